@@ -1,0 +1,165 @@
+// One pass over the connections of each input neuron: a single load of the output gradient serves the
+// input gradient (dx += w * dy) and the weight gradient (x . dy), and the weight is updated while it is
+// in hand. No gradient array exists. Compiled once per instruction set.
+#include "epilogue.hpp"
+#include "update.hpp"
+
+namespace ts::TS_ISA {
+namespace {
+
+constexpr int64_t kAhead = 6;
+constexpr int64_t kChunk = 64;  // connections whose gradients are gathered before they are applied
+
+// Tiles hold V vectors of dx and as many of x; both fit the register file.
+constexpr int kTileVectors = kRegisters >= 32 ? 8 : 4;
+
+template <class T>
+struct Chunk {
+    T gradient[kChunk];
+    alignas(64) T lanes[kChunk * kLanes<T>];  // the dot products before their lanes are summed
+};
+
+// Columns [c, c + N * V) of connections [k0, k1) (at most kChunk): dx += w * dy into `acc_row`, and the
+// lane-wise products x * dy added to (or, at the first tile, put into) chunk.lanes.
+template <class T, int N, int V, bool InputGradient, bool Prefetch>
+TS_INLINE void chunk_tile(const BackwardArgs<T>& a, int64_t k0, int64_t k1, int64_t c, const T* x_row, T* acc_row,
+                          Chunk<T>& chunk, bool first) {
+    using Vec = Vector<T, N>;
+    const Connections& con = a.by_input;
+    const int64_t last = con.ptr[con.rows] - 1;
+    Vec x[V], acc[V];
+    for (int v = 0; v < V; ++v) {
+        x[v] = load<Vec>(x_row + c + v * N);
+        if constexpr (InputGradient) acc[v] = load<Vec>(acc_row + c + v * N);
+    }
+    for (int64_t k = k0; k < k1; ++k) {
+        if constexpr (Prefetch) {
+            const int64_t next = k + kAhead < last ? k + kAhead : last;
+            prefetch<N * V * int(sizeof(T))>(a.dy + con.index[next] * a.stride + c);
+        }
+        const T* dy = a.dy + con.index[k] * a.stride + c;
+        const T w = a.weights.value[k];
+        Vec even{}, odd{};
+#pragma GCC unroll 8
+        for (int v = 0; v < V; ++v) {
+            const Vec g = load<Vec>(dy + v * N);
+            if constexpr (InputGradient) acc[v] += w * g;
+            if (v % 2) odd += x[v] * g;
+            else even += x[v] * g;
+        }
+        if constexpr (V > 1) even += odd;
+        T* lanes = chunk.lanes + (k - k0) * N;
+        store(lanes, first ? even : even + load<Vec>(lanes));
+    }
+    if constexpr (InputGradient)
+        for (int v = 0; v < V; ++v) store(acc_row + c + v * N, acc[v]);
+}
+
+template <class T, int N, bool InputGradient, bool Prefetch>
+TS_INLINE void chunk_columns(const BackwardArgs<T>& a, int64_t k0, int64_t k1, const T* x_row, T* acc_row, Chunk<T>& chunk) {
+    int64_t c = 0;
+    const int64_t end = a.stride;
+    if constexpr (kTileVectors >= 8)
+        for (; c + 8 * N <= end; c += 8 * N)
+            chunk_tile<T, N, 8, InputGradient, Prefetch>(a, k0, k1, c, x_row, acc_row, chunk, c == 0);
+    for (; c + 4 * N <= end; c += 4 * N)
+        chunk_tile<T, N, 4, InputGradient, Prefetch>(a, k0, k1, c, x_row, acc_row, chunk, c == 0);
+    if (c + 2 * N <= end) {
+        chunk_tile<T, N, 2, InputGradient, Prefetch>(a, k0, k1, c, x_row, acc_row, chunk, c == 0);
+        c += 2 * N;
+    }
+    if (c + N <= end) chunk_tile<T, N, 1, InputGradient, Prefetch>(a, k0, k1, c, x_row, acc_row, chunk, c == 0);
+    for (int64_t k = k0; k < k1; ++k)
+        chunk.gradient[k - k0] = sum_lanes<N, T>(load<Vector<T, N>>(chunk.lanes + (k - k0) * N));
+}
+
+template <class T, bool InputGradient, bool Prefetch>
+TS_INLINE void chunk_any(const BackwardArgs<T>& a, int64_t k0, int64_t k1, const T* x_row, T* acc_row, Chunk<T>& chunk) {
+    constexpr int N = kLanes<T>;
+    // A stride is a power of two up to 16 or a multiple of 16, so one lane count covers it.
+    if (a.stride >= N) return chunk_columns<T, N, InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk);
+    if constexpr (N > 8)
+        if (a.stride == 8) return chunk_columns<T, 8, InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk);
+    if constexpr (N > 4)
+        if (a.stride == 4) return chunk_columns<T, 4, InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk);
+    if constexpr (N > 2)
+        if (a.stride == 2) return chunk_columns<T, 2, InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk);
+    chunk_columns<T, 1, InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk);
+}
+
+// Connections [k0, k1) of one input neuron; the input gradient is added to acc_row.
+template <class T>
+void row_part(const BackwardArgs<T>& a, int64_t row, int64_t k0, int64_t k1, T* acc_row) {
+    Chunk<T> chunk;
+    const T* x_row = a.x + row * a.stride;
+    for (int64_t k = k0; k < k1; k += kChunk) {
+        const int64_t end = k + kChunk < k1 ? k + kChunk : k1;
+        if (a.dx) {
+            if (a.prefetch) chunk_any<T, true, true>(a, k, end, x_row, acc_row, chunk);
+            else chunk_any<T, true, false>(a, k, end, x_row, acc_row, chunk);
+        } else {
+            if (a.prefetch) chunk_any<T, false, true>(a, k, end, x_row, acc_row, chunk);
+            else chunk_any<T, false, false>(a, k, end, x_row, acc_row, chunk);
+        }
+        apply_update<T>(a.weight_update, a.weights, k, end - k, chunk.gradient);
+    }
+}
+
+template <class T>
+void backward_rows(const BackwardArgs<T>& a, int64_t row0, int64_t row1, T* scratch) {
+    const int64_t* ptr = a.by_input.ptr;
+    for (int64_t r = row0; r < row1; ++r) {
+        if (ptr[r + 1] - ptr[r] > kSegment) continue;  // its segments come separately
+        if (a.dx) __builtin_memset(scratch, 0, size_t(a.stride) * sizeof(T));
+        row_part<T>(a, r, ptr[r], ptr[r + 1], scratch);
+        if (a.dx) apply_derivative<T>(a.input, r, scratch, a.x + r * a.stride, a.dx + r * a.stride, a.stride);
+    }
+}
+
+template <class T>
+void backward_segment(const BackwardArgs<T>& a, int64_t row, int64_t k0, int64_t k1, T* partial) {
+    __builtin_memset(partial, 0, size_t(a.stride) * sizeof(T));
+    row_part<T>(a, row, k0, k1, partial);
+}
+
+template <class T>
+void backward_join(const BackwardArgs<T>& a, int64_t row, T* partials, int64_t count) {
+    if (!a.dx) return;
+    for (int64_t s = 1; s < count; ++s)
+        for (int64_t c = 0; c < a.stride; ++c) partials[c] += partials[s * a.stride + c];
+    apply_derivative<T>(a.input, row, partials, a.x + row * a.stride, a.dx + row * a.stride, a.stride);
+}
+
+template <class T, int N>
+TS_INLINE T row_sum(const T* row, int64_t stride) {
+    Vector<T, N> sum{};
+    for (int64_t c = 0; c < stride; c += N) sum += load<Vector<T, N>>(row + c);
+    return sum_lanes<N, T>(sum);
+}
+
+template <class T>
+void bias_rows(const BackwardArgs<T>& a, int64_t row0, int64_t row1) {
+    T gradient[kChunk];
+    for (int64_t r = row0; r < row1; r += kChunk) {
+        const int64_t count = r + kChunk < row1 ? kChunk : row1 - r;
+        for (int64_t i = 0; i < count; ++i) {
+            const T* dy = a.dy + (r + i) * a.stride;
+            gradient[i] = a.stride >= 8 ? row_sum<T, 8>(dy, a.stride) : row_sum<T, 1>(dy, a.stride);
+        }
+        apply_update<T>(a.bias_update, a.biases, r, count, gradient);
+    }
+}
+
+}  // namespace
+
+template <class T>
+void fill_backward(LayerKernels<T>& table) {
+    table.backward_rows = backward_rows<T>;
+    table.backward_segment = backward_segment<T>;
+    table.backward_join = backward_join<T>;
+    table.bias_rows = bias_rows<T>;
+}
+template void fill_backward(LayerKernels<float>&);
+template void fill_backward(LayerKernels<double>&);
+
+}  // namespace ts::TS_ISA

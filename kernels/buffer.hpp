@@ -1,0 +1,54 @@
+// Owned memory for arrays that grow with connections: cache-line aligned, on huge pages where the
+// system offers them (random access to millions of rows is bound by address translation otherwise).
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+#include <utility>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace ts {
+
+template <class T>
+class Buffer {
+  public:
+    Buffer() = default;
+    explicit Buffer(int64_t size) : size_(size) {
+        const size_t bytes = size_t(size > 0 ? size : 1) * sizeof(T);
+        const size_t alignment = bytes >= kHuge ? kHuge : 64;
+        data_ = static_cast<T*>(std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment));
+        if (!data_) throw std::bad_alloc();
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+        if (bytes >= kHuge) madvise(data_, bytes, MADV_HUGEPAGE);
+#endif
+    }
+    Buffer(Buffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    Buffer& operator=(Buffer&& other) noexcept {
+        std::swap(data_, other.data_);
+        std::swap(size_, other.size_);
+        return *this;
+    }
+    Buffer(const Buffer&) = delete;
+    Buffer& operator=(const Buffer&) = delete;
+    ~Buffer() { std::free(data_); }
+
+    T* data() { return data_; }
+    const T* data() const { return data_; }
+    int64_t size() const { return size_; }
+    T& operator[](int64_t i) { return data_[i]; }
+    const T& operator[](int64_t i) const { return data_[i]; }
+    T* release() { size_ = 0; return std::exchange(data_, nullptr); }
+    // Shrinks the size that is reported; the memory stays.
+    void truncate(int64_t size) { size_ = size; }
+
+  private:
+    static constexpr size_t kHuge = size_t(1) << 21;
+    T* data_ = nullptr;
+    int64_t size_ = 0;
+};
+
+}  // namespace ts

@@ -1,0 +1,222 @@
+#include "dispatch.hpp"
+
+#include <stdexcept>
+
+#include "buffer.hpp"
+#include "threads.hpp"
+
+namespace ts {
+
+#define TS_DECLARE(isa)                            \
+    namespace isa {                                \
+    template <class T>                             \
+    void fill_forward(LayerKernels<T>& table);     \
+    template <class T>                             \
+    void fill_backward(LayerKernels<T>& table);    \
+    template <class T>                             \
+    void fill_losses(LossKernels<T>& table);       \
+    }
+TS_DECLARE(baseline)
+#if defined(TS_HAVE_X86_VARIANTS)
+TS_DECLARE(avx2)
+TS_DECLARE(avx512)
+#endif
+
+namespace {
+
+struct Tables {
+    std::string isa;
+    LayerKernels<float> layer_f;
+    LayerKernels<double> layer_d;
+    LossKernels<float> loss_f;
+    LossKernels<double> loss_d;
+
+    template <class T>
+    const LayerKernels<T>& layer() const {
+        if constexpr (sizeof(T) == 4) return layer_f;
+        else return layer_d;
+    }
+    template <class T>
+    const LossKernels<T>& loss() const {
+        if constexpr (sizeof(T) == 4) return loss_f;
+        else return loss_d;
+    }
+};
+
+#define TS_FILL(name)                         \
+    if (isa == #name) {                       \
+        name::fill_forward(t.layer_f);        \
+        name::fill_forward(t.layer_d);        \
+        name::fill_backward(t.layer_f);       \
+        name::fill_backward(t.layer_d);       \
+        name::fill_losses(t.loss_f);          \
+        name::fill_losses(t.loss_d);          \
+    }
+
+Tables make_tables(const std::string& isa) {
+    Tables t;
+    t.isa = isa;
+    TS_FILL(baseline)
+#if defined(TS_HAVE_X86_VARIANTS)
+    TS_FILL(avx2)
+    TS_FILL(avx512)
+#endif
+    return t;
+}
+
+Tables& tables() {
+    static Tables chosen = make_tables(available_isas().front());
+    return chosen;
+}
+
+// Per-row work (epilogue, bookkeeping) in units of connections, for balancing.
+constexpr int64_t kRowCost = 4;
+
+struct Segments {
+    std::vector<int64_t> row, k0, k1, first;  // first[i]: index of long row i's first segment
+};
+
+Segments cut_segments(const int64_t* ptr, const int64_t* long_rows, int64_t n_long) {
+    Segments s;
+    for (int64_t i = 0; i < n_long; ++i) {
+        s.first.push_back(int64_t(s.row.size()));
+        const int64_t r = long_rows[i];
+        for (int64_t k = ptr[r]; k < ptr[r + 1]; k += kSegment) {
+            s.row.push_back(r);
+            s.k0.push_back(k);
+            s.k1.push_back(std::min(k + kSegment, ptr[r + 1]));
+        }
+    }
+    s.first.push_back(int64_t(s.row.size()));
+    return s;
+}
+
+int64_t parts_for(int64_t rows, int threads) { return threads > 1 ? std::min<int64_t>(rows, int64_t(threads) * 16) : 1; }
+
+}  // namespace
+
+std::vector<std::string> available_isas() {
+    std::vector<std::string> names;
+#if defined(TS_HAVE_X86_VARIANTS)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512bw"))
+        names.push_back("avx512");
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) names.push_back("avx2");
+#endif
+    names.push_back("baseline");
+    return names;
+}
+
+const std::string& current_isa() { return tables().isa; }
+
+void use_isa(const std::string& name) {
+    for (const std::string& known : available_isas())
+        if (known == name) {
+            tables() = make_tables(name);
+            return;
+        }
+    throw std::invalid_argument("instruction set '" + name + "' is not available on this processor");
+}
+
+template <class T>
+void forward(const ForwardArgs<T>& args, const int64_t* long_rows, int64_t n_long, int threads) {
+    const LayerKernels<T>& kernels = tables().template layer<T>();
+    const Connections& con = args.by_output;
+    const int64_t rows = con.rows, connections = con.ptr[rows] - con.ptr[0];
+    threads = threads_for((connections + rows * kRowCost) * args.stride, threads);
+    const int64_t parts = parts_for(rows, threads);
+    parallel_for(parts, threads, [&](int64_t part) {
+        kernels.forward_rows(args, balanced_row(con.ptr, rows, kRowCost, parts, part),
+                             balanced_row(con.ptr, rows, kRowCost, parts, part + 1), 0, args.stride);
+    });
+    if (n_long == 0) return;
+    const Segments segments = cut_segments(con.ptr, long_rows, n_long);
+    Buffer<T> partial(int64_t(segments.row.size()) * args.stride);
+    parallel_for(int64_t(segments.row.size()), threads, [&](int64_t s) {
+        kernels.forward_segment(args, segments.k0[s], segments.k1[s], partial.data() + s * args.stride);
+    });
+    parallel_for(n_long, threads, [&](int64_t i) {
+        kernels.forward_join(args, long_rows[i], partial.data() + segments.first[i] * args.stride,
+                             segments.first[i + 1] - segments.first[i]);
+    });
+}
+
+template <class T>
+void backward(const BackwardArgs<T>& args, const int64_t* long_rows, int64_t n_long, int threads) {
+    const LayerKernels<T>& kernels = tables().template layer<T>();
+    const Connections& con = args.by_input;
+    const int64_t rows = con.rows, connections = con.ptr[rows] - con.ptr[0];
+    threads = threads_for((2 * connections + rows * kRowCost) * args.stride, threads);
+
+    if (args.bias_update.kind != Update::none)
+        parallel_ranges(args.n_out, threads_for(args.n_out * args.stride, threads),
+                        [&](int64_t begin, int64_t end) { kernels.bias_rows(args, begin, end); });
+
+    // Scratch rows of different threads stay on different cache lines.
+    const int64_t scratch_stride = args.stride + 64;
+    Buffer<T> scratch(scratch_stride * threads);
+    const int64_t parts = parts_for(rows, threads);
+    parallel_for(parts, threads, [&](int64_t part) {
+        kernels.backward_rows(args, balanced_row(con.ptr, rows, kRowCost, parts, part),
+                              balanced_row(con.ptr, rows, kRowCost, parts, part + 1),
+                              scratch.data() + current_thread() * scratch_stride);
+    });
+    if (n_long == 0) return;
+    const Segments segments = cut_segments(con.ptr, long_rows, n_long);
+    Buffer<T> partial(int64_t(segments.row.size()) * args.stride);
+    parallel_for(int64_t(segments.row.size()), threads, [&](int64_t s) {
+        kernels.backward_segment(args, segments.row[s], segments.k0[s], segments.k1[s], partial.data() + s * args.stride);
+    });
+    parallel_for(n_long, threads, [&](int64_t i) {
+        kernels.backward_join(args, long_rows[i], partial.data() + segments.first[i] * args.stride,
+                              segments.first[i + 1] - segments.first[i]);
+    });
+}
+
+template <class T>
+double loss_and_gradient(LossArgs<T> args, int threads) {
+    const LossKernels<T>& kernels = tables().template loss<T>();
+    const bool by_column = args.kind == Loss::softmax_cross_entropy;
+    const int64_t parts = by_column ? args.stride : args.outputs;
+    Buffer<double> partial(parts);
+    args.partial = partial.data();
+    threads = threads_for(args.outputs * args.stride * 8, threads);
+    if (by_column) {
+        parallel_for((args.stride + 7) / 8, threads, [&](int64_t group) {
+            kernels.softmax_columns(args, group * 8, std::min<int64_t>(group * 8 + 8, args.stride));
+        });
+    } else {
+        parallel_ranges(args.outputs, threads, [&](int64_t begin, int64_t end) { kernels.output_rows(args, begin, end); });
+    }
+    double total = 0;
+    for (int64_t i = 0; i < parts; ++i) total += partial[i];
+    return total;
+}
+
+template <class T>
+void softmax(T* z, int64_t outputs, int64_t stride, int threads) {
+    const LossKernels<T>& kernels = tables().template loss<T>();
+    parallel_for((stride + 7) / 8, threads_for(outputs * stride * 8, threads), [&](int64_t group) {
+        kernels.softmax(z, outputs, stride, group * 8, std::min<int64_t>(group * 8 + 8, stride));
+    });
+}
+
+template <class T>
+void sigmoid(T* z, int64_t count, int threads) {
+    const LossKernels<T>& kernels = tables().template loss<T>();
+    parallel_ranges((count + 7) / 8, threads_for(count * 8, threads), [&](int64_t begin, int64_t end) {
+        kernels.sigmoid(z + begin * 8, std::min(end * 8, count) - begin * 8);
+    });
+}
+
+#define TS_INSTANTIATE(T)                                                       \
+    template void forward(const ForwardArgs<T>&, const int64_t*, int64_t, int); \
+    template void backward(const BackwardArgs<T>&, const int64_t*, int64_t, int); \
+    template double loss_and_gradient(LossArgs<T>, int);                        \
+    template void softmax(T*, int64_t, int64_t, int);                           \
+    template void sigmoid(T*, int64_t, int);
+TS_INSTANTIATE(float)
+TS_INSTANTIATE(double)
+
+}  // namespace ts

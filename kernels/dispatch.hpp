@@ -1,0 +1,34 @@
+// Chooses the instruction set at run time and spreads the kernels over threads.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sparse_view.hpp"
+
+namespace ts {
+
+// Instruction sets in this build that this processor runs, widest first.
+std::vector<std::string> available_isas();
+const std::string& current_isa();
+void use_isa(const std::string& name);  // std::invalid_argument where it is not available
+
+// y = f(W x + b). `long_rows`: the rows with more than kSegment connections, ascending.
+template <class T>
+void forward(const ForwardArgs<T>& args, const int64_t* long_rows, int64_t n_long, int threads);
+
+// Updates (or writes the gradients of) weights and biases and, where args.dx is set, gives the gradient
+// at the input's pre-activation.
+template <class T>
+void backward(const BackwardArgs<T>& args, const int64_t* long_rows, int64_t n_long, int threads);
+
+// Replaces args.z by the gradient at z and returns the weighted mean loss.
+template <class T>
+double loss_and_gradient(LossArgs<T> args, int threads);
+
+template <class T>
+void softmax(T* z, int64_t outputs, int64_t stride, int threads);
+template <class T>
+void sigmoid(T* z, int64_t count, int threads);
+
+}  // namespace ts

@@ -1,0 +1,181 @@
+// Vectors in the compiler's own notation (GCC and Clang vector extensions): one source gives SSE2,
+// AVX2, AVX-512 and NEON code, by the flags it is compiled with. Everything lies in a namespace named
+// after the instruction set, so that no function of one set can stand in for that of another; for the
+// same reason the files that include this use no standard containers.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <type_traits>
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+#ifndef TS_ISA
+#define TS_ISA baseline
+#endif
+
+#define TS_INLINE inline __attribute__((always_inline))
+
+namespace ts::TS_ISA {
+
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64, kRegisters = 32;
+#elif defined(__AVX2__)
+constexpr int kVectorBytes = 32, kRegisters = 16;
+#elif defined(__aarch64__)
+constexpr int kVectorBytes = 16, kRegisters = 32;
+#else
+constexpr int kVectorBytes = 16, kRegisters = 16;
+#endif
+
+template <class T>
+constexpr int kLanes = kVectorBytes / int(sizeof(T));
+
+template <class T, int N>
+struct VectorOf {
+    typedef T type __attribute__((vector_size(N * sizeof(T))));
+};
+template <class T>
+struct VectorOf<T, 1> {
+    using type = T;
+};
+template <class T, int N>
+using Vector = typename VectorOf<T, N>::type;
+
+template <class V, class T>
+TS_INLINE V load(const T* p) {
+    V v;
+    __builtin_memcpy(&v, p, sizeof(V));
+    return v;
+}
+
+template <class V, class T>
+TS_INLINE void store(T* p, V v) {
+    __builtin_memcpy(p, &v, sizeof(V));
+}
+
+// Sum of the N values of a vector, halves first: a fixed order.
+template <int N, class T>
+TS_INLINE T sum_lanes(Vector<T, N> v) {
+    if constexpr (N == 1) {
+        return v;
+    } else if constexpr (N == 2) {
+        return v[0] + v[1];
+    } else if constexpr (N == 4 && sizeof(T) == 4) {
+        return (v[0] + v[2]) + (v[1] + v[3]);
+    } else {
+        struct Halves {
+            Vector<T, N / 2> low, high;
+        } halves;
+        __builtin_memcpy(&halves, &v, sizeof(v));
+        return sum_lanes<N / 2, T>(halves.low + halves.high);
+    }
+}
+
+template <int Bytes>
+TS_INLINE void prefetch(const void* p) {
+    for (int offset = 0; offset < Bytes; offset += 64)
+        __builtin_prefetch(static_cast<const char*>(p) + offset, 0, 3);
+}
+
+// ---- groups of eight: activations, dropout and their bits work on eight batch columns at a time ----
+
+template <class T>
+using Eight = Vector<T, 8>;
+template <class T>
+using Mask8 = Vector<std::conditional_t<sizeof(T) == 4, int32_t, int64_t>, 8>;
+using U32x8 = Vector<uint32_t, 8>;
+
+// One bit for each true lane (lanes are 0 or -1).
+TS_INLINE uint8_t to_bits(Vector<int32_t, 8> mask) {
+#if defined(__AVX2__)
+    __m256 m;
+    __builtin_memcpy(&m, &mask, sizeof(m));
+    return uint8_t(_mm256_movemask_ps(m));
+#elif defined(__SSE2__)
+    __m128 m[2];
+    __builtin_memcpy(m, &mask, sizeof(m));
+    return uint8_t(_mm_movemask_ps(m[0]) | (_mm_movemask_ps(m[1]) << 4));
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+    const Vector<int32_t, 8> weights = {1, 2, 4, 8, 16, 32, 64, 128};
+    const Vector<int32_t, 8> picked = mask & weights;
+    int32x4_t m[2];
+    __builtin_memcpy(m, &picked, sizeof(m));
+    return uint8_t(vaddvq_s32(vorrq_s32(m[0], m[1])));
+#else
+    uint8_t bits = 0;
+    for (int i = 0; i < 8; ++i) bits = uint8_t(bits | ((mask[i] & 1) << i));
+    return bits;
+#endif
+}
+
+TS_INLINE uint8_t to_bits(Vector<int64_t, 8> mask) {
+    return to_bits(__builtin_convertvector(mask, Vector<int32_t, 8>));
+}
+
+template <class T>
+TS_INLINE Mask8<T> from_bits(uint8_t bits) {
+    const Mask8<T> weights = {1, 2, 4, 8, 16, 32, 64, 128};
+    return (weights & int(bits)) != 0;
+}
+
+template <class T>
+TS_INLINE Eight<T> select(Mask8<T> mask, Eight<T> yes, Eight<T> no) {
+    return mask ? yes : no;
+}
+
+// e^x. float: Cody-Waite reduction and a degree-6 polynomial, about 2 units in the last place on
+// [-87, 88], clamped outside. double: the library's function, lane by lane.
+TS_INLINE Eight<float> exp8(Eight<float> x) {
+    using I = Vector<int32_t, 8>;
+    const Eight<float> low = x < -87.0f ? Eight<float>{} - 87.0f : x;
+    x = low > 88.0f ? Eight<float>{} + 88.0f : low;
+    const Eight<float> magic = Eight<float>{} + 12582912.0f;  // 1.5 * 2^23: adding rounds to an integer
+    const Eight<float> shifted = x * 1.44269504f + magic;
+    const Eight<float> n = shifted - magic;
+    Eight<float> r = x - n * 0.693359375f;
+    r = r + n * 2.12194440e-4f;
+    Eight<float> p = Eight<float>{} + 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * (r * r) + r + 1.0f;
+    const I exponent = (__builtin_convertvector(n, I) + 127) << 23;
+    Eight<float> scale;
+    __builtin_memcpy(&scale, &exponent, sizeof(scale));
+    return p * scale;
+}
+
+TS_INLINE Eight<double> exp8(Eight<double> x) {
+    Eight<double> y;
+    for (int i = 0; i < 8; ++i) y[i] = __builtin_exp(x[i]);
+    return y;
+}
+
+template <class T>
+TS_INLINE Eight<T> sigmoid8(Eight<T> x) {
+    return T(1) / (exp8(-x) + T(1));
+}
+
+TS_INLINE Eight<float> tanh8(Eight<float> x) {
+    // Near zero the exponential form cancels; the odd series is exact to rounding there.
+    const Eight<float> square = x * x;
+    const Eight<float> series =
+        x + x * square * (square * (square * -0.05396825397f + 0.13333333333f) - 0.33333333333f);
+    const Eight<float> wide = 1.0f - 2.0f / (exp8(x * 2.0f) + 1.0f);
+    return square < 0.01f ? series : wide;
+}
+
+TS_INLINE Eight<double> tanh8(Eight<double> x) {
+    Eight<double> y;
+    for (int i = 0; i < 8; ++i) y[i] = __builtin_tanh(x[i]);
+    return y;
+}
+
+}  // namespace ts::TS_ISA

@@ -1,0 +1,79 @@
+// The only place that knows how work is spread over threads. Results never depend on it: every work
+// item writes its own memory, and items are cut by the connectivity, not by the thread count.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+namespace ts {
+
+inline int current_thread() {
+#if defined(_OPENMP)
+    return omp_get_thread_num();
+#else
+    return 0;
+#endif
+}
+
+inline bool built_with_threads() {
+#if defined(_OPENMP)
+    return true;
+#else
+    return false;
+#endif
+}
+
+// Multiply-adds under which waking a second thread costs more than it saves.
+constexpr int64_t kWorkPerThread = 1 << 17;
+
+inline int threads_for(int64_t work, int threads) {
+    return int(std::clamp<int64_t>(work / kWorkPerThread, 1, std::max(threads, 1)));
+}
+
+// Runs item(i) for i in [0, count); items are handed out one by one, so uneven ones balance.
+template <class Item>
+void parallel_for(int64_t count, int threads, Item&& item) {
+#if defined(_OPENMP)
+    if (threads > 1 && count > 1) {
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
+        for (int64_t i = 0; i < count; ++i) item(i);
+        return;
+    }
+#endif
+    for (int64_t i = 0; i < count; ++i) item(i);
+}
+
+// Cuts [0, count) into `parts` nearly equal ranges; returns the start of range `part`.
+inline int64_t range_start(int64_t count, int64_t parts, int64_t part) {
+    return count / parts * part + std::min(part, count % parts);
+}
+
+// Runs body(begin, end) over [0, count) in a few ranges a thread.
+template <class Body>
+void parallel_ranges(int64_t count, int threads, Body&& body) {
+    const int64_t parts = threads > 1 ? std::min<int64_t>(count, int64_t(threads) * 4) : 1;
+    parallel_for(parts, threads, [&](int64_t part) {
+        body(range_start(count, parts, part), range_start(count, parts, part + 1));
+    });
+}
+
+// First row of part `part` when rows are cut so that each part has about the same cost, where row r
+// costs its connections plus `row_cost`.
+inline int64_t balanced_row(const int64_t* ptr, int64_t rows, int64_t row_cost, int64_t parts, int64_t part) {
+    if (part >= parts) return rows;
+    const int64_t total = (ptr[rows] - ptr[0]) + rows * row_cost;
+    const int64_t target = int64_t(double(total) * double(part) / double(parts));
+    int64_t low = 0, high = rows;
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        if ((ptr[middle] - ptr[0]) + middle * row_cost < target) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
+}  // namespace ts

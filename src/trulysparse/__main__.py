@@ -1,0 +1,5 @@
+"""python -m trulysparse"""
+
+from trulysparse.cli import main
+
+main()

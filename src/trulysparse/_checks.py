@@ -1,0 +1,53 @@
+"""Checks of scalar arguments, so that every message has the same form."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import os
+from typing import Any
+
+from trulysparse.errors import InputError
+
+
+def real(name: str, value: Any, *, low: float = -math.inf, high: float = math.inf,
+         low_open: bool = False, high_open: bool = False) -> float:
+    """`value` as a float between `low` and `high` (an open end excludes the bound), or InputError."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise InputError(f"{name} must be a number, not {value!r}")
+    number = float(value)
+    fits = math.isfinite(number)
+    fits = fits and (number > low if low_open else number >= low)
+    fits = fits and (number < high if high_open else number <= high)
+    if not fits:
+        left, right = "(" if low_open or low == -math.inf else "[", ")" if high_open or high == math.inf else "]"
+        raise InputError(f"{name} must lie in {left}{low:g}, {high:g}{right}, not {value!r}")
+    return number
+
+
+def integer(name: str, value: Any, *, low: int, high: int | None = None) -> int:
+    """`value` as an int of at least `low` (and at most `high`), or InputError."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise InputError(f"{name} must be an integer, not {value!r}")
+    number = int(value)
+    if number < low or (high is not None and number > high):
+        allowed = f"at least {low}" if high is None else f"between {low} and {high}"
+        raise InputError(f"{name} must be {allowed}, not {value!r}")
+    return number
+
+
+def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
+    """`value` if it is one of `allowed`, or InputError."""
+    if not isinstance(value, str) or value not in allowed:
+        raise InputError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
+    return value
+
+
+def thread_count(threads: int | None) -> int:
+    """The number of threads to use: `threads`, or as many as this process may run on."""
+    if threads is None:
+        try:
+            return len(os.sched_getaffinity(0))
+        except AttributeError:
+            return os.cpu_count() or 1
+    return integer("threads", threads, low=1)

@@ -1,0 +1,31 @@
+"""Keys of random streams. Each use of chance has its own key, a pure function of the seed and of what it
+is for, so that no stream depends on how often another was drawn from."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+
+_MASK = (1 << 64) - 1
+
+
+def _mix(z: int) -> int:
+    """The finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014)."""
+    z = (z + 0x9E3779B97F4A7C15) & _MASK
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+    return z ^ (z >> 31)
+
+
+def stream_key(seed: int, purpose: str, *counters: int) -> int:
+    """The 64-bit key of the stream for `purpose` (and, say, a layer's and a step's number) under `seed`."""
+    key = _mix(seed & _MASK)
+    for part in (zlib.crc32(purpose.encode()), *counters):
+        key = _mix(key ^ (part & _MASK))
+    return key
+
+
+def generator(seed: int, purpose: str, *counters: int) -> np.random.Generator:
+    """A NumPy generator on the stream for `purpose`."""
+    return np.random.Generator(np.random.Philox(key=stream_key(seed, purpose, *counters)))

@@ -1,0 +1,59 @@
+"""Memory for one batch's activations, kept from batch to batch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trulysparse import _kernels
+from trulysparse.activations import KernelActivation
+from trulysparse.layers import Signal
+
+
+class TrainingWorkspace:
+    """A Signal a layer (the input first) that lives from the forward to the backward pass. The gradient at a
+    layer's pre-activation later overwrites its activations: nobody reads those after that."""
+
+    def __init__(self, sizes: tuple[int, ...], activations: list[KernelActivation], dtype: np.dtype[np.floating]) -> None:
+        self._sizes = sizes
+        self._activations: list[KernelActivation] = [(0, 0.0), *activations]
+        self._dtype = dtype
+        self._flat: list[np.ndarray] = []
+        self._bits: list[np.ndarray] = []
+        self._stride = 0
+
+    def signals(self, batch: int, keep_probability: float) -> list[Signal]:
+        """Signals for a batch of `batch` samples. Dropout acts on hidden layers."""
+        stride = int(_kernels.padded_batch(batch))
+        if stride > self._stride:
+            bits = int(_kernels.bit_stride(stride))
+            self._flat = []  # free the smaller ones first
+            self._flat = [np.empty(n * stride, self._dtype) for n in self._sizes]
+            self._bits = [np.empty(2 * n * bits, np.uint8) for n in self._sizes[1:-1]]
+            self._stride = stride
+        return [self._signal(layer, stride, keep_probability) for layer in range(len(self._sizes))]
+
+    def _signal(self, layer: int, stride: int, keep_probability: float) -> Signal:
+        n = self._sizes[layer]
+        values = self._flat[layer][: n * stride].reshape(n, stride)
+        if not 0 < layer < len(self._sizes) - 1:
+            return Signal(values)
+        size = n * int(_kernels.bit_stride(stride))
+        positive, kept = self._bits[layer - 1][:size], self._bits[layer - 1][size : 2 * size]
+        activation = self._activations[layer]
+        dropping = keep_probability < 1
+        return Signal(values, activation, positive if activation[0] == 1 else None, kept if dropping else None,
+                      keep_probability if dropping else 1.0)
+
+
+class InferenceWorkspace:
+    """Two buffers that layers use in turn."""
+
+    def __init__(self, sizes: tuple[int, ...], dtype: np.dtype[np.floating], batch: int) -> None:
+        self._sizes = sizes
+        self.stride = int(_kernels.padded_batch(batch))
+        self._flat = [np.empty(max(sizes[parity::2]) * self.stride, dtype) for parity in (0, 1)]
+
+    def signal(self, layer: int, activation: KernelActivation) -> Signal:
+        """The Signal for the output of layer number `layer` (0: the input)."""
+        n = self._sizes[layer]
+        return Signal(self._flat[layer % 2][: n * self.stride].reshape(n, self.stride), activation)

@@ -1,0 +1,39 @@
+"""Which samples of DATA a saved run is applied to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trulysparse import _checks
+from trulysparse.cli._run import Run
+from trulysparse.data.builtin import NAMES
+from trulysparse.data.dataset import code_labels, raw_labels, split, take
+from trulysparse.data.files import Table, fingerprint, read
+
+
+def read_for(run: Run, data: str, target: str | None, *, need_target: bool) -> Table:
+    """DATA with the columns that the run was trained on."""
+    return read(data, target=target or run.config.get("target"), features=run.config.get("features"), need_target=need_target)
+
+
+def pick(run: Run, data: str, table: Table, part: str) -> tuple[Any, Any, str]:
+    """(X, y or None, what they are). part: 'test', 'all', or 'auto': the test set where DATA has one or where
+    the run held one out of this very DATA, else all samples."""
+    _checks.choice("--part", part, ("auto", "test", "all"))
+    if table.X_test is not None:
+        if part == "all":
+            both = [None if a is None or b is None else np.concatenate([a, b])
+                    for a, b in ((table.X, table.X_test), (table.y, table.y_test))]
+            return both[0], both[1], "all samples"
+        return table.X_test, table.y_test, "the test set"
+    own = (data in NAMES or Path(data).is_file()) and run.config.get("fingerprint") == fingerprint(data)
+    if part == "all" or not own or table.y is None:
+        return table.X, table.y, "all samples"
+    y = raw_labels(table.y, "y")
+    assert run.net.labels is not None
+    codes = code_labels(y, run.net.labels, "y")
+    _, test = split(codes, test_size=run.config["test_size"], seed=run.config["seed"])
+    return take(table.X, test), y[test], "the held-out samples"

@@ -1,0 +1,40 @@
+"""trulysparse evaluate"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trulysparse.cli._console import print_json, show, speaks_plainly
+from trulysparse.cli._run import Run
+from trulysparse.cli._samples import pick, read_for
+from trulysparse.data import check_finite
+from trulysparse.data.dataset import code_labels, raw_labels
+from trulysparse.training import evaluate as score
+from trulysparse.training.metrics import check_lengths
+
+
+@speaks_plainly
+def evaluate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that train wrote.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="As for train.")],
+    target: Annotated[str | None, typer.Option(help="Label column. Default: the one trained on.")] = None,
+    part: Annotated[str, typer.Option(help="test, all, or auto: the test set where there is one, else all samples.")] = "auto",
+    threads: Annotated[int | None, typer.Option(help="Default: all cores.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object on the last line.")] = False,
+) -> None:
+    """Score a trained network on labelled data."""
+    opened = Run.open(run, threads)
+    X, y, which = pick(opened, data, read_for(opened, data, target, need_target=True), part)
+    matrix = opened.net.matrix(X)
+    labels = raw_labels(y, "y")
+    check_lengths(matrix.n_samples, len(labels))
+    check_finite(matrix)
+    assert opened.net.labels is not None
+    scores = score(opened.net, X, code_labels(labels, opened.net.labels, "y"))
+    show(f"{run} on {data}", {"samples": f"{matrix.n_samples} ({which})", "accuracy": f"{scores['accuracy']:.4f}",
+                              "loss": f"{scores['loss']:.4f}"})
+    if json:
+        print_json({"accuracy": scores["accuracy"], "loss": scores["loss"], "samples": matrix.n_samples})

@@ -1,0 +1,55 @@
+"""trulysparse info"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from trulysparse.cli._console import print_json, show, speaks_plainly
+from trulysparse.cli._run import METRICS, Run
+
+
+@speaks_plainly
+def info(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that train wrote.")],
+    json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object on the last line.")] = False,
+) -> None:
+    """Show what a trained network is made of."""
+    opened = Run.open(run)
+    net = opened.net
+    layers = [
+        {
+            "n_in": layer.n_in,
+            "n_out": layer.n_out,
+            "connections": layer.n_connections,
+            "density": layer.connectivity.density,
+            "mean_abs_weight": float(np.abs(layer.values).mean()),
+            "neurons_without_inputs": int((np.diff(layer.connectivity.by_output.ptr) == 0).sum()),
+            "inputs_without_outputs": int((np.diff(layer.connectivity.by_input.ptr) == 0).sum()),
+        }
+        for layer in net.layers
+    ]
+    rows = {
+        "layers": "-".join(map(str, net.layer_sizes)),
+        "connections": f"{net.n_connections:,} ({net.density:.2%} of dense), {net.dtype}",
+        "neurons": f"{net.n_neurons:,}",
+        "activation": f"{net.activation}, output {net.output}",
+        "input scaling": net.scaling.kind if net.scaling else "none",
+        "labels": "" if net.labels is None else ", ".join(map(str, net.labels[:20].tolist())),
+        "trained on": opened.config.get("data", ""),
+    }
+    for number, layer in enumerate(layers, start=1):
+        rows[f"layer {number}"] = (
+            f"{layer['n_in']} x {layer['n_out']}: {layer['connections']:,} connections ({layer['density']:.2%}), mean |w| "
+            f"{layer['mean_abs_weight']:.4f}, {layer['neurons_without_inputs']} neurons without inputs"
+        )
+    metrics = run / METRICS
+    if metrics.is_file() and (lines := metrics.read_text().splitlines()):
+        rows["last epoch"] = lines[-1]
+    show(str(run), rows)
+    if json:
+        print_json({"layer_sizes": net.layer_sizes, "connections": net.n_connections, "neurons": net.n_neurons,
+                    "density": net.density, "layers": layers, "config": opened.config})

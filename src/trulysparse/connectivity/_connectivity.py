@@ -1,0 +1,92 @@
+"""The set of connections of one layer, indexed both ways."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trulysparse import _kernels
+from trulysparse.errors import InputError
+
+MAX_WIDTH = 2**31 - 1
+MAX_CONNECTIONS = 2**32 - 1  # positions are 32-bit
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Connections row by row: row r has columns index[ptr[r]:ptr[r + 1]], ascending. `long` lists the rows
+    that the kernels cut into segments."""
+
+    ptr: NDArray[np.int64]
+    index: NDArray[np.int32]
+    long: NDArray[np.int64]
+
+    @staticmethod
+    def of(ptr: NDArray[np.int64], index: NDArray[np.int32]) -> Rows:
+        """Rows with their list of long rows."""
+        return Rows(ptr, index, _kernels.long_rows(ptr))
+
+
+@dataclass(frozen=True)
+class Connectivity:
+    """Which inputs each neuron of a layer is connected to, without the weights. Immutable: evolution makes
+    a new one.
+
+    by_input lists each input neuron's outputs, by_output each output neuron's inputs. Weights and optimizer
+    state lie in the order of by_input, the order in which the backward pass updates them; position[k] is the
+    place of by_output's k-th connection in that order.
+    """
+
+    n_in: int
+    n_out: int
+    by_input: Rows
+    by_output: Rows
+    position: NDArray[np.uint32]
+
+    @staticmethod
+    def from_inputs(n_in: int, n_out: int, ptr: NDArray[np.int64], index: NDArray[np.int32], threads: int) -> Connectivity:
+        """From each input neuron's outputs (ptr: n_in + 1 row pointers, index: output neurons)."""
+        check_size(n_in, n_out, len(index))
+        out_ptr, out_index, position = _kernels.transpose(ptr, index, n_out, threads)
+        return Connectivity(n_in, n_out, Rows.of(ptr, index), Rows.of(out_ptr, out_index), position)
+
+    @staticmethod
+    def from_outputs(n_in: int, n_out: int, indptr: NDArray[np.int64], indices: NDArray[np.int32],
+                     threads: int) -> tuple[Connectivity, NDArray[np.uint32]]:
+        """From CSR by output neuron; also the order that sorts values given that way into ours: values[order]."""
+        check_size(n_in, n_out, len(indices))
+        ptr, index, order = _kernels.transpose(indptr, indices, n_in, threads)
+        position = np.empty_like(order)
+        position[order] = np.arange(len(order), dtype=np.uint32)
+        return Connectivity(n_in, n_out, Rows.of(ptr, index), Rows.of(indptr, indices), position), order
+
+    @property
+    def n_connections(self) -> int:
+        """How many connections there are."""
+        return len(self.by_input.index)
+
+    @property
+    def density(self) -> float:
+        """Connections as a share of n_in * n_out."""
+        return self.n_connections / (self.n_in * self.n_out)
+
+    @property
+    def indptr(self) -> NDArray[np.int64]:
+        """CSR row pointers by output neuron, n_out + 1."""
+        return self.by_output.ptr
+
+    @property
+    def indices(self) -> NDArray[np.int32]:
+        """CSR column indices (input neurons), ascending within a row."""
+        return self.by_output.index
+
+
+def check_size(n_in: int, n_out: int, n_connections: int) -> None:
+    """Raises InputError where a width or the number of connections is beyond the index types."""
+    for name, width in (("inputs", n_in), ("outputs", n_out)):
+        if width > MAX_WIDTH:
+            raise InputError(f"a layer has {width} {name}; at most {MAX_WIDTH} (32-bit column indices) are possible")
+    if n_connections > MAX_CONNECTIONS:
+        raise InputError(f"a layer has {n_connections} connections; at most {MAX_CONNECTIONS} are possible")

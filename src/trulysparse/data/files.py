@@ -1,0 +1,155 @@
+"""Tables from files: .npz, .csv, .parquet, .libsvm. Each reader gives a Table or says in one sentence why not."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.datasets import load_svmlight_file
+
+from trulysparse.data.builtin import NAMES, load_builtin
+from trulysparse.errors import InputError, MissingExtraError
+
+SUFFIXES = (".npz", ".csv", ".parquet", ".libsvm")
+_TARGET_NAMES = ("target", "label", "class", "y")
+
+
+@dataclass
+class Table:
+    """X (anything as_matrix takes) and raw labels y, or None; X_test and y_test where the source has a split.
+    features: column names, where there are any. target: the column that y came from."""
+
+    X: Any
+    y: Any
+    X_test: Any = None
+    y_test: Any = None
+    features: list[str] | None = None
+    target: str | None = None
+
+
+def read(source: str, *, target: str | None = None, features: list[str] | None = None, need_target: bool = True) -> Table:
+    """The table named `source`, a built-in name or a file.
+
+    target: the label column of a .csv or .parquet file; None: one named target, label, class or y, else the
+    last. features: take these columns, in this order. need_target: whether a missing label is an error.
+    """
+    if source in NAMES:
+        return Table(*load_builtin(source))
+    path = Path(source)
+    if path.suffix not in SUFFIXES:
+        raise InputError(f"DATA must be one of {', '.join(NAMES)} or a file ending in {', '.join(SUFFIXES)}, not '{source}'")
+    if not path.is_file():
+        raise InputError(f"DATA: file '{source}' does not exist")
+    if path.stat().st_size == 0:
+        raise InputError(f"DATA: file '{source}' is empty")
+    if path.suffix == ".npz":
+        return _read_npz(path, need_target)
+    if path.suffix == ".libsvm":
+        return _read_libsvm(path, len(features) if features else None)
+    return _read_frame(path, target, features, need_target)
+
+
+def fingerprint(source: str) -> str:
+    """Recognises a source again: its name if built in, else a hash of the file's size, beginning and end."""
+    if source in NAMES:
+        return source
+    size = Path(source).stat().st_size
+    digest = hashlib.blake2b(str(size).encode(), digest_size=16)
+    with Path(source).open("rb") as file:
+        digest.update(file.read(1 << 20))
+        file.seek(max(0, size - (1 << 20)))
+        digest.update(file.read())
+    return digest.hexdigest()
+
+
+def _read_npz(path: Path, need_target: bool) -> Table:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            names = set(archive.files)
+            split = "X_train" in names
+            wanted = ("X_train", "y_train", "X_test", "y_test") if split else ("X", "y")
+            required = wanted if need_target else (("X_test",) if "X_test" in names else ("X",))
+            missing = [name for name in required if name not in names]
+            if missing:
+                raise InputError(
+                    f"DATA: '{path}' has no array '{missing[0]}'; an .npz file needs X and y, or X_train, y_train, "
+                    f"X_test and y_test (it has {', '.join(sorted(names)) or 'none'})"
+                )
+            arrays = {name: archive[name] for name in wanted if name in names}
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        raise InputError(f"DATA: '{path}' is not a whole .npz file ({error})") from None
+    except ValueError as error:
+        raise InputError(f"DATA: '{path}' cannot be read without pickle ({error}); store plain arrays") from None
+    if split:
+        return Table(*(arrays.get(name) for name in wanted))
+    if "X" not in arrays:
+        return Table(arrays["X_test"], arrays.get("y_test"))
+    return Table(arrays["X"], arrays.get("y"))
+
+
+def _read_libsvm(path: Path, n_features: int | None) -> Table:
+    try:
+        X, y = load_svmlight_file(str(path), n_features=n_features, dtype=np.float32)
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"DATA: '{path}' is not a libsvm file ({error})") from None
+    if X.shape[0] == 0:
+        raise InputError(f"DATA: '{path}' has no samples")
+    return Table(X, y)
+
+
+def _read_frame(path: Path, target: str | None, features: list[str] | None, need_target: bool) -> Table:
+    try:
+        import pandas as pd
+    except ImportError:
+        raise MissingExtraError(f"reading {path.suffix} files", "pandas and pyarrow", "tables") from None
+    try:
+        frame = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+    except pd.errors.EmptyDataError:
+        raise InputError(f"DATA: file '{path}' is empty") from None
+    except ImportError:
+        raise MissingExtraError("reading .parquet files", "pyarrow", "tables") from None
+    except (ValueError, OSError) as error:  # ParserError, UnicodeDecodeError and ArrowInvalid are ValueErrors
+        raise InputError(f"DATA: '{path}' is not a whole {path.suffix} file ({str(error).strip()})") from None
+    frame.columns = frame.columns.astype(str)
+    if len(frame) == 0:
+        raise InputError(f"DATA: '{path}' has no rows")
+    name = _target_column(list(frame.columns), target, features, need_target)
+    columns = features if features is not None else [c for c in frame.columns if c != name]
+    missing = [c for c in columns if c not in frame.columns]
+    if missing:
+        raise InputError(f"DATA: '{path}' has no column '{missing[0]}', which the model was trained on")
+    if not columns:
+        raise InputError(f"DATA: '{path}' has no feature columns beside the target '{name}'")
+    for column in columns:
+        if not pd.api.types.is_numeric_dtype(frame[column]):
+            row, value = _first_text(frame[column], pd)
+            raise InputError(f"DATA: column '{column}' must hold numbers only, but row {row} holds {value!r}")
+    return Table(frame[columns], None if name is None else frame[name].to_numpy(), features=list(columns), target=name)
+
+
+def _target_column(columns: list[str], target: str | None, features: list[str] | None, need_target: bool) -> str | None:
+    if target is not None:
+        if target in columns:
+            return target
+        if not need_target:
+            return None
+        shown = ", ".join(columns[:10]) + (", ..." if len(columns) > 10 else "")
+        raise InputError(f"--target: there is no column '{target}'; the columns are {shown}")
+    for name in _TARGET_NAMES:
+        if name in columns:
+            return name
+    rest = [c for c in columns if features is None or c not in features]
+    if rest:
+        return rest[-1] if need_target or features is None else None
+    return None
+
+
+def _first_text(column: Any, pd: Any) -> tuple[int, Any]:
+    numbers = pd.to_numeric(column, errors="coerce")
+    text = (numbers.isna() & column.notna()).to_numpy()
+    row = int(text.argmax()) if text.any() else 0
+    return row, column.iloc[row]

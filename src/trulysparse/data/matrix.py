@@ -1,0 +1,176 @@
+"""X as users have it (NumPy array of any numeric type, memory map, SciPy sparse, DataFrame), read batch by
+batch: never converted as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from trulysparse import _kernels
+from trulysparse.data.scaling import Scaling
+from trulysparse.errors import InputError
+from trulysparse.layers import Floats
+
+_CHUNK_BYTES = 32 << 20
+_LOADED = frozenset("f4 f8 i1 i2 i4 i8 u1 u2 u4 u8".split())
+
+
+class Matrix(Protocol):
+    """Samples x features, of which the network asks for batches and the scaling for chunks."""
+
+    n_samples: int
+    n_features: int
+
+    def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
+        """Fills out (n_features x stride) with the samples `rows`, scaled; InputError at NaN or infinity."""
+
+    def chunk(self, start: int, stop: int) -> Any:
+        """Samples start to stop as a NumPy array or a CSR array."""
+
+    def feature_name(self, feature: int) -> str:
+        """How to name a feature to the user."""
+
+
+class _Base:
+    n_samples: int
+    n_features: int
+    name: str
+
+    def feature_name(self, feature: int) -> str:
+        return str(feature)
+
+    def _refuse(self, sample: int, feature: int, value: object) -> InputError:
+        return InputError(
+            f"{self.name}[{sample}, {self.feature_name(feature)}] is {value}; features must be finite numbers "
+            "(first such position)"
+        )
+
+
+class DenseMatrix(_Base):
+    """A NumPy array or memory map, read in place whatever its strides."""
+
+    def __init__(self, x: NDArray[Any], name: str) -> None:
+        self._x = x.view(np.uint8) if x.dtype == bool else x
+        self.name = name
+        self.n_samples, self.n_features = x.shape
+        self._direct = self._x.dtype.str[1:] in _LOADED and self._x.dtype.isnative and all(
+            s % self._x.itemsize == 0 for s in self._x.strides
+        )
+
+    def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
+        shift, factor = scaling.arrays() if scaling else (None, None)
+        if self._direct:
+            bad = _kernels.load_dense(self._x, rows, shift, factor, out, threads)
+        else:
+            batch = np.asarray(self._x[rows], dtype=np.float64)
+            bad = _kernels.load_dense(batch, np.arange(len(rows)), shift, factor, out, threads)
+        if bad >= 0:
+            sample, feature = divmod(bad, self.n_features)
+            raise self._refuse(int(rows[sample]), feature, self._x[rows[sample], feature])
+
+    def chunk(self, start: int, stop: int) -> NDArray[Any]:
+        return np.asarray(self._x[start:stop])
+
+
+class SparseMatrix(_Base):
+    """A SciPy sparse array; other formats than CSR become CSR once."""
+
+    def __init__(self, x: Any, name: str) -> None:
+        self._x = sp.csr_array(x)
+        self.name = name
+        self.n_samples, self.n_features = self._x.shape
+
+    def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
+        shift, factor = scaling.arrays() if scaling else (None, None)
+        batch = self._x[rows]
+        bad = _kernels.load_sparse(batch.indptr.astype(np.int64), batch.indices.astype(np.int32, copy=False),
+                                   batch.data.astype(out.dtype, copy=False), shift, factor, out, threads)
+        if bad >= 0:
+            sample, feature = divmod(bad, self.n_features)
+            raise self._refuse(int(rows[sample]), feature, batch[sample, feature])
+
+    def chunk(self, start: int, stop: int) -> Any:
+        return self._x[start:stop]
+
+
+class FrameMatrix(_Base):
+    """A DataFrame whose columns are all numbers."""
+
+    def __init__(self, x: Any, name: str) -> None:
+        self._x = x
+        self.name = name
+        self.n_samples, self.n_features = x.shape
+        for column, dtype in zip(x.columns, x.dtypes, strict=True):
+            if getattr(dtype, "kind", "O") not in "iufb":
+                raise InputError(f"{name}: column '{column}' holds {dtype}, not numbers; encode or drop it")
+
+    def feature_name(self, feature: int) -> str:
+        return f"'{self._x.columns[feature]}'"
+
+    def _numbers(self, frame: Any) -> NDArray[np.float64]:
+        return np.ascontiguousarray(frame.to_numpy(dtype=np.float64, na_value=np.nan))
+
+    def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
+        batch = self._numbers(self._x.iloc[rows])
+        try:
+            DenseMatrix(batch, self.name).load(np.arange(len(rows)), out, scaling, threads)
+        except InputError:
+            sample, feature = (int(i) for i in np.argwhere(~np.isfinite(batch))[0])
+            raise self._refuse(int(rows[sample]), feature, batch[sample, feature]) from None
+
+    def chunk(self, start: int, stop: int) -> NDArray[np.float64]:
+        return self._numbers(self._x.iloc[start:stop])
+
+
+def as_matrix(x: Any, name: str = "X") -> Matrix:
+    """Wraps X; InputError where it is not two-dimensional, numeric and non-empty."""
+    if isinstance(x, (DenseMatrix, SparseMatrix, FrameMatrix)):
+        return x
+    matrix: Matrix
+    if sp.issparse(x):
+        if x.dtype.kind not in "iufb":
+            raise InputError(f"{name} must hold numbers, not {x.dtype}")
+        matrix = SparseMatrix(x, name)
+    elif hasattr(x, "iloc") and hasattr(x, "columns"):
+        matrix = FrameMatrix(x, name)
+    else:
+        array = x if isinstance(x, np.ndarray) else np.asarray(x)
+        if array.ndim != 2:
+            raise InputError(f"{name} must have shape (n_samples, n_features), not {array.shape}")
+        if array.dtype.kind not in "iufb":
+            raise InputError(f"{name} must hold numbers, not {array.dtype}")
+        matrix = DenseMatrix(array, name)
+    if matrix.n_samples == 0 or matrix.n_features == 0:
+        raise InputError(f"{name} is empty: shape ({matrix.n_samples}, {matrix.n_features})")
+    return matrix
+
+
+def chunks(matrix: Matrix) -> Iterator[tuple[int, Any]]:
+    """(first sample, chunk) over all samples, a bounded number of bytes at a time."""
+    rows = max(1, _CHUNK_BYTES // (8 * matrix.n_features))
+    for start in range(0, matrix.n_samples, rows):
+        yield start, matrix.chunk(start, min(matrix.n_samples, start + rows))
+
+
+def check_finite(matrix: Matrix, name: str = "X") -> None:
+    """InputError with the first position (in the order of samples) of a NaN or infinity."""
+    for start, chunk in chunks(matrix):
+        values = chunk.data if sp.issparse(chunk) else chunk
+        if values.dtype.kind != "f" or np.isfinite(values).all():
+            continue
+        if sp.issparse(chunk):
+            chunk = chunk.tocoo()
+            wrong = ~np.isfinite(chunk.data)
+            cells = sorted(zip(chunk.row[wrong].tolist(), chunk.col[wrong].tolist(), chunk.data[wrong].tolist(), strict=True))
+            sample, feature, value = cells[0]
+        else:
+            sample, feature = (int(i) for i in np.argwhere(~np.isfinite(chunk))[0])
+            value = chunk[sample, feature]
+        raise InputError(
+            f"{name}[{start + sample}, {matrix.feature_name(feature)}] is {value}; features must be finite numbers "
+            "(first such position)"
+        )

@@ -1,0 +1,188 @@
+"""What the classifier and the regressor share: parameters, validation, the way to a Trainer."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from trulysparse import _checks, activations
+from trulysparse.data import as_matrix, fit_scaling
+from trulysparse.errors import InputError
+from trulysparse.evolution import SET
+from trulysparse.network import SparseMLP, sample_weights
+from trulysparse.optimizers import SGD, Adam, Optimizer
+from trulysparse.training import Callback, EarlyStopping, History, ProgressBar, Trainer
+from trulysparse.training.history import Record
+
+_SPARSE = ("csr", "csc")
+
+
+class BaseSparseMLP(BaseEstimator):
+    """See the subclasses."""
+
+    _output: str
+
+    def __init__(
+        self,
+        hidden_layer_sizes: tuple[int, ...] = (100, 100),
+        *,
+        epsilon: float = 20.0,
+        activation: str = "all_relu",
+        alpha: float | None = None,
+        evolution: str | None = "set",
+        zeta: float = 0.3,
+        optimizer: str | Optimizer = "adam",
+        learning_rate: float = 0.001,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        dropout: float = 0.0,
+        batch_size: int = 128,
+        epochs: int = 100,
+        scale: str = "standard",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        patience: int = 10,
+        dtype: str = "auto",
+        init: str = "he_uniform",
+        fan: str = "sparse",
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool | int = False,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.epsilon = epsilon
+        self.activation = activation
+        self.alpha = alpha
+        self.evolution = evolution
+        self.zeta = zeta
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.dropout = dropout
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.scale = scale
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.dtype = dtype
+        self.init = init
+        self.fan = fan
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # ---- pieces of fit ----
+
+    def _validated(self, X: Any, y: ArrayLike | None, *, reset: bool, **options: Any) -> Any:
+        """scikit-learn's own checks of X and y, whose messages its users know."""
+        return validate_data(self, X, *(() if y is None else (y,)), reset=reset, accept_sparse=_SPARSE,
+                             dtype=[np.float64, np.float32] if self._keeps_doubles(X) else None, **options)
+
+    @staticmethod
+    def _keeps_doubles(X: Any) -> bool:
+        """Numbers of small types are read as they are; everything else must become floating point."""
+        return not (isinstance(X, np.ndarray) and X.dtype.kind in "iuf" and X.dtype.itemsize <= 4)
+
+    def _threads(self) -> int:
+        if self.n_jobs is None or self.n_jobs == -1:
+            return _checks.thread_count(None)
+        return _checks.integer("n_jobs", self.n_jobs, low=1)
+
+    def _make_optimizer(self) -> Optimizer:
+        if isinstance(self.optimizer, SGD | Adam):
+            return self.optimizer
+        if _checks.choice("optimizer", self.optimizer, ("sgd", "adam")) == "sgd":
+            return SGD(self.learning_rate, self.momentum, weight_decay=self.weight_decay)
+        return Adam(self.learning_rate, weight_decay=self.weight_decay)
+
+    def _make_evolution(self) -> SET | None:
+        if self.evolution is None or _checks.choice("evolution", self.evolution, ("none", "set")) == "none":
+            return None
+        return SET(self.zeta)
+
+    def _start(self, X: Any, n_outputs: int, weight: NDArray[Any] | None) -> None:
+        """A fresh network and trainer for data like X."""
+        sizes = self.hidden_layer_sizes
+        hidden = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
+        for i, size in enumerate(hidden):
+            _checks.integer(f"hidden_layer_sizes[{i}]", size, low=1)
+        _checks.choice("dtype", self.dtype, ("auto", "float32", "float64"))
+        dtype = self.dtype if self.dtype != "auto" else ("float64" if X.dtype == np.float64 else "float32")
+        self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self.network_ = SparseMLP(
+            (X.shape[1], *hidden, n_outputs), epsilon=self.epsilon, activation=activations.make(self.activation, self.alpha),
+            output=self._output, init=self.init, fan=self.fan, dtype=dtype, seed=self._seed, threads=self._threads(),
+        )
+        self.network_.scaling = fit_scaling(self.scale, as_matrix(X), weight)
+        self._trainer = Trainer(self.network_, optimizer=self._make_optimizer(), evolution=self._make_evolution(),
+                                batch_size=self.batch_size, dropout=self.dropout, seed=self._seed)
+
+    def _fit(self, X: Any, y: NDArray[Any], weight: NDArray[np.float64] | None, n_outputs: int) -> Self:
+        epochs = _checks.integer("epochs", self.epochs, low=1)
+        validation, callbacks = None, self._reporters()
+        if self.early_stopping:
+            fraction = _checks.real("validation_fraction", self.validation_fraction, low=0, high=1, low_open=True, high_open=True)
+            parts = train_test_split(np.arange(len(y)), test_size=fraction, stratify=self._strata(y),
+                                     random_state=check_random_state(self.random_state).randint(2**31 - 1))
+            inner, outer = np.sort(parts[0]), np.sort(parts[1])
+            validation = (X[outer], y[outer])
+            X, y, weight = X[inner], y[inner], None if weight is None else weight[inner]
+            callbacks.append(EarlyStopping(patience=self.patience))
+        self._start(X, n_outputs, weight)
+        self.history_: History = self._trainer.fit(X, y, epochs=epochs, validation_data=validation, sample_weight=weight,
+                                                   callbacks=callbacks)
+        self.n_iter_ = len(self.history_)
+        self.loss_ = self.history_["loss"][-1]
+        return self
+
+    def _partial_fit(self, X: Any, y: NDArray[Any], weight: NDArray[np.float64] | None, n_outputs: int, first: bool) -> Self:
+        if first:
+            self._start(X, n_outputs, weight)
+            self.history_ = History()
+        history = self._trainer.fit(X, y, epochs=1, sample_weight=weight)
+        self.history_.records += history.records
+        self.n_iter_ = len(self.history_)
+        self.loss_ = history["loss"][-1]
+        return self
+
+    def _strata(self, y: NDArray[Any]) -> NDArray[Any] | None:
+        """What a validation split keeps the shares of."""
+        return None
+
+    def _weights(self, sample_weight: ArrayLike | None, n_samples: int) -> NDArray[np.float64] | None:
+        weight = sample_weights(sample_weight, n_samples)
+        if weight is not None and not weight.any():
+            raise InputError("sample_weight must be above 0 for at least one sample")
+        return weight
+
+    def _reporters(self) -> list[Callback]:
+        if not self.verbose:
+            return []
+        return [ProgressBar()] if self.verbose == 1 else [_PrintEpochs()]
+
+    def _outputs(self, X: Any, *, activated: bool) -> NDArray[Any]:
+        check_is_fitted(self, "network_")
+        X = self._validated(X, None, reset=False)
+        net = self.network_
+        return net.predict_proba(X) if activated else net.decision_function(X)
+
+
+class _PrintEpochs(Callback):
+    """verbose=2: a line an epoch."""
+
+    def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
+        print("  ".join(f"{name} {value:.6g}" for name, value in record.items()))

@@ -1,0 +1,33 @@
+"""The part of the estimators' documentation that is the same."""
+
+PARAMETERS = """Parameters
+    ----------
+    hidden_layer_sizes : tuple of int, each at least 1
+    epsilon : float above 0
+        Erdos-Renyi sparsity: a layer n_in x n_out gets epsilon * (n_in + n_out) connections.
+    activation : 'all_relu', 'relu', 'leaky_relu', 'tanh', 'sigmoid' or 'identity'
+    alpha : float in [0, 1] or None
+        Left slope of all_relu (None: 0.6) and leaky_relu (None: 0.01).
+    evolution : 'set', 'none' or None
+        Topology evolution after each epoch but the last.
+    zeta : float in [0, 1]
+        Fraction of each layer's connections replaced at an evolution.
+    optimizer : 'adam', 'sgd', or an SGD or Adam object (then learning_rate, momentum, weight_decay are its own)
+    learning_rate, momentum, weight_decay : float
+        See trulysparse.SGD and trulysparse.Adam.
+    dropout : float in [0, 1)
+        Share of hidden activations dropped in training.
+    batch_size, epochs : int, at least 1
+    scale : 'standard', 'minmax' or 'none'
+        Scaling of the features with the training set's figures, kept in the network.
+    early_stopping : bool
+        Hold out validation_fraction of the samples and stop when their loss has not fallen for `patience`
+        epochs; the best epoch's network is kept.
+    dtype : 'auto', 'float32' or 'float64'
+        Of weights and activations. 'auto': float64 where X is float64, as scikit-learn's own networks do;
+        'float32' needs half the memory and time.
+    init, fan : see trulysparse.WeightInit
+    n_jobs : int or None
+        Threads; None or -1 for all. Results do not depend on it.
+    random_state : int, RandomState or None
+    verbose : 0 (silent), 1 (progress bar on a terminal) or 2 (a line an epoch)"""

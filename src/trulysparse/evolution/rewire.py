@@ -1,0 +1,26 @@
+"""Carries out a decision of a prune and a growth rule on one layer."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trulysparse import _kernels
+from trulysparse.connectivity import Connectivity
+from trulysparse.evolution.grow import Grown
+from trulysparse.layers import Floats, SparseLayer, Slots
+
+
+def rewire(layer: SparseLayer, slots: Slots, keep: NDArray[np.uint8], grown: Grown, fresh: Floats, threads: int) -> None:
+    """Connections with keep == 0 go, `grown` come with weights `fresh` and optimizer state zero; the others
+    take weight and state along."""
+    old = layer.connectivity.by_input
+    ptr, index = _kernels.rewire_index(old.ptr, old.index, keep, *grown, threads)
+
+    def move(values: Floats, new: Floats | None) -> Floats:
+        moved: Floats = _kernels.rewire_values(old.ptr, old.index, keep, *grown, ptr, values, new, threads)
+        return moved
+
+    layer.values = move(layer.values, fresh)
+    slots.weight[:] = [move(slot, None) for slot in slots.weight]
+    layer.connectivity = Connectivity.from_inputs(layer.n_in, layer.n_out, ptr, index, threads)

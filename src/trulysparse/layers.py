@@ -1,0 +1,110 @@
+"""One sparse layer: connectivity, weights, biases, and the two kernels that use them. It knows nothing of
+losses, trainers or files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from trulysparse import _kernels
+from trulysparse.activations import KernelActivation
+from trulysparse.connectivity import Connectivity
+
+Floats: TypeAlias = NDArray[np.floating]
+
+
+@dataclass
+class Signal:
+    """A layer's output for one batch: values, n x stride, and what the derivative of its activation needs.
+    The network's input is a Signal with identity activation."""
+
+    values: Floats
+    activation: KernelActivation = (0, 0.0)
+    positive: NDArray[np.uint8] | None = None
+    kept: NDArray[np.uint8] | None = None
+    keep_probability: float = 1.0
+
+
+@dataclass
+class Slots:
+    """Optimizer state of one layer: up to two arrays along its connections and two along its biases."""
+
+    weight: list[Floats]
+    bias: list[Floats]
+
+    def padded(self) -> tuple[Floats | None, Floats | None, Floats | None, Floats | None]:
+        """(weight slot 0, weight slot 1, bias slot 0, bias slot 1), None where there is none."""
+        pair = (*self.weight, None, None)[:2], (*self.bias, None, None)[:2]
+        return (*pair[0], *pair[1])
+
+
+class SparseLayer:
+    """y = f(W x + b) with W sparse.
+
+    values: the weights, in the order of connectivity.by_input. bias: n_out values.
+    """
+
+    def __init__(self, connectivity: Connectivity, values: Floats, bias: Floats, activation: KernelActivation) -> None:
+        self.connectivity = connectivity
+        self.values = values
+        self.bias = bias
+        self.activation = activation
+
+    @property
+    def n_in(self) -> int:
+        """Input neurons."""
+        return self.connectivity.n_in
+
+    @property
+    def n_out(self) -> int:
+        """Output neurons."""
+        return self.connectivity.n_out
+
+    @property
+    def n_connections(self) -> int:
+        """Stored weights, biases not counted."""
+        return self.connectivity.n_connections
+
+    @property
+    def weight(self) -> sp.csr_array:
+        """The weights as a scipy.sparse.csr_array (n_out, n_in). A copy: writing to it changes nothing here."""
+        con = self.connectivity
+        return self.to_csr(self.values[con.position])
+
+    def to_csr(self, values: Floats) -> sp.csr_array:
+        """Values along by_output as a csr_array (n_out, n_in)."""
+        con = self.connectivity
+        # SciPy wants both index arrays of one type, and would downcast them where they fit.
+        return sp.csr_array((values, con.indices.copy(), con.indptr.copy()), shape=(con.n_out, con.n_in))
+
+    def forward(self, x: Signal, y: Signal, key: int, threads: int) -> None:
+        """Fills y.values and y's bits from x.values; `key` names the dropout stream."""
+        con = self.connectivity
+        _kernels.forward(con.by_output.ptr, con.by_output.index, con.position, self.values, self.bias, x.values, y.values,
+                         con.by_output.long, y.activation[0], y.activation[1], y.positive, y.kept, y.keep_probability,
+                         key, threads)
+
+    def backward(self, dy: Floats, x: Signal, dx: Floats | None, slots: Slots, rule: _kernels.UpdateRule,
+                 threads: int) -> None:
+        """Updates weights and biases in place from dy, the loss gradient at this layer's pre-activation, and
+        writes the gradient at the pre-activation of x to dx (which may be x.values itself; None: not wanted)."""
+        con = self.connectivity
+        w0, w1, b0, b1 = slots.padded()
+        _kernels.backward(con.by_input.ptr, con.by_input.index, self.values, w0, w1, None, self.bias, b0, b1, None, dy,
+                          x.values, dx, con.by_input.long, x.activation[0], x.activation[1], x.positive, x.kept,
+                          x.keep_probability, rule, threads)
+
+    def gradients(self, dy: Floats, x: Signal, dx: Floats | None, threads: int) -> tuple[Floats, Floats]:
+        """As backward, but parameters stay and their gradients are returned: (along by_input, along biases)."""
+        con = self.connectivity
+        rule = _kernels.UpdateRule()
+        rule.kind = 1
+        weight, bias = np.empty_like(self.values), np.empty_like(self.bias)
+        _kernels.backward(con.by_input.ptr, con.by_input.index, self.values, None, None, weight, self.bias, None, None,
+                          bias, dy, x.values, dx, con.by_input.long, x.activation[0], x.activation[1], x.positive, x.kept,
+                          x.keep_probability, rule, threads)
+        return weight, bias

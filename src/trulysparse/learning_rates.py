@@ -1,0 +1,76 @@
+"""Learning-rate schedules: a rate as a function of how many epochs have passed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from trulysparse import _checks
+from trulysparse.errors import InputError
+
+
+@dataclass(frozen=True)
+class ConstantRate:
+    """The same rate throughout."""
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        _checks.real("learning_rate", self.rate, low=0, low_open=True)
+
+    def at(self, epoch: float, epochs: int | None) -> float:
+        """The rate when `epoch` epochs (a fraction within one) of `epochs` have passed."""
+        return self.rate
+
+
+@dataclass(frozen=True)
+class StepRate:
+    """`rate`, multiplied by `factor` after every `every` epochs."""
+
+    rate: float
+    every: int
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        _checks.real("learning_rate", self.rate, low=0, low_open=True)
+        _checks.integer("every", self.every, low=1)
+        _checks.real("factor", self.factor, low=0, low_open=True)
+
+    def at(self, epoch: float, epochs: int | None) -> float:
+        """See ConstantRate.at."""
+        return self.rate * self.factor ** math.floor(epoch / self.every)
+
+
+@dataclass(frozen=True)
+class CosineRate:
+    """Rises linearly from 0 to `rate` over `warmup` epochs, then falls along a half cosine to `final` at the
+    last epoch (Loshchilov and Hutter 2017). epochs: the length; None: that of the call to fit."""
+
+    rate: float
+    warmup: float = 0.0
+    final: float = 0.0
+    epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        _checks.real("learning_rate", self.rate, low=0, low_open=True)
+        _checks.real("warmup", self.warmup, low=0)
+        _checks.real("final", self.final, low=0)
+
+    def at(self, epoch: float, epochs: int | None) -> float:
+        """See ConstantRate.at."""
+        length = self.epochs if self.epochs is not None else epochs
+        if length is None:
+            raise InputError("CosineRate(epochs=...) must be given where steps are taken outside fit")
+        if epoch < self.warmup:
+            return self.rate * epoch / self.warmup
+        progress = min(1.0, (epoch - self.warmup) / max(length - self.warmup, 1e-9))
+        return self.final + (self.rate - self.final) * (1 + math.cos(math.pi * progress)) / 2
+
+
+LearningRate: TypeAlias = ConstantRate | StepRate | CosineRate
+
+
+def make(rate: LearningRate | float) -> LearningRate:
+    """A schedule from itself or from a constant rate."""
+    return rate if isinstance(rate, LearningRate) else ConstantRate(rate)

@@ -1,0 +1,108 @@
+"""Losses. Each works on the output layer's values before their activation, knows the output activation it
+belongs to, and gives the weighted mean loss and its gradient in one pass."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from trulysparse import _kernels
+from trulysparse.errors import InputError
+from trulysparse.layers import Floats
+
+
+class SoftmaxCrossEntropy:
+    """-log softmax(z)[label], the mean over samples; labels are integers 0 to n_outputs - 1."""
+
+    name: ClassVar[str] = "softmax_cross_entropy"
+    output: ClassVar[str] = "softmax"
+
+    def check_targets(self, y: ArrayLike, n_outputs: int) -> NDArray[Any]:
+        """y as int32 labels, (n_samples,); InputError with the first position that is not one."""
+        labels = np.asarray(y)
+        if labels.ndim != 1:
+            raise InputError(f"y must be one label a sample (1-dimensional), not of shape {labels.shape}")
+        if labels.dtype.kind not in "iub":
+            if labels.dtype.kind != "f" or not np.array_equal(labels, np.floor(labels)):
+                raise InputError(f"y must hold integer class labels, not {labels.dtype}")
+        wrong = np.flatnonzero((labels < 0) | (labels >= n_outputs))
+        if len(wrong):
+            at = int(wrong[0])
+            raise InputError(f"y[{at}] is {labels[at]}; labels must lie between 0 and {n_outputs - 1}, one an output neuron")
+        return labels.astype(np.int32, copy=False)
+
+    def gradient(self, z: Floats, y: NDArray[Any], weight: Floats, threads: int) -> float:
+        """Replaces z (n_outputs x stride) by the gradient; `weight` has one value a column and sums to 1."""
+        return float(_kernels.loss_and_gradient(0, z, len(y), y, None, weight, threads))
+
+
+class _OnTargets:
+    kind: ClassVar[int]
+
+    def check_targets(self, y: ArrayLike, n_outputs: int) -> NDArray[Any]:
+        """y as numbers, (n_samples, n_outputs)."""
+        targets = np.asarray(y)
+        if targets.ndim == 1 and n_outputs == 1:
+            targets = targets.reshape(-1, 1)
+        if targets.ndim != 2 or targets.shape[1] != n_outputs:
+            raise InputError(f"y must have shape (n_samples, {n_outputs}), one column an output neuron, not {targets.shape}")
+        if targets.dtype.kind not in "iubf":
+            raise InputError(f"y must hold numbers, not {targets.dtype}")
+        if targets.dtype.kind == "f" and not np.isfinite(targets).all():
+            row, column = (int(i) for i in np.argwhere(~np.isfinite(targets))[0])
+            raise InputError(f"y[{row}, {column}] is {targets[row, column]}; targets must be finite")
+        return targets
+
+    def gradient(self, z: Floats, y: NDArray[Any], weight: Floats, threads: int) -> float:
+        """See SoftmaxCrossEntropy.gradient."""
+        target = np.empty_like(z)
+        source = y.view(np.uint8) if y.dtype == bool else y
+        _kernels.load_dense(source, np.arange(len(y)), None, None, target, threads)
+        return float(_kernels.loss_and_gradient(self.kind, z, len(y), None, target, weight, threads))
+
+
+class BinaryCrossEntropy(_OnTargets):
+    """-t log p - (1 - t) log(1 - p) with p = sigmoid(z), the mean over outputs and samples; targets in [0, 1].
+    For several labels a sample."""
+
+    name: ClassVar[str] = "binary_cross_entropy"
+    output: ClassVar[str] = "sigmoid"
+    kind: ClassVar[int] = 1
+
+    def check_targets(self, y: ArrayLike, n_outputs: int) -> NDArray[Any]:
+        """y as numbers in [0, 1], (n_samples, n_outputs)."""
+        targets = super().check_targets(y, n_outputs)
+        if targets.size and (targets.min() < 0 or targets.max() > 1):
+            raise InputError(f"y must lie in [0, 1] for binary cross-entropy, not in [{targets.min()}, {targets.max()}]")
+        return targets
+
+
+class MeanSquaredError(_OnTargets):
+    """(z - t)^2, the mean over outputs and samples."""
+
+    name: ClassVar[str] = "mean_squared_error"
+    output: ClassVar[str] = "identity"
+    kind: ClassVar[int] = 2
+
+
+Loss: TypeAlias = SoftmaxCrossEntropy | BinaryCrossEntropy | MeanSquaredError
+
+BY_OUTPUT: dict[str, type[Loss]] = {
+    kind.output: kind for kind in (SoftmaxCrossEntropy, BinaryCrossEntropy, MeanSquaredError)
+}
+
+
+def make(loss: Loss | str | None, output: str) -> Loss:
+    """A loss from its object or name; None: the one that belongs to the output activation."""
+    if loss is None:
+        return BY_OUTPUT[output]()
+    if isinstance(loss, str):
+        by_name = {kind.name: kind for kind in BY_OUTPUT.values()}
+        if loss not in by_name:
+            raise InputError(f"loss must be one of {', '.join(by_name)}, not {loss!r}")
+        loss = by_name[loss]()
+    if loss.output != output:
+        raise InputError(f"loss {loss.name} belongs to output='{loss.output}', but the network has output='{output}'")
+    return loss

@@ -1,0 +1,208 @@
+"""SparseMLP: sparse layers in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from trulysparse import _checks, _kernels, activations, losses, memory
+from trulysparse._random import stream_key
+from trulysparse._workspace import InferenceWorkspace
+from trulysparse.activations import Activation, AllReLU
+from trulysparse.connectivity import Connectivity, erdos_renyi
+from trulysparse.connectivity._connectivity import MAX_WIDTH
+from trulysparse.data import Matrix, Scaling, as_matrix
+from trulysparse.errors import InputError
+from trulysparse.initialization import WeightInit
+from trulysparse.layers import Floats, Signal, SparseLayer
+
+
+class SparseMLP:
+    """A multilayer perceptron whose weights exist only where a connection exists.
+
+    layer_sizes: neurons a layer, input first, output last, each 1 to 2^31 - 1.
+    epsilon: Erdős-Rényi sparsity; layer n_in x n_out gets round(epsilon * (n_in + n_out)) connections.
+    activation: of the hidden layers, an object or a name. output: 'softmax' (classes), 'sigmoid' (several
+    labels) or 'identity' (regression). init, fan: see WeightInit. dtype: 'float32' or 'float64'. seed: of
+    connectivity and weights, the same bits whatever threads. threads: None for all of this machine's.
+    Raises InputError for an argument out of range and NotEnoughMemoryError, before anything is allocated,
+    where the network would not fit.
+
+    Attributes: layers; scaling (of the input, or None); labels (names of the classes in the order of the
+    output neurons, or None for 0, 1, ...).
+    """
+
+    def __init__(
+        self,
+        layer_sizes: Sequence[int],
+        *,
+        epsilon: float = 20.0,
+        activation: Activation | str = AllReLU(),
+        output: str = "softmax",
+        init: str = "he_uniform",
+        fan: str = "sparse",
+        dtype: str = "float32",
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> None:
+        self._set_up(layer_sizes, activation, output, WeightInit(init, fan), dtype, seed, threads)
+        self.epsilon = _checks.real("epsilon", epsilon, low=0, low_open=True)
+        memory.require(
+            memory.network_bytes(self.layer_sizes, epsilon, self.dtype.itemsize),
+            f"a network of layers {self._sizes_text()} at epsilon {epsilon:g}",
+            "choose a smaller epsilon or smaller layers",
+        )
+        pairs = list(zip(self.layer_sizes, self.layer_sizes[1:], strict=False))
+        for number, (n_in, n_out) in enumerate(pairs):
+            con = erdos_renyi(n_in, n_out, epsilon, seed=stream_key(seed, "connectivity", number), threads=self.threads)
+            key = stream_key(seed, "weights", number)
+            values = self.init.draw(con, con.n_connections, self.dtype, key, self.threads)
+            self._append(con, values, np.zeros(n_out, self.dtype))
+
+    @classmethod
+    def from_layers(
+        cls,
+        connectivities: Sequence[Connectivity],
+        values: Sequence[Floats],
+        biases: Sequence[Floats],
+        *,
+        epsilon: float,
+        activation: Activation | str,
+        output: str,
+        init: WeightInit,
+        seed: int,
+        threads: int | None = None,
+    ) -> Self:
+        """A network of given connectivity, weights (in the order of by_input) and biases."""
+        net = cls.__new__(cls)
+        sizes = [connectivities[0].n_in, *(c.n_out for c in connectivities)]
+        net._set_up(sizes, activation, output, init, str(biases[0].dtype), seed, threads)
+        net.epsilon = epsilon
+        for con, weight, bias in zip(connectivities, values, biases, strict=True):
+            net._append(con, weight, bias)
+        return net
+
+    def _set_up(self, layer_sizes: Sequence[int], activation: Activation | str, output: str, init: WeightInit,
+                dtype: str, seed: int, threads: int | None) -> None:
+        sizes = list(layer_sizes)
+        if len(sizes) < 2:
+            raise InputError(f"layer_sizes must name at least an input and an output layer, not {tuple(sizes)}")
+        self.layer_sizes = tuple(_checks.integer(f"layer_sizes[{i}]", n, low=1, high=MAX_WIDTH) for i, n in enumerate(sizes))
+        self.activation = activations.make(activation)
+        self.output = _checks.choice("output", output, tuple(losses.BY_OUTPUT))
+        self.init = init
+        self.dtype: np.dtype[np.floating] = np.dtype(_checks.choice("dtype", dtype, ("float32", "float64")))
+        self.seed = _checks.integer("seed", seed, low=0)
+        self.threads = _checks.thread_count(threads)
+        self.epsilon = 0.0
+        self.layers: list[SparseLayer] = []
+        self.scaling: Scaling | None = None
+        self.labels: NDArray[Any] | None = None
+
+    def _append(self, con: Connectivity, values: Floats, bias: Floats) -> None:
+        number = len(self.layers) + 1
+        last = number == len(self.layer_sizes) - 1
+        self.layers.append(SparseLayer(con, values, bias, (0, 0.0) if last else self.activation.kernel(number)))
+
+    def _sizes_text(self) -> str:
+        return "-".join(map(str, self.layer_sizes))
+
+    @property
+    def n_connections(self) -> int:
+        """Stored weights, biases not counted."""
+        return sum(layer.n_connections for layer in self.layers)
+
+    @property
+    def n_neurons(self) -> int:
+        """Neurons that compute: hidden and output ones."""
+        return sum(self.layer_sizes[1:])
+
+    @property
+    def density(self) -> float:
+        """Connections as a share of those of the dense network of these sizes."""
+        return self.n_connections / sum(layer.n_in * layer.n_out for layer in self.layers)
+
+    def __repr__(self) -> str:
+        return (f"SparseMLP({self._sizes_text()}, {self.n_connections} connections, density {self.density:.3g}, "
+                f"{self.activation}, output={self.output!r}, {self.dtype})")
+
+    def matrix(self, X: Any, name: str = "X") -> Matrix:
+        """X wrapped for reading, its number of features checked."""
+        matrix = as_matrix(X, name)
+        if matrix.n_features != self.layer_sizes[0]:
+            raise InputError(f"{name} has {matrix.n_features} features, but the network has {self.layer_sizes[0]} inputs")
+        return matrix
+
+    def output_batches(self, X: Any, batch_size: int = 256, *, activated: bool = True) -> Iterator[tuple[slice, Floats]]:
+        """(samples, output values) batch by batch in order; the values are outputs x samples, a view that the
+        next batch overwrites. activated: apply the output activation."""
+        matrix = self.matrix(X)
+        batch_size = min(_checks.integer("batch_size", batch_size, low=1), matrix.n_samples)
+        work = InferenceWorkspace(self.layer_sizes, self.dtype, batch_size)
+        signals = [work.signal(0, (0, 0.0))]
+        signals += [work.signal(number, layer.activation) for number, layer in enumerate(self.layers, start=1)]
+        for start in range(0, matrix.n_samples, batch_size):
+            stop = min(matrix.n_samples, start + batch_size)
+            matrix.load(np.arange(start, stop), signals[0].values, self.scaling, self.threads)
+            for layer, x, y in zip(self.layers, signals, signals[1:], strict=False):
+                layer.forward(x, y, 0, self.threads)
+            z = signals[-1].values
+            if activated and self.output == "softmax":
+                _kernels.softmax(z, self.threads)
+            elif activated and self.output == "sigmoid":
+                _kernels.sigmoid(z, self.threads)
+            yield slice(start, stop), z[:, : stop - start]
+
+    def _all_outputs(self, X: Any, batch_size: int, activated: bool) -> Floats:
+        matrix = self.matrix(X)
+        out = np.empty((matrix.n_samples, self.layer_sizes[-1]), self.dtype)
+        for samples, values in self.output_batches(matrix, batch_size, activated=activated):
+            out[samples] = values.T
+        return out
+
+    def decision_function(self, X: Any, *, batch_size: int = 256) -> Floats:
+        """The output layer's values before its activation, (n_samples, n_outputs)."""
+        return self._all_outputs(X, batch_size, activated=False)
+
+    def predict_proba(self, X: Any, *, batch_size: int = 256) -> Floats:
+        """Class probabilities (softmax) or label probabilities (sigmoid), (n_samples, n_outputs).
+
+        X: (n_samples, n_inputs), NumPy, SciPy sparse, memory map or DataFrame.
+        """
+        if self.output == "identity":
+            raise InputError("predict_proba needs output='softmax' or 'sigmoid'; this network has output='identity'")
+        return self._all_outputs(X, batch_size, activated=True)
+
+    def predict(self, X: Any, *, batch_size: int = 256) -> NDArray[Any]:
+        """softmax: the most probable class of each sample (its label where the network has labels);
+        sigmoid: (n_samples, n_outputs) of 0 and 1; identity: the outputs."""
+        if self.output == "identity":
+            return self._all_outputs(X, batch_size, activated=False)
+        if self.output == "sigmoid":
+            return (self._all_outputs(X, batch_size, activated=False) > 0).astype(np.int64)
+        matrix = self.matrix(X)
+        classes = np.empty(matrix.n_samples, np.int64)
+        for samples, values in self.output_batches(matrix, batch_size, activated=False):
+            classes[samples] = values.argmax(axis=0)
+        return classes if self.labels is None else self.labels[classes]
+
+    def forward(self, signals: Sequence[Signal], keys: Sequence[int], threads: int) -> None:
+        """Fills signals[1:] from signals[0]; keys[l] names the dropout stream of layer l."""
+        for layer, x, y, key in zip(self.layers, signals, signals[1:], keys, strict=False):
+            layer.forward(x, y, key, threads)
+
+
+def sample_weights(sample_weight: ArrayLike | None, n_samples: int) -> NDArray[np.float64] | None:
+    """sample_weight as float64, (n_samples,), each finite and at least 0, or InputError."""
+    if sample_weight is None:
+        return None
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape != (n_samples,):
+        raise InputError(f"sample_weight must have shape ({n_samples},), one value a sample, not {weight.shape}")
+    wrong = np.flatnonzero(~np.isfinite(weight) | (weight < 0))
+    if len(wrong):
+        raise InputError(f"sample_weight[{wrong[0]}] is {weight[wrong[0]]}; weights must be finite and at least 0")
+    return weight

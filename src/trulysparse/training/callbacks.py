@@ -1,0 +1,77 @@
+"""Things that happen around epochs: subclass Callback, override what you need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trulysparse import _checks
+from trulysparse.errors import InputError
+from trulysparse.training.history import Record
+
+if TYPE_CHECKING:
+    from trulysparse.connectivity import Connectivity
+    from trulysparse.layers import Floats
+    from trulysparse.training.trainer import Trainer
+
+
+class Callback:
+    """Hooks of Trainer.fit. Setting trainer.stop = True ends training after the current epoch."""
+
+    def on_fit_start(self, trainer: Trainer, epochs: int, steps: int) -> None:
+        """Before the first epoch of `epochs`, each of `steps` steps."""
+
+    def on_step_end(self, trainer: Trainer, loss: float) -> None:
+        """After each update."""
+
+    def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
+        """After an epoch, its validation and its record, before topology evolution."""
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """After the last epoch."""
+
+
+class EarlyStopping(Callback):
+    """Stops when `monitor` has not improved by `min_delta` for `patience` epochs.
+
+    monitor: a name in the records. mode: 'min', 'max' or 'auto' (max for accuracy and r2). restore_best: put
+    the connectivity and weights of the best epoch back at the end.
+    """
+
+    def __init__(self, monitor: str = "val_loss", *, patience: int = 10, min_delta: float = 0.0, mode: str = "auto",
+                 restore_best: bool = True) -> None:
+        self.monitor = monitor
+        self.patience = _checks.integer("patience", patience, low=1)
+        self.min_delta = _checks.real("min_delta", min_delta, low=0)
+        mode = _checks.choice("mode", mode, ("auto", "min", "max"))
+        rising = mode == "max" or (mode == "auto" and monitor.endswith(("accuracy", "r2")))
+        self._sign = -1.0 if rising else 1.0
+        self.restore_best = restore_best
+
+    def on_fit_start(self, trainer: Trainer, epochs: int, steps: int) -> None:
+        """Forgets what it saw in an earlier fit."""
+        self._best = np.inf
+        self._waited = 0
+        self._snapshot: list[tuple[Connectivity, Floats, Floats]] | None = None
+        self.best_epoch = 0
+
+    def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
+        """Compares this epoch with the best one."""
+        if self.monitor not in record:
+            raise InputError(f"EarlyStopping monitors {self.monitor!r}, but the records have {', '.join(record)}")
+        value = self._sign * record[self.monitor]
+        if value < self._best - self.min_delta:
+            self._best, self._waited, self.best_epoch = value, 0, int(record["epoch"])
+            if self.restore_best:
+                self._snapshot = [(layer.connectivity, layer.values.copy(), layer.bias.copy()) for layer in trainer.net.layers]
+            return
+        self._waited += 1
+        trainer.stop = trainer.stop or self._waited >= self.patience
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Puts the best parameters back."""
+        if self._snapshot is not None:
+            for layer, (con, values, bias) in zip(trainer.net.layers, self._snapshot, strict=True):
+                layer.connectivity, layer.values, layer.bias = con, values, bias
+            trainer.reset_state()

@@ -1,0 +1,49 @@
+"""A Rich progress bar for training, silent where the output is not a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from trulysparse.training.callbacks import Callback
+from trulysparse.training.history import Record
+
+if TYPE_CHECKING:
+    from trulysparse.training.trainer import Trainer
+
+
+class ProgressBar(Callback):
+    """Shows epochs, the running loss and the time left on the standard error stream."""
+
+    def on_fit_start(self, trainer: Trainer, epochs: int, steps: int) -> None:
+        """Starts the bar."""
+        self._console = Console(stderr=True)
+        self._epoch = 0
+        self._epochs = epochs
+        self._last = ""
+        self._bar: Progress | None = None
+        if not self._console.is_terminal:
+            return
+        self._bar = Progress(TextColumn("epoch {task.fields[epoch]}"), BarColumn(), MofNCompleteColumn(),
+                             TextColumn("loss {task.fields[loss]:.4f} {task.fields[last]}"), TimeRemainingColumn(),
+                             console=self._console, transient=True)
+        self._task = self._bar.add_task("train", total=epochs * steps, epoch=f"1/{epochs}", loss=float("nan"), last="")
+        self._bar.start()
+
+    def on_step_end(self, trainer: Trainer, loss: float) -> None:
+        """Advances the bar."""
+        if self._bar is not None:
+            self._bar.update(self._task, advance=1, loss=loss, epoch=f"{self._epoch + 1}/{self._epochs}", last=self._last)
+
+    def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
+        """Notes the validation score."""
+        self._epoch = int(record["epoch"])
+        self._last = " ".join(f"{name} {record[name]:.4f}" for name in ("val_accuracy", "val_r2") if name in record)
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Removes the bar."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None

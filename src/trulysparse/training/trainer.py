@@ -1,0 +1,225 @@
+"""The training loop: data -> forward -> loss -> backward with update -> (at an epoch's end) evolution."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+
+from trulysparse import _checks, losses, memory
+from trulysparse._random import generator, stream_key
+from trulysparse._workspace import TrainingWorkspace
+from trulysparse.data import Matrix, check_finite
+from trulysparse.errors import DivergenceError, InputError
+from trulysparse.evolution import SET
+from trulysparse.layers import Floats, Signal, Slots
+from trulysparse.losses import Loss
+from trulysparse.network import SparseMLP, sample_weights
+from trulysparse.optimizers import SGD, Optimizer
+from trulysparse.training.callbacks import Callback
+from trulysparse.training.history import History, Record
+from trulysparse.training.metrics import check_lengths, evaluate
+
+
+class Trainer:
+    """Trains one network.
+
+    optimizer: SGD or Adam. loss: None for the one of the network's output activation. evolution: SET or None
+    (the topology stays). batch_size: samples an update. dropout: share of hidden activations dropped, in
+    [0, 1). seed: of shuffling, dropout and evolution; the same bits whatever `threads` (None: the network's).
+
+    Attributes: step_count, updates so far; epoch, epochs so far (what schedules see; set it in loops of your
+    own); stop, set by callbacks to end fit.
+    """
+
+    def __init__(
+        self,
+        net: SparseMLP,
+        *,
+        optimizer: Optimizer | None = None,
+        loss: Loss | str | None = None,
+        evolution: SET | None = None,
+        batch_size: int = 128,
+        dropout: float = 0.0,
+        seed: int = 0,
+        threads: int | None = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> None:
+        self.net = net
+        self.optimizer: Optimizer = SGD() if optimizer is None else optimizer
+        self.loss = losses.make(loss, net.output)
+        self.evolution = evolution
+        self.batch_size = _checks.integer("batch_size", batch_size, low=1)
+        self.dropout = _checks.real("dropout", dropout, low=0, high=1, high_open=True)
+        self.seed = _checks.integer("seed", seed, low=0)
+        self.threads = net.threads if threads is None else _checks.thread_count(threads)
+        self.callbacks = tuple(callbacks)
+        memory.require(
+            memory.training_bytes(net.layer_sizes, net.n_connections, self.batch_size, self.optimizer.slots, net.dtype.itemsize),
+            f"training at batch_size={self.batch_size}",
+            "choose a smaller batch_size",
+        )
+        self.step_count = 0
+        self.epoch = 0.0
+        self.stop = False
+        self._epochs: int | None = None
+        self._work = TrainingWorkspace(net.layer_sizes, [layer.activation for layer in net.layers], net.dtype)
+        self.reset_state()
+
+    def reset_state(self) -> None:
+        """Sets the optimizer's state to zero."""
+        n = self.optimizer.slots
+        self.slots = [
+            Slots([np.zeros_like(layer.values) for _ in range(n)], [np.zeros_like(layer.bias) for _ in range(n)])
+            for layer in self.net.layers
+        ]
+
+    # ---- one update ----
+
+    def step(self, X_batch: Any, y_batch: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """One update on the given samples; returns their (weighted) mean loss before it.
+
+        X_batch: (n, n_inputs). y_batch: labels (n,) or targets (n, n_outputs). sample_weight: (n,) or None.
+        """
+        matrix, targets, weight = self._checked(X_batch, y_batch, sample_weight)
+        return self._step(matrix, np.arange(matrix.n_samples), targets, weight)
+
+    def gradients(self, X_batch: Any, y_batch: ArrayLike,
+                  sample_weight: ArrayLike | None = None) -> tuple[float, list[tuple[sp.csr_array, Floats]]]:
+        """The loss and, layer by layer, its gradient: a csr_array (n_out, n_in) over the connections and an
+        array (n_out,) over the biases. Parameters stay as they are; without dropout."""
+        matrix, targets, weight = self._checked(X_batch, y_batch, sample_weight)
+        signals, value = self._to_output(matrix, np.arange(matrix.n_samples), targets, weight, keep_probability=1.0)
+        found = []
+        for number in reversed(range(len(self.net.layers))):
+            layer, x = self.net.layers[number], signals[number]
+            by_input, bias = layer.gradients(signals[number + 1].values, x, x.values if number else None, self.threads)
+            found.append((layer.to_csr(by_input[layer.connectivity.position]), bias))
+        return value, found[::-1]
+
+    def _checked(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None,
+                 names: tuple[str, str] = ("X", "y")) -> tuple[Matrix, NDArray[Any], NDArray[np.float64] | None]:
+        matrix = self.net.matrix(X, names[0])
+        targets = self.loss.check_targets(y, self.net.layer_sizes[-1])
+        check_lengths(matrix.n_samples, len(targets), *names)
+        return matrix, targets, sample_weights(sample_weight, matrix.n_samples)
+
+    def _to_output(self, matrix: Matrix, rows: NDArray[np.int64], targets: NDArray[Any], weight: NDArray[np.float64] | None,
+                   keep_probability: float) -> tuple[list[Signal], float]:
+        """Forward pass and loss; the last signal then holds the gradient at the output."""
+        net = self.net
+        signals = self._work.signals(len(rows), keep_probability)
+        matrix.load(rows, signals[0].values, net.scaling, self.threads)
+        keys = [0] * len(net.layers)
+        if keep_probability < 1:
+            key = stream_key(self.seed, "dropout", self.step_count)
+            keys = [(key + number) & (2**64 - 1) for number in range(len(net.layers))]
+        net.forward(signals, keys, self.threads)
+        z = signals[-1].values
+        share = np.zeros(z.shape[1], net.dtype)
+        if weight is None:
+            share[: len(rows)] = 1.0 / len(rows)
+        elif (total := weight.sum()) > 0:
+            share[: len(rows)] = weight / total
+        return signals, self.loss.gradient(z, targets, share, self.threads)
+
+    def _step(self, matrix: Matrix, rows: NDArray[np.int64], targets: NDArray[Any],
+              weight: NDArray[np.float64] | None) -> float:
+        """targets and weight belong to `rows`, in their order."""
+        signals, value = self._to_output(matrix, rows, targets, weight, 1.0 - self.dropout)
+        if not np.isfinite(value):
+            raise DivergenceError(
+                f"the loss is {value} at step {self.step_count}: training has diverged; lower the learning rate "
+                "or scale the features"
+            )
+        rule = self.optimizer.rule(self.step_count, self.epoch, self._epochs)
+        for number in reversed(range(len(self.net.layers))):
+            x = signals[number]
+            self.net.layers[number].backward(signals[number + 1].values, x, x.values if number else None,
+                                             self.slots[number], rule, self.threads)
+        self.step_count += 1
+        return value
+
+    # ---- many updates ----
+
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        epochs: int,
+        validation_data: tuple[Any, ArrayLike] | None = None,
+        sample_weight: ArrayLike | None = None,
+        callbacks: Sequence[Callback] = (),
+        shuffle: bool = True,
+    ) -> History:
+        """Trains for `epochs` passes over the samples, each in a fresh order, the last partial batch included.
+
+        X: (n_samples, n_inputs), NumPy of any numeric type, SciPy sparse, memory map or DataFrame, converted
+        batch by batch. y: labels or targets, see the loss. validation_data: (X, y), scored after each epoch.
+        callbacks: in addition to the trainer's own. Raises InputError for unusable data, DivergenceError where
+        the loss stops being finite.
+        """
+        _checks.integer("epochs", epochs, low=1)
+        matrix, targets, weight = self._checked(X, y, sample_weight)
+        if not isinstance(X, np.memmap):  # a memory map is checked batch by batch, on its way in
+            check_finite(matrix)
+        validation = None
+        if validation_data is not None:
+            validation = self._checked(*validation_data, None, names=("validation X", "validation y"))[:2]
+        callbacks = (*self.callbacks, *callbacks)
+        history = History()
+        n = matrix.n_samples
+        steps = -(-n // self.batch_size)
+        self.stop, self._epochs = False, epochs
+        self.epoch = 0.0
+        for callback in callbacks:
+            callback.on_fit_start(self, epochs, steps)
+        try:
+            for number in range(1, epochs + 1):
+                record = self._run_epoch(matrix, targets, weight, number, steps, shuffle, callbacks)
+                if validation is not None:
+                    scores = evaluate(self.net, *validation, loss=self.loss)
+                    record.update({f"val_{name}": value for name, value in scores.items()})
+                history.records.append(record)
+                for callback in callbacks:
+                    callback.on_epoch_end(self, record)
+                if self.stop:
+                    break
+                if self.evolution is not None and self.evolution.due(number, epochs):
+                    self.evolve()
+        finally:
+            self._epochs = None
+            for callback in callbacks:
+                callback.on_fit_end(self)
+        return history
+
+    def _run_epoch(self, matrix: Matrix, targets: NDArray[Any], weight: NDArray[np.float64] | None, number: int, steps: int,
+               shuffle: bool, callbacks: Sequence[Callback]) -> Record:
+        began = time.perf_counter()
+        n = matrix.n_samples
+        order = np.arange(n)
+        if shuffle:
+            order = generator(self.seed, "shuffle", self.step_count).permutation(n)
+        total = 0.0
+        for i in range(steps):
+            rows = order[i * self.batch_size : (i + 1) * self.batch_size]
+            self.epoch = number - 1 + i / steps
+            value = self._step(matrix, rows, targets[rows], None if weight is None else weight[rows])
+            total += value * len(rows)
+            for callback in callbacks:
+                callback.on_step_end(self, value)
+        self.epoch = float(number)
+        rate = self.optimizer.rule(self.step_count, number - 1, self._epochs).learning_rate
+        return {"epoch": number, "loss": total / n, "learning_rate": rate, "connections": self.net.n_connections,
+                "seconds": time.perf_counter() - began}
+
+    def evolve(self) -> int:
+        """Evolves the topology now (in loops of your own); returns how many connections were replaced."""
+        if self.evolution is None:
+            raise InputError("evolution must be given to the Trainer (for example ts.SET()) to evolve")
+        return self.evolution.evolve(self.net, self.slots, stream_key(self.seed, "evolution", self.step_count), self.threads)
