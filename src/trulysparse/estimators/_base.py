@@ -24,6 +24,12 @@ from trulysparse.training.history import Record
 _SPARSE = ("csr", "csc")
 
 
+def _float_types(X: Any) -> list[type] | None:
+    """Arrays of small numeric types are read as they are; everything else must become floating point."""
+    small = isinstance(X, np.ndarray) and X.dtype.kind in "iuf" and X.dtype.itemsize <= 4
+    return None if small else [np.float64, np.float32]
+
+
 class BaseSparseMLP(BaseEstimator):
     """See the subclasses."""
 
@@ -87,15 +93,11 @@ class BaseSparseMLP(BaseEstimator):
 
     # ---- pieces of fit ----
 
-    def _validated(self, X: Any, y: ArrayLike | None, *, reset: bool, **options: Any) -> Any:
+    def _validated(self, X: Any, y: ArrayLike | None, *, reset: bool, **options: Any) -> tuple[Any, NDArray[Any]]:
         """scikit-learn's own checks of X and y, whose messages its users know."""
-        return validate_data(self, X, *(() if y is None else (y,)), reset=reset, accept_sparse=_SPARSE,
-                             dtype=[np.float64, np.float32] if self._keeps_doubles(X) else None, **options)
-
-    @staticmethod
-    def _keeps_doubles(X: Any) -> bool:
-        """Numbers of small types are read as they are; everything else must become floating point."""
-        return not (isinstance(X, np.ndarray) and X.dtype.kind in "iuf" and X.dtype.itemsize <= 4)
+        checked: tuple[Any, NDArray[Any]] = validate_data(self, X, y, reset=reset, accept_sparse=_SPARSE, dtype=_float_types(X),
+                                                          **options)
+        return checked
 
     def _threads(self) -> int:
         if self.n_jobs is None or self.n_jobs == -1:
@@ -166,7 +168,7 @@ class BaseSparseMLP(BaseEstimator):
     def _weights(self, sample_weight: ArrayLike | None, n_samples: int) -> NDArray[np.float64] | None:
         weight = sample_weights(sample_weight, n_samples)
         if weight is not None and not weight.any():
-            raise InputError("sample_weight must be above 0 for at least one sample")
+            raise InputError("sample_weight is zero for every sample; at least one weight must be above zero")
         return weight
 
     def _reporters(self) -> list[Callback]:
@@ -176,7 +178,7 @@ class BaseSparseMLP(BaseEstimator):
 
     def _outputs(self, X: Any, *, activated: bool) -> NDArray[Any]:
         check_is_fitted(self, "network_")
-        X = self._validated(X, None, reset=False)
+        X = validate_data(self, X, reset=False, accept_sparse=_SPARSE, dtype=_float_types(X))
         net = self.network_
         return net.predict_proba(X) if activated else net.decision_function(X)
 

@@ -1,0 +1,51 @@
+"""Helpers that several test files share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from trulysparse import _kernels
+from trulysparse.connectivity import Connectivity
+
+
+@pytest.fixture(params=_kernels.available_isas())
+def isa(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Runs a test once for each instruction set of this processor."""
+    before = _kernels.current_isa()
+    _kernels.use_isa(request.param)
+    yield request.param
+    _kernels.use_isa(before)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def random_connectivity(rng: np.random.Generator, n_in: int, n_out: int, density: float) -> Connectivity:
+    """A layer drawn by SciPy, with some neurons cut off on both sides."""
+    matrix = sp.random_array((n_out, n_in), density=density, format="lil", rng=rng)
+    if n_out > 2:
+        matrix[n_out // 2] = 0
+    if n_in > 2:
+        matrix[:, n_in // 2] = 0
+    csr = matrix.tocsr()
+    csr.eliminate_zeros()
+    csr.sort_indices()
+    con, _ = Connectivity.from_outputs(n_in, n_out, csr.indptr.astype(np.int64), csr.indices.astype(np.int32), 2)
+    return con
+
+
+def check_invariants(con: Connectivity) -> None:
+    """Both indices sorted, unique, in range, and two views of one set."""
+    assert _kernels.first_invalid(con.by_input.ptr, con.by_input.index, con.n_out) == -1
+    assert _kernels.first_invalid(con.by_output.ptr, con.by_output.index, con.n_in) == -1
+    assert con.by_input.ptr[-1] == con.by_output.ptr[-1] == con.n_connections
+    rows_in = np.repeat(np.arange(con.n_in), np.diff(con.by_input.ptr))
+    rows_out = np.repeat(np.arange(con.n_out), np.diff(con.by_output.ptr))
+    np.testing.assert_array_equal(rows_in[con.position], con.by_output.index)
+    np.testing.assert_array_equal(con.by_input.index[con.position], rows_out)

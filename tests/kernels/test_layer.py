@@ -1,0 +1,221 @@
+"""Forward and backward kernels against a float64 reference in NumPy and SciPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from conftest import random_connectivity
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trulysparse import _kernels
+from trulysparse.layers import Signal, Slots, SparseLayer
+
+ACTIVATIONS = [(0, 0.0), (1, 0.0), (1, -0.6), (1, 0.6), (2, 0.0), (3, 0.0)]
+BATCHES = [1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 64, 100, 128, 129, 300]
+SHAPES = [(1, 1, 1.0), (5, 3, 0.5), (40, 60, 0.1), (200, 150, 0.05), (7, 300, 0.3), (300, 7, 0.3)]
+
+
+def apply(activation, z):
+    kind, slope = activation
+    return [z, np.where(z > 0, z, slope * z), np.tanh(z), 1 / (1 + np.exp(-z))][kind]
+
+
+def derivative(activation, z):
+    kind, slope = activation
+    sigmoid = 1 / (1 + np.exp(-z))
+    return [np.ones_like(z), np.where(z > 0, 1.0, slope), 1 - np.tanh(z) ** 2, sigmoid * (1 - sigmoid)][kind]
+
+
+def make_layer(rng, n_in, n_out, density, dtype, activation):
+    con = random_connectivity(rng, n_in, n_out, density)
+    values = rng.standard_normal(con.n_connections).astype(dtype)
+    return SparseLayer(con, values, rng.standard_normal(n_out).astype(dtype), activation)
+
+
+def padded(rng, n, batch, dtype):
+    """A n x stride array, zeros in the padding."""
+    out = np.zeros((n, _kernels.padded_batch(batch)), dtype)
+    out[:, :batch] = rng.standard_normal((n, batch))
+    return out
+
+
+def signal(n, stride, dtype, activation=(0, 0.0), keep=1.0):
+    bits = n * _kernels.bit_stride(stride)
+    return Signal(np.full((n, stride), np.nan, dtype), activation, np.zeros(bits, np.uint8) if activation[0] == 1 else None,
+                  np.zeros(bits, np.uint8) if keep < 1 else None, keep)
+
+
+def bits_of(array, n, stride):
+    return np.unpackbits(array.reshape(n, -1), axis=1, bitorder="little")[:, :stride].astype(bool)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_forward_matches_scipy(isa, rng, shape, dtype):
+    for batch in BATCHES:
+        for activation in ACTIVATIONS:
+            layer = make_layer(rng, *shape, dtype, activation)
+            x = padded(rng, shape[0], batch, dtype)
+            y = signal(shape[1], x.shape[1], dtype, activation)
+            layer.forward(Signal(x), y, 0, 2)
+            z = layer.weight.astype(np.float64) @ x.astype(np.float64) + layer.bias[:, None]
+            tolerance = 2e-5 if dtype is np.float32 else 1e-12
+            np.testing.assert_allclose(y.values[:, :batch], apply(activation, z)[:, :batch], rtol=tolerance, atol=tolerance)
+            if activation[0] == 1:
+                np.testing.assert_array_equal(bits_of(y.positive, shape[1], x.shape[1])[:, :batch], y_positive(y, z, batch))
+
+
+def y_positive(y, z, batch):
+    """Signs of the pre-activation, undecided ones (within rounding of zero) taken from the kernel."""
+    stride = y.values.shape[1]
+    given_bits = bits_of(y.positive, len(z), stride)[:, :batch]
+    return np.where(np.abs(z[:, :batch]) < 1e-5, given_bits, z[:, :batch] > 0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_backward_gradients_match_scipy(isa, rng, shape, dtype):
+    n_in, n_out, _ = shape
+    for batch in BATCHES:
+        for activation in ACTIVATIONS:
+            layer = make_layer(rng, *shape, dtype, (0, 0.0))
+            z = padded(rng, n_in, batch, dtype)
+            x = Signal(apply(activation, z.astype(np.float64)).astype(dtype), activation)
+            if activation[0] == 1:
+                bits = np.packbits(z > 0, axis=1, bitorder="little").reshape(-1)
+                x.positive = np.ascontiguousarray(bits)
+            dy = padded(rng, n_out, batch, dtype)
+            before = x.values.copy()
+            weight_gradient, bias_gradient = layer.gradients(dy, x, x.values, 2)
+            wide = dy.astype(np.float64)
+            coo = layer.weight.tocoo()
+            expected_weight = (wide[coo.row] * before[coo.col].astype(np.float64)).sum(axis=1)
+            expected_dx = (layer.weight.astype(np.float64).T @ wide) * derivative(activation, z.astype(np.float64))
+            tolerance = 1e-4 if dtype is np.float32 else 1e-11
+            np.testing.assert_allclose(weight_gradient[layer.connectivity.position], expected_weight, rtol=tolerance, atol=tolerance)
+            np.testing.assert_allclose(bias_gradient, wide.sum(axis=1), rtol=tolerance, atol=tolerance)
+            np.testing.assert_allclose(x.values[:, :batch], expected_dx[:, :batch], rtol=tolerance, atol=tolerance)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 60), st.integers(1, 60), st.floats(0.0, 1.0), st.integers(1, 140), st.integers(0, 2**31))
+def test_any_shape(n_in, n_out, density, batch, seed):
+    rng = np.random.default_rng(seed)
+    layer = make_layer(rng, n_in, n_out, density, np.float64, (2, 0.0))
+    x = padded(rng, n_in, batch, np.float64)
+    y = signal(n_out, x.shape[1], np.float64, (2, 0.0))
+    layer.forward(Signal(x), y, 0, 1)
+    np.testing.assert_allclose(y.values, np.tanh(layer.weight @ x + layer.bias[:, None]), rtol=1e-11, atol=1e-11)
+    dy = padded(rng, n_out, batch, np.float64)
+    weight_gradient, _ = layer.gradients(dy, Signal(x), None, 1)
+    coo = layer.weight.tocoo()
+    np.testing.assert_allclose(weight_gradient[layer.connectivity.position], (dy[coo.row] * x[coo.col]).sum(axis=1), rtol=1e-9, atol=1e-9)
+
+
+def test_rows_longer_than_a_segment(isa, rng):
+    """A neuron with tens of thousands of connections is cut into segments; the sums stay right, and the same
+    for any number of threads."""
+    n = 70_000
+    for n_in, n_out in ((n, 3), (3, n)):
+        weight = sp.csr_array(rng.standard_normal((n_out, n_in)))
+        weight.sort_indices()
+        from trulysparse.connectivity import Connectivity
+
+        con, order = Connectivity.from_outputs(n_in, n_out, weight.indptr.astype(np.int64), weight.indices.astype(np.int32), 1)
+        layer = SparseLayer(con, weight.data[order], rng.standard_normal(n_out), (1, -0.5))
+        assert len(con.by_output.long) or len(con.by_input.long)
+        x, results = padded(rng, n_in, 20, np.float64), []
+        dy = padded(rng, n_out, 20, np.float64)
+        for threads in (1, 2, 3):
+            y = signal(n_out, x.shape[1], np.float64, (1, -0.5))
+            layer.forward(Signal(x), y, 0, threads)
+            inner = Signal(x.copy())
+            gradient, _ = layer.gradients(dy, inner, inner.values, threads)
+            results.append((y.values.copy(), inner.values, gradient))
+        np.testing.assert_allclose(results[0][0], apply((1, -0.5), weight @ x + layer.bias[:, None]), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(results[0][1], weight.T @ dy, rtol=1e-9, atol=1e-9)
+        for other in results[1:]:
+            for a, b in zip(results[0], other, strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("keep", [0.7, 0.25])
+@pytest.mark.parametrize("batch", [1, 5, 8, 128, 300])
+def test_dropout(isa, rng, keep, batch):
+    """Dropped outputs are zero, the others scaled; the backward pass uses the same bits; rates are right."""
+    n_in, n_out = 50, 400
+    layer = make_layer(rng, n_in, n_out, 0.2, np.float64, (2, 0.0))
+    x = padded(rng, n_in, batch, np.float64)
+    y = signal(n_out, x.shape[1], np.float64, (2, 0.0), keep)
+    layer.forward(Signal(x), y, 1234, 2)
+    kept = bits_of(y.kept, n_out, x.shape[1])[:, :batch]
+    clean = np.tanh(layer.weight @ x + layer.bias[:, None])[:, :batch]
+    np.testing.assert_allclose(y.values[:, :batch], np.where(kept, clean / keep, 0), rtol=1e-10, atol=1e-12)
+    deviation = np.sqrt(keep * (1 - keep) / kept.size)
+    assert abs(kept.mean() - keep) < 5 * deviation
+    above = make_layer(rng, n_out, 30, 0.2, np.float64, (0, 0.0))
+    dy = padded(rng, 30, batch, np.float64)
+    above.gradients(dy, y, y.values, 2)
+    expected = (above.weight.T @ dy)[:, :batch] * np.where(kept, (1 - clean**2) / keep, 0)
+    np.testing.assert_allclose(y.values[:, :batch], expected, rtol=1e-9, atol=1e-10)
+
+
+def test_dropout_bits_do_not_repeat(rng):
+    """Rows, columns and keys are independent: no neighbouring pair agrees more often than chance."""
+    layer = make_layer(rng, 20, 600, 0.5, np.float32, (2, 0.0))
+    x = padded(rng, 20, 256, np.float32)
+    masks = []
+    for key in (1, 2):
+        y = signal(600, 256, np.float32, (2, 0.0), 0.5)
+        layer.forward(Signal(x), y, key, 2)
+        masks.append(bits_of(y.kept, 600, 256))
+    pairs = [(masks[0], masks[1]), (masks[0][1:], masks[0][:-1]), (masks[0][:, 1:], masks[0][:, :-1])]
+    for a, b in pairs:
+        assert abs((a == b).mean() - 0.5) < 5 * 0.5 / np.sqrt(a.size)
+
+
+def reference_step(kind, w, g, state, rule):
+    """One step of each rule, written as its source does."""
+    g = g + rule.l2 * w
+    if kind == 2:
+        state[0] = rule.momentum * state[0] - rule.learning_rate * g
+        return w - rule.decay * w + state[0]
+    if kind == 3:
+        state[0] = rule.momentum * state[0] - rule.learning_rate * g
+        return w - rule.decay * w + rule.momentum * state[0] - rule.learning_rate * g
+    state[0] = rule.beta1 * state[0] + (1 - rule.beta1) * g
+    state[1] = rule.beta2 * state[1] + (1 - rule.beta2) * g**2
+    m, v = state[0] / rule.correction1, state[1] / rule.correction2
+    return w - rule.decay * w - rule.learning_rate * m / (np.sqrt(v) + rule.epsilon)
+
+
+@pytest.mark.parametrize("kind", [2, 3, 4])
+def test_fused_update_equals_gradient_then_rule(isa, rng, kind):
+    layer = make_layer(rng, 90, 70, 0.3, np.float64, (0, 0.0))
+    rule = _kernels.UpdateRule()
+    rule.kind, rule.learning_rate, rule.momentum, rule.l2, rule.decay = kind, 0.05, 0.9, 0.01, 0.002
+    rule.beta1, rule.beta2, rule.epsilon, rule.correction1, rule.correction2 = 0.9, 0.99, 1e-8, 0.1, 0.01
+    n = 2 if kind == 4 else 1
+    slots = Slots([rng.random(layer.n_connections) for _ in range(n)], [rng.random(70) for _ in range(n)])
+    x, dy = padded(rng, 90, 40, np.float64), padded(rng, 70, 40, np.float64)
+    weight_gradient, bias_gradient = layer.gradients(dy, Signal(x), None, 2)
+    expected_weight = reference_step(kind, layer.values, weight_gradient, [s.copy() for s in slots.weight], rule)
+    plain = _kernels.UpdateRule()
+    for name in ("kind", "learning_rate", "momentum", "beta1", "beta2", "epsilon", "correction1", "correction2"):
+        setattr(plain, name, getattr(rule, name))
+    expected_bias = reference_step(kind, layer.bias, bias_gradient, [s.copy() for s in slots.bias], plain)
+    layer.backward(dy, Signal(x), None, slots, rule, 2)
+    np.testing.assert_allclose(layer.values, expected_weight, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(layer.bias, expected_bias, rtol=1e-12, atol=1e-14)
+
+
+def test_mismatched_arrays_are_refused(rng):
+    layer = make_layer(rng, 10, 8, 0.5, np.float32, (0, 0.0))
+    with pytest.raises(ValueError, match="outputs x stride"):
+        layer.forward(Signal(np.zeros((10, 16), np.float32)), Signal(np.zeros((9, 16), np.float32)), 0, 1)
+    with pytest.raises(ValueError, match="padded batch"):
+        layer.forward(Signal(np.zeros((10, 17), np.float32)), Signal(np.zeros((8, 17), np.float32)), 0, 1)
+    with pytest.raises(TypeError):
+        layer.forward(Signal(np.zeros((10, 16))), Signal(np.zeros((8, 16), np.float32)), 0, 1)
