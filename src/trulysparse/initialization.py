@@ -9,9 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse import _checks, _kernels
+from trulysparse.activations import KernelActivation
 from trulysparse.connectivity import Connectivity
 
 _UNIFORM, _NORMAL = 0, 1
+
+
+# With balance, network outputs start with this standard deviation (inputs of unit variance), as far as weights
+# of at most MAX_OUTPUT_WEIGHT allow: far from saturation, yet with gradients that reach the hidden layers.
+OUTPUT_DEVIATION = 0.25
+MAX_OUTPUT_WEIGHT = 1.0
 
 
 @dataclass(frozen=True)
@@ -20,33 +27,56 @@ class WeightInit:
 
     rule: 'he_uniform', uniform on +-sqrt(6 / fan_in) (He et al. 2015); 'xavier_uniform', uniform on
     +-sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010); 'normal', mean 0, standard deviation 0.1.
-    fan: 'sparse', the mean number of connections that really enter (fan_in) or leave (fan_out) a neuron of the
-    layer, which keeps the scale of activations whatever the density; 'dense', n_in and n_out, as the authors'
-    code does.
+    fan: 'dense', n_in and n_out, as the authors' code does: signals shrink from layer to layer, the more the
+    sparser it is; 'sparse', the mean number of connections that really enter (fan_in) or leave (fan_out) a
+    neuron, which keeps their scale: the choice for very wide or deep networks.
+    balance: scale the output layer's weights so that they make up for what the hidden layers lose or add;
+    False: the rule there too.
     """
 
     rule: str = "he_uniform"
-    fan: str = "sparse"
+    fan: str = "dense"
+    balance: bool = True
 
     def __post_init__(self) -> None:
         _checks.choice("init", self.rule, ("he_uniform", "xavier_uniform", "normal"))
         _checks.choice("fan", self.fan, ("sparse", "dense"))
 
     def scale(self, connectivity: Connectivity) -> float:
-        """Limit of the uniform distribution, or standard deviation of the normal one."""
+        """Limit of the uniform distribution, or standard deviation of the normal one, of a hidden layer."""
         if self.rule == "normal":
             return 0.1
         if self.fan == "dense":
             fan_in, fan_out = float(connectivity.n_in), float(connectivity.n_out)
         else:
-            fan_in = max(1.0, connectivity.n_connections / connectivity.n_out)
-            fan_out = max(1.0, connectivity.n_connections / connectivity.n_in)
+            fan_in, fan_out = mean_fan_in(connectivity), max(1.0, connectivity.n_connections / connectivity.n_in)
         return math.sqrt(6 / (fan_in if self.rule == "he_uniform" else fan_in + fan_out))
 
-    def draw(self, connectivity: Connectivity, count: int, dtype: np.dtype[np.floating], key: int,
-             threads: int) -> NDArray[np.floating]:
-        """`count` fresh weights for a layer with this connectivity."""
+    def output_scale(self, connectivity: Connectivity, power: float) -> float:
+        """The same for the output layer, whose inputs have mean square `power`."""
+        if not self.balance:
+            return self.scale(connectivity)
+        deviation = OUTPUT_DEVIATION / math.sqrt(max(mean_fan_in(connectivity) * power, 1e-300))
+        limit = deviation if self.rule == "normal" else deviation * math.sqrt(3)
+        return min(limit, MAX_OUTPUT_WEIGHT)
+
+    def power_after(self, connectivity: Connectivity, power: float, activation: KernelActivation) -> float:
+        """Mean square of a hidden layer's outputs at the start, from that of its inputs."""
+        scale = self.scale(connectivity)
+        variance = mean_fan_in(connectivity) * power * (scale**2 if self.rule == "normal" else scale**2 / 3)
+        kind, slope = activation
+        if kind == 1:
+            return variance * (1 + slope**2) / 2
+        # Small signals pass tanh as they are and sit on sigmoid's 1/2; large ones saturate.
+        return (variance, variance, variance / (1 + variance), 0.25 + 0.25 * variance / (4 + variance))[kind]
+
+    def draw(self, count: int, scale: float, dtype: np.dtype[np.floating], key: int, threads: int) -> NDArray[np.floating]:
+        """`count` fresh weights of the given scale."""
         out = np.empty(count, dtype)
-        kind = _NORMAL if self.rule == "normal" else _UNIFORM
-        _kernels.draw_weights(out, kind, self.scale(connectivity), key, threads)
+        _kernels.draw_weights(out, _NORMAL if self.rule == "normal" else _UNIFORM, scale, key, threads)
         return out
+
+
+def mean_fan_in(connectivity: Connectivity) -> float:
+    """Mean number of connections into a neuron, at least 1."""
+    return max(1.0, connectivity.n_connections / connectivity.n_out)

@@ -26,7 +26,7 @@ class SparseMLP:
     layer_sizes: neurons a layer, input first, output last, each 1 to 2^31 - 1.
     epsilon: Erdős-Rényi sparsity; layer n_in x n_out gets round(epsilon * (n_in + n_out)) connections.
     activation: of the hidden layers, an object or a name. output: 'softmax' (classes), 'sigmoid' (several
-    labels) or 'identity' (regression). init, fan: see WeightInit. dtype: 'float32' or 'float64'. seed: of
+    labels) or 'identity' (regression). init, fan, balance: see WeightInit. dtype: 'float32' or 'float64'. seed: of
     connectivity and weights, the same bits whatever threads. threads: None for all of this machine's.
     Raises InputError for an argument out of range and NotEnoughMemoryError, before anything is allocated,
     where the network would not fit.
@@ -43,24 +43,28 @@ class SparseMLP:
         activation: Activation | str = AllReLU(),
         output: str = "softmax",
         init: str = "he_uniform",
-        fan: str = "sparse",
+        fan: str = "dense",
+        balance: bool = True,
         dtype: str = "float32",
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
-        self._set_up(layer_sizes, activation, output, WeightInit(init, fan), dtype, seed, threads)
+        self._set_up(layer_sizes, activation, output, WeightInit(init, fan, balance), dtype, seed, threads)
         self.epsilon = _checks.real("epsilon", epsilon, low=0, low_open=True)
         memory.require(
             memory.network_bytes(self.layer_sizes, epsilon, self.dtype.itemsize),
             f"a network of layers {self._sizes_text()} at epsilon {epsilon:g}",
             "choose a smaller epsilon or smaller layers",
         )
-        pairs = list(zip(self.layer_sizes, self.layer_sizes[1:], strict=False))
-        for number, (n_in, n_out) in enumerate(pairs):
+        power = 1.0  # mean square of the signal, for inputs of unit variance
+        for number, (n_in, n_out) in enumerate(zip(self.layer_sizes, self.layer_sizes[1:], strict=False)):
             con = erdos_renyi(n_in, n_out, epsilon, seed=stream_key(seed, "connectivity", number), threads=self.threads)
-            key = stream_key(seed, "weights", number)
-            values = self.init.draw(con, con.n_connections, self.dtype, key, self.threads)
+            last = number == len(self.layer_sizes) - 2
+            scale = self.init.output_scale(con, power) if last else self.init.scale(con)
+            values = self.init.draw(con.n_connections, scale, self.dtype, stream_key(seed, "weights", number), self.threads)
             self._append(con, values, np.zeros(n_out, self.dtype))
+            if not last:
+                power = self.init.power_after(con, power, self.layers[-1].activation)
 
     @classmethod
     def from_layers(

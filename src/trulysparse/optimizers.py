@@ -48,7 +48,7 @@ class SGD:
     momentum: float = 0.9
     nesterov: bool = False
     weight_decay: float = 0.0
-    weight_decay_mode: str = "direct"
+    weight_decay_mode: str = "l2"
 
     def __post_init__(self) -> None:
         make(self.learning_rate)

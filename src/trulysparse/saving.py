@@ -55,6 +55,7 @@ def save(net: SparseMLP, path: str | os.PathLike[str]) -> None:
         "output": net.output,
         "init": net.init.rule,
         "fan": net.init.fan,
+        "balance": net.init.balance,
         "dtype": str(net.dtype),
         "seed": net.seed,
         "scaling": net.scaling.kind if net.scaling else "none",
@@ -127,7 +128,7 @@ def _build(config: dict[str, Any], tensor: Callable[[str], np.ndarray], names: s
     net = SparseMLP.from_layers(
         connectivities, values, biases, epsilon=config["epsilon"],
         activation=activations.make(config["activation"], config["alpha"]), output=config["output"],
-        init=WeightInit(config["init"], config["fan"]), seed=config["seed"], threads=threads,
+        init=WeightInit(config["init"], config["fan"], config["balance"]), seed=config["seed"], threads=threads,
     )
     if config["scaling"] != "none":
         shift, factor = (get(f"scaling.{part}", "float64", sizes[0]) for part in ("shift", "factor"))

@@ -57,7 +57,7 @@ class BaseSparseMLP(BaseEstimator):
         patience: int = 10,
         dtype: str = "auto",
         init: str = "he_uniform",
-        fan: str = "sparse",
+        fan: str = "dense",
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: bool | int = False,

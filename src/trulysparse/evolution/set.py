@@ -50,7 +50,8 @@ class SET:
             if count == 0:
                 continue
             grown = uniform(layer, keep, count, stream_key(key, "grow", number), threads)
-            fresh = net.init.draw(layer.connectivity, count, net.dtype, stream_key(key, "fresh", number), threads)
+            scale = net.init.scale(layer.connectivity)
+            fresh = net.init.draw(count, scale, net.dtype, stream_key(key, "fresh", number), threads)
             rewire(layer, state, keep, grown, fresh, threads)
             replaced += count
         return replaced
