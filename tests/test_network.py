@@ -65,14 +65,24 @@ def test_same_seed_same_network(dtype):
     assert not np.array_equal(other.layers[0].values, nets[0].layers[0].values)
 
 
-@pytest.mark.parametrize(("init", "fan"), [("he_uniform", "dense"), ("he_uniform", "sparse"), ("xavier_uniform", "dense"),
-                                           ("xavier_uniform", "sparse"), ("normal", "dense")])
+@pytest.mark.parametrize(
+    ("init", "fan"),
+    [
+        ("he_uniform", "dense"),
+        ("he_uniform", "sparse"),
+        ("xavier_uniform", "dense"),
+        ("xavier_uniform", "sparse"),
+        ("normal", "dense"),
+    ],
+)
 def test_weights_follow_the_rule(init, fan):
     net = ts.SparseMLP((500, 800, 10), epsilon=20, init=init, fan=fan, balance=False, seed=1)
     values = net.layers[0].values.astype(np.float64)
     n = 20 * 1300
     fan_in, fan_out = (500, 800) if fan == "dense" else (n / 800, n / 500)
-    deviation = {"he_uniform": np.sqrt(2 / fan_in), "xavier_uniform": np.sqrt(2 / (fan_in + fan_out)), "normal": 0.1}[init]
+    deviation = {"he_uniform": np.sqrt(2 / fan_in), "xavier_uniform": np.sqrt(2 / (fan_in + fan_out)), "normal": 0.1}[
+        init
+    ]
     assert values.std() == pytest.approx(deviation, rel=0.03)
     assert abs(values.mean()) < 5 * deviation / np.sqrt(n)
     if init != "normal":
@@ -104,7 +114,13 @@ def test_every_kind_of_x_gives_the_same(rng, tmp_path):
     expected = net.predict_proba(X)
     np.save(tmp_path / "x.npy", X)
     others = [X.astype(t) for t in ("f2", "f4", "f8", "i8", "u2")]
-    others += [sp.csr_array(X), sp.csc_array(X), np.asfortranarray(X), np.load(tmp_path / "x.npy", mmap_mode="r"), X.tolist()]
+    others += [
+        sp.csr_array(X),
+        sp.csc_array(X),
+        np.asfortranarray(X),
+        np.load(tmp_path / "x.npy", mmap_mode="r"),
+        X.tolist(),
+    ]
     try:
         import pandas as pd
     except ImportError:
@@ -164,8 +180,18 @@ def test_memory_estimate_is_near_the_truth():
     held = 0
     for layer in net.layers:
         con = layer.connectivity
-        held += sum(a.nbytes for a in (con.by_input.ptr, con.by_input.index, con.by_output.ptr, con.by_output.index,
-                                       con.position, layer.values, layer.bias))
+        held += sum(
+            a.nbytes
+            for a in (
+                con.by_input.ptr,
+                con.by_input.index,
+                con.by_output.ptr,
+                con.by_output.index,
+                con.position,
+                layer.values,
+                layer.bias,
+            )
+        )
     estimate = memory.network_bytes(net.layer_sizes, 10)
     largest = max(layer.n_connections for layer in net.layers)
     assert estimate - memory.BUILD_BYTES * largest == pytest.approx(held, rel=0.01)

@@ -17,7 +17,9 @@ from trulysparse.data import Scaling
 
 @pytest.fixture
 def net(rng):
-    net = ts.SparseMLP((30, 40, 20, 3), epsilon=4, activation=ts.AllReLU(0.75), seed=3, init="xavier_uniform", fan="sparse")
+    net = ts.SparseMLP(
+        (30, 40, 20, 3), epsilon=4, activation=ts.AllReLU(0.75), seed=3, init="xavier_uniform", fan="sparse"
+    )
     net.scaling = Scaling("minmax", rng.random(30), rng.random(30))
     net.labels = np.array(["bee", "cat", "ant"])
     trainer = ts.Trainer(net, evolution=ts.SET())
@@ -40,7 +42,9 @@ def test_round_trip(net, rng, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["m.safetensors"]
 
 
-@pytest.mark.parametrize("labels", [None, np.array([3, 7, 11]), np.array([0.5, 1.5, 2.5]), np.array([True, False, True])])
+@pytest.mark.parametrize(
+    "labels", [None, np.array([3, 7, 11]), np.array([0.5, 1.5, 2.5]), np.array([True, False, True])]
+)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_labels_and_types_survive(tmp_path, labels, dtype):
     net = ts.SparseMLP((5, 3), activation="leaky_relu", dtype=dtype)
@@ -84,10 +88,10 @@ def test_foreign_files(tmp_path):
     save_file({"a": np.zeros(3)}, path)
     with pytest.raises(ts.InputError, match="not a trulysparse model"):
         ts.load(path)
-    save_file({"a": np.zeros(3)}, path, {"format": "trulysparse", "version": "99", "config": "{}"})
+    save_file({"a": np.zeros(3)}, path, {"trulysparse": '{"version": 99}'})
     with pytest.raises(ts.InputError, match="version 99"):
         ts.load(path)
-    save_file({"a": np.zeros(3)}, path, {"format": "trulysparse", "version": "1", "config": "{}"})
+    save_file({"a": np.zeros(3)}, path, {"trulysparse": '{"version": 1}'})
     with pytest.raises(ts.InputError, match="damaged settings"):
         ts.load(path)
 
@@ -116,7 +120,7 @@ def test_damaged_tensors(net, tmp_path, damage):
     save_file(tensors, path, metadata)
     with pytest.raises(ts.InputError, match=r"layers\.[01]"):
         ts.load(path)
-    assert json.loads(metadata["config"])["layer_sizes"] == [30, 40, 20, 3]
+    assert json.loads(metadata["trulysparse"])["layer_sizes"] == [30, 40, 20, 3]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")

@@ -10,8 +10,15 @@ from typing import Any
 from trulysparse.errors import InputError
 
 
-def real(name: str, value: Any, *, low: float = -math.inf, high: float = math.inf,
-         low_open: bool = False, high_open: bool = False) -> float:
+def real(
+    name: str,
+    value: Any,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    low_open: bool = False,
+    high_open: bool = False,
+) -> float:
     """`value` as a float between `low` and `high` (an open end excludes the bound), or InputError."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise InputError(f"{name} must be a number, not {value!r}")

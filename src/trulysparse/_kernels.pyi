@@ -21,32 +21,92 @@ class UpdateRule:
     correction1: float
     correction2: float
 
-def forward(ptr: Pointers, index: Indices, position: NDArray[np.uint32] | None, weight: Floats, bias: Floats, x: Floats,
-            y: Floats, long_rows: Pointers, activation: int, slope: float, positive: Bits, kept: Bits,
-            keep_probability: float, key: int, threads: int) -> None: ...
-def backward(ptr: Pointers, index: Indices, weight: Floats, slot0: Floats | None, slot1: Floats | None,
-             gradient: Floats | None, bias: Floats, bias_slot0: Floats | None, bias_slot1: Floats | None,
-             bias_gradient: Floats | None, dy: Floats, x: Floats, dx: Floats | None, long_rows: Pointers, activation: int,
-             slope: float, positive: Bits, kept: Bits, keep_probability: float, rule: UpdateRule, threads: int) -> None: ...
-def loss_and_gradient(kind: int, z: Floats, batch: int, label: Indices | None, target: Floats | None,
-                      sample_weight: Floats, threads: int) -> float: ...
+def forward(
+    ptr: Pointers,
+    index: Indices,
+    position: NDArray[np.uint32] | None,
+    weight: Floats,
+    bias: Floats,
+    x: Floats,
+    y: Floats,
+    long_rows: Pointers,
+    activation: int,
+    slope: float,
+    positive: Bits,
+    kept: Bits,
+    keep_probability: float,
+    key: int,
+    threads: int,
+) -> None: ...
+def backward(
+    ptr: Pointers,
+    index: Indices,
+    weight: Floats,
+    slot0: Floats | None,
+    slot1: Floats | None,
+    gradient: Floats | None,
+    bias: Floats,
+    bias_slot0: Floats | None,
+    bias_slot1: Floats | None,
+    bias_gradient: Floats | None,
+    dy: Floats,
+    x: Floats,
+    dx: Floats | None,
+    long_rows: Pointers,
+    activation: int,
+    slope: float,
+    positive: Bits,
+    kept: Bits,
+    keep_probability: float,
+    rule: UpdateRule,
+    threads: int,
+) -> None: ...
+def loss_and_gradient(
+    kind: int, z: Floats, batch: int, label: Indices | None, target: Floats | None, sample_weight: Floats, threads: int
+) -> float: ...
 def softmax(z: Floats, threads: int) -> None: ...
 def sigmoid(z: Floats, threads: int) -> None: ...
 def draw_weights(out: Floats, kind: int, scale: float, key: int, threads: int) -> None: ...
 def keep_by_sign_magnitude(weight: Floats, zeta: float, keep: NDArray[np.uint8], threads: int) -> int: ...
-def rewire_index(ptr: Pointers, index: Indices, keep: NDArray[np.uint8], grown_ptr: Pointers, grown_index: Indices,
-                 threads: int) -> tuple[Pointers, Indices]: ...
-def rewire_values(ptr: Pointers, index: Indices, keep: NDArray[np.uint8], grown_ptr: Pointers, grown_index: Indices,
-                  target_ptr: Pointers, values: Floats, fresh: Floats | None, threads: int) -> Floats: ...
-def sample_empty(ptr: Pointers, index: Indices, columns: int, keep: NDArray[np.uint8] | None, count: int, key: int,
-                 threads: int) -> tuple[Pointers, Indices]: ...
-def transpose(ptr: Pointers, index: Indices, columns: int, threads: int) -> tuple[Pointers, Indices, NDArray[np.uint32]]: ...
+def rewire_index(
+    ptr: Pointers, index: Indices, keep: NDArray[np.uint8], grown_ptr: Pointers, grown_index: Indices, threads: int
+) -> tuple[Pointers, Indices]: ...
+def rewire_values(
+    ptr: Pointers,
+    index: Indices,
+    keep: NDArray[np.uint8],
+    grown_ptr: Pointers,
+    grown_index: Indices,
+    target_ptr: Pointers,
+    values: Floats,
+    fresh: Floats | None,
+    threads: int,
+) -> Floats: ...
+def sample_empty(
+    ptr: Pointers, index: Indices, columns: int, keep: NDArray[np.uint8] | None, count: int, key: int, threads: int
+) -> tuple[Pointers, Indices]: ...
+def transpose(
+    ptr: Pointers, index: Indices, columns: int, threads: int
+) -> tuple[Pointers, Indices, NDArray[np.uint32]]: ...
 def first_invalid(ptr: Pointers, index: Indices, columns: int) -> int: ...
 def long_rows(ptr: Pointers) -> Pointers: ...
-def load_dense(x: NDArray[Any], rows: Pointers, shift: NDArray[np.float64] | None, factor: NDArray[np.float64] | None,
-               out: Floats, threads: int) -> int: ...
-def load_sparse(ptr: Pointers, index: Indices, value: Floats, shift: NDArray[np.float64] | None,
-                factor: NDArray[np.float64] | None, out: Floats, threads: int) -> int: ...
+def load_dense(
+    x: NDArray[Any],
+    rows: Pointers,
+    shift: NDArray[np.float64] | None,
+    factor: NDArray[np.float64] | None,
+    out: Floats,
+    threads: int,
+) -> int: ...
+def load_sparse(
+    ptr: Pointers,
+    index: Indices,
+    value: Floats,
+    shift: NDArray[np.float64] | None,
+    factor: NDArray[np.float64] | None,
+    out: Floats,
+    threads: int,
+) -> int: ...
 def padded_batch(batch: int) -> int: ...
 def bit_stride(stride: int) -> int: ...
 def available_isas() -> Sequence[str]: ...

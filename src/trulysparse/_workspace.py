@@ -13,7 +13,9 @@ class TrainingWorkspace:
     """A Signal a layer (the input first) that lives from the forward to the backward pass. The gradient at a
     layer's pre-activation later overwrites its activations: nobody reads those after that."""
 
-    def __init__(self, sizes: tuple[int, ...], activations: list[KernelActivation], dtype: np.dtype[np.floating]) -> None:
+    def __init__(
+        self, sizes: tuple[int, ...], activations: list[KernelActivation], dtype: np.dtype[np.floating]
+    ) -> None:
         self._sizes = sizes
         self._activations: list[KernelActivation] = [(0, 0.0), *activations]
         self._dtype = dtype
@@ -41,8 +43,13 @@ class TrainingWorkspace:
         positive, kept = self._bits[layer - 1][:size], self._bits[layer - 1][size : 2 * size]
         activation = self._activations[layer]
         dropping = keep_probability < 1
-        return Signal(values, activation, positive if activation[0] == 1 else None, kept if dropping else None,
-                      keep_probability if dropping else 1.0)
+        return Signal(
+            values,
+            activation,
+            positive if activation[0] == 1 else None,
+            kept if dropping else None,
+            keep_probability if dropping else 1.0,
+        )
 
 
 class InferenceWorkspace:

@@ -100,14 +100,17 @@ def make(activation: Activation | str, alpha: float | None = None) -> Activation
     """An activation from its object or its name; `alpha` is the slope of all_relu and leaky_relu."""
     if not isinstance(activation, str):
         if not isinstance(activation, Activation):
-            raise InputError(f"activation must be one of {', '.join(NAMES)} or an activation object, not {activation!r}")
+            raise InputError(
+                f"activation must be one of {', '.join(NAMES)} or an activation object, not {activation!r}"
+            )
         return activation
     _checks.choice("activation", activation, NAMES)
     if activation == "all_relu":
         return AllReLU() if alpha is None else AllReLU(alpha)
     if activation == "leaky_relu":
         return LeakyReLU() if alpha is None else LeakyReLU(alpha)
-    return {"relu": ReLU, "tanh": Tanh, "sigmoid": Sigmoid, "identity": Identity}[activation]()
+    plain: dict[str, Activation] = {"relu": ReLU(), "tanh": Tanh(), "sigmoid": Sigmoid(), "identity": Identity()}
+    return plain[activation]
 
 
 def settings(activation: Activation) -> dict[str, float | str | None]:

@@ -38,8 +38,8 @@ class Slots:
 
     def padded(self) -> tuple[Floats | None, Floats | None, Floats | None, Floats | None]:
         """(weight slot 0, weight slot 1, bias slot 0, bias slot 1), None where there is none."""
-        pair = (*self.weight, None, None)[:2], (*self.bias, None, None)[:2]
-        return (*pair[0], *pair[1])
+        weight, bias = [*self.weight, None, None], [*self.bias, None, None]
+        return weight[0], weight[1], bias[0], bias[1]
 
 
 class SparseLayer:
@@ -84,19 +84,54 @@ class SparseLayer:
     def forward(self, x: Signal, y: Signal, key: int, threads: int) -> None:
         """Fills y.values and y's bits from x.values; `key` names the dropout stream."""
         con = self.connectivity
-        _kernels.forward(con.by_output.ptr, con.by_output.index, con.position, self.values, self.bias, x.values, y.values,
-                         con.by_output.long, y.activation[0], y.activation[1], y.positive, y.kept, y.keep_probability,
-                         key, threads)
+        _kernels.forward(
+            con.by_output.ptr,
+            con.by_output.index,
+            con.position,
+            self.values,
+            self.bias,
+            x.values,
+            y.values,
+            con.by_output.long,
+            y.activation[0],
+            y.activation[1],
+            y.positive,
+            y.kept,
+            y.keep_probability,
+            key,
+            threads,
+        )
 
-    def backward(self, dy: Floats, x: Signal, dx: Floats | None, slots: Slots, rule: _kernels.UpdateRule,
-                 threads: int) -> None:
+    def backward(
+        self, dy: Floats, x: Signal, dx: Floats | None, slots: Slots, rule: _kernels.UpdateRule, threads: int
+    ) -> None:
         """Updates weights and biases in place from dy, the loss gradient at this layer's pre-activation, and
         writes the gradient at the pre-activation of x to dx (which may be x.values itself; None: not wanted)."""
         con = self.connectivity
         w0, w1, b0, b1 = slots.padded()
-        _kernels.backward(con.by_input.ptr, con.by_input.index, self.values, w0, w1, None, self.bias, b0, b1, None, dy,
-                          x.values, dx, con.by_input.long, x.activation[0], x.activation[1], x.positive, x.kept,
-                          x.keep_probability, rule, threads)
+        _kernels.backward(
+            con.by_input.ptr,
+            con.by_input.index,
+            self.values,
+            w0,
+            w1,
+            None,
+            self.bias,
+            b0,
+            b1,
+            None,
+            dy,
+            x.values,
+            dx,
+            con.by_input.long,
+            x.activation[0],
+            x.activation[1],
+            x.positive,
+            x.kept,
+            x.keep_probability,
+            rule,
+            threads,
+        )
 
     def gradients(self, dy: Floats, x: Signal, dx: Floats | None, threads: int) -> tuple[Floats, Floats]:
         """As backward, but parameters stay and their gradients are returned: (along by_input, along biases)."""
@@ -104,7 +139,27 @@ class SparseLayer:
         rule = _kernels.UpdateRule()
         rule.kind = 1
         weight, bias = np.empty_like(self.values), np.empty_like(self.bias)
-        _kernels.backward(con.by_input.ptr, con.by_input.index, self.values, None, None, weight, self.bias, None, None,
-                          bias, dy, x.values, dx, con.by_input.long, x.activation[0], x.activation[1], x.positive, x.kept,
-                          x.keep_probability, rule, threads)
+        _kernels.backward(
+            con.by_input.ptr,
+            con.by_input.index,
+            self.values,
+            None,
+            None,
+            weight,
+            self.bias,
+            None,
+            None,
+            bias,
+            dy,
+            x.values,
+            dx,
+            con.by_input.long,
+            x.activation[0],
+            x.activation[1],
+            x.positive,
+            x.kept,
+            x.keep_probability,
+            rule,
+            threads,
+        )
         return weight, bias

@@ -24,13 +24,15 @@ class SoftmaxCrossEntropy:
         labels = np.asarray(y)
         if labels.ndim != 1:
             raise InputError(f"y must be one label a sample (1-dimensional), not of shape {labels.shape}")
-        if labels.dtype.kind not in "iub":
-            if labels.dtype.kind != "f" or not np.array_equal(labels, np.floor(labels)):
-                raise InputError(f"y must hold integer class labels, not {labels.dtype}")
+        whole = labels.dtype.kind in "iub" or (labels.dtype.kind == "f" and np.array_equal(labels, np.floor(labels)))
+        if not whole:
+            raise InputError(f"y must hold integer class labels, not {labels.dtype} with fractions or text")
         wrong = np.flatnonzero((labels < 0) | (labels >= n_outputs))
         if len(wrong):
             at = int(wrong[0])
-            raise InputError(f"y[{at}] is {labels[at]}; labels must lie between 0 and {n_outputs - 1}, one an output neuron")
+            raise InputError(
+                f"y[{at}] is {labels[at]}; labels must lie between 0 and {n_outputs - 1}, one an output neuron"
+            )
         return labels.astype(np.int32, copy=False)
 
     def gradient(self, z: Floats, y: NDArray[Any], weight: Floats, threads: int) -> float:
@@ -47,7 +49,9 @@ class _OnTargets:
         if targets.ndim == 1 and n_outputs == 1:
             targets = targets.reshape(-1, 1)
         if targets.ndim != 2 or targets.shape[1] != n_outputs:
-            raise InputError(f"y must have shape (n_samples, {n_outputs}), one column an output neuron, not {targets.shape}")
+            raise InputError(
+                f"y must have shape (n_samples, {n_outputs}), one column an output neuron, not {targets.shape}"
+            )
         if targets.dtype.kind not in "iubf":
             raise InputError(f"y must hold numbers, not {targets.dtype}")
         if targets.dtype.kind == "f" and not np.isfinite(targets).all():
@@ -75,7 +79,9 @@ class BinaryCrossEntropy(_OnTargets):
         """y as numbers in [0, 1], (n_samples, n_outputs)."""
         targets = super().check_targets(y, n_outputs)
         if targets.size and (targets.min() < 0 or targets.max() > 1):
-            raise InputError(f"y must lie in [0, 1] for binary cross-entropy, not in [{targets.min()}, {targets.max()}]")
+            raise InputError(
+                f"y must lie in [0, 1] for binary cross-entropy, not in [{targets.min()}, {targets.max()}]"
+            )
         return targets
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
 from trulysparse import _kernels
@@ -22,8 +23,8 @@ def connection_count(n_in: int, n_out: int, epsilon: float) -> int:
 
 def network_bytes(layer_sizes: tuple[int, ...], epsilon: float, itemsize: int = 4) -> int:
     """Peak bytes to build the network: all connections and biases, plus the scratch of the largest layer."""
-    counts = [connection_count(a, b, epsilon) for a, b in zip(layer_sizes, layer_sizes[1:], strict=False)]
-    pointers = sum(8 * (a + b + 2) for a, b in zip(layer_sizes, layer_sizes[1:], strict=False))
+    counts = [connection_count(a, b, epsilon) for a, b in pairwise(layer_sizes)]
+    pointers = sum(8 * (a + b + 2) for a, b in pairwise(layer_sizes))
     biases = itemsize * sum(layer_sizes[1:])
     return sum(counts) * (INDEX_BYTES + itemsize) + pointers + biases + BUILD_BYTES * max(counts)
 
@@ -59,13 +60,12 @@ def free_bytes() -> int | None:
 
 def human(n_bytes: float) -> str:
     """1536 -> '1.5 KiB'."""
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if n_bytes < 1024:
-            break
+    units = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+    power = 0
+    while n_bytes >= 1024 and power < len(units) - 1:
         n_bytes /= 1024
-    else:
-        unit = "PiB"
-    return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
+        power += 1
+    return f"{n_bytes:.1f} {units[power]}" if power else f"{n_bytes:.0f} B"
 
 
 def require(needed: int, what: str, advice: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from trulysparse import _checks, _kernels, activations, losses, memory
 from trulysparse._random import stream_key
 from trulysparse._workspace import InferenceWorkspace
-from trulysparse.activations import Activation, AllReLU
+from trulysparse.activations import Activation
 from trulysparse.connectivity import Connectivity, erdos_renyi
 from trulysparse.connectivity._connectivity import MAX_WIDTH
 from trulysparse.data import Matrix, Scaling, as_matrix
@@ -40,7 +41,7 @@ class SparseMLP:
         layer_sizes: Sequence[int],
         *,
         epsilon: float = 20.0,
-        activation: Activation | str = AllReLU(),
+        activation: Activation | str = "all_relu",
         output: str = "softmax",
         init: str = "he_uniform",
         fan: str = "dense",
@@ -57,11 +58,13 @@ class SparseMLP:
             "choose a smaller epsilon or smaller layers",
         )
         power = 1.0  # mean square of the signal, for inputs of unit variance
-        for number, (n_in, n_out) in enumerate(zip(self.layer_sizes, self.layer_sizes[1:], strict=False)):
+        for number, (n_in, n_out) in enumerate(pairwise(self.layer_sizes)):
             con = erdos_renyi(n_in, n_out, epsilon, seed=stream_key(seed, "connectivity", number), threads=self.threads)
             last = number == len(self.layer_sizes) - 2
             scale = self.init.output_scale(con, power) if last else self.init.scale(con)
-            values = self.init.draw(con.n_connections, scale, self.dtype, stream_key(seed, "weights", number), self.threads)
+            values = self.init.draw(
+                con.n_connections, scale, self.dtype, stream_key(seed, "weights", number), self.threads
+            )
             self._append(con, values, np.zeros(n_out, self.dtype))
             if not last:
                 power = self.init.power_after(con, power, self.layers[-1].activation)
@@ -89,12 +92,22 @@ class SparseMLP:
             net._append(con, weight, bias)
         return net
 
-    def _set_up(self, layer_sizes: Sequence[int], activation: Activation | str, output: str, init: WeightInit,
-                dtype: str, seed: int, threads: int | None) -> None:
+    def _set_up(
+        self,
+        layer_sizes: Sequence[int],
+        activation: Activation | str,
+        output: str,
+        init: WeightInit,
+        dtype: str,
+        seed: int,
+        threads: int | None,
+    ) -> None:
         sizes = list(layer_sizes)
         if len(sizes) < 2:
             raise InputError(f"layer_sizes must name at least an input and an output layer, not {tuple(sizes)}")
-        self.layer_sizes = tuple(_checks.integer(f"layer_sizes[{i}]", n, low=1, high=MAX_WIDTH) for i, n in enumerate(sizes))
+        self.layer_sizes = tuple(
+            _checks.integer(f"layer_sizes[{i}]", n, low=1, high=MAX_WIDTH) for i, n in enumerate(sizes)
+        )
         self.activation = activations.make(activation)
         self.output = _checks.choice("output", output, tuple(losses.BY_OUTPUT))
         self.init = init
@@ -130,17 +143,23 @@ class SparseMLP:
         return self.n_connections / sum(layer.n_in * layer.n_out for layer in self.layers)
 
     def __repr__(self) -> str:
-        return (f"SparseMLP({self._sizes_text()}, {self.n_connections} connections, density {self.density:.3g}, "
-                f"{self.activation}, output={self.output!r}, {self.dtype})")
+        return (
+            f"SparseMLP({self._sizes_text()}, {self.n_connections} connections, density {self.density:.3g}, "
+            f"{self.activation}, output={self.output!r}, {self.dtype})"
+        )
 
     def matrix(self, X: Any, name: str = "X") -> Matrix:
         """X wrapped for reading, its number of features checked."""
         matrix = as_matrix(X, name)
         if matrix.n_features != self.layer_sizes[0]:
-            raise InputError(f"{name} has {matrix.n_features} features, but the network has {self.layer_sizes[0]} inputs")
+            raise InputError(
+                f"{name} has {matrix.n_features} features, but the network has {self.layer_sizes[0]} inputs"
+            )
         return matrix
 
-    def output_batches(self, X: Any, batch_size: int = 256, *, activated: bool = True) -> Iterator[tuple[slice, Floats]]:
+    def output_batches(
+        self, X: Any, batch_size: int = 256, *, activated: bool = True
+    ) -> Iterator[tuple[slice, Floats]]:
         """(samples, output values) batch by batch in order; the values are outputs x samples, a view that the
         next batch overwrites. activated: apply the output activation."""
         matrix = self.matrix(X)

@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from trulysparse.errors import InputError
 from trulysparse.initialization import WeightInit
 from trulysparse.network import SparseMLP
 
-FORMAT = "trulysparse"
+# One metadata entry, so that the same network gives the same bytes (several would come in any order).
+ENTRY = "trulysparse"
 VERSION = 1
 
 
@@ -70,7 +72,7 @@ def save(net: SparseMLP, path: str | os.PathLike[str]) -> None:
         tensors[f"layers.{number}.bias"] = layer.bias
     if net.scaling is not None:
         tensors["scaling.shift"], tensors["scaling.factor"] = net.scaling.arrays()
-    metadata = {"format": FORMAT, "version": str(VERSION), "config": json.dumps(config)}
+    metadata = {ENTRY: json.dumps({"version": VERSION, **config})}
 
     def write(temporary: Path) -> None:
         try:
@@ -90,11 +92,14 @@ def load(path: str | os.PathLike[str], *, threads: int | None = None) -> SparseM
     try:
         with safe_open(path, "np") as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
+            if ENTRY not in metadata:
                 raise InputError(f"{path} is a safetensors file, but not a trulysparse model")
-            if metadata.get("version") != str(VERSION):
-                raise InputError(f"{path} has format version {metadata.get('version')}; this release reads version {VERSION}")
-            return _build(json.loads(metadata["config"]), file.get_tensor, set(file.keys()), _checks.thread_count(threads))
+            config = json.loads(metadata[ENTRY])
+            if config.get("version") != VERSION:
+                raise InputError(
+                    f"{path} has format version {config.get('version')}; this release reads version {VERSION}"
+                )
+            return _build(config, file.get_tensor, set(file.keys()), _checks.thread_count(threads))
     except InputError as error:
         raise InputError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from None
     except SafetensorError as error:
@@ -115,7 +120,7 @@ def _build(config: dict[str, Any], tensor: Callable[[str], np.ndarray], names: s
             raise InputError(f"tensor {name} is {array.dtype}{array.shape}, not {dtype} of length {length}")
         return np.ascontiguousarray(array)
 
-    for number, (n_in, n_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for number, (n_in, n_out) in enumerate(pairwise(sizes)):
         prefix = f"layers.{number}"
         indptr = get(f"{prefix}.indptr", "int64", n_out + 1)
         indices = get(f"{prefix}.indices", "int32")
@@ -126,9 +131,15 @@ def _build(config: dict[str, Any], tensor: Callable[[str], np.ndarray], names: s
         values.append(get(f"{prefix}.weight", config["dtype"], len(indices))[order])
         biases.append(get(f"{prefix}.bias", config["dtype"], n_out))
     net = SparseMLP.from_layers(
-        connectivities, values, biases, epsilon=config["epsilon"],
-        activation=activations.make(config["activation"], config["alpha"]), output=config["output"],
-        init=WeightInit(config["init"], config["fan"], config["balance"]), seed=config["seed"], threads=threads,
+        connectivities,
+        values,
+        biases,
+        epsilon=config["epsilon"],
+        activation=activations.make(config["activation"], config["alpha"]),
+        output=config["output"],
+        init=WeightInit(config["init"], config["fan"], config["balance"]),
+        seed=config["seed"],
+        threads=threads,
     )
     if config["scaling"] != "none":
         shift, factor = (get(f"scaling.{part}", "float64", sizes[0]) for part in ("shift", "factor"))

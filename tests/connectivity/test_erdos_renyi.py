@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import check_invariants
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from conftest import check_invariants
 from trulysparse import _kernels
 from trulysparse.connectivity import erdos_renyi
 from trulysparse.errors import InputError

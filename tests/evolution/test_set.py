@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import check_invariants
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 import trulysparse as ts
+from conftest import check_invariants
 from trulysparse.evolution.prune import sign_magnitude
 from trulysparse.layers import Slots
 
@@ -30,12 +30,19 @@ def small_net(dtype="float32", seed=0, epsilon=4.0):
 
 def slots_for(net, n=2):
     rng = np.random.default_rng(1)
-    return [Slots([rng.random(layer.n_connections).astype(net.dtype) for _ in range(n)],
-                  [rng.random(layer.n_out).astype(net.dtype) for _ in range(n)]) for layer in net.layers]
+    return [
+        Slots(
+            [rng.random(layer.n_connections).astype(net.dtype) for _ in range(n)],
+            [rng.random(layer.n_out).astype(net.dtype) for _ in range(n)],
+        )
+        for layer in net.layers
+    ]
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.integers(0, 2**31), st.floats(0, 1), st.sampled_from(["float32", "float64"]), st.booleans(), st.integers(1, 3))
+@given(
+    st.integers(0, 2**31), st.floats(0, 1), st.sampled_from(["float32", "float64"]), st.booleans(), st.integers(1, 3)
+)
 def test_prune_rule_is_the_papers(seed, zeta, dtype, with_ties, threads):
     net = small_net(dtype, seed % 7)
     rng = np.random.default_rng(seed)
@@ -120,8 +127,13 @@ def test_same_for_any_thread_count():
         state = slots_for(net, 1)
         for key in (1, 2):
             ts.SET(0.3).evolve(net, state, key, threads)
-        results.append([a for layer, s in zip(net.layers, state, strict=True)
-                        for a in (layer.connectivity.by_input.index, layer.values, s.weight[0])])
+        results.append(
+            [
+                a
+                for layer, s in zip(net.layers, state, strict=True)
+                for a in (layer.connectivity.by_input.index, layer.values, s.weight[0])
+            ]
+        )
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
             np.testing.assert_array_equal(a, b)
@@ -129,7 +141,7 @@ def test_same_for_any_thread_count():
 
 @pytest.mark.parametrize("zeta", [-0.1, 1.1, float("nan"), "a", True])
 def test_zeta_out_of_range(zeta):
-    with pytest.raises(ts.InputError, match="^zeta must"):
+    with pytest.raises(ts.InputError, match=r"^zeta must"):
         ts.SET(zeta)
 
 

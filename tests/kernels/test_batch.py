@@ -10,13 +10,13 @@ from trulysparse import _kernels
 from trulysparse.data import Scaling, as_matrix, check_finite, fit_scaling
 from trulysparse.errors import InputError
 
-TYPES = "f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 ? >f4".split()
+TYPES = ["f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?", ">f4"]
 
 
 def load(x, rows, scaling=None, dtype=np.float32):
     out = np.full((x.shape[1], _kernels.padded_batch(len(rows))), np.nan, dtype)
     as_matrix(x).load(np.asarray(rows), out, scaling, 2)
-    assert not out[:, len(rows):].any()
+    assert not out[:, len(rows) :].any()
     return out[:, : len(rows)].T
 
 
@@ -45,7 +45,9 @@ def test_sparse(rng, kind):
     x = kind(dense)
     scaling = Scaling("standard", rng.random(40), rng.random(40))
     np.testing.assert_allclose(load(x, [5, 29, 0]), dense[[5, 29, 0]], rtol=1e-6)
-    np.testing.assert_allclose(load(x, [5, 29, 0], scaling), (dense[[5, 29, 0]] - scaling.shift) * scaling.factor, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        load(x, [5, 29, 0], scaling), (dense[[5, 29, 0]] - scaling.shift) * scaling.factor, rtol=1e-5, atol=1e-6
+    )
 
 
 def test_data_frame(rng):
@@ -104,8 +106,17 @@ def test_scaling_works_chunk_by_chunk(rng, monkeypatch):
     np.testing.assert_allclose(parts.factor, whole.factor, rtol=1e-12)
 
 
-@pytest.mark.parametrize("x", [np.zeros(5), np.zeros((2, 2, 2)), np.array([["a"]]), np.zeros((0, 3)), np.zeros((3, 0)),
-                               np.zeros((2, 2), complex)])
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.zeros(5),
+        np.zeros((2, 2, 2)),
+        np.array([["a"]]),
+        np.zeros((0, 3)),
+        np.zeros((3, 0)),
+        np.zeros((2, 2), complex),
+    ],
+)
 def test_unusable_x_is_refused(x):
-    with pytest.raises(InputError, match="^X "):
+    with pytest.raises(InputError, match=r"^X "):
         as_matrix(x)

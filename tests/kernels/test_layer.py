@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from conftest import random_connectivity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import random_connectivity
 from trulysparse import _kernels
 from trulysparse.layers import Signal, Slots, SparseLayer
 
@@ -43,8 +43,13 @@ def padded(rng, n, batch, dtype):
 
 def signal(n, stride, dtype, activation=(0, 0.0), keep=1.0):
     bits = n * _kernels.bit_stride(stride)
-    return Signal(np.full((n, stride), np.nan, dtype), activation, np.zeros(bits, np.uint8) if activation[0] == 1 else None,
-                  np.zeros(bits, np.uint8) if keep < 1 else None, keep)
+    return Signal(
+        np.full((n, stride), np.nan, dtype),
+        activation,
+        np.zeros(bits, np.uint8) if activation[0] == 1 else None,
+        np.zeros(bits, np.uint8) if keep < 1 else None,
+        keep,
+    )
 
 
 def bits_of(array, n, stride):
@@ -62,9 +67,13 @@ def test_forward_matches_scipy(isa, rng, shape, dtype):
             layer.forward(Signal(x), y, 0, 2)
             z = layer.weight.astype(np.float64) @ x.astype(np.float64) + layer.bias[:, None]
             tolerance = 2e-5 if dtype is np.float32 else 1e-12
-            np.testing.assert_allclose(y.values[:, :batch], apply(activation, z)[:, :batch], rtol=tolerance, atol=tolerance)
+            np.testing.assert_allclose(
+                y.values[:, :batch], apply(activation, z)[:, :batch], rtol=tolerance, atol=tolerance
+            )
             if activation[0] == 1:
-                np.testing.assert_array_equal(bits_of(y.positive, shape[1], x.shape[1])[:, :batch], y_positive(y, z, batch))
+                np.testing.assert_array_equal(
+                    bits_of(y.positive, shape[1], x.shape[1])[:, :batch], y_positive(y, z, batch)
+                )
 
 
 def y_positive(y, z, batch):
@@ -94,7 +103,9 @@ def test_backward_gradients_match_scipy(isa, rng, shape, dtype):
             expected_weight = (wide[coo.row] * before[coo.col].astype(np.float64)).sum(axis=1)
             expected_dx = (layer.weight.astype(np.float64).T @ wide) * derivative(activation, z.astype(np.float64))
             tolerance = 1e-4 if dtype is np.float32 else 1e-11
-            np.testing.assert_allclose(weight_gradient[layer.connectivity.position], expected_weight, rtol=tolerance, atol=tolerance)
+            np.testing.assert_allclose(
+                weight_gradient[layer.connectivity.position], expected_weight, rtol=tolerance, atol=tolerance
+            )
             np.testing.assert_allclose(bias_gradient, wide.sum(axis=1), rtol=tolerance, atol=tolerance)
             np.testing.assert_allclose(x.values[:, :batch], expected_dx[:, :batch], rtol=tolerance, atol=tolerance)
 
@@ -111,7 +122,9 @@ def test_any_shape(n_in, n_out, density, batch, seed):
     dy = padded(rng, n_out, batch, np.float64)
     weight_gradient, _ = layer.gradients(dy, Signal(x), None, 1)
     coo = layer.weight.tocoo()
-    np.testing.assert_allclose(weight_gradient[layer.connectivity.position], (dy[coo.row] * x[coo.col]).sum(axis=1), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        weight_gradient[layer.connectivity.position], (dy[coo.row] * x[coo.col]).sum(axis=1), rtol=1e-9, atol=1e-9
+    )
 
 
 def test_rows_longer_than_a_segment(isa, rng):
@@ -123,7 +136,9 @@ def test_rows_longer_than_a_segment(isa, rng):
         weight.sort_indices()
         from trulysparse.connectivity import Connectivity
 
-        con, order = Connectivity.from_outputs(n_in, n_out, weight.indptr.astype(np.int64), weight.indices.astype(np.int32), 1)
+        con, order = Connectivity.from_outputs(
+            n_in, n_out, weight.indptr.astype(np.int64), weight.indices.astype(np.int32), 1
+        )
         layer = SparseLayer(con, weight.data[order], rng.standard_normal(n_out), (1, -0.5))
         assert len(con.by_output.long) or len(con.by_input.long)
         x, results = padded(rng, n_in, 20, np.float64), []
@@ -134,7 +149,9 @@ def test_rows_longer_than_a_segment(isa, rng):
             inner = Signal(x.copy())
             gradient, _ = layer.gradients(dy, inner, inner.values, threads)
             results.append((y.values.copy(), inner.values, gradient))
-        np.testing.assert_allclose(results[0][0], apply((1, -0.5), weight @ x + layer.bias[:, None]), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(
+            results[0][0], apply((1, -0.5), weight @ x + layer.bias[:, None]), rtol=1e-9, atol=1e-9
+        )
         np.testing.assert_allclose(results[0][1], weight.T @ dy, rtol=1e-9, atol=1e-9)
         for other in results[1:]:
             for a, b in zip(results[0], other, strict=True):

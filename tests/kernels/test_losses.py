@@ -33,7 +33,9 @@ def test_losses_and_gradients(isa, rng, batch, outputs, dtype):
     expected = -(share[:batch] * log_softmax(wide, axis=0)[label, np.arange(batch)]).sum()
     onehot = np.eye(outputs)[label].T
     np.testing.assert_allclose(loss, expected, rtol=tolerance, atol=tolerance)
-    np.testing.assert_allclose(gradient[:, :batch], share[:batch] * (softmax(wide, axis=0) - onehot), rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(
+        gradient[:, :batch], share[:batch] * (softmax(wide, axis=0) - onehot), rtol=tolerance, atol=tolerance
+    )
     assert not gradient[:, batch:].any()
 
     target = np.zeros_like(z)

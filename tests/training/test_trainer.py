@@ -16,7 +16,9 @@ LOSSES = {"softmax": ts.SoftmaxCrossEntropy, "sigmoid": ts.BinaryCrossEntropy, "
 def targets_for(rng, output, n, n_outputs):
     if output == "softmax":
         return rng.integers(0, n_outputs, n)
-    return (rng.random((n, n_outputs)) > 0.5).astype(float) if output == "sigmoid" else rng.standard_normal((n, n_outputs))
+    return (
+        (rng.random((n, n_outputs)) > 0.5).astype(float) if output == "sigmoid" else rng.standard_normal((n, n_outputs))
+    )
 
 
 @pytest.mark.parametrize("activation", ["all_relu", "relu", "leaky_relu", "tanh", "sigmoid", "identity"])
@@ -55,7 +57,9 @@ def test_gradients_agree_with_central_differences(rng, activation, output, weigh
 def train_some(threads, dtype="float32", steps=50):
     rng = np.random.default_rng(0)
     net = ts.SparseMLP((784, 1000, 1000, 10), epsilon=20, seed=1, threads=threads, dtype=dtype)
-    trainer = ts.Trainer(net, optimizer=ts.SGD(0.01, 0.9, weight_decay=1e-4), evolution=ts.SET(0.3), dropout=0.3, seed=1)
+    trainer = ts.Trainer(
+        net, optimizer=ts.SGD(0.01, 0.9, weight_decay=1e-4), evolution=ts.SET(0.3), dropout=0.3, seed=1
+    )
     for i in range(steps):
         trainer.step(rng.standard_normal((128, 784)).astype(np.float32), rng.integers(0, 10, 128))
         if i in (steps // 3, 2 * steps // 3):
@@ -118,14 +122,24 @@ def blobs(rng, n=600, features=20, classes=4):
     return centres[y] + rng.standard_normal((n, features)), y
 
 
-@pytest.mark.parametrize("optimizer", [ts.SGD(0.05), ts.SGD(0.05, nesterov=True), ts.SGD(0.1, 0.0), ts.Adam(0.005),
-                                       ts.SGD(0.05, weight_decay=1e-3, weight_decay_mode="direct"),
-                                       ts.SGD(ts.CosineRate(0.05, warmup=1)), ts.Adam(ts.StepRate(0.01, every=3))])
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        ts.SGD(0.05),
+        ts.SGD(0.05, nesterov=True),
+        ts.SGD(0.1, 0.0),
+        ts.Adam(0.005),
+        ts.SGD(0.05, weight_decay=1e-3, weight_decay_mode="direct"),
+        ts.SGD(ts.CosineRate(0.05, warmup=1)),
+        ts.Adam(ts.StepRate(0.01, every=3)),
+    ],
+)
 def test_every_optimizer_learns(rng, optimizer):
     X, y = blobs(rng)
     net = ts.SparseMLP((20, 50, 50, 4), epsilon=5, seed=0)
     history = ts.Trainer(net, optimizer=optimizer, evolution=ts.SET(0.2), dropout=0.1, batch_size=64).fit(
-        X[:500], y[:500], epochs=10, validation_data=(X[500:], y[500:]))
+        X[:500], y[:500], epochs=10, validation_data=(X[500:], y[500:])
+    )
     assert history["val_accuracy"][-1] > 0.95
     assert history["loss"][-1] < 0.5 * history["loss"][0]
     assert set(history["connections"]) == {net.n_connections}
@@ -141,7 +155,8 @@ def test_multi_label_and_regression_learn(rng):
     target = X[:, :2] @ [[1.0], [2.0]] + 0.1 * X[:, 2:3] ** 2
     net = ts.SparseMLP((15, 60, 1), epsilon=10, output="identity")
     history = ts.Trainer(net, optimizer=ts.Adam(0.01), evolution=ts.SET()).fit(
-        X[:600], target[:600], epochs=40, validation_data=(X[600:], target[600:]))
+        X[:600], target[:600], epochs=40, validation_data=(X[600:], target[600:])
+    )
     residual = ((net.predict(X[600:]) - target[600:]) ** 2).sum() / ((target[600:] - target[600:].mean()) ** 2).sum()
     assert history["val_r2"][-1] == pytest.approx(1 - residual, rel=1e-3)
     assert history["val_r2"][-1] > 0.9
@@ -159,7 +174,7 @@ def test_fit_equals_steps_in_its_order(rng):
     a, b = (ts.Trainer(ts.SparseMLP((20, 15, 4), seed=3), batch_size=32, seed=9) for _ in range(2))
     a.fit(X, y, epochs=1, shuffle=False)
     for start in range(0, 100, 32):
-        b.step(X[start:start + 32], y[start:start + 32])
+        b.step(X[start : start + 32], y[start : start + 32])
     for p, q in zip(a.net.layers, b.net.layers, strict=True):
         np.testing.assert_array_equal(p.values, q.values)
 
@@ -267,19 +282,34 @@ def test_bad_arguments(arguments, message):
         ts.Trainer(ts.SparseMLP((20, 10, 4)), **arguments)
 
 
-@pytest.mark.parametrize("make", [lambda: ts.SGD(0), lambda: ts.SGD(-1), lambda: ts.SGD(0.1, 1.0), lambda: ts.SGD(0.1, 0.0, nesterov=True),
-                                  lambda: ts.SGD(weight_decay=-1), lambda: ts.SGD(weight_decay_mode="x"), lambda: ts.Adam(beta1=1),
-                                  lambda: ts.Adam(epsilon=0), lambda: ts.StepRate(0.1, every=0), lambda: ts.CosineRate(0.1, warmup=-1)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ts.SGD(0),
+        lambda: ts.SGD(-1),
+        lambda: ts.SGD(0.1, 1.0),
+        lambda: ts.SGD(0.1, 0.0, nesterov=True),
+        lambda: ts.SGD(weight_decay=-1),
+        lambda: ts.SGD(weight_decay_mode="x"),
+        lambda: ts.Adam(beta1=1),
+        lambda: ts.Adam(epsilon=0),
+        lambda: ts.StepRate(0.1, every=0),
+        lambda: ts.CosineRate(0.1, warmup=-1),
+    ],
+)
 def test_bad_optimizer_settings(make):
     with pytest.raises(ts.InputError):
         make()
 
 
-@pytest.mark.parametrize(("output", "y", "message"), [
-    ("sigmoid", [[2.0, 0, 0, 0]] * 4, r"\[0, 1\]"),
-    ("identity", [[np.nan, 0, 0, 0]] * 4, r"y\[0, 0\] is nan"),
-    ("identity", [[0, 0]] * 4, r"shape \(n_samples, 4\)"),
-])
+@pytest.mark.parametrize(
+    ("output", "y", "message"),
+    [
+        ("sigmoid", [[2.0, 0, 0, 0]] * 4, r"\[0, 1\]"),
+        ("identity", [[np.nan, 0, 0, 0]] * 4, r"y\[0, 0\] is nan"),
+        ("identity", [[0, 0]] * 4, r"shape \(n_samples, 4\)"),
+    ],
+)
 def test_bad_targets(output, y, message):
     with pytest.raises(ts.InputError, match=message):
         ts.Trainer(ts.SparseMLP((20, 10, 4), output=output)).step(np.zeros((4, 20)), y)

@@ -9,8 +9,13 @@ from trulysparse.cli.info import info
 from trulysparse.cli.predict import predict
 from trulysparse.cli.train import train
 
-app = typer.Typer(name="trulysparse", help="Train and use truly sparse neural networks.", no_args_is_help=True,
-                  add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    name="trulysparse",
+    help="Train and use truly sparse neural networks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 for command in (train, evaluate, predict, info):
     app.command()(command)
 

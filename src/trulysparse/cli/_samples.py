@@ -16,7 +16,9 @@ from trulysparse.data.files import Table, fingerprint, read
 
 def read_for(run: Run, data: str, target: str | None, *, need_target: bool) -> Table:
     """DATA with the columns that the run was trained on."""
-    return read(data, target=target or run.config.get("target"), features=run.config.get("features"), need_target=need_target)
+    return read(
+        data, target=target or run.config.get("target"), features=run.config.get("features"), need_target=need_target
+    )
 
 
 def pick(run: Run, data: str, table: Table, part: str) -> tuple[Any, Any, str]:
@@ -25,8 +27,10 @@ def pick(run: Run, data: str, table: Table, part: str) -> tuple[Any, Any, str]:
     _checks.choice("--part", part, ("auto", "test", "all"))
     if table.X_test is not None:
         if part == "all":
-            both = [None if a is None or b is None else np.concatenate([a, b])
-                    for a, b in ((table.X, table.X_test), (table.y, table.y_test))]
+            both = [
+                None if a is None or b is None else np.concatenate([a, b])
+                for a, b in ((table.X, table.X_test), (table.y, table.y_test))
+            ]
             return both[0], both[1], "all samples"
         return table.X_test, table.y_test, "the test set"
     own = (data in NAMES or Path(data).is_file()) and run.config.get("fingerprint") == fingerprint(data)

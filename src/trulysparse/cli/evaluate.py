@@ -21,9 +21,13 @@ def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that train wrote.")],
     data: Annotated[str, typer.Argument(metavar="DATA", help="As for train.")],
     target: Annotated[str | None, typer.Option(help="Label column. Default: the one trained on.")] = None,
-    part: Annotated[str, typer.Option(help="test, all, or auto: the test set where there is one, else all samples.")] = "auto",
+    part: Annotated[
+        str, typer.Option(help="test, all, or auto: the test set where there is one, else all samples.")
+    ] = "auto",
     threads: Annotated[int | None, typer.Option(help="Default: all cores.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object on the last line.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the figures as one JSON object on the last line.")
+    ] = False,
 ) -> None:
     """Score a trained network on labelled data."""
     opened = Run.open(run, threads)
@@ -34,7 +38,13 @@ def evaluate(
     check_finite(matrix)
     assert opened.net.labels is not None
     scores = score(opened.net, X, code_labels(labels, opened.net.labels, "y"))
-    show(f"{run} on {data}", {"samples": f"{matrix.n_samples} ({which})", "accuracy": f"{scores['accuracy']:.4f}",
-                              "loss": f"{scores['loss']:.4f}"})
+    show(
+        f"{run} on {data}",
+        {
+            "samples": f"{matrix.n_samples} ({which})",
+            "accuracy": f"{scores['accuracy']:.4f}",
+            "loss": f"{scores['loss']:.4f}",
+        },
+    )
     if json:
         print_json({"accuracy": scores["accuracy"], "loss": scores["loss"], "samples": matrix.n_samples})

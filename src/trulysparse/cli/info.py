@@ -15,7 +15,9 @@ from trulysparse.cli._run import METRICS, Run
 @speaks_plainly
 def info(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that train wrote.")],
-    json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object on the last line.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the figures as one JSON object on the last line.")
+    ] = False,
 ) -> None:
     """Show what a trained network is made of."""
     opened = Run.open(run)
@@ -43,13 +45,21 @@ def info(
     }
     for number, layer in enumerate(layers, start=1):
         rows[f"layer {number}"] = (
-            f"{layer['n_in']} x {layer['n_out']}: {layer['connections']:,} connections ({layer['density']:.2%}), mean |w| "
-            f"{layer['mean_abs_weight']:.4f}, {layer['neurons_without_inputs']} neurons without inputs"
+            f"{layer['n_in']} x {layer['n_out']}: {layer['connections']:,} connections ({layer['density']:.2%}), "
+            f"mean |w| {layer['mean_abs_weight']:.4f}, {layer['neurons_without_inputs']} neurons without inputs"
         )
     metrics = run / METRICS
     if metrics.is_file() and (lines := metrics.read_text().splitlines()):
         rows["last epoch"] = lines[-1]
     show(str(run), rows)
     if json:
-        print_json({"layer_sizes": net.layer_sizes, "connections": net.n_connections, "neurons": net.n_neurons,
-                    "density": net.density, "layers": layers, "config": opened.config})
+        print_json(
+            {
+                "layer_sizes": net.layer_sizes,
+                "connections": net.n_connections,
+                "neurons": net.n_neurons,
+                "density": net.density,
+                "layers": layers,
+                "config": opened.config,
+            }
+        )

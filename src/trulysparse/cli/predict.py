@@ -22,9 +22,13 @@ from trulysparse.saving import write_whole
 def predict(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that train wrote.")],
     data: Annotated[str, typer.Argument(metavar="DATA", help="As for train; labels are not needed.")],
-    out: Annotated[Path, typer.Option(help="A .csv file, a row a sample, or an .npz file with the same columns as arrays.")],
+    out: Annotated[
+        Path, typer.Option(help="A .csv file, a row a sample, or an .npz file with the same columns as arrays.")
+    ],
     proba: Annotated[bool, typer.Option("--proba", help="Also write the probability of every class.")] = False,
-    part: Annotated[str, typer.Option(help="test, all, or auto: the test set where DATA has one of its own, else all samples.")] = "auto",
+    part: Annotated[
+        str, typer.Option(help="test, all, or auto: the test set where DATA has one of its own, else all samples.")
+    ] = "auto",
     threads: Annotated[int | None, typer.Option(help="Default: all cores.")] = None,
 ) -> None:
     """Write the predicted label of each sample and its probability."""
@@ -40,7 +44,10 @@ def predict(
     probability = opened.net.predict_proba(X)
     best = probability.argmax(axis=1)
     labels = opened.net.labels if opened.net.labels is not None else np.arange(probability.shape[1])
-    columns: dict[str, NDArray[Any]] = {"prediction": labels[best], "probability": probability[np.arange(len(best)), best]}
+    columns: dict[str, NDArray[Any]] = {
+        "prediction": labels[best],
+        "probability": probability[np.arange(len(best)), best],
+    }
     if proba:
         columns |= {f"probability_{label}": probability[:, i] for i, label in enumerate(labels)}
 

@@ -30,8 +30,16 @@ def _sizes(text: str) -> list[int]:
     return [_checks.integer("--hidden", size, low=1) for size in sizes]
 
 
-def _optimizer(name: str, rate: float, schedule: str, warmup: float, momentum: float, nesterov: bool, decay: float,
-               mode: str | None) -> Optimizer:
+def _optimizer(
+    name: str,
+    rate: float,
+    schedule: str,
+    warmup: float,
+    momentum: float,
+    nesterov: bool,
+    decay: float,
+    mode: str | None,
+) -> Optimizer:
     chosen: LearningRate | float = rate
     if _checks.choice("--schedule", schedule, ("constant", "cosine")) == "cosine":
         chosen = CosineRate(rate, warmup=warmup)
@@ -42,17 +50,30 @@ def _optimizer(name: str, rate: float, schedule: str, warmup: float, momentum: f
 
 @speaks_plainly
 def train(
-    data: Annotated[str, typer.Argument(metavar="DATA", help="digits, breast_cancer, madelon-like, or a .npz, .csv, .parquet or .libsvm file.")],
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA", help="digits, breast_cancer, madelon-like, or a .npz, .csv, .parquet or .libsvm file."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the model, its settings and metrics.")],
-    target: Annotated[str | None, typer.Option(help="Label column of a table. Default: target, label, class or y, else the last.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Label column of a table. Default: target, label, class or y, else the last.")
+    ] = None,
     test_size: Annotated[float, typer.Option(help="Share of samples held out where DATA has no test set.")] = 0.2,
     scale: Annotated[str, typer.Option(help="none, standard or minmax, with the training set's figures.")] = "standard",
     hidden: Annotated[str, typer.Option(help="Hidden layer sizes.")] = "1000,1000,1000",
-    epsilon: Annotated[float, typer.Option(help="A layer n_in x n_out has epsilon * (n_in + n_out) connections.")] = 20.0,
+    epsilon: Annotated[
+        float, typer.Option(help="A layer n_in x n_out has epsilon * (n_in + n_out) connections.")
+    ] = 20.0,
     activation: Annotated[str, typer.Option(help=", ".join(activations.NAMES) + ".")] = "all_relu",
-    alpha: Annotated[float | None, typer.Option(help="Left slope of all_relu (default 0.6) and leaky_relu (0.01).")] = None,
+    alpha: Annotated[
+        float | None, typer.Option(help="Left slope of all_relu (default 0.6) and leaky_relu (0.01).")
+    ] = None,
     init: Annotated[str, typer.Option(help="he_uniform, xavier_uniform or normal.")] = "he_uniform",
-    fan: Annotated[str, typer.Option(help="Fan of the initial weights: dense (n_in) or sparse (connections a neuron).")] = "dense",
+    fan: Annotated[
+        str, typer.Option(help="Fan of the initial weights: dense (n_in) or sparse (connections a neuron).")
+    ] = "dense",
     evolution: Annotated[str, typer.Option(help="set, or none for a fixed topology.")] = "set",
     zeta: Annotated[float, typer.Option(help="Fraction of connections replaced after each epoch.")] = 0.3,
     epochs: Annotated[int, typer.Option(help="Passes over the training samples.")] = 50,
@@ -64,12 +85,19 @@ def train(
     momentum: Annotated[float, typer.Option(help="Momentum (sgd).")] = 0.9,
     nesterov: Annotated[bool, typer.Option("--nesterov", help="Nesterov momentum (sgd).")] = False,
     weight_decay: Annotated[float, typer.Option(help="Weight decay.")] = 0.0,
-    weight_decay_mode: Annotated[str | None, typer.Option(help="l2 (default of sgd), decoupled (of adam), or direct: not multiplied by the learning rate.")] = None,
+    weight_decay_mode: Annotated[
+        str | None,
+        typer.Option(help="l2 (default of sgd), decoupled (of adam), or direct: not multiplied by the learning rate."),
+    ] = None,
     dropout: Annotated[float, typer.Option(help="Share of hidden activations dropped.")] = 0.0,
-    patience: Annotated[int | None, typer.Option(help="Stop after this many epochs without a better training loss.")] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Stop after this many epochs without a better training loss.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same network, whatever the number of threads.")] = 0,
     threads: Annotated[int | None, typer.Option(help="Default: all cores.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object on the last line.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the figures as one JSON object on the last line.")
+    ] = False,
 ) -> None:
     """Train a truly sparse network and score it on data it has not seen."""
     sizes = _sizes(hidden)
@@ -82,40 +110,89 @@ def train(
     table = read(data, target=target)
     dataset = make_dataset(table, test_size=test_size, seed=seed)
     matrix = as_matrix(dataset.X_train)
-    net = SparseMLP((matrix.n_features, *sizes, len(dataset.labels)), epsilon=epsilon, activation=shape, init=init, fan=fan,
-                    seed=seed, threads=threads)
+    net = SparseMLP(
+        (matrix.n_features, *sizes, len(dataset.labels)),
+        epsilon=epsilon,
+        activation=shape,
+        init=init,
+        fan=fan,
+        seed=seed,
+        threads=threads,
+    )
     net.labels = dataset.labels
     net.scaling = fit_scaling(scale, matrix)
     callbacks = [ProgressBar()]
-    trainer = Trainer(net, optimizer=chosen, evolution=topology, batch_size=batch_size, dropout=dropout, seed=seed,
-                      callbacks=callbacks)
+    trainer = Trainer(
+        net,
+        optimizer=chosen,
+        evolution=topology,
+        batch_size=batch_size,
+        dropout=dropout,
+        seed=seed,
+        callbacks=callbacks,
+    )
     stopping = [] if patience is None else [EarlyStopping("loss", patience=patience)]
     out.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
-    history = trainer.fit(dataset.X_train, dataset.y_train, epochs=epochs, validation_data=(dataset.X_test, dataset.y_test),
-                          callbacks=[MetricsFile(out / METRICS), *stopping])
+    history = trainer.fit(
+        dataset.X_train,
+        dataset.y_train,
+        epochs=epochs,
+        validation_data=(dataset.X_test, dataset.y_test),
+        callbacks=[MetricsFile(out / METRICS), *stopping],
+    )
     seconds = time.perf_counter() - began
     scores = evaluate(net, dataset.X_test, dataset.y_test)
     config = {
-        "data": data, "fingerprint": fingerprint(data), "target": table.target, "features": table.features,
-        "has_test_set": table.X_test is not None, "test_size": test_size, "scale": scale, "hidden": sizes, "epsilon": epsilon,
-        **activations.settings(shape), "init": init, "fan": fan, "evolution": evolution, "zeta": zeta, "epochs": epochs,
-        "batch_size": batch_size, "optimizer": optimizer, "learning_rate": learning_rate, "schedule": schedule,
-        "warmup": warmup, "momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay,
-        "weight_decay_mode": chosen.weight_decay_mode, "dropout": dropout, "patience": patience, "seed": seed,
+        "data": data,
+        "fingerprint": fingerprint(data),
+        "target": table.target,
+        "features": table.features,
+        "has_test_set": table.X_test is not None,
+        "test_size": test_size,
+        "scale": scale,
+        "hidden": sizes,
+        "epsilon": epsilon,
+        **activations.settings(shape),
+        "init": init,
+        "fan": fan,
+        "evolution": evolution,
+        "zeta": zeta,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "optimizer": optimizer,
+        "learning_rate": learning_rate,
+        "schedule": schedule,
+        "warmup": warmup,
+        "momentum": momentum,
+        "nesterov": nesterov,
+        "weight_decay": weight_decay,
+        "weight_decay_mode": chosen.weight_decay_mode,
+        "dropout": dropout,
+        "patience": patience,
+        "seed": seed,
     }
     write_run(out, net, config)
     figures = {
-        "accuracy": scores["accuracy"], "loss": scores["loss"], "seconds": round(seconds, 3), "epochs": len(history),
-        "connections": net.n_connections, "neurons": net.n_neurons, "peak_rss_mb": peak_rss_mb(),
+        "accuracy": scores["accuracy"],
+        "loss": scores["loss"],
+        "seconds": round(seconds, 3),
+        "epochs": len(history),
+        "connections": net.n_connections,
+        "neurons": net.n_neurons,
+        "peak_rss_mb": peak_rss_mb(),
     }
-    show(f"Trained on {data}", {
-        "test accuracy": f"{scores['accuracy']:.4f}  ({len(dataset.y_test)} samples)",
-        "test loss": f"{scores['loss']:.4f}",
-        "training": f"{len(history)} epochs of {len(dataset.y_train)} samples in {seconds:.1f} s",
-        "network": f"{'-'.join(map(str, net.layer_sizes))}, {net.n_connections:,} connections ({net.density:.2%} of dense)",
-        "peak memory": f"{figures['peak_rss_mb']} MB",
-        "saved to": str(out),
-    })
+    show(
+        f"Trained on {data}",
+        {
+            "test accuracy": f"{scores['accuracy']:.4f}  ({len(dataset.y_test)} samples)",
+            "test loss": f"{scores['loss']:.4f}",
+            "training": f"{len(history)} epochs of {len(dataset.y_train)} samples in {seconds:.1f} s",
+            "network": f"{'-'.join(map(str, net.layer_sizes))}",
+            "connections": f"{net.n_connections:,} ({net.density:.2%} of dense)",
+            "peak memory": f"{figures['peak_rss_mb']} MB",
+            "saved to": str(out),
+        },
+    )
     if json:
         print_json(figures)

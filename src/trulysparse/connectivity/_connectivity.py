@@ -46,15 +46,18 @@ class Connectivity:
     position: NDArray[np.uint32]
 
     @staticmethod
-    def from_inputs(n_in: int, n_out: int, ptr: NDArray[np.int64], index: NDArray[np.int32], threads: int) -> Connectivity:
+    def from_inputs(
+        n_in: int, n_out: int, ptr: NDArray[np.int64], index: NDArray[np.int32], threads: int
+    ) -> Connectivity:
         """From each input neuron's outputs (ptr: n_in + 1 row pointers, index: output neurons)."""
         check_size(n_in, n_out, len(index))
         out_ptr, out_index, position = _kernels.transpose(ptr, index, n_out, threads)
         return Connectivity(n_in, n_out, Rows.of(ptr, index), Rows.of(out_ptr, out_index), position)
 
     @staticmethod
-    def from_outputs(n_in: int, n_out: int, indptr: NDArray[np.int64], indices: NDArray[np.int32],
-                     threads: int) -> tuple[Connectivity, NDArray[np.uint32]]:
+    def from_outputs(
+        n_in: int, n_out: int, indptr: NDArray[np.int64], indices: NDArray[np.int32], threads: int
+    ) -> tuple[Connectivity, NDArray[np.uint32]]:
         """From CSR by output neuron; also the order that sorts values given that way into ours: values[order]."""
         check_size(n_in, n_out, len(indices))
         ptr, index, order = _kernels.transpose(indptr, indices, n_in, threads)

@@ -24,6 +24,14 @@ def load_builtin(name: str) -> tuple[NDArray[Any], NDArray[Any]]:
     if name == "breast_cancer":
         cancer = load_breast_cancer()
         return cancer.data, np.asarray(cancer.target_names)[cancer.target]
-    X, y = make_classification(n_samples=2600, n_features=500, n_informative=5, n_redundant=15, n_clusters_per_class=16,
-                               class_sep=2.0, flip_y=0.01, random_state=0)
+    X, y = make_classification(
+        n_samples=2600,
+        n_features=500,
+        n_informative=5,
+        n_redundant=15,
+        n_clusters_per_class=16,
+        class_sep=2.0,
+        flip_y=0.01,
+        random_state=0,
+    )
     return X.astype(np.float32), y

@@ -39,7 +39,9 @@ def make_dataset(table: Table, *, test_size: float, seed: int) -> Dataset:
         if widths[0] != widths[1]:
             raise InputError(f"X_train has {widths[0]} features, but X_test has {widths[1]}")
         labels = _labels(y)
-        return Dataset(table.X, code_labels(y, labels, "y_train"), table.X_test, code_labels(y_test, labels, "y_test"), labels)
+        return Dataset(
+            table.X, code_labels(y, labels, "y_train"), table.X_test, code_labels(y_test, labels, "y_test"), labels
+        )
     labels = _labels(y)
     train, test = split(code_labels(y, labels, "y"), test_size=test_size, seed=seed)
     missing = np.setdiff1d(labels, y[train])
@@ -81,13 +83,17 @@ def raw_labels(y: Any, name: str) -> NDArray[Any]:
     """y as whole numbers or strings, one a sample, none missing; InputError otherwise."""
     if y is None:
         raise InputError(f"{name} is missing: there is nothing to learn from or compare with")
-    y = np.asarray(y)
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y.ravel()
-    if y.ndim != 1:
-        raise InputError(f"{name} must be one label a sample, not of shape {y.shape}")
+    labels: NDArray[Any] = np.asarray(y)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels.ravel()
+    if labels.ndim != 1:
+        raise InputError(f"{name} must be one label a sample, not of shape {labels.shape}")
+    return _as_classes(labels, name)
+
+
+def _as_classes(y: NDArray[Any], name: str) -> NDArray[Any]:
     if y.dtype.kind == "O":
-        empty = np.flatnonzero([value is None or value != value for value in y])
+        empty = np.flatnonzero([value is None or (isinstance(value, float) and np.isnan(value)) for value in y])
         if len(empty):
             raise InputError(f"{name}[{empty[0]}] is missing; every sample needs a label")
         return y.astype(str)

@@ -31,7 +31,9 @@ class Table:
     target: str | None = None
 
 
-def read(source: str, *, target: str | None = None, features: list[str] | None = None, need_target: bool = True) -> Table:
+def read(
+    source: str, *, target: str | None = None, features: list[str] | None = None, need_target: bool = True
+) -> Table:
     """The table named `source`, a built-in name or a file.
 
     target: the label column of a .csv or .parquet file; None: one named target, label, class or y, else the
@@ -41,7 +43,9 @@ def read(source: str, *, target: str | None = None, features: list[str] | None =
         return Table(*load_builtin(source))
     path = Path(source)
     if path.suffix not in SUFFIXES:
-        raise InputError(f"DATA must be one of {', '.join(NAMES)} or a file ending in {', '.join(SUFFIXES)}, not '{source}'")
+        raise InputError(
+            f"DATA must be one of {', '.join(NAMES)} or a file ending in {', '.join(SUFFIXES)}, not '{source}'"
+        )
     if not path.is_file():
         raise InputError(f"DATA: file '{source}' does not exist")
     if path.stat().st_size == 0:

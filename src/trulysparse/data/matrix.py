@@ -16,7 +16,7 @@ from trulysparse.errors import InputError
 from trulysparse.layers import Floats
 
 _CHUNK_BYTES = 32 << 20
-_LOADED = frozenset("f4 f8 i1 i2 i4 i8 u1 u2 u4 u8".split())
+_LOADED = frozenset(("f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"))
 
 
 class Matrix(Protocol):
@@ -57,8 +57,10 @@ class DenseMatrix(_Base):
         self._x = x.view(np.uint8) if x.dtype == bool else x
         self.name = name
         self.n_samples, self.n_features = x.shape
-        self._direct = self._x.dtype.str[1:] in _LOADED and self._x.dtype.isnative and all(
-            s % self._x.itemsize == 0 for s in self._x.strides
+        self._direct = (
+            self._x.dtype.str[1:] in _LOADED
+            and self._x.dtype.isnative
+            and all(s % self._x.itemsize == 0 for s in self._x.strides)
         )
 
     def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
@@ -87,8 +89,15 @@ class SparseMatrix(_Base):
     def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
         shift, factor = scaling.arrays() if scaling else (None, None)
         batch = self._x[rows]
-        bad = _kernels.load_sparse(batch.indptr.astype(np.int64), batch.indices.astype(np.int32, copy=False),
-                                   batch.data.astype(out.dtype, copy=False), shift, factor, out, threads)
+        bad = _kernels.load_sparse(
+            batch.indptr.astype(np.int64),
+            batch.indices.astype(np.int32, copy=False),
+            batch.data.astype(out.dtype, copy=False),
+            shift,
+            factor,
+            out,
+            threads,
+        )
         if bad >= 0:
             sample, feature = divmod(bad, self.n_features)
             raise self._refuse(int(rows[sample]), feature, batch[sample, feature])
@@ -163,10 +172,10 @@ def check_finite(matrix: Matrix, name: str = "X") -> None:
         if values.dtype.kind != "f" or np.isfinite(values).all():
             continue
         if sp.issparse(chunk):
-            chunk = chunk.tocoo()
-            wrong = ~np.isfinite(chunk.data)
-            cells = sorted(zip(chunk.row[wrong].tolist(), chunk.col[wrong].tolist(), chunk.data[wrong].tolist(), strict=True))
-            sample, feature, value = cells[0]
+            coo = chunk.tocoo()
+            wrong = np.flatnonzero(~np.isfinite(coo.data))
+            at = wrong[np.lexsort((coo.col[wrong], coo.row[wrong]))[0]]
+            sample, feature, value = int(coo.row[at]), int(coo.col[at]), coo.data[at]
         else:
             sample, feature = (int(i) for i in np.argwhere(~np.isfinite(chunk))[0])
             value = chunk[sample, feature]

@@ -34,6 +34,7 @@ class BaseSparseMLP(BaseEstimator):
     """See the subclasses."""
 
     _output: str
+    _monitor: str
 
     def __init__(
         self,
@@ -95,8 +96,9 @@ class BaseSparseMLP(BaseEstimator):
 
     def _validated(self, X: Any, y: ArrayLike | None, *, reset: bool, **options: Any) -> tuple[Any, NDArray[Any]]:
         """scikit-learn's own checks of X and y, whose messages its users know."""
-        checked: tuple[Any, NDArray[Any]] = validate_data(self, X, y, reset=reset, accept_sparse=_SPARSE, dtype=_float_types(X),
-                                                          **options)
+        checked: tuple[Any, NDArray[Any]] = validate_data(
+            self, X, y, reset=reset, accept_sparse=_SPARSE, dtype=_float_types(X), **options
+        )
         return checked
 
     def _threads(self) -> int:
@@ -126,32 +128,54 @@ class BaseSparseMLP(BaseEstimator):
         dtype = self.dtype if self.dtype != "auto" else ("float64" if X.dtype == np.float64 else "float32")
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.network_ = SparseMLP(
-            (X.shape[1], *hidden, n_outputs), epsilon=self.epsilon, activation=activations.make(self.activation, self.alpha),
-            output=self._output, init=self.init, fan=self.fan, dtype=dtype, seed=self._seed, threads=self._threads(),
+            (X.shape[1], *hidden, n_outputs),
+            epsilon=self.epsilon,
+            activation=activations.make(self.activation, self.alpha),
+            output=self._output,
+            init=self.init,
+            fan=self.fan,
+            dtype=dtype,
+            seed=self._seed,
+            threads=self._threads(),
         )
         self.network_.scaling = fit_scaling(self.scale, as_matrix(X), weight)
-        self._trainer = Trainer(self.network_, optimizer=self._make_optimizer(), evolution=self._make_evolution(),
-                                batch_size=self.batch_size, dropout=self.dropout, seed=self._seed)
+        self._trainer = Trainer(
+            self.network_,
+            optimizer=self._make_optimizer(),
+            evolution=self._make_evolution(),
+            batch_size=self.batch_size,
+            dropout=self.dropout,
+            seed=self._seed,
+        )
 
     def _fit(self, X: Any, y: NDArray[Any], weight: NDArray[np.float64] | None, n_outputs: int) -> Self:
         epochs = _checks.integer("epochs", self.epochs, low=1)
         validation, callbacks = None, self._reporters()
         if self.early_stopping:
-            fraction = _checks.real("validation_fraction", self.validation_fraction, low=0, high=1, low_open=True, high_open=True)
-            parts = train_test_split(np.arange(len(y)), test_size=fraction, stratify=self._strata(y),
-                                     random_state=check_random_state(self.random_state).randint(2**31 - 1))
+            fraction = _checks.real(
+                "validation_fraction", self.validation_fraction, low=0, high=1, low_open=True, high_open=True
+            )
+            parts = train_test_split(
+                np.arange(len(y)),
+                test_size=fraction,
+                stratify=self._strata(y),
+                random_state=check_random_state(self.random_state).randint(2**31 - 1),
+            )
             inner, outer = np.sort(parts[0]), np.sort(parts[1])
             validation = (X[outer], y[outer])
             X, y, weight = X[inner], y[inner], None if weight is None else weight[inner]
-            callbacks.append(EarlyStopping(patience=self.patience))
+            callbacks.append(EarlyStopping(self._monitor, patience=self.patience))
         self._start(X, n_outputs, weight)
-        self.history_: History = self._trainer.fit(X, y, epochs=epochs, validation_data=validation, sample_weight=weight,
-                                                   callbacks=callbacks)
+        self.history_: History = self._trainer.fit(
+            X, y, epochs=epochs, validation_data=validation, sample_weight=weight, callbacks=callbacks
+        )
         self.n_iter_ = len(self.history_)
         self.loss_ = self.history_["loss"][-1]
         return self
 
-    def _partial_fit(self, X: Any, y: NDArray[Any], weight: NDArray[np.float64] | None, n_outputs: int, first: bool) -> Self:
+    def _partial_fit(
+        self, X: Any, y: NDArray[Any], weight: NDArray[np.float64] | None, n_outputs: int, first: bool
+    ) -> Self:
         if first:
             self._start(X, n_outputs, weight)
             self.history_ = History()

@@ -21,8 +21,8 @@ PARAMETERS = """Parameters
     scale : 'standard', 'minmax' or 'none'
         Scaling of the features with the training set's figures, kept in the network.
     early_stopping : bool
-        Hold out validation_fraction of the samples and stop when their loss has not fallen for `patience`
-        epochs; the best epoch's network is kept.
+        Hold out validation_fraction of the samples and stop when their score (accuracy or R^2) has not risen for
+        `patience` epochs; the best epoch's network is kept.
     dtype : 'auto', 'float32' or 'float64'
         Of weights and activations. 'auto': float64 where X is float64, as scikit-learn's own networks do;
         'float32' needs half the memory and time.

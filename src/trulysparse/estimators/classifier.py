@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from trulysparse.errors import InputError
 from trulysparse.estimators._base import BaseSparseMLP
 from trulysparse.estimators._docs import PARAMETERS
+from trulysparse.optimizers import Optimizer
 
 
 class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
@@ -32,18 +33,60 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
     """
 
     _output = "softmax"
+    _monitor = "val_accuracy"
 
-    def __init__(self, hidden_layer_sizes=(100, 100), *, epsilon=20.0, activation="all_relu", alpha=None,  # type: ignore[no-untyped-def]
-                 evolution="set", zeta=0.3, optimizer="adam", learning_rate=0.001, momentum=0.9, weight_decay=0.0,
-                 dropout=0.0, batch_size=128, epochs=100, scale="standard", early_stopping=False, validation_fraction=0.1,
-                 patience=10, dtype="auto", init="he_uniform", fan="dense", class_weight=None, n_jobs=None,
-                 random_state=None, verbose=False):
+    def __init__(
+        self,
+        hidden_layer_sizes: tuple[int, ...] = (100, 100),
+        *,
+        epsilon: float = 20.0,
+        activation: str = "all_relu",
+        alpha: float | None = None,
+        evolution: str | None = "set",
+        zeta: float = 0.3,
+        optimizer: str | Optimizer = "adam",
+        learning_rate: float = 0.001,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        dropout: float = 0.0,
+        batch_size: int = 128,
+        epochs: int = 100,
+        scale: str = "standard",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        patience: int = 10,
+        dtype: str = "auto",
+        init: str = "he_uniform",
+        fan: str = "dense",
+        class_weight: str | dict[Any, float] | None = None,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool | int = False,
+    ) -> None:
         super().__init__(
-            hidden_layer_sizes, epsilon=epsilon, activation=activation, alpha=alpha, evolution=evolution, zeta=zeta,
-            optimizer=optimizer, learning_rate=learning_rate, momentum=momentum, weight_decay=weight_decay, dropout=dropout,
-            batch_size=batch_size, epochs=epochs, scale=scale, early_stopping=early_stopping,
-            validation_fraction=validation_fraction, patience=patience, dtype=dtype, init=init, fan=fan, n_jobs=n_jobs,
-            random_state=random_state, verbose=verbose,
+            hidden_layer_sizes,
+            epsilon=epsilon,
+            activation=activation,
+            alpha=alpha,
+            evolution=evolution,
+            zeta=zeta,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            dropout=dropout,
+            batch_size=batch_size,
+            epochs=epochs,
+            scale=scale,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            patience=patience,
+            dtype=dtype,
+            init=init,
+            fan=fan,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
         )
         self.class_weight = class_weight
 
@@ -61,8 +104,9 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
         self.network_.labels = self.classes_
         return self
 
-    def partial_fit(self, X: Any, y: ArrayLike, classes: ArrayLike | None = None,
-                    sample_weight: ArrayLike | None = None) -> Self:
+    def partial_fit(
+        self, X: Any, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """One pass over the given samples, without topology evolution. classes: all labels that will ever come;
         needed at the first call, where the scaling's figures are taken too."""
         first = not hasattr(self, "network_")
@@ -86,7 +130,9 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
         self.network_.labels = self.classes_
         return self
 
-    def _with_class_weights(self, coded: NDArray[np.int64], weight: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+    def _with_class_weights(
+        self, coded: NDArray[np.int64], weight: NDArray[np.float64] | None
+    ) -> NDArray[np.float64] | None:
         if self.class_weight is None:
             return weight
         names = self.classes_[coded]
@@ -104,9 +150,11 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
 
     def predict_log_proba(self, X: Any) -> NDArray[np.floating]:
         """Logarithm of predict_proba."""
-        return np.log(self.predict_proba(X))
+        logarithm: NDArray[np.floating] = np.log(self.predict_proba(X))
+        return logarithm
 
     def predict(self, X: Any) -> NDArray[Any]:
         """(n_samples,) labels."""
         check_is_fitted(self, "network_")
-        return self.classes_[self._outputs(X, activated=False).argmax(axis=1)]
+        labels: NDArray[Any] = self.classes_[self._outputs(X, activated=False).argmax(axis=1)]
+        return labels

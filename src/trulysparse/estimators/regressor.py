@@ -29,6 +29,7 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
     """
 
     _output = "identity"
+    _monitor = "val_r2"
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -53,7 +54,9 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
         if first:
             self._set_target_scale(targets, weight)
         elif targets.shape[1] != len(self.target_mean_):
-            raise InputError(f"y has {targets.shape[1]} targets, but the first call of partial_fit had {len(self.target_mean_)}")
+            raise InputError(
+                f"y has {targets.shape[1]} targets, but the first call of partial_fit had {len(self.target_mean_)}"
+            )
         return self._partial_fit(X, self._to_network(targets), weight, targets.shape[1], first)
 
     def predict(self, X: Any) -> NDArray[np.floating]:

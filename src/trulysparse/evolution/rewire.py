@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from trulysparse import _kernels
 from trulysparse.connectivity import Connectivity
 from trulysparse.evolution.grow import Grown
-from trulysparse.layers import Floats, SparseLayer, Slots
+from trulysparse.layers import Floats, Slots, SparseLayer
 
 
-def rewire(layer: SparseLayer, slots: Slots, keep: NDArray[np.uint8], grown: Grown, fresh: Floats, threads: int) -> None:
+def rewire(
+    layer: SparseLayer, slots: Slots, keep: NDArray[np.uint8], grown: Grown, fresh: Floats, threads: int
+) -> None:
     """Connections with keep == 0 go, `grown` come with weights `fresh` and optimizer state zero; the others
     take weight and state along."""
     old = layer.connectivity.by_input

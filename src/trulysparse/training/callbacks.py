@@ -39,8 +39,15 @@ class EarlyStopping(Callback):
     the connectivity and weights of the best epoch back at the end.
     """
 
-    def __init__(self, monitor: str = "val_loss", *, patience: int = 10, min_delta: float = 0.0, mode: str = "auto",
-                 restore_best: bool = True) -> None:
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        *,
+        patience: int = 10,
+        min_delta: float = 0.0,
+        mode: str = "auto",
+        restore_best: bool = True,
+    ) -> None:
         self.monitor = monitor
         self.patience = _checks.integer("patience", patience, low=1)
         self.min_delta = _checks.real("min_delta", min_delta, low=0)
@@ -64,7 +71,9 @@ class EarlyStopping(Callback):
         if value < self._best - self.min_delta:
             self._best, self._waited, self.best_epoch = value, 0, int(record["epoch"])
             if self.restore_best:
-                self._snapshot = [(layer.connectivity, layer.values.copy(), layer.bias.copy()) for layer in trainer.net.layers]
+                self._snapshot = [
+                    (layer.connectivity, layer.values.copy(), layer.bias.copy()) for layer in trainer.net.layers
+                ]
             return
         self._waited += 1
         trainer.stop = trainer.stop or self._waited >= self.patience

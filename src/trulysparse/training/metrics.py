@@ -12,8 +12,15 @@ from trulysparse.losses import Loss
 from trulysparse.network import SparseMLP, sample_weights
 
 
-def evaluate(net: SparseMLP, X: Any, y: ArrayLike, *, loss: Loss | str | None = None, sample_weight: ArrayLike | None = None,
-             batch_size: int = 256) -> dict[str, float]:
+def evaluate(
+    net: SparseMLP,
+    X: Any,
+    y: ArrayLike,
+    *,
+    loss: Loss | str | None = None,
+    sample_weight: ArrayLike | None = None,
+    batch_size: int = 256,
+) -> dict[str, float]:
     """The weighted mean loss and, by the output activation, 'accuracy' (softmax: of samples; sigmoid: of
     labels) or 'r2' (identity: variance-weighted coefficient of determination).
 

@@ -26,16 +26,24 @@ class ProgressBar(Callback):
         self._bar: Progress | None = None
         if not self._console.is_terminal:
             return
-        self._bar = Progress(TextColumn("epoch {task.fields[epoch]}"), BarColumn(), MofNCompleteColumn(),
-                             TextColumn("loss {task.fields[loss]:.4f} {task.fields[last]}"), TimeRemainingColumn(),
-                             console=self._console, transient=True)
+        self._bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]:.4f} {task.fields[last]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+        )
         self._task = self._bar.add_task("train", total=epochs * steps, epoch=f"1/{epochs}", loss=float("nan"), last="")
         self._bar.start()
 
     def on_step_end(self, trainer: Trainer, loss: float) -> None:
         """Advances the bar."""
         if self._bar is not None:
-            self._bar.update(self._task, advance=1, loss=loss, epoch=f"{self._epoch + 1}/{self._epochs}", last=self._last)
+            self._bar.update(
+                self._task, advance=1, loss=loss, epoch=f"{self._epoch + 1}/{self._epochs}", last=self._last
+            )
 
     def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
         """Notes the validation score."""

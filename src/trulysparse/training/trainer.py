@@ -59,7 +59,9 @@ class Trainer:
         self.threads = net.threads if threads is None else _checks.thread_count(threads)
         self.callbacks = tuple(callbacks)
         memory.require(
-            memory.training_bytes(net.layer_sizes, net.n_connections, self.batch_size, self.optimizer.slots, net.dtype.itemsize),
+            memory.training_bytes(
+                net.layer_sizes, net.n_connections, self.batch_size, self.optimizer.slots, net.dtype.itemsize
+            ),
             f"training at batch_size={self.batch_size}",
             "choose a smaller batch_size",
         )
@@ -88,8 +90,9 @@ class Trainer:
         matrix, targets, weight = self._checked(X_batch, y_batch, sample_weight)
         return self._step(matrix, np.arange(matrix.n_samples), targets, weight)
 
-    def gradients(self, X_batch: Any, y_batch: ArrayLike,
-                  sample_weight: ArrayLike | None = None) -> tuple[float, list[tuple[sp.csr_array, Floats]]]:
+    def gradients(
+        self, X_batch: Any, y_batch: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> tuple[float, list[tuple[sp.csr_array, Floats]]]:
         """The loss and, layer by layer, its gradient: a csr_array (n_out, n_in) over the connections and an
         array (n_out,) over the biases. Parameters stay as they are; without dropout."""
         matrix, targets, weight = self._checked(X_batch, y_batch, sample_weight)
@@ -101,15 +104,22 @@ class Trainer:
             found.append((layer.to_csr(by_input[layer.connectivity.position]), bias))
         return value, found[::-1]
 
-    def _checked(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None,
-                 names: tuple[str, str] = ("X", "y")) -> tuple[Matrix, NDArray[Any], NDArray[np.float64] | None]:
+    def _checked(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, names: tuple[str, str] = ("X", "y")
+    ) -> tuple[Matrix, NDArray[Any], NDArray[np.float64] | None]:
         matrix = self.net.matrix(X, names[0])
         targets = self.loss.check_targets(y, self.net.layer_sizes[-1])
         check_lengths(matrix.n_samples, len(targets), *names)
         return matrix, targets, sample_weights(sample_weight, matrix.n_samples)
 
-    def _to_output(self, matrix: Matrix, rows: NDArray[np.int64], targets: NDArray[Any], weight: NDArray[np.float64] | None,
-                   keep_probability: float) -> tuple[list[Signal], float]:
+    def _to_output(
+        self,
+        matrix: Matrix,
+        rows: NDArray[np.int64],
+        targets: NDArray[Any],
+        weight: NDArray[np.float64] | None,
+        keep_probability: float,
+    ) -> tuple[list[Signal], float]:
         """Forward pass and loss; the last signal then holds the gradient at the output."""
         net = self.net
         signals = self._work.signals(len(rows), keep_probability)
@@ -127,8 +137,9 @@ class Trainer:
             share[: len(rows)] = weight / total
         return signals, self.loss.gradient(z, targets, share, self.threads)
 
-    def _step(self, matrix: Matrix, rows: NDArray[np.int64], targets: NDArray[Any],
-              weight: NDArray[np.float64] | None) -> float:
+    def _step(
+        self, matrix: Matrix, rows: NDArray[np.int64], targets: NDArray[Any], weight: NDArray[np.float64] | None
+    ) -> float:
         """targets and weight belong to `rows`, in their order."""
         signals, value = self._to_output(matrix, rows, targets, weight, 1.0 - self.dropout)
         if not np.isfinite(value):
@@ -139,8 +150,9 @@ class Trainer:
         rule = self.optimizer.rule(self.step_count, self.epoch, self._epochs)
         for number in reversed(range(len(self.net.layers))):
             x = signals[number]
-            self.net.layers[number].backward(signals[number + 1].values, x, x.values if number else None,
-                                             self.slots[number], rule, self.threads)
+            self.net.layers[number].backward(
+                signals[number + 1].values, x, x.values if number else None, self.slots[number], rule, self.threads
+            )
         self.step_count += 1
         return value
 
@@ -198,8 +210,16 @@ class Trainer:
                 callback.on_fit_end(self)
         return history
 
-    def _run_epoch(self, matrix: Matrix, targets: NDArray[Any], weight: NDArray[np.float64] | None, number: int, steps: int,
-               shuffle: bool, callbacks: Sequence[Callback]) -> Record:
+    def _run_epoch(
+        self,
+        matrix: Matrix,
+        targets: NDArray[Any],
+        weight: NDArray[np.float64] | None,
+        number: int,
+        steps: int,
+        shuffle: bool,
+        callbacks: Sequence[Callback],
+    ) -> Record:
         began = time.perf_counter()
         n = matrix.n_samples
         order = np.arange(n)
@@ -215,11 +235,18 @@ class Trainer:
                 callback.on_step_end(self, value)
         self.epoch = float(number)
         rate = self.optimizer.rule(self.step_count, number - 1, self._epochs).learning_rate
-        return {"epoch": number, "loss": total / n, "learning_rate": rate, "connections": self.net.n_connections,
-                "seconds": time.perf_counter() - began}
+        return {
+            "epoch": number,
+            "loss": total / n,
+            "learning_rate": rate,
+            "connections": self.net.n_connections,
+            "seconds": time.perf_counter() - began,
+        }
 
     def evolve(self) -> int:
         """Evolves the topology now (in loops of your own); returns how many connections were replaced."""
         if self.evolution is None:
             raise InputError("evolution must be given to the Trainer (for example ts.SET()) to evolve")
-        return self.evolution.evolve(self.net, self.slots, stream_key(self.seed, "evolution", self.step_count), self.threads)
+        return self.evolution.evolve(
+            self.net, self.slots, stream_key(self.seed, "evolution", self.step_count), self.threads
+        )
