@@ -36,7 +36,7 @@ inline int threads_for(int64_t work, int threads) {
 
 // Runs item(i) for i in [0, count); items are handed out one by one, so uneven ones balance.
 template <class Item>
-void parallel_for(int64_t count, int threads, Item&& item) {
+void parallel_for(int64_t count, [[maybe_unused]] int threads, Item&& item) {
 #if defined(_OPENMP)
     if (threads > 1 && count > 1) {
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)

@@ -74,6 +74,9 @@ def train(
     fan: Annotated[
         str, typer.Option(help="Fan of the initial weights: dense (n_in) or sparse (connections a neuron).")
     ] = "dense",
+    balance: Annotated[
+        bool, typer.Option(help="Scale the output layer's initial weights to make up for what hidden layers lose.")
+    ] = True,
     evolution: Annotated[str, typer.Option(help="set, or none for a fixed topology.")] = "set",
     zeta: Annotated[float, typer.Option(help="Fraction of connections replaced after each epoch.")] = 0.3,
     epochs: Annotated[int, typer.Option(help="Passes over the training samples.")] = 50,
@@ -116,6 +119,7 @@ def train(
         activation=shape,
         init=init,
         fan=fan,
+        balance=balance,
         seed=seed,
         threads=threads,
     )
@@ -156,6 +160,7 @@ def train(
         **activations.settings(shape),
         "init": init,
         "fan": fan,
+        "balance": balance,
         "evolution": evolution,
         "zeta": zeta,
         "epochs": epochs,
