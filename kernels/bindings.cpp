@@ -30,8 +30,6 @@ using Maybe = std::optional<T>;
 template <class T>
 using Owned = nb::ndarray<nb::numpy, T, nb::ndim<1>, nb::c_contig>;
 
-constexpr int64_t kNearBytes = 1 << 20;  // gathered rows beyond this do not stay in a core's own cache
-
 void require(bool condition, const char* what) {
     if (!condition) throw std::invalid_argument(std::string("kernels: ") + what);
 }

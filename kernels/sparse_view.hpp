@@ -81,6 +81,9 @@ struct BackwardArgs {
 // connections does not keep one thread busy alone.
 constexpr int64_t kSegment = 1 << 14;
 
+// Gathered rows of more bytes than this do not stay in a core's own cache, so they are fetched ahead.
+constexpr int64_t kNearBytes = 1 << 20;
+
 // 1, 2, 4, 8, 16, then multiples of 16: whole cache lines where the batch allows.
 constexpr int64_t padded_batch(int64_t batch) {
     int64_t padded = 1;

@@ -107,59 +107,48 @@ class SparseLayer:
     ) -> None:
         """Updates weights and biases in place from dy, the loss gradient at this layer's pre-activation, and
         writes the gradient at the pre-activation of x to dx (which may be x.values itself; None: not wanted)."""
-        con = self.connectivity
-        w0, w1, b0, b1 = slots.padded()
-        _kernels.backward(
-            con.by_input.ptr,
-            con.by_input.index,
-            self.values,
-            w0,
-            w1,
-            None,
-            self.bias,
-            b0,
-            b1,
-            None,
-            dy,
-            x.values,
-            dx,
-            con.by_input.long,
-            x.activation[0],
-            x.activation[1],
-            x.positive,
-            x.kept,
-            x.keep_probability,
-            rule,
-            threads,
-        )
+        self._backward(dy, x, dx, slots, rule, None, None, threads)
 
     def gradients(self, dy: Floats, x: Signal, dx: Floats | None, threads: int) -> tuple[Floats, Floats]:
         """As backward, but parameters stay and their gradients are returned: (along by_input, along biases)."""
-        con = self.connectivity
         rule = _kernels.UpdateRule()
         rule.kind = 1
         weight, bias = np.empty_like(self.values), np.empty_like(self.bias)
+        self._backward(dy, x, dx, Slots([], []), rule, weight, bias, threads)
+        return weight, bias
+
+    def _backward(
+        self,
+        dy: Floats,
+        x: Signal,
+        dx: Floats | None,
+        slots: Slots,
+        rule: _kernels.UpdateRule,
+        gradient: Floats | None,
+        bias_gradient: Floats | None,
+        threads: int,
+    ) -> None:
+        rows = self.connectivity.by_input
+        w0, w1, b0, b1 = slots.padded()
         _kernels.backward(
-            con.by_input.ptr,
-            con.by_input.index,
+            rows.ptr,
+            rows.index,
             self.values,
-            None,
-            None,
-            weight,
+            w0,
+            w1,
+            gradient,
             self.bias,
-            None,
-            None,
-            bias,
+            b0,
+            b1,
+            bias_gradient,
             dy,
             x.values,
             dx,
-            con.by_input.long,
-            x.activation[0],
-            x.activation[1],
+            rows.long,
+            *x.activation,
             x.positive,
             x.kept,
             x.keep_probability,
             rule,
             threads,
         )
-        return weight, bias

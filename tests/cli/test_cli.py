@@ -129,6 +129,15 @@ def test_predict_needs_no_labels_and_picks_its_columns(tmp_path, table):
     assert "no column 'c'" in run("predict", tmp_path / "r", tmp_path / "less.csv", "--out", tmp_path / "p.csv", code=2)
 
 
+def test_a_libsvm_file_may_lack_the_last_features(tmp_path, table):
+    X, y = table
+    X[:, 5] = np.arange(150) % 2
+    train = write(tmp_path, "libsvm", X, y)
+    run("train", train, "--out", tmp_path / "r", *SMALL)
+    dump_svmlight_file(np.ones((3, 2)), [0, 1, 2], str(tmp_path / "few.libsvm"))
+    assert "3 predictions" in run("predict", tmp_path / "r", tmp_path / "few.libsvm", "--out", tmp_path / "p.csv")
+
+
 def test_info(tmp_path):
     run("train", "digits", "--out", tmp_path / "r", *SMALL)
     output = run("info", tmp_path / "r", "--json")
@@ -329,6 +338,7 @@ def test_bad_input_after_training(tmp_path, table, monkeypatch):
         (("evaluate", tmp_path / "r", tmp_path / "odd.npz"), "a label that training never saw"),
         (("evaluate", tmp_path / "r", tmp_path / "nolabels.npz"), "no array 'y'"),
         (("evaluate", tmp_path / "r", tmp_path / "d.npz", "--part", "some"), "--part must be one of"),
+        (("evaluate", tmp_path / "r", "digits", "--part", "test"), "--part test: 'digits' has no test set"),
         (("predict", tmp_path / "r", tmp_path / "wide.npz", "--out", tmp_path / "p.csv"), "12 features"),
         (("predict", tmp_path / "r", tmp_path / "d.npz", "--out", tmp_path / "p.txt"), "--out must end in"),
         (("predict", tmp_path / "r", tmp_path / "d.npz", "--out", tmp_path / "no" / "p.csv"), "does not exist"),

@@ -12,12 +12,17 @@ from trulysparse.cli._run import Run
 from trulysparse.data.builtin import NAMES
 from trulysparse.data.dataset import code_labels, raw_labels, split, take
 from trulysparse.data.files import Table, fingerprint, read
+from trulysparse.errors import InputError
 
 
 def read_for(run: Run, data: str, target: str | None, *, need_target: bool) -> Table:
     """DATA with the columns that the run was trained on."""
     return read(
-        data, target=target or run.config.get("target"), features=run.config.get("features"), need_target=need_target
+        data,
+        target=target or run.config.get("target"),
+        features=run.config.get("features"),
+        n_features=run.net.layer_sizes[0],
+        need_target=need_target,
     )
 
 
@@ -34,6 +39,8 @@ def pick(run: Run, data: str, table: Table, part: str) -> tuple[Any, Any, str]:
             return both[0], both[1], "all samples"
         return table.X_test, table.y_test, "the test set"
     own = (data in NAMES or Path(data).is_file()) and run.config.get("fingerprint") == fingerprint(data)
+    if part == "test" and not own:
+        raise InputError(f"--part test: '{data}' has no test set, and the run did not hold samples out of it")
     if part == "all" or not own or table.y is None:
         return table.X, table.y, "all samples"
     y = raw_labels(table.y, "y")

@@ -32,12 +32,18 @@ class Table:
 
 
 def read(
-    source: str, *, target: str | None = None, features: list[str] | None = None, need_target: bool = True
+    source: str,
+    *,
+    target: str | None = None,
+    features: list[str] | None = None,
+    n_features: int | None = None,
+    need_target: bool = True,
 ) -> Table:
     """The table named `source`, a built-in name or a file.
 
     target: the label column of a .csv or .parquet file; None: one named target, label, class or y, else the
-    last. features: take these columns, in this order. need_target: whether a missing label is an error.
+    last. features: take these columns, in this order. n_features: width of a .libsvm file, which names only the
+    features that are not 0. need_target: whether a missing label is an error.
     """
     if source in NAMES:
         return Table(*load_builtin(source))
@@ -53,7 +59,7 @@ def read(
     if path.suffix == ".npz":
         return _read_npz(path, need_target)
     if path.suffix == ".libsvm":
-        return _read_libsvm(path, len(features) if features else None)
+        return _read_libsvm(path, n_features)
     return _read_frame(path, target, features, need_target)
 
 
