@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -195,3 +198,14 @@ def test_memory_estimate_is_near_the_truth():
     estimate = memory.network_bytes(net.layer_sizes, 10)
     largest = max(layer.n_connections for layer in net.layers)
     assert estimate - memory.BUILD_BYTES * largest == pytest.approx(held, rel=0.01)
+
+
+def test_importing_leaves_scikit_learn_alone():
+    """The core must start fast and small; the estimators bring scikit-learn when they are asked for."""
+    code = (
+        "import sys, trulysparse as ts; assert 'sklearn' not in sys.modules\n"
+        "ts.SparseMLPClassifier; assert 'sklearn' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        ts.nothing  # noqa: B018

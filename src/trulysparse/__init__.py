@@ -1,8 +1,9 @@
 """Truly sparse neural networks: weights exist only where a connection exists."""
 
+from typing import TYPE_CHECKING, Any
+
 from trulysparse.activations import AllReLU, Identity, LeakyReLU, ReLU, Sigmoid, Tanh
 from trulysparse.errors import DivergenceError, InputError, MissingExtraError, NotEnoughMemoryError
-from trulysparse.estimators import SparseMLPClassifier, SparseMLPRegressor
 from trulysparse.evolution import SET
 from trulysparse.initialization import WeightInit
 from trulysparse.learning_rates import ConstantRate, CosineRate, StepRate
@@ -11,6 +12,9 @@ from trulysparse.network import SparseMLP
 from trulysparse.optimizers import SGD, Adam
 from trulysparse.saving import load, save
 from trulysparse.training import Callback, EarlyStopping, History, ProgressBar, Trainer, evaluate
+
+if TYPE_CHECKING:
+    from trulysparse.estimators import SparseMLPClassifier, SparseMLPRegressor
 
 __version__ = "0.1.0"
 
@@ -47,3 +51,13 @@ __all__ = [
     "load",
     "save",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports the estimators, and with them all of scikit-learn, at their first use only: training and inference
+    do without, which matters on small devices."""
+    if name in ("SparseMLPClassifier", "SparseMLPRegressor"):
+        from trulysparse import estimators
+
+        return getattr(estimators, name)
+    raise AttributeError(f"module 'trulysparse' has no attribute {name!r}")

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.preprocessing import StandardScaler
-from sklearn.utils.sparsefuncs import min_max_axis
 
 from trulysparse import _checks
 
@@ -44,6 +42,8 @@ def fit_scaling(kind: str, matrix: Matrix, sample_weight: NDArray[Any] | None = 
 
 
 def _standard(matrix: Matrix, sample_weight: NDArray[Any] | None) -> Scaling:
+    from sklearn.preprocessing import StandardScaler
+
     from trulysparse.data.matrix import chunks
 
     scaler: Any = None
@@ -59,6 +59,8 @@ def _standard(matrix: Matrix, sample_weight: NDArray[Any] | None) -> Scaling:
 
 
 def _minmax(matrix: Matrix) -> Scaling:
+    from sklearn.utils.sparsefuncs import min_max_axis
+
     from trulysparse.data.matrix import chunks
 
     low = np.full(matrix.n_features, np.inf)
