@@ -15,22 +15,23 @@ constexpr int kTileVectors = kRegisters >= 32 ? 8 : 4;
 
 template <class T>
 struct Chunk {
-    T gradient[kChunk];
-    alignas(64) T lanes[kChunk * kLanes<T>];  // the dot products before their lanes are summed
+    static_assert(kChunk % kLanes<T> == 0, "sums are taken kLanes at a time");
+    alignas(64) T gradient[kChunk];
+    alignas(64) T lanes[kChunk * kLanes<T>] = {};  // the dot products before their lanes are summed
 };
 
 // Columns [c, c + N * V) of connections [k0, k1) (at most kChunk): dx += w * dy into `acc_row`, and the
-// lane-wise products x * dy added to (or, at the first tile, put into) chunk.lanes.
+// lane-wise products x * dy added to (or, at the first tile, put into) chunk.lanes. fresh: acc_row is not set yet.
 template <class T, int N, int V, bool InputGradient, bool Prefetch>
 TS_INLINE void chunk_tile(const BackwardArgs<T>& a, int64_t k0, int64_t k1, int64_t c, const T* x_row, T* acc_row,
-                          Chunk<T>& chunk, bool first) {
+                          Chunk<T>& chunk, bool first, bool fresh) {
     using Vec = Vector<T, N>;
     const Connections& con = a.by_input;
     const int64_t last = con.ptr[con.rows] - 1;
     Vec x[V], acc[V];
     for (int v = 0; v < V; ++v) {
         x[v] = load<Vec>(x_row + c + v * N);
-        if constexpr (InputGradient) acc[v] = load<Vec>(acc_row + c + v * N);
+        if constexpr (InputGradient) acc[v] = fresh ? Vec{} : load<Vec>(acc_row + c + v * N);
     }
     for (int64_t k = k0; k < k1; ++k) {
         if constexpr (Prefetch) {
@@ -56,50 +57,54 @@ TS_INLINE void chunk_tile(const BackwardArgs<T>& a, int64_t k0, int64_t k1, int6
 }
 
 template <class T, int N, bool InputGradient, bool Prefetch>
-TS_INLINE void chunk_columns(const BackwardArgs<T>& a, int64_t k0, int64_t k1, const T* x_row, T* acc_row, Chunk<T>& chunk) {
+TS_INLINE void chunk_columns(const BackwardArgs<T>& a, int64_t k0, int64_t k1, const T* x_row, T* acc_row, Chunk<T>& chunk,
+                             bool fresh) {
     int64_t c = 0;
     const int64_t end = a.stride;
     if constexpr (kTileVectors >= 8)
         for (; c + 8 * N <= end; c += 8 * N)
-            chunk_tile<T, N, 8, InputGradient, Prefetch>(a, k0, k1, c, x_row, acc_row, chunk, c == 0);
+            chunk_tile<T, N, 8, InputGradient, Prefetch>(a, k0, k1, c, x_row, acc_row, chunk, c == 0, fresh);
     for (; c + 4 * N <= end; c += 4 * N)
-        chunk_tile<T, N, 4, InputGradient, Prefetch>(a, k0, k1, c, x_row, acc_row, chunk, c == 0);
+        chunk_tile<T, N, 4, InputGradient, Prefetch>(a, k0, k1, c, x_row, acc_row, chunk, c == 0, fresh);
     if (c + 2 * N <= end) {
-        chunk_tile<T, N, 2, InputGradient, Prefetch>(a, k0, k1, c, x_row, acc_row, chunk, c == 0);
+        chunk_tile<T, N, 2, InputGradient, Prefetch>(a, k0, k1, c, x_row, acc_row, chunk, c == 0, fresh);
         c += 2 * N;
     }
-    if (c + N <= end) chunk_tile<T, N, 1, InputGradient, Prefetch>(a, k0, k1, c, x_row, acc_row, chunk, c == 0);
-    for (int64_t k = k0; k < k1; ++k)
-        chunk.gradient[k - k0] = sum_lanes<N, T>(load<Vector<T, N>>(chunk.lanes + (k - k0) * N));
+    if (c + N <= end) chunk_tile<T, N, 1, InputGradient, Prefetch>(a, k0, k1, c, x_row, acc_row, chunk, c == 0, fresh);
+    const int64_t count = k1 - k0;
+    int64_t k = 0;
+    for (; k + N / 2 <= count; k += N) store(chunk.gradient + k, sum_each<N, T>(chunk.lanes + k * N));
+    for (; k < count; ++k) chunk.gradient[k] = sum_lanes<N, T>(load<Vector<T, N>>(chunk.lanes + k * N));
 }
 
 template <class T, bool InputGradient, bool Prefetch>
-TS_INLINE void chunk_any(const BackwardArgs<T>& a, int64_t k0, int64_t k1, const T* x_row, T* acc_row, Chunk<T>& chunk) {
+TS_INLINE void chunk_any(const BackwardArgs<T>& a, int64_t k0, int64_t k1, const T* x_row, T* acc_row, Chunk<T>& chunk,
+                             bool fresh) {
     constexpr int N = kLanes<T>;
     // A stride is a power of two up to 16 or a multiple of 16, so one lane count covers it.
-    if (a.stride >= N) return chunk_columns<T, N, InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk);
+    if (a.stride >= N) return chunk_columns<T, N, InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk, fresh);
     if constexpr (N > 8)
-        if (a.stride == 8) return chunk_columns<T, 8, InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk);
+        if (a.stride == 8) return chunk_columns<T, 8, InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk, fresh);
     if constexpr (N > 4)
-        if (a.stride == 4) return chunk_columns<T, 4, InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk);
+        if (a.stride == 4) return chunk_columns<T, 4, InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk, fresh);
     if constexpr (N > 2)
-        if (a.stride == 2) return chunk_columns<T, 2, InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk);
-    chunk_columns<T, 1, InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk);
+        if (a.stride == 2) return chunk_columns<T, 2, InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk, fresh);
+    chunk_columns<T, 1, InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk, fresh);
 }
 
-// Connections [k0, k1) of one input neuron; the input gradient is added to acc_row.
+// Connections [k0, k1) of one input neuron; their share of the input gradient goes to acc_row.
 template <class T>
-void row_part(const BackwardArgs<T>& a, int64_t row, int64_t k0, int64_t k1, T* acc_row) {
-    Chunk<T> chunk;
+TS_INLINE void row_part(const BackwardArgs<T>& a, int64_t row, int64_t k0, int64_t k1, T* acc_row, Chunk<T>& chunk) {
     const T* x_row = a.x + row * a.stride;
+    if (a.dx && k0 == k1) __builtin_memset(acc_row, 0, size_t(a.stride) * sizeof(T));
     for (int64_t k = k0; k < k1; k += kChunk) {
         const int64_t end = k + kChunk < k1 ? k + kChunk : k1;
         if (a.dx) {
-            if (a.prefetch) chunk_any<T, true, true>(a, k, end, x_row, acc_row, chunk);
-            else chunk_any<T, true, false>(a, k, end, x_row, acc_row, chunk);
+            if (a.prefetch) chunk_any<T, true, true>(a, k, end, x_row, acc_row, chunk, k == k0);
+            else chunk_any<T, true, false>(a, k, end, x_row, acc_row, chunk, k == k0);
         } else {
-            if (a.prefetch) chunk_any<T, false, true>(a, k, end, x_row, acc_row, chunk);
-            else chunk_any<T, false, false>(a, k, end, x_row, acc_row, chunk);
+            if (a.prefetch) chunk_any<T, false, true>(a, k, end, x_row, acc_row, chunk, k == k0);
+            else chunk_any<T, false, false>(a, k, end, x_row, acc_row, chunk, k == k0);
         }
         apply_update<T>(a.weight_update, a.weights, k, end - k, chunk.gradient);
     }
@@ -108,18 +113,18 @@ void row_part(const BackwardArgs<T>& a, int64_t row, int64_t k0, int64_t k1, T* 
 template <class T>
 void backward_rows(const BackwardArgs<T>& a, int64_t row0, int64_t row1, T* scratch) {
     const int64_t* ptr = a.by_input.ptr;
+    Chunk<T> chunk;
     for (int64_t r = row0; r < row1; ++r) {
         if (ptr[r + 1] - ptr[r] > kSegment) continue;  // its segments come separately
-        if (a.dx) __builtin_memset(scratch, 0, size_t(a.stride) * sizeof(T));
-        row_part<T>(a, r, ptr[r], ptr[r + 1], scratch);
+        row_part<T>(a, r, ptr[r], ptr[r + 1], scratch, chunk);
         if (a.dx) apply_derivative<T>(a.input, r, scratch, a.x + r * a.stride, a.dx + r * a.stride, a.stride);
     }
 }
 
 template <class T>
 void backward_segment(const BackwardArgs<T>& a, int64_t row, int64_t k0, int64_t k1, T* partial) {
-    __builtin_memset(partial, 0, size_t(a.stride) * sizeof(T));
-    row_part<T>(a, row, k0, k1, partial);
+    Chunk<T> chunk;
+    row_part<T>(a, row, k0, k1, partial, chunk);
 }
 
 template <class T>

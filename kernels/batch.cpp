@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "threads.hpp"
@@ -24,25 +25,47 @@ int64_t earliest(const std::vector<int64_t>& found) {
 template <class S, class T>
 int64_t load_dense(const S* x, int64_t row_stride, int64_t column_stride, const int64_t* rows, int64_t batch,
                    int64_t features, const double* shift, const double* factor, T* out, int64_t stride, int threads) {
+    // Types that the network's own type holds exactly are scaled in it, the others in double.
+    using Wide = std::conditional_t<(sizeof(S) <= 2 || std::is_same_v<S, float>), T, double>;
     const int64_t blocks = (features + kFeatureBlock - 1) / kFeatureBlock;
     std::vector<int64_t> found(size_t(std::max<int64_t>(blocks, 1)), kNone);
-    parallel_for(blocks, threads_for(features * stride * 4, threads), [&](int64_t block) {
-        const int64_t f0 = block * kFeatureBlock, f1 = std::min(features, f0 + kFeatureBlock);
-        for (int64_t b0 = 0; b0 < batch; b0 += kSampleBlock) {
-            const int64_t b1 = std::min(batch, b0 + kSampleBlock);
-            for (int64_t b = b0; b < b1; ++b) {
-                const S* sample = x + rows[b] * row_stride;
-                for (int64_t f = f0; f < f1; ++f) {
-                    double value = double(sample[f * column_stride]);
-                    if constexpr (std::numeric_limits<S>::has_infinity)
-                        if (!std::isfinite(value)) found[size_t(block)] = std::min(found[size_t(block)], b * features + f);
-                    if (shift) value = (value - shift[f]) * factor[f];
-                    out[f * stride + b] = T(value);
+    parallel_for(blocks, threads_for(features * stride * 2, threads), [&](int64_t block) {
+        const int64_t f0 = block * kFeatureBlock, width = std::min(features - f0, kFeatureBlock);
+        Wide offset[kFeatureBlock], scale[kFeatureBlock];
+        for (int64_t f = 0; f < width; ++f) {
+            offset[f] = shift ? Wide(shift[f0 + f]) : Wide(0);
+            scale[f] = shift ? Wide(factor[f0 + f]) : Wide(1);
+        }
+        T tile[kSampleBlock][kFeatureBlock];
+        for (int64_t b0 = 0; b0 < stride; b0 += kSampleBlock) {
+            const int64_t count = std::clamp<int64_t>(batch - b0, 0, kSampleBlock);
+            for (int64_t b = 0; b < count; ++b) {
+                const S* sample = x + rows[b0 + b] * row_stride + f0 * column_stride;
+                Wide check = 0;  // stays 0 unless a value is not finite
+                if (column_stride == 1) {
+                    for (int64_t f = 0; f < width; ++f) {
+                        const Wide value = Wide(sample[f]);
+                        check += value * 0;
+                        tile[b][f] = T((value - offset[f]) * scale[f]);
+                    }
+                } else {
+                    for (int64_t f = 0; f < width; ++f) {
+                        const Wide value = Wide(sample[f * column_stride]);
+                        check += value * 0;
+                        tile[b][f] = T((value - offset[f]) * scale[f]);
+                    }
+                }
+                if (std::numeric_limits<S>::has_infinity && check != 0) {
+                    int64_t f = 0;
+                    while (std::isfinite(T(sample[f * column_stride]))) ++f;
+                    found[size_t(block)] = std::min(found[size_t(block)], (b0 + b) * features + f0 + f);
                 }
             }
+            for (int64_t b = count; b < kSampleBlock; ++b) std::fill_n(tile[b], width, T(0));
+            const int64_t columns = std::min(stride - b0, kSampleBlock);
+            for (int64_t f = 0; f < width; ++f)
+                for (int64_t b = 0; b < columns; ++b) out[(f0 + f) * stride + b0 + b] = tile[b][f];
         }
-        for (int64_t f = f0; f < f1; ++f)
-            for (int64_t b = batch; b < stride; ++b) out[f * stride + b] = T(0);
     });
     return earliest(found);
 }

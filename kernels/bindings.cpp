@@ -95,10 +95,9 @@ void bind_forward(nb::module_& m) {
               a.y = y.data();
               a.stride = int64_t(x.shape(1));
               require(padded_batch(a.stride) == a.stride, "the stride is not a padded batch size");
-              a.prefetch = int64_t(x.size() * sizeof(T)) > kNearBytes;
               a.epilogue = epilogue(activation, slope, positive, kept, keep_probability, key, a.by_output.rows, a.stride);
               nb::gil_scoped_release free_lock;
-              forward(a, long_rows.data(), int64_t(long_rows.shape(0)), threads);
+              forward(a, int64_t(x.shape(0)), long_rows.data(), int64_t(long_rows.shape(0)), threads);
           },
           nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("position").noconvert().none(),
           nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("x").noconvert(), nb::arg("y").noconvert(),
@@ -139,7 +138,6 @@ void bind_backward(nb::module_& m) {
               a.dx = dx ? dx->data() : nullptr;
               a.stride = int64_t(x.shape(1));
               require(padded_batch(a.stride) == a.stride, "the stride is not a padded batch size");
-              a.prefetch = int64_t(dy.size() * sizeof(T)) > kNearBytes;
               a.input = epilogue(activation, slope, positive, kept, keep_probability, 0, a.by_input.rows, a.stride);
               require(!a.dx || a.input.kind != Activation::leaky || a.input.positive, "the activation's bits are missing");
               nb::gil_scoped_release free_lock;
@@ -376,6 +374,10 @@ NB_MODULE(_kernels, m) {
     bind_connectivity(m);
     bind_batch<float>(m);
     bind_batch<double>(m);
+    m.def("empty_bytes", [](int64_t size) {
+        require(size >= 0, "a size is at least 0");
+        return give(Buffer<uint8_t>(size));
+    }, nb::arg("size"));
     m.def("padded_batch", [](int64_t batch) { return padded_batch(batch); }, nb::arg("batch"));
     m.def("bit_stride", [](int64_t stride) { return bit_stride(stride); }, nb::arg("stride"));
     m.def("available_isas", &available_isas);

@@ -69,6 +69,10 @@ Tables& tables() {
     return chosen;
 }
 
+// Gathered rows of more bytes than this do not stay in a core's own cache, so they are fetched ahead.
+constexpr int64_t kNearBytes = 1 << 20;
+// Output of more bytes than this has left every cache before the next layer reads it.
+constexpr int64_t kFarBytes = 32 << 20;
 // Per-row work (epilogue, bookkeeping) in units of connections, for balancing.
 constexpr int64_t kRowCost = 4;
 
@@ -120,15 +124,21 @@ void use_isa(const std::string& name) {
 }
 
 template <class T>
-void forward(const ForwardArgs<T>& args, const int64_t* long_rows, int64_t n_long, int threads) {
+void forward(const ForwardArgs<T>& given, int64_t n_in, const int64_t* long_rows, int64_t n_long, int threads) {
+    ForwardArgs<T> args = given;
     const LayerKernels<T>& kernels = tables().template layer<T>();
     const Connections& con = args.by_output;
     const int64_t rows = con.rows, connections = con.ptr[rows] - con.ptr[0];
     threads = threads_for((connections + rows * kRowCost) * args.stride, threads);
-    const int64_t parts = parts_for(rows, threads);
+    args.prefetch = n_in * args.stride * int64_t(sizeof(T)) > kNearBytes;
+    args.stream = rows * args.stride * int64_t(sizeof(T)) > kFarBytes && args.stride * sizeof(T) % 64 == 0 &&
+                  reinterpret_cast<uintptr_t>(args.y) % 64 == 0;
+    const int64_t scratch_stride = args.stride + 64, parts = parts_for(rows, threads);
+    Buffer<T> scratch(scratch_stride * threads);
     parallel_for(parts, threads, [&](int64_t part) {
         kernels.forward_rows(args, balanced_row(con.ptr, rows, kRowCost, parts, part),
-                             balanced_row(con.ptr, rows, kRowCost, parts, part + 1), 0, args.stride);
+                             balanced_row(con.ptr, rows, kRowCost, parts, part + 1),
+                             scratch.data() + current_thread() * scratch_stride);
     });
     if (n_long == 0) return;
     const Segments segments = cut_segments(con.ptr, long_rows, n_long);
@@ -143,7 +153,9 @@ void forward(const ForwardArgs<T>& args, const int64_t* long_rows, int64_t n_lon
 }
 
 template <class T>
-void backward(const BackwardArgs<T>& args, const int64_t* long_rows, int64_t n_long, int threads) {
+void backward(const BackwardArgs<T>& given, const int64_t* long_rows, int64_t n_long, int threads) {
+    BackwardArgs<T> args = given;
+    args.prefetch = args.n_out * args.stride * int64_t(sizeof(T)) > kNearBytes;
     const LayerKernels<T>& kernels = tables().template layer<T>();
     const Connections& con = args.by_input;
     const int64_t rows = con.rows, connections = con.ptr[rows] - con.ptr[0];
@@ -211,7 +223,7 @@ void sigmoid(T* z, int64_t count, int threads) {
 }
 
 #define TS_INSTANTIATE(T)                                                       \
-    template void forward(const ForwardArgs<T>&, const int64_t*, int64_t, int); \
+    template void forward(const ForwardArgs<T>&, int64_t, const int64_t*, int64_t, int); \
     template void backward(const BackwardArgs<T>&, const int64_t*, int64_t, int); \
     template double loss_and_gradient(LossArgs<T>, int);                        \
     template void softmax(T*, int64_t, int64_t, int);                           \

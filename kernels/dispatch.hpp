@@ -13,9 +13,9 @@ std::vector<std::string> available_isas();
 const std::string& current_isa();
 void use_isa(const std::string& name);  // std::invalid_argument where it is not available
 
-// y = f(W x + b). `long_rows`: the rows with more than kSegment connections, ascending.
+// y = f(W x + b). Sets args.prefetch and args.stream itself. `long_rows`: the rows with more than kSegment connections, ascending.
 template <class T>
-void forward(const ForwardArgs<T>& args, const int64_t* long_rows, int64_t n_long, int threads);
+void forward(const ForwardArgs<T>& args, int64_t n_in, const int64_t* long_rows, int64_t n_long, int threads);
 
 // Updates (or writes the gradients of) weights and biases and, where args.dx is set, gives the gradient
 // at the input's pre-activation.

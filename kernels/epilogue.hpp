@@ -84,31 +84,28 @@ struct Backward8 {
     }
 };
 
-// Calls body(pointer to eight values, column, byte index) over columns [c0, c1) of a row; rows shorter
-// than eight pass through a copy.
+// out = body(eight values, column, byte index) along a row of n values; rows shorter than eight pass through a copy.
 template <class T, class Body>
-TS_INLINE void eights(const T* in, T* out, int64_t c0, int64_t c1, Body&& body) {
-    if (c1 - c0 < 8) {
-        const int64_t n = c1 - c0;
+TS_INLINE void eights(const T* in, T* out, int64_t n, Body&& body) {
+    if (n < 8) {
         T padded[8] = {};
-        for (int64_t i = 0; i < n; ++i) padded[i] = in[c0 + i];
-        const Eight<T> y = body(load<Eight<T>>(padded), c0, c0 / 8);
-        store(padded, y);
-        for (int64_t i = 0; i < n; ++i) out[c0 + i] = padded[i];
+        for (int64_t i = 0; i < n; ++i) padded[i] = in[i];
+        store(padded, body(load<Eight<T>>(padded), 0, 0));
+        for (int64_t i = 0; i < n; ++i) out[i] = padded[i];
         return;
     }
-    for (int64_t c = c0; c < c1; c += 8) store(out + c, body(load<Eight<T>>(in + c), c, c / 8));
+    for (int64_t c = 0; c < n; c += 8) store(out + c, body(load<Eight<T>>(in + c), c, c / 8));
 }
 
 // row: pre-activations in, activations out.
 template <class T>
-TS_INLINE void apply_epilogue(const Epilogue& e, int64_t row_number, T* row, int64_t stride, int64_t c0, int64_t c1) {
+TS_INLINE void apply_epilogue(const Epilogue& e, int64_t row_number, T* row, int64_t stride) {
     if (e.kind == Activation::identity && !e.kept) return;
     const DropoutRow dropout(e.key, row_number, e.keep_probability);
     const Forward8<T> forward(e);
     uint8_t* positive = e.positive ? e.positive + row_number * bit_stride(stride) : nullptr;
     uint8_t* kept = e.kept ? e.kept + row_number * bit_stride(stride) : nullptr;
-    eights(row, row, c0, c1, [&](Eight<T> z, int64_t column, int64_t byte) {
+    eights(row, row, stride, [&](Eight<T> z, int64_t column, int64_t byte) {
         return forward(z, dropout, column, positive ? positive + byte : nullptr, kept ? kept + byte : nullptr);
     });
 }
@@ -122,7 +119,7 @@ TS_INLINE void apply_derivative(const Epilogue& e, int64_t row_number, const T* 
     T short_row[8] = {};
     if (stride < 8)
         for (int64_t i = 0; i < stride; ++i) short_row[i] = a[i];
-    eights(da, dz, 0, stride, [&](Eight<T> g, int64_t column, int64_t byte) {
+    eights(da, dz, stride, [&](Eight<T> g, int64_t column, int64_t byte) {
         const Eight<T> value = load<Eight<T>>(stride < 8 ? short_row : a + column);
         return backward(g, value, positive ? positive + byte : nullptr, kept ? kept + byte : nullptr);
     });

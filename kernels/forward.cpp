@@ -43,11 +43,12 @@ TS_INLINE void row_tile(const ForwardArgs<T>& a, int64_t k0, int64_t k1, int64_t
     }
 }
 
-// Walks columns [c0, c1) of a row in the widest tiles that fit.
+// Walks all columns of a row in the widest tiles that fit.
 template <class T, bool Permuted, bool Prefetch>
-TS_INLINE void row_columns(const ForwardArgs<T>& a, int64_t k0, int64_t k1, int64_t c0, int64_t c1, T start, T* out) {
+TS_INLINE void row_columns(const ForwardArgs<T>& a, int64_t k0, int64_t k1, T start, T* out) {
     constexpr int N = kLanes<T>;
-    int64_t c = c0;
+    int64_t c = 0;
+    const int64_t c1 = a.stride;
     for (; c + 8 * N <= c1; c += 8 * N) row_tile<T, N, 8, Permuted, Prefetch>(a, k0, k1, c, start, out + c);
     if (c + 4 * N <= c1) { row_tile<T, N, 4, Permuted, Prefetch>(a, k0, k1, c, start, out + c); c += 4 * N; }
     if (c + 2 * N <= c1) { row_tile<T, N, 2, Permuted, Prefetch>(a, k0, k1, c, start, out + c); c += 2 * N; }
@@ -60,30 +61,32 @@ TS_INLINE void row_columns(const ForwardArgs<T>& a, int64_t k0, int64_t k1, int6
 }
 
 template <class T>
-TS_INLINE void any_columns(const ForwardArgs<T>& a, int64_t k0, int64_t k1, int64_t c0, int64_t c1, T start, T* out) {
+TS_INLINE void any_columns(const ForwardArgs<T>& a, int64_t k0, int64_t k1, T start, T* out) {
     if (a.by_output.position) {
-        if (a.prefetch) row_columns<T, true, true>(a, k0, k1, c0, c1, start, out);
-        else row_columns<T, true, false>(a, k0, k1, c0, c1, start, out);
+        if (a.prefetch) row_columns<T, true, true>(a, k0, k1, start, out);
+        else row_columns<T, true, false>(a, k0, k1, start, out);
     } else {
-        if (a.prefetch) row_columns<T, false, true>(a, k0, k1, c0, c1, start, out);
-        else row_columns<T, false, false>(a, k0, k1, c0, c1, start, out);
+        if (a.prefetch) row_columns<T, false, true>(a, k0, k1, start, out);
+        else row_columns<T, false, false>(a, k0, k1, start, out);
     }
 }
 
 template <class T>
-void forward_rows(const ForwardArgs<T>& a, int64_t row0, int64_t row1, int64_t c0, int64_t c1) {
+void forward_rows(const ForwardArgs<T>& a, int64_t row0, int64_t row1, T* scratch) {
     const int64_t* ptr = a.by_output.ptr;
     for (int64_t r = row0; r < row1; ++r) {
         if (ptr[r + 1] - ptr[r] > kSegment) continue;  // its segments come separately
-        T* y = a.y + r * a.stride;
-        any_columns<T>(a, ptr[r], ptr[r + 1], c0, c1, a.bias ? a.bias[r] : T(0), y);
-        apply_epilogue<T>(a.epilogue, r, y, a.stride, c0, c1);
+        T* y = a.stream ? scratch : a.y + r * a.stride;
+        any_columns<T>(a, ptr[r], ptr[r + 1], a.bias ? a.bias[r] : T(0), y);
+        apply_epilogue<T>(a.epilogue, r, y, a.stride);
+        if (a.stream) stream_row(a.y + r * a.stride, y, a.stride);
     }
+    if (a.stream) stream_done();
 }
 
 template <class T>
 void forward_segment(const ForwardArgs<T>& a, int64_t k0, int64_t k1, T* partial) {
-    any_columns<T>(a, k0, k1, 0, a.stride, T(0), partial);
+    any_columns<T>(a, k0, k1, T(0), partial);
 }
 
 template <class T>
@@ -92,7 +95,7 @@ void forward_join(const ForwardArgs<T>& a, int64_t row, const T* partials, int64
     for (int64_t c = 0; c < a.stride; ++c) y[c] = a.bias ? a.bias[row] : T(0);
     for (int64_t s = 0; s < count; ++s)
         for (int64_t c = 0; c < a.stride; ++c) y[c] += partials[s * a.stride + c];
-    apply_epilogue<T>(a.epilogue, row, y, a.stride, 0, a.stride);
+    apply_epilogue<T>(a.epilogue, row, y, a.stride);
 }
 
 }  // namespace

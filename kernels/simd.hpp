@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 #if defined(__SSE2__)
 #include <immintrin.h>
@@ -58,15 +59,56 @@ TS_INLINE void store(T* p, V v) {
     __builtin_memcpy(p, &v, sizeof(V));
 }
 
-// Sum of the N values of a vector, halves first: a fixed order.
+template <class T, int N>
+using IntegerOf = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+
+// Lanes of a (0 to N - 1) and b (N to 2N - 1), picked by a function of the lane.
+template <int N, class T, class Pick, int... Lane>
+TS_INLINE Vector<T, N> shuffle_lanes(Vector<T, N> a, Vector<T, N> b, Pick, std::integer_sequence<int, Lane...>) {
+#if defined(__clang__) || __GNUC__ >= 12
+    return __builtin_shufflevector(a, b, Pick{}(Lane)...);
+#else
+    return __builtin_shuffle(a, b, Vector<IntegerOf<T, N>, N>{Pick{}(Lane)...});
+#endif
+}
+
+// One step of summing the lanes of many vectors at once: a and b hold blocks of Block partial sums; the result
+// holds blocks of half the size, those of a and b in turn.
+template <int N, int Block, class T>
+TS_INLINE Vector<T, N> fold(Vector<T, N> a, Vector<T, N> b) {
+    struct Low {
+        constexpr int operator()(int lane) const {
+            const int block = lane / Block * Block, r = lane % Block;
+            return r < Block / 2 ? block + r : N + block + r - Block / 2;
+        }
+    };
+    struct High {
+        constexpr int operator()(int lane) const {
+            const int block = lane / Block * Block, r = lane % Block;
+            return r < Block / 2 ? block + Block / 2 + r : N + block + r;
+        }
+    };
+    constexpr auto lanes = std::make_integer_sequence<int, N>{};
+    return shuffle_lanes<N, T>(a, b, Low{}, lanes) + shuffle_lanes<N, T>(a, b, High{}, lanes);
+}
+
+// Lane i of the result is the sum of the lanes of the vector at p + i * N: N sums for about three operations each.
+template <int N, class T, int First = 0, int Step = 1>
+TS_INLINE Vector<T, N> sum_each(const T* p) {
+    if constexpr (Step == N) {
+        return load<Vector<T, N>>(p + First * N);
+    } else {
+        return fold<N, 2 * Step, T>(sum_each<N, T, First, 2 * Step>(p), sum_each<N, T, First + Step, 2 * Step>(p));
+    }
+}
+
+// Sum of the N values of one vector, halves first.
 template <int N, class T>
 TS_INLINE T sum_lanes(Vector<T, N> v) {
     if constexpr (N == 1) {
         return v;
     } else if constexpr (N == 2) {
         return v[0] + v[1];
-    } else if constexpr (N == 4 && sizeof(T) == 4) {
-        return (v[0] + v[2]) + (v[1] + v[3]);
     } else {
         struct Halves {
             Vector<T, N / 2> low, high;
@@ -74,6 +116,28 @@ TS_INLINE T sum_lanes(Vector<T, N> v) {
         __builtin_memcpy(&halves, &v, sizeof(v));
         return sum_lanes<N / 2, T>(halves.low + halves.high);
     }
+}
+
+// Copies a row of whole cache lines past the caches: it will not be read again before it leaves them anyway.
+template <class T>
+TS_INLINE void stream_row(T* to, const T* from, int64_t count) {
+#if defined(__AVX512F__)
+    for (int64_t i = 0; i < count * int64_t(sizeof(T)); i += 64)
+        _mm512_stream_si512(reinterpret_cast<__m512i*>(reinterpret_cast<char*>(to) + i),
+                            _mm512_loadu_si512(reinterpret_cast<const char*>(from) + i));
+#elif defined(__AVX2__)
+    for (int64_t i = 0; i < count * int64_t(sizeof(T)); i += 32)
+        _mm256_stream_si256(reinterpret_cast<__m256i*>(reinterpret_cast<char*>(to) + i),
+                            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(reinterpret_cast<const char*>(from) + i)));
+#else
+    __builtin_memcpy(to, from, size_t(count) * sizeof(T));
+#endif
+}
+
+TS_INLINE void stream_done() {
+#if defined(__SSE2__)
+    _mm_sfence();
+#endif
 }
 
 template <int Bytes>

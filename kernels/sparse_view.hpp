@@ -40,6 +40,7 @@ struct ForwardArgs {
     int64_t stride = 0;
     Epilogue epilogue;
     bool prefetch = false;  // the gathered rows do not fit the second-level cache
+    bool stream = false;    // y will have left the caches before it is read; whole aligned lines only
 };
 
 enum class Update : int { none = 0, gradient = 1, sgd = 2, nesterov = 3, adam = 4 };
@@ -81,9 +82,6 @@ struct BackwardArgs {
 // connections does not keep one thread busy alone.
 constexpr int64_t kSegment = 1 << 14;
 
-// Gathered rows of more bytes than this do not stay in a core's own cache, so they are fetched ahead.
-constexpr int64_t kNearBytes = 1 << 20;
-
 // 1, 2, 4, 8, 16, then multiples of 16: whole cache lines where the batch allows.
 constexpr int64_t padded_batch(int64_t batch) {
     int64_t padded = 1;
@@ -96,7 +94,8 @@ constexpr int64_t bit_stride(int64_t stride) { return stride >= 8 ? stride / 8 :
 // The loops, compiled once per instruction set. All are plain ranges; threads are the caller's matter.
 template <class T>
 struct LayerKernels {
-    void (*forward_rows)(const ForwardArgs<T>&, int64_t row0, int64_t row1, int64_t column0, int64_t column1);
+    // scratch: one row of `stride` values.
+    void (*forward_rows)(const ForwardArgs<T>&, int64_t row0, int64_t row1, T* scratch);
     void (*forward_segment)(const ForwardArgs<T>&, int64_t k0, int64_t k1, T* partial);
     void (*forward_join)(const ForwardArgs<T>&, int64_t row, const T* partials, int64_t count);
     void (*backward_rows)(const BackwardArgs<T>&, int64_t row0, int64_t row1, T* scratch);

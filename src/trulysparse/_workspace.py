@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from trulysparse import _kernels
+from trulysparse._arrays import Floats, empty
 from trulysparse.activations import KernelActivation
 from trulysparse.layers import Signal
 
@@ -19,7 +20,7 @@ class TrainingWorkspace:
         self._sizes = sizes
         self._activations: list[KernelActivation] = [(0, 0.0), *activations]
         self._dtype = dtype
-        self._flat: list[np.ndarray] = []
+        self._flat: list[Floats] = []
         self._bits: list[np.ndarray] = []
         self._stride = 0
 
@@ -29,7 +30,7 @@ class TrainingWorkspace:
         if stride > self._stride:
             bits = int(_kernels.bit_stride(stride))
             self._flat = []  # free the smaller ones first
-            self._flat = [np.empty(n * stride, self._dtype) for n in self._sizes]
+            self._flat = _arena([n * stride for n in self._sizes], self._dtype)
             self._bits = [np.empty(2 * n * bits, np.uint8) for n in self._sizes[1:-1]]
             self._stride = stride
         return [self._signal(layer, stride, keep_probability) for layer in range(len(self._sizes))]
@@ -58,9 +59,19 @@ class InferenceWorkspace:
     def __init__(self, sizes: tuple[int, ...], dtype: np.dtype[np.floating], batch: int) -> None:
         self._sizes = sizes
         self.stride = int(_kernels.padded_batch(batch))
-        self._flat = [np.empty(max(sizes[parity::2]) * self.stride, dtype) for parity in (0, 1)]
+        self._flat = _arena([max(sizes[parity::2]) * self.stride for parity in (0, 1)], dtype)
 
     def signal(self, layer: int, activation: KernelActivation) -> Signal:
         """The Signal for the output of layer number `layer` (0: the input)."""
         n = self._sizes[layer]
         return Signal(self._flat[layer % 2][: n * self.stride].reshape(n, self.stride), activation)
+
+
+def _arena(sizes: list[int], dtype: np.dtype[np.floating]) -> list[Floats]:
+    """Arrays of these sizes in one piece of memory, each on a cache line of its own."""
+    line = 64 // dtype.itemsize
+    starts = [0]
+    for size in sizes:
+        starts.append(starts[-1] + -(-size // line) * line)
+    whole = empty(starts[-1], dtype)
+    return [whole[start : start + size] for start, size in zip(starts, sizes, strict=False)]

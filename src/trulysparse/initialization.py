@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trulysparse import _checks, _kernels
+from trulysparse._arrays import Floats, empty
 from trulysparse.activations import KernelActivation
 from trulysparse.connectivity import Connectivity
 
@@ -70,11 +70,9 @@ class WeightInit:
         # Small signals pass tanh as they are and sit on sigmoid's 1/2; large ones saturate.
         return (variance, variance, variance / (1 + variance), 0.25 + 0.25 * variance / (4 + variance))[kind]
 
-    def draw(
-        self, count: int, scale: float, dtype: np.dtype[np.floating], key: int, threads: int
-    ) -> NDArray[np.floating]:
+    def draw(self, count: int, scale: float, dtype: np.dtype[np.floating], key: int, threads: int) -> Floats:
         """`count` fresh weights of the given scale."""
-        out = np.empty(count, dtype)
+        out = empty(count, dtype)
         _kernels.draw_weights(out, _NORMAL if self.rule == "normal" else _UNIFORM, scale, key, threads)
         return out
 

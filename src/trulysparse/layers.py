@@ -4,17 +4,15 @@ losses, trainers or files."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from trulysparse import _kernels
+from trulysparse._arrays import Floats, empty
 from trulysparse.activations import KernelActivation
 from trulysparse.connectivity import Connectivity
-
-Floats: TypeAlias = NDArray[np.floating]
 
 
 @dataclass
@@ -113,7 +111,7 @@ class SparseLayer:
         """As backward, but parameters stay and their gradients are returned: (along by_input, along biases)."""
         rule = _kernels.UpdateRule()
         rule.kind = 1
-        weight, bias = np.empty_like(self.values), np.empty_like(self.bias)
+        weight, bias = empty(self.n_connections, self.values.dtype), np.empty_like(self.bias)
         self._backward(dy, x, dx, Slots([], []), rule, weight, bias, threads)
         return weight, bias
 

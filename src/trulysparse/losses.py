@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trulysparse import _kernels
+from trulysparse._arrays import Floats
 from trulysparse.errors import InputError
-from trulysparse.layers import Floats
 
 
 class SoftmaxCrossEntropy:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trulysparse import _checks, _kernels, activations, losses, memory
+from trulysparse._arrays import Floats
 from trulysparse._random import stream_key
 from trulysparse._workspace import InferenceWorkspace
 from trulysparse.activations import Activation
@@ -18,7 +19,7 @@ from trulysparse.connectivity._connectivity import MAX_WIDTH
 from trulysparse.data import Matrix, Scaling, as_matrix
 from trulysparse.errors import InputError
 from trulysparse.initialization import WeightInit
-from trulysparse.layers import Floats, Signal, SparseLayer
+from trulysparse.layers import Signal, SparseLayer
 
 
 class SparseMLP:

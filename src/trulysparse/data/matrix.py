@@ -11,9 +11,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from trulysparse import _kernels
+from trulysparse._arrays import Floats
 from trulysparse.data.scaling import Scaling
 from trulysparse.errors import InputError
-from trulysparse.layers import Floats
 
 _CHUNK_BYTES = 32 << 20
 _LOADED = frozenset(("f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"))

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse import _kernels
+from trulysparse._arrays import Floats
 from trulysparse.connectivity import Connectivity
 from trulysparse.evolution.grow import Grown
-from trulysparse.layers import Floats, Slots, SparseLayer
+from trulysparse.layers import Slots, SparseLayer
 
 
 def rewire(

@@ -11,8 +11,8 @@ from trulysparse.errors import InputError
 from trulysparse.training.history import Record
 
 if TYPE_CHECKING:
+    from trulysparse._arrays import Floats
     from trulysparse.connectivity import Connectivity
-    from trulysparse.layers import Floats
     from trulysparse.training.trainer import Trainer
 
 

@@ -11,12 +11,13 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from trulysparse import _checks, losses, memory
+from trulysparse._arrays import Floats, zeros
 from trulysparse._random import generator, stream_key
 from trulysparse._workspace import TrainingWorkspace
 from trulysparse.data import Matrix, check_finite
 from trulysparse.errors import DivergenceError, InputError
 from trulysparse.evolution import SET
-from trulysparse.layers import Floats, Signal, Slots
+from trulysparse.layers import Signal, Slots
 from trulysparse.losses import Loss
 from trulysparse.network import SparseMLP, sample_weights
 from trulysparse.optimizers import SGD, Optimizer
@@ -76,7 +77,10 @@ class Trainer:
         """Sets the optimizer's state to zero."""
         n = self.optimizer.slots
         self.slots = [
-            Slots([np.zeros_like(layer.values) for _ in range(n)], [np.zeros_like(layer.bias) for _ in range(n)])
+            Slots(
+                [zeros(layer.n_connections, self.net.dtype) for _ in range(n)],
+                [np.zeros_like(layer.bias) for _ in range(n)],
+            )
             for layer in self.net.layers
         ]
 
