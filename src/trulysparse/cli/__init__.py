@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from trulysparse.cli.bench import bench
 from trulysparse.cli.evaluate import evaluate
 from trulysparse.cli.info import info
 from trulysparse.cli.predict import predict
@@ -16,7 +17,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (train, evaluate, predict, info):
+for command in (train, evaluate, predict, info, bench):
     app.command()(command)
 
 

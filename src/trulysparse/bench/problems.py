@@ -1,0 +1,95 @@
+"""What is measured: a network, a batch, a step of momentum SGD."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trulysparse._arrays import zeros
+from trulysparse.connectivity import Connectivity, erdos_renyi
+from trulysparse.initialization import WeightInit
+from trulysparse.network import SparseMLP
+
+LEARNING_RATE, MOMENTUM, ALPHA = 0.01, 0.9, 0.6
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A starting network and one batch: X (batch, n_inputs) float32, y (batch,) labels; dropout and (l2) weight
+    decay of a step."""
+
+    name: str
+    net: SparseMLP
+    X: NDArray[np.float32]
+    y: NDArray[np.int64]
+    dropout: float = 0.0
+    weight_decay: float = 0.0
+
+    @staticmethod
+    def make(name: str, net: SparseMLP, batch: int, *, dropout: float = 0.0, weight_decay: float = 0.0) -> Problem:
+        """A batch of normal noise for the network; always the same."""
+        rng = np.random.default_rng(0)
+        X = rng.standard_normal((batch, net.layer_sizes[0]), dtype=np.float32)
+        return Problem(name, net, X, rng.integers(0, net.layer_sizes[-1], batch), dropout, weight_decay)
+
+    def copy_of_net(self, threads: int) -> SparseMLP:
+        """The network with parameters of its own."""
+        net = self.net
+        return SparseMLP.from_layers(
+            [layer.connectivity for layer in net.layers],
+            [layer.values.copy() for layer in net.layers],
+            [layer.bias.copy() for layer in net.layers],
+            epsilon=net.epsilon,
+            activation=net.activation,
+            output=net.output,
+            init=net.init,
+            seed=net.seed,
+            threads=threads,
+        )
+
+    @property
+    def dense_connections(self) -> int:
+        """Weights of the dense network of these sizes."""
+        return sum(layer.n_in * layer.n_out for layer in self.net.layers)
+
+
+def network_of_density(sizes: tuple[int, ...], density: float, **options: Any) -> SparseMLP:
+    """A network whose hidden layers have the given density, the output layer all its connections."""
+    connectivities: list[Connectivity] = []
+    values, biases = [], []
+    init, dtype = WeightInit(), np.dtype(np.float32)
+    for number, (n_in, n_out) in enumerate(pairwise(sizes)):
+        share = 1.0 if number == len(sizes) - 2 else density
+        con = erdos_renyi(n_in, n_out, share * n_in * n_out / (n_in + n_out), seed=number)
+        connectivities.append(con)
+        values.append(init.draw(con.n_connections, init.scale(con), dtype, number, 1))
+        biases.append(zeros(n_out, dtype))
+    return SparseMLP.from_layers(
+        connectivities,
+        values,
+        biases,
+        epsilon=0.0,
+        activation="all_relu",
+        output="softmax",
+        init=init,
+        seed=0,
+        **options,
+    )
+
+
+# The networks of the authors' experiments, and a wide one.
+PRESETS: dict[str, tuple[tuple[int, ...], float, str]] = {
+    "fashion": ((784, 1000, 1000, 1000, 10), 20, "dense"),
+    "cifar": ((3072, 4000, 1000, 4000, 10), 20, "dense"),
+    "wide": ((65536, 500_000, 500_000, 2), 1, "sparse"),
+}
+
+
+def preset(name: str, batch: int) -> Problem:
+    """A problem by name, with the authors' dropout and weight decay."""
+    sizes, epsilon, fan = PRESETS[name]
+    return Problem.make(name, SparseMLP(sizes, epsilon=epsilon, fan=fan), batch, dropout=0.3, weight_decay=2e-4)

@@ -1,0 +1,82 @@
+"""Peers must do the same work as we do, or the comparison is worth nothing."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+import trulysparse as ts
+from trulysparse.bench import PEERS, Problem, Unavailable, interleave, network_of_density
+from trulysparse.cli import app
+
+
+@pytest.mark.parametrize("name", ["scipy+numba", "torch csr", "torch masked"])
+def test_sparse_peers_take_the_same_steps(name):
+    problem = Problem.make("small", ts.SparseMLP((40, 60, 50, 5), epsilon=4, seed=1), 32)
+    try:
+        peer = PEERS[name](problem, 2)
+    except Unavailable as why:
+        pytest.skip(str(why))
+    ours = PEERS["trulysparse"](problem, 2)
+    losses = [(ours(), peer()) for _ in range(8)]
+    assert losses[-1][0] < losses[0][0]
+    for a, b in losses:
+        assert b == pytest.approx(a, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["torch dense", "sklearn dense"])
+def test_dense_peers_learn(name):
+    problem = Problem.make("small", ts.SparseMLP((40, 60, 50, 5), epsilon=4, seed=1), 32)
+    try:
+        peer = PEERS[name](problem, 2)
+    except Unavailable as why:
+        pytest.skip(str(why))
+    losses = [peer() for _ in range(20)]
+    assert losses[-1] < losses[0]
+
+
+def test_dense_peers_refuse_what_does_not_fit():
+    problem = Problem.make("wide", ts.SparseMLP((100, 30_000, 30_000, 2), epsilon=1), 4)
+    with pytest.raises(Unavailable, match="out of reach"):
+        PEERS["sklearn dense"](problem, 1)
+
+
+def test_density():
+    net = network_of_density((100, 200, 50, 10), 0.1)
+    assert [layer.n_connections for layer in net.layers] == [2000, 1000, 500]
+
+
+def test_interleaving_measures_what_it_says():
+    timings = interleave({"a": lambda: time.sleep(0.002), "b": lambda: time.sleep(0.01)}, seconds=0.1)
+    medians = {t.name: t.median for t in timings}
+    assert 0.002 <= medians["a"] < medians["b"]
+    assert all(t.low <= t.median <= t.high for t in timings)
+
+
+def test_command(tmp_path):
+    result = CliRunner().invoke(
+        app,
+        [
+            "bench",
+            "--networks",
+            "fashion",
+            "--peers",
+            "trulysparse,sparseprop",
+            "--seconds",
+            "0.05",
+            "--batch-size",
+            "8",
+            "--out",
+            str(tmp_path / "b.json"),
+            "--json",
+        ],
+    )
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout.splitlines()[-1])
+    assert figures == json.loads((tmp_path / "b.json").read_text())
+    assert figures["results"][0]["connections"] == 125680
+    assert figures["results"][0]["rows"][0]["ratio"] == 1.0
+    assert CliRunner().invoke(app, ["bench", "--peers", "nobody"]).exit_code == 2
