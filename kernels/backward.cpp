@@ -7,7 +7,6 @@
 namespace ts::TS_ISA {
 namespace {
 
-constexpr int64_t kAhead = 6;
 constexpr int64_t kChunk = 64;  // connections whose gradients are gathered before they are applied
 
 // Tiles hold V vectors of dx and as many of x; both fit the register file.
@@ -35,7 +34,8 @@ TS_INLINE void chunk_tile(const BackwardArgs<T>& a, int64_t k0, int64_t k1, int6
     }
     for (int64_t k = k0; k < k1; ++k) {
         if constexpr (Prefetch) {
-            const int64_t next = k + kAhead < last ? k + kAhead : last;
+            constexpr int64_t ahead = fetch_ahead(N * V * int(sizeof(T)));
+            const int64_t next = k + ahead < last ? k + ahead : last;
             prefetch<N * V * int(sizeof(T))>(a.dy + con.index[next] * a.stride + c);
         }
         const T* dy = a.dy + con.index[k] * a.stride + c;
@@ -43,8 +43,11 @@ TS_INLINE void chunk_tile(const BackwardArgs<T>& a, int64_t k0, int64_t k1, int6
         Vec even{}, odd{};
 #pragma GCC unroll 8
         for (int v = 0; v < V; ++v) {
-            const Vec g = load<Vec>(dy + v * N);
-            if constexpr (InputGradient) acc[v] += w * g;
+            Vec g = load<Vec>(dy + v * N);
+            if constexpr (InputGradient) {
+                TS_IN_REGISTER(g);
+                acc[v] += w * g;
+            }
             if (v % 2) odd += x[v] * g;
             else even += x[v] * g;
         }

@@ -29,7 +29,7 @@ int64_t load_dense(const S* x, int64_t row_stride, int64_t column_stride, const 
     using Wide = std::conditional_t<(sizeof(S) <= 2 || std::is_same_v<S, float>), T, double>;
     const int64_t blocks = (features + kFeatureBlock - 1) / kFeatureBlock;
     std::vector<int64_t> found(size_t(std::max<int64_t>(blocks, 1)), kNone);
-    parallel_for(blocks, threads_for(features * stride * 2, threads), [&](int64_t block) {
+    parallel_for(blocks, threads_for(features * stride * 4, threads), [&](int64_t block) {
         const int64_t f0 = block * kFeatureBlock, width = std::min(features - f0, kFeatureBlock);
         Wide offset[kFeatureBlock], scale[kFeatureBlock];
         for (int64_t f = 0; f < width; ++f) {

@@ -5,8 +5,6 @@
 namespace ts::TS_ISA {
 namespace {
 
-constexpr int64_t kAhead = 6;  // connections; hides a memory access behind the work on those before
-
 // Columns [c, c + N * V) of one row: out = start + sum over connections [k0, k1) of weight * x. Narrow
 // tiles keep U partial sums, or each multiply-add would wait for the one before.
 template <class T, int N, int V, bool Permuted, bool Prefetch>
@@ -21,7 +19,8 @@ TS_INLINE void row_tile(const ForwardArgs<T>& a, int64_t k0, int64_t k1, int64_t
 
     const auto step = [&](int64_t k, int u) __attribute__((always_inline)) {
         if constexpr (Prefetch) {
-            const int64_t next = k + kAhead < last ? k + kAhead : last;
+            constexpr int64_t ahead = fetch_ahead(N * V * int(sizeof(T)));
+            const int64_t next = k + ahead < last ? k + ahead : last;
             prefetch<N * V * int(sizeof(T))>(a.x + con.index[next] * a.stride + c);
             if constexpr (Permuted) prefetch<1>(a.weight + con.position[next]);
         }

@@ -23,6 +23,7 @@ class TrainingWorkspace:
         self._flat: list[Floats] = []
         self._bits: list[np.ndarray] = []
         self._stride = 0
+        self._made: dict[tuple[int, float], list[Signal]] = {}
 
     def signals(self, batch: int, keep_probability: float) -> list[Signal]:
         """Signals for a batch of `batch` samples. Dropout acts on hidden layers."""
@@ -33,7 +34,12 @@ class TrainingWorkspace:
             self._flat = _arena([n * stride for n in self._sizes], self._dtype)
             self._bits = [np.empty(2 * n * bits, np.uint8) for n in self._sizes[1:-1]]
             self._stride = stride
-        return [self._signal(layer, stride, keep_probability) for layer in range(len(self._sizes))]
+            self._made = {}
+        made = self._made.get((stride, keep_probability))
+        if made is None:
+            made = [self._signal(layer, stride, keep_probability) for layer in range(len(self._sizes))]
+            self._made[stride, keep_probability] = made
+        return made
 
     def _signal(self, layer: int, stride: int, keep_probability: float) -> Signal:
         n = self._sizes[layer]
