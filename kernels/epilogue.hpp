@@ -7,10 +7,11 @@
 
 namespace ts::TS_ISA {
 
-// Dropout bits are a pure function of (key, row, column): a 64-bit mix names the row's stream, a 32-bit
-// finaliser (two multiply-xorshift rounds) is evaluated at each column.
+// Dropout bits are a pure function of (key, row, column): a 64-bit mix names the row's stream, and a 32-bit
+// finaliser (two multiply-xorshift rounds) serves two columns, eight apart, with 16 bits each.
 struct DropoutRow {
     uint32_t first, second, threshold;
+    U32x8 bits{};
 
     TS_INLINE DropoutRow(uint64_t key, int64_t row, double keep_probability) {
         uint64_t z = key + uint64_t(row + 1) * 0x9E3779B97F4A7C15u;
@@ -19,18 +20,22 @@ struct DropoutRow {
         z ^= z >> 31;
         first = uint32_t(z);
         second = uint32_t(z >> 32);
-        threshold = uint32_t(keep_probability * 4294967295.0);
+        threshold = uint32_t(keep_probability * 65536.0 + 0.5);
     }
 
-    TS_INLINE uint8_t keep(int64_t column) const {
-        const U32x8 lane = {0, 1, 2, 3, 4, 5, 6, 7};
-        U32x8 x = (lane + uint32_t(column)) * 0x9E3779B9u + first;
-        x ^= x >> 16;
-        x *= 0x7FEB352Du;
-        x ^= (x >> 15) ^ second;
-        x *= 0x846CA68Bu;
-        x ^= x >> 16;
-        return to_bits((Vector<int32_t, 8>)(x <= threshold));
+    // Bits of columns [column, column + 8); columns must be asked for in order.
+    TS_INLINE uint8_t keep(int64_t column) {
+        if (column % 16 == 0) {
+            const U32x8 lane = {0, 1, 2, 3, 4, 5, 6, 7};
+            U32x8 x = (lane + uint32_t(column)) * 0x9E3779B9u + first;
+            x ^= x >> 16;
+            x *= 0x7FEB352Du;
+            x ^= (x >> 15) ^ second;
+            x *= 0x846CA68Bu;
+            bits = x ^ (x >> 16);
+            return to_bits((Vector<int32_t, 8>)((bits & 0xFFFFu) < threshold));
+        }
+        return to_bits((Vector<int32_t, 8>)((bits >> 16) < threshold));
     }
 };
 
@@ -41,7 +46,7 @@ struct Forward8 {
 
     TS_INLINE explicit Forward8(const Epilogue& epilogue) : e(epilogue), scale(T(1 / epilogue.keep_probability)) {}
 
-    TS_INLINE Eight<T> operator()(Eight<T> z, const DropoutRow& dropout, int64_t column, uint8_t* positive,
+    TS_INLINE Eight<T> operator()(Eight<T> z, DropoutRow& dropout, int64_t column, uint8_t* positive,
                                   uint8_t* kept) const {
         if (e.kind == Activation::leaky) {
             const Mask8<T> mask = z > T(0);
@@ -101,7 +106,7 @@ TS_INLINE void eights(const T* in, T* out, int64_t n, Body&& body) {
 template <class T>
 TS_INLINE void apply_epilogue(const Epilogue& e, int64_t row_number, T* row, int64_t stride) {
     if (e.kind == Activation::identity && !e.kept) return;
-    const DropoutRow dropout(e.key, row_number, e.keep_probability);
+    DropoutRow dropout(e.key, row_number, e.keep_probability);
     const Forward8<T> forward(e);
     uint8_t* positive = e.positive ? e.positive + row_number * bit_stride(stride) : nullptr;
     uint8_t* kept = e.kept ? e.kept + row_number * bit_stride(stride) : nullptr;

@@ -5,14 +5,27 @@
 #include <algorithm>
 #include <cstdint>
 
-#if defined(_OPENMP)
+#if defined(TS_STD_THREADS)
+#include <atomic>
+#include <thread>
+#include <vector>
+#elif defined(_OPENMP)
 #include <omp.h>
 #endif
 
 namespace ts {
 
+#if defined(TS_STD_THREADS)
+inline int& thread_number() {
+    static thread_local int number = 0;
+    return number;
+}
+#endif
+
 inline int current_thread() {
-#if defined(_OPENMP)
+#if defined(TS_STD_THREADS)
+    return thread_number();
+#elif defined(_OPENMP)
     return omp_get_thread_num();
 #else
     return 0;
@@ -20,7 +33,7 @@ inline int current_thread() {
 }
 
 inline bool built_with_threads() {
-#if defined(_OPENMP)
+#if defined(TS_STD_THREADS) || defined(_OPENMP)
     return true;
 #else
     return false;
@@ -37,7 +50,21 @@ inline int threads_for(int64_t work, int threads) {
 // Runs item(i) for i in [0, count); items are handed out one by one, so uneven ones balance.
 template <class Item>
 void parallel_for(int64_t count, [[maybe_unused]] int threads, Item&& item) {
-#if defined(_OPENMP)
+#if defined(TS_STD_THREADS)
+    // Slower than OpenMP (threads start at each call), but visible to ThreadSanitizer, which OpenMP's are not.
+    if (threads > 1 && count > 1) {
+        std::atomic<int64_t> next{0};
+        const auto work = [&](int number) {
+            thread_number() = number;
+            for (int64_t i; (i = next.fetch_add(1)) < count;) item(i);
+        };
+        std::vector<std::thread> others;
+        for (int t = 1; t < threads; ++t) others.emplace_back(work, t);
+        work(0);
+        for (std::thread& t : others) t.join();
+        return;
+    }
+#elif defined(_OPENMP)
     if (threads > 1 && count > 1) {
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
         for (int64_t i = 0; i < count; ++i) item(i);

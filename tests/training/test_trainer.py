@@ -131,7 +131,7 @@ def blobs(rng, n=600, features=20, classes=4):
         ts.Adam(0.005),
         ts.SGD(0.05, weight_decay=1e-3, weight_decay_mode="direct"),
         ts.SGD(ts.CosineRate(0.05, warmup=1)),
-        ts.Adam(ts.StepRate(0.01, every=3)),
+        ts.Adam(ts.StepRate(0.01, every=3, factor=0.5)),
     ],
 )
 def test_every_optimizer_learns(rng, optimizer):

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Runs the tests of the C++ core under AddressSanitizer with UndefinedBehaviorSanitizer, and under
+# ThreadSanitizer (with threads of the standard library in OpenMP's place, which the sanitizer cannot see).
+#
+#   tests/sanitize.sh [address,undefined | thread] ...
+set -euo pipefail
+cd "$(dirname "$0")/.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+python3 -m venv "$work/venv"
+"$work/venv/bin/pip" install -q scikit-build-core nanobind ninja cmake numpy scipy scikit-learn safetensors rich pytest hypothesis
+tests=(tests/kernels tests/connectivity tests/evolution tests/training)
+[ $# -gt 0 ] || set -- address,undefined thread
+# ThreadSanitizer needs to know where memory lies: without address space randomisation where that may be had.
+plain=()
+if command -v setarch > /dev/null && setarch -R true 2> /dev/null; then plain=(setarch -R); fi
+for sanitizers in "$@"; do
+  echo "== $sanitizers"
+  "$work/venv/bin/pip" install -q --no-build-isolation --no-deps --force-reinstall . \
+    -C cmake.define.TS_SANITIZE="$sanitizers" -C build-dir="$work/build-$sanitizers"
+  case $sanitizers in
+    thread) runtime=libtsan.so ;;
+    *) runtime=libasan.so ;;
+  esac
+  # Python's own leaks are not ours, nor are races inside libraries that were not built for this.
+  OPENBLAS_NUM_THREADS=1 ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+  TSAN_OPTIONS="ignore_noninstrumented_modules=1 halt_on_error=1" \
+  LD_PRELOAD="$(c++ -print-file-name=$runtime) $(c++ -print-file-name=libstdc++.so)" \
+    "${plain[@]}" "$work/venv/bin/python" -m pytest -p no:cacheprovider "${tests[@]}"
+done
