@@ -13,14 +13,17 @@ struct DropoutRow {
     uint32_t first, second, threshold;
     U32x8 bits{};
 
-    TS_INLINE DropoutRow(uint64_t key, int64_t row, double keep_probability) {
-        uint64_t z = key + uint64_t(row + 1) * 0x9E3779B97F4A7C15u;
+    // Without dropout nothing is computed: this happens once a row.
+    TS_INLINE DropoutRow(const Epilogue& e, int64_t row) {
+        first = second = threshold = 0;
+        if (!e.kept) return;
+        uint64_t z = e.key + uint64_t(row + 1) * 0x9E3779B97F4A7C15u;
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
         z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
         z ^= z >> 31;
         first = uint32_t(z);
         second = uint32_t(z >> 32);
-        threshold = uint32_t(keep_probability * 65536.0 + 0.5);
+        threshold = uint32_t(e.keep_probability * 65536.0 + 0.5);
     }
 
     // Bits of columns [column, column + 8); columns must be asked for in order.
@@ -44,7 +47,7 @@ struct Forward8 {
     const Epilogue& e;
     T scale;
 
-    TS_INLINE explicit Forward8(const Epilogue& epilogue) : e(epilogue), scale(T(1 / epilogue.keep_probability)) {}
+    TS_INLINE explicit Forward8(const Epilogue& epilogue) : e(epilogue), scale(epilogue.kept ? T(1 / epilogue.keep_probability) : T(1)) {}
 
     TS_INLINE Eight<T> operator()(Eight<T> z, DropoutRow& dropout, int64_t column, uint8_t* positive,
                                   uint8_t* kept) const {
@@ -71,7 +74,7 @@ struct Backward8 {
     const Epilogue& e;
     T scale;
 
-    TS_INLINE explicit Backward8(const Epilogue& epilogue) : e(epilogue), scale(T(1 / epilogue.keep_probability)) {}
+    TS_INLINE explicit Backward8(const Epilogue& epilogue) : e(epilogue), scale(epilogue.kept ? T(1 / epilogue.keep_probability) : T(1)) {}
 
     TS_INLINE Eight<T> operator()(Eight<T> da, Eight<T> a, const uint8_t* positive, const uint8_t* kept) const {
         if (kept) {
@@ -92,6 +95,10 @@ struct Backward8 {
 // out = body(eight values, column, byte index) along a row of n values; rows shorter than eight pass through a copy.
 template <class T, class Body>
 TS_INLINE void eights(const T* in, T* out, int64_t n, Body&& body) {
+    if (n == 1) {
+        out[0] = body(Eight<T>{} + in[0], 0, 0)[0];
+        return;
+    }
     if (n < 8) {
         T padded[8] = {};
         for (int64_t i = 0; i < n; ++i) padded[i] = in[i];
@@ -106,7 +113,7 @@ TS_INLINE void eights(const T* in, T* out, int64_t n, Body&& body) {
 template <class T>
 TS_INLINE void apply_epilogue(const Epilogue& e, int64_t row_number, T* row, int64_t stride) {
     if (e.kind == Activation::identity && !e.kept) return;
-    DropoutRow dropout(e.key, row_number, e.keep_probability);
+    DropoutRow dropout(e, row_number);
     const Forward8<T> forward(e);
     uint8_t* positive = e.positive ? e.positive + row_number * bit_stride(stride) : nullptr;
     uint8_t* kept = e.kept ? e.kept + row_number * bit_stride(stride) : nullptr;

@@ -33,7 +33,7 @@ TS_INLINE void row_tile(const ForwardArgs<T>& a, int64_t k0, int64_t k1, int64_t
     for (; k + U <= k1; k += U)
 #pragma GCC unroll 4
         for (int u = 0; u < U; ++u) step(k + u, u);
-    for (int u = 0; k < k1; ++k, ++u) step(k, u);
+    for (; k < k1; ++k) step(k, 0);  // a running index here would push the sums out of the registers
 
     for (int v = 0; v < V; ++v) {
         Vec sum = acc[0][v];

@@ -119,6 +119,7 @@ class SparseMLP:
         self.layers: list[SparseLayer] = []
         self.scaling: Scaling | None = None
         self.labels: NDArray[Any] | None = None
+        self._single: list[Signal] | None = None
 
     def _append(self, con: Connectivity, values: Floats, bias: Floats) -> None:
         number = len(self.layers) + 1
@@ -165,9 +166,7 @@ class SparseMLP:
         next batch overwrites. activated: apply the output activation."""
         matrix = self.matrix(X)
         batch_size = min(_checks.integer("batch_size", batch_size, low=1), matrix.n_samples)
-        work = InferenceWorkspace(self.layer_sizes, self.dtype, batch_size)
-        signals = [work.signal(0, (0, 0.0))]
-        signals += [work.signal(number, layer.activation) for number, layer in enumerate(self.layers, start=1)]
+        signals = self._inference_signals(batch_size)
         for start in range(0, matrix.n_samples, batch_size):
             stop = min(matrix.n_samples, start + batch_size)
             matrix.load(np.arange(start, stop), signals[0].values, self.scaling, self.threads)
@@ -179,6 +178,18 @@ class SparseMLP:
             elif activated and self.output == "sigmoid":
                 _kernels.sigmoid(z, self.threads)
             yield slice(start, stop), z[:, : stop - start]
+
+    def _inference_signals(self, batch_size: int) -> list[Signal]:
+        """One Signal a layer, the input first; those for a single sample are kept, since making them would take
+        as long as using them."""
+        if batch_size == 1 and self._single is not None:
+            return self._single
+        work = InferenceWorkspace(self.layer_sizes, self.dtype, batch_size)
+        signals = [work.signal(0, (0, 0.0))]
+        signals += [work.signal(number, layer.activation) for number, layer in enumerate(self.layers, start=1)]
+        if batch_size == 1:
+            self._single = signals
+        return signals
 
     def _all_outputs(self, X: Any, batch_size: int, activated: bool) -> Floats:
         matrix = self.matrix(X)
