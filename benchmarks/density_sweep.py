@@ -1,0 +1,35 @@
+"""At which density a truly sparse step passes a dense one: 3072-1024-512-10, hidden layers of equal density."""
+
+from __future__ import annotations
+
+from _run import RESULTS, keep, options
+
+from trulysparse.bench import Problem, network_of_density
+from trulysparse.bench.report import plot, table
+from trulysparse.bench.steps import compare
+
+SIZES = (3072, 1024, 512, 10)
+DENSITIES = (0.5, 0.3, 0.2, 0.1, 0.05, 0.01, 0.001)
+
+given = options(__doc__)
+results = []
+for density in DENSITIES:
+    problem = Problem.make(f"density {density}", network_of_density(SIZES, density), 128)
+    result = compare(problem, ("trulysparse", "torch dense"), given.threads, given.seconds)
+    results.append({**result, "hidden_density": density})
+rows, lines = [], {"trulysparse": ([], []), "torch dense": ([], [])}
+for result in results:
+    times = {row["name"]: row["ms"] for row in result["rows"]}
+    rows.append([result["hidden_density"], *times.values(), f"{times['torch dense'] / times['trulysparse']:.2f}"])
+    for name, ms in times.items():
+        lines[name][0].append(result["hidden_density"])
+        lines[name][1].append(ms)
+table("A training step at batch 128, ms", ["hidden density", "trulysparse", "torch dense", "ratio"], rows)
+keep("density_sweep", given.threads, results)
+plot(
+    RESULTS / "density_sweep.png",
+    x="density of hidden layers",
+    y="ms a step",
+    lines=lines,
+    title="-".join(map(str, SIZES)),
+)
