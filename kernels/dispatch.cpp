@@ -133,7 +133,7 @@ void forward(const ForwardArgs<T>& given, int64_t n_in, const int64_t* long_rows
     args.prefetch = n_in * args.stride * int64_t(sizeof(T)) > kNearBytes;
     args.stream = rows * args.stride * int64_t(sizeof(T)) > kFarBytes && args.stride * sizeof(T) % 64 == 0 &&
                   reinterpret_cast<uintptr_t>(args.y) % 64 == 0;
-    const int64_t scratch_stride = args.stride + 64, parts = parts_for(rows, threads);
+    const int64_t scratch_stride = kSegment + args.stride + 64, parts = parts_for(rows, threads);
     Buffer<T> scratch(scratch_stride * threads);
     parallel_for(parts, threads, [&](int64_t part) {
         kernels.forward_rows(args, balanced_row(con.ptr, rows, kRowCost, parts, part),
@@ -144,7 +144,8 @@ void forward(const ForwardArgs<T>& given, int64_t n_in, const int64_t* long_rows
     const Segments segments = cut_segments(con.ptr, long_rows, n_long);
     Buffer<T> partial(int64_t(segments.row.size()) * args.stride);
     parallel_for(int64_t(segments.row.size()), threads, [&](int64_t s) {
-        kernels.forward_segment(args, segments.k0[s], segments.k1[s], partial.data() + s * args.stride);
+        kernels.forward_segment(args, segments.k0[s], segments.k1[s], partial.data() + s * args.stride,
+                                scratch.data() + current_thread() * scratch_stride);
     });
     parallel_for(n_long, threads, [&](int64_t i) {
         kernels.forward_join(args, long_rows[i], partial.data() + segments.first[i] * args.stride,

@@ -7,8 +7,8 @@ namespace {
 
 // Columns [c, c + N * V) of one row: out = start + sum over connections [k0, k1) of weight * x. Narrow
 // tiles keep U partial sums, or each multiply-add would wait for the one before.
-template <class T, int N, int V, bool Permuted, bool Prefetch>
-TS_INLINE void row_tile(const ForwardArgs<T>& a, int64_t k0, int64_t k1, int64_t c, T start, T* out) {
+template <class T, int N, int V, bool Prefetch>
+TS_INLINE void row_tile(const ForwardArgs<T>& a, const T* weight, int64_t k0, int64_t k1, int64_t c, T start, T* out) {
     using Vec = Vector<T, N>;
     constexpr int U = V >= 4 ? 1 : 4 / V;
     const Connections& con = a.by_output;
@@ -22,9 +22,8 @@ TS_INLINE void row_tile(const ForwardArgs<T>& a, int64_t k0, int64_t k1, int64_t
             constexpr int64_t ahead = fetch_ahead(N * V * int(sizeof(T)));
             const int64_t next = k + ahead < last ? k + ahead : last;
             prefetch<N * V * int(sizeof(T))>(a.x + con.index[next] * a.stride + c);
-            if constexpr (Permuted) prefetch<1>(a.weight + con.position[next]);
         }
-        const T w = a.weight[Permuted ? int64_t(con.position[k]) : k];
+        const T w = weight[k - k0];
         const T* x = a.x + con.index[k] * a.stride + c;
 #pragma GCC unroll 8
         for (int v = 0; v < V; ++v) acc[u][v] += w * load<Vec>(x + v * N);
@@ -43,40 +42,56 @@ TS_INLINE void row_tile(const ForwardArgs<T>& a, int64_t k0, int64_t k1, int64_t
 }
 
 // Walks all columns of a row in the widest tiles that fit.
-template <class T, bool Permuted, bool Prefetch>
-TS_INLINE void row_columns(const ForwardArgs<T>& a, int64_t k0, int64_t k1, T start, T* out) {
+template <class T, bool Prefetch>
+TS_INLINE void row_columns(const ForwardArgs<T>& a, const T* weight, int64_t k0, int64_t k1, T start, T* out) {
     constexpr int N = kLanes<T>;
     int64_t c = 0;
     const int64_t c1 = a.stride;
-    for (; c + 8 * N <= c1; c += 8 * N) row_tile<T, N, 8, Permuted, Prefetch>(a, k0, k1, c, start, out + c);
-    if (c + 4 * N <= c1) { row_tile<T, N, 4, Permuted, Prefetch>(a, k0, k1, c, start, out + c); c += 4 * N; }
-    if (c + 2 * N <= c1) { row_tile<T, N, 2, Permuted, Prefetch>(a, k0, k1, c, start, out + c); c += 2 * N; }
-    if (c + N <= c1) { row_tile<T, N, 1, Permuted, Prefetch>(a, k0, k1, c, start, out + c); c += N; }
+    for (; c + 8 * N <= c1; c += 8 * N) row_tile<T, N, 8, Prefetch>(a, weight, k0, k1, c, start, out + c);
+    if (c + 4 * N <= c1) { row_tile<T, N, 4, Prefetch>(a, weight, k0, k1, c, start, out + c); c += 4 * N; }
+    if (c + 2 * N <= c1) { row_tile<T, N, 2, Prefetch>(a, weight, k0, k1, c, start, out + c); c += 2 * N; }
+    if (c + N <= c1) { row_tile<T, N, 1, Prefetch>(a, weight, k0, k1, c, start, out + c); c += N; }
     // What is left is a power of two under N: a short batch, or the tail of vectors wider than it.
-    if constexpr (N > 8) if (c + 8 <= c1) { row_tile<T, 8, 1, Permuted, Prefetch>(a, k0, k1, c, start, out + c); c += 8; }
-    if constexpr (N > 4) if (c + 4 <= c1) { row_tile<T, 4, 1, Permuted, Prefetch>(a, k0, k1, c, start, out + c); c += 4; }
-    if constexpr (N > 2) if (c + 2 <= c1) { row_tile<T, 2, 1, Permuted, Prefetch>(a, k0, k1, c, start, out + c); c += 2; }
-    if (c < c1) row_tile<T, 1, 1, Permuted, Prefetch>(a, k0, k1, c, start, out + c);
+    if constexpr (N > 8) if (c + 8 <= c1) { row_tile<T, 8, 1, Prefetch>(a, weight, k0, k1, c, start, out + c); c += 8; }
+    if constexpr (N > 4) if (c + 4 <= c1) { row_tile<T, 4, 1, Prefetch>(a, weight, k0, k1, c, start, out + c); c += 4; }
+    if constexpr (N > 2) if (c + 2 <= c1) { row_tile<T, 2, 1, Prefetch>(a, weight, k0, k1, c, start, out + c); c += 2; }
+    if (c < c1) row_tile<T, 1, 1, Prefetch>(a, weight, k0, k1, c, start, out + c);
+}
+
+// The weights of connections [k0, k1), at most kSegment of them, in this order. Those that lie elsewhere are copied
+// first: many independent reads at once, instead of one in the way of each connection's multiply-adds.
+template <class T>
+TS_INLINE const T* weights_in_order(const ForwardArgs<T>& a, int64_t k0, int64_t k1, T* buffer) {
+    const uint32_t* position = a.by_output.position;
+    if (!position) return a.weight + k0;
+    if (a.prefetch) {
+        constexpr int64_t ahead = 16;
+        const int64_t last = a.by_output.ptr[a.by_output.rows] - 1;
+        for (int64_t k = k0; k < k1; ++k) {
+            prefetch<1>(a.weight + position[k + ahead < last ? k + ahead : last]);
+            buffer[k - k0] = a.weight[position[k]];
+        }
+    } else {
+        for (int64_t k = k0; k < k1; ++k) buffer[k - k0] = a.weight[position[k]];
+    }
+    return buffer;
 }
 
 template <class T>
-TS_INLINE void any_columns(const ForwardArgs<T>& a, int64_t k0, int64_t k1, T start, T* out) {
-    if (a.by_output.position) {
-        if (a.prefetch) row_columns<T, true, true>(a, k0, k1, start, out);
-        else row_columns<T, true, false>(a, k0, k1, start, out);
-    } else {
-        if (a.prefetch) row_columns<T, false, true>(a, k0, k1, start, out);
-        else row_columns<T, false, false>(a, k0, k1, start, out);
-    }
+TS_INLINE void any_columns(const ForwardArgs<T>& a, int64_t k0, int64_t k1, T start, T* out, T* buffer) {
+    const T* weight = weights_in_order(a, k0, k1, buffer);
+    if (a.prefetch) row_columns<T, true>(a, weight, k0, k1, start, out);
+    else row_columns<T, false>(a, weight, k0, k1, start, out);
 }
 
 template <class T>
 void forward_rows(const ForwardArgs<T>& a, int64_t row0, int64_t row1, T* scratch) {
     const int64_t* ptr = a.by_output.ptr;
+    T* streamed = scratch + kSegment;
     for (int64_t r = row0; r < row1; ++r) {
         if (ptr[r + 1] - ptr[r] > kSegment) continue;  // its segments come separately
-        T* y = a.stream ? scratch : a.y + r * a.stride;
-        any_columns<T>(a, ptr[r], ptr[r + 1], a.bias ? a.bias[r] : T(0), y);
+        T* y = a.stream ? streamed : a.y + r * a.stride;
+        any_columns<T>(a, ptr[r], ptr[r + 1], a.bias ? a.bias[r] : T(0), y, scratch);
         apply_epilogue<T>(a.epilogue, r, y, a.stride);
         if (a.stream) stream_row(a.y + r * a.stride, y, a.stride);
     }
@@ -84,8 +99,8 @@ void forward_rows(const ForwardArgs<T>& a, int64_t row0, int64_t row1, T* scratc
 }
 
 template <class T>
-void forward_segment(const ForwardArgs<T>& a, int64_t k0, int64_t k1, T* partial) {
-    any_columns<T>(a, k0, k1, T(0), partial);
+void forward_segment(const ForwardArgs<T>& a, int64_t k0, int64_t k1, T* partial, T* scratch) {
+    any_columns<T>(a, k0, k1, T(0), partial, scratch);
 }
 
 template <class T>

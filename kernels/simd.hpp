@@ -160,7 +160,7 @@ constexpr int64_t fetch_ahead(int bytes) {
 template <int Bytes>
 TS_INLINE void prefetch(const void* p) {
     for (int offset = 0; offset < Bytes; offset += 64)
-        __builtin_prefetch(static_cast<const char*>(p) + offset, 0, 3);
+        __builtin_prefetch(static_cast<const char*>(p) + offset, 0, 0);
 }
 
 // ---- groups of eight: activations, dropout and their bits work on eight batch columns at a time ----

@@ -94,9 +94,9 @@ constexpr int64_t bit_stride(int64_t stride) { return stride >= 8 ? stride / 8 :
 // The loops, compiled once per instruction set. All are plain ranges; threads are the caller's matter.
 template <class T>
 struct LayerKernels {
-    // scratch: one row of `stride` values.
+    // scratch: kSegment values, and a row of `stride` for forward_rows.
     void (*forward_rows)(const ForwardArgs<T>&, int64_t row0, int64_t row1, T* scratch);
-    void (*forward_segment)(const ForwardArgs<T>&, int64_t k0, int64_t k1, T* partial);
+    void (*forward_segment)(const ForwardArgs<T>&, int64_t k0, int64_t k1, T* partial, T* scratch);
     void (*forward_join)(const ForwardArgs<T>&, int64_t row, const T* partials, int64_t count);
     void (*backward_rows)(const BackwardArgs<T>&, int64_t row0, int64_t row1, T* scratch);
     void (*backward_segment)(const BackwardArgs<T>&, int64_t row, int64_t k0, int64_t k1, T* partial);
