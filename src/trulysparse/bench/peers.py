@@ -157,8 +157,9 @@ def scipy_numba(problem: Problem, threads: int) -> Step:
             activations.append(a)
         z = pre[-1] - pre[-1].max(axis=1, keepdims=True)
         delta = np.exp(z)
-        delta /= delta.sum(axis=1, keepdims=True)
-        loss = float(-np.log(delta[np.arange(n), problem.y]).mean())
+        total = delta.sum(axis=1, keepdims=True)
+        loss = float((np.log(total[:, 0]) - z[np.arange(n), problem.y]).mean())
+        delta /= total
         delta[np.arange(n), problem.y] -= 1
         for i in reversed(range(len(weights))):
             gradient = weights[i].tocoo(copy=True)

@@ -85,7 +85,7 @@ def network_of_density(sizes: tuple[int, ...], density: float, **options: Any) -
 PRESETS: dict[str, tuple[tuple[int, ...], float, str]] = {
     "fashion": ((784, 1000, 1000, 1000, 10), 20, "dense"),
     "cifar": ((3072, 4000, 1000, 4000, 10), 20, "dense"),
-    "wide": ((65536, 500_000, 500_000, 2), 1, "sparse"),
+    "wide": ((65536, 500_000, 500_000, 2), 1, "dense"),
 }
 
 
