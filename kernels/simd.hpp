@@ -22,7 +22,9 @@
 #define TS_INLINE inline __attribute__((always_inline))
 
 // Keeps a value in a register: without it GCC folds a load into each of its users and loads twice.
-#if defined(__AVX512F__)
+#if defined(__clang__)
+#define TS_IN_REGISTER(v) (void)0
+#elif defined(__AVX512F__)
 #define TS_IN_REGISTER(v) __asm__("" : "+v"(v))
 #elif defined(__SSE2__)
 #define TS_IN_REGISTER(v) __asm__("" : "+x"(v))
