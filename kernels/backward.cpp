@@ -76,7 +76,8 @@ TS_INLINE void chunk_columns(const BackwardArgs<T>& a, int64_t k0, int64_t k1, c
     if (c + N <= end) chunk_tile<T, N, 1, InputGradient, Prefetch>(a, k0, k1, c, x_row, acc_row, chunk, c == 0, fresh);
     const int64_t count = k1 - k0;
     int64_t k = 0;
-    for (; k + N / 2 <= count; k += N) store(chunk.gradient + k, sum_each<N, T>(chunk.lanes + k * N));
+    // N at a time while at least half of them are wanted; what the others hold goes nowhere.
+    for (; k + (N + 1) / 2 <= count; k += N) store(chunk.gradient + k, sum_each<N, T>(chunk.lanes + k * N));
     for (; k < count; ++k) chunk.gradient[k] = sum_lanes<N, T>(load<Vector<T, N>>(chunk.lanes + k * N));
 }
 

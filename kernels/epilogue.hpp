@@ -47,7 +47,8 @@ struct Forward8 {
     const Epilogue& e;
     T scale;
 
-    TS_INLINE explicit Forward8(const Epilogue& epilogue) : e(epilogue), scale(epilogue.kept ? T(1 / epilogue.keep_probability) : T(1)) {}
+    TS_INLINE explicit Forward8(const Epilogue& epilogue)
+        : e(epilogue), scale(epilogue.kept ? T(1 / epilogue.keep_probability) : T(1)) {}
 
     TS_INLINE Eight<T> operator()(Eight<T> z, DropoutRow& dropout, int64_t column, uint8_t* positive,
                                   uint8_t* kept) const {
@@ -74,7 +75,8 @@ struct Backward8 {
     const Epilogue& e;
     T scale;
 
-    TS_INLINE explicit Backward8(const Epilogue& epilogue) : e(epilogue), scale(epilogue.kept ? T(1 / epilogue.keep_probability) : T(1)) {}
+    TS_INLINE explicit Backward8(const Epilogue& epilogue)
+        : e(epilogue), scale(epilogue.kept ? T(1 / epilogue.keep_probability) : T(1)) {}
 
     TS_INLINE Eight<T> operator()(Eight<T> da, Eight<T> a, const uint8_t* positive, const uint8_t* kept) const {
         if (kept) {

@@ -57,8 +57,8 @@ void softmax_columns(const LossArgs<T>& a, int64_t column0, int64_t column1) {
         softmax_group(a.z + c, a.outputs, a.stride, width, top, sum);
         for (int64_t i = 0; i < width; ++i) {
             const bool real = c + i < a.batch;
-            a.partial[c + i] =
-                real ? double(a.sample_weight[c + i]) * (__builtin_log(double(sum[i])) + double(top[i]) - double(picked[i])) : 0.0;
+            const double loss = __builtin_log(double(sum[i])) + double(top[i]) - double(picked[i]);
+            a.partial[c + i] = real ? double(a.sample_weight[c + i]) * loss : 0.0;
             if (real) a.z[a.label[c + i] * a.stride + c + i] -= T(1);
         }
         const Eight<T> weight = load_group(a.sample_weight + c, width);
@@ -86,7 +86,8 @@ void output_rows(const LossArgs<T>& a, int64_t row0, int64_t row1) {
                 gradient = sigmoid8<T>(v) - t;
                 for (int64_t i = 0; i < width; ++i) {
                     const double value = double(v[i]);
-                    const double softplus = (value > 0 ? value : 0.0) + __builtin_log1p(__builtin_exp(-__builtin_fabs(value)));
+                    const double tail = __builtin_log1p(__builtin_exp(-__builtin_fabs(value)));
+                    const double softplus = (value > 0 ? value : 0.0) + tail;
                     total += double(weight[i]) * (softplus - double(t[i]) * value);
                 }
             } else {
