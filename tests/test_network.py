@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -132,6 +133,17 @@ def test_every_kind_of_x_gives_the_same(rng, tmp_path):
         others.append(pd.DataFrame(X))
     for other in others:
         np.testing.assert_allclose(net.predict_proba(other), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+def test_threads_may_predict_side_by_side(rng, batch):
+    net = ts.SparseMLP((200, 400, 400, 10), epsilon=20, threads=1)
+    inputs = [rng.standard_normal((batch, 200)) for _ in range(64)]
+    expected = [net.predict_proba(X) for X in inputs]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(10):
+            for found, known in zip(pool.map(net.predict_proba, inputs), expected, strict=True):
+                np.testing.assert_array_equal(found, known)
 
 
 @pytest.mark.parametrize(

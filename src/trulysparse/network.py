@@ -119,7 +119,6 @@ class SparseMLP:
         self.layers: list[SparseLayer] = []
         self.scaling: Scaling | None = None
         self.labels: NDArray[Any] | None = None
-        self._single: list[Signal] | None = None
 
     def _append(self, con: Connectivity, values: Floats, bias: Floats) -> None:
         number = len(self.layers) + 1
@@ -166,7 +165,10 @@ class SparseMLP:
         next batch overwrites. activated: apply the output activation."""
         matrix = self.matrix(X)
         batch_size = min(_checks.integer("batch_size", batch_size, low=1), matrix.n_samples)
-        signals = self._inference_signals(batch_size)
+        # Memory of this call's own: the kernels release the interpreter lock, and threads may predict side by side.
+        work = InferenceWorkspace(self.layer_sizes, self.dtype, batch_size)
+        signals = [work.signal(0, (0, 0.0))]
+        signals += [work.signal(number, layer.activation) for number, layer in enumerate(self.layers, start=1)]
         for start in range(0, matrix.n_samples, batch_size):
             stop = min(matrix.n_samples, start + batch_size)
             matrix.load(np.arange(start, stop), signals[0].values, self.scaling, self.threads)
@@ -178,18 +180,6 @@ class SparseMLP:
             elif activated and self.output == "sigmoid":
                 _kernels.sigmoid(z, self.threads)
             yield slice(start, stop), z[:, : stop - start]
-
-    def _inference_signals(self, batch_size: int) -> list[Signal]:
-        """One Signal a layer, the input first; those for a single sample are kept, since making them would take
-        as long as using them."""
-        if batch_size == 1 and self._single is not None:
-            return self._single
-        work = InferenceWorkspace(self.layer_sizes, self.dtype, batch_size)
-        signals = [work.signal(0, (0, 0.0))]
-        signals += [work.signal(number, layer.activation) for number, layer in enumerate(self.layers, start=1)]
-        if batch_size == 1:
-            self._single = signals
-        return signals
 
     def _all_outputs(self, X: Any, batch_size: int, activated: bool) -> Floats:
         matrix = self.matrix(X)

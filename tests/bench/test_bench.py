@@ -13,13 +13,18 @@ from trulysparse.bench import PEERS, Problem, Unavailable, interleave, network_o
 from trulysparse.cli import app
 
 
-@pytest.mark.parametrize("name", ["scipy+numba", "torch csr", "torch masked"])
-def test_sparse_peers_take_the_same_steps(name):
+def small(name):
+    """A small problem and the peer's step on it, or a skip."""
     problem = Problem.make("small", ts.SparseMLP((40, 60, 50, 5), epsilon=4, seed=1), 32)
     try:
-        peer = PEERS[name](problem, 2)
+        return problem, PEERS[name](problem, 2)
     except Unavailable as why:
         pytest.skip(str(why))
+
+
+@pytest.mark.parametrize("name", ["scipy+numba", "torch csr", "torch masked"])
+def test_sparse_peers_take_the_same_steps(name):
+    problem, peer = small(name)
     ours = PEERS["trulysparse"](problem, 2)
     losses = [(ours(), peer()) for _ in range(8)]
     assert losses[-1][0] < losses[0][0]
@@ -29,11 +34,7 @@ def test_sparse_peers_take_the_same_steps(name):
 
 @pytest.mark.parametrize("name", ["torch dense", "sklearn dense"])
 def test_dense_peers_learn(name):
-    problem = Problem.make("small", ts.SparseMLP((40, 60, 50, 5), epsilon=4, seed=1), 32)
-    try:
-        peer = PEERS[name](problem, 2)
-    except Unavailable as why:
-        pytest.skip(str(why))
+    _, peer = small(name)
     losses = [peer() for _ in range(20)]
     assert losses[-1] < losses[0]
 

@@ -40,6 +40,27 @@ def _refuse_dense(problem: Problem) -> None:
         raise Unavailable(f"a dense network of {problem.dense_connections:.2g} weights is out of reach")
 
 
+def _autograd_step(problem: Problem, layer: Callable[[int, Any], Any], optimizer: Any) -> Step:
+    """A step of torch's autograd and optimizer; layer(i, a) is the product and bias of layer i on samples x neurons."""
+    functional = _need("torch").nn.functional
+    X, y = (_need("torch").tensor(values) for values in (problem.X, problem.y))
+    slopes = [each.activation[1] for each in problem.net.layers[:-1]]
+
+    def step() -> float:
+        optimizer.zero_grad()
+        a = X
+        for i in range(len(problem.net.layers)):
+            a = layer(i, a)
+            if i < len(slopes):
+                a = functional.dropout(functional.leaky_relu(a, slopes[i]), problem.dropout)
+        loss = functional.cross_entropy(a, y)
+        loss.backward()
+        optimizer.step()
+        return float(loss.detach())
+
+    return step
+
+
 def _torch_network(problem: Problem, threads: int, masked: bool) -> Step:
     torch = _need("torch")
     _refuse_dense(problem)
@@ -48,24 +69,13 @@ def _torch_network(problem: Problem, threads: int, masked: bool) -> Step:
     weights = [torch.tensor(layer.weight.toarray(), requires_grad=True) for layer in layers]
     masks = [(w != 0).float() for w in weights] if masked else None
     biases = [torch.tensor(layer.bias, requires_grad=True) for layer in layers]
-    slopes = [layer.activation[1] for layer in layers[:-1]]
     groups = [{"params": weights, "weight_decay": problem.weight_decay}, {"params": biases}]
     optimizer = torch.optim.SGD(groups, lr=LEARNING_RATE, momentum=MOMENTUM)
-    X, y = torch.tensor(problem.X), torch.tensor(problem.y)
 
-    def step() -> float:
-        optimizer.zero_grad()
-        a = X
-        for i, (w, b) in enumerate(zip(weights, biases, strict=True)):
-            a = torch.nn.functional.linear(a, w if masks is None else w * masks[i], b)
-            if i < len(slopes):
-                a = torch.nn.functional.dropout(torch.nn.functional.leaky_relu(a, slopes[i]), problem.dropout)
-        loss = torch.nn.functional.cross_entropy(a, y)
-        loss.backward()
-        optimizer.step()
-        return float(loss.detach())
+    def layer(i: int, a: Any) -> Any:
+        return torch.nn.functional.linear(a, weights[i] if masks is None else weights[i] * masks[i], biases[i])
 
-    return step
+    return _autograd_step(problem, layer, optimizer)
 
 
 def torch_dense(problem: Problem, threads: int) -> Step:
@@ -216,24 +226,9 @@ def sparseprop(problem: Problem, threads: int) -> Step:
     layers = [
         SparseLinear(torch.tensor(layer.weight.toarray()), torch.tensor(layer.bias)) for layer in problem.net.layers
     ]
-    slopes = [layer.activation[1] for layer in problem.net.layers[:-1]]
     parameters = [p for layer in layers for p in layer.parameters()]
     optimizer = torch.optim.SGD(parameters, LEARNING_RATE, MOMENTUM, weight_decay=problem.weight_decay)
-    X, y = torch.tensor(problem.X), torch.tensor(problem.y)
-
-    def step() -> float:
-        optimizer.zero_grad()
-        a = X
-        for i, layer in enumerate(layers):
-            a = layer(a)
-            if i < len(slopes):
-                a = torch.nn.functional.dropout(torch.nn.functional.leaky_relu(a, slopes[i]), problem.dropout)
-        loss = torch.nn.functional.cross_entropy(a, y)
-        loss.backward()
-        optimizer.step()
-        return float(loss.detach())
-
-    return step
+    return _autograd_step(problem, lambda i, a: layers[i](a), optimizer)
 
 
 PEERS: dict[str, Callable[[Problem, int], Step]] = {

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trulysparse import losses
+from trulysparse.errors import InputError
 from trulysparse.losses import Loss
 from trulysparse.network import SparseMLP, sample_weights
 
@@ -47,8 +48,6 @@ def evaluate(
 
 def check_lengths(n_samples: int, n_targets: int, x_name: str = "X", y_name: str = "y") -> None:
     """InputError where the two differ."""
-    from trulysparse.errors import InputError
-
     if n_samples != n_targets:
         raise InputError(f"{x_name} has {n_samples} samples, but {y_name} has {n_targets}")
 
