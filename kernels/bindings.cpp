@@ -383,5 +383,4 @@ NB_MODULE(_kernels, m) {
     m.def("available_isas", &available_isas);
     m.def("current_isa", [] { return current_isa(); });
     m.def("use_isa", &use_isa, nb::arg("name"));
-    m.def("built_with_threads", &built_with_threads);
 }

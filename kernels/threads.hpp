@@ -4,41 +4,18 @@
 
 #include <algorithm>
 #include <cstdint>
-
-#if defined(TS_STD_THREADS)
-#include <atomic>
-#include <thread>
-#include <vector>
-#elif defined(_OPENMP)
-#include <omp.h>
-#endif
+#include <type_traits>
 
 namespace ts {
 
-#if defined(TS_STD_THREADS)
-inline int& thread_number() {
-    static thread_local int number = 0;
-    return number;
-}
-#endif
+// Number of the thread that runs the current item: 0 for the caller, under `threads` always.
+int current_thread();
 
-inline int current_thread() {
-#if defined(TS_STD_THREADS)
-    return thread_number();
-#elif defined(_OPENMP)
-    return omp_get_thread_num();
-#else
-    return 0;
-#endif
-}
-
-inline bool built_with_threads() {
-#if defined(TS_STD_THREADS) || defined(_OPENMP)
-    return true;
-#else
-    return false;
-#endif
-}
+// Runs call(context, i) for i in [0, count) on the caller and up to threads - 1 threads of the pool, or on the
+// caller alone where the pool is in use (by another thread, or by the item that asks). Each thread starts with its own
+// share, the same for the same count, so that what it wrote before is still in its cache; then helps the others.
+// Rethrows the first exception of an item.
+void run_on_pool(int64_t count, int threads, void (*call)(void*, int64_t), void* context);
 
 // Multiply-adds under which waking a second thread costs more than it saves.
 constexpr int64_t kWorkPerThread = 1 << 17;
@@ -47,31 +24,15 @@ inline int threads_for(int64_t work, int threads) {
     return int(std::clamp<int64_t>(work / kWorkPerThread, 1, std::max(threads, 1)));
 }
 
-// Runs item(i) for i in [0, count); items are handed out one by one, so uneven ones balance.
+// Runs item(i) for i in [0, count).
 template <class Item>
-void parallel_for(int64_t count, [[maybe_unused]] int threads, Item&& item) {
-#if defined(TS_STD_THREADS)
-    // Slower than OpenMP (threads start at each call), but visible to ThreadSanitizer, which OpenMP's are not.
+void parallel_for(int64_t count, int threads, Item&& item) {
     if (threads > 1 && count > 1) {
-        std::atomic<int64_t> next{0};
-        const auto work = [&](int number) {
-            thread_number() = number;
-            for (int64_t i; (i = next.fetch_add(1)) < count;) item(i);
-        };
-        std::vector<std::thread> others;
-        for (int t = 1; t < threads; ++t) others.emplace_back(work, t);
-        work(0);
-        for (std::thread& t : others) t.join();
-        return;
-    }
-#elif defined(_OPENMP)
-    if (threads > 1 && count > 1) {
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
+        using Plain = std::remove_reference_t<Item>;
+        run_on_pool(count, threads, [](void* context, int64_t i) { (*static_cast<Plain*>(context))(i); }, &item);
+    } else {
         for (int64_t i = 0; i < count; ++i) item(i);
-        return;
     }
-#endif
-    for (int64_t i = 0; i < count; ++i) item(i);
 }
 
 // Cuts [0, count) into `parts` nearly equal ranges; returns the start of range `part`.

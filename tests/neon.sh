@@ -12,7 +12,7 @@ mkdir -p "$root" "$site" "$work/debs" "$work/obj"
 dpkg --add-architecture arm64
 apt-get update -q > /dev/null
 apt-get install -y -q g++-aarch64-linux-gnu qemu-user-static > /dev/null
-packages=(python3.11 python3.11-minimal libpython3.11-minimal libpython3.11-stdlib libc6 libgcc-s1 libstdc++6 libgomp1
+packages=(python3.11 python3.11-minimal libpython3.11-minimal libpython3.11-stdlib libc6 libgcc-s1 libstdc++6
   zlib1g libexpat1 libffi8 libssl3 libbz2-1.0 liblzma5 libsqlite3-0 libuuid1 libncursesw6 libtinfo6 libreadline8 libdb5.3
   libnsl2 libtirpc3 libcrypt1)
 (cd "$work/debs" && apt-get download -q "${packages[@]/%/:arm64}" > /dev/null 2>&1)
@@ -28,14 +28,14 @@ for wheel in "$work"/wheels/*.whl; do python3 -m zipfile -e "$wheel" "$site"; do
 
 nanobind=$("$work/venv/bin/python" -c 'import nanobind, os; print(os.path.dirname(nanobind.include_dir()))')
 headers=$(python3 -c 'import sysconfig; print(sysconfig.get_paths()["include"])')
-flags=(-std=gnu++20 -O2 -fPIC -fopenmp -fvisibility=hidden -fno-strict-aliasing -Wno-psabi -fno-math-errno
+flags=(-std=gnu++20 -O2 -fPIC -pthread -fvisibility=hidden -fno-strict-aliasing -Wno-psabi -fno-math-errno
   -fno-trapping-math -ffp-contract=fast -DTS_ISA=baseline -DNDEBUG "-I$headers" "-I$nanobind/include"
   "-I$nanobind/ext/robin_map/include")
 printf '%s\n' kernels/*.cpp "$nanobind/src/nb_combined.cpp" |
   xargs -P "$(nproc)" -I {} sh -c 'aarch64-linux-gnu-g++ "$@" -c {} -o "$0/$(basename {}).o"' "$work/obj" "${flags[@]}"
 cp -r src/trulysparse "$site/"
 rm -f "$site"/trulysparse/_kernels*.so
-aarch64-linux-gnu-g++ -shared -fopenmp "$work"/obj/*.o -o "$site/trulysparse/_kernels.cpython-311-aarch64-linux-gnu.so"
+aarch64-linux-gnu-g++ -shared -pthread "$work"/obj/*.o -o "$site/trulysparse/_kernels.cpython-311-aarch64-linux-gnu.so"
 
 OPENBLAS_NUM_THREADS=1 qemu-aarch64-static -L "$root" -E PYTHONPATH="$site" "$root/usr/bin/python3.11" \
   -m pytest -p no:cacheprovider tests/kernels tests/connectivity tests/evolution

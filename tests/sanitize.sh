@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests of the C++ core under AddressSanitizer with UndefinedBehaviorSanitizer, and under
-# ThreadSanitizer (with threads of the standard library in OpenMP's place, which the sanitizer cannot see).
+# Runs the tests of the C++ core under AddressSanitizer with UndefinedBehaviorSanitizer, and under ThreadSanitizer.
 #
 #   tests/sanitize.sh [address,undefined | thread] ...
 set -euo pipefail
