@@ -1,4 +1,4 @@
-"""One sample through the Fashion-MNIST network, from Python, on one thread."""
+"""One sample through the Fashion-MNIST network, from Python, on one thread: frozen for inference, and as it trains."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ given = options(__doc__)
 net = ts.SparseMLP((784, 1000, 1000, 1000, 10), epsilon=20, threads=1)
 X = np.random.default_rng(0).standard_normal((1, 784), dtype=np.float32)
 rows = []
-for call in (net.predict, net.predict_proba):
+frozen = net.freeze()
+for call in (frozen.predict, frozen.predict_proba, net.predict, net.predict_proba):
     times = []
     while sum(times) < given.seconds:
         began = time.perf_counter()
@@ -22,7 +23,7 @@ for call in (net.predict, net.predict_proba):
         times.append(time.perf_counter() - began)
     rows.append(
         {
-            "call": call.__name__,
+            "call": f"{type(call.__self__).__name__}.{call.__name__}",
             "median_us": float(np.median(times)) * 1e6,
             "p95_us": float(np.percentile(times, 95)) * 1e6,
         }

@@ -15,6 +15,8 @@ namespace ts {
     void fill_backward(LayerKernels<T>& table);    \
     template <class T>                             \
     void fill_losses(LossKernels<T>& table);       \
+    template <class T>                             \
+    void fill_slices(SliceKernels<T>& table);      \
     }
 TS_DECLARE(baseline)
 #if defined(TS_HAVE_X86_VARIANTS)
@@ -30,6 +32,8 @@ struct Tables {
     LayerKernels<double> layer_d;
     LossKernels<float> loss_f;
     LossKernels<double> loss_d;
+    SliceKernels<float> slices_f;
+    SliceKernels<double> slices_d;
 
     template <class T>
     const LayerKernels<T>& layer() const {
@@ -41,6 +45,11 @@ struct Tables {
         if constexpr (sizeof(T) == 4) return loss_f;
         else return loss_d;
     }
+    template <class T>
+    const SliceKernels<T>& slices() const {
+        if constexpr (sizeof(T) == 4) return slices_f;
+        else return slices_d;
+    }
 };
 
 #define TS_FILL(name)                         \
@@ -51,6 +60,8 @@ struct Tables {
         name::fill_backward(t.layer_d);       \
         name::fill_losses(t.loss_f);          \
         name::fill_losses(t.loss_d);          \
+        name::fill_slices(t.slices_f);        \
+        name::fill_slices(t.slices_d);        \
     }
 
 Tables make_tables(const std::string& isa) {
@@ -121,6 +132,11 @@ void use_isa(const std::string& name) {
             return;
         }
     throw std::invalid_argument("instruction set '" + name + "' is not available on this processor");
+}
+
+template <class T>
+const SliceKernels<T>& slice_kernels() {
+    return tables().template slices<T>();
 }
 
 template <class T>
@@ -224,6 +240,7 @@ void sigmoid(T* z, int64_t count, int threads) {
 }
 
 #define TS_INSTANTIATE(T)                                                       \
+    template const SliceKernels<T>& slice_kernels();                            \
     template void forward(const ForwardArgs<T>&, int64_t, const int64_t*, int64_t, int); \
     template void backward(const BackwardArgs<T>&, const int64_t*, int64_t, int); \
     template double loss_and_gradient(LossArgs<T>, int);                        \

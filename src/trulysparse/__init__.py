@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from trulysparse.activations import AllReLU, Identity, LeakyReLU, ReLU, Sigmoid, Tanh
 from trulysparse.errors import DivergenceError, InputError, MissingExtraError, NotEnoughMemoryError
 from trulysparse.evolution import SET
+from trulysparse.frozen import FrozenMLP
 from trulysparse.initialization import WeightInit
 from trulysparse.learning_rates import ConstantRate, CosineRate, StepRate
 from trulysparse.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
@@ -29,6 +30,7 @@ __all__ = [
     "CosineRate",
     "DivergenceError",
     "EarlyStopping",
+    "FrozenMLP",
     "History",
     "Identity",
     "InputError",

@@ -113,3 +113,27 @@ def bit_stride(stride: int) -> int: ...
 def available_isas() -> Sequence[str]: ...
 def current_isa() -> str: ...
 def use_isa(name: str) -> None: ...
+
+class FrozenNetwork32:
+    def __init__(self, inputs: int) -> None: ...
+    def append(
+        self,
+        ptr: Pointers,
+        index: Indices,
+        position: NDArray[np.uint32],
+        weight: Floats,
+        bias: Floats,
+        activation: int,
+        slope: float,
+    ) -> None: ...
+    def run(
+        self,
+        x: NDArray[Any],
+        shift: NDArray[np.float64] | None,
+        factor: NDArray[np.float64] | None,
+        out: Floats,
+        softmaxed: bool,
+        threads: int,
+    ) -> int: ...
+
+class FrozenNetwork64(FrozenNetwork32): ...

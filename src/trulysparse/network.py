@@ -16,13 +16,14 @@ from trulysparse._workspace import InferenceWorkspace
 from trulysparse.activations import Activation
 from trulysparse.connectivity import Connectivity, erdos_renyi
 from trulysparse.connectivity._connectivity import MAX_WIDTH
-from trulysparse.data import Matrix, Scaling, as_matrix
 from trulysparse.errors import InputError
+from trulysparse.frozen import FrozenMLP
 from trulysparse.initialization import WeightInit
 from trulysparse.layers import Signal, SparseLayer
+from trulysparse.predictor import Predictor
 
 
-class SparseMLP:
+class SparseMLP(Predictor):
     """A multilayer perceptron whose weights exist only where a connection exists.
 
     layer_sizes: neurons a layer, input first, output last, each 1 to 2^31 - 1.
@@ -117,8 +118,8 @@ class SparseMLP:
         self.threads = _checks.thread_count(threads)
         self.epsilon = 0.0
         self.layers: list[SparseLayer] = []
-        self.scaling: Scaling | None = None
-        self.labels: NDArray[Any] | None = None
+        self.scaling = None
+        self.labels = None
 
     def _append(self, con: Connectivity, values: Floats, bias: Floats) -> None:
         number = len(self.layers) + 1
@@ -149,20 +150,9 @@ class SparseMLP:
             f"{self.activation}, output={self.output!r}, {self.dtype})"
         )
 
-    def matrix(self, X: Any, name: str = "X") -> Matrix:
-        """X wrapped for reading, its number of features checked."""
-        matrix = as_matrix(X, name)
-        if matrix.n_features != self.layer_sizes[0]:
-            raise InputError(
-                f"{name} has {matrix.n_features} features, but the network has {self.layer_sizes[0]} inputs"
-            )
-        return matrix
-
     def output_batches(
         self, X: Any, batch_size: int = 256, *, activated: bool = True
     ) -> Iterator[tuple[slice, Floats]]:
-        """(samples, output values) batch by batch in order; the values are outputs x samples, a view that the
-        next batch overwrites. activated: apply the output activation."""
         matrix = self.matrix(X)
         batch_size = min(_checks.integer("batch_size", batch_size, low=1), matrix.n_samples)
         # Memory of this call's own: the kernels release the interpreter lock, and threads may predict side by side.
@@ -181,38 +171,9 @@ class SparseMLP:
                 _kernels.sigmoid(z, self.threads)
             yield slice(start, stop), z[:, : stop - start]
 
-    def _all_outputs(self, X: Any, batch_size: int, activated: bool) -> Floats:
-        matrix = self.matrix(X)
-        out = np.empty((matrix.n_samples, self.layer_sizes[-1]), self.dtype)
-        for samples, values in self.output_batches(matrix, batch_size, activated=activated):
-            out[samples] = values.T
-        return out
-
-    def decision_function(self, X: Any, *, batch_size: int = 256) -> Floats:
-        """The output layer's values before its activation, (n_samples, n_outputs)."""
-        return self._all_outputs(X, batch_size, activated=False)
-
-    def predict_proba(self, X: Any, *, batch_size: int = 256) -> Floats:
-        """Class probabilities (softmax) or label probabilities (sigmoid), (n_samples, n_outputs).
-
-        X: (n_samples, n_inputs), NumPy, SciPy sparse, memory map or DataFrame.
-        """
-        if self.output == "identity":
-            raise InputError("predict_proba needs output='softmax' or 'sigmoid'; this network has output='identity'")
-        return self._all_outputs(X, batch_size, activated=True)
-
-    def predict(self, X: Any, *, batch_size: int = 256) -> NDArray[Any]:
-        """softmax: the most probable class of each sample (its label where the network has labels);
-        sigmoid: (n_samples, n_outputs) of 0 and 1; identity: the outputs."""
-        if self.output == "identity":
-            return self._all_outputs(X, batch_size, activated=False)
-        if self.output == "sigmoid":
-            return (self._all_outputs(X, batch_size, activated=False) > 0).astype(np.int64)
-        matrix = self.matrix(X)
-        classes = np.empty(matrix.n_samples, np.int64)
-        for samples, values in self.output_batches(matrix, batch_size, activated=False):
-            classes[samples] = values.argmax(axis=0)
-        return classes if self.labels is None else self.labels[classes]
+    def freeze(self, *, threads: int = 1) -> FrozenMLP:
+        """A copy of this network for inference on single samples; see FrozenMLP."""
+        return FrozenMLP(self, threads)
 
     def forward(self, signals: Sequence[Signal], keys: Sequence[int], threads: int) -> None:
         """Fills signals[1:] from signals[0]; keys[l] names the dropout stream of layer l."""

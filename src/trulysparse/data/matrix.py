@@ -51,28 +51,34 @@ class _Base:
 
 
 class DenseMatrix(_Base):
-    """A NumPy array or memory map, read in place whatever its strides."""
+    """A NumPy array or memory map, read in place whatever its strides. array: it, where kernels can read its type."""
 
     def __init__(self, x: NDArray[Any], name: str) -> None:
         self._x = x.view(np.uint8) if x.dtype == bool else x
         self.name = name
         self.n_samples, self.n_features = x.shape
-        self._direct = (
+        direct = (
             self._x.dtype.str[1:] in _LOADED
             and self._x.dtype.isnative
             and all(s % self._x.itemsize == 0 for s in self._x.strides)
         )
+        self.array = self._x if direct else None
 
     def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
         shift, factor = scaling.arrays() if scaling else (None, None)
-        if self._direct:
-            bad = _kernels.load_dense(self._x, rows, shift, factor, out, threads)
+        if self.array is not None:
+            bad = _kernels.load_dense(self.array, rows, shift, factor, out, threads)
         else:
             batch = np.asarray(self._x[rows], dtype=np.float64)
             bad = _kernels.load_dense(batch, np.arange(len(rows)), shift, factor, out, threads)
         if bad >= 0:
             sample, feature = divmod(bad, self.n_features)
-            raise self._refuse(int(rows[sample]), feature, self._x[rows[sample], feature])
+            raise self.refuse(int(rows[sample]) * self.n_features + feature)
+
+    def refuse(self, position: int) -> InputError:
+        """The error for a value that is not finite, at sample * n_features + feature."""
+        sample, feature = divmod(position, self.n_features)
+        return self._refuse(sample, feature, self._x[sample, feature])
 
     def chunk(self, start: int, stop: int) -> NDArray[Any]:
         return np.asarray(self._x[start:stop])

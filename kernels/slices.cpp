@@ -1,0 +1,47 @@
+// y = f(W x + b) for one sample, rows of similar length side by side. Compiled once per instruction set.
+#include "epilogue.hpp"
+#include "slices.hpp"
+
+namespace ts::TS_ISA {
+namespace {
+
+// One gathered input for each row of a slice.
+template <class T, class Index>
+TS_INLINE Eight<T> gather(const T* x, const Index* index) {
+    return Eight<T>{x[index[0]], x[index[1]], x[index[2]], x[index[3]], x[index[4]], x[index[5]], x[index[6]], x[index[7]]};
+}
+
+template <class T, class Index>
+void slices_forward(const SlicedLayer<T, Index>& layer, const T* x, T* y) {
+    static_assert(kSliceRows == 8);
+    const Forward8<T> activation(layer.epilogue);
+    DropoutRow none(layer.epilogue, 0);
+    for (int64_t s = 0; s < layer.slices; ++s) {
+        const Index* index = layer.index + layer.start[s];
+        const T* weight = layer.weight + layer.start[s];
+        const int64_t count = layer.start[s + 1] - layer.start[s];
+        Eight<T> even = load<Eight<T>>(layer.bias + s * 8), odd{};
+        int64_t k = 0;
+        for (; k + 16 <= count; k += 16) {
+            even += load<Eight<T>>(weight + k) * gather(x, index + k);
+            odd += load<Eight<T>>(weight + k + 8) * gather(x, index + k + 8);
+        }
+        if (k < count) even += load<Eight<T>>(weight + k) * gather(x, index + k);
+        T z[8];
+        store(z, activation(even + odd, none, 0, nullptr, nullptr));
+        const int32_t* row = layer.row + s * 8;
+        for (int i = 0; i < 8; ++i) y[row[i]] = z[i];
+    }
+}
+
+}  // namespace
+
+template <class T>
+void fill_slices(SliceKernels<T>& table) {
+    table.narrow = slices_forward<T, uint16_t>;
+    table.wide = slices_forward<T, int32_t>;
+}
+template void fill_slices(SliceKernels<float>&);
+template void fill_slices(SliceKernels<double>&);
+
+}  // namespace ts::TS_ISA

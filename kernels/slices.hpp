@@ -1,0 +1,31 @@
+// A layer laid out for one sample at a time: rows are sorted by their number of connections and taken eight
+// together (a slice), the k-th connections of the eight side by side; shorter rows are filled up with weights of zero.
+// Weights and indices are then one stream, the eight sums are independent of each other, and no row ends in a
+// mispredicted branch. (The layout is known as SELL-C-sigma: Kreutzer et al., SIAM J. Sci. Comput. 36, 2014.)
+#pragma once
+
+#include "sparse_view.hpp"
+
+namespace ts {
+
+constexpr int64_t kSliceRows = 8;
+
+template <class T, class Index>
+struct SlicedLayer {
+    int64_t slices = 0;
+    const int64_t* start = nullptr;  // slices + 1: where a slice's connections begin
+    const Index* index = nullptr;    // input neuron
+    const T* weight = nullptr;
+    const int32_t* row = nullptr;    // slices x 8: output neuron; the number of rows where there is none
+    const T* bias = nullptr;         // slices x 8
+    Epilogue epilogue;
+};
+
+template <class T>
+struct SliceKernels {
+    // y has room for one value more than there are rows.
+    void (*narrow)(const SlicedLayer<T, uint16_t>&, const T* x, T* y);
+    void (*wide)(const SlicedLayer<T, int32_t>&, const T* x, T* y);
+};
+
+}  // namespace ts

@@ -1,0 +1,105 @@
+"""A frozen network answers as the network it was made from."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import trulysparse as ts
+from trulysparse.data import as_matrix, fit_scaling
+
+SHAPES = [
+    ((30, 50, 7), 3.0),
+    ((30, 50, 7), 0.2),  # rows without connections
+    ((5, 3, 1), 100.0),  # dense, fewer rows than a slice
+    ((70_000, 20, 9, 3), 0.5),  # wider than 16-bit indices reach
+    ((65_536, 11, 2), 0.01),  # just not
+]
+
+
+def network(sizes: tuple[int, ...], epsilon: float, **settings: object) -> ts.SparseMLP:
+    net = ts.SparseMLP(sizes, epsilon=epsilon, seed=1, **settings)  # type: ignore[arg-type]
+    rng = np.random.default_rng(2)
+    for layer in net.layers:
+        layer.bias[:] = rng.standard_normal(layer.n_out)
+    return net
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("sizes", "epsilon"), SHAPES)
+def test_same_outputs(sizes: tuple[int, ...], epsilon: float, dtype: str, isa: str) -> None:
+    net = network(sizes, epsilon, dtype=dtype)
+    X = np.random.default_rng(0).standard_normal((5, sizes[0]))
+    tolerance = 1e-5 if dtype == "float32" else 1e-12
+    expected, found = net.decision_function(X), net.freeze(threads=2).decision_function(X, batch_size=3)
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "identity"])
+@pytest.mark.parametrize("output", ["softmax", "sigmoid", "identity"])
+def test_activations_and_outputs(activation: str, output: str) -> None:
+    net = network((20, 30, 4), 5.0, activation=activation, output=output)
+    X = np.random.default_rng(0).standard_normal((9, 20))
+    frozen = net.freeze()
+    np.testing.assert_array_equal(frozen.predict(X).shape, net.predict(X).shape)
+    np.testing.assert_allclose(frozen.decision_function(X), net.decision_function(X), rtol=1e-5, atol=1e-5)
+    if output != "identity":
+        np.testing.assert_allclose(frozen.predict_proba(X), net.predict_proba(X), rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(frozen.predict(X), net.predict(X))
+
+
+def test_scaling_labels_and_kinds_of_input() -> None:
+    net = network((12, 30, 3), 5.0)
+    X = np.random.default_rng(0).integers(0, 9, (40, 12)).astype(np.float64)
+    net.scaling = fit_scaling("standard", as_matrix(X))
+    net.labels = np.array(["ant", "bee", "cat"])
+    expected = net.predict_proba(X)
+    frozen = net.freeze()
+    kinds = [X, X.astype(np.uint8), np.asfortranarray(X), X.astype(np.float16), X.astype(">f4"), sp.csr_array(X)]
+    for kind in kinds:
+        np.testing.assert_allclose(frozen.predict_proba(kind), expected, rtol=1e-5, atol=1e-6)
+    assert list(frozen.predict(X)) == list(net.predict(X))
+
+
+def test_later_changes_do_not_reach_it() -> None:
+    net = network((12, 30, 3), 5.0)
+    X = np.ones((1, 12))
+    frozen = net.freeze()
+    before = frozen.decision_function(X)
+    net.layers[0].values[:] = 0
+    net.layers[1].bias[:] += 1
+    np.testing.assert_array_equal(frozen.decision_function(X), before)
+
+
+def test_bad_input_is_named() -> None:
+    frozen = network((12, 30, 3), 5.0).freeze()
+    X = np.zeros((300, 12))
+    X[270, 5] = np.nan
+    with pytest.raises(ts.InputError, match=r"X\[270, 5\] is nan"):
+        frozen.predict(X)
+    with pytest.raises(ts.InputError, match="11 features, but the network has 12"):
+        frozen.predict(X[:, :11])
+
+
+def test_threads_predict_side_by_side() -> None:
+    frozen = network((50, 80, 6), 10.0).freeze()
+    X = np.random.default_rng(0).standard_normal((200, 50))
+    expected = frozen.decision_function(X)
+    wrong = []
+
+    def ask(offset: int) -> None:
+        for i in range(200):
+            sample = (i + offset) % 200
+            if not np.array_equal(frozen.decision_function(X[sample : sample + 1])[0], expected[sample]):
+                wrong.append(sample)
+
+    askers = [threading.Thread(target=ask, args=(offset,)) for offset in (0, 50, 100)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert not wrong
