@@ -1,5 +1,5 @@
 // What happens to a row once its sums are there: activation and dropout on the way forward, their
-// derivative on the way back. Eight batch columns at a time, on a row that is hot in the first cache.
+// derivative on the way back, on a row that is hot in the first cache.
 #pragma once
 
 #include "simd.hpp"
@@ -7,16 +7,20 @@
 
 namespace ts::TS_ISA {
 
+// Batch columns taken at a time: a vector of floats, or eight (of doubles, and where vectors are narrower).
+template <class T>
+constexpr int kGroup = kVectorBytes == 64 && sizeof(T) == 4 ? 16 : 8;
+
+template <int L>
+using Bits = std::conditional_t<L == 16, uint16_t, uint8_t>;
+
 // Dropout bits are a pure function of (key, row, column): a 64-bit mix names the row's stream, and a 32-bit
 // finaliser (two multiply-xorshift rounds) serves two columns, eight apart, with 16 bits each.
 struct DropoutRow {
     uint32_t first, second, threshold;
     U32x8 bits{};
 
-    // Without dropout nothing is computed: this happens once a row.
     TS_INLINE DropoutRow(const Epilogue& e, int64_t row) {
-        first = second = threshold = 0;
-        if (!e.kept) return;
         uint64_t z = e.key + uint64_t(row + 1) * 0x9E3779B97F4A7C15u;
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
         z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
@@ -26,9 +30,10 @@ struct DropoutRow {
         threshold = uint32_t(e.keep_probability * 65536.0 + 0.5);
     }
 
-    // Bits of columns [column, column + 8); columns must be asked for in order.
-    TS_INLINE uint8_t keep(int64_t column) {
-        if (column % 16 == 0) {
+    // Bits of columns [column, column + L); columns must be asked for in order.
+    template <int L>
+    TS_INLINE Bits<L> keep(int64_t column) {
+        if (L == 16 || column % 16 == 0) {
             const U32x8 lane = {0, 1, 2, 3, 4, 5, 6, 7};
             U32x8 x = (lane + uint32_t(column)) * 0x9E3779B9u + first;
             x ^= x >> 16;
@@ -36,106 +41,143 @@ struct DropoutRow {
             x ^= (x >> 15) ^ second;
             x *= 0x846CA68Bu;
             bits = x ^ (x >> 16);
-            return to_bits((Vector<int32_t, 8>)((bits & 0xFFFFu) < threshold));
+            const uint8_t low = to_bits((Vector<int32_t, 8>)((bits & 0xFFFFu) < threshold));
+            if constexpr (L == 8) return low;
+            else return Bits<L>(low | to_bits((Vector<int32_t, 8>)((bits >> 16) < threshold)) << 8);
         }
         return to_bits((Vector<int32_t, 8>)((bits >> 16) < threshold));
     }
 };
 
-template <class T>
-struct Forward8 {
-    const Epilogue& e;
-    T scale;
+template <class T, Activation Kind, int L>
+TS_INLINE Vector<T, L> activate(Vector<T, L> z, T slope) {
+    if constexpr (Kind == Activation::leaky) return z > T(0) ? z : z * slope;
+    else if constexpr (Kind == Activation::tanh) return tanh8(z);
+    else if constexpr (Kind == Activation::sigmoid) return sigmoid8<T>(z);
+    else return z;
+}
 
-    TS_INLINE explicit Forward8(const Epilogue& epilogue)
-        : e(epilogue), scale(epilogue.kept ? T(1 / epilogue.keep_probability) : T(1)) {}
+// The activation's derivative times da; `a` is the activation, `positive` the bits of its pre-activation.
+template <class T, Activation Kind, int L>
+TS_INLINE Vector<T, L> derive(Vector<T, L> da, Vector<T, L> a, Bits<L> positive, T slope) {
+    if constexpr (Kind == Activation::leaky) return from_bits<T, L>(positive) ? da : da * slope;
+    else if constexpr (Kind == Activation::tanh) return da * (T(1) - a * a);
+    else if constexpr (Kind == Activation::sigmoid) return da * (a * (T(1) - a));
+    else return da;
+}
 
-    TS_INLINE Eight<T> operator()(Eight<T> z, DropoutRow& dropout, int64_t column, uint8_t* positive,
-                                  uint8_t* kept) const {
-        if (e.kind == Activation::leaky) {
-            const Mask8<T> mask = z > T(0);
-            if (positive) *positive = to_bits(mask);
-            z = select<T>(mask, z, z * T(e.slope));
-        } else if (e.kind == Activation::tanh) {
-            z = tanh8(z);
-        } else if (e.kind == Activation::sigmoid) {
-            z = sigmoid8<T>(z);
-        }
-        if (kept) {
-            *kept = dropout.keep(column);
-            z = select<T>(from_bits<T>(*kept), z * scale, Eight<T>{});
-        }
-        return z;
+// Walks a row of n values: body(column, count) for each group; short rows are one group, of which only count exist.
+template <int L, class Body>
+TS_INLINE void groups(int64_t n, Body&& body) {
+    if (n < L) return body(0, n);
+    for (int64_t c = 0; c < n; c += L) body(c, int64_t(L));
+}
+
+template <class T, int L>
+TS_INLINE Vector<T, L> load_part(const T* p, int64_t count) {
+    if (count == L) return load<Vector<T, L>>(p);
+    if (count == 1) return Vector<T, L>{} + *p;
+    T padded[L] = {};
+    for (int64_t i = 0; i < count; ++i) padded[i] = p[i];
+    return load<Vector<T, L>>(padded);
+}
+
+template <class T, int L>
+TS_INLINE void store_part(T* p, Vector<T, L> v, int64_t count) {
+    if (count == L) return store(p, v);
+    if (count == 1) return void(*p = v[0]);
+    T padded[L];
+    store(padded, v);
+    for (int64_t i = 0; i < count; ++i) p[i] = padded[i];
+}
+
+// A group of 16 in a row of at most 8 has only its first byte.
+template <int L>
+TS_INLINE Bits<L> load_bits(const uint8_t* p, int64_t count) {
+    if (count <= 8) return *p;
+    Bits<L> bits;
+    __builtin_memcpy(&bits, p, sizeof(bits));
+    return bits;
+}
+
+template <int L>
+TS_INLINE void store_bits(uint8_t* p, Bits<L> bits, int64_t count) {
+    if (count <= 8) *p = uint8_t(bits);
+    else __builtin_memcpy(p, &bits, sizeof(bits));
+}
+
+template <class T, Activation Kind, bool Drop>
+TS_INLINE void epilogue_row(const Epilogue& e, int64_t row_number, T* row, int64_t stride) {
+    // The exponential comes in eights only.
+    constexpr int L = Kind == Activation::leaky || Kind == Activation::identity ? kGroup<T> : 8;
+    const T slope = T(e.slope), scale = Drop ? T(1 / e.keep_probability) : T(1);
+    uint8_t* positive = e.positive ? e.positive + row_number * bit_stride(stride) : nullptr;
+    uint8_t* kept = Drop ? e.kept + row_number * bit_stride(stride) : nullptr;
+    const auto walk = [&](auto&& dropped) __attribute__((always_inline)) {
+        groups<L>(stride, [&](int64_t c, int64_t count) __attribute__((always_inline)) {
+            Vector<T, L> z = load_part<T, L>(row + c, count);
+            if (Kind == Activation::leaky && positive) store_bits<L>(positive + c / 8, to_bits(z > T(0)), count);
+            store_part<T, L>(row + c, dropped(activate<T, Kind, L>(z, slope), c, count), count);
+        });
+    };
+    if constexpr (Drop) {
+        DropoutRow dropout(e, row_number);
+        walk([&](Vector<T, L> y, int64_t c, int64_t count) __attribute__((always_inline)) {
+            const Bits<L> keep = dropout.keep<L>(c);
+            store_bits<L>(kept + c / 8, keep, count);
+            return from_bits<T, L>(keep) ? y * scale : Vector<T, L>{};
+        });
+    } else {
+        walk([](Vector<T, L> y, int64_t, int64_t) __attribute__((always_inline)) { return y; });
     }
-};
+}
 
-// dz from da: `a` is the stored (already dropped and scaled) activation.
-template <class T>
-struct Backward8 {
-    const Epilogue& e;
-    T scale;
-
-    TS_INLINE explicit Backward8(const Epilogue& epilogue)
-        : e(epilogue), scale(epilogue.kept ? T(1 / epilogue.keep_probability) : T(1)) {}
-
-    TS_INLINE Eight<T> operator()(Eight<T> da, Eight<T> a, const uint8_t* positive, const uint8_t* kept) const {
-        if (kept) {
-            da = select<T>(from_bits<T>(*kept), da * scale, Eight<T>{});
-            a = a * T(e.keep_probability);
+template <class T, Activation Kind, bool Drop>
+TS_INLINE void derivative_row(const Epilogue& e, int64_t row_number, const T* da, const T* a, T* dz, int64_t stride) {
+    constexpr int L = kGroup<T>;
+    const T slope = T(e.slope), scale = Drop ? T(1 / e.keep_probability) : T(1), keep_probability = T(e.keep_probability);
+    const uint8_t* positive = Kind == Activation::leaky ? e.positive + row_number * bit_stride(stride) : nullptr;
+    const uint8_t* kept = Drop ? e.kept + row_number * bit_stride(stride) : nullptr;
+    groups<L>(stride, [&](int64_t c, int64_t count) __attribute__((always_inline)) {
+        Vector<T, L> g = load_part<T, L>(da + c, count), value{};
+        if constexpr (Kind == Activation::tanh || Kind == Activation::sigmoid) value = load_part<T, L>(a + c, count);
+        if constexpr (Drop) {
+            g = from_bits<T, L>(load_bits<L>(kept + c / 8, count)) ? g * scale : Vector<T, L>{};
+            value = value * keep_probability;
         }
-        if (e.kind == Activation::leaky) {
-            da = select<T>(from_bits<T>(*positive), da, da * T(e.slope));
-        } else if (e.kind == Activation::tanh) {
-            da = da * (T(1) - a * a);
-        } else if (e.kind == Activation::sigmoid) {
-            da = da * (a * (T(1) - a));
-        }
-        return da;
-    }
-};
+        const Bits<L> bits = Kind == Activation::leaky ? load_bits<L>(positive + c / 8, count) : Bits<L>(0);
+        store_part<T, L>(dz + c, derive<T, Kind, L>(g, value, bits, slope), count);
+    });
+}
 
-// out = body(eight values, column, byte index) along a row of n values; rows shorter than eight pass through a copy.
-template <class T, class Body>
-TS_INLINE void eights(const T* in, T* out, int64_t n, Body&& body) {
-    if (n == 1) {
-        out[0] = body(Eight<T>{} + in[0], 0, 0)[0];
-        return;
+// Calls body with the activation as a constant.
+template <class Body>
+TS_INLINE void by_kind(Activation kind, Body&& body) {
+    using enum Activation;
+    switch (kind) {
+        case leaky: return body(std::integral_constant<Activation, leaky>{});
+        case tanh: return body(std::integral_constant<Activation, tanh>{});
+        case sigmoid: return body(std::integral_constant<Activation, sigmoid>{});
+        case identity: return body(std::integral_constant<Activation, identity>{});
     }
-    if (n < 8) {
-        T padded[8] = {};
-        for (int64_t i = 0; i < n; ++i) padded[i] = in[i];
-        store(padded, body(load<Eight<T>>(padded), 0, 0));
-        for (int64_t i = 0; i < n; ++i) out[i] = padded[i];
-        return;
-    }
-    for (int64_t c = 0; c < n; c += 8) store(out + c, body(load<Eight<T>>(in + c), c, c / 8));
 }
 
 // row: pre-activations in, activations out.
 template <class T>
 TS_INLINE void apply_epilogue(const Epilogue& e, int64_t row_number, T* row, int64_t stride) {
     if (e.kind == Activation::identity && !e.kept) return;
-    DropoutRow dropout(e, row_number);
-    const Forward8<T> forward(e);
-    uint8_t* positive = e.positive ? e.positive + row_number * bit_stride(stride) : nullptr;
-    uint8_t* kept = e.kept ? e.kept + row_number * bit_stride(stride) : nullptr;
-    eights(row, row, stride, [&](Eight<T> z, int64_t column, int64_t byte) {
-        return forward(z, dropout, column, positive ? positive + byte : nullptr, kept ? kept + byte : nullptr);
+    by_kind(e.kind, [&](auto kind) __attribute__((always_inline)) {
+        if (e.kept) epilogue_row<T, kind(), true>(e, row_number, row, stride);
+        else epilogue_row<T, kind(), false>(e, row_number, row, stride);
     });
 }
 
-// dz[c] = f'(...) * da[c]; `a` and `dz` may be the same row.
+// dz[c] = f'(...) * da[c]; `a`, the stored (dropped and scaled) activation, and `dz` may be the same row.
 template <class T>
 TS_INLINE void apply_derivative(const Epilogue& e, int64_t row_number, const T* da, const T* a, T* dz, int64_t stride) {
-    const Backward8<T> backward(e);
-    const uint8_t* positive = e.positive ? e.positive + row_number * bit_stride(stride) : nullptr;
-    const uint8_t* kept = e.kept ? e.kept + row_number * bit_stride(stride) : nullptr;
-    T short_row[8] = {};
-    if (stride < 8)
-        for (int64_t i = 0; i < stride; ++i) short_row[i] = a[i];
-    eights(da, dz, stride, [&](Eight<T> g, int64_t column, int64_t byte) {
-        const Eight<T> value = load<Eight<T>>(stride < 8 ? short_row : a + column);
-        return backward(g, value, positive ? positive + byte : nullptr, kept ? kept + byte : nullptr);
+    by_kind(e.kind, [&](auto kind) __attribute__((always_inline)) {
+        if (e.kept) derivative_row<T, kind(), true>(e, row_number, da, a, dz, stride);
+        else derivative_row<T, kind(), false>(e, row_number, da, a, dz, stride);
     });
 }
 

@@ -32,8 +32,8 @@ template <class T>
 void FrozenNetwork<T>::append(const Connections& con, const T* weight, const T* bias, Activation activation, double slope) {
     Layer layer;
     layer.slices = (con.rows + kSliceRows - 1) / kSliceRows;
-    layer.epilogue.kind = activation;
-    layer.epilogue.slope = slope;
+    layer.kind = activation;
+    layer.slope = slope;
     layer.row = Buffer<int32_t>(layer.slices * kSliceRows);
     std::iota(layer.row.data(), layer.row.data() + con.rows, 0);
     std::fill(layer.row.data() + con.rows, layer.row.data() + layer.slices * kSliceRows, int32_t(con.rows));

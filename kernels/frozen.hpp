@@ -32,12 +32,13 @@ class FrozenNetwork {
         Buffer<int32_t> wide, row;
         Buffer<T> weight, bias;
         int64_t slices = 0;
-        Epilogue epilogue;
+        Activation kind = Activation::identity;
+        double slope = 0;
     };
     template <class Index>
     static SlicedLayer<T, Index> view(const Layer& layer, const Buffer<Index>& index) {
         return {layer.slices, layer.start.data(), index.data(), layer.weight.data(), layer.row.data(), layer.bias.data(),
-                layer.epilogue};
+                layer.kind, layer.slope};
     }
     int64_t half() const;
 

@@ -169,8 +169,6 @@ TS_INLINE void prefetch(const void* p) {
 
 template <class T>
 using Eight = Vector<T, 8>;
-template <class T>
-using Mask8 = Vector<std::conditional_t<sizeof(T) == 4, int32_t, int64_t>, 8>;
 using U32x8 = Vector<uint32_t, 8>;
 
 // One bit for each true lane (lanes are 0 or -1).
@@ -200,15 +198,26 @@ TS_INLINE uint8_t to_bits(Vector<int64_t, 8> mask) {
     return to_bits(__builtin_convertvector(mask, Vector<int32_t, 8>));
 }
 
-template <class T>
-TS_INLINE Mask8<T> from_bits(uint8_t bits) {
-    const Mask8<T> weights = {1, 2, 4, 8, 16, 32, 64, 128};
-    return (weights & int(bits)) != 0;
+#if defined(__AVX512F__)
+TS_INLINE uint16_t to_bits(Vector<int32_t, 16> mask) {
+    __m512i m;
+    __builtin_memcpy(&m, &mask, sizeof(m));
+    return uint16_t(_mm512_movepi32_mask(m));
 }
+#endif
 
-template <class T>
-TS_INLINE Eight<T> select(Mask8<T> mask, Eight<T> yes, Eight<T> no) {
-    return mask ? yes : no;
+// A lane is true where its bit is set.
+template <class T, int L, class B>
+TS_INLINE Vector<IntegerOf<T, L>, L> from_bits(B bits) {
+    using I = IntegerOf<T, L>;
+    if constexpr (L == 16) {
+        const Vector<I, L> weights = {1,   2,   4,    8,    16,   32,   64,    128,
+                                      256, 512, 1024, 2048, 4096, 8192, 16384, 32768};
+        return (weights & I(bits)) != 0;
+    } else {
+        const Vector<I, L> weights = {1, 2, 4, 8, 16, 32, 64, 128};
+        return (weights & I(bits)) != 0;
+    }
 }
 
 // e^x. float: Cody-Waite reduction and a degree-6 polynomial, about 2 units in the last place on

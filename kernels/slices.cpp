@@ -11,11 +11,10 @@ TS_INLINE Eight<T> gather(const T* x, const Index* index) {
     return Eight<T>{x[index[0]], x[index[1]], x[index[2]], x[index[3]], x[index[4]], x[index[5]], x[index[6]], x[index[7]]};
 }
 
-template <class T, class Index>
-void slices_forward(const SlicedLayer<T, Index>& layer, const T* x, T* y) {
+template <class T, class Index, Activation Kind>
+TS_INLINE void run(const SlicedLayer<T, Index>& layer, const T* x, T* y) {
     static_assert(kSliceRows == 8);
-    const Forward8<T> activation(layer.epilogue);
-    DropoutRow none(layer.epilogue, 0);
+    const T slope = T(layer.slope);
     for (int64_t s = 0; s < layer.slices; ++s) {
         const Index* index = layer.index + layer.start[s];
         const T* weight = layer.weight + layer.start[s];
@@ -28,10 +27,15 @@ void slices_forward(const SlicedLayer<T, Index>& layer, const T* x, T* y) {
         }
         if (k < count) even += load<Eight<T>>(weight + k) * gather(x, index + k);
         T z[8];
-        store(z, activation(even + odd, none, 0, nullptr, nullptr));
+        store(z, activate<T, Kind, 8>(even + odd, slope));
         const int32_t* row = layer.row + s * 8;
         for (int i = 0; i < 8; ++i) y[row[i]] = z[i];
     }
+}
+
+template <class T, class Index>
+void slices_forward(const SlicedLayer<T, Index>& layer, const T* x, T* y) {
+    by_kind(layer.kind, [&](auto kind) __attribute__((always_inline)) { run<T, Index, kind()>(layer, x, y); });
 }
 
 }  // namespace

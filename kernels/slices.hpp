@@ -18,7 +18,8 @@ struct SlicedLayer {
     const T* weight = nullptr;
     const int32_t* row = nullptr;    // slices x 8: output neuron; the number of rows where there is none
     const T* bias = nullptr;         // slices x 8
-    Epilogue epilogue;
+    Activation kind = Activation::identity;
+    double slope = 0;
 };
 
 template <class T>
