@@ -15,8 +15,10 @@
 #include "batch.hpp"
 #include "connectivity.hpp"
 #include "dispatch.hpp"
-#include "evolve.hpp"
 #include "frozen.hpp"
+#include "grow.hpp"
+#include "prune.hpp"
+#include "rewire.hpp"
 #include "threads.hpp"
 
 namespace nb = nanobind;
@@ -198,11 +200,44 @@ void bind_connection_values(nb::module_& m) {
         nb::gil_scoped_release free_lock;
         draw_weights(out.data(), int64_t(out.shape(0)), kind, scale, key, threads);
     }, nb::arg("out").noconvert(), nb::arg("kind"), nb::arg("scale"), nb::arg("key"), nb::arg("threads"));
-    m.def("keep_by_sign_magnitude", [](Array<const T> weight, double zeta, Array<uint8_t> keep, int threads) {
-        require(keep.shape(0) == weight.shape(0), "one mark a connection");
+    m.def("keep_by_sign_magnitude", [](Array<const T> value, double zeta, Array<uint8_t> keep, int threads) {
+        require(keep.shape(0) == value.shape(0), "one mark a connection");
         nb::gil_scoped_release free_lock;
-        return keep_by_sign_magnitude(weight.data(), int64_t(weight.shape(0)), zeta, keep.data(), threads);
-    }, nb::arg("weight").noconvert(), nb::arg("zeta"), nb::arg("keep").noconvert(), nb::arg("threads"));
+        return keep_by_sign_magnitude<T>({value.data(), keep.data(), int64_t(value.shape(0))}, zeta, threads);
+    }, nb::arg("value").noconvert(), nb::arg("zeta"), nb::arg("keep").noconvert(), nb::arg("threads"));
+    m.def("keep_by_magnitude",
+          [](std::vector<Array<const T>> values, int64_t remove, std::vector<Array<uint8_t>> keeps, int threads) {
+              std::vector<Marked<T>> layers;
+              int64_t total = 0;
+              require(values.size() == keeps.size(), "marks for each layer");
+              for (size_t l = 0; l < values.size(); ++l) {
+                  require(values[l].shape(0) == keeps[l].shape(0), "one mark a connection");
+                  layers.push_back({values[l].data(), keeps[l].data(), int64_t(values[l].shape(0))});
+                  total += layers.back().count;
+              }
+              require(remove >= 0 && remove <= total, "more connections to remove than there are");
+              nb::gil_scoped_release free_lock;
+              keep_by_magnitude(layers, remove, threads);
+          },
+          nb::arg("values"), nb::arg("remove"), nb::arg("keeps"), nb::arg("threads"));
+    m.def("grow_by_gradient",
+          [](Array<const int64_t> ptr, Array<const int32_t> index, Maybe<Array<const uint8_t>> keep, Rows<const T> x,
+             Rows<const T> dy, int64_t count, int threads) {
+              const Connections con = view(ptr, index);
+              require(!keep || keep->shape(0) == index.shape(0), "one mark a connection");
+              require(x.shape(0) == size_t(con.rows) && x.shape(1) == dy.shape(1), "x is inputs x stride, dy outputs x stride");
+              require(padded_batch(int64_t(x.shape(1))) == int64_t(x.shape(1)), "the stride is not a padded batch size");
+              require(count >= 0, "a count is at least 0");
+              Positions out;
+              {
+                  nb::gil_scoped_release free_lock;
+                  out = grow_by_gradient<T>(con, int64_t(dy.shape(0)), pointer(keep),
+                                            {x.data(), dy.data(), int64_t(x.shape(1))}, count, threads);
+              }
+              return nb::make_tuple(give(std::move(out.ptr)), give(std::move(out.index)));
+          },
+          nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("keep").noconvert().none(),
+          nb::arg("x").noconvert(), nb::arg("dy").noconvert(), nb::arg("count"), nb::arg("threads"));
     m.def("rewire_values",
           [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const uint8_t> keep, Array<const int64_t> grown_ptr,
              Array<const int32_t> grown_index, Array<const int64_t> target_ptr, Array<const T> values,
@@ -245,6 +280,18 @@ void bind_connectivity(nb::module_& m) {
           },
           nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("columns"), nb::arg("keep").noconvert().none(),
           nb::arg("count"), nb::arg("key"), nb::arg("threads"));
+    m.def("mark_empty",
+          [](Array<const int64_t> ptr, Array<const int32_t> index, Maybe<Array<const uint8_t>> keep,
+             Array<const int64_t> candidate_ptr, Array<const int32_t> candidate_index, Array<uint8_t> mark, int threads) {
+              const Connections con = view(ptr, index), candidates = view(candidate_ptr, candidate_index);
+              require(con.rows == candidates.rows && mark.shape(0) == candidate_index.shape(0), "one mark a candidate");
+              require(!keep || keep->shape(0) == index.shape(0), "one mark a connection");
+              nb::gil_scoped_release free_lock;
+              mark_empty(con, pointer(keep), candidates, mark.data(), threads);
+          },
+          nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("keep").noconvert().none(),
+          nb::arg("candidate_ptr").noconvert(), nb::arg("candidate_index").noconvert(), nb::arg("mark").noconvert(),
+          nb::arg("threads"));
     m.def("transpose",
           [](Array<const int64_t> ptr, Array<const int32_t> index, int64_t columns, int threads) {
               const Connections con = view(ptr, index);

@@ -17,6 +17,8 @@ namespace ts {
     void fill_losses(LossKernels<T>& table);       \
     template <class T>                             \
     void fill_slices(SliceKernels<T>& table);      \
+    template <class T>                             \
+    void fill_growth(GrowthKernels<T>& table);     \
     }
 TS_DECLARE(baseline)
 #if defined(TS_HAVE_X86_VARIANTS)
@@ -26,42 +28,38 @@ TS_DECLARE(avx512)
 
 namespace {
 
+// One instruction set's loops for one type.
+template <class T>
+struct Loops {
+    LayerKernels<T> layer;
+    LossKernels<T> loss;
+    SliceKernels<T> slices;
+    GrowthKernels<T> growth;
+};
+
 struct Tables {
     std::string isa;
-    LayerKernels<float> layer_f;
-    LayerKernels<double> layer_d;
-    LossKernels<float> loss_f;
-    LossKernels<double> loss_d;
-    SliceKernels<float> slices_f;
-    SliceKernels<double> slices_d;
+    Loops<float> f;
+    Loops<double> d;
 
     template <class T>
-    const LayerKernels<T>& layer() const {
-        if constexpr (sizeof(T) == 4) return layer_f;
-        else return layer_d;
-    }
-    template <class T>
-    const LossKernels<T>& loss() const {
-        if constexpr (sizeof(T) == 4) return loss_f;
-        else return loss_d;
-    }
-    template <class T>
-    const SliceKernels<T>& slices() const {
-        if constexpr (sizeof(T) == 4) return slices_f;
-        else return slices_d;
+    const Loops<T>& loops() const {
+        if constexpr (sizeof(T) == 4) return f;
+        else return d;
     }
 };
 
-#define TS_FILL(name)                         \
-    if (isa == #name) {                       \
-        name::fill_forward(t.layer_f);        \
-        name::fill_forward(t.layer_d);        \
-        name::fill_backward(t.layer_f);       \
-        name::fill_backward(t.layer_d);       \
-        name::fill_losses(t.loss_f);          \
-        name::fill_losses(t.loss_d);          \
-        name::fill_slices(t.slices_f);        \
-        name::fill_slices(t.slices_d);        \
+#define TS_FILL(name)                    \
+    if (isa == #name) {                  \
+        const auto fill = [](auto& t) {  \
+            name::fill_forward(t.layer);  \
+            name::fill_backward(t.layer); \
+            name::fill_losses(t.loss);    \
+            name::fill_slices(t.slices);  \
+            name::fill_growth(t.growth);  \
+        };                               \
+        fill(t.f);                       \
+        fill(t.d);                       \
     }
 
 Tables make_tables(const std::string& isa) {
@@ -136,13 +134,18 @@ void use_isa(const std::string& name) {
 
 template <class T>
 const SliceKernels<T>& slice_kernels() {
-    return tables().template slices<T>();
+    return tables().template loops<T>().slices;
+}
+
+template <class T>
+const GrowthKernels<T>& growth_kernels() {
+    return tables().template loops<T>().growth;
 }
 
 template <class T>
 void forward(const ForwardArgs<T>& given, int64_t n_in, const int64_t* long_rows, int64_t n_long, int threads) {
     ForwardArgs<T> args = given;
-    const LayerKernels<T>& kernels = tables().template layer<T>();
+    const LayerKernels<T>& kernels = tables().template loops<T>().layer;
     const Connections& con = args.by_output;
     const int64_t rows = con.rows, connections = con.ptr[rows] - con.ptr[0];
     threads = threads_for((connections + rows * kRowCost) * args.stride, threads);
@@ -173,7 +176,7 @@ template <class T>
 void backward(const BackwardArgs<T>& given, const int64_t* long_rows, int64_t n_long, int threads) {
     BackwardArgs<T> args = given;
     args.prefetch = args.n_out * args.stride * int64_t(sizeof(T)) > kNearBytes;
-    const LayerKernels<T>& kernels = tables().template layer<T>();
+    const LayerKernels<T>& kernels = tables().template loops<T>().layer;
     const Connections& con = args.by_input;
     const int64_t rows = con.rows, connections = con.ptr[rows] - con.ptr[0];
     threads = threads_for((2 * connections + rows * kRowCost) * args.stride, threads);
@@ -205,7 +208,7 @@ void backward(const BackwardArgs<T>& given, const int64_t* long_rows, int64_t n_
 
 template <class T>
 double loss_and_gradient(LossArgs<T> args, int threads) {
-    const LossKernels<T>& kernels = tables().template loss<T>();
+    const LossKernels<T>& kernels = tables().template loops<T>().loss;
     const bool by_column = args.kind == Loss::softmax_cross_entropy;
     const int64_t parts = by_column ? args.stride : args.outputs;
     Buffer<double> partial(parts);
@@ -225,7 +228,7 @@ double loss_and_gradient(LossArgs<T> args, int threads) {
 
 template <class T>
 void softmax(T* z, int64_t outputs, int64_t stride, int threads) {
-    const LossKernels<T>& kernels = tables().template loss<T>();
+    const LossKernels<T>& kernels = tables().template loops<T>().loss;
     parallel_for((stride + 7) / 8, threads_for(outputs * stride * 8, threads), [&](int64_t group) {
         kernels.softmax(z, outputs, stride, group * 8, std::min<int64_t>(group * 8 + 8, stride));
     });
@@ -233,7 +236,7 @@ void softmax(T* z, int64_t outputs, int64_t stride, int threads) {
 
 template <class T>
 void sigmoid(T* z, int64_t count, int threads) {
-    const LossKernels<T>& kernels = tables().template loss<T>();
+    const LossKernels<T>& kernels = tables().template loops<T>().loss;
     parallel_ranges((count + 7) / 8, threads_for(count * 8, threads), [&](int64_t begin, int64_t end) {
         kernels.sigmoid(z + begin * 8, std::min(end * 8, count) - begin * 8);
     });
@@ -241,6 +244,7 @@ void sigmoid(T* z, int64_t count, int threads) {
 
 #define TS_INSTANTIATE(T)                                                       \
     template const SliceKernels<T>& slice_kernels();                            \
+    template const GrowthKernels<T>& growth_kernels();                          \
     template void forward(const ForwardArgs<T>&, int64_t, const int64_t*, int64_t, int); \
     template void backward(const BackwardArgs<T>&, const int64_t*, int64_t, int); \
     template double loss_and_gradient(LossArgs<T>, int);                        \

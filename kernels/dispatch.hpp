@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "gradient_tile.hpp"
 #include "slices.hpp"
 #include "sparse_view.hpp"
 
@@ -14,9 +15,11 @@ std::vector<std::string> available_isas();
 const std::string& current_isa();
 void use_isa(const std::string& name);  // std::invalid_argument where it is not available
 
-// The loops for single samples, as the current instruction set has them.
+// Other loops, as the current instruction set has them.
 template <class T>
 const SliceKernels<T>& slice_kernels();
+template <class T>
+const GrowthKernels<T>& growth_kernels();
 
 // y = f(W x + b). Sets args.prefetch and args.stream itself. `long_rows`: the rows with more than kSegment connections, ascending.
 template <class T>

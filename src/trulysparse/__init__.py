@@ -4,7 +4,20 @@ from typing import TYPE_CHECKING, Any
 
 from trulysparse.activations import AllReLU, Identity, LeakyReLU, ReLU, Sigmoid, Tanh
 from trulysparse.errors import DivergenceError, InputError, MissingExtraError, NotEnoughMemoryError
-from trulysparse.evolution import SET
+from trulysparse.evolution import (
+    DSR,
+    GSE,
+    MEST,
+    SET,
+    SNFS,
+    CubicDensity,
+    DeepR,
+    Evolution,
+    GraNet,
+    RigL,
+    Schedule,
+    Static,
+)
 from trulysparse.frozen import FrozenMLP
 from trulysparse.initialization import WeightInit
 from trulysparse.learning_rates import ConstantRate, CosineRate, StepRate
@@ -20,17 +33,25 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "DSR",
+    "GSE",
+    "MEST",
     "SET",
     "SGD",
+    "SNFS",
     "Adam",
     "AllReLU",
     "BinaryCrossEntropy",
     "Callback",
     "ConstantRate",
     "CosineRate",
+    "CubicDensity",
+    "DeepR",
     "DivergenceError",
     "EarlyStopping",
+    "Evolution",
     "FrozenMLP",
+    "GraNet",
     "History",
     "Identity",
     "InputError",
@@ -40,11 +61,14 @@ __all__ = [
     "NotEnoughMemoryError",
     "ProgressBar",
     "ReLU",
+    "RigL",
+    "Schedule",
     "Sigmoid",
     "SoftmaxCrossEntropy",
     "SparseMLP",
     "SparseMLPClassifier",
     "SparseMLPRegressor",
+    "Static",
     "StepRate",
     "Tanh",
     "Trainer",

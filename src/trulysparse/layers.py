@@ -107,6 +107,10 @@ class SparseLayer:
         writes the gradient at the pre-activation of x to dx (which may be x.values itself; None: not wanted)."""
         self._backward(dy, x, dx, slots, rule, None, None, threads)
 
+    def input_gradient(self, dy: Floats, x: Signal, dx: Floats, threads: int) -> None:
+        """As backward, but parameters stay: writes dx alone."""
+        self._backward(dy, x, dx, Slots([], []), _kernels.UpdateRule(), None, None, threads)
+
     def gradients(self, dy: Floats, x: Signal, dx: Floats | None, threads: int) -> tuple[Floats, Floats]:
         """As backward, but parameters stay and their gradients are returned: (along by_input, along biases)."""
         rule = _kernels.UpdateRule()

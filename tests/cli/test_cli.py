@@ -258,7 +258,7 @@ def broken(tmp_path: Path, case: str, table) -> tuple[list[object], str]:
         "activation": ([data, "--activation", "gelu"], "activation must be one of"),
         "alpha": ([data, "--alpha", 2], r"alpha must lie in \[0, 1\]"),
         "scale": ([data, "--scale", "log"], "scale must be one of"),
-        "evolution": ([data, "--evolution", "rigl"], "--evolution must be one of"),
+        "evolution": ([data, "--evolution", "some"], "--evolution must be one of"),
         "learning rate": ([data, "--learning-rate", 0], "learning_rate must lie"),
         "dropout": ([data, "--dropout", 1], "dropout must lie"),
         "batch": ([data, "--batch-size", 0], "batch_size must be"),

@@ -158,7 +158,7 @@ def test_verbose(digits, capsys):
         (dict(hidden_layer_sizes=(10, 0)), r"hidden_layer_sizes\[1\] must be at least 1"),
         (dict(epochs=0), "epochs must be at least 1"),
         (dict(optimizer="lbfgs"), "optimizer must be one of"),
-        (dict(evolution="rigl"), "evolution must be one of"),
+        (dict(evolution="some"), "evolution must be one of"),
         (dict(dtype="float16"), "dtype must be one of"),
         (dict(scale="robust"), "scale must be one of"),
         (dict(activation="gelu"), "activation must be one of"),

@@ -10,6 +10,7 @@ from scipy import stats
 
 import trulysparse as ts
 from conftest import check_invariants
+from trulysparse.evolution import LayerView
 from trulysparse.evolution.prune import sign_magnitude
 from trulysparse.layers import Slots
 
@@ -26,6 +27,10 @@ def naive_keep(values, zeta):
 
 def small_net(dtype="float32", seed=0, epsilon=4.0):
     return ts.SparseMLP((30, 40, 25, 5), epsilon=epsilon, dtype=dtype, seed=seed)
+
+
+def view_of(net, number, fraction, threads=2):
+    return LayerView(net.layers[number], Slots([], []), number, fraction, 0, threads)
 
 
 def slots_for(net, n=2):
@@ -51,7 +56,7 @@ def test_prune_rule_is_the_papers(seed, zeta, dtype, with_ties, threads):
     if with_ties:
         values = np.round(values * 2) / 2 * rng.choice([1, -1, 0.0], len(values))
     layer.values = values.astype(dtype)
-    np.testing.assert_array_equal(sign_magnitude(layer, zeta, threads), naive_keep(layer.values, zeta))
+    np.testing.assert_array_equal(sign_magnitude(view_of(net, 0, zeta, threads)), naive_keep(layer.values, zeta))
 
 
 def test_prune_rule_across_blocks(rng):
@@ -61,7 +66,7 @@ def test_prune_rule_across_blocks(rng):
     layer.values = (np.round(rng.standard_normal(layer.n_connections) * 8) / 8).astype(np.float32)
     expected = naive_keep(layer.values, 0.3)
     for threads in (1, 2, 4):
-        np.testing.assert_array_equal(sign_magnitude(layer, 0.3, threads), expected)
+        np.testing.assert_array_equal(sign_magnitude(view_of(net, 0, 0.3, threads)), expected)
 
 
 def as_dict(layer, state):

@@ -15,7 +15,7 @@ from trulysparse.data import as_matrix, fit_scaling
 from trulysparse.data.dataset import make_dataset
 from trulysparse.data.files import fingerprint, read
 from trulysparse.errors import InputError
-from trulysparse.evolution import SET
+from trulysparse.evolution import NAMES, make
 from trulysparse.learning_rates import CosineRate, LearningRate
 from trulysparse.network import SparseMLP
 from trulysparse.optimizers import SGD, Adam, Optimizer
@@ -77,8 +77,8 @@ def train(
     balance: Annotated[
         bool, typer.Option(help="Scale the output layer's initial weights to make up for what hidden layers lose.")
     ] = True,
-    evolution: Annotated[str, typer.Option(help="set, or none for a fixed topology.")] = "set",
-    zeta: Annotated[float, typer.Option(help="Fraction of connections replaced after each epoch.")] = 0.3,
+    evolution: Annotated[str, typer.Option(help=", ".join(NAMES) + ": how the topology changes.")] = "set",
+    zeta: Annotated[float, typer.Option(help="set: fraction of connections replaced after each epoch.")] = 0.3,
     epochs: Annotated[int, typer.Option(help="Passes over the training samples.")] = 50,
     batch_size: Annotated[int, typer.Option(help="Samples an update.")] = 128,
     optimizer: Annotated[str, typer.Option(help="sgd or adam.")] = "sgd",
@@ -105,8 +105,8 @@ def train(
     """Train a truly sparse network and score it on data it has not seen."""
     sizes = _sizes(hidden)
     _checks.integer("--epochs", epochs, low=1)
-    rule = SET(zeta)
-    topology = rule if _checks.choice("--evolution", evolution, ("set", "none")) == "set" else None
+    _checks.real("--zeta", zeta, low=0, high=1)
+    topology = make(evolution, zeta=zeta, argument="--evolution")
     chosen = _optimizer(optimizer, learning_rate, schedule, warmup, momentum, nesterov, weight_decay, weight_decay_mode)
     shape = activations.make(activation, alpha)
     check_folder(out)

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from trulysparse import _checks, activations
 from trulysparse.data import as_matrix, fit_scaling
 from trulysparse.errors import InputError
-from trulysparse.evolution import SET
+from trulysparse.evolution import Evolution, make
 from trulysparse.network import SparseMLP, sample_weights
 from trulysparse.optimizers import SGD, Adam, Optimizer
 from trulysparse.training import Callback, EarlyStopping, History, ProgressBar, Trainer
@@ -43,7 +43,7 @@ class BaseSparseMLP(BaseEstimator):
         epsilon: float = 20.0,
         activation: str = "all_relu",
         alpha: float | None = None,
-        evolution: str | None = "set",
+        evolution: str | Evolution | None = "set",
         zeta: float = 0.3,
         optimizer: str | Optimizer = "adam",
         learning_rate: float = 0.001,
@@ -113,10 +113,10 @@ class BaseSparseMLP(BaseEstimator):
             return SGD(self.learning_rate, self.momentum, weight_decay=self.weight_decay)
         return Adam(self.learning_rate, weight_decay=self.weight_decay)
 
-    def _make_evolution(self) -> SET | None:
-        if self.evolution is None or _checks.choice("evolution", self.evolution, ("none", "set")) == "none":
-            return None
-        return SET(self.zeta)
+    def _make_evolution(self) -> Evolution | None:
+        if self.evolution is None or isinstance(self.evolution, Evolution):
+            return self.evolution
+        return make(self.evolution, zeta=self.zeta)
 
     def _start(self, X: Any, n_outputs: int, weight: NDArray[Any] | None) -> None:
         """A fresh network and trainer for data like X."""

@@ -8,10 +8,10 @@ PARAMETERS = """Parameters
     activation : 'all_relu', 'relu', 'leaky_relu', 'tanh', 'sigmoid' or 'identity'
     alpha : float in [0, 1] or None
         Left slope of all_relu (None: 0.6) and leaky_relu (None: 0.01).
-    evolution : 'set', 'none' or None
-        Topology evolution after each epoch but the last.
+    evolution : name of a method ('set', 'rigl', ...), an Evolution, 'none' or None
+        How the topology changes during training.
     zeta : float in [0, 1]
-        Fraction of each layer's connections replaced at an evolution.
+        Fraction of each layer's connections replaced by 'set' after each epoch but the last.
     optimizer : 'adam', 'sgd', or an SGD or Adam object (then learning_rate, momentum, weight_decay are its own)
     learning_rate, momentum, weight_decay : float
         See trulysparse.SGD and trulysparse.Adam.

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from trulysparse.errors import InputError
 from trulysparse.estimators._base import BaseSparseMLP
 from trulysparse.estimators._docs import PARAMETERS
+from trulysparse.evolution import Evolution
 from trulysparse.optimizers import Optimizer
 
 
@@ -42,7 +43,7 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
         epsilon: float = 20.0,
         activation: str = "all_relu",
         alpha: float | None = None,
-        evolution: str | None = "set",
+        evolution: str | Evolution | None = "set",
         zeta: float = 0.3,
         optimizer: str | Optimizer = "adam",
         learning_rate: float = 0.001,

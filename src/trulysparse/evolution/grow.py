@@ -1,21 +1,168 @@
-"""Growth rules: where new connections of a layer go. Each returns them as rows by input neuron: (ptr, index)."""
+"""Growth rules: where new connections of a layer go. A rule is a function of a LayerView that returns view.count
+distinct empty places as rows by input neuron. A rule with needs_gradient = True sees x and dy."""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse import _kernels
-from trulysparse.layers import SparseLayer
+from trulysparse import _checks, _kernels
+from trulysparse._arrays import Floats
+from trulysparse.evolution.view import Grown, Keep, LayerView
 
-Grown: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int32]]
+
+class Grow(Protocol):
+    """Where a layer grows."""
+
+    def __call__(self, view: LayerView, /) -> Grown:
+        """view.count empty places."""
 
 
-def uniform(layer: SparseLayer, keep: NDArray[np.uint8], count: int, key: int, threads: int) -> Grown:
-    """`count` distinct places that are empty once the prune rule has had its way (those just emptied
-    included), every subset equally likely. Linear in the layer's connections."""
-    rows = layer.connectivity.by_input
-    ptr, index = _kernels.sample_empty(rows.ptr, rows.index, layer.n_out, keep, count, key, threads)
+def uniform(view: LayerView) -> Grown:
+    """Any empty places, those just emptied included, every subset equally likely. Linear in the connections."""
+    return _uniform(view, view.keep, view.count, "grow")
+
+
+def elsewhere(view: LayerView) -> Grown:
+    """As uniform, but not where a connection has just been removed (as far as there is room)."""
+    room = view.layer.n_in * view.layer.n_out - view.layer.n_connections
+    return _uniform(view, None if view.count <= room else view.keep, view.count, "grow")
+
+
+def nowhere(view: LayerView) -> Grown:
+    """No places: connections only go."""
+    return np.zeros(view.layer.n_in + 1, np.int64), np.empty(0, np.int32)
+
+
+def _uniform(view: LayerView, keep: Keep | None, count: int, purpose: str) -> Grown:
+    rows = view.layer.connectivity.by_input
+    ptr, index = _kernels.sample_empty(
+        rows.ptr, rows.index, view.layer.n_out, keep, count, view.stream(purpose), view.threads
+    )
     return ptr, index
+
+
+class LargestGradient:
+    """RigL: the empty places where |loss gradient| is largest on the batch at hand (Evci et al. 2020, section 3),
+    exactly. The dense gradient is made tile by tile and forgotten: time n_in * n_out * batch, memory linear in the
+    number grown. For layers whose n_in * n_out is out of reach see GuidedGradient."""
+
+    needs_gradient: ClassVar[bool] = True
+
+    def __call__(self, view: LayerView) -> Grown:
+        """view.count empty places."""
+        x, dy = view.signals()
+        rows = view.layer.connectivity.by_input
+        ptr, index = _kernels.grow_by_gradient(rows.ptr, rows.index, view.keep, x, dy, view.count, view.threads)
+        return ptr, index
+
+
+@dataclass(frozen=True)
+class GuidedGradient:
+    """GSE: of a random set of empty places, those where |loss gradient| is largest (Heddes et al. 2024, algorithm 1).
+    Time and memory linear in connections.
+
+    candidates: places looked at, as a multiple of the layer's connections (gamma). distribution: 'uniform', or 'bound',
+    which looks at place (i, j) with probability proportional to sum|x_i| * sum|dy_j|, an upper bound of the gradient.
+    """
+
+    candidates: float = 1.0
+    distribution: str = "uniform"
+    needs_gradient: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        _checks.real("candidates", self.candidates, low=0, low_open=True)
+        _checks.choice("distribution", self.distribution, ("uniform", "bound"))
+
+    def __call__(self, view: LayerView) -> Grown:
+        """view.count empty places."""
+        wanted = min(view.room, max(view.count, round(self.candidates * view.layer.n_connections)))
+        if self.distribution == "uniform":
+            places = _uniform(view, view.keep, wanted, "candidates")
+        else:
+            x, dy = view.signals()
+            places = weighted(view, np.abs(x).sum(axis=1), np.abs(dy).sum(axis=1), wanted)
+        return best(view, places, view.gradient_at(places))
+
+
+@dataclass(frozen=True)
+class Active:
+    """Places between active neurons: (i, j) with probability proportional to mean|x_i| on the batch at hand times the
+    summed |incoming weights| of j. Time and memory linear in connections."""
+
+    needs_gradient: ClassVar[bool] = True
+
+    def __call__(self, view: LayerView) -> Grown:
+        """view.count empty places."""
+        x, _ = view.signals()
+        rows = view.layer.connectivity.by_input
+        strength = np.bincount(rows.index, weights=np.abs(view.layer.values), minlength=view.layer.n_out)
+        return weighted(view, np.abs(x).sum(axis=1), strength, view.count)
+
+
+def best(view: LayerView, places: Grown, scores: Floats) -> Grown:
+    """Of the given places the view.count with the largest |score|."""
+    keep = np.empty(len(scores), np.uint8)
+    _kernels.keep_by_magnitude([scores], len(scores) - view.count, [keep], view.threads)
+    return chosen(places, keep, view.threads)
+
+
+def chosen(places: Grown, keep: Keep, threads: int) -> Grown:
+    """The marked ones of some places."""
+    nothing = np.zeros_like(places[0]), np.empty(0, np.int32)
+    ptr, index = _kernels.rewire_index(*places, keep, *nothing, threads)
+    return ptr, index
+
+
+def weighted(view: LayerView, of_input: NDArray[Any], of_output: NDArray[Any], count: int) -> Grown:
+    """`count` empty places, drawn one after the other with probability proportional to of_input[i] * of_output[j];
+    where that reaches too few places, uniform ones join them. Drawn in rounds, in time linear in count."""
+    n_in, n_out = view.layer.n_in, view.layer.n_out
+    random = np.random.Generator(np.random.Philox(key=view.stream("weighted")))
+    rows, columns = (np.cumsum(each, dtype=np.float64) for each in (of_input, of_output))
+    held = np.empty(0, np.int64)
+    for attempt in range(40):
+        missing = count - len(held)
+        if missing == 0:
+            break
+        draws = missing + missing // 4 + 16
+        if attempt < 20 and rows[-1] > 0 and columns[-1] > 0:
+            i = np.searchsorted(rows, random.random(draws) * rows[-1], side="right")
+            j = np.searchsorted(columns, random.random(draws) * columns[-1], side="right")
+        else:
+            i, j = random.integers(n_in, size=draws), random.integers(n_out, size=draws)
+        drawn = np.minimum(i, n_in - 1) * n_out + np.minimum(j, n_out - 1)
+        drawn, first = np.unique(drawn, return_index=True)
+        order = np.argsort(first)  # back to the order of drawing: where too many are there, the first count
+        fresh = _are_empty(view, drawn) & ~np.isin(drawn, held, assume_unique=True)
+        held = np.concatenate([held, drawn[order][fresh[order]][:missing]])
+    if len(held) < count:  # nearly full: what is left, uniformly
+        places = _uniform(view, view.keep, view.room, "rest")
+        rest = _keys(places, n_out)
+        rest = rest[~np.isin(rest, held, assume_unique=True)]
+        held = np.concatenate([held, random.permutation(rest)[: count - len(held)]])
+    return _places(np.sort(held), n_in, n_out)
+
+
+def _keys(places: Grown, n_out: int) -> NDArray[np.int64]:
+    ptr, index = places
+    return np.repeat(np.arange(len(ptr) - 1), np.diff(ptr)) * n_out + index
+
+
+def _places(keys: NDArray[np.int64], n_in: int, n_out: int) -> Grown:
+    rows, columns = np.divmod(keys, n_out)
+    ptr = np.zeros(n_in + 1, np.int64)
+    np.cumsum(np.bincount(rows, minlength=n_in), out=ptr[1:])
+    return ptr, columns.astype(np.int32)
+
+
+def _are_empty(view: LayerView, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """keys: ascending."""
+    rows = view.layer.connectivity.by_input
+    places = _places(keys, view.layer.n_in, view.layer.n_out)
+    mark = np.empty(len(keys), np.uint8)
+    _kernels.mark_empty(rows.ptr, rows.index, view.keep, *places, mark, view.threads)
+    return mark.astype(bool)

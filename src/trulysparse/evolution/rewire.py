@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from trulysparse import _kernels
 from trulysparse._arrays import Floats
 from trulysparse.connectivity import Connectivity
-from trulysparse.evolution.grow import Grown
+from trulysparse.evolution.view import Grown, Keep
 from trulysparse.layers import Slots, SparseLayer
 
 
-def rewire(
-    layer: SparseLayer, slots: Slots, keep: NDArray[np.uint8], grown: Grown, fresh: Floats, threads: int
-) -> None:
+def rewire(layer: SparseLayer, slots: Slots, keep: Keep, grown: Grown, fresh: Floats, threads: int) -> None:
     """Connections with keep == 0 go, `grown` come with weights `fresh` and optimizer state zero; the others
     take weight and state along."""
     old = layer.connectivity.by_input
@@ -25,5 +20,6 @@ def rewire(
         return moved
 
     layer.values = move(layer.values, fresh)
-    slots.weight[:] = [move(slot, None) for slot in slots.weight]
+    for i, slot in enumerate(slots.weight):  # one at a time: the old one goes before the next comes
+        slots.weight[i] = move(slot, None)
     layer.connectivity = Connectivity.from_inputs(layer.n_in, layer.n_out, ptr, index, threads)

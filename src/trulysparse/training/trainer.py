@@ -1,4 +1,4 @@
-"""The training loop: data -> forward -> loss -> backward with update -> (at an epoch's end) evolution."""
+"""The training loop: data -> forward -> loss -> backward with update -> (now and then) evolution."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from trulysparse._random import generator, stream_key
 from trulysparse._workspace import TrainingWorkspace
 from trulysparse.data import Matrix, check_finite
 from trulysparse.errors import DivergenceError, InputError
-from trulysparse.evolution import SET
+from trulysparse.evolution import Evolution
+from trulysparse.evolution.evolution import Round
 from trulysparse.layers import Signal, Slots
 from trulysparse.losses import Loss
 from trulysparse.network import SparseMLP, sample_weights
@@ -29,9 +30,9 @@ from trulysparse.training.metrics import check_lengths, evaluate
 class Trainer:
     """Trains one network.
 
-    optimizer: SGD or Adam. loss: None for the one of the network's output activation. evolution: SET or None
-    (the topology stays). batch_size: samples an update. dropout: share of hidden activations dropped, in
-    [0, 1). seed: of shuffling, dropout and evolution; the same bits whatever `threads` (None: the network's).
+    optimizer: SGD or Adam. loss: None for the one of the network's output activation. evolution: how the topology
+    changes, or None (it stays). batch_size: samples an update. dropout: share of hidden activations dropped, in [0,
+    1). seed: of shuffling, dropout and evolution; the same bits whatever `threads` (None: the network's).
 
     Attributes: step_count, updates so far; epoch, epochs so far (what schedules see; set it in loops of your
     own); stop, set by callbacks to end fit.
@@ -43,7 +44,7 @@ class Trainer:
         *,
         optimizer: Optimizer | None = None,
         loss: Loss | str | None = None,
-        evolution: SET | None = None,
+        evolution: Evolution | None = None,
         batch_size: int = 128,
         dropout: float = 0.0,
         seed: int = 0,
@@ -70,6 +71,8 @@ class Trainer:
         self.epoch = 0.0
         self.stop = False
         self._epochs: int | None = None
+        self._progress = 0.0
+        self._memory: dict[str, Any] = {}
         self._work = TrainingWorkspace(net.layer_sizes, [layer.activation for layer in net.layers], net.dtype)
         self.reset_state()
 
@@ -144,13 +147,8 @@ class Trainer:
     def _step(
         self, matrix: Matrix, rows: NDArray[np.int64], targets: NDArray[Any], weight: NDArray[np.float64] | None
     ) -> float:
-        """targets and weight belong to `rows`, in their order."""
-        signals, value = self._to_output(matrix, rows, targets, weight, 1.0 - self.dropout)
-        if not np.isfinite(value):
-            raise DivergenceError(
-                f"the loss is {value} at step {self.step_count}: training has diverged; lower the learning rate "
-                "or scale the features"
-            )
+        """One update; targets and weight belong to `rows`, in their order."""
+        signals, value = self._to_finite_output(matrix, rows, targets, weight)
         rule = self.optimizer.rule(self.step_count, self.epoch, self._epochs)
         for number in reversed(range(len(self.net.layers))):
             x = signals[number]
@@ -159,6 +157,62 @@ class Trainer:
             )
         self.step_count += 1
         return value
+
+    def _to_finite_output(
+        self, matrix: Matrix, rows: NDArray[np.int64], targets: NDArray[Any], weight: NDArray[np.float64] | None
+    ) -> tuple[list[Signal], float]:
+        """_to_output as for an update, or DivergenceError."""
+        signals, value = self._to_output(matrix, rows, targets, weight, 1.0 - self.dropout)
+        if not np.isfinite(value):
+            raise DivergenceError(
+                f"the loss is {value} at step {self.step_count}: training has diverged; lower the learning rate "
+                "or scale the features"
+            )
+        return signals, value
+
+    # ---- evolution ----
+
+    def evolve(self, X_batch: Any = None, y_batch: ArrayLike | None = None) -> int:
+        """Evolves the topology now (in loops of your own); returns how many connections came. Methods that look at
+        gradients (RigL and its like) need a batch, and take its gradient in place of an update."""
+        if self.evolution is None:
+            raise InputError("evolution must be given to the Trainer (for example ts.SET()) to evolve")
+        if not self.evolution.needs_gradient:
+            return self._evolve()
+        if X_batch is None or y_batch is None:
+            raise InputError(f"{type(self.evolution).__name__} looks at gradients: evolve needs X_batch and y_batch")
+        matrix, targets, _ = self._checked(X_batch, y_batch, None)
+        return self._growth_step(matrix, np.arange(matrix.n_samples), targets, None)[1]
+
+    def _start_evolution(self) -> Round:
+        assert self.evolution is not None
+        key = stream_key(self.seed, "evolution", self.step_count)
+        return self.evolution.start(
+            self.net, self.slots, key=key, threads=self.threads, progress=self._progress, memory=self._memory
+        )
+
+    def _evolve(self) -> int:
+        current = self._start_evolution()
+        return sum(current.layer(number) for number in current.views)
+
+    def _growth_step(
+        self, matrix: Matrix, rows: NDArray[np.int64], targets: NDArray[Any], weight: NDArray[np.float64] | None
+    ) -> tuple[float, int]:
+        """An evolution with gradients in the place of an update: (loss, connections that came)."""
+        current = self._start_evolution()
+        signals, value = self._to_finite_output(matrix, rows, targets, weight)
+        grown = 0
+        for number in reversed(range(len(self.net.layers))):
+            layer, x, dy = self.net.layers[number], signals[number], signals[number + 1].values
+            evolves = number in current.views
+            if evolves:
+                current.look(number, x.values, dy)
+            if number:  # with the connections that made the signals
+                layer.input_gradient(dy, x, x.values, self.threads)
+            if evolves:
+                grown += current.carry_out(number)
+        self.step_count += 1
+        return value, grown
 
     # ---- many updates ----
 
@@ -192,12 +246,12 @@ class Trainer:
         n = matrix.n_samples
         steps = -(-n // self.batch_size)
         self.stop, self._epochs = False, epochs
-        self.epoch = 0.0
+        self.epoch, self._memory = 0.0, {}
         for callback in callbacks:
             callback.on_fit_start(self, epochs, steps)
         try:
             for number in range(1, epochs + 1):
-                record = self._run_epoch(matrix, targets, weight, number, steps, shuffle, callbacks)
+                record = self._run_epoch(matrix, targets, weight, number, steps, epochs, shuffle, callbacks)
                 if validation is not None:
                     scores = evaluate(self.net, *validation, loss=self.loss)
                     record.update({f"val_{name}": value for name, value in scores.items()})
@@ -206,10 +260,8 @@ class Trainer:
                     callback.on_epoch_end(self, record)
                 if self.stop:
                     break
-                if self.evolution is not None and self.evolution.due(number, epochs):
-                    self.evolve()
         finally:
-            self._epochs = None
+            self._epochs, self._progress = None, 0.0
             for callback in callbacks:
                 callback.on_fit_end(self)
         return history
@@ -221,6 +273,7 @@ class Trainer:
         weight: NDArray[np.float64] | None,
         number: int,
         steps: int,
+        epochs: int,
         shuffle: bool,
         callbacks: Sequence[Callback],
     ) -> Record:
@@ -233,7 +286,16 @@ class Trainer:
         for i in range(steps):
             rows = order[i * self.batch_size : (i + 1) * self.batch_size]
             self.epoch = number - 1 + i / steps
-            value = self._step(matrix, rows, targets[rows], None if weight is None else weight[rows])
+            done = (number - 1) * steps + i
+            self._progress = done / (steps * epochs)
+            batch = matrix, rows, targets[rows], None if weight is None else weight[rows]
+            due = self.evolution is not None and self.evolution.due(done, steps, steps * epochs)
+            if due and self.evolution is not None and self.evolution.needs_gradient:
+                value, _ = self._growth_step(*batch)
+            else:
+                if due:
+                    self._evolve()
+                value = self._step(*batch)
             total += value * len(rows)
             for callback in callbacks:
                 callback.on_step_end(self, value)
@@ -246,11 +308,3 @@ class Trainer:
             "connections": self.net.n_connections,
             "seconds": time.perf_counter() - began,
         }
-
-    def evolve(self) -> int:
-        """Evolves the topology now (in loops of your own); returns how many connections were replaced."""
-        if self.evolution is None:
-            raise InputError("evolution must be given to the Trainer (for example ts.SET()) to evolve")
-        return self.evolution.evolve(
-            self.net, self.slots, stream_key(self.seed, "evolution", self.step_count), self.threads
-        )

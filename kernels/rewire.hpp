@@ -1,17 +1,10 @@
-// Topology evolution in three steps, each usable alone: choose what to keep, sample empty places
-// (connectivity.hpp), rewire. Linear in connections; the order of connections stays sorted.
+// Carries out a decision: the kept connections and the grown ones of a layer, merged in order. Linear in connections.
 #pragma once
 
 #include "buffer.hpp"
 #include "sparse_view.hpp"
 
 namespace ts {
-
-// keep[k] = 0 for the floor(zeta * n) positive weights closest to zero and the floor(zeta * m) negative
-// weights closest to zero (n, m: how many there are; a zero counts by its sign bit), else 1. Of equal
-// weights the earlier goes first. Returns the number removed. (Mocanu et al. 2018, algorithm 1.)
-template <class T>
-int64_t keep_by_sign_magnitude(const T* weight, int64_t count, double zeta, uint8_t* keep, int threads);
 
 // Row pointers of what `keep` leaves.
 Buffer<int64_t> kept_pointers(const Connections& connections, const uint8_t* keep, int threads);

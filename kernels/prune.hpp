@@ -1,0 +1,27 @@
+// Which connections stay, by their values: exact selection in linear time, ties broken by position.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace ts {
+
+// Values along the connections of one layer, and where their marks go: keep[k] = 1 stays, 0 goes.
+template <class T>
+struct Marked {
+    const T* value = nullptr;
+    uint8_t* keep = nullptr;
+    int64_t count = 0;
+};
+
+// Marks the floor(zeta * n) positive values closest to zero and the floor(zeta * m) negative values closest to zero
+// (n, m: how many there are; a zero counts by its sign bit). Of equal values the earlier goes first. Returns the
+// number removed. (Mocanu et al. 2018, algorithm 1.)
+template <class T>
+int64_t keep_by_sign_magnitude(const Marked<T>& layer, double zeta, int threads);
+
+// Marks the `remove` values of least magnitude of all the layers together; of equal ones the earlier goes first.
+template <class T>
+void keep_by_magnitude(const std::vector<Marked<T>>& layers, int64_t remove, int threads);
+
+}  // namespace ts

@@ -1,0 +1,173 @@
+"""Topology evolution: a prune rule, a growth rule and a schedule, composed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from trulysparse import _checks
+from trulysparse._arrays import Floats, zeros
+from trulysparse.errors import InputError
+from trulysparse.evolution.budget import Budget, as_lost
+from trulysparse.evolution.grow import Grow, nowhere
+from trulysparse.evolution.prune import LayerPrune, NetworkPrune, keep_largest
+from trulysparse.evolution.rewire import rewire
+from trulysparse.evolution.schedule import CubicDensity, Schedule
+from trulysparse.evolution.view import LayerView
+from trulysparse.layers import Slots
+
+if TYPE_CHECKING:
+    from trulysparse.network import SparseMLP
+
+
+class Evolution:
+    """Replaces connections during training.
+
+    prune: which go (trulysparse.evolution.prune). grow: where as many come (evolution.grow). schedule: when, and which
+    fraction. budget: how many each layer grows (evolution.budget). fresh: weights of new connections, 'init' (as the
+    network's start) or 'zero'; their optimizer state is zero. output_layer: whether it evolves too. density: lets the
+    number of connections fall in the course of training, by magnitude across layers, before each evolution.
+
+    Kept connections keep weight and optimizer state. All evolving layers are pruned before any grows, unless the prune
+    rule needs gradients.
+    """
+
+    name = "custom"
+
+    def __init__(
+        self,
+        prune: LayerPrune | NetworkPrune,
+        grow: Grow,
+        schedule: Schedule,
+        *,
+        budget: Budget = as_lost,
+        fresh: str = "init",
+        output_layer: bool = False,
+        density: CubicDensity | None = None,
+    ) -> None:
+        self.prune = prune
+        self.grow = grow
+        self.schedule = schedule
+        self.budget = budget
+        self.fresh = _checks.choice("fresh", fresh, ("init", "zero"))
+        self.output_layer = output_layer
+        self.density = density
+        if getattr(prune, "needs_gradient", False) and budget is not as_lost:
+            raise InputError("a prune rule that needs gradients decides layer by layer: budget must be as_lost")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.schedule})"
+
+    @property
+    def needs_gradient(self) -> bool:
+        """Whether a rule looks at gradients: evolution then takes the place of an update, on that update's batch."""
+        return bool(getattr(self.prune, "needs_gradient", False) or getattr(self.grow, "needs_gradient", False))
+
+    def due(self, done: int, steps_per_epoch: int, total: int) -> bool:
+        """Whether to evolve when `done` of `total` updates are over."""
+        return self.schedule.due(done, steps_per_epoch, total)
+
+    def start(
+        self,
+        net: SparseMLP,
+        slots: Sequence[Slots],
+        *,
+        key: int,
+        threads: int,
+        progress: float = 0.0,
+        memory: dict[str, Any] | None = None,
+    ) -> Round:
+        """Begins one evolution. key: of its random streams. progress: share of training that is over. memory: what the
+        rules keep from one evolution to the next."""
+        return Round(self, net, slots, key, threads, progress, {} if memory is None else memory)
+
+    def evolve(self, net: SparseMLP, slots: Sequence[Slots], key: int, threads: int, **settings: Any) -> int:
+        """Evolves once without gradients; returns how many connections were replaced."""
+        if self.needs_gradient:
+            raise InputError(f"{type(self).__name__} needs gradients: use Trainer.evolve(X_batch, y_batch)")
+        current = self.start(net, slots, key=key, threads=threads, **settings)
+        return sum(current.layer(number) for number in current.views)
+
+
+class Round:
+    """One evolution of a network, layer by layer in any order."""
+
+    def __init__(
+        self,
+        method: Evolution,
+        net: SparseMLP,
+        slots: Sequence[Slots],
+        key: int,
+        threads: int,
+        progress: float,
+        memory: dict[str, Any],
+    ) -> None:
+        self._method = method
+        self._net = net
+        self._key, self._threads = key, threads
+        layers = net.layers if method.output_layer else net.layers[:-1]
+        fraction = method.schedule.fraction_at(progress)
+        self.views = {
+            number: LayerView(layer, slots[number], number, fraction, key, threads, memory.setdefault(f"{number}", {}))
+            for number, layer in enumerate(layers)
+        }
+        views = list(self.views.values())
+        if method.density is not None and views:
+            self._shrink(views, method.density, progress, memory)
+        self._early = not getattr(method.prune, "needs_gradient", False)
+        if self._early and views:
+            if isinstance(method.prune, NetworkPrune):
+                keeps = method.prune.across(views)
+            else:
+                keeps = [method.prune(view) for view in views]
+            for view, keep in zip(views, keeps, strict=True):
+                view.keep = keep
+            for view, count in zip(views, method.budget(views), strict=True):
+                view.count = count
+
+    def _shrink(
+        self, views: Sequence[LayerView], density: CubicDensity, progress: float, memory: dict[str, Any]
+    ) -> None:
+        now = sum(view.layer.n_connections for view in views)
+        surplus = now - density.target(memory.setdefault("initial", now), progress)
+        if surplus > 0:
+            for view, keep in zip(views, keep_largest(views, surplus), strict=True):
+                rewire(view.layer, view.slots, keep, nowhere(view), zeros(0, self._net.dtype), self._threads)
+
+    def layer(self, number: int, x: Floats | None = None, dy: Floats | None = None) -> int:
+        """Evolves one layer, given its input and output gradient where a rule needs them; returns how many connections
+        came. Layers that do not evolve are passed over."""
+        if number not in self.views:
+            return 0
+        self.look(number, x, dy)
+        return self.carry_out(number)
+
+    def look(self, number: int, x: Floats | None, dy: Floats | None) -> None:
+        """Decides what goes and where to grow, and leaves the layer as it is."""
+        view = self.views[number]
+        view.x, view.dy = x, dy
+        if not self._early:
+            assert not isinstance(self._method.prune, NetworkPrune)
+            view.keep = self._method.prune(view)
+            view.count = view.removed
+        view.grown = self._method.grow(view) if view.count else nowhere(view)
+        view.x = view.dy = None
+
+    def carry_out(self, number: int) -> int:
+        """Does what `look` decided."""
+        view = self.views[number]
+        layer, count = view.layer, view.count
+        assert view.keep is not None
+        assert view.grown is not None
+        if view.removed or count:
+            if self._method.fresh == "zero":
+                fresh = zeros(count, self._net.dtype)
+            else:
+                scale = self._net.init.scale(layer.connectivity)
+                fresh = self._net.init.draw(count, scale, self._net.dtype, view.stream("fresh"), self._threads)
+            rewire(layer, view.slots, view.keep, view.grown, fresh, self._threads)
+        view.keep = view.grown = None
+        remember = getattr(self._method.prune, "remember", None)
+        if remember is not None:
+            remember(view)
+        return count

@@ -1,0 +1,85 @@
+"""What a prune or growth rule may look at: one layer at the moment of its evolution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trulysparse import _kernels
+from trulysparse._arrays import Floats, empty
+from trulysparse._random import stream_key
+from trulysparse.errors import InputError
+from trulysparse.layers import Slots, SparseLayer
+
+Keep: TypeAlias = NDArray[np.uint8]
+"""One mark a connection in the order of connectivity.by_input: 1 stays, 0 goes."""
+Grown: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int32]]
+"""New connections as rows by input neuron: (row pointers, n_in + 1; output neurons, ascending within a row)."""
+
+
+@dataclass
+class LayerView:
+    """One layer in one evolution.
+
+    layer: with connectivity and values (weights in the order of connectivity.by_input). slots: its optimizer state.
+    number: from 0. fraction: of connections to replace now. key: of this evolution's random streams. memory: a
+    dictionary that this layer's rules find again at the next evolution. x, dy: where a rule asked for gradients, the
+    layer's input (n_in x stride) and the loss gradient at its pre-activation (n_out x stride) for the batch at hand.
+    keep: the prune rule's decision. grown: the growth rule's. count: connections to grow.
+    """
+
+    layer: SparseLayer
+    slots: Slots
+    number: int
+    fraction: float
+    key: int
+    threads: int
+    memory: dict[str, Any] = field(default_factory=dict)
+    x: Floats | None = None
+    dy: Floats | None = None
+    keep: Keep | None = None
+    grown: Grown | None = None
+    count: int = 0
+
+    def stream(self, purpose: str) -> int:
+        """The key of this layer's random stream for `purpose`."""
+        return stream_key(self.key, purpose, self.number)
+
+    @property
+    def removed(self) -> int:
+        """Connections that the prune rule removes."""
+        return 0 if self.keep is None else self.layer.n_connections - int(np.count_nonzero(self.keep))
+
+    @property
+    def room(self) -> int:
+        """Places that are empty once the prune rule has had its way."""
+        return self.layer.n_in * self.layer.n_out - self.layer.n_connections + self.removed
+
+    def signals(self) -> tuple[Floats, Floats]:
+        """(x, dy), or InputError where this evolution has no batch."""
+        if self.x is None or self.dy is None:
+            raise InputError("this rule needs gradients: declare needs_gradient = True on it, or give evolve a batch")
+        return self.x, self.dy
+
+    def gradient(self) -> Floats:
+        """The loss gradient along the layer's connections, in the order of connectivity.by_input."""
+        rows = self.layer.connectivity.by_input
+        return self.gradient_at((rows.ptr, rows.index))
+
+    def gradient_at(self, places: Grown) -> Floats:
+        """The loss gradient at any places, connected or not. Time len(places) * batch."""
+        x, dy = self.signals()
+        ptr, index = places
+        rule = _kernels.UpdateRule()
+        rule.kind = 1
+        out = empty(len(index), self.layer.values.dtype)
+        bias = np.empty(self.layer.n_out, out.dtype)
+        long = _kernels.long_rows(ptr)
+        _kernels.backward(
+            ptr, index, out, None, None, out, bias, None, None, bias, dy, x, None, long, 0, 0.0, None, None, 1.0, rule,
+            self.threads,
+        )  # fmt: skip
+        return out

@@ -1,0 +1,127 @@
+"""Named methods in training: invariants, state, reproducibility, and rules of the user's own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import trulysparse as ts
+from conftest import check_invariants
+from trulysparse.evolution import NAMES, grow, make, prune
+
+METHODS = [name for name in NAMES if name not in ("none", "static")]
+
+
+def problem(n=200, features=20, classes=3):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, features)).astype(np.float32)
+    return X, (X[:, :classes].argmax(axis=1)).astype(np.int64)
+
+
+def quick(name):
+    """The method, set to evolve often enough for a short test."""
+    short = {"rigl": ts.RigL(every=5), "gse": ts.GSE(every=5), "dsr": ts.DSR(every=5, threshold=0.02),
+             "granet": ts.GraNet(every=5), "mest": ts.MEST(0.1, every=1)}  # fmt: skip
+    return short.get(name) or make(name)
+
+
+def trained(method, *, threads=2, epochs=4, optimizer=None, callbacks=(), epsilon=4.0):
+    X, y = problem()
+    net = ts.SparseMLP((20, 30, 25, 3), epsilon=epsilon, seed=0, threads=threads)
+    trainer = ts.Trainer(net, optimizer=optimizer or ts.SGD(0.05), evolution=method, batch_size=32, seed=0)
+    history = trainer.fit(X, y, epochs=epochs, callbacks=callbacks)
+    return trainer, history
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_invariants_and_state(name):
+    start = ts.SparseMLP((20, 30, 25, 3), epsilon=4.0, seed=0)
+    trainer, history = trained(quick(name), optimizer=ts.Adam(0.01))
+    for layer, slots in zip(trainer.net.layers, trainer.slots, strict=True):
+        check_invariants(layer.connectivity)
+        assert len(layer.values) == layer.n_connections
+        assert all(len(slot) == layer.n_connections for slot in slots.weight)
+    if name == "granet":
+        assert trainer.net.n_connections == pytest.approx(start.n_connections / 2, rel=0.1)
+    else:
+        assert trainer.net.n_connections == start.n_connections
+    changed = any(
+        not np.array_equal(a.connectivity.indices, b.connectivity.indices)
+        for a, b in zip(start.layers, trainer.net.layers, strict=True)
+    )
+    assert changed
+    assert history.records[-1]["loss"] < history.records[0]["loss"]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_same_bits_for_any_threads(name):
+    one, two = (trained(quick(name), threads=t)[0].net for t in (1, 3))
+    for a, b in zip(one.layers, two.layers, strict=True):
+        assert a.connectivity.indices.tobytes() == b.connectivity.indices.tobytes()
+        assert a.values.tobytes() == b.values.tobytes()
+
+
+def test_static_and_none_are_the_same():
+    a, b = (trained(method)[0].net for method in (ts.Static(), None))
+    assert all(x.values.tobytes() == y.values.tobytes() for x, y in zip(a.layers, b.layers, strict=True))
+
+
+def test_momentum_moves_with_its_connection():
+    X, y = problem()
+    net = ts.SparseMLP((20, 30, 3), epsilon=4.0, seed=0)
+    trainer = ts.Trainer(net, optimizer=ts.SGD(0.05), evolution=ts.RigL(), seed=0)
+    for _ in range(3):
+        trainer.step(X, y)
+    layer = net.layers[0]
+
+    def table():
+        rows = layer.connectivity.by_input
+        places = zip(np.repeat(np.arange(20), np.diff(rows.ptr)).tolist(), rows.index.tolist(), strict=True)
+        return dict(zip(places, zip(layer.values, trainer.slots[0].weight[0], strict=True), strict=True))
+
+    before = table()
+    assert trainer.evolve(X, y) > 0
+    after = table()
+    grown = set(after) - set(before)
+    assert grown
+    for place, (weight, momentum) in after.items():
+        assert (weight, momentum) == (before[place] if place in before and weight else (0, 0))
+
+
+def test_growth_takes_the_place_of_an_update():
+    """Each batch is used once: updates and growth steps together are the steps of training."""
+    trainer, _ = trained(ts.RigL(every=3), epochs=2)
+    assert trainer.step_count == 2 * 7
+
+
+def test_gradient_methods_need_a_batch():
+    net = ts.SparseMLP((20, 30, 3), epsilon=4.0)
+    with pytest.raises(ts.InputError, match="needs X_batch and y_batch"):
+        ts.Trainer(net, evolution=ts.RigL()).evolve()
+    with pytest.raises(ts.InputError, match="must be given to the Trainer"):
+        ts.Trainer(net).evolve()
+    with pytest.raises(ts.InputError, match="budget must be as_lost"):
+        ts.Evolution(prune.MagnitudeAndGradient(), grow.uniform, ts.Schedule(every_epochs=1), budget=lambda views: [0])
+
+
+def test_a_rule_of_ones_own():
+    """The example of docs/evolution.md: connections of the weakest input neurons go."""
+
+    def weakest_inputs(view):
+        rows = view.layer.connectivity.by_input
+        owner = np.repeat(np.arange(view.layer.n_in), np.diff(rows.ptr))
+        strength = np.bincount(owner, weights=np.abs(view.layer.values), minlength=view.layer.n_in)
+        return prune.smallest(strength[owner].astype(view.layer.values.dtype), view)
+
+    method = ts.Evolution(prune=weakest_inputs, grow=grow.uniform, schedule=ts.Schedule(0.2, every_epochs=1))
+    trainer, history = trained(method)
+    assert trainer.net.n_connections == ts.SparseMLP((20, 30, 25, 3), epsilon=4.0).n_connections
+    assert history.records[-1]["loss"] < history.records[0]["loss"]
+
+
+@pytest.mark.parametrize("epsilon", [0.05, 100.0])
+@pytest.mark.parametrize("name", METHODS)
+def test_nearly_empty_and_full_layers(name, epsilon):
+    trainer, _ = trained(quick(name), epsilon=epsilon)
+    for layer in trainer.net.layers:
+        check_invariants(layer.connectivity)
