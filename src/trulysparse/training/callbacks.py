@@ -25,6 +25,9 @@ class Callback:
     def on_step_end(self, trainer: Trainer, loss: float) -> None:
         """After each update."""
 
+    def on_evolution(self, trainer: Trainer, grown: int) -> None:
+        """After the topology has evolved; `grown` connections came."""
+
     def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
         """After an epoch, its validation and its record, before topology evolution."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
@@ -25,6 +25,9 @@ from trulysparse.optimizers import SGD, Optimizer
 from trulysparse.training.callbacks import Callback
 from trulysparse.training.history import History, Record
 from trulysparse.training.metrics import check_lengths, evaluate
+
+Batch: TypeAlias = tuple[Matrix, NDArray[np.int64], NDArray[Any], NDArray[np.float64] | None]
+"""The data, the numbers of a batch's samples, their targets and weights."""
 
 
 class Trainer:
@@ -184,6 +187,15 @@ class Trainer:
         matrix, targets, _ = self._checked(X_batch, y_batch, None)
         return self._growth_step(matrix, np.arange(matrix.n_samples), targets, None)[1]
 
+    def _evolve_if_due(self, done: int, steps: int, epochs: int, batch: Batch) -> tuple[int | None, float | None]:
+        """(connections that came, or None where nothing was due; the batch's loss where it served for gradients)."""
+        if self.evolution is None or not self.evolution.due(done, steps, steps * epochs):
+            return None, None
+        if not self.evolution.needs_gradient:
+            return self._evolve(), None
+        value, grown = self._growth_step(*batch)
+        return grown, value
+
     def _start_evolution(self) -> Round:
         assert self.evolution is not None
         key = stream_key(self.seed, "evolution", self.step_count)
@@ -289,15 +301,13 @@ class Trainer:
             done = (number - 1) * steps + i
             self._progress = done / (steps * epochs)
             batch = matrix, rows, targets[rows], None if weight is None else weight[rows]
-            due = self.evolution is not None and self.evolution.due(done, steps, steps * epochs)
-            if due and self.evolution is not None and self.evolution.needs_gradient:
-                value, _ = self._growth_step(*batch)
-            else:
-                if due:
-                    self._evolve()
+            grown, value = self._evolve_if_due(done, steps, epochs, batch)
+            if value is None:
                 value = self._step(*batch)
             total += value * len(rows)
             for callback in callbacks:
+                if grown is not None:
+                    callback.on_evolution(self, grown)
                 callback.on_step_end(self, value)
         self.epoch = float(number)
         rate = self.optimizer.rule(self.step_count, number - 1, self._epochs).learning_rate

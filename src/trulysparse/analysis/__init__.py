@@ -1,0 +1,5 @@
+"""What a topology is and what it does."""
+
+from trulysparse.analysis.exploration import Exploration
+
+__all__ = ["Exploration"]
