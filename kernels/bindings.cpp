@@ -17,6 +17,7 @@
 #include "dispatch.hpp"
 #include "frozen.hpp"
 #include "grow.hpp"
+#include "neurons.hpp"
 #include "prune.hpp"
 #include "rewire.hpp"
 #include "threads.hpp"
@@ -220,6 +221,30 @@ void bind_connection_values(nb::module_& m) {
               keep_by_magnitude(layers, remove, threads);
           },
           nb::arg("values"), nb::arg("remove"), nb::arg("keeps"), nb::arg("threads"));
+    m.def("strength",
+          [](Array<const int64_t> ptr, Array<const int32_t> index, Maybe<Array<const uint32_t>> position,
+             Array<const T> weight, Array<double> out, int threads) {
+              Connections con = view(ptr, index);
+              con.position = pointer(position);
+              require(weight.shape(0) == index.shape(0) && (!position || position->shape(0) == index.shape(0)),
+                      "one weight a connection");
+              require(out.shape(0) == size_t(con.rows), "one value a row");
+              nb::gil_scoped_release free_lock;
+              strength(con, weight.data(), out.data(), threads);
+          },
+          nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("position").noconvert().none(),
+          nb::arg("weight").noconvert(), nb::arg("out").noconvert(), nb::arg("threads"));
+    m.def("fold_constants",
+          [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const T> weight, Array<const double> constant,
+             Array<T> bias) {
+              const Connections con = view(ptr, index);
+              require(weight.shape(0) == index.shape(0), "one weight a connection");
+              require(constant.shape(0) == size_t(con.rows), "one constant an input neuron");
+              nb::gil_scoped_release free_lock;
+              fold_constants(con, weight.data(), constant.data(), bias.data(), int64_t(bias.shape(0)));
+          },
+          nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("weight").noconvert(),
+          nb::arg("constant").noconvert(), nb::arg("bias").noconvert());
     m.def("grow_by_gradient",
           [](Array<const int64_t> ptr, Array<const int32_t> index, Maybe<Array<const uint8_t>> keep, Rows<const T> x,
              Rows<const T> dy, int64_t count, int threads) {
@@ -280,6 +305,22 @@ void bind_connectivity(nb::module_& m) {
           },
           nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("columns"), nb::arg("keep").noconvert().none(),
           nb::arg("count"), nb::arg("key"), nb::arg("threads"));
+    m.def("mark_between",
+          [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const uint8_t> keep_row,
+             Array<const uint8_t> keep_column, Array<uint8_t> keep, int threads) {
+              const Connections con = view(ptr, index);
+              require(keep_row.shape(0) == size_t(con.rows) && keep.shape(0) == index.shape(0), "one mark a connection");
+              nb::gil_scoped_release free_lock;
+              mark_between(con, keep_row.data(), keep_column.data(), keep.data(), threads);
+          },
+          nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("keep_row").noconvert(),
+          nb::arg("keep_column").noconvert(), nb::arg("keep").noconvert(), nb::arg("threads"));
+    m.def("renumber",
+          [](Array<int32_t> index, Array<const int32_t> number, int threads) {
+              nb::gil_scoped_release free_lock;
+              renumber(index.data(), int64_t(index.shape(0)), number.data(), threads);
+          },
+          nb::arg("index").noconvert(), nb::arg("number").noconvert(), nb::arg("threads"));
     m.def("mark_empty",
           [](Array<const int64_t> ptr, Array<const int32_t> index, Maybe<Array<const uint8_t>> keep,
              Array<const int64_t> candidate_ptr, Array<const int32_t> candidate_index, Array<uint8_t> mark, int threads) {

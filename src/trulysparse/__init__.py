@@ -25,7 +25,17 @@ from trulysparse.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCros
 from trulysparse.network import SparseMLP
 from trulysparse.optimizers import SGD, Adam
 from trulysparse.saving import load, save
-from trulysparse.training import Callback, EarlyStopping, History, ProgressBar, Trainer, evaluate
+from trulysparse.training import (
+    Callback,
+    EarlyStopping,
+    History,
+    ImportancePruning,
+    ProgressBar,
+    PruningReport,
+    Trainer,
+    evaluate,
+    prune_neurons,
+)
 
 if TYPE_CHECKING:
     from trulysparse.estimators import SparseMLPClassifier, SparseMLPRegressor
@@ -54,12 +64,14 @@ __all__ = [
     "GraNet",
     "History",
     "Identity",
+    "ImportancePruning",
     "InputError",
     "LeakyReLU",
     "MeanSquaredError",
     "MissingExtraError",
     "NotEnoughMemoryError",
     "ProgressBar",
+    "PruningReport",
     "ReLU",
     "RigL",
     "Schedule",
@@ -75,6 +87,7 @@ __all__ = [
     "WeightInit",
     "evaluate",
     "load",
+    "prune_neurons",
     "save",
 ]
 

@@ -74,6 +74,26 @@ def keep_by_magnitude(
 def grow_by_gradient(
     ptr: Pointers, index: Indices, keep: Bits, x: Floats, dy: Floats, count: int, threads: int
 ) -> tuple[Pointers, Indices]: ...
+def strength(
+    ptr: Pointers,
+    index: Indices,
+    position: NDArray[np.uint32] | None,
+    weight: Floats,
+    out: NDArray[np.float64],
+    threads: int,
+) -> None: ...
+def fold_constants(
+    ptr: Pointers, index: Indices, weight: Floats, constant: NDArray[np.float64], bias: Floats
+) -> None: ...
+def mark_between(
+    ptr: Pointers,
+    index: Indices,
+    keep_row: NDArray[np.uint8],
+    keep_column: NDArray[np.uint8],
+    keep: NDArray[np.uint8],
+    threads: int,
+) -> None: ...
+def renumber(index: Indices, number: Indices, threads: int) -> None: ...
 def mark_empty(
     ptr: Pointers,
     index: Indices,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from trulysparse import _checks
 from trulysparse.errors import InputError
 
@@ -116,3 +119,13 @@ def make(activation: Activation | str, alpha: float | None = None) -> Activation
 def settings(activation: Activation) -> dict[str, float | str | None]:
     """What `make` needs to build this activation again."""
     return {"activation": activation.name, "alpha": getattr(activation, "alpha", None)}
+
+
+def apply(kernel: KernelActivation, z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The activation of pre-activations z, in NumPy."""
+    kind, slope = kernel
+    if kind == 1:
+        return np.where(z > 0, z, slope * z)
+    if kind == 2:
+        return np.tanh(z)
+    return 1 / (1 + np.exp(-z)) if kind == 3 else z

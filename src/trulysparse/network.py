@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from trulysparse import _checks, _kernels, activations, losses, memory
 from trulysparse._arrays import Floats
 from trulysparse._random import stream_key
-from trulysparse._workspace import InferenceWorkspace
+from trulysparse._workspace import InferenceWorkspace, TrainingWorkspace
 from trulysparse.activations import Activation
 from trulysparse.connectivity import Connectivity, erdos_renyi
 from trulysparse.connectivity._connectivity import MAX_WIDTH
@@ -170,6 +170,18 @@ class SparseMLP(Predictor):
             elif activated and self.output == "sigmoid":
                 _kernels.sigmoid(z, self.threads)
             yield slice(start, stop), z[:, : stop - start]
+
+    def hidden_batches(self, X: Any, batch_size: int = 256) -> Iterator[tuple[slice, list[Floats]]]:
+        """(samples, activations of each hidden layer) batch by batch; the activations are neurons x stride, views that
+        the next batch overwrites. Without dropout."""
+        matrix = self.matrix(X)
+        work = TrainingWorkspace(self.layer_sizes, [layer.activation for layer in self.layers], self.dtype)
+        for start in range(0, matrix.n_samples, batch_size):
+            stop = min(matrix.n_samples, start + batch_size)
+            signals = work.signals(stop - start, 1.0)
+            matrix.load(np.arange(start, stop), signals[0].values, self.scaling, self.threads)
+            self.forward(signals, [0] * len(self.layers), self.threads)
+            yield slice(start, stop), [signal.values for signal in signals[1:-1]]
 
     def freeze(self, *, threads: int = 1) -> FrozenMLP:
         """A copy of this network for inference on single samples; see FrozenMLP."""

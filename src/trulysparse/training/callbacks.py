@@ -86,4 +86,6 @@ class EarlyStopping(Callback):
         if self._snapshot is not None:
             for layer, (con, values, bias) in zip(trainer.net.layers, self._snapshot, strict=True):
                 layer.connectivity, layer.values, layer.bias = con, values, bias
+            sizes = (trainer.net.layer_sizes[0], *(layer.n_out for layer in trainer.net.layers))
+            trainer.net.layer_sizes = sizes
             trainer.reset_state()

@@ -76,11 +76,22 @@ class Trainer:
         self._epochs: int | None = None
         self._progress = 0.0
         self._memory: dict[str, Any] = {}
-        self._work = TrainingWorkspace(net.layer_sizes, [layer.activation for layer in net.layers], net.dtype)
         self.reset_state()
+
+    def resize(self) -> None:
+        """Takes note that the network's layers have another number of neurons (its optimizer state, in `slots`, has
+        been brought along): memory for activations is made anew, what evolution remembers of single connections is
+        forgotten."""
+        net = self.net
+        self._work = TrainingWorkspace(net.layer_sizes, [layer.activation for layer in net.layers], net.dtype)
+        for kept in self._memory.values():
+            if isinstance(kept, dict):
+                for name in [name for name, value in kept.items() if isinstance(value, np.ndarray)]:
+                    del kept[name]
 
     def reset_state(self) -> None:
         """Sets the optimizer's state to zero."""
+        self.resize()
         n = self.optimizer.slots
         self.slots = [
             Slots(

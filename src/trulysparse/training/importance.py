@@ -1,0 +1,138 @@
+"""Importance pruning: hidden neurons that matter little go, in one call or in the course of training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from trulysparse import _checks
+from trulysparse._arrays import Floats
+from trulysparse.errors import InputError
+from trulysparse.evolution.neurons import disconnect, remove_idle, scores
+from trulysparse.layers import Slots
+from trulysparse.network import SparseMLP
+from trulysparse.training.callbacks import Callback
+from trulysparse.training.metrics import evaluate
+
+if TYPE_CHECKING:
+    from trulysparse.training.history import Record
+    from trulysparse.training.trainer import Trainer
+
+SCORES = ("incoming", "both", "activation")
+
+
+@dataclass(frozen=True)
+class PruningReport:
+    """What a pruning did: neurons and connections before and after, and, where data was given, the scores of
+    `evaluate`."""
+
+    neurons: tuple[int, int]
+    connections: tuple[int, int]
+    scores: tuple[dict[str, float], dict[str, float]] | None = None
+
+    def __str__(self) -> str:
+        text = (
+            f"hidden neurons {self.neurons[0]:,} -> {self.neurons[1]:,}, "
+            f"connections {self.connections[0]:,} -> {self.connections[1]:,}"
+        )
+        if self.scores is not None:
+            before, after = self.scores
+            text += "".join(f", {name} {before[name]:.4f} -> {after[name]:.4f}" for name in before)
+        return text
+
+
+def prune_neurons(
+    net: SparseMLP,
+    percentile: float = 20.0,
+    *,
+    score: str = "incoming",
+    X: Any = None,
+    y: ArrayLike | None = None,
+    slots: Sequence[Slots] | None = None,
+) -> PruningReport:
+    """Removes, in each hidden layer, the neurons whose importance is at or under a percentile of the layer's, in place.
+
+    Their incoming connections go; each is then a constant, which moves into the biases of the next layer; its outgoing
+    connections go and arrays shrink. Neurons without inputs or outputs go with them. Input and output layer keep their
+    neurons; a layer whose neurons are all equally important keeps all.
+
+    percentile: in [0, 100); 0 removes only neurons without inputs or outputs. score: 'incoming', the sum of |incoming
+    weights| (the paper's importance); 'both', that times the sum of |outgoing weights|; 'activation', the mean
+    |activation| on X times the sum of |outgoing weights|. X, y: data for the scores before and after in the report
+    (and X for 'activation'). slots: optimizer state to bring along (Trainer.slots). Source: Curci, Mocanu and
+    Pechenizkiy, "Truly sparse neural networks at scale" (2021), algorithm 2, where neurons keep their outgoing
+    connections and may grow new inputs later.
+    """
+    _checks.real("percentile", percentile, low=0, high=100, high_open=True)
+    _checks.choice("score", score, SCORES)
+    if score == "activation" and X is None:
+        raise InputError("score='activation' needs X, the samples to measure activations on")
+    before = _size(net)
+    found = None if y is None else evaluate(net, X, y)
+    if percentile > 0:
+        activity = mean_activation(net, X) if score == "activation" else None
+        stays = []
+        for values in scores(net, score, activity):
+            marks = values > np.percentile(values, percentile)
+            stays.append(marks if marks.any() else np.ones_like(marks))
+        disconnect(net, slots, stays)
+    remove_idle(net, slots)
+    after = _size(net)
+    pairs = None if found is None or y is None else (found, evaluate(net, X, y))
+    return PruningReport((before[0], after[0]), (before[1], after[1]), pairs)
+
+
+def _size(net: SparseMLP) -> tuple[int, int]:
+    return sum(net.layer_sizes[1:-1]), net.n_connections
+
+
+def mean_activation(net: SparseMLP, X: Any, batch_size: int = 256) -> list[Floats]:
+    """The mean |activation| of each hidden neuron on the samples X: one array a hidden layer."""
+    totals = [np.zeros(n) for n in net.layer_sizes[1:-1]]
+    matrix = net.matrix(X)
+    for samples, hidden in net.hidden_batches(matrix, batch_size):
+        width = samples.stop - samples.start
+        for number, values in enumerate(hidden):
+            totals[number] += np.abs(values[:, :width]).sum(axis=1)
+    return [total / matrix.n_samples for total in totals]
+
+
+class ImportancePruning(Callback):
+    """prune_neurons in the course of training, before that epoch's topology evolution.
+
+    percentile, score: see prune_neurons ('activation' uses `X`, kept by reference). start: the first epoch after
+    which to prune. every: epochs between prunings. stop: the last epoch, or None. Defaults are those of the paper's
+    sequential runs. Records `neurons`, the hidden neurons left.
+    """
+
+    def __init__(
+        self,
+        percentile: float = 20.0,
+        *,
+        start: int = 200,
+        every: int = 10,
+        stop: int | None = None,
+        score: str = "incoming",
+        X: Any = None,
+    ) -> None:
+        self.percentile = _checks.real("percentile", percentile, low=0, high=100, high_open=True)
+        self.start = _checks.integer("start", start, low=0)
+        self.every = _checks.integer("every", every, low=1)
+        self.stop = None if stop is None else _checks.integer("stop", stop, low=0)
+        self.score = _checks.choice("score", score, SCORES)
+        if score == "activation" and X is None:
+            raise InputError("score='activation' needs X, the samples to measure activations on")
+        self._X = X
+
+    def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
+        """Prunes where it is time."""
+        epoch = int(record["epoch"])
+        last = self.stop is not None and epoch > self.stop
+        if epoch >= self.start and not last and (epoch - self.start) % self.every == 0:
+            prune_neurons(trainer.net, self.percentile, score=self.score, X=self._X, slots=trainer.slots)
+            trainer.resize()
+        record["neurons"] = sum(trainer.net.layer_sizes[1:-1])
