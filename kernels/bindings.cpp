@@ -263,26 +263,38 @@ void bind_connection_values(nb::module_& m) {
           },
           nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("keep").noconvert().none(),
           nb::arg("x").noconvert(), nb::arg("dy").noconvert(), nb::arg("count"), nb::arg("threads"));
-    m.def("rewire_values",
+    m.def("rewire",
           [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const uint8_t> keep, Array<const int64_t> grown_ptr,
-             Array<const int32_t> grown_index, Array<const int64_t> target_ptr, Array<const T> values,
-             Maybe<Array<const T>> fresh, int threads) {
+             Array<const int32_t> grown_index, std::vector<Array<const T>> values, Maybe<Array<const T>> fresh, int threads) {
               const Connections old = view(ptr, index), grown = view(grown_ptr, grown_index);
-              const Connections target{old.rows, target_ptr.data(), nullptr, nullptr};
-              require(grown.rows == old.rows && target_ptr.shape(0) == ptr.shape(0), "as many rows before and after");
-              require(values.shape(0) == index.shape(0) && keep.shape(0) == index.shape(0), "one value a connection");
+              require(grown.rows == old.rows, "as many rows grown as there are");
+              require(keep.shape(0) == index.shape(0), "one mark a connection");
+              require(values.size() <= 3, "at most three arrays");
+              for (const auto& array : values) require(array.shape(0) == index.shape(0), "one value a connection");
               require(!fresh || fresh->shape(0) == grown_index.shape(0), "one value a grown connection");
-              Buffer<T> out;
+              Buffer<int64_t> target;
+              Buffer<int32_t> out;
+              Buffer<T> moved[3];
               {
                   nb::gil_scoped_release free_lock;
-                  out = Buffer<T>(target_ptr.data()[old.rows]);
-                  rewire_values(old, keep.data(), grown, target, values.data(), pointer(fresh), out.data(), threads);
+                  target = kept_pointers(old, keep.data(), threads);
+                  for (int64_t r = 0; r <= old.rows; ++r) target[r] += grown.ptr[r];
+                  out = Buffer<int32_t>(target[old.rows]);
+                  Moved<T> arrays[3];
+                  for (size_t a = 0; a < values.size(); ++a) {
+                      moved[a] = Buffer<T>(target[old.rows]);
+                      arrays[a] = {values[a].data(), a == 0 ? pointer(fresh) : nullptr, moved[a].data()};
+                  }
+                  rewire(old, keep.data(), grown, {old.rows, target.data(), nullptr, nullptr}, out.data(), arrays,
+                         int(values.size()), threads);
               }
-              return give(std::move(out));
+              nb::list given;
+              for (size_t a = 0; a < values.size(); ++a) given.append(give(std::move(moved[a])));
+              return nb::make_tuple(give(std::move(target)), give(std::move(out)), given);
           },
           nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("keep").noconvert(),
-          nb::arg("grown_ptr").noconvert(), nb::arg("grown_index").noconvert(), nb::arg("target_ptr").noconvert(),
-          nb::arg("values").noconvert(), nb::arg("fresh").noconvert().none(), nb::arg("threads"));
+          nb::arg("grown_ptr").noconvert(), nb::arg("grown_index").noconvert(), nb::arg("values"),
+          nb::arg("fresh").noconvert().none(), nb::arg("threads"));
 }
 
 void bind_connectivity(nb::module_& m) {
@@ -344,25 +356,6 @@ void bind_connectivity(nb::module_& m) {
               return nb::make_tuple(give(std::move(out.ptr)), give(std::move(out.index)), give(std::move(out.position)));
           },
           nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("columns"), nb::arg("threads"));
-    m.def("rewire_index",
-          [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const uint8_t> keep, Array<const int64_t> grown_ptr,
-             Array<const int32_t> grown_index, int threads) {
-              const Connections old = view(ptr, index), grown = view(grown_ptr, grown_index);
-              require(grown.rows == old.rows, "as many rows grown as there are");
-              require(keep.shape(0) == index.shape(0), "one mark a connection");
-              Buffer<int64_t> target;
-              Buffer<int32_t> out;
-              {
-                  nb::gil_scoped_release free_lock;
-                  target = kept_pointers(old, keep.data(), threads);
-                  for (int64_t r = 0; r <= old.rows; ++r) target[r] += grown.ptr[r];
-                  out = Buffer<int32_t>(target[old.rows]);
-                  rewire_index(old, keep.data(), grown, {old.rows, target.data(), nullptr, nullptr}, out.data(), threads);
-              }
-              return nb::make_tuple(give(std::move(target)), give(std::move(out)));
-          },
-          nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("keep").noconvert(),
-          nb::arg("grown_ptr").noconvert(), nb::arg("grown_index").noconvert(), nb::arg("threads"));
     m.def("first_invalid",
           [](Array<const int64_t> ptr, Array<const int32_t> index, int64_t columns) {
               const Connections con = view(ptr, index);

@@ -9,6 +9,25 @@
 namespace ts {
 namespace {
 
+// Sorts values spread evenly over [low, low + range): dealt into one slot a value, then mended by insertion.
+void sort_even(uint64_t* values, int64_t count, uint64_t low, uint64_t range, std::vector<uint64_t>& copy,
+               std::vector<int32_t>& slot) {
+    if (count < 32) return std::sort(values, values + count);
+    const double scale = double(count) / double(range);
+    const auto slot_of = [&](uint64_t v) { return std::min(int64_t(double(v - low) * scale), count - 1); };
+    slot.assign(size_t(count) + 1, 0);
+    copy.assign(values, values + count);
+    for (uint64_t v : copy) ++slot[size_t(slot_of(v)) + 1];
+    for (int64_t i = 0; i < count; ++i) slot[size_t(i) + 1] += slot[size_t(i)];
+    for (uint64_t v : copy) values[slot[size_t(slot_of(v))]++] = v;
+    for (int64_t i = 1; i < count; ++i) {
+        const uint64_t v = values[i];
+        int64_t j = i;
+        for (; j > 0 && values[j - 1] > v; --j) values[j] = values[j - 1];
+        values[j] = v;
+    }
+}
+
 // Candidates [first, first + count) of a stream over [0, bound), sorted, repeats kept once. They are
 // dealt into buckets of neighbouring values (drawn twice rather than stored), then sorted in cache.
 Buffer<uint64_t> sorted_candidates(uint64_t first, uint64_t count, uint64_t bound, const Philox& random, int threads) {
@@ -20,7 +39,8 @@ Buffer<uint64_t> sorted_candidates(uint64_t first, uint64_t count, uint64_t boun
 
     parallel_for(workers, int(workers), [&](int64_t w) {
         int64_t* mine = cursor.data() + w * buckets;
-        for (int64_t t = range_start(int64_t(count), workers, w); t < range_start(int64_t(count), workers, w + 1); ++t)
+        const int64_t end = range_start(int64_t(count), workers, w + 1);
+        for (int64_t t = range_start(int64_t(count), workers, w); t < end; ++t)
             ++mine[bucket_of(random.below(first + uint64_t(t), bound))];
     });
     std::vector<int64_t> start(size_t(buckets + 1), 0);
@@ -32,16 +52,23 @@ Buffer<uint64_t> sorted_candidates(uint64_t first, uint64_t count, uint64_t boun
     start[buckets] = total;
     parallel_for(workers, int(workers), [&](int64_t w) {
         int64_t* mine = cursor.data() + w * buckets;
-        for (int64_t t = range_start(int64_t(count), workers, w); t < range_start(int64_t(count), workers, w + 1); ++t) {
+        const int64_t end = range_start(int64_t(count), workers, w + 1);
+        for (int64_t t = range_start(int64_t(count), workers, w); t < end; ++t) {
             const uint64_t v = random.below(first + uint64_t(t), bound);
             out[mine[bucket_of(v)]++] = v;
         }
     });
     std::vector<int64_t> distinct(size_t(buckets), 0);
+    std::vector<std::vector<uint64_t>> copies(static_cast<size_t>(workers));
+    std::vector<std::vector<int32_t>> slots(static_cast<size_t>(workers));
     parallel_for(buckets, int(workers), [&](int64_t b) {
         uint64_t* begin = out.data() + start[b];
         uint64_t* end = out.data() + start[b + 1];
-        std::sort(begin, end);
+        const size_t t = size_t(current_thread());
+        const auto lowest = [&](int64_t bucket) {  // ceil(bucket * bound / buckets)
+            return uint64_t(((unsigned __int128)bound * uint64_t(bucket) + uint64_t(buckets) - 1) / uint64_t(buckets));
+        };
+        sort_even(begin, end - begin, lowest(b), lowest(b + 1) - lowest(b), copies[t], slots[t]);
         distinct[b] = std::unique(begin, end) - begin;
     });
     int64_t size = distinct[0];
@@ -143,32 +170,66 @@ Positions sample_empty(const Connections& existing, int64_t columns, const uint8
     return out;
 }
 
+// Two counting sorts: connections are dealt into groups of neighbouring columns, a stream of writes each, then sorted by
+// column within a group, in cache. Rows come in order, so the result is sorted and the same whatever the threads.
 Transposed transpose(const Connections& source, int64_t columns, int threads) {
     const int64_t rows = source.rows, count = source.ptr[rows];
     Transposed out{Buffer<int64_t>(columns + 1), Buffer<int32_t>(count), Buffer<uint32_t>(count)};
-    std::fill_n(out.ptr.data(), columns + 1, 0);
-    // Each part owns a range of columns and reads all indices: no two parts write the same place, and rows
-    // come in order, so the result is sorted and the same whatever the number of parts.
-    const int64_t parts = std::min<int64_t>(threads_for(count * 8, threads), columns);
-    const auto owned = [&](int64_t part) { return range_start(columns, parts, part); };
-    parallel_for(parts, threads, [&](int64_t part) {
-        const int64_t low = owned(part), high = owned(part + 1);
-        for (int64_t k = 0; k < count; ++k)
-            if (source.index[k] >= low && source.index[k] < high) ++out.ptr[source.index[k] + 1];
+    const int64_t workers = threads_for(count * 16, threads);
+    int shift = 16;  // a group's columns fit 16 bits, their cursors a quarter of a second-level cache
+    while (shift > 6 && (columns >> shift) < workers * 8) --shift;
+    const int64_t groups = ((columns - 1) >> shift) + 1;
+    std::vector<int64_t> cursor(size_t(workers * groups), 0), start(size_t(groups + 1), 0);
+    const auto first_row = [&](int64_t w) { return balanced_row(source.ptr, rows, 1, workers, w); };
+    parallel_for(workers, int(workers), [&](int64_t w) {
+        int64_t* mine = cursor.data() + w * groups;
+        const int64_t end = source.ptr[first_row(w + 1)];
+        for (int64_t k = source.ptr[first_row(w)]; k < end; ++k) ++mine[source.index[k] >> shift];
     });
-    for (int64_t c = 0; c < columns; ++c) out.ptr[c + 1] += out.ptr[c];
-    parallel_for(parts, threads, [&](int64_t part) {
-        const int64_t low = owned(part), high = owned(part + 1);
-        Buffer<int64_t> cursor(high - low);
-        std::copy_n(out.ptr.data() + low, high - low, cursor.data());
-        for (int64_t r = 0; r < rows; ++r)
+    int64_t total = 0;
+    for (int64_t g = 0; g < groups; ++g) {
+        start[g] = total;
+        for (int64_t w = 0; w < workers; ++w) total += std::exchange(cursor[w * groups + g], total);
+    }
+    start[groups] = total;
+    Buffer<uint16_t> column(count);  // within its group
+    parallel_for(workers, int(workers), [&](int64_t w) {
+        int64_t* mine = cursor.data() + w * groups;
+        const int64_t end = first_row(w + 1);
+        for (int64_t r = first_row(w); r < end; ++r)
             for (int64_t k = source.ptr[r]; k < source.ptr[r + 1]; ++k) {
-                const int64_t c = source.index[k];
-                if (c < low || c >= high) continue;
-                const int64_t at = cursor[c - low]++;
+                const int64_t c = source.index[k], at = mine[c >> shift]++;
+                column[at] = uint16_t(c & ((1 << shift) - 1));
                 out.index[at] = int32_t(r);
                 out.position[at] = uint32_t(k);
             }
+    });
+    out.ptr[0] = 0;
+    int64_t largest = 0;
+    for (int64_t g = 0; g < groups; ++g) largest = std::max(largest, start[g + 1] - start[g]);
+    const int64_t places = (int64_t(1) << shift) + 1;
+    std::vector<uint32_t> place_of(size_t(workers * places));
+    Buffer<int32_t> row_of(workers * largest);
+    Buffer<uint32_t> position_of(workers * largest);
+    parallel_for(groups, int(workers), [&](int64_t g) {
+        const int64_t begin = start[g], size = start[g + 1] - begin, column0 = g << shift;
+        const int64_t width = std::min<int64_t>(int64_t(1) << shift, columns - column0);
+        uint32_t* place = place_of.data() + current_thread() * places;
+        int32_t* row = row_of.data() + current_thread() * largest;
+        uint32_t* position = position_of.data() + current_thread() * largest;
+        std::fill_n(place, width + 1, 0u);
+        for (int64_t i = 0; i < size; ++i) ++place[column[begin + i] + 1];
+        for (int64_t c = 0; c < width; ++c) {
+            place[c + 1] += place[c];
+            out.ptr[column0 + c + 1] = begin + place[c + 1];
+        }
+        for (int64_t i = 0; i < size; ++i) {
+            const uint32_t at = place[column[begin + i]]++;
+            row[at] = out.index[begin + i];
+            position[at] = out.position[begin + i];
+        }
+        std::copy_n(row, size, out.index.data() + begin);
+        std::copy_n(position, size, out.position.data() + begin);
     });
     return out;
 }

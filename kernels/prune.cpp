@@ -27,10 +27,6 @@ Bits<T> magnitude_bits(T w, bool& negative) {
     return bits & ~top;
 }
 
-enum class Sign { positive = 0, negative = 1, any = 2 };
-
-inline bool counts(Sign sign, bool negative) { return sign == Sign::any || negative == (sign == Sign::negative); }
-
 template <class T>
 std::vector<Marked<T>> cut_into_blocks(const std::vector<Marked<T>>& layers) {
     std::vector<Marked<T>> blocks;
@@ -45,53 +41,65 @@ int workers_for(const std::vector<Marked<T>>& blocks, int threads) {
     return threads_for(int64_t(blocks.size()) * kBlock * 4, threads);
 }
 
-// The `rank` smallest magnitudes of one sign: all those under `threshold` and the first `ties` at it.
+// The smallest magnitudes: all those under `threshold` and the first `ties` at it.
 template <class B>
 struct Cut {
     B threshold = 0;
     int64_t ties = 0;
 };
 
-// Radix selection: fixes the threshold digit by digit from the top, one counting pass a digit.
-template <class T>
-Cut<Bits<T>> select(const std::vector<Marked<T>>& blocks, Sign sign, int64_t rank, int threads) {
+// One cut for all values, or two: one for each sign.
+template <int Cuts>
+inline int cut_of(bool negative) {
+    return Cuts == 1 ? 0 : int(negative);
+}
+
+// Radix selection of the rank[c] smallest magnitudes under each cut: fixes the thresholds digit by digit from the top,
+// one counting pass a digit.
+template <class T, int Cuts>
+std::array<Cut<Bits<T>>, Cuts> select(const std::vector<Marked<T>>& blocks, const std::array<int64_t, Cuts>& ranks, int threads) {
     using B = Bits<T>;
     constexpr int width = 8 * int(sizeof(T)) - 1;
-    if (rank == 0) return {};
     const int workers = workers_for(blocks, threads);
-    std::vector<std::array<int64_t, 1 << kDigit>> histograms(size_t(std::max(1, workers)));
-    B prefix = 0;
+    using Histogram = std::array<int64_t, size_t(Cuts) << kDigit>;
+    std::vector<Histogram> histograms(size_t(std::max(1, workers)));
+    std::array<Cut<B>, Cuts> cut{};
+    for (int c = 0; c < Cuts; ++c) cut[c].ties = ranks[c];
     for (int shift = width; shift > 0;) {
         const int digit = std::min(kDigit, shift);
         shift -= digit;
+        const bool first = shift + digit == width;
         for (auto& h : histograms) h.fill(0);
         parallel_for(int64_t(blocks.size()), workers, [&](int64_t b) {
-            auto& h = histograms[size_t(current_thread())];
+            Histogram& h = histograms[size_t(current_thread())];
             const Marked<T>& block = blocks[size_t(b)];
             for (int64_t k = 0; k < block.count; ++k) {
                 bool negative;
                 const B bits = magnitude_bits(block.value[k], negative);
-                if (counts(sign, negative) && (bits >> (shift + digit)) == prefix)
-                    ++h[size_t((bits >> shift) & ((B(1) << digit) - 1))];
+                const int c = cut_of<Cuts>(negative);
+                if (first || (bits >> (shift + digit)) == cut[c].threshold)
+                    ++h[(size_t(c) << kDigit) | size_t((bits >> shift) & ((B(1) << digit) - 1))];
             }
         });
-        B value = 0;
-        for (;; ++value) {
-            int64_t here = 0;
-            for (const auto& h : histograms) here += h[size_t(value)];
-            if (rank <= here) break;
-            rank -= here;
+        for (int c = 0; c < Cuts; ++c) {
+            if (ranks[c] == 0) continue;
+            B value = 0;
+            for (;; ++value) {
+                int64_t here = 0;
+                for (const auto& h : histograms) here += h[(size_t(c) << kDigit) | size_t(value)];
+                if (cut[c].ties <= here) break;
+                cut[c].ties -= here;
+            }
+            cut[c].threshold = (cut[c].threshold << digit) | value;
         }
-        prefix = (prefix << digit) | value;
     }
-    return {prefix, rank};
+    return cut;
 }
 
-// Writes the marks: of each sign (or of all, where there is one cut) what lies under its cut goes.
+// Writes the marks: what lies under its cut goes.
 template <class T, int Cuts>
 void mark(const std::vector<Marked<T>>& blocks, const std::array<Cut<Bits<T>>, Cuts>& cut, int threads) {
     const int workers = workers_for(blocks, threads);
-    const auto which = [](bool negative) { return Cuts == 1 ? 0 : int(negative); };
     // How many tie with the threshold in the blocks before.
     std::vector<std::array<int64_t, Cuts>> ties(blocks.size() + 1);
     ties[0].fill(0);
@@ -100,7 +108,7 @@ void mark(const std::vector<Marked<T>>& blocks, const std::array<Cut<Bits<T>>, C
         for (int64_t k = 0; k < blocks[size_t(b)].count; ++k) {
             bool negative;
             const auto bits = magnitude_bits(blocks[size_t(b)].value[k], negative);
-            here[which(negative)] += bits == cut[which(negative)].threshold;
+            here[cut_of<Cuts>(negative)] += bits == cut[cut_of<Cuts>(negative)].threshold;
         }
         ties[size_t(b) + 1] = here;
     });
@@ -112,8 +120,10 @@ void mark(const std::vector<Marked<T>>& blocks, const std::array<Cut<Bits<T>>, C
         for (int64_t k = 0; k < block.count; ++k) {
             bool negative;
             const auto bits = magnitude_bits(block.value[k], negative);
-            const int i = which(negative);
-            block.keep[k] = !(bits < cut[i].threshold || (bits == cut[i].threshold && seen[i]++ < cut[i].ties));
+            const int c = cut_of<Cuts>(negative);
+            bool drop = bits < cut[c].threshold;
+            if (bits == cut[c].threshold) drop = seen[c]++ < cut[c].ties;
+            block.keep[k] = !drop;
         }
     });
 }
@@ -132,15 +142,14 @@ int64_t keep_by_sign_magnitude(const Marked<T>& layer, double zeta, int threads)
     for (int64_t n : negatives) n_negative += n;
     const int64_t positive = int64_t(std::floor(zeta * double(layer.count - n_negative)));
     const int64_t negative = int64_t(std::floor(zeta * double(n_negative)));
-    mark<T, 2>(blocks, {select(blocks, Sign::positive, positive, threads), select(blocks, Sign::negative, negative, threads)},
-               threads);
+    mark<T, 2>(blocks, select<T, 2>(blocks, {positive, negative}, threads), threads);
     return positive + negative;
 }
 
 template <class T>
 void keep_by_magnitude(const std::vector<Marked<T>>& layers, int64_t remove, int threads) {
     const std::vector<Marked<T>> blocks = cut_into_blocks(layers);
-    mark<T, 1>(blocks, {select(blocks, Sign::any, remove, threads)}, threads);
+    mark<T, 1>(blocks, select<T, 1>(blocks, {remove}, threads), threads);
 }
 
 template int64_t keep_by_sign_magnitude(const Marked<float>&, double, int);

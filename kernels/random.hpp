@@ -35,12 +35,12 @@ struct Philox {
 
     // Value t of the stream, uniform on [0, bound): Lemire's multiplication with rejection, so exact.
     uint64_t below(uint64_t t, uint64_t bound) const {
-        const uint64_t reject_under = (0 - bound) % bound;
         for (uint64_t attempt = 0;; ++attempt) {
             const Block block = (*this)(t, attempt);
             for (int i = 0; i < 2; ++i) {
                 const unsigned __int128 product = (unsigned __int128)block.u64(i) * bound;
-                if (uint64_t(product) >= reject_under) return uint64_t(product >> 64);
+                // The division is rarely needed: what is rejected lies under bound.
+                if (uint64_t(product) >= bound || uint64_t(product) >= (0 - bound) % bound) return uint64_t(product >> 64);
             }
         }
     }

@@ -103,20 +103,16 @@ def mark_empty(
     mark: NDArray[np.uint8],
     threads: int,
 ) -> None: ...
-def rewire_index(
-    ptr: Pointers, index: Indices, keep: NDArray[np.uint8], grown_ptr: Pointers, grown_index: Indices, threads: int
-) -> tuple[Pointers, Indices]: ...
-def rewire_values(
+def rewire(
     ptr: Pointers,
     index: Indices,
     keep: NDArray[np.uint8],
     grown_ptr: Pointers,
     grown_index: Indices,
-    target_ptr: Pointers,
-    values: Floats,
+    values: Sequence[Floats],
     fresh: Floats | None,
     threads: int,
-) -> Floats: ...
+) -> tuple[Pointers, Indices, list[Floats]]: ...
 def sample_empty(
     ptr: Pointers, index: Indices, columns: int, keep: NDArray[np.uint8] | None, count: int, key: int, threads: int
 ) -> tuple[Pointers, Indices]: ...

@@ -11,7 +11,7 @@ from trulysparse.errors import InputError
 from trulysparse.evolution.budget import Budget, as_lost
 from trulysparse.evolution.grow import Grow, nowhere
 from trulysparse.evolution.prune import LayerPrune, NetworkPrune, keep_largest
-from trulysparse.evolution.rewire import rewire
+from trulysparse.evolution.rewire import Change, rewire
 from trulysparse.evolution.schedule import CubicDensity, Schedule
 from trulysparse.evolution.view import LayerView
 from trulysparse.layers import Slots
@@ -132,7 +132,7 @@ class Round:
         surplus = now - density.target(memory.setdefault("initial", now), progress)
         if surplus > 0:
             for view, keep in zip(views, keep_largest(views, surplus), strict=True):
-                rewire(view.layer, view.slots, keep, nowhere(view), zeros(0, self._net.dtype), self._threads)
+                rewire(view.layer, view.slots, Change(keep), self._threads)
 
     def layer(self, number: int, x: Floats | None = None, dy: Floats | None = None) -> int:
         """Evolves one layer, given its input and output gradient where a rule needs them; returns how many connections
@@ -157,15 +157,15 @@ class Round:
         """Does what `look` decided."""
         view = self.views[number]
         layer, count = view.layer, view.count
-        assert view.keep is not None
-        assert view.grown is not None
         if view.removed or count:
+            change = Change(view.keep, view.grown)
+            view.keep = view.grown = None
             if self._method.fresh == "zero":
-                fresh = zeros(count, self._net.dtype)
+                change.fresh = zeros(count, self._net.dtype)
             else:
                 scale = self._net.init.scale(layer.connectivity)
-                fresh = self._net.init.draw(count, scale, self._net.dtype, view.stream("fresh"), self._threads)
-            rewire(layer, view.slots, view.keep, view.grown, fresh, self._threads)
+                change.fresh = self._net.init.draw(count, scale, self._net.dtype, view.stream("fresh"), self._threads)
+            rewire(layer, view.slots, change, self._threads)
         view.keep = view.grown = None
         remember = getattr(self._method.prune, "remember", None)
         if remember is not None:

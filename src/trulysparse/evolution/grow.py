@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from trulysparse import _checks, _kernels
 from trulysparse._arrays import Floats
+from trulysparse.evolution.rewire import chosen, nothing
 from trulysparse.evolution.view import Grown, Keep, LayerView
 
 
@@ -34,7 +35,7 @@ def elsewhere(view: LayerView) -> Grown:
 
 def nowhere(view: LayerView) -> Grown:
     """No places: connections only go."""
-    return np.zeros(view.layer.n_in + 1, np.int64), np.empty(0, np.int32)
+    return nothing(view.layer.n_in)
 
 
 def _uniform(view: LayerView, keep: Keep | None, count: int, purpose: str) -> Grown:
@@ -110,41 +111,46 @@ def best(view: LayerView, places: Grown, scores: Floats) -> Grown:
     return chosen(places, keep, view.threads)
 
 
-def chosen(places: Grown, keep: Keep, threads: int) -> Grown:
-    """The marked ones of some places."""
-    nothing = np.zeros_like(places[0]), np.empty(0, np.int32)
-    ptr, index = _kernels.rewire_index(*places, keep, *nothing, threads)
-    return ptr, index
-
-
 def weighted(view: LayerView, of_input: NDArray[Any], of_output: NDArray[Any], count: int) -> Grown:
     """`count` empty places, drawn one after the other with probability proportional to of_input[i] * of_output[j];
     where that reaches too few places, uniform ones join them. Drawn in rounds, in time linear in count."""
     n_in, n_out = view.layer.n_in, view.layer.n_out
     random = np.random.Generator(np.random.Philox(key=view.stream("weighted")))
-    rows, columns = (np.cumsum(each, dtype=np.float64) for each in (of_input, of_output))
+    of_input, of_output = (np.cumsum(each, dtype=np.float64) for each in (of_input, of_output))
     held = np.empty(0, np.int64)
     for attempt in range(40):
         missing = count - len(held)
         if missing == 0:
             break
         draws = missing + missing // 4 + 16
-        if attempt < 20 and rows[-1] > 0 and columns[-1] > 0:
-            i = np.searchsorted(rows, random.random(draws) * rows[-1], side="right")
-            j = np.searchsorted(columns, random.random(draws) * columns[-1], side="right")
+        if attempt < 20 and of_input[-1] > 0 and of_output[-1] > 0:
+            places = _draw(of_input, draws, random) * n_out + random.permutation(_draw(of_output, draws, random))
         else:
-            i, j = random.integers(n_in, size=draws), random.integers(n_out, size=draws)
-        drawn = np.minimum(i, n_in - 1) * n_out + np.minimum(j, n_out - 1)
-        drawn, first = np.unique(drawn, return_index=True)
-        order = np.argsort(first)  # back to the order of drawing: where too many are there, the first count
-        fresh = _are_empty(view, drawn) & ~np.isin(drawn, held, assume_unique=True)
-        held = np.concatenate([held, drawn[order][fresh[order]][:missing]])
+            places = random.integers(n_in, size=draws) * n_out + random.integers(n_out, size=draws)
+        places = random.permutation(places)
+        drawn, first = np.unique(places, return_index=True)
+        fresh = _are_empty(view, drawn)
+        if len(held):
+            fresh &= ~np.isin(drawn, held, assume_unique=True)
+        drawn, first = drawn[fresh], first[fresh]
+        if len(drawn) > missing:  # those that were drawn first
+            drawn = drawn[first <= np.partition(first, missing - 1)[missing - 1]]
+        held = np.concatenate([held, drawn])
     if len(held) < count:  # nearly full: what is left, uniformly
         places = _uniform(view, view.keep, view.room, "rest")
         rest = _keys(places, n_out)
         rest = rest[~np.isin(rest, held, assume_unique=True)]
         held = np.concatenate([held, random.permutation(rest)[: count - len(held)]])
     return _places(np.sort(held), n_in, n_out)
+
+
+def _draw(cumulative: NDArray[np.float64], draws: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """Indices with probability proportional to the steps of `cumulative`, ascending: looked up in order, they cost a
+    walk through memory and not a jump each."""
+    where = np.sort(random.random(draws)) * cumulative[-1]
+    found: NDArray[np.int64] = np.searchsorted(cumulative, where, side="right").astype(np.int64)
+    np.minimum(found, len(cumulative) - 1, out=found)
+    return found
 
 
 def _keys(places: Grown, n_out: int) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from trulysparse import _kernels, activations
 from trulysparse._arrays import Floats
 from trulysparse.connectivity import Connectivity
-from trulysparse.evolution.rewire import filtered
+from trulysparse.evolution.rewire import Change, rewire
 from trulysparse.layers import Slots, SparseLayer
 from trulysparse.network import SparseMLP
 
@@ -69,10 +69,7 @@ def _cut(layer: SparseLayer, slots: Slots, inputs: Marks, outputs: Marks, thread
     rows = layer.connectivity.by_input
     keep = np.empty(layer.n_connections, np.uint8)
     _kernels.mark_between(rows.ptr, rows.index, inputs.view(np.uint8), outputs.view(np.uint8), keep, threads)
-    ptr, index, move = filtered(layer, keep, threads)
-    layer.values = move(layer.values)
-    slots.weight[:] = [move(slot) for slot in slots.weight]
-    layer.connectivity = Connectivity.from_inputs(layer.n_in, layer.n_out, ptr, index, threads)
+    rewire(layer, slots, Change(keep), threads)
 
 
 def _shrink(net: SparseMLP, slots: Sequence[Slots] | None, stays: Sequence[Marks]) -> None:

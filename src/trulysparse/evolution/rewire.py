@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trulysparse import _kernels
 from trulysparse._arrays import Floats
@@ -14,34 +12,37 @@ from trulysparse.connectivity import Connectivity
 from trulysparse.evolution.view import Grown, Keep
 from trulysparse.layers import Slots, SparseLayer
 
-Move: TypeAlias = Callable[..., Any]
-"""move(values, fresh=None): values along the old connections -> along the new ones."""
+
+@dataclass
+class Change:
+    """Connections with keep == 0 go; `grown` come with weights `fresh`. None: none grow."""
+
+    keep: Keep | None
+    grown: Grown | None = None
+    fresh: Floats | None = None
 
 
-def rewire(layer: SparseLayer, slots: Slots, keep: Keep, grown: Grown, fresh: Floats, threads: int) -> None:
-    """Connections with keep == 0 go, `grown` come with weights `fresh` and optimizer state zero; the others
-    take weight and state along."""
-    ptr, index, move = _merged(layer, keep, grown, threads)
-    layer.values = move(layer.values, fresh)
-    for i in range(len(slots.weight)):  # each old one goes before the next new one comes
-        slots.weight[i] = move(slots.weight[i])
+def rewire(layer: SparseLayer, slots: Slots, change: Change, threads: int) -> None:
+    """Carries out the change and empties it, so that its arrays are free before the largest step. Kept connections take
+    weight and optimizer state along; the state of new ones is zero."""
+    assert change.keep is not None
+    old = layer.connectivity.by_input
+    grown = nothing(layer.n_in) if change.grown is None else change.grown
+    ptr, index, moved = _kernels.rewire(
+        old.ptr, old.index, change.keep, *grown, [layer.values, *slots.weight], change.fresh, threads
+    )
+    layer.values, slots.weight[:] = moved[0], moved[1:]
+    change.keep = change.grown = change.fresh = None
+    del grown, moved
     layer.connectivity = Connectivity.from_inputs(layer.n_in, layer.n_out, ptr, index, threads)
 
 
-def filtered(layer: SparseLayer, keep: Keep, threads: int) -> tuple[NDArray[np.int64], NDArray[np.int32], Move]:
-    """Row pointers and indices (by input) of what `keep` leaves, and how values move there."""
-    nothing = np.zeros(layer.n_in + 1, np.int64), np.empty(0, np.int32)
-    return _merged(layer, keep, nothing, threads)
+def chosen(places: Grown, keep: Keep, threads: int) -> Grown:
+    """The marked ones of some places."""
+    ptr, index, _ = _kernels.rewire(*places, keep, *nothing(len(places[0]) - 1), [], None, threads)
+    return ptr, index
 
 
-def _merged(
-    layer: SparseLayer, keep: Keep, grown: Grown, threads: int
-) -> tuple[NDArray[np.int64], NDArray[np.int32], Move]:
-    old = layer.connectivity.by_input
-    ptr, index = _kernels.rewire_index(old.ptr, old.index, keep, *grown, threads)
-
-    def move(values: Floats, fresh: Floats | None = None) -> Floats:
-        moved: Floats = _kernels.rewire_values(old.ptr, old.index, keep, *grown, ptr, values, fresh, threads)
-        return moved
-
-    return ptr, index, move
+def nothing(n_in: int) -> Grown:
+    """No places."""
+    return np.zeros(n_in + 1, np.int64), np.empty(0, np.int32)
