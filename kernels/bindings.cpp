@@ -317,6 +317,16 @@ void bind_connectivity(nb::module_& m) {
           },
           nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("columns"), nb::arg("keep").noconvert().none(),
           nb::arg("count"), nb::arg("key"), nb::arg("threads"));
+    m.def("count_marked",
+          [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const uint8_t> mark_column, Array<int64_t> count,
+             int threads) {
+              const Connections con = view(ptr, index);
+              require(count.shape(0) == size_t(con.rows), "one count a row");
+              nb::gil_scoped_release free_lock;
+              count_marked(con, mark_column.data(), count.data(), threads);
+          },
+          nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("mark_column").noconvert(),
+          nb::arg("count").noconvert(), nb::arg("threads"));
     m.def("mark_between",
           [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const uint8_t> keep_row,
              Array<const uint8_t> keep_column, Array<uint8_t> keep, int threads) {

@@ -29,6 +29,16 @@ void strength(const Connections& con, const T* weight, double* out, int threads)
 template void strength(const Connections&, const float*, double*, int);
 template void strength(const Connections&, const double*, double*, int);
 
+void count_marked(const Connections& con, const uint8_t* mark_column, int64_t* count, int threads) {
+    parallel_ranges(con.rows, threads_for(con.ptr[con.rows] * 4, threads), [&](int64_t begin, int64_t end) {
+        for (int64_t r = begin; r < end; ++r) {
+            int64_t marked = 0;
+            for (int64_t k = con.ptr[r]; k < con.ptr[r + 1]; ++k) marked += mark_column[con.index[k]] != 0;
+            count[r] = marked;
+        }
+    });
+}
+
 void mark_between(const Connections& con, const uint8_t* keep_row, const uint8_t* keep_column, uint8_t* keep, int threads) {
     parallel_ranges(con.rows, threads_for(con.ptr[con.rows] * 4, threads), [&](int64_t begin, int64_t end) {
         for (int64_t r = begin; r < end; ++r)

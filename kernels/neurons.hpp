@@ -9,6 +9,9 @@ namespace ts {
 template <class T>
 void strength(const Connections& connections, const T* weight, double* strength, int threads);
 
+// count[r] = how many of row r's connections lead to a marked column.
+void count_marked(const Connections& connections, const uint8_t* mark_column, int64_t* count, int threads);
+
 // keep[k] = 1 where both ends of connection k stay. keep_row, keep_column: one mark a neuron.
 void mark_between(const Connections& connections, const uint8_t* keep_row, const uint8_t* keep_column, uint8_t* keep,
                   int threads);

@@ -85,6 +85,9 @@ def strength(
 def fold_constants(
     ptr: Pointers, index: Indices, weight: Floats, constant: NDArray[np.float64], bias: Floats
 ) -> None: ...
+def count_marked(
+    ptr: Pointers, index: Indices, mark_column: NDArray[np.uint8], count: NDArray[np.int64], threads: int
+) -> None: ...
 def mark_between(
     ptr: Pointers,
     index: Indices,

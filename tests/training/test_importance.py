@@ -7,7 +7,7 @@ import pytest
 
 import trulysparse as ts
 from conftest import check_invariants
-from trulysparse.evolution.neurons import disconnect, incoming, outgoing, remove_idle
+from trulysparse.evolution.neurons import incoming, outgoing, remove_neurons
 from trulysparse.training.importance import mean_activation
 
 ACTIVATIONS = ["all_relu", "relu", "tanh", "sigmoid", "identity"]
@@ -34,7 +34,7 @@ def test_removing_idle_neurons_keeps_the_function(seed, activation, dtype):
     net = network(seed, activation=activation, dtype=dtype, epsilon=(0.3, 0.6, 1.5)[seed % 3])
     X = np.random.default_rng(seed).standard_normal((50, 20))
     before, hidden = net.decision_function(X), sum(net.layer_sizes[1:-1])
-    removed = remove_idle(net)
+    removed = remove_neurons(net)
     assert removed == hidden - sum(net.layer_sizes[1:-1])
     assert removed > 0
     np.testing.assert_allclose(net.decision_function(X), before, rtol=1e-5, atol=1e-5)
@@ -47,16 +47,17 @@ def test_removing_idle_neurons_keeps_the_function(seed, activation, dtype):
         if layer.n_out > 1:
             assert (np.diff(layer.connectivity.by_output.ptr) > 0).all()
             assert (np.diff(net.layers[number + 1].connectivity.by_input.ptr) > 0).all()
-    assert remove_idle(net) == 0
+    assert remove_neurons(net) == 0
 
 
 def test_nothing_left_is_a_constant():
     """All hidden neurons without inputs: outputs are constants, one neuron a layer stays."""
     net = network(0)
     X = np.random.default_rng(0).standard_normal((5, 20))
-    disconnect(net, None, [np.zeros(40, bool), np.ones(30, bool), np.ones(25, bool)])
-    before = net.decision_function(X)
-    remove_idle(net)
+    weights, biases = dense(net), [layer.bias.astype(float) for layer in net.layers]
+    function = naive_prune(weights, biases, 100, 0.6, [np.ones(40)])
+    before = function(X)
+    remove_neurons(net, None, [np.zeros(40, bool), np.ones(30, bool), np.ones(25, bool)])
     assert net.layer_sizes == (20, 1, 1, 1, 4)
     assert net.n_connections == 0
     np.testing.assert_allclose(net.decision_function(X), before, rtol=1e-5, atol=1e-5)

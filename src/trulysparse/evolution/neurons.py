@@ -7,15 +7,14 @@ that the network computes the same function to rounding. A neuron without output
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse import _kernels, activations
 from trulysparse._arrays import Floats
-from trulysparse.connectivity import Connectivity
-from trulysparse.evolution.rewire import Change, rewire
+from trulysparse.connectivity import Connectivity, Rows
+from trulysparse.evolution.rewire import nothing
 from trulysparse.layers import Slots, SparseLayer
 from trulysparse.network import SparseMLP
 
@@ -23,77 +22,84 @@ Marks = NDArray[np.bool_]
 """One mark a neuron: True stays."""
 
 
-def disconnect(net: SparseMLP, slots: Sequence[Slots] | None, stays: Sequence[Marks]) -> None:
-    """Removes all incoming connections of the hidden neurons not marked in stays[l], l = 0 for the first hidden
-    layer. What remains of them are constants: see remove_idle."""
-    for number, marks in enumerate(stays):
-        if not marks.all():
-            layer = net.layers[number]
-            _cut(layer, _slots(slots, number), np.ones(layer.n_in, np.bool_), marks, net.threads)
+def remove_neurons(net: SparseMLP, slots: Sequence[Slots] | None = None, stays: Sequence[Marks] | None = None) -> int:
+    """Removes hidden neurons: those not marked in stays[l] (l = 0: the first hidden layer), which lose their inputs and
+    so become constants; then all without inputs and all without outputs, until there are none. Input and output neurons
+    stay, and one neuron a hidden layer. Returns how many went.
+
+    Where stays is None the network's function stays the same to rounding; else it is that of the network without the
+    inputs of the unmarked neurons. slots: optimizer state to bring along. Linear in connections; each layer's
+    connections are made anew once.
+    """
+    layers, threads = net.layers, net.threads
+    alive = _fold_constants(net, [np.ones(n, np.bool_) for n in net.layer_sizes[1:-1]] if stays is None else stays)
+    for number in reversed(range(len(alive))):  # neurons nobody hears, from the last layer down
+        following = layers[number + 1]
+        heard = alive[number + 1] if number + 1 < len(alive) else np.ones(following.n_out, np.bool_)
+        alive[number] &= _count(following.connectivity.by_input, heard, threads) > 0
+    removed = sum(max(0, int(np.count_nonzero(~marks)) - (not marks.any())) for marks in alive)
+    if removed:
+        _shrink(net, slots, alive)
+    return removed
 
 
-def remove_idle(net: SparseMLP, slots: Sequence[Slots] | None = None) -> int:
-    """Removes hidden neurons without inputs (their constant moves into the next layer's biases) and those without
-    outputs, until there are none; input and output neurons stay, and one neuron a hidden layer. Returns how many went.
-    The network's function stays the same to rounding. Linear in connections."""
-    layers = net.layers
-    stays = [np.ones(layer.n_out, np.bool_) for layer in layers[:-1]]
-    for number, (layer, following) in enumerate(pairwise(layers)):
-        constant = np.diff(layer.connectivity.by_output.ptr) == 0
-        if not constant.any():
-            continue
-        value = np.zeros(layer.n_out)
-        value[constant] = activations.apply(layer.activation, layer.bias[constant].astype(np.float64))
-        rows = following.connectivity.by_input
-        _kernels.fold_constants(rows.ptr, rows.index, following.values, value, following.bias)
-        _cut(following, _slots(slots, number + 1), ~constant, np.ones(following.n_out, np.bool_), net.threads)
-        stays[number] &= ~constant
-    for number in reversed(range(len(layers) - 1)):
-        unheard = np.diff(layers[number + 1].connectivity.by_input.ptr) == 0
-        if (unheard & stays[number]).any():
-            _cut(layers[number], _slots(slots, number), np.ones(layers[number].n_in, np.bool_), ~unheard, net.threads)
-        stays[number] &= ~unheard
-    for marks in stays:
-        if not marks.any():
-            marks[0] = True
-    _shrink(net, slots, stays)
-    return sum(int(np.count_nonzero(~marks)) for marks in stays)
+def _fold_constants(net: SparseMLP, stays: Sequence[Marks]) -> list[Marks]:
+    """Moves the effect of constant neurons into the next biases, from the first layer up; returns marks of the
+    others."""
+    alive: list[Marks] = []
+    inputs = np.ones(net.layer_sizes[0], np.bool_)
+    hears = [
+        *stays[1:],
+        np.ones(net.layer_sizes[-1], np.bool_),
+    ]
+    for layer, following, marks, hearing in zip(net.layers, net.layers[1:], stays, hears, strict=False):
+        constant = ~marks | (_count(layer.connectivity.by_output, inputs, net.threads) == 0)
+        if constant.any():
+            value = np.zeros(layer.n_out)
+            value[constant] = activations.apply(layer.activation, layer.bias[constant].astype(np.float64))
+            rows = following.connectivity.by_input
+            deaf = following.bias[~hearing]
+            _kernels.fold_constants(rows.ptr, rows.index, following.values, value, following.bias)
+            following.bias[~hearing] = deaf
+        inputs = ~constant
+        alive.append(inputs.copy())
+    return alive
 
 
-def _slots(slots: Sequence[Slots] | None, number: int) -> Slots:
-    return Slots([], []) if slots is None else slots[number]
+def _count(rows: Rows, marked: Marks, threads: int) -> NDArray[np.int64]:
+    """How many of each row's connections lead to a marked neuron."""
+    count = np.empty(len(rows.ptr) - 1, np.int64)
+    _kernels.count_marked(rows.ptr, rows.index, marked.view(np.uint8), count, threads)
+    return count
 
 
-def _cut(layer: SparseLayer, slots: Slots, inputs: Marks, outputs: Marks, threads: int) -> None:
-    """Removes the connections from and to neurons that are not marked; the neurons stay."""
-    rows = layer.connectivity.by_input
-    keep = np.empty(layer.n_connections, np.uint8)
-    _kernels.mark_between(rows.ptr, rows.index, inputs.view(np.uint8), outputs.view(np.uint8), keep, threads)
-    rewire(layer, slots, Change(keep), threads)
-
-
-def _shrink(net: SparseMLP, slots: Sequence[Slots] | None, stays: Sequence[Marks]) -> None:
-    """Drops the unmarked neurons, which have no connections."""
+def _shrink(net: SparseMLP, slots: Sequence[Slots] | None, alive: Sequence[Marks]) -> None:
+    """Drops the unmarked neurons with all their connections. Of a layer without marks the first neuron stays,
+    unconnected."""
     all_in, all_out = np.ones(net.layer_sizes[0], np.bool_), np.ones(net.layer_sizes[-1], np.bool_)
+    connected = [all_in, *alive, all_out]
+    stays = [marks if marks.any() else np.arange(len(marks)) == 0 for marks in connected]
     for number, layer in enumerate(net.layers):
-        inputs = stays[number - 1] if number else all_in
-        outputs = stays[number] if number < len(stays) else all_out
-        if inputs.all() and outputs.all():
+        if connected[number].all() and connected[number + 1].all():
             continue
-        layer.connectivity = _renumbered(layer.connectivity, inputs, outputs, net.threads)
+        state = Slots([], []) if slots is None else slots[number]
+        rows = layer.connectivity.by_input
+        keep = np.empty(layer.n_connections, np.uint8)
+        ends = connected[number].view(np.uint8), connected[number + 1].view(np.uint8)
+        _kernels.mark_between(rows.ptr, rows.index, *ends, keep, net.threads)
+        ptr, index, moved = _kernels.rewire(
+            rows.ptr, rows.index, keep, *nothing(layer.n_in), [layer.values, *state.weight], None, net.threads
+        )
+        layer.values, state.weight[:] = moved[0], moved[1:]
+        del keep, moved
+        inputs, outputs = stays[number], stays[number + 1]
         layer.bias = layer.bias[outputs]
-        state = _slots(slots, number)
         state.bias[:] = [slot[outputs] for slot in state.bias]
+        ptr = np.append(ptr[:-1][inputs], ptr[-1:])  # the rows that go are empty now
+        _kernels.renumber(index, (np.cumsum(outputs) - 1).astype(np.int32), net.threads)
+        n_in, n_out = int(np.count_nonzero(inputs)), int(np.count_nonzero(outputs))
+        layer.connectivity = Connectivity.from_inputs(n_in, n_out, ptr, index, net.threads)
     net.layer_sizes = (net.layer_sizes[0], *(layer.n_out for layer in net.layers))
-
-
-def _renumbered(con: Connectivity, inputs: Marks, outputs: Marks, threads: int) -> Connectivity:
-    rows = con.by_input
-    ptr = np.append(rows.ptr[:-1][inputs], rows.ptr[-1:])
-    index = rows.index.copy()
-    _kernels.renumber(index, (np.cumsum(outputs) - 1).astype(np.int32), threads)
-    n_in, n_out = int(np.count_nonzero(inputs)), int(np.count_nonzero(outputs))
-    return Connectivity.from_inputs(n_in, n_out, ptr, index, threads)
 
 
 def incoming(layer: SparseLayer, threads: int) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from trulysparse import _checks
 from trulysparse._arrays import Floats
 from trulysparse.errors import InputError
-from trulysparse.evolution.neurons import disconnect, remove_idle, scores
+from trulysparse.evolution.neurons import remove_neurons, scores
 from trulysparse.layers import Slots
 from trulysparse.network import SparseMLP
 from trulysparse.training.callbacks import Callback
@@ -73,14 +73,14 @@ def prune_neurons(
         raise InputError("score='activation' needs X, the samples to measure activations on")
     before = _size(net)
     found = None if y is None else evaluate(net, X, y)
+    stays = None
     if percentile > 0:
         activity = mean_activation(net, X) if score == "activation" else None
         stays = []
         for values in scores(net, score, activity):
             marks = values > np.percentile(values, percentile)
             stays.append(marks if marks.any() else np.ones_like(marks))
-        disconnect(net, slots, stays)
-    remove_idle(net, slots)
+    remove_neurons(net, slots, stays)
     after = _size(net)
     pairs = None if found is None or y is None else (found, evaluate(net, X, y))
     return PruningReport((before[0], after[0]), (before[1], after[1]), pairs)
