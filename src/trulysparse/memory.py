@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,9 +22,9 @@ def connection_count(n_in: int, n_out: int, epsilon: float) -> int:
     return min(round(epsilon * (n_in + n_out)), n_in * n_out)
 
 
-def network_bytes(layer_sizes: tuple[int, ...], epsilon: float, itemsize: int = 4) -> int:
-    """Peak bytes to build the network: all connections and biases, plus the scratch of the largest layer."""
-    counts = [connection_count(a, b, epsilon) for a, b in pairwise(layer_sizes)]
+def network_bytes(layer_sizes: tuple[int, ...], counts: Sequence[int], itemsize: int = 4) -> int:
+    """Peak bytes to build a network with so many connections a layer: all connections and biases, plus the scratch of
+    the largest layer."""
     pointers = sum(8 * (a + b + 2) for a, b in pairwise(layer_sizes))
     biases = itemsize * sum(layer_sizes[1:])
     return sum(counts) * (INDEX_BYTES + itemsize) + pointers + biases + BUILD_BYTES * max(counts)

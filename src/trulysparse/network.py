@@ -14,7 +14,7 @@ from trulysparse._arrays import Floats
 from trulysparse._random import stream_key
 from trulysparse._workspace import InferenceWorkspace, TrainingWorkspace
 from trulysparse.activations import Activation
-from trulysparse.connectivity import Connectivity, erdos_renyi
+from trulysparse.connectivity import PATTERNS, Connectivity, Pattern, epsilon_counts, erk_counts, from_matrix, largest
 from trulysparse.connectivity._connectivity import MAX_WIDTH
 from trulysparse.errors import InputError
 from trulysparse.frozen import FrozenMLP
@@ -27,7 +27,10 @@ class SparseMLP(Predictor):
     """A multilayer perceptron whose weights exist only where a connection exists.
 
     layer_sizes: neurons a layer, input first, output last, each 1 to 2^31 - 1.
-    epsilon: Erdős-Rényi sparsity; layer n_in x n_out gets round(epsilon * (n_in + n_out)) connections.
+    epsilon: Erdős-Rényi sparsity; layer n_in x n_out gets round(epsilon * (n_in + n_out)) connections. density: in its
+    place, connections of the whole network as a share of the dense one's, dealt out to layers by erk_counts.
+    connectivity: where they go, 'erdos_renyi', 'fixed_fan_in', 'small_world', 'scale_free', 'block_local' or a function
+    such as functools.partial(small_world, rewiring=0.3).
     activation: of the hidden layers, an object or a name. output: 'softmax' (classes), 'sigmoid' (several
     labels) or 'identity' (regression). init, fan, balance: see WeightInit. dtype: 'float32' or 'float64'. seed: of
     connectivity and weights, the same bits whatever threads. threads: None for all of this machine's.
@@ -43,6 +46,8 @@ class SparseMLP(Predictor):
         layer_sizes: Sequence[int],
         *,
         epsilon: float = 20.0,
+        density: float | None = None,
+        connectivity: str | Pattern = "erdos_renyi",
         activation: Activation | str = "all_relu",
         output: str = "softmax",
         init: str = "he_uniform",
@@ -54,14 +59,19 @@ class SparseMLP(Predictor):
     ) -> None:
         self._set_up(layer_sizes, activation, output, WeightInit(init, fan, balance), dtype, seed, threads)
         self.epsilon = _checks.real("epsilon", epsilon, low=0, low_open=True)
+        counts = epsilon_counts(self.layer_sizes, epsilon) if density is None else erk_counts(self.layer_sizes, density)
         memory.require(
-            memory.network_bytes(self.layer_sizes, epsilon, self.dtype.itemsize),
-            f"a network of layers {self._sizes_text()} at epsilon {epsilon:g}",
-            "choose a smaller epsilon or smaller layers",
+            memory.network_bytes(self.layer_sizes, counts, self.dtype.itemsize),
+            f"a network of layers {self._sizes_text()} at "
+            + (f"epsilon {epsilon:g}" if density is None else f"density {density:g}"),
+            f"choose a smaller {'epsilon' if density is None else 'density'} or smaller layers",
         )
+        if isinstance(connectivity, str):
+            connectivity = PATTERNS[_checks.choice("connectivity", connectivity, tuple(PATTERNS))]
         power = 1.0  # mean square of the signal, for inputs of unit variance
         for number, (n_in, n_out) in enumerate(pairwise(self.layer_sizes)):
-            con = erdos_renyi(n_in, n_out, epsilon, seed=stream_key(seed, "connectivity", number), threads=self.threads)
+            key = stream_key(seed, "connectivity", number)
+            con = connectivity(n_in, n_out, counts[number], seed=key, threads=self.threads)
             last = number == len(self.layer_sizes) - 2
             scale = self.init.output_scale(con, power) if last else self.init.scale(con)
             values = self.init.draw(
@@ -93,6 +103,55 @@ class SparseMLP(Predictor):
         for con, weight, bias in zip(connectivities, values, biases, strict=True):
             net._append(con, weight, bias)
         return net
+
+    @classmethod
+    def from_matrices(
+        cls,
+        matrices: Sequence[Any],
+        biases: Sequence[ArrayLike] | None = None,
+        *,
+        density: float | None = None,
+        activation: Activation | str = "all_relu",
+        output: str = "softmax",
+        init: WeightInit | None = None,
+        dtype: str = "float32",
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> Self:
+        """A network with the given weights.
+
+        matrices: one a layer, (n_out, n_in), SciPy sparse (a connection for each stored value) or NumPy (for each value
+        that is not 0). density: of dense matrices, say of a trained network, keep only this share of each layer, the
+        largest in magnitude (torch: [layer.weight.detach().numpy()]; scikit-learn: [w.T for w in mlp.coefs_]).
+        biases: (n_out,) each; None for 0. init: of connections that evolution grows.
+        """
+        if not matrices:
+            raise InputError("matrices must name at least one layer")
+        cons: list[Connectivity] = []
+        values, offsets = [], []
+        for number, matrix in enumerate(matrices):
+            name = f"matrices[{number}]"
+            kept = matrix if density is None else largest(matrix, density, name=name)
+            con, weight = from_matrix(kept, name=name, threads=threads)
+            if cons and con.n_in != cons[-1].n_out:
+                raise InputError(f"{name} has {con.n_in} inputs, but the layer before has {cons[-1].n_out} outputs")
+            bias = np.zeros(con.n_out) if biases is None else np.asarray(biases[number], dtype=np.float64)
+            if bias.shape != (con.n_out,):
+                raise InputError(f"biases[{number}] must have shape ({con.n_out},), not {bias.shape}")
+            cons.append(con)
+            values.append(weight.astype(dtype))
+            offsets.append(bias.astype(dtype))
+        return cls.from_layers(
+            cons,
+            values,
+            offsets,
+            epsilon=sum(c.n_connections for c in cons) / sum(c.n_in + c.n_out for c in cons),
+            activation=activation,
+            output=output,
+            init=init or WeightInit(),
+            seed=seed,
+            threads=threads,
+        )
 
     def _set_up(
         self,

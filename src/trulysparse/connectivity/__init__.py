@@ -1,6 +1,33 @@
 """Starting connectivity of a layer."""
 
 from trulysparse.connectivity._connectivity import Connectivity, Rows
+from trulysparse.connectivity.counts import epsilon_counts, erk_counts, uniform_counts
 from trulysparse.connectivity.erdos_renyi import erdos_renyi
+from trulysparse.connectivity.matrices import from_matrix, largest
+from trulysparse.connectivity.patterns import (
+    PATTERNS,
+    Pattern,
+    block_local,
+    fixed_fan_in,
+    scale_free,
+    small_world,
+    uniform,
+)
 
-__all__ = ["Connectivity", "Rows", "erdos_renyi"]
+__all__ = [
+    "PATTERNS",
+    "Connectivity",
+    "Pattern",
+    "Rows",
+    "block_local",
+    "epsilon_counts",
+    "erdos_renyi",
+    "erk_counts",
+    "fixed_fan_in",
+    "from_matrix",
+    "largest",
+    "scale_free",
+    "small_world",
+    "uniform",
+    "uniform_counts",
+]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from trulysparse import _checks, _kernels, memory
-from trulysparse._random import stream_key
-from trulysparse.connectivity._connectivity import Connectivity, check_size
+from trulysparse import _checks, memory
+from trulysparse.connectivity._connectivity import Connectivity
+from trulysparse.connectivity.patterns import uniform
 
 
 def erdos_renyi(n_in: int, n_out: int, epsilon: float, *, seed: int = 0, threads: int | None = None) -> Connectivity:
@@ -20,9 +18,4 @@ def erdos_renyi(n_in: int, n_out: int, epsilon: float, *, seed: int = 0, threads
     _checks.integer("n_in", n_in, low=1)
     _checks.integer("n_out", n_out, low=1)
     _checks.real("epsilon", epsilon, low=0, low_open=True)
-    threads = _checks.thread_count(threads)
-    count = memory.connection_count(n_in, n_out, epsilon)
-    check_size(n_in, n_out, count)
-    nothing = np.zeros(n_in + 1, dtype=np.int64), np.empty(0, dtype=np.int32)
-    ptr, index = _kernels.sample_empty(*nothing, n_out, None, count, stream_key(seed, "erdos-renyi"), threads)
-    return Connectivity.from_inputs(n_in, n_out, ptr, index, threads)
+    return uniform(n_in, n_out, memory.connection_count(n_in, n_out, epsilon), seed=seed, threads=threads)

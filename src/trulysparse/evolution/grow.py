@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from trulysparse import _checks, _kernels
 from trulysparse._arrays import Floats
+from trulysparse.connectivity.weighted import sample_weighted
 from trulysparse.evolution.rewire import chosen, nothing
 from trulysparse.evolution.view import Grown, Keep, LayerView
 
@@ -112,63 +113,15 @@ def best(view: LayerView, places: Grown, scores: Floats) -> Grown:
 
 
 def weighted(view: LayerView, of_input: NDArray[Any], of_output: NDArray[Any], count: int) -> Grown:
-    """`count` empty places, drawn one after the other with probability proportional to of_input[i] * of_output[j];
-    where that reaches too few places, uniform ones join them. Drawn in rounds, in time linear in count."""
-    n_in, n_out = view.layer.n_in, view.layer.n_out
+    """`count` empty places, (i, j) with probability proportional to of_input[i] * of_output[j]; see sample_weighted."""
+
+    def empty(places: Grown) -> NDArray[np.bool_]:
+        rows = view.layer.connectivity.by_input
+        mark = np.empty(len(places[1]), np.uint8)
+        _kernels.mark_empty(rows.ptr, rows.index, view.keep, *places, mark, view.threads)
+        return mark.astype(np.bool_)
+
     random = np.random.Generator(np.random.Philox(key=view.stream("weighted")))
-    of_input, of_output = (np.cumsum(each, dtype=np.float64) for each in (of_input, of_output))
-    held = np.empty(0, np.int64)
-    for attempt in range(40):
-        missing = count - len(held)
-        if missing == 0:
-            break
-        draws = missing + missing // 4 + 16
-        if attempt < 20 and of_input[-1] > 0 and of_output[-1] > 0:
-            places = _draw(of_input, draws, random) * n_out + random.permutation(_draw(of_output, draws, random))
-        else:
-            places = random.integers(n_in, size=draws) * n_out + random.integers(n_out, size=draws)
-        places = random.permutation(places)
-        drawn, first = np.unique(places, return_index=True)
-        fresh = _are_empty(view, drawn)
-        if len(held):
-            fresh &= ~np.isin(drawn, held, assume_unique=True)
-        drawn, first = drawn[fresh], first[fresh]
-        if len(drawn) > missing:  # those that were drawn first
-            drawn = drawn[first <= np.partition(first, missing - 1)[missing - 1]]
-        held = np.concatenate([held, drawn])
-    if len(held) < count:  # nearly full: what is left, uniformly
-        places = _uniform(view, view.keep, view.room, "rest")
-        rest = _keys(places, n_out)
-        rest = rest[~np.isin(rest, held, assume_unique=True)]
-        held = np.concatenate([held, random.permutation(rest)[: count - len(held)]])
-    return _places(np.sort(held), n_in, n_out)
-
-
-def _draw(cumulative: NDArray[np.float64], draws: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """Indices with probability proportional to the steps of `cumulative`, ascending: looked up in order, they cost a
-    walk through memory and not a jump each."""
-    where = np.sort(random.random(draws)) * cumulative[-1]
-    found: NDArray[np.int64] = np.searchsorted(cumulative, where, side="right").astype(np.int64)
-    np.minimum(found, len(cumulative) - 1, out=found)
-    return found
-
-
-def _keys(places: Grown, n_out: int) -> NDArray[np.int64]:
-    ptr, index = places
-    return np.repeat(np.arange(len(ptr) - 1), np.diff(ptr)) * n_out + index
-
-
-def _places(keys: NDArray[np.int64], n_in: int, n_out: int) -> Grown:
-    rows, columns = np.divmod(keys, n_out)
-    ptr = np.zeros(n_in + 1, np.int64)
-    np.cumsum(np.bincount(rows, minlength=n_in), out=ptr[1:])
-    return ptr, columns.astype(np.int32)
-
-
-def _are_empty(view: LayerView, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """keys: ascending."""
-    rows = view.layer.connectivity.by_input
-    places = _places(keys, view.layer.n_in, view.layer.n_out)
-    mark = np.empty(len(keys), np.uint8)
-    _kernels.mark_empty(rows.ptr, rows.index, view.keep, *places, mark, view.threads)
-    return mark.astype(bool)
+    return sample_weighted(
+        of_input, of_output, count, random, empty, lambda: _uniform(view, view.keep, view.room, "rest")
+    )

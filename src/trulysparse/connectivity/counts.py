@@ -1,0 +1,38 @@
+"""How many connections each layer of a network gets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from trulysparse import _checks, memory
+
+
+def epsilon_counts(layer_sizes: Sequence[int], epsilon: float) -> list[int]:
+    """epsilon * (n_in + n_out) a layer, at most all (Mocanu et al. 2018, eq. 1)."""
+    return [memory.connection_count(a, b, epsilon) for a, b in pairwise(layer_sizes)]
+
+
+def uniform_counts(layer_sizes: Sequence[int], density: float) -> list[int]:
+    """The same density in each layer; at least one connection."""
+    _checks.real("density", density, low=0, high=1, low_open=True)
+    return [max(1, round(density * a * b)) for a, b in pairwise(layer_sizes)]
+
+
+def erk_counts(layer_sizes: Sequence[int], density: float) -> list[int]:
+    """Erdős-Rényi-kernel: the network has the given density; each layer's own is in proportion to (n_in + n_out) /
+    (n_in * n_out), layers that would exceed 1 are dense and the others share the rest (Evci et al. 2020, section 3,
+    where kernels of convolutions add their width and height)."""
+    _checks.real("density", density, low=0, high=1, low_open=True)
+    pairs = list(pairwise(layer_sizes))
+    wanted = round(density * sum(a * b for a, b in pairs))
+    dense: set[int] = set()
+    while True:
+        others = [i for i in range(len(pairs)) if i not in dense]
+        left = wanted - sum(pairs[i][0] * pairs[i][1] for i in dense)
+        epsilon = left / max(1, sum(sum(pairs[i]) for i in others))
+        full = {i for i in others if epsilon * sum(pairs[i]) >= pairs[i][0] * pairs[i][1]}
+        if not full:
+            break
+        dense |= full
+    return [a * b if i in dense else max(1, round(epsilon * (a + b))) for i, (a, b) in enumerate(pairs)]

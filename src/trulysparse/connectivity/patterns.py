@@ -1,0 +1,155 @@
+"""Connectivity patterns other than Erdős-Rényi. Each makes a layer n_in x n_out with exactly `count` distinct
+connections, in time linear in them (up to sorting), the same for a seed whatever the threads."""
+
+from __future__ import annotations
+
+from itertools import accumulate, pairwise
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trulysparse import _checks, _kernels
+from trulysparse._random import generator, stream_key
+from trulysparse.connectivity._connectivity import Connectivity, check_size
+from trulysparse.connectivity.weighted import Places, keys_of, places_of, sample_weighted
+from trulysparse.errors import InputError
+
+
+class Pattern(Protocol):
+    """Makes a layer's starting connectivity."""
+
+    def __call__(self, n_in: int, n_out: int, count: int, *, seed: int = 0, threads: int | None = None) -> Connectivity:
+        """A layer with `count` connections."""
+
+
+def _checked(n_in: int, n_out: int, count: int, threads: int | None) -> int:
+    _checks.integer("n_in", n_in, low=1)
+    _checks.integer("n_out", n_out, low=1)
+    _checks.integer("count", count, low=0)
+    if count > n_in * n_out:
+        raise InputError(f"count is {count}, but a layer {n_in} x {n_out} has room for {n_in * n_out} connections")
+    check_size(n_in, n_out, count)
+    return _checks.thread_count(threads)
+
+
+def _sample(n_in: int, n_out: int, count: int, key: int, threads: int) -> Places:
+    nothing = np.zeros(n_in + 1, np.int64), np.empty(0, np.int32)
+    ptr, index = _kernels.sample_empty(*nothing, n_out, None, count, key, threads)
+    return ptr, index
+
+
+def uniform(n_in: int, n_out: int, count: int, *, seed: int = 0, threads: int | None = None) -> Connectivity:
+    """Every set of `count` connections is equally likely: Erdős-Rényi by number."""
+    threads = _checked(n_in, n_out, count, threads)
+    ptr, index = _sample(n_in, n_out, count, stream_key(seed, "erdos-renyi"), threads)
+    return Connectivity.from_inputs(n_in, n_out, ptr, index, threads)
+
+
+def fixed_fan_in(n_in: int, n_out: int, count: int, *, seed: int = 0, threads: int | None = None) -> Connectivity:
+    """Each output neuron has the same number of inputs, uniformly drawn: count / n_out, where that is not whole some
+    (random) neurons one more."""
+    threads = _checked(n_in, n_out, count, threads)
+    random = generator(seed, "fixed fan-in")
+    fan = np.full(n_out, count // n_out, np.int64)
+    fan[random.permutation(n_out)[: count % n_out]] += 1
+    # Where more than half of the inputs are wanted, it is the unwanted ones that are drawn.
+    inverse = count > n_out * n_in // 2
+    wanted = n_in - fan if inverse else fan
+    held = np.empty(0, np.int64)
+    while True:
+        missing = wanted - np.bincount(held // n_in, minlength=n_out)
+        if not missing.any():
+            break
+        rows = np.repeat(np.arange(n_out, dtype=np.int64) * n_in, missing)
+        held = np.union1d(held, rows + random.integers(n_in, size=len(rows)))
+    indptr, indices = places_of(held, n_out, n_in)
+    if inverse:
+        indptr, indices = _kernels.sample_empty(indptr, indices, n_in, None, count, 0, threads)
+    con, _ = Connectivity.from_outputs(n_in, n_out, indptr, indices, threads)
+    return con
+
+
+def small_world(
+    n_in: int, n_out: int, count: int, *, rewiring: float = 0.1, seed: int = 0, threads: int | None = None
+) -> Connectivity:
+    """Watts and Strogatz (1998) for a layer: inputs and outputs lie on two rings, each output is connected to the
+    inputs nearest to it, then each connection moves with probability `rewiring` to a uniformly random empty place."""
+    threads = _checked(n_in, n_out, count, threads)
+    _checks.real("rewiring", rewiring, low=0, high=1)
+    fan = np.full(n_out, count // n_out, np.int64)
+    # The remainder spread evenly along the ring.
+    extra = np.arange(n_out + 1) * (count % n_out) // n_out
+    fan += np.diff(extra)
+    rows = np.repeat(np.arange(n_out, dtype=np.int64), fan)
+    step = np.arange(count) - np.repeat(np.cumsum(fan) - fan, fan)
+    center = (rows * 2 + 1) * n_in // (2 * n_out)
+    columns = (center - np.repeat(fan, fan) // 2 + step) % n_in
+    indptr, indices = places_of(np.sort(rows * n_in + columns), n_out, n_in)
+    keep = generator(seed, "small world").random(count) >= rewiring
+    moved = count - int(np.count_nonzero(keep))
+    if moved:
+        marks = keep.astype(np.uint8)
+        key = stream_key(seed, "small world", 1)
+        grown = _kernels.sample_empty(indptr, indices, n_in, marks, moved, key, threads)
+        indptr, indices, _ = _kernels.rewire(indptr, indices, marks, *grown, [], None, threads)
+    con, _ = Connectivity.from_outputs(n_in, n_out, indptr, indices, threads)
+    return con
+
+
+def scale_free(
+    n_in: int, n_out: int, count: int, *, exponent: float = 2.5, seed: int = 0, threads: int | None = None
+) -> Connectivity:
+    """Degrees on both sides follow a power law with this exponent, as far as the number of neurons allows: neurons get
+    weights r^(-1 / (exponent - 1)), r their rank in a random order, and connections are drawn with probability
+    proportional to the product of the weights at their ends (the static model of Goh, Kahng and Kim 2001)."""
+    threads = _checked(n_in, n_out, count, threads)
+    _checks.real("exponent", exponent, low=1, low_open=True)
+    random = generator(seed, "scale free")
+
+    def weights(n: int) -> NDArray[np.float64]:
+        return random.permutation((1.0 + np.arange(n)) ** (-1 / (exponent - 1)))
+
+    ptr, index = sample_weighted(
+        weights(n_in),
+        weights(n_out),
+        count,
+        random,
+        lambda places: np.ones(len(places[1]), np.bool_),
+        lambda: _sample(n_in, n_out, n_in * n_out, 0, threads),
+    )
+    return Connectivity.from_inputs(n_in, n_out, ptr, index, threads)
+
+
+def block_local(
+    n_in: int, n_out: int, count: int, *, blocks: int = 8, seed: int = 0, threads: int | None = None
+) -> Connectivity:
+    """Inputs and outputs are cut into as many runs of neighbours; connections lie within a pair of runs, uniformly.
+    InputError where they don't fit."""
+    threads = _checked(n_in, n_out, count, threads)
+    blocks = min(_checks.integer("blocks", blocks, low=1), n_in, n_out)
+    row, column = (np.arange(blocks + 1) * n // blocks for n in (n_in, n_out))
+    rooms = [int(h) * int(w) for h, w in zip(np.diff(row), np.diff(column), strict=True)]
+    if count > sum(rooms):
+        raise InputError(
+            f"count is {count}, but {blocks} blocks in a layer {n_in} x {n_out} have room for {sum(rooms)}"
+        )
+    ends = [done * count // sum(rooms) for done in accumulate(rooms, initial=0)]
+    shares = [b - a for a, b in pairwise(ends)]
+    keys = []
+    for b, share in enumerate(shares):
+        height, width = int(row[b + 1] - row[b]), int(column[b + 1] - column[b])
+        inside = keys_of(_sample(height, width, share, stream_key(seed, "block", b), threads), width)
+        i, j = np.divmod(inside, width)
+        keys.append((row[b] + i) * n_out + column[b] + j)
+    ptr, index = places_of(np.concatenate(keys), n_in, n_out)
+    return Connectivity.from_inputs(n_in, n_out, ptr, index, threads)
+
+
+PATTERNS: dict[str, Pattern] = {
+    "erdos_renyi": uniform,
+    "fixed_fan_in": fixed_fan_in,
+    "small_world": small_world,
+    "scale_free": scale_free,
+    "block_local": block_local,
+}
