@@ -1,5 +1,26 @@
 """What a topology is and what it does."""
 
+from trulysparse.analysis.degrees import DegreeFit, fit_degrees, in_degrees, out_degrees
+from trulysparse.analysis.distance import TopologyDistance, topology_distance
 from trulysparse.analysis.exploration import Exploration
+from trulysparse.analysis.neurons import dead_neurons, duplicate_neurons
+from trulysparse.analysis.paths import Paths, effective_paths
+from trulysparse.analysis.recorder import TopologyRecorder, describe
+from trulysparse.analysis.spectrum import spectral_norm
 
-__all__ = ["Exploration"]
+__all__ = [
+    "DegreeFit",
+    "Exploration",
+    "Paths",
+    "TopologyDistance",
+    "TopologyRecorder",
+    "dead_neurons",
+    "describe",
+    "duplicate_neurons",
+    "effective_paths",
+    "fit_degrees",
+    "in_degrees",
+    "out_degrees",
+    "spectral_norm",
+    "topology_distance",
+]

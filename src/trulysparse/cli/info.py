@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from trulysparse.analysis import describe
 from trulysparse.cli._console import print_json, show, speaks_plainly
 from trulysparse.cli._run import METRICS, Run
 
@@ -15,6 +16,9 @@ from trulysparse.cli._run import METRICS, Run
 @speaks_plainly
 def info(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that train wrote.")],
+    topology: Annotated[
+        bool, typer.Option("--topology", help="Add what the topology looks like: degrees, dead neurons, paths.")
+    ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the figures as one JSON object on the last line.")
     ] = False,
@@ -48,6 +52,15 @@ def info(
             f"{layer['n_in']} x {layer['n_out']}: {layer['connections']:,} connections ({layer['density']:.2%}), "
             f"mean |w| {layer['mean_abs_weight']:.4f}, {layer['neurons_without_inputs']} neurons without inputs"
         )
+    found = describe(net) if topology else None
+    if found is not None:
+        rows["paths"] = f"10^{found['log10_paths']:.1f} from inputs to outputs"
+        for number, figures in enumerate(found["layers"], start=1):
+            spread = ", ".join("{} {}/{:g}/{}".format(side, *figures[f"{side}_degree"]) for side in ("in", "out"))
+            rows[f"topology {number}"] = (
+                f"degrees (least/median/largest) {spread}; spectral norm {figures['spectral_norm']:.3g}; "
+                f"{figures['dead'] or 0} dead, {figures['duplicates']} duplicate neurons"
+            )
     metrics = run / METRICS
     if metrics.is_file() and (lines := metrics.read_text().splitlines()):
         rows["last epoch"] = lines[-1]
@@ -61,5 +74,6 @@ def info(
                 "density": net.density,
                 "layers": layers,
                 "config": opened.config,
+                **({} if found is None else {"topology": found}),
             }
         )

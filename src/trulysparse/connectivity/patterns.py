@@ -124,16 +124,16 @@ def scale_free(
 def block_local(
     n_in: int, n_out: int, count: int, *, blocks: int = 8, seed: int = 0, threads: int | None = None
 ) -> Connectivity:
-    """Inputs and outputs are cut into as many runs of neighbours; connections lie within a pair of runs, uniformly.
-    InputError where they don't fit."""
+    """Inputs and outputs are cut into runs of neighbours, as many as `blocks` at most and as leave room for `count`;
+    connections lie within a pair of runs, uniformly."""
     threads = _checked(n_in, n_out, count, threads)
     blocks = min(_checks.integer("blocks", blocks, low=1), n_in, n_out)
-    row, column = (np.arange(blocks + 1) * n // blocks for n in (n_in, n_out))
-    rooms = [int(h) * int(w) for h, w in zip(np.diff(row), np.diff(column), strict=True)]
-    if count > sum(rooms):
-        raise InputError(
-            f"count is {count}, but {blocks} blocks in a layer {n_in} x {n_out} have room for {sum(rooms)}"
-        )
+    while True:
+        row, column = (np.arange(blocks + 1) * n // blocks for n in (n_in, n_out))
+        rooms = [int(h) * int(w) for h, w in zip(np.diff(row), np.diff(column), strict=True)]
+        if count <= sum(rooms):
+            break
+        blocks -= 1
     ends = [done * count // sum(rooms) for done in accumulate(rooms, initial=0)]
     shares = [b - a for a, b in pairwise(ends)]
     keys = []

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-Record: TypeAlias = dict[str, float]
+Record: TypeAlias = dict[str, Any]
+"""Figures of one epoch by name: numbers, or lists with a value a layer."""
 
 
 @dataclass
@@ -16,7 +17,7 @@ class History:
 
     records: list[Record] = field(default_factory=list)
 
-    def __getitem__(self, name: str) -> list[float]:
+    def __getitem__(self, name: str) -> list[Any]:
         return [record[name] for record in self.records]
 
     def __len__(self) -> int:

@@ -1,0 +1,20 @@
+"""Spectral norms."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse.linalg import svds
+
+from trulysparse.layers import SparseLayer
+
+
+def spectral_norm(layer: SparseLayer) -> float:
+    """The largest singular value of a layer's weights, by Lanczos iteration: a few products with the sparse matrix."""
+    weight = layer.weight.astype(np.float64)
+    if weight.nnz == 0:
+        return 0.0
+    if min(weight.shape) <= 2:  # too few for the iteration
+        small = weight if weight.shape[0] <= weight.shape[1] else weight.T.tocsr()
+        return float(np.sqrt(np.linalg.eigvalsh((small @ small.T).toarray())[-1]))
+    start = np.random.default_rng(0).standard_normal(min(weight.shape))
+    return float(svds(weight, k=1, v0=start, return_singular_vectors=False)[0])
