@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 import trulysparse as ts
 from trulysparse import memory
 from trulysparse.cli import app
+from trulysparse.evolution import NAMES
 
 SMALL = ["--hidden", "30,20", "--epochs", "3", "--epsilon", "5", "--batch-size", "16", "--learning-rate", "0.05"]
 
@@ -62,6 +63,32 @@ def test_built_in_data(tmp_path, data):
     again = last_json(run("evaluate", tmp_path / "r", data, "--json"))
     assert again["accuracy"] == figures["accuracy"]
     assert again["loss"] == figures["loss"]
+
+
+def test_topology_options_and_report(tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib comes with the extra trulysparse[analysis]")
+    options = ["--evolution", "rigl", "--connectivity", "small_world", "--density", "0.2", "--report", "--json"]
+    pruning = ["--importance-pruning", 20, "--importance-start", 1, "--importance-every", 1]
+    figures = last_json(run("train", "digits", "--out", tmp_path / "r", *SMALL, *options, *pruning))
+    assert figures["neurons"] < 30 + 20 + 10
+    page = (tmp_path / "r" / "report.html").read_text()
+    for title in ("Loss", "Score", "Exploration", "Dead neurons", "Use of the inputs", "Degrees"):
+        assert f"<h2>{title}" in page
+    assert page.count("data:image/png;base64,") >= 8
+    records = [json.loads(line) for line in (tmp_path / "r" / "metrics.jsonl").read_text().splitlines()]
+    assert records[-1]["neurons"] == figures["neurons"] - 10
+    again = last_json(run("evaluate", tmp_path / "r", "digits", "--json"))
+    assert again["accuracy"] == figures["accuracy"]
+    found = last_json(run("info", tmp_path / "r", "--topology", "--json"))
+    assert len(found["topology"]["layers"]) == 3
+    run("train", "digits", "--out", tmp_path / "r", *SMALL)
+    assert not (tmp_path / "r" / "report.html").exists()
+
+
+@pytest.mark.parametrize("evolution", NAMES)
+def test_every_evolution_method(tmp_path, evolution):
+    figures = last_json(run("train", "digits", "--out", tmp_path / "r", *SMALL, "--evolution", evolution, "--json"))
+    assert figures["accuracy"] > 0.5
 
 
 @pytest.mark.parametrize("kind", ["npz", "csv", "parquet", "libsvm"])

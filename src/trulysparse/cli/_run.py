@@ -1,4 +1,4 @@
-"""A run folder: model.safetensors, config.json, metrics.jsonl."""
+"""A run folder: model.safetensors, config.json, metrics.jsonl and, where asked for, report.html."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trulysparse.saving import load, save, write_whole
 from trulysparse.training import Callback, Trainer
 from trulysparse.training.history import Record
 
-MODEL, CONFIG, METRICS = "model.safetensors", "config.json", "metrics.jsonl"
+MODEL, CONFIG, METRICS, REPORT = "model.safetensors", "config.json", "metrics.jsonl", "report.html"
 
 
 @dataclass
@@ -36,9 +36,10 @@ class Run:
 
 
 def write_run(folder: Path, net: SparseMLP, config: dict[str, Any]) -> None:
-    """Writes model and settings, each whole or not at all."""
+    """Writes model and settings, each whole or not at all; the report of an earlier run goes."""
     write_whole(folder / CONFIG, lambda path: path.write_text(json.dumps(config, indent=2) + "\n"))
     save(net, folder / MODEL)
+    (folder / REPORT).unlink(missing_ok=True)
 
 
 def check_folder(folder: Path) -> None:

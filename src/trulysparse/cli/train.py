@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from trulysparse import _checks, activations
+from trulysparse.analysis import TopologyRecorder
 from trulysparse.cli._console import peak_rss_mb, print_json, show, speaks_plainly
-from trulysparse.cli._run import METRICS, MetricsFile, check_folder, write_run
+from trulysparse.cli._run import METRICS, REPORT, MetricsFile, check_folder, write_run
+from trulysparse.connectivity import PATTERNS
 from trulysparse.data import as_matrix, fit_scaling
 from trulysparse.data.dataset import make_dataset
 from trulysparse.data.files import fingerprint, read
@@ -19,7 +21,9 @@ from trulysparse.evolution import NAMES, make
 from trulysparse.learning_rates import CosineRate, LearningRate
 from trulysparse.network import SparseMLP
 from trulysparse.optimizers import SGD, Adam, Optimizer
-from trulysparse.training import EarlyStopping, ProgressBar, Trainer, evaluate
+from trulysparse.report import write_report
+from trulysparse.report.figures import new_figure
+from trulysparse.training import Callback, EarlyStopping, ImportancePruning, ProgressBar, Trainer, evaluate
 
 
 def _sizes(text: str) -> list[int]:
@@ -66,6 +70,10 @@ def train(
     epsilon: Annotated[
         float, typer.Option(help="A layer n_in x n_out has epsilon * (n_in + n_out) connections.")
     ] = 20.0,
+    density: Annotated[
+        float | None, typer.Option(help="In the place of epsilon: share of the dense network's connections.")
+    ] = None,
+    connectivity: Annotated[str, typer.Option(help="At the start: " + ", ".join(PATTERNS) + ".")] = "erdos_renyi",
     activation: Annotated[str, typer.Option(help=", ".join(activations.NAMES) + ".")] = "all_relu",
     alpha: Annotated[
         float | None, typer.Option(help="Left slope of all_relu (default 0.6) and leaky_relu (0.01).")
@@ -79,6 +87,11 @@ def train(
     ] = True,
     evolution: Annotated[str, typer.Option(help=", ".join(NAMES) + ": how the topology changes.")] = "set",
     zeta: Annotated[float, typer.Option(help="set: fraction of connections replaced after each epoch.")] = 0.3,
+    importance_pruning: Annotated[
+        float, typer.Option(help="Percentile of hidden neurons to remove at each importance pruning; 0: none.")
+    ] = 0.0,
+    importance_start: Annotated[int, typer.Option(help="First epoch after which to prune by importance.")] = 200,
+    importance_every: Annotated[int, typer.Option(help="Epochs between prunings by importance.")] = 10,
     epochs: Annotated[int, typer.Option(help="Passes over the training samples.")] = 50,
     batch_size: Annotated[int, typer.Option(help="Samples an update.")] = 128,
     optimizer: Annotated[str, typer.Option(help="sgd or adam.")] = "sgd",
@@ -98,6 +111,9 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same network, whatever the number of threads.")] = 0,
     threads: Annotated[int | None, typer.Option(help="Default: all cores.")] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Follow the topology and write report.html (extra 'analysis').")
+    ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the figures as one JSON object on the last line.")
     ] = False,
@@ -109,6 +125,9 @@ def train(
     topology = make(evolution, zeta=zeta, argument="--evolution")
     chosen = _optimizer(optimizer, learning_rate, schedule, warmup, momentum, nesterov, weight_decay, weight_decay_mode)
     shape = activations.make(activation, alpha)
+    pruning = ImportancePruning(importance_pruning, start=importance_start, every=importance_every)
+    if report:
+        new_figure()  # a missing extra is better known before training
     check_folder(out)
     table = read(data, target=target)
     dataset = make_dataset(table, test_size=test_size, seed=seed)
@@ -116,6 +135,8 @@ def train(
     net = SparseMLP(
         (matrix.n_features, *sizes, len(dataset.labels)),
         epsilon=epsilon,
+        density=density,
+        connectivity=connectivity,
         activation=shape,
         init=init,
         fan=fan,
@@ -135,7 +156,9 @@ def train(
         seed=seed,
         callbacks=callbacks,
     )
-    stopping = [] if patience is None else [EarlyStopping("loss", patience=patience)]
+    extras: list[Callback] = [TopologyRecorder()] if report else []
+    extras += [pruning] if importance_pruning else []
+    extras += [] if patience is None else [EarlyStopping("loss", patience=patience)]
     out.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
     history = trainer.fit(
@@ -143,7 +166,7 @@ def train(
         dataset.y_train,
         epochs=epochs,
         validation_data=(dataset.X_test, dataset.y_test),
-        callbacks=[MetricsFile(out / METRICS), *stopping],
+        callbacks=[*extras, MetricsFile(out / METRICS)],
     )
     seconds = time.perf_counter() - began
     scores = evaluate(net, dataset.X_test, dataset.y_test)
@@ -157,12 +180,17 @@ def train(
         "scale": scale,
         "hidden": sizes,
         "epsilon": epsilon,
+        "density": density,
+        "connectivity": connectivity,
         **activations.settings(shape),
         "init": init,
         "fan": fan,
         "balance": balance,
         "evolution": evolution,
         "zeta": zeta,
+        "importance_pruning": importance_pruning,
+        "importance_start": importance_start,
+        "importance_every": importance_every,
         "epochs": epochs,
         "batch_size": batch_size,
         "optimizer": optimizer,
@@ -187,17 +215,17 @@ def train(
         "neurons": net.n_neurons,
         "peak_rss_mb": peak_rss_mb(),
     }
-    show(
-        f"Trained on {data}",
-        {
-            "test accuracy": f"{scores['accuracy']:.4f}  ({len(dataset.y_test)} samples)",
-            "test loss": f"{scores['loss']:.4f}",
-            "training": f"{len(history)} epochs of {len(dataset.y_train)} samples in {seconds:.1f} s",
-            "network": f"{'-'.join(map(str, net.layer_sizes))}",
-            "connections": f"{net.n_connections:,} ({net.density:.2%} of dense)",
-            "peak memory": f"{figures['peak_rss_mb']} MB",
-            "saved to": str(out),
-        },
-    )
+    shown = {
+        "test accuracy": f"{scores['accuracy']:.4f}  ({len(dataset.y_test)} samples)",
+        "test loss": f"{scores['loss']:.4f}",
+        "training": f"{len(history)} epochs of {len(dataset.y_train)} samples in {seconds:.1f} s",
+        "network": f"{'-'.join(map(str, net.layer_sizes))}",
+        "connections": f"{net.n_connections:,} ({net.density:.2%} of dense)",
+        "peak memory": f"{figures['peak_rss_mb']} MB",
+        "saved to": str(out),
+    }
+    if report:
+        write_report(out / REPORT, net, history.records, title=f"Trained on {data}", facts=shown)
+    show(f"Trained on {data}", shown)
     if json:
         print_json(figures)
