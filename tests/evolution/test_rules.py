@@ -179,6 +179,13 @@ def test_largest_gradient_ties_and_threads():
     assert results[0] == results[1] == results[2] == set(empty[:60_000])
 
 
+def test_exact_gradient_of_a_giant_layer_is_refused(monkeypatch):
+    view = pruned(view_of((30, 40)))
+    monkeypatch.setattr(grow, "MOST_WORK", 30 * 40 * BATCH - 1)
+    with pytest.raises(ts.InputError, match="the method GSE"):
+        grow.LargestGradient()(view)
+
+
 def test_all_that_is_left():
     view = view_of((20, 30), 5.0)
     view.keep = np.ones(view.layer.n_connections, np.uint8)

@@ -12,8 +12,12 @@ from numpy.typing import NDArray
 from trulysparse import _checks, _kernels
 from trulysparse._arrays import Floats
 from trulysparse.connectivity.weighted import sample_weighted
+from trulysparse.errors import InputError
 from trulysparse.evolution.rewire import chosen, nothing
 from trulysparse.evolution.view import Grown, Keep, LayerView
+
+# Multiply-adds of one layer's dense gradient beyond which it is refused: minutes on a core.
+MOST_WORK = 1e13
 
 
 class Grow(Protocol):
@@ -57,6 +61,12 @@ class LargestGradient:
     def __call__(self, view: LayerView) -> Grown:
         """view.count empty places."""
         x, dy = view.signals()
+        work = view.layer.n_in * view.layer.n_out * x.shape[1]
+        if work > MOST_WORK:
+            raise InputError(
+                f"the exact gradient of a layer {view.layer.n_in} x {view.layer.n_out} takes {work:.1g} multiply-adds; "
+                f"above {MOST_WORK:.0g}, grow by GuidedGradient (the method GSE), which is linear in connections"
+            )
         rows = view.layer.connectivity.by_input
         ptr, index = _kernels.grow_by_gradient(rows.ptr, rows.index, view.keep, x, dy, view.count, view.threads)
         return ptr, index
