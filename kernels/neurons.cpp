@@ -41,8 +41,14 @@ void count_marked(const Connections& con, const uint8_t* mark_column, int64_t* c
 
 void mark_between(const Connections& con, const uint8_t* keep_row, const uint8_t* keep_column, uint8_t* keep, int threads) {
     parallel_ranges(con.rows, threads_for(con.ptr[con.rows] * 4, threads), [&](int64_t begin, int64_t end) {
-        for (int64_t r = begin; r < end; ++r)
-            for (int64_t k = con.ptr[r]; k < con.ptr[r + 1]; ++k) keep[k] = keep_row[r] && keep_column[con.index[k]];
+        const int64_t last = con.ptr[end] - 1;
+        for (int64_t r = begin; r < end; ++r) {
+            const uint8_t stays = keep_row[r] != 0;
+            for (int64_t k = con.ptr[r]; k < con.ptr[r + 1]; ++k) {
+                __builtin_prefetch(keep_column + con.index[k + 64 < last ? k + 64 : last]);
+                keep[k] = stays & uint8_t(keep_column[con.index[k]] != 0);
+            }
+        }
     });
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 import trulysparse as ts
 from conftest import check_invariants
@@ -86,6 +87,39 @@ def test_momentum_moves_with_its_connection():
     assert grown
     for place, (weight, momentum) in after.items():
         assert (weight, momentum) == (before[place] if place in before and weight else (0, 0))
+
+
+def test_rigl_grows_the_dense_top_k_in_every_layer():
+    """Against a dense network written in NumPy, through the trainer."""
+    X, y = problem(64)
+    net = ts.SparseMLP((20, 30, 25, 3), epsilon=1.5, seed=3, dtype="float64", activation="relu")
+    trainer = ts.Trainer(net, optimizer=ts.SGD(0.05), evolution=ts.RigL(fraction=0.4))
+    trainer.step(X, y)
+    weights = [layer.weight.toarray() for layer in net.layers]
+    present = [sp.csr_array((np.ones(w.n_connections), w.connectivity.indices, w.connectivity.indptr),
+                            shape=(w.n_out, w.n_in)).toarray() > 0 for w in net.layers]  # fmt: skip
+    signals = [X.T.astype(float)]
+    for w, layer in zip(weights, net.layers, strict=True):
+        z = w @ signals[-1] + layer.bias[:, None]
+        signals.append(z if layer is net.layers[-1] else np.maximum(z, 0))
+    p = np.exp(signals[-1] - signals[-1].max(axis=0))
+    dy = (p / p.sum(axis=0) - np.eye(3)[y].T) / len(y)
+    expected = []
+    for number in reversed(range(3)):
+        gradient = np.abs(dy @ signals[number].T)
+        kept = present[number].copy()
+        places = np.argwhere(kept.T)[:, ::-1]  # in the order of by_input
+        values = np.abs([weights[number][i, j] for i, j in places])
+        drop = np.argsort(values, kind="stable")[: int(0.4 * len(values))]
+        kept[tuple(places[drop].T)] = False
+        gradient[kept] = -1
+        best = np.argsort(-gradient, axis=None, kind="stable")[: len(drop)]
+        expected.append(set(map(tuple, np.argwhere(kept))) | {divmod(int(k), gradient.shape[1]) for k in best})
+        dy = (weights[number].T @ dy) * (signals[number] > 0)
+    trainer.evolve(X, y)
+    for layer, places in zip(net.layers, expected[::-1], strict=True):
+        rows = np.repeat(np.arange(layer.n_out), np.diff(layer.connectivity.indptr))
+        assert set(zip(rows.tolist(), layer.connectivity.indices.tolist(), strict=True)) == places
 
 
 def test_growth_takes_the_place_of_an_update():
