@@ -153,6 +153,55 @@ def test_a_rule_of_ones_own():
     assert history.records[-1]["loss"] < history.records[0]["loss"]
 
 
+def marks(value, dtype=np.uint8):
+    return lambda view: np.full(view.layer.n_connections, value, dtype)
+
+
+def taken(view):
+    rows = view.layer.connectivity.by_input
+    return rows.ptr.copy(), rows.index.copy()
+
+
+@pytest.mark.parametrize(
+    ("pruning", "growth", "message"),
+    [
+        (lambda view: None, grow.uniform, "must return uint8 marks"),
+        (marks(1, bool), grow.uniform, "must return uint8 marks"),
+        (lambda view: np.ones(3, np.uint8), grow.uniform, "must return uint8 marks"),
+        (prune.magnitude, grow.nowhere, r"nowhere must return \d+ places"),
+        (marks(0), lambda view: (taken(view)[0], taken(view)[1] - 1), "must return outputs from 0 to"),
+    ],
+)
+def test_rules_that_return_nonsense(pruning, growth, message):
+    before = ts.SparseMLP((20, 30, 25, 3), epsilon=4.0, seed=0).n_connections
+    net = ts.SparseMLP((20, 30, 25, 3), epsilon=4.0, seed=0)
+    method = ts.Evolution(pruning, growth, ts.Schedule(0.3, every_epochs=1))
+    with pytest.raises(ts.InputError, match=message):
+        ts.Trainer(net, evolution=method).evolve()
+    assert net.n_connections == before
+
+
+def test_places_that_are_taken():
+    def half(view):
+        keep = np.ones(view.layer.n_connections, np.uint8)
+        keep[::2] = 0
+        return keep
+
+    def elsewhere(view):
+        ptr, index = grow.uniform(view)
+        rows = view.layer.connectivity.by_input
+        first = int(np.flatnonzero(np.diff(ptr) > 0)[0])
+        row = slice(rows.ptr[first], rows.ptr[first + 1])
+        index[ptr[first]] = rows.index[row][view.keep[row] > 0][0]
+        index[ptr[first] : ptr[first + 1]].sort()
+        return ptr, index
+
+    net = ts.SparseMLP((20, 30, 25, 3), epsilon=4.0, seed=0)
+    method = ts.Evolution(half, elsewhere, ts.Schedule(0.3, every_epochs=1))
+    with pytest.raises(ts.InputError, match=r"hold a connection that stays|ascending and each once"):
+        ts.Trainer(net, evolution=method).evolve()
+
+
 @pytest.mark.parametrize("epsilon", [0.05, 100.0])
 @pytest.mark.parametrize("name", METHODS)
 def test_nearly_empty_and_full_layers(name, epsilon):

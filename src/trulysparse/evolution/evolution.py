@@ -13,7 +13,7 @@ from trulysparse.evolution.grow import Grow, nowhere
 from trulysparse.evolution.prune import LayerPrune, NetworkPrune, keep_largest
 from trulysparse.evolution.rewire import Change, rewire
 from trulysparse.evolution.schedule import CubicDensity, Schedule
-from trulysparse.evolution.view import LayerView
+from trulysparse.evolution.view import LayerView, check_grown, check_keep
 from trulysparse.layers import Slots
 
 if TYPE_CHECKING:
@@ -150,7 +150,9 @@ class Round:
             assert not isinstance(self._method.prune, NetworkPrune)
             view.keep = self._method.prune(view)
             view.count = view.removed
+        check_keep(view, self._method.prune)
         view.grown = self._method.grow(view) if view.count else nowhere(view)
+        check_grown(view, self._method.grow)
         view.x = view.dy = None
 
     def carry_out(self, number: int) -> int:

@@ -83,3 +83,38 @@ class LayerView:
             self.threads,
         )  # fmt: skip
         return out
+
+
+def check_keep(view: LayerView, rule: object) -> None:
+    """InputError where a prune rule has not returned a mark a connection."""
+    keep, n = view.keep, view.layer.n_connections
+    if not isinstance(keep, np.ndarray) or keep.dtype != np.uint8 or keep.shape != (n,):
+        found = f"{keep.dtype} {keep.shape}" if isinstance(keep, np.ndarray) else type(keep).__name__
+        raise InputError(f"{_name(rule)} must return uint8 marks of shape ({n},), one a connection, not {found}")
+
+
+def check_grown(view: LayerView, rule: object) -> None:
+    """InputError where a growth rule has not returned view.count places. Rules from elsewhere are also checked place by
+    place: each in range, once, and empty."""
+    assert view.grown is not None
+    ptr, index = view.grown
+    name, n_in, n_out = _name(rule), view.layer.n_in, view.layer.n_out
+    fits = ptr.dtype == np.int64 and index.dtype == np.int32
+    fits = fits and ptr.shape == (n_in + 1,) and index.shape == (view.count,)
+    if not fits or ptr[0] != 0 or ptr[-1] != view.count:
+        raise InputError(
+            f"{name} must return {view.count} places: row pointers, int64 ({n_in + 1},), and outputs, int32 "
+            f"({view.count},), not {ptr.dtype} {ptr.shape} and {index.dtype} {index.shape}"
+        )
+    if getattr(rule, "__module__", "").startswith("trulysparse."):
+        return
+    if _kernels.first_invalid(ptr, index, n_out) >= 0:
+        raise InputError(f"{name} must return outputs from 0 to {n_out - 1}, ascending and each once within a row")
+    rows, empty = view.layer.connectivity.by_input, np.empty(view.count, np.uint8)
+    _kernels.mark_empty(rows.ptr, rows.index, view.keep, ptr, index, empty, view.threads)
+    if not empty.all():
+        raise InputError(f"{name} returned {view.count - int(empty.sum())} places that hold a connection that stays")
+
+
+def _name(rule: object) -> str:
+    return getattr(rule, "__name__", type(rule).__name__)
