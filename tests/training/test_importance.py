@@ -63,6 +63,18 @@ def test_nothing_left_is_a_constant():
     np.testing.assert_allclose(net.decision_function(X), before, rtol=1e-5, atol=1e-5)
 
 
+def test_a_layer_of_one_constant_neuron():
+    """It stays, but its constant must not count twice."""
+    net = ts.SparseMLP.from_matrices([np.zeros((1, 3)), np.ones((2, 1))], [[2.0], [0.5, 0.0]], activation="relu")
+    X = np.ones((4, 3))
+    before = net.decision_function(X)
+    np.testing.assert_allclose(before, [[2.5, 2.0]] * 4)
+    for _ in range(2):
+        assert remove_neurons(net) == 0
+        np.testing.assert_allclose(net.decision_function(X), before)
+    assert net.layer_sizes == (3, 1, 2)
+
+
 def test_importance_is_the_sum_of_incoming_weights():
     net = network(1)
     for layer, weight in zip(net.layers, dense(net), strict=True):

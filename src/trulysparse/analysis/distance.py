@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from trulysparse import memory
-from trulysparse.connectivity import Connectivity
 from trulysparse.errors import InputError
 from trulysparse.network import SparseMLP
 
@@ -40,7 +39,7 @@ def topology_distance(first: SparseMLP, second: SparseMLP) -> TopologyDistance:
     order = np.arange(first.layer_sizes[0])
     layers, matches, total = [], [], 0.0
     for number, (a, b) in enumerate(zip(first.layers, second.layers, strict=True)):
-        costs = _distances(_pattern(a.connectivity), _pattern(b.connectivity)[:, order])
+        costs = _distances(a.connectivity.pattern(), b.connectivity.pattern()[:, order])
         last = number == len(first.layers) - 1
         order = np.arange(a.n_out) if last else linear_sum_assignment(costs)[1]
         found = costs[np.arange(a.n_out), order]
@@ -48,11 +47,6 @@ def topology_distance(first: SparseMLP, second: SparseMLP) -> TopologyDistance:
         total += float(found.sum())
         matches.append(order)
     return TopologyDistance(tuple(layers), total / sum(first.layer_sizes[1:]), tuple(matches))
-
-
-def _pattern(con: Connectivity) -> sp.csr_array:
-    ones = np.ones(con.n_connections, np.float32)
-    return sp.csr_array((ones, con.indices.copy(), con.indptr.copy()), shape=(con.n_out, con.n_in))
 
 
 def _distances(a: sp.csr_array, b: sp.csr_array) -> NDArray[np.float64]:

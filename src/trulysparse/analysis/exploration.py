@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse.connectivity import Connectivity
+from trulysparse.connectivity.weighted import keys_of
 from trulysparse.training.callbacks import Callback
 
 if TYPE_CHECKING:
@@ -19,8 +20,7 @@ _MAP_PLACES = 1 << 26  # up to so many places a layer a byte each; beyond, the p
 
 def places(con: Connectivity) -> NDArray[np.int64]:
     """Each connection as input * n_out + output, ascending."""
-    rows = con.by_input
-    return np.repeat(np.arange(con.n_in, dtype=np.int64) * con.n_out, np.diff(rows.ptr)) + rows.index
+    return keys_of((con.by_input.ptr, con.by_input.index), con.n_out)
 
 
 class _Seen:

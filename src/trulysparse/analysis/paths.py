@@ -9,7 +9,6 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from trulysparse.connectivity import Connectivity
 from trulysparse.network import SparseMLP
 
 
@@ -26,14 +25,9 @@ def effective_paths(net: SparseMLP) -> Paths:
     """Paths of connections from an input to an output. One product of the connectivity with a vector of counts a layer,
     scaled at each so that float64 holds any number. Linear in connections."""
     cons = [layer.connectivity for layer in net.layers]
-    forward = _log_counts([_pattern(con) for con in cons])
-    backward = _log_counts([_pattern(con).T for con in reversed(cons)])
+    forward = _log_counts([con.pattern() for con in cons])
+    backward = _log_counts([con.pattern().T for con in reversed(cons)])
     return Paths(_log_sum(forward), backward, forward)
-
-
-def _pattern(con: Connectivity) -> sp.csr_array:
-    ones = np.ones(con.n_connections)
-    return sp.csr_array((ones, con.indices.copy(), con.indptr.copy()), shape=(con.n_out, con.n_in))
 
 
 def _log_counts(steps: Sequence[sp.csr_array]) -> NDArray[np.float64]:

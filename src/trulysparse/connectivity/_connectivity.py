@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from trulysparse import _kernels
@@ -84,6 +85,11 @@ class Connectivity:
     def indices(self) -> NDArray[np.int32]:
         """CSR column indices (input neurons), ascending within a row."""
         return self.by_output.index
+
+    def pattern(self) -> sp.csr_array:
+        """A one for each connection, a csr_array (n_out, n_in) of float64."""
+        ones = np.ones(self.n_connections)
+        return sp.csr_array((ones, self.indices.copy(), self.indptr.copy()), shape=(self.n_out, self.n_in))
 
 
 def check_size(n_in: int, n_out: int, n_connections: int) -> None:

@@ -86,7 +86,7 @@ class Evolution:
         if self.needs_gradient:
             raise InputError(f"{type(self).__name__} needs gradients: use Trainer.evolve(X_batch, y_batch)")
         current = self.start(net, slots, key=key, threads=threads, **settings)
-        return sum(current.layer(number) for number in current.views)
+        return sum(map(current.layer, current.views))
 
 
 class Round:
@@ -104,7 +104,7 @@ class Round:
     ) -> None:
         self._method = method
         self._net = net
-        self._key, self._threads = key, threads
+        self._threads = threads
         layers = net.layers if method.output_layer else net.layers[:-1]
         fraction = method.schedule.fraction_at(progress)
         self.views = {

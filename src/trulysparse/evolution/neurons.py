@@ -37,10 +37,9 @@ def remove_neurons(net: SparseMLP, slots: Sequence[Slots] | None = None, stays: 
         following = layers[number + 1]
         heard = alive[number + 1] if number + 1 < len(alive) else np.ones(following.n_out, np.bool_)
         alive[number] &= _count(following.connectivity.by_input, heard, threads) > 0
-    removed = sum(max(0, int(np.count_nonzero(~marks)) - (not marks.any())) for marks in alive)
-    if removed:
+    if not all(marks.all() for marks in alive):
         _shrink(net, slots, alive)
-    return removed
+    return sum(len(marks) - max(1, int(np.count_nonzero(marks))) for marks in alive)
 
 
 def _fold_constants(net: SparseMLP, stays: Sequence[Marks]) -> list[Marks]:
@@ -48,10 +47,8 @@ def _fold_constants(net: SparseMLP, stays: Sequence[Marks]) -> list[Marks]:
     others."""
     alive: list[Marks] = []
     inputs = np.ones(net.layer_sizes[0], np.bool_)
-    hears = [
-        *stays[1:],
-        np.ones(net.layer_sizes[-1], np.bool_),
-    ]
+    # Unmarked neurons have lost the connections by which a constant would reach them.
+    hears = [*stays[1:], np.ones(net.layer_sizes[-1], np.bool_)]
     for layer, following, marks, hearing in zip(net.layers, net.layers[1:], stays, hears, strict=False):
         constant = ~marks | (_count(layer.connectivity.by_output, inputs, net.threads) == 0)
         if constant.any():

@@ -216,7 +216,7 @@ class Trainer:
 
     def _evolve(self) -> int:
         current = self._start_evolution()
-        return sum(current.layer(number) for number in current.views)
+        return sum(map(current.layer, current.views))
 
     def _growth_step(
         self, matrix: Matrix, rows: NDArray[np.int64], targets: NDArray[Any], weight: NDArray[np.float64] | None
