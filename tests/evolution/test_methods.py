@@ -85,8 +85,25 @@ def test_momentum_moves_with_its_connection():
     after = table()
     grown = set(after) - set(before)
     assert grown
-    for place, (weight, momentum) in after.items():
-        assert (weight, momentum) == (before[place] if place in before and weight else (0, 0))
+    for place, state in after.items():  # one removed and chosen again has kept both
+        assert state == before.get(place, (0, 0))
+
+
+@pytest.mark.parametrize("method", [ts.RigL(fraction=0.5), ts.GSE(fraction=0.5), ts.SNFS(fraction=0.5)])
+def test_a_full_layer_keeps_its_weights(method):
+    """Its only empty places are those just emptied: all that was removed is chosen again."""
+    X, y = problem()
+    net = ts.SparseMLP((20, 10, 3), epsilon=100.0, seed=0)
+    trainer = ts.Trainer(net, optimizer=ts.SGD(0.05), evolution=method, seed=0)
+    trainer.step(X, y)
+    weights = [layer.values.copy() for layer in net.layers]
+    momenta = [slots.weight[0].copy() for slots in trainer.slots]
+    assert net.density == 1
+    assert trainer.evolve(X, y) == 0
+    for layer, slots, weight, momentum in zip(net.layers, trainer.slots, weights, momenta, strict=True):
+        np.testing.assert_array_equal(layer.values, weight)
+        np.testing.assert_array_equal(slots.weight[0], momentum)
+        assert np.all(weight)
 
 
 def test_rigl_grows_the_dense_top_k_in_every_layer():

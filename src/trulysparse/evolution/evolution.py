@@ -25,7 +25,8 @@ class Evolution:
 
     prune: which go (trulysparse.evolution.prune). grow: where as many come (evolution.grow). schedule: when, and which
     fraction. budget: how many each layer grows (evolution.budget). fresh: weights of new connections, 'init' (as the
-    network's start) or 'zero'; their optimizer state is zero. output_layer: whether it evolves too. density: lets the
+    network's start) or 'zero'; their optimizer state is zero. With 'zero', a connection removed and chosen again
+    in the same evolution never left: it keeps weight and state. output_layer: whether it evolves too. density: lets the
     number of connections fall in the course of training, by magnitude across layers, before each evolution.
 
     Kept connections keep weight and optimizer state. All evolving layers are pruned before any grows, unless the prune
@@ -153,6 +154,8 @@ class Round:
         check_keep(view, self._method.prune)
         view.grown = self._method.grow(view) if view.count else nowhere(view)
         check_grown(view, self._method.grow)
+        if self._method.fresh == "zero":
+            view.take_back()
         view.x = view.dy = None
 
     def carry_out(self, number: int) -> int:

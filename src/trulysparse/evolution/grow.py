@@ -13,8 +13,8 @@ from trulysparse import _checks, _kernels
 from trulysparse._arrays import Floats
 from trulysparse.connectivity.weighted import sample_weighted
 from trulysparse.errors import InputError
-from trulysparse.evolution.rewire import chosen, nothing
-from trulysparse.evolution.view import Grown, Keep, LayerView
+from trulysparse.evolution.places import Grown, Keep, absent, chosen, nothing
+from trulysparse.evolution.view import LayerView
 
 # Multiply-adds of one layer's dense gradient beyond which it is refused: minutes on a core.
 MOST_WORK = 1e13
@@ -127,9 +127,7 @@ def weighted(view: LayerView, of_input: NDArray[Any], of_output: NDArray[Any], c
 
     def empty(places: Grown) -> NDArray[np.bool_]:
         rows = view.layer.connectivity.by_input
-        mark = np.empty(len(places[1]), np.uint8)
-        _kernels.mark_empty(rows.ptr, rows.index, view.keep, *places, mark, view.threads)
-        return mark.astype(np.bool_)
+        return absent(places, (rows.ptr, rows.index), view.threads, view.keep).astype(np.bool_)
 
     random = np.random.Generator(np.random.Philox(key=view.stream("weighted")))
     return sample_weighted(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from trulysparse import _kernels, activations
 from trulysparse._arrays import Floats
 from trulysparse.connectivity import Connectivity, Rows
-from trulysparse.evolution.rewire import nothing
+from trulysparse.evolution.places import nothing
 from trulysparse.layers import Slots, SparseLayer
 from trulysparse.network import SparseMLP
 

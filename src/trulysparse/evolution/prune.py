@@ -11,7 +11,8 @@ import numpy as np
 
 from trulysparse import _checks, _kernels
 from trulysparse._arrays import Floats, empty
-from trulysparse.evolution.view import Keep, LayerView
+from trulysparse.evolution.places import Keep
+from trulysparse.evolution.view import LayerView
 
 
 class LayerPrune(Protocol):

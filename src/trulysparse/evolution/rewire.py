@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from trulysparse import _kernels
 from trulysparse._arrays import Floats
 from trulysparse.connectivity import Connectivity
-from trulysparse.evolution.view import Grown, Keep
+from trulysparse.evolution.places import Grown, Keep, nothing
 from trulysparse.layers import Slots, SparseLayer
 
 
@@ -35,14 +33,3 @@ def rewire(layer: SparseLayer, slots: Slots, change: Change, threads: int) -> No
     change.keep = change.grown = change.fresh = None
     del grown, moved
     layer.connectivity = Connectivity.from_inputs(layer.n_in, layer.n_out, ptr, index, threads)
-
-
-def chosen(places: Grown, keep: Keep, threads: int) -> Grown:
-    """The marked ones of some places."""
-    ptr, index, _ = _kernels.rewire(*places, keep, *nothing(len(places[0]) - 1), [], None, threads)
-    return ptr, index
-
-
-def nothing(n_in: int) -> Grown:
-    """No places."""
-    return np.zeros(n_in + 1, np.int64), np.empty(0, np.int32)

@@ -15,7 +15,7 @@ class RigL(Evolution):
     topology stays. Source: Evci et al., "Rigging the lottery", ICML 2020, algorithm 1. Cost: n_in * n_out * batch
     multiply-adds a layer and evolution, memory linear in the connections grown: the gradient of missing connections
     is streamed in tiles where the original keeps it dense. Exactly the same choice. A connection that is dropped and
-    chosen again at once restarts from zero, as in the paper (the published code keeps its weight).
+    chosen again at once keeps its weight, as in the published code (the paper has it restart from zero).
     """
 
     name = "rigl"

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trulysparse import _kernels
 from trulysparse._arrays import Floats, empty
 from trulysparse._random import stream_key
 from trulysparse.errors import InputError
+from trulysparse.evolution.places import Grown, Keep, absent, chosen
 from trulysparse.layers import Slots, SparseLayer
-
-Keep: TypeAlias = NDArray[np.uint8]
-"""One mark a connection in the order of connectivity.by_input: 1 stays, 0 goes."""
-Grown: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int32]]
-"""New connections as rows by input neuron: (row pointers, n_in + 1; output neurons, ascending within a row)."""
 
 
 @dataclass
@@ -57,6 +52,20 @@ class LayerView:
     def room(self) -> int:
         """Places that are empty once the prune rule has had its way."""
         return self.layer.n_in * self.layer.n_out - self.layer.n_connections + self.removed
+
+    def take_back(self) -> None:
+        """Connections that were removed and chosen to grow stay instead."""
+        if self.keep is None or self.grown is None or not self.count:
+            return
+        rows = self.layer.connectivity.by_input
+        existing = (rows.ptr, rows.index)
+        new = absent(self.grown, existing, self.threads)
+        if new.all():
+            return
+        again = chosen(self.grown, 1 - new, self.threads)
+        self.keep = self.keep | (1 - absent(existing, again, self.threads))
+        self.grown = chosen(self.grown, new, self.threads)
+        self.count = len(self.grown[1])
 
     def signals(self) -> tuple[Floats, Floats]:
         """(x, dy), or InputError where this evolution has no batch."""
@@ -110,10 +119,10 @@ def check_grown(view: LayerView, rule: object) -> None:
         return
     if _kernels.first_invalid(ptr, index, n_out) >= 0:
         raise InputError(f"{name} must return outputs from 0 to {n_out - 1}, ascending and each once within a row")
-    rows, empty = view.layer.connectivity.by_input, np.empty(view.count, np.uint8)
-    _kernels.mark_empty(rows.ptr, rows.index, view.keep, ptr, index, empty, view.threads)
-    if not empty.all():
-        raise InputError(f"{name} returned {view.count - int(empty.sum())} places that hold a connection that stays")
+    rows = view.layer.connectivity.by_input
+    held = view.count - np.count_nonzero(absent((ptr, index), (rows.ptr, rows.index), view.threads, view.keep))
+    if held:
+        raise InputError(f"{name} returned {held} places that hold a connection that stays")
 
 
 def _name(rule: object) -> str:

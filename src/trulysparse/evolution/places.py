@@ -1,0 +1,33 @@
+"""Places of a layer, connected or not, as rows by input neuron, and choices among them."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trulysparse import _kernels
+
+Keep: TypeAlias = NDArray[np.uint8]
+"""One mark a connection in the order of connectivity.by_input: 1 stays, 0 goes."""
+Grown: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int32]]
+"""New connections as rows by input neuron: (row pointers, n_in + 1; output neurons, ascending within a row)."""
+
+
+def nothing(n_in: int) -> Grown:
+    """No places."""
+    return np.zeros(n_in + 1, np.int64), np.empty(0, np.int32)
+
+
+def chosen(places: Grown, keep: Keep, threads: int) -> Grown:
+    """The marked ones of some places."""
+    ptr, index, _ = _kernels.rewire(*places, keep, *nothing(len(places[0]) - 1), [], None, threads)
+    return ptr, index
+
+
+def absent(places: Grown, existing: Grown, threads: int, keep: Keep | None = None) -> Keep:
+    """Marks the places that `existing` does not hold, or holds with keep == 0."""
+    mark = np.empty(len(places[1]), np.uint8)
+    _kernels.mark_empty(*existing, keep, *places, mark, threads)
+    return mark
