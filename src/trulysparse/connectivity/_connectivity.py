@@ -30,21 +30,34 @@ class Rows:
         return Rows(ptr, index, _kernels.long_rows(ptr))
 
 
-@dataclass(frozen=True)
 class Connectivity:
     """Which inputs each neuron of a layer is connected to, without the weights. Immutable: evolution makes
     a new one.
 
     by_input lists each input neuron's outputs, by_output each output neuron's inputs. Weights and optimizer
     state lie in the order of by_input, the order in which the backward pass updates them; position[k] is the
-    place of by_output's k-th connection in that order.
+    place of by_output's k-th connection in that order. by_output and position are made where they are missing.
     """
 
-    n_in: int
-    n_out: int
-    by_input: Rows
-    by_output: Rows
-    position: NDArray[np.uint32]
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        by_input: Rows,
+        outputs: tuple[Rows, NDArray[np.uint32]] | None = None,
+        *,
+        threads: int,
+    ) -> None:
+        """by_input: rows by input neuron. outputs: (by_output, position), where they are at hand."""
+        self.n_in = n_in
+        self.n_out = n_out
+        self.by_input = by_input
+        self._threads = threads
+        self._outputs: tuple[Rows, NDArray[np.uint32]] | None = self._transposed() if outputs is None else outputs
+
+    def _transposed(self) -> tuple[Rows, NDArray[np.uint32]]:
+        ptr, index, position = _kernels.transpose(self.by_input.ptr, self.by_input.index, self.n_out, self._threads)
+        return Rows.of(ptr, index), position
 
     @staticmethod
     def from_inputs(
@@ -52,8 +65,7 @@ class Connectivity:
     ) -> Connectivity:
         """From each input neuron's outputs (ptr: n_in + 1 row pointers, index: output neurons)."""
         check_size(n_in, n_out, len(index))
-        out_ptr, out_index, position = _kernels.transpose(ptr, index, n_out, threads)
-        return Connectivity(n_in, n_out, Rows.of(ptr, index), Rows.of(out_ptr, out_index), position)
+        return Connectivity(n_in, n_out, Rows.of(ptr, index), threads=threads)
 
     @staticmethod
     def from_outputs(
@@ -64,7 +76,29 @@ class Connectivity:
         ptr, index, order = _kernels.transpose(indptr, indices, n_in, threads)
         position = np.empty_like(order)
         position[order] = np.arange(len(order), dtype=np.uint32)
-        return Connectivity(n_in, n_out, Rows.of(ptr, index), Rows.of(indptr, indices), position), order
+        outputs = Rows.of(indptr, indices), position
+        return Connectivity(n_in, n_out, Rows.of(ptr, index), outputs, threads=threads), order
+
+    def release_outputs(self) -> None:
+        """Frees by_output and position, half of the index, before a successor needs the memory. Who still asks for them
+        has them made again."""
+        self._outputs = None
+
+    @property
+    def by_output(self) -> Rows:
+        """Rows by output neuron."""
+        return self._both()[0]
+
+    @property
+    def position(self) -> NDArray[np.uint32]:
+        """The place of by_output's connections in by_input."""
+        return self._both()[1]
+
+    def _both(self) -> tuple[Rows, NDArray[np.uint32]]:
+        found = self._outputs
+        if found is None:
+            found = self._outputs = self._transposed()
+        return found
 
     @property
     def n_connections(self) -> int:

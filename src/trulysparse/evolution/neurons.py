@@ -81,6 +81,7 @@ def _shrink(net: SparseMLP, slots: Sequence[Slots] | None, alive: Sequence[Marks
             continue
         state = Slots([], []) if slots is None else slots[number]
         rows = layer.connectivity.by_input
+        layer.connectivity.release_outputs()
         keep = np.empty(layer.n_connections, np.uint8)
         ends = connected[number].view(np.uint8), connected[number + 1].view(np.uint8)
         _kernels.mark_between(rows.ptr, rows.index, *ends, keep, net.threads)

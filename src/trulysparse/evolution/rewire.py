@@ -26,6 +26,7 @@ def rewire(layer: SparseLayer, slots: Slots, change: Change, threads: int) -> No
     assert change.keep is not None
     old = layer.connectivity.by_input
     grown = nothing(layer.n_in) if change.grown is None else change.grown
+    layer.connectivity.release_outputs()
     ptr, index, moved = _kernels.rewire(
         old.ptr, old.index, change.keep, *grown, [layer.values, *slots.weight], change.fresh, threads
     )
