@@ -159,6 +159,22 @@ void bias_rows(const BackwardArgs<T>& a, int64_t row0, int64_t row1) {
     }
 }
 
+template <class T>
+void update(const UpdateArgs<T>& rule, const Parameters<T>& parameters, const Scaled<T>* gradients, int64_t count,
+            int64_t begin, int64_t end) {
+    T sum[kChunk];
+    for (int64_t first = begin; first < end; first += kChunk) {
+        const int64_t n = first + kChunk < end ? kChunk : end - first;
+        const T* g = gradients[0].gradient + first;
+        for (int64_t i = 0; i < n; ++i) sum[i] = gradients[0].scale * g[i];
+        for (int64_t c = 1; c < count; ++c) {
+            g = gradients[c].gradient + first;
+            for (int64_t i = 0; i < n; ++i) sum[i] += gradients[c].scale * g[i];
+        }
+        apply_update<T>(rule, parameters, first, n, sum);
+    }
+}
+
 }  // namespace
 
 template <class T>
@@ -167,6 +183,7 @@ void fill_backward(LayerKernels<T>& table) {
     table.backward_segment = backward_segment<T>;
     table.backward_join = backward_join<T>;
     table.bias_rows = bias_rows<T>;
+    table.update = update<T>;
 }
 template void fill_backward(LayerKernels<float>&);
 template void fill_backward(LayerKernels<double>&);

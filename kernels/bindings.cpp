@@ -9,6 +9,7 @@
 #include "connectivity.hpp"
 #include "dispatch.hpp"
 #include "frozen.hpp"
+#include "shared_lock.hpp"
 #include "threads.hpp"
 
 namespace ts {
@@ -109,6 +110,32 @@ void bind_backward(nb::module_& m) {
           nb::arg("dx").noconvert().none(), nb::arg("long_rows").noconvert(), nb::arg("activation"), nb::arg("slope"),
           nb::arg("positive").noconvert().none(), nb::arg("kept").noconvert().none(), nb::arg("keep_probability"),
           nb::arg("rule"), nb::arg("threads"));
+}
+
+template <class T>
+void bind_update(nb::module_& m) {
+    using Slot = Maybe<Array<T>>;
+    m.def("update",
+          [](Array<T> value, Slot slot0, Slot slot1, std::vector<std::pair<Array<const T>, double>> gradients,
+             const UpdateRule& rule, bool bias, int threads) {
+              const Update kind = Update(rule.kind);
+              require(kind == Update::sgd || kind == Update::nesterov || kind == Update::adam, "an update rule");
+              for (const Slot* s : {&slot0, &slot1})
+                  require(!*s || (*s)->shape(0) == value.shape(0), "one value of optimizer state a parameter");
+              require(kind == Update::sgd || slot0, "this rule needs its state");
+              require(kind != Update::adam || slot1, "Adam needs two states");
+              require(!gradients.empty(), "at least one gradient");
+              std::vector<Scaled<T>> scaled;
+              for (const auto& [gradient, scale] : gradients) {
+                  require(gradient.shape(0) == value.shape(0), "one gradient a parameter");
+                  scaled.push_back({gradient.data(), T(scale)});
+              }
+              nb::gil_scoped_release free_lock;
+              update<T>(rule.args<T>(bias), {value.data(), pointer(slot0), pointer(slot1), nullptr}, scaled,
+                        int64_t(value.shape(0)), threads);
+          },
+          nb::arg("value").noconvert(), nb::arg("slot0").noconvert().none(), nb::arg("slot1").noconvert().none(),
+          nb::arg("gradients"), nb::arg("rule"), nb::arg("bias"), nb::arg("threads"));
 }
 
 template <class T>
@@ -254,6 +281,31 @@ void bind_frozen(nb::module_& m, const char* name) {
              nb::arg("out").noconvert(), nb::arg("softmaxed"), nb::arg("threads"));
 }
 
+void bind_shared_lock(nb::module_& m) {
+    // The interpreter lock is given up only where there is something to wait for.
+    nb::class_<SharedLock>(m, "SharedLock")
+        .def(nb::init<>())
+        .def("acquire_shared", [](SharedLock& lock) {
+            if (lock.try_lock_shared()) return;
+            nb::gil_scoped_release free_lock;
+            lock.lock_shared();
+        })
+        .def("release_shared", [](SharedLock& lock) {
+            require(lock.held_shared(), "the lock is not held");
+            lock.unlock_shared();
+        })
+        .def("acquire", [](SharedLock& lock) {
+            if (lock.try_lock()) return;
+            nb::gil_scoped_release free_lock;
+            lock.lock();
+        })
+        .def("try_acquire", &SharedLock::try_lock)
+        .def("release", [](SharedLock& lock) {
+            require(lock.held(), "the lock is not held");
+            lock.unlock();
+        });
+}
+
 }  // namespace
 }  // namespace ts
 
@@ -277,6 +329,9 @@ NB_MODULE(_kernels, m) {
     bind_forward<double>(m);
     bind_backward<float>(m);
     bind_backward<double>(m);
+    bind_update<float>(m);
+    bind_update<double>(m);
+    bind_shared_lock(m);
     bind_losses<float>(m);
     bind_losses<double>(m);
     bind_topology(m);

@@ -5,6 +5,7 @@
 
 #include "connectivity.hpp"
 #include "grow.hpp"
+#include "merge.hpp"
 #include "neurons.hpp"
 #include "prune.hpp"
 #include "rewire.hpp"
@@ -112,6 +113,32 @@ void bind_connection_values(nb::module_& m) {
           nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("keep").noconvert(),
           nb::arg("grown_ptr").noconvert(), nb::arg("grown_index").noconvert(), nb::arg("values"),
           nb::arg("fresh").noconvert().none(), nb::arg("threads"));
+    m.def("carry",
+          [](Array<const int64_t> from_ptr, Array<const int32_t> from_index, Array<const T> value, Array<const int64_t> to_ptr,
+             Array<const int32_t> to_index, Array<T> out, int threads) {
+              const Connections from = view(from_ptr, from_index), to = view(to_ptr, to_index);
+              require(from.rows == to.rows, "as many rows on both sides");
+              require(value.shape(0) == from_index.shape(0) && out.shape(0) == to_index.shape(0), "one value a connection");
+              nb::gil_scoped_release free_lock;
+              return carry(from, value.data(), to, out.data(), threads);
+          },
+          nb::arg("from_ptr").noconvert(), nb::arg("from_index").noconvert(), nb::arg("value").noconvert(),
+          nb::arg("to_ptr").noconvert(), nb::arg("to_index").noconvert(), nb::arg("out").noconvert(), nb::arg("threads"));
+    m.def("add",
+          [](Array<const int64_t> a_ptr, Array<const int32_t> a_index, Array<const T> a_value, Array<const int64_t> b_ptr,
+             Array<const int32_t> b_index, Array<const T> b_value, int threads) {
+              const Connections a = view(a_ptr, a_index), b = view(b_ptr, b_index);
+              require(a.rows == b.rows, "as many rows on both sides");
+              require(a_value.shape(0) == a_index.shape(0) && b_value.shape(0) == b_index.shape(0), "one value a connection");
+              Summed<T> sum;
+              {
+                  nb::gil_scoped_release free_lock;
+                  sum = add(a, a_value.data(), b, b_value.data(), threads);
+              }
+              return nb::make_tuple(give(std::move(sum.ptr)), give(std::move(sum.index)), give(std::move(sum.value)));
+          },
+          nb::arg("a_ptr").noconvert(), nb::arg("a_index").noconvert(), nb::arg("a_value").noconvert(),
+          nb::arg("b_ptr").noconvert(), nb::arg("b_index").noconvert(), nb::arg("b_value").noconvert(), nb::arg("threads"));
 }
 
 void bind_connectivity(nb::module_& m) {

@@ -207,6 +207,15 @@ void backward(const BackwardArgs<T>& given, const int64_t* long_rows, int64_t n_
 }
 
 template <class T>
+void update(const UpdateArgs<T>& rule, const Parameters<T>& parameters, const std::vector<Scaled<T>>& gradients, int64_t size,
+            int threads) {
+    const auto loop = tables().template loops<T>().layer.update;
+    parallel_ranges(size, threads_for(size * 8, threads), [&](int64_t begin, int64_t end) {
+        loop(rule, parameters, gradients.data(), int64_t(gradients.size()), begin, end);
+    });
+}
+
+template <class T>
 double loss_and_gradient(LossArgs<T> args, int threads) {
     const LossKernels<T>& kernels = tables().template loops<T>().loss;
     const bool by_column = args.kind == Loss::softmax_cross_entropy;
@@ -247,6 +256,7 @@ void sigmoid(T* z, int64_t count, int threads) {
     template const GrowthKernels<T>& growth_kernels();                          \
     template void forward(const ForwardArgs<T>&, int64_t, const int64_t*, int64_t, int); \
     template void backward(const BackwardArgs<T>&, const int64_t*, int64_t, int); \
+    template void update(const UpdateArgs<T>&, const Parameters<T>&, const std::vector<Scaled<T>>&, int64_t, int); \
     template double loss_and_gradient(LossArgs<T>, int);                        \
     template void softmax(T*, int64_t, int64_t, int);                           \
     template void sigmoid(T*, int64_t, int);

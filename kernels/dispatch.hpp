@@ -30,6 +30,11 @@ void forward(const ForwardArgs<T>& args, int64_t n_in, const int64_t* long_rows,
 template <class T>
 void backward(const BackwardArgs<T>& args, const int64_t* long_rows, int64_t n_long, int threads);
 
+// Applies the update rule to a group of `size` parameters, with the sum of the scaled gradients.
+template <class T>
+void update(const UpdateArgs<T>& rule, const Parameters<T>& parameters, const std::vector<Scaled<T>>& gradients, int64_t size,
+            int threads);
+
 // Replaces args.z by the gradient at z and returns the weighted mean loss.
 template <class T>
 double loss_and_gradient(LossArgs<T> args, int threads);

@@ -63,6 +63,13 @@ struct Parameters {
     T* gradient = nullptr;  // Update::gradient writes here and touches nothing else
 };
 
+// A gradient of a group of parameters, and what it counts.
+template <class T>
+struct Scaled {
+    const T* gradient = nullptr;
+    T scale = 1;
+};
+
 template <class T>
 struct BackwardArgs {
     Connections by_input;  // master order: position is null
@@ -102,6 +109,9 @@ struct LayerKernels {
     void (*backward_segment)(const BackwardArgs<T>&, int64_t row, int64_t k0, int64_t k1, T* partial);
     void (*backward_join)(const BackwardArgs<T>&, int64_t row, T* partials, int64_t count);
     void (*bias_rows)(const BackwardArgs<T>&, int64_t row0, int64_t row1);
+    // Parameters [begin, end) by the sum of scale[i] * gradient[i].
+    void (*update)(const UpdateArgs<T>&, const Parameters<T>&, const Scaled<T>* gradients, int64_t count, int64_t begin,
+                   int64_t end);
 };
 
 enum class Loss : int { softmax_cross_entropy = 0, binary_cross_entropy = 1, mean_squared_error = 2 };

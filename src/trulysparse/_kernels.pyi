@@ -61,6 +61,23 @@ def backward(
     rule: UpdateRule,
     threads: int,
 ) -> None: ...
+def update(
+    value: Floats,
+    slot0: Floats | None,
+    slot1: Floats | None,
+    gradients: Sequence[tuple[Floats, float]],
+    rule: UpdateRule,
+    bias: bool,
+    threads: int,
+) -> None: ...
+
+class SharedLock:
+    def acquire_shared(self) -> None: ...
+    def release_shared(self) -> None: ...
+    def acquire(self) -> None: ...
+    def try_acquire(self) -> bool: ...
+    def release(self) -> None: ...
+
 def loss_and_gradient(
     kind: int, z: Floats, batch: int, label: Indices | None, target: Floats | None, sample_weight: Floats, threads: int
 ) -> float: ...
@@ -116,6 +133,24 @@ def rewire(
     fresh: Floats | None,
     threads: int,
 ) -> tuple[Pointers, Indices, list[Floats]]: ...
+def carry(
+    from_ptr: Pointers,
+    from_index: Indices,
+    value: Floats,
+    to_ptr: Pointers,
+    to_index: Indices,
+    out: Floats,
+    threads: int,
+) -> int: ...
+def add(
+    a_ptr: Pointers,
+    a_index: Indices,
+    a_value: Floats,
+    b_ptr: Pointers,
+    b_index: Indices,
+    b_value: Floats,
+    threads: int,
+) -> tuple[Pointers, Indices, Floats]: ...
 def sample_empty(
     ptr: Pointers, index: Indices, columns: int, keep: NDArray[np.uint8] | None, count: int, key: int, threads: int
 ) -> tuple[Pointers, Indices]: ...

@@ -111,13 +111,26 @@ class SparseLayer:
         """As backward, but parameters stay: writes dx alone."""
         self._backward(dy, x, dx, Slots([], []), _kernels.UpdateRule(), None, None, threads)
 
-    def gradients(self, dy: Floats, x: Signal, dx: Floats | None, threads: int) -> tuple[Floats, Floats]:
-        """As backward, but parameters stay and their gradients are returned: (along by_input, along biases)."""
+    def gradients(
+        self, dy: Floats, x: Signal, dx: Floats | None, threads: int, into: tuple[Floats, Floats] | None = None
+    ) -> tuple[Floats, Floats]:
+        """As backward, but parameters stay and their gradients are returned: (along by_input, along biases), `into`
+        where that is given."""
         rule = _kernels.UpdateRule()
         rule.kind = 1
-        weight, bias = empty(self.n_connections, self.values.dtype), np.empty_like(self.bias)
+        weight, bias = into or (empty(self.n_connections, self.values.dtype), np.empty_like(self.bias))
         self._backward(dy, x, dx, Slots([], []), rule, weight, bias, threads)
         return weight, bias
+
+    def update(
+        self, gradients: list[tuple[Floats, Floats, float]], slots: Slots, rule: _kernels.UpdateRule, threads: int
+    ) -> None:
+        """Updates weights and biases by the sum of gradients (along by_input, along biases), each times its factor."""
+        w0, w1, b0, b1 = slots.padded()
+        weights = [(weight, factor) for weight, _, factor in gradients]
+        biases = [(bias, factor) for _, bias, factor in gradients]
+        _kernels.update(self.values, w0, w1, weights, rule, False, threads)
+        _kernels.update(self.bias, b0, b1, biases, rule, True, threads)
 
     def _backward(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Self
@@ -179,6 +180,19 @@ class SparseMLP(Predictor):
         self.layers: list[SparseLayer] = []
         self.scaling = None
         self.labels = None
+
+    def with_layers(self, layers: Sequence[SparseLayer]) -> Self:
+        """A network like this one, of other layers."""
+        twin = copy.copy(self)
+        twin.layers = list(layers)
+        twin.layer_sizes = (layers[0].n_in, *(layer.n_out for layer in layers))
+        return twin
+
+    def copy(self) -> Self:
+        """A network with weights and biases of its own; connectivity, which never changes, is shared."""
+        return self.with_layers(
+            [SparseLayer(x.connectivity, x.values.copy(), x.bias.copy(), x.activation) for x in self.layers]
+        )
 
     def _append(self, con: Connectivity, values: Floats, bias: Floats) -> None:
         number = len(self.layers) + 1

@@ -56,6 +56,7 @@ def _fold_constants(net: SparseMLP, stays: Sequence[Marks]) -> list[Marks]:
             value[constant] = activations.apply(layer.activation, layer.bias[constant].astype(np.float64))
             rows = following.connectivity.by_input
             deaf = following.bias[~hearing]
+            following.bias = following.bias.copy()  # others may be reading the old one
             _kernels.fold_constants(rows.ptr, rows.index, following.values, value, following.bias)
             following.bias[~hearing] = deaf
         inputs = ~constant

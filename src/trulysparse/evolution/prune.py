@@ -116,8 +116,8 @@ class SignFlip:
         if born is None:
             self.remember(view)
             born = view.memory["signs"]
-        if self.l1:
-            values -= np.asarray(self.l1, values.dtype) * np.sign(values)
+        # In an array of its own: others may be reading the old one.
+        values = view.layer.values = values - np.asarray(self.l1, values.dtype) * np.sign(values)
         if self.noise:
             step = empty(len(values), values.dtype)
             _kernels.draw_weights(step, 1, self.noise, view.stream("walk"), view.threads)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,9 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from trulysparse import _checks, losses, memory
 from trulysparse._arrays import Floats, zeros
 from trulysparse._random import generator, stream_key
-from trulysparse._workspace import TrainingWorkspace
 from trulysparse.data import Matrix, check_finite
-from trulysparse.errors import DivergenceError, InputError
+from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution
 from trulysparse.evolution.evolution import Round
 from trulysparse.layers import Signal, Slots
@@ -24,10 +23,9 @@ from trulysparse.network import SparseMLP, sample_weights
 from trulysparse.optimizers import SGD, Optimizer
 from trulysparse.training.callbacks import Callback
 from trulysparse.training.history import History, Record
+from trulysparse.training.job import Batch, Job, Parallel
 from trulysparse.training.metrics import check_lengths, evaluate
-
-Batch: TypeAlias = tuple[Matrix, NDArray[np.int64], NDArray[Any], NDArray[np.float64] | None]
-"""The data, the numbers of a batch's samples, their targets and weights."""
+from trulysparse.training.passes import Passes, require_finite
 
 
 class Trainer:
@@ -35,10 +33,12 @@ class Trainer:
 
     optimizer: SGD or Adam. loss: None for the one of the network's output activation. evolution: how the topology
     changes, or None (it stays). batch_size: samples an update. dropout: share of hidden activations dropped, in [0,
-    1). seed: of shuffling, dropout and evolution; the same bits whatever `threads` (None: the network's).
+    1). seed: of shuffling, dropout and evolution; the same bits whatever `threads` (None: the network's). parallel: how
+    fit spreads over workers, WASAP or WASSP, or None: this process trains alone, with `threads` threads.
 
     Attributes: step_count, updates so far; epoch, epochs so far (what schedules see; set it in loops of your
-    own); stop, set by callbacks to end fit.
+    own); epochs, of the call of fit in progress, or None; progress, the share of it that is over; stop, set by
+    callbacks to end fit.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Trainer:
         seed: int = 0,
         threads: int | None = None,
         callbacks: Sequence[Callback] = (),
+        parallel: Parallel | None = None,
     ) -> None:
         self.net = net
         self.optimizer: Optimizer = SGD() if optimizer is None else optimizer
@@ -63,6 +64,7 @@ class Trainer:
         self.seed = _checks.integer("seed", seed, low=0)
         self.threads = net.threads if threads is None else _checks.thread_count(threads)
         self.callbacks = tuple(callbacks)
+        self.parallel = parallel
         memory.require(
             memory.training_bytes(
                 net.layer_sizes, net.n_connections, self.batch_size, self.optimizer.slots, net.dtype.itemsize
@@ -73,17 +75,17 @@ class Trainer:
         self.step_count = 0
         self.epoch = 0.0
         self.stop = False
-        self._epochs: int | None = None
-        self._progress = 0.0
+        self.epochs: int | None = None
+        self.progress = 0.0
         self._memory: dict[str, Any] = {}
+        self._passes = Passes(net, self.loss, self.threads)
         self.reset_state()
 
     def resize(self) -> None:
         """Takes note that the network's layers have another number of neurons (its optimizer state, in `slots`, has
         been brought along): memory for activations is made anew, what evolution remembers of single connections is
         forgotten."""
-        net = self.net
-        self._work = TrainingWorkspace(net.layer_sizes, [layer.activation for layer in net.layers], net.dtype)
+        self._passes.resize()
         for kept in self._memory.values():
             if isinstance(kept, dict):
                 for name in [name for name, value in kept.items() if isinstance(value, np.ndarray)]:
@@ -109,7 +111,7 @@ class Trainer:
         X_batch: (n, n_inputs). y_batch: labels (n,) or targets (n, n_outputs). sample_weight: (n,) or None.
         """
         matrix, targets, weight = self._checked(X_batch, y_batch, sample_weight)
-        return self._step(matrix, np.arange(matrix.n_samples), targets, weight)
+        return self._step((matrix, np.arange(matrix.n_samples), targets, weight))
 
     def gradients(
         self, X_batch: Any, y_batch: ArrayLike, sample_weight: ArrayLike | None = None
@@ -117,13 +119,9 @@ class Trainer:
         """The loss and, layer by layer, its gradient: a csr_array (n_out, n_in) over the connections and an
         array (n_out,) over the biases. Parameters stay as they are; without dropout."""
         matrix, targets, weight = self._checked(X_batch, y_batch, sample_weight)
-        signals, value = self._to_output(matrix, np.arange(matrix.n_samples), targets, weight, keep_probability=1.0)
-        found = []
-        for number in reversed(range(len(self.net.layers))):
-            layer, x = self.net.layers[number], signals[number]
-            by_input, bias = layer.gradients(signals[number + 1].values, x, x.values if number else None, self.threads)
-            found.append((layer.to_csr(by_input[layer.connectivity.position]), bias))
-        return value, found[::-1]
+        signals, value = self._passes.forward((matrix, np.arange(matrix.n_samples), targets, weight), 1.0, 0)
+        found = zip(self.net.layers, self._passes.gradients(signals), strict=True)
+        return value, [(layer.to_csr(weights[layer.connectivity.position]), bias) for layer, (weights, bias) in found]
 
     def _checked(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, names: tuple[str, str] = ("X", "y")
@@ -133,55 +131,18 @@ class Trainer:
         check_lengths(matrix.n_samples, len(targets), *names)
         return matrix, targets, sample_weights(sample_weight, matrix.n_samples)
 
-    def _to_output(
-        self,
-        matrix: Matrix,
-        rows: NDArray[np.int64],
-        targets: NDArray[Any],
-        weight: NDArray[np.float64] | None,
-        keep_probability: float,
-    ) -> tuple[list[Signal], float]:
-        """Forward pass and loss; the last signal then holds the gradient at the output."""
-        net = self.net
-        signals = self._work.signals(len(rows), keep_probability)
-        matrix.load(rows, signals[0].values, net.scaling, self.threads)
-        keys = [0] * len(net.layers)
-        if keep_probability < 1:
-            key = stream_key(self.seed, "dropout", self.step_count)
-            keys = [(key + number) & (2**64 - 1) for number in range(len(net.layers))]
-        net.forward(signals, keys, self.threads)
-        z = signals[-1].values
-        share = np.zeros(z.shape[1], net.dtype)
-        if weight is None:
-            share[: len(rows)] = 1.0 / len(rows)
-        elif (total := weight.sum()) > 0:
-            share[: len(rows)] = weight / total
-        return signals, self.loss.gradient(z, targets, share, self.threads)
-
-    def _step(
-        self, matrix: Matrix, rows: NDArray[np.int64], targets: NDArray[Any], weight: NDArray[np.float64] | None
-    ) -> float:
-        """One update; targets and weight belong to `rows`, in their order."""
-        signals, value = self._to_finite_output(matrix, rows, targets, weight)
-        rule = self.optimizer.rule(self.step_count, self.epoch, self._epochs)
-        for number in reversed(range(len(self.net.layers))):
-            x = signals[number]
-            self.net.layers[number].backward(
-                signals[number + 1].values, x, x.values if number else None, self.slots[number], rule, self.threads
-            )
+    def _step(self, batch: Batch) -> float:
+        """One update."""
+        signals, value = self._forward(batch)
+        self._passes.update(signals, self.slots, self.optimizer.rule(self.step_count, self.epoch, self.epochs))
         self.step_count += 1
         return value
 
-    def _to_finite_output(
-        self, matrix: Matrix, rows: NDArray[np.int64], targets: NDArray[Any], weight: NDArray[np.float64] | None
-    ) -> tuple[list[Signal], float]:
-        """_to_output as for an update, or DivergenceError."""
-        signals, value = self._to_output(matrix, rows, targets, weight, 1.0 - self.dropout)
-        if not np.isfinite(value):
-            raise DivergenceError(
-                f"the loss is {value} at step {self.step_count}: training has diverged; lower the learning rate "
-                "or scale the features"
-            )
+    def _forward(self, batch: Batch) -> tuple[list[Signal], float]:
+        """The forward pass of an update, or DivergenceError."""
+        key = stream_key(self.seed, "dropout", self.step_count) if self.dropout else 0
+        signals, value = self._passes.forward(batch, 1.0 - self.dropout, key)
+        require_finite(value, self.step_count)
         return signals, value
 
     # ---- evolution ----
@@ -196,7 +157,7 @@ class Trainer:
         if X_batch is None or y_batch is None:
             raise InputError(f"{type(self.evolution).__name__} looks at gradients: evolve needs X_batch and y_batch")
         matrix, targets, _ = self._checked(X_batch, y_batch, None)
-        return self._growth_step(matrix, np.arange(matrix.n_samples), targets, None)[1]
+        return self._growth_step((matrix, np.arange(matrix.n_samples), targets, None))[1]
 
     def _evolve_if_due(self, done: int, steps: int, epochs: int, batch: Batch) -> tuple[int | None, float | None]:
         """(connections that came, or None where nothing was due; the batch's loss where it served for gradients)."""
@@ -204,26 +165,24 @@ class Trainer:
             return None, None
         if not self.evolution.needs_gradient:
             return self._evolve(), None
-        value, grown = self._growth_step(*batch)
+        value, grown = self._growth_step(batch)
         return grown, value
 
     def _start_evolution(self) -> Round:
         assert self.evolution is not None
         key = stream_key(self.seed, "evolution", self.step_count)
         return self.evolution.start(
-            self.net, self.slots, key=key, threads=self.threads, progress=self._progress, memory=self._memory
+            self.net, self.slots, key=key, threads=self.threads, progress=self.progress, memory=self._memory
         )
 
     def _evolve(self) -> int:
         current = self._start_evolution()
         return sum(map(current.layer, current.views))
 
-    def _growth_step(
-        self, matrix: Matrix, rows: NDArray[np.int64], targets: NDArray[Any], weight: NDArray[np.float64] | None
-    ) -> tuple[float, int]:
+    def _growth_step(self, batch: Batch) -> tuple[float, int]:
         """An evolution with gradients in the place of an update: (loss, connections that came)."""
         current = self._start_evolution()
-        signals, value = self._to_finite_output(matrix, rows, targets, weight)
+        signals, value = self._forward(batch)
         grown = 0
         for number in reversed(range(len(self.net.layers))):
             layer, x, dy = self.net.layers[number], signals[number], signals[number + 1].values
@@ -264,64 +223,73 @@ class Trainer:
         validation = None
         if validation_data is not None:
             validation = self._checked(*validation_data, None, names=("validation X", "validation y"))[:2]
-        callbacks = (*self.callbacks, *callbacks)
-        history = History()
-        n = matrix.n_samples
-        steps = -(-n // self.batch_size)
-        self.stop, self._epochs = False, epochs
+        job = Job(
+            matrix,
+            targets,
+            weight,
+            np.arange(matrix.n_samples),
+            epochs,
+            shuffle,
+            validation,
+            (*self.callbacks, *callbacks),
+        )
+        self.stop, self.epochs = False, epochs
         self.epoch, self._memory = 0.0, {}
-        for callback in callbacks:
-            callback.on_fit_start(self, epochs, steps)
         try:
-            for number in range(1, epochs + 1):
-                record = self._run_epoch(matrix, targets, weight, number, steps, epochs, shuffle, callbacks)
-                if validation is not None:
-                    scores = evaluate(self.net, *validation, loss=self.loss)
-                    record.update({f"val_{name}": value for name, value in scores.items()})
-                history.records.append(record)
-                for callback in callbacks:
-                    callback.on_epoch_end(self, record)
+            return self._fit(job) if self.parallel is None else self.parallel.fit(self, job)
+        finally:
+            self.epochs, self.progress = None, 0.0
+
+    def _fit(self, job: Job) -> History:
+        history = History()
+        for callback in job.callbacks:
+            callback.on_fit_start(self, job.epochs, self.steps(job))
+        try:
+            for number in range(1, job.epochs + 1):
+                self.end_epoch(job, history, self.run_epoch(job, number))
                 if self.stop:
                     break
         finally:
-            self._epochs, self._progress = None, 0.0
-            for callback in callbacks:
+            for callback in job.callbacks:
                 callback.on_fit_end(self)
         return history
 
-    def _run_epoch(
-        self,
-        matrix: Matrix,
-        targets: NDArray[Any],
-        weight: NDArray[np.float64] | None,
-        number: int,
-        steps: int,
-        epochs: int,
-        shuffle: bool,
-        callbacks: Sequence[Callback],
-    ) -> Record:
+    def end_epoch(self, job: Job, history: History, record: Record) -> None:
+        """Validates, adds the record to the history and tells the callbacks."""
+        if job.validation is not None:
+            scores = evaluate(self.net, *job.validation, loss=self.loss)
+            record.update({f"val_{name}": value for name, value in scores.items()})
+        history.records.append(record)
+        for callback in job.callbacks:
+            callback.on_epoch_end(self, record)
+
+    def steps(self, job: Job) -> int:
+        """Updates an epoch."""
+        return -(-len(job.rows) // self.batch_size)
+
+    def run_epoch(self, job: Job, number: int) -> Record:
+        """Epoch `number` (from 1) of job.epochs: every sample once, in a fresh order."""
         began = time.perf_counter()
-        n = matrix.n_samples
-        order = np.arange(n)
-        if shuffle:
-            order = generator(self.seed, "shuffle", self.step_count).permutation(n)
+        n, steps = len(job.rows), self.steps(job)
+        order = job.rows
+        if job.shuffle:
+            order = order[generator(self.seed, "shuffle", self.step_count).permutation(n)]
         total = 0.0
         for i in range(steps):
-            rows = order[i * self.batch_size : (i + 1) * self.batch_size]
+            batch = job.batch(order[i * self.batch_size : (i + 1) * self.batch_size])
             self.epoch = number - 1 + i / steps
             done = (number - 1) * steps + i
-            self._progress = done / (steps * epochs)
-            batch = matrix, rows, targets[rows], None if weight is None else weight[rows]
-            grown, value = self._evolve_if_due(done, steps, epochs, batch)
+            self.progress = done / (steps * job.epochs)
+            grown, value = self._evolve_if_due(done, steps, job.epochs, batch)
             if value is None:
-                value = self._step(*batch)
-            total += value * len(rows)
-            for callback in callbacks:
+                value = self._step(batch)
+            total += value * len(batch[1])
+            for callback in job.callbacks:
                 if grown is not None:
                     callback.on_evolution(self, grown)
                 callback.on_step_end(self, value)
         self.epoch = float(number)
-        rate = self.optimizer.rule(self.step_count, number - 1, self._epochs).learning_rate
+        rate = self.optimizer.rule(self.step_count, number - 1, self.epochs).learning_rate
         return {
             "epoch": number,
             "loss": total / n,
