@@ -65,12 +65,13 @@ void bind_forward(nb::module_& m) {
           nb::arg("kept").noconvert().none(), nb::arg("keep_probability"), nb::arg("key"), nb::arg("threads"));
 }
 
-template <class T>
-void bind_backward(nb::module_& m) {
+// "backward" updates; "gradients" reads parameters only, so that they may be in memory that is not to be written.
+template <class T, class Parameter>
+void bind_backward(nb::module_& m, const char* name) {
     using Slot = Maybe<Array<T>>;
-    m.def("backward",
-          [](Array<const int64_t> ptr, Array<const int32_t> index, Array<T> weight, Slot slot0, Slot slot1, Slot gradient,
-             Array<T> bias, Slot bias_slot0, Slot bias_slot1, Slot bias_gradient, Rows<const T> dy, Rows<T> x,
+    m.def(name,
+          [](Array<const int64_t> ptr, Array<const int32_t> index, Array<Parameter> weight, Slot slot0, Slot slot1, Slot gradient,
+             Array<Parameter> bias, Slot bias_slot0, Slot bias_slot1, Slot bias_gradient, Rows<const T> dy, Rows<T> x,
              Maybe<Rows<T>> dx, Array<const int64_t> long_rows, int activation, double slope,
              Maybe<Array<uint8_t>> positive, Maybe<Array<uint8_t>> kept, double keep_probability, const UpdateRule& rule,
              int threads) {
@@ -82,14 +83,15 @@ void bind_backward(nb::module_& m) {
               for (const Slot* s : {&bias_slot0, &bias_slot1, &bias_gradient})
                   require(!*s || (*s)->shape(0) == bias.shape(0), "one value of optimizer state a bias");
               const Update kind = Update(rule.kind);
+              require(!std::is_const_v<Parameter> || kind == Update::none || kind == Update::gradient, "parameters are read-only");
               require(kind != Update::gradient || (gradient && bias_gradient), "gradients need somewhere to go");
               require(kind != Update::nesterov || (slot0 && bias_slot0), "Nesterov momentum needs its state");
               require(kind != Update::adam || (slot0 && slot1 && bias_slot0 && bias_slot1), "Adam needs two states");
               require(dy.shape(0) == bias.shape(0) && dy.shape(1) == x.shape(1), "dy is outputs x stride");
               require(x.shape(0) == size_t(a.by_input.rows), "x is inputs x stride");
               require(!dx || (dx->shape(0) == x.shape(0) && dx->shape(1) == x.shape(1)), "dx has the shape of x");
-              a.weights = {weight.data(), pointer(slot0), pointer(slot1), pointer(gradient)};
-              a.biases = {bias.data(), pointer(bias_slot0), pointer(bias_slot1), pointer(bias_gradient)};
+              a.weights = {const_cast<T*>(weight.data()), pointer(slot0), pointer(slot1), pointer(gradient)};
+              a.biases = {const_cast<T*>(bias.data()), pointer(bias_slot0), pointer(bias_slot1), pointer(bias_gradient)};
               a.weight_update = rule.args<T>(false);
               a.bias_update = rule.args<T>(true);
               a.n_out = int64_t(bias.shape(0));
@@ -327,8 +329,10 @@ NB_MODULE(_kernels, m) {
         .def_rw("correction2", &UpdateRule::correction2);
     bind_forward<float>(m);
     bind_forward<double>(m);
-    bind_backward<float>(m);
-    bind_backward<double>(m);
+    bind_backward<float, float>(m, "backward");
+    bind_backward<double, double>(m, "backward");
+    bind_backward<float, const float>(m, "gradients");
+    bind_backward<double, const double>(m, "gradients");
     bind_update<float>(m);
     bind_update<double>(m);
     bind_shared_lock(m);

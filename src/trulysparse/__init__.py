@@ -20,10 +20,11 @@ from trulysparse.evolution import (
 )
 from trulysparse.frozen import FrozenMLP
 from trulysparse.initialization import WeightInit
-from trulysparse.learning_rates import ConstantRate, CosineRate, StepRate
+from trulysparse.learning_rates import ConstantRate, CosineRate, ScaledRate, StepRate
 from trulysparse.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
 from trulysparse.network import SparseMLP
 from trulysparse.optimizers import SGD, Adam
+from trulysparse.parallel import WASAP, WASSP
 from trulysparse.saving import load, save
 from trulysparse.training import (
     Callback,
@@ -49,6 +50,8 @@ __all__ = [
     "SET",
     "SGD",
     "SNFS",
+    "WASAP",
+    "WASSP",
     "Adam",
     "AllReLU",
     "BinaryCrossEntropy",
@@ -74,6 +77,7 @@ __all__ = [
     "PruningReport",
     "ReLU",
     "RigL",
+    "ScaledRate",
     "Schedule",
     "Sigmoid",
     "SoftmaxCrossEntropy",

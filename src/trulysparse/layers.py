@@ -14,6 +14,8 @@ from trulysparse._arrays import Floats, empty
 from trulysparse.activations import KernelActivation
 from trulysparse.connectivity import Connectivity
 
+_GRADIENT = 1  # the kind of rule that changes no parameter; 0 wants no gradient either
+
 
 @dataclass
 class Signal:
@@ -117,7 +119,7 @@ class SparseLayer:
         """As backward, but parameters stay and their gradients are returned: (along by_input, along biases), `into`
         where that is given."""
         rule = _kernels.UpdateRule()
-        rule.kind = 1
+        rule.kind = _GRADIENT
         weight, bias = into or (empty(self.n_connections, self.values.dtype), np.empty_like(self.bias))
         self._backward(dy, x, dx, Slots([], []), rule, weight, bias, threads)
         return weight, bias
@@ -145,7 +147,8 @@ class SparseLayer:
     ) -> None:
         rows = self.connectivity.by_input
         w0, w1, b0, b1 = slots.padded()
-        _kernels.backward(
+        kernel = _kernels.gradients if rule.kind <= _GRADIENT else _kernels.backward
+        kernel(
             rows.ptr,
             rows.index,
             self.values,

@@ -68,7 +68,26 @@ class CosineRate:
         return self.final + (self.rate - self.final) * (1 + math.cos(math.pi * progress)) / 2
 
 
-LearningRate: TypeAlias = ConstantRate | StepRate | CosineRate
+@dataclass(frozen=True)
+class ScaledRate:
+    """Another schedule times `factor`, which is reached along a line from 1 over `warmup` epochs: for batches `factor`
+    times as large (Goyal et al. 2017, "Accurate, large minibatch SGD", sections 2.1 and 2.2)."""
+
+    base: ConstantRate | StepRate | CosineRate | ScaledRate
+    factor: float
+    warmup: float = 5.0
+
+    def __post_init__(self) -> None:
+        _checks.real("factor", self.factor, low=0, low_open=True)
+        _checks.real("warmup", self.warmup, low=0)
+
+    def at(self, epoch: float, epochs: int | None) -> float:
+        """See ConstantRate.at."""
+        share = min(1.0, epoch / self.warmup) if self.warmup else 1.0
+        return self.base.at(epoch, epochs) * (1 + (self.factor - 1) * share)
+
+
+LearningRate: TypeAlias = ConstantRate | StepRate | CosineRate | ScaledRate
 
 
 def make(rate: LearningRate | float) -> LearningRate:

@@ -50,6 +50,24 @@ def save(net: SparseMLP, path: str | os.PathLike[str]) -> None:
     """Writes the network to a safetensors file. Tensors of layer l: layers.l.indptr and indices (CSR by output
     neuron), weight (along them), bias. Raises OSError where the file cannot be written; a file that was there
     stays then."""
+    tensors, config = describe(net)
+    write_tensors(path, tensors, {ENTRY: json.dumps({"version": VERSION, **config})})
+
+
+def write_tensors(path: str | os.PathLike[str], tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
+    """A safetensors file, whole or not at all."""
+
+    def write(temporary: Path) -> None:
+        try:
+            save_file(tensors, temporary, metadata)
+        except SafetensorError as error:
+            raise OSError(f"{path}: cannot be written: {error}") from error
+
+    write_whole(path, write)
+
+
+def describe(net: SparseMLP) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The network as tensors and settings."""
     config: dict[str, Any] = {
         "layer_sizes": net.layer_sizes,
         "epsilon": net.epsilon,
@@ -72,15 +90,7 @@ def save(net: SparseMLP, path: str | os.PathLike[str]) -> None:
         tensors[f"layers.{number}.bias"] = layer.bias
     if net.scaling is not None:
         tensors["scaling.shift"], tensors["scaling.factor"] = net.scaling.arrays()
-    metadata = {ENTRY: json.dumps({"version": VERSION, **config})}
-
-    def write(temporary: Path) -> None:
-        try:
-            save_file(tensors, temporary, metadata)
-        except SafetensorError as error:
-            raise OSError(f"{path}: cannot be written: {error}") from error
-
-    write_whole(path, write)
+    return tensors, config
 
 
 def load(path: str | os.PathLike[str], *, threads: int | None = None) -> SparseMLP:
@@ -99,7 +109,7 @@ def load(path: str | os.PathLike[str], *, threads: int | None = None) -> SparseM
                 raise InputError(
                     f"{path} has format version {config.get('version')}; this release reads version {VERSION}"
                 )
-            return _build(config, file.get_tensor, set(file.keys()), _checks.thread_count(threads))
+            return build(config, file.get_tensor, set(file.keys()), _checks.thread_count(threads))
     except InputError as error:
         raise InputError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from None
     except SafetensorError as error:
@@ -108,7 +118,8 @@ def load(path: str | os.PathLike[str], *, threads: int | None = None) -> SparseM
         raise InputError(f"{path} has damaged settings: {error!r}") from error
 
 
-def _build(config: dict[str, Any], tensor: Callable[[str], np.ndarray], names: set[str], threads: int) -> SparseMLP:
+def build(config: dict[str, Any], tensor: Callable[[str], np.ndarray], names: set[str], threads: int) -> SparseMLP:
+    """The network that `describe` took apart, or InputError."""
     sizes = [int(n) for n in config["layer_sizes"]]
     connectivities, values, biases = [], [], []
 

@@ -24,6 +24,8 @@ class Matrix(Protocol):
 
     n_samples: int
     n_features: int
+    x: Any
+    """The samples as they were given (bool as uint8, sparse formats as CSR)."""
 
     def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
         """Fills out (n_features x stride) with the samples `rows`, scaled; InputError at NaN or infinity."""
@@ -54,22 +56,22 @@ class DenseMatrix(_Base):
     """A NumPy array or memory map, read in place whatever its strides. array: it, where kernels can read its type."""
 
     def __init__(self, x: NDArray[Any], name: str) -> None:
-        self._x = x.view(np.uint8) if x.dtype == bool else x
+        self.x = x.view(np.uint8) if x.dtype == bool else x
         self.name = name
         self.n_samples, self.n_features = x.shape
         direct = (
-            self._x.dtype.str[1:] in _LOADED
-            and self._x.dtype.isnative
-            and all(s % self._x.itemsize == 0 for s in self._x.strides)
+            self.x.dtype.str[1:] in _LOADED
+            and self.x.dtype.isnative
+            and all(s % self.x.itemsize == 0 for s in self.x.strides)
         )
-        self.array = self._x if direct else None
+        self.array = self.x if direct else None
 
     def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
         shift, factor = scaling.arrays() if scaling else (None, None)
         if self.array is not None:
             bad = _kernels.load_dense(self.array, rows, shift, factor, out, threads)
         else:
-            batch = np.asarray(self._x[rows], dtype=np.float64)
+            batch = np.asarray(self.x[rows], dtype=np.float64)
             bad = _kernels.load_dense(batch, np.arange(len(rows)), shift, factor, out, threads)
         if bad >= 0:
             sample, feature = divmod(bad, self.n_features)
@@ -78,23 +80,23 @@ class DenseMatrix(_Base):
     def refuse(self, position: int) -> InputError:
         """The error for a value that is not finite, at sample * n_features + feature."""
         sample, feature = divmod(position, self.n_features)
-        return self._refuse(sample, feature, self._x[sample, feature])
+        return self._refuse(sample, feature, self.x[sample, feature])
 
     def chunk(self, start: int, stop: int) -> NDArray[Any]:
-        return np.asarray(self._x[start:stop])
+        return np.asarray(self.x[start:stop])
 
 
 class SparseMatrix(_Base):
     """A SciPy sparse array; other formats than CSR become CSR once."""
 
     def __init__(self, x: Any, name: str) -> None:
-        self._x = sp.csr_array(x)
+        self.x = sp.csr_array(x)
         self.name = name
-        self.n_samples, self.n_features = self._x.shape
+        self.n_samples, self.n_features = self.x.shape
 
     def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
         shift, factor = scaling.arrays() if scaling else (None, None)
-        batch = self._x[rows]
+        batch = self.x[rows]
         bad = _kernels.load_sparse(
             batch.indptr.astype(np.int64),
             batch.indices.astype(np.int32, copy=False),
@@ -109,14 +111,14 @@ class SparseMatrix(_Base):
             raise self._refuse(int(rows[sample]), feature, batch[sample, feature])
 
     def chunk(self, start: int, stop: int) -> Any:
-        return self._x[start:stop]
+        return self.x[start:stop]
 
 
 class FrameMatrix(_Base):
     """A DataFrame whose columns are all numbers."""
 
     def __init__(self, x: Any, name: str) -> None:
-        self._x = x
+        self.x = x
         self.name = name
         self.n_samples, self.n_features = x.shape
         for column, dtype in zip(x.columns, x.dtypes, strict=True):
@@ -124,13 +126,13 @@ class FrameMatrix(_Base):
                 raise InputError(f"{name}: column '{column}' holds {dtype}, not numbers; encode or drop it")
 
     def feature_name(self, feature: int) -> str:
-        return f"'{self._x.columns[feature]}'"
+        return f"'{self.x.columns[feature]}'"
 
     def _numbers(self, frame: Any) -> NDArray[np.float64]:
         return np.ascontiguousarray(frame.to_numpy(dtype=np.float64, na_value=np.nan))
 
     def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
-        batch = self._numbers(self._x.iloc[rows])
+        batch = self._numbers(self.x.iloc[rows])
         try:
             DenseMatrix(batch, self.name).load(np.arange(len(rows)), out, scaling, threads)
         except InputError:
@@ -138,7 +140,7 @@ class FrameMatrix(_Base):
             raise self._refuse(int(rows[sample]), feature, batch[sample, feature]) from None
 
     def chunk(self, start: int, stop: int) -> NDArray[np.float64]:
-        return self._numbers(self._x.iloc[start:stop])
+        return self._numbers(self.x.iloc[start:stop])
 
 
 def as_matrix(x: Any, name: str = "X") -> Matrix:

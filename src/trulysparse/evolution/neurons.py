@@ -22,10 +22,12 @@ Marks = NDArray[np.bool_]
 """One mark a neuron: True stays."""
 
 
-def remove_neurons(net: SparseMLP, slots: Sequence[Slots] | None = None, stays: Sequence[Marks] | None = None) -> int:
+def remove_neurons(
+    net: SparseMLP, slots: Sequence[Slots] | None = None, stays: Sequence[Marks] | None = None
+) -> list[Marks]:
     """Removes hidden neurons: those not marked in stays[l] (l = 0: the first hidden layer), which lose their inputs and
     so become constants; then all without inputs and all without outputs, until there are none. Input and output neurons
-    stay, and one neuron a hidden layer. Returns how many went.
+    stay, and one neuron a hidden layer. Returns marks of the hidden neurons that stayed.
 
     Where stays is None the network's function stays the same to rounding; else it is that of the network without the
     inputs of the unmarked neurons. slots: optimizer state to bring along. Linear in connections; each layer's
@@ -37,9 +39,7 @@ def remove_neurons(net: SparseMLP, slots: Sequence[Slots] | None = None, stays: 
         following = layers[number + 1]
         heard = alive[number + 1] if number + 1 < len(alive) else np.ones(following.n_out, np.bool_)
         alive[number] &= _count(following.connectivity.by_input, heard, threads) > 0
-    if not all(marks.all() for marks in alive):
-        _shrink(net, slots, alive)
-    return sum(len(marks) - max(1, int(np.count_nonzero(marks))) for marks in alive)
+    return alive if all(marks.all() for marks in alive) else _shrink(net, slots, alive)
 
 
 def _fold_constants(net: SparseMLP, stays: Sequence[Marks]) -> list[Marks]:
@@ -71,9 +71,9 @@ def _count(rows: Rows, marked: Marks, threads: int) -> NDArray[np.int64]:
     return count
 
 
-def _shrink(net: SparseMLP, slots: Sequence[Slots] | None, alive: Sequence[Marks]) -> None:
+def _shrink(net: SparseMLP, slots: Sequence[Slots] | None, alive: Sequence[Marks]) -> list[Marks]:
     """Drops the unmarked neurons with all their connections. Of a layer without marks the first neuron stays,
-    unconnected."""
+    unconnected. Returns marks of those that stayed."""
     all_in, all_out = np.ones(net.layer_sizes[0], np.bool_), np.ones(net.layer_sizes[-1], np.bool_)
     connected = [all_in, *alive, all_out]
     stays = [marks if marks.any() else np.arange(len(marks)) == 0 for marks in connected]
@@ -99,6 +99,7 @@ def _shrink(net: SparseMLP, slots: Sequence[Slots] | None, alive: Sequence[Marks
         n_in, n_out = int(np.count_nonzero(inputs)), int(np.count_nonzero(outputs))
         layer.connectivity = Connectivity.from_inputs(n_in, n_out, ptr, index, net.threads)
     net.layer_sizes = (net.layer_sizes[0], *(layer.n_out for layer in net.layers))
+    return stays[1:-1]
 
 
 def incoming(layer: SparseLayer, threads: int) -> NDArray[np.float64]:

@@ -87,7 +87,7 @@ class LayerView:
         out = empty(len(index), self.layer.values.dtype)
         bias = np.empty(self.layer.n_out, out.dtype)
         long = _kernels.long_rows(ptr)
-        _kernels.backward(
+        _kernels.gradients(
             ptr, index, out, None, None, out, bias, None, None, bias, dy, x, None, long, 0, 0.0, None, None, 1.0, rule,
             self.threads,
         )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -17,13 +17,20 @@ if TYPE_CHECKING:
 
 
 class Callback:
-    """Hooks of Trainer.fit. Setting trainer.stop = True ends training after the current epoch."""
+    """Hooks of Trainer.fit. Setting trainer.stop = True ends training after the current epoch. on_server: whether, with
+    workers on a cluster, on_epoch_end belongs beside the network in training (as it changes it), not into this process.
+    """
+
+    on_server: ClassVar[bool] = False
 
     def on_fit_start(self, trainer: Trainer, epochs: int, steps: int) -> None:
         """Before the first epoch of `epochs`, each of `steps` steps."""
 
     def on_step_end(self, trainer: Trainer, loss: float) -> None:
         """After each update."""
+
+    def on_worker_step(self, trainer: Trainer, worker: int, loss: float) -> None:
+        """In parallel training, in the place of on_step_end: a worker has finished a batch."""
 
     def on_evolution(self, trainer: Trainer, grown: int) -> None:
         """After the topology has evolved; `grown` connections came."""

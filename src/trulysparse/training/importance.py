@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from trulysparse import _checks
 from trulysparse._arrays import Floats
@@ -28,11 +28,12 @@ SCORES = ("incoming", "both", "activation")
 @dataclass(frozen=True)
 class PruningReport:
     """What a pruning did: neurons and connections before and after, and, where data was given, the scores of
-    `evaluate`."""
+    `evaluate`; stays: for each hidden layer a mark a neuron, True where it stayed."""
 
     neurons: tuple[int, int]
     connections: tuple[int, int]
     scores: tuple[dict[str, float], dict[str, float]] | None = None
+    stays: tuple[NDArray[np.bool_], ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         text = (
@@ -73,17 +74,17 @@ def prune_neurons(
         raise InputError("score='activation' needs X, the samples to measure activations on")
     before = _size(net)
     found = None if y is None else evaluate(net, X, y)
-    stays = None
+    strong = None
     if percentile > 0:
         activity = mean_activation(net, X) if score == "activation" else None
-        stays = []
+        strong = []
         for values in scores(net, score, activity):
             marks = values > np.percentile(values, percentile)
-            stays.append(marks if marks.any() else np.ones_like(marks))
-    remove_neurons(net, slots, stays)
+            strong.append(marks if marks.any() else np.ones_like(marks))
+    stays = remove_neurons(net, slots, strong)
     after = _size(net)
     pairs = None if found is None or y is None else (found, evaluate(net, X, y))
-    return PruningReport((before[0], after[0]), (before[1], after[1]), pairs)
+    return PruningReport((before[0], after[0]), (before[1], after[1]), pairs, tuple(stays))
 
 
 def _size(net: SparseMLP) -> tuple[int, int]:
@@ -109,6 +110,8 @@ class ImportancePruning(Callback):
     sequential runs. Records `neurons`, the hidden neurons left.
     """
 
+    on_server = True
+
     def __init__(
         self,
         percentile: float = 20.0,
@@ -133,6 +136,6 @@ class ImportancePruning(Callback):
         epoch = int(record["epoch"])
         last = self.stop is not None and epoch > self.stop
         if epoch >= self.start and not last and (epoch - self.start) % self.every == 0:
-            prune_neurons(trainer.net, self.percentile, score=self.score, X=self._X, slots=trainer.slots)
-            trainer.resize()
+            report = prune_neurons(trainer.net, self.percentile, score=self.score, X=self._X, slots=trainer.slots)
+            trainer.resize(report.stays)
         record["neurons"] = sum(trainer.net.layer_sizes[1:-1])

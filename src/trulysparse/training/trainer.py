@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,21 +75,25 @@ class Trainer:
         self.step_count = 0
         self.epoch = 0.0
         self.stop = False
+        self.on_resize: Callable[[Sequence[NDArray[np.bool_]]], None] | None = None
         self.epochs: int | None = None
         self.progress = 0.0
-        self._memory: dict[str, Any] = {}
+        self.memory: dict[str, Any] = {}  # of evolution, by layer
         self._passes = Passes(net, self.loss, self.threads)
         self.reset_state()
 
-    def resize(self) -> None:
+    def resize(self, stays: Sequence[NDArray[np.bool_]] = ()) -> None:
         """Takes note that the network's layers have another number of neurons (its optimizer state, in `slots`, has
         been brought along): memory for activations is made anew, what evolution remembers of single connections is
-        forgotten."""
+        forgotten. stays: marks of the hidden neurons that are still there, for `on_resize`, where someone has set
+        it."""
         self._passes.resize()
-        for kept in self._memory.values():
+        for kept in self.memory.values():
             if isinstance(kept, dict):
                 for name in [name for name, value in kept.items() if isinstance(value, np.ndarray)]:
                     del kept[name]
+        if self.on_resize is not None:
+            self.on_resize(stays)
 
     def reset_state(self) -> None:
         """Sets the optimizer's state to zero."""
@@ -172,7 +176,7 @@ class Trainer:
         assert self.evolution is not None
         key = stream_key(self.seed, "evolution", self.step_count)
         return self.evolution.start(
-            self.net, self.slots, key=key, threads=self.threads, progress=self.progress, memory=self._memory
+            self.net, self.slots, key=key, threads=self.threads, progress=self.progress, memory=self.memory
         )
 
     def _evolve(self) -> int:
@@ -234,7 +238,7 @@ class Trainer:
             (*self.callbacks, *callbacks),
         )
         self.stop, self.epochs = False, epochs
-        self.epoch, self._memory = 0.0, {}
+        self.epoch, self.memory = 0.0, {}
         try:
             return self._fit(job) if self.parallel is None else self.parallel.fit(self, job)
         finally:

@@ -1,0 +1,90 @@
+"""WASAP-SGD and WASSP-SGD, wherever the workers run (Curci, Mocanu and Pechenizkiy 2021, algorithm 1)."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from trulysparse.parallel.average import average
+from trulysparse.parallel.local import Threads
+from trulysparse.parallel.plan import WASAP, Span
+from trulysparse.training.history import History, Record
+from trulysparse.training.job import Job
+
+if TYPE_CHECKING:
+    from trulysparse.network import SparseMLP
+    from trulysparse.training import Trainer
+
+
+class Place(Protocol):
+    """Where workers run."""
+
+    batches: list[int]
+    """Of each shard, a pass."""
+
+    def together(self, span: Span, history: History) -> None:
+        """Phase 1: trains trainer.net with a server and workers, and ends each epoch with trainer.end_epoch."""
+
+    def alone(self, span: Span) -> list[tuple[SparseMLP, Record]]:
+        """Phase 2: trains a copy of trainer.net on each shard; (network, last epoch's record) of each."""
+
+    def close(self) -> None:
+        """Lets the workers go."""
+
+
+def train(plan: WASAP, trainer: Trainer, job: Job) -> History:
+    """Trains trainer.net."""
+    rounds = plan.phases(job.epochs)
+    place = _place(plan, trainer, job)
+    history = History()
+    try:
+        for callback in job.callbacks:
+            callback.on_fit_start(trainer, job.epochs, sum(place.batches))
+        for together, alone in rounds:
+            if together[0] < together[1]:
+                place.together(together, history)
+            if trainer.stop:
+                break
+            if alone[0] < alone[1]:
+                _apart(place, trainer, job, alone, history)
+            if trainer.stop:
+                break
+    finally:
+        place.close()
+        for callback in job.callbacks:
+            callback.on_fit_end(trainer)
+    return history
+
+
+def _place(plan: WASAP, trainer: Trainer, job: Job) -> Place:
+    if plan.backend == "threads":
+        return Threads(plan, trainer, job)
+    from trulysparse.parallel.on_ray import OnRay
+
+    return OnRay(plan, trainer, job)
+
+
+def _apart(place: Place, trainer: Trainer, job: Job, span: Span, history: History) -> None:
+    """Phase 2 and the averaging."""
+    began = time.perf_counter()
+    net = trainer.net
+    counts = [layer.n_connections for layer in net.layers]
+    found = place.alone(span)
+    mean = average([twin for twin, _ in found], counts, trainer.threads)
+    net.layers = mean.layers
+    trainer.reset_state()
+    trainer.step_count += (span[1] - span[0]) * sum(place.batches)
+    trainer.epoch = float(span[1])
+    seconds = time.perf_counter() - began
+    samples = (span[1] - span[0]) * len(job.rows)
+    record: Record = {
+        "epoch": span[1],
+        "phase": 2,
+        "loss": sum(record["loss"] for _, record in found) / len(found),
+        "learning_rate": found[0][1]["learning_rate"],
+        "connections": net.n_connections,
+        "seconds": seconds,
+        "samples": samples,
+        "samples_per_second": samples / seconds,
+    }
+    trainer.end_epoch(job, history, record)

@@ -1,0 +1,74 @@
+"""The end of phase 2: one network out of several that evolved apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from trulysparse import _kernels
+from trulysparse._arrays import Floats
+from trulysparse.connectivity import Connectivity
+from trulysparse.errors import InputError
+from trulysparse.evolution.places import Grown, Keep, nothing
+from trulysparse.layers import SparseLayer
+from trulysparse.network import SparseMLP
+
+
+def average(nets: Sequence[SparseMLP], counts: Sequence[int], threads: int) -> SparseMLP:
+    """The mean of the networks over the union of their connections, an absent connection counting as 0; each layer is
+    then pruned back to counts[l] connections, by magnitude within each sign. Time and memory linear in connections
+    (times log2 of the number of networks). Source: Curci, Mocanu and Pechenizkiy (2021), algorithm 1."""
+    sizes = nets[0].layer_sizes
+    for number, net in enumerate(nets):
+        if net.layer_sizes != sizes:
+            shapes = " and ".join("-".join(map(str, s)) for s in (sizes, net.layer_sizes))
+            raise InputError(f"networks to average must have the same layers; networks 0 and {number} have {shapes}")
+    layers = []
+    for number, count in enumerate(counts):
+        same = [net.layers[number] for net in nets]
+        ptr, index, values = _sum([_rows(layer) for layer in same], threads)
+        values *= 1 / len(nets)
+        if len(index) > count:
+            keep = keep_within_signs(values, count, threads)
+            ptr, index, (values,) = _kernels.rewire(ptr, index, keep, *nothing(len(ptr) - 1), [values], None, threads)
+        bias = np.stack([layer.bias for layer in same]).mean(axis=0, dtype=np.float64).astype(values.dtype)
+        con = Connectivity.from_inputs(same[0].n_in, same[0].n_out, ptr, index, threads)
+        layers.append(SparseLayer(con, values, bias, same[0].activation))
+    return nets[0].with_layers(layers)
+
+
+def _rows(layer: SparseLayer) -> tuple[Grown, Floats]:
+    rows = layer.connectivity.by_input
+    return (rows.ptr, rows.index), layer.values
+
+
+def _sum(parts: list[tuple[Grown, Floats]], threads: int) -> tuple[np.ndarray, np.ndarray, Floats]:
+    """Pair by pair, so that no connection is visited more often than log2 of their number."""
+    if len(parts) == 1:
+        (ptr, index), values = parts[0]
+        return ptr, index, values.copy()
+    while len(parts) > 1:
+        pairs = []
+        for (a, a_values), (b, b_values) in zip(parts[::2], parts[1::2], strict=False):
+            ptr, index, values = _kernels.add(*a, a_values, *b, b_values, threads)
+            pairs.append(((ptr, index), values))
+        parts = pairs + (parts[-1:] if len(parts) % 2 else [])
+    (ptr, index), values = parts[0]
+    return ptr, index, values
+
+
+def keep_within_signs(values: Floats, count: int, threads: int) -> Keep:
+    """Marks `count` of the values: of each sign the largest, the same share of both (to rounding)."""
+    negative = np.signbit(values)
+    n_negative = int(np.count_nonzero(negative))
+    remove = len(values) - count
+    remove_negative = min(n_negative, round(remove * n_negative / len(values)))
+    remove_negative = max(remove_negative, remove - (len(values) - n_negative))
+    keep = np.empty(len(values), np.uint8)
+    for sign, gone in ((True, remove_negative), (False, remove - remove_negative)):
+        places = np.flatnonzero(negative == sign)
+        marks = np.empty(len(places), np.uint8)
+        _kernels.keep_by_magnitude([values[places]], gone, [marks], threads)
+        keep[places] = marks
+    return keep

@@ -1,0 +1,79 @@
+"""What travels from a worker to the server, and what of it an evolved topology still has a use for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trulysparse import _kernels
+from trulysparse._arrays import Floats, empty
+from trulysparse.connectivity import Connectivity
+from trulysparse.evolution.places import Grown, nothing
+from trulysparse.parallel.compression import Packed, unpack
+from trulysparse.parallel.shards import Ticket
+
+Marks: TypeAlias = NDArray[np.bool_]
+"""One mark a neuron: True stays."""
+
+
+@dataclass
+class Gradient:
+    """The gradient of one batch: for each layer an array along its connections (in the order of by_input) and one along
+    its biases. version: of the topology it was computed on. clock: updates the model had seen."""
+
+    ticket: Ticket
+    version: int
+    clock: int
+    weights: list[Packed]
+    biases: list[Floats]
+    loss: float
+    n_samples: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays."""
+        return sum(a.nbytes for a in self.weights) + sum(a.nbytes for a in self.biases)
+
+
+@dataclass
+class Topology:
+    """The connectivity of each layer at one version. stays: marks of the hidden layers' neurons that the next version
+    still has; None: all."""
+
+    version: int
+    connectivity: list[Connectivity]
+    stays: Sequence[Marks] | None = None
+
+
+def retain(gradient: Gradient, number: int, history: Sequence[Topology], threads: int) -> tuple[Floats, Floats, int]:
+    """One layer's gradient on the newest topology (RetainValidUpdates): values of connections that are gone are
+    dropped, new connections get 0. history: the topologies from the gradient's version on. Returns (along
+    connections, along biases, values dropped)."""
+    old, new = history[0].connectivity[number], history[-1].connectivity[number]
+    weight, bias = unpack(gradient.weights[number], gradient.biases[number].dtype), gradient.biases[number]
+    if old is new:
+        return weight, bias, 0
+    places: Grown = (old.by_input.ptr, old.by_input.index)
+    for topology in history[:-1]:
+        if topology.stays is not None:
+            sizes = [con.n_in for con in topology.connectivity] + [topology.connectivity[-1].n_out]
+            marks = [np.ones(sizes[0], np.bool_), *topology.stays, np.ones(sizes[-1], np.bool_)]
+            places, weight, bias = _without(marks[number], marks[number + 1], places, weight, bias, threads)
+    out = empty(new.n_connections, weight.dtype)
+    found = _kernels.carry(*places, weight, new.by_input.ptr, new.by_input.index, out, threads)
+    return out, bias, old.n_connections - found
+
+
+def _without(
+    inputs: Marks, outputs: Marks, places: Grown, weight: Floats, bias: Floats, threads: int
+) -> tuple[Grown, Floats, Floats]:
+    """Leaves out neurons that went and numbers the others anew."""
+    keep = np.empty(len(places[1]), np.uint8)
+    _kernels.mark_between(*places, inputs.view(np.uint8), outputs.view(np.uint8), keep, threads)
+    ptr, index, (weight,) = _kernels.rewire(*places, keep, *nothing(len(inputs)), [weight], None, threads)
+    _kernels.renumber(index, (np.cumsum(outputs) - 1).astype(np.int32), threads)
+    return (np.append(ptr[:-1][inputs], ptr[-1:]), index), weight, bias[outputs]

@@ -1,0 +1,54 @@
+"""Which samples a worker trains on, and in which order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trulysparse._random import generator
+from trulysparse.errors import InputError
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """One batch to compute: number `batch` of the pass number `epoch` over a shard, all from 0."""
+
+    shard: int
+    epoch: int
+    batch: int
+
+
+class Shard:
+    """One worker's samples: each pass in a fresh order, which depends on the seed, the shard and the pass only, so that
+    any worker can go on where another stopped."""
+
+    def __init__(self, number: int, rows: NDArray[np.int64], batch_size: int, seed: int, shuffle: bool) -> None:
+        self.number = number
+        self.rows = rows
+        self.n_batches = -(-len(rows) // batch_size)
+        self._batch_size = batch_size
+        self._seed = seed
+        self._shuffle = shuffle
+        self._pass = -1
+        self._order = rows
+
+    def batch(self, ticket: Ticket) -> NDArray[np.int64]:
+        """The samples of a batch."""
+        if self._shuffle and ticket.epoch != self._pass:
+            random = generator(self._seed, "shard", self.number, ticket.epoch)
+            self._order = self.rows[random.permutation(len(self.rows))]
+            self._pass = ticket.epoch
+        return self._order[ticket.batch * self._batch_size : (ticket.batch + 1) * self._batch_size]
+
+
+def shard_rows(n_samples: int, number: int, count: int, batch_size: int) -> NDArray[np.int64]:
+    """The samples of shard `number` of `count`: every count-th block of batch_size neighbours, so that data sorted by
+    class is dealt out evenly and files are read in whole blocks. Shards differ by one block at most."""
+    if n_samples < count:
+        raise InputError(f"workers must be at most the {n_samples} samples there are to train on, not {count}")
+    block = max(1, min(batch_size, n_samples // count))
+    starts = np.arange(number * block, n_samples, count * block)
+    rows = (starts[:, None] + np.arange(block)).ravel()
+    return rows[rows < n_samples]

@@ -1,0 +1,101 @@
+"""Where workers on other machines read their samples: from the files themselves, where there are any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trulysparse.data.dataset import make_dataset
+from trulysparse.data.files import read
+from trulysparse.training.job import Job
+
+Samples = tuple[Any, Any, NDArray[np.float64] | None]
+"""X, targets and sample weights (or None)."""
+
+
+class Source(Protocol):
+    """Something small that travels and can be opened anywhere."""
+
+    def open(self) -> Samples:
+        """The samples."""
+
+
+@dataclass(frozen=True)
+class TrainingFile:
+    """The training samples of a file that every node can read, as `trulysparse train` takes them."""
+
+    path: str
+    target: str | None
+    test_size: float
+    seed: int
+
+    def __call__(self) -> tuple[Any, Any]:
+        dataset = make_dataset(read(self.path, target=self.target), test_size=self.test_size, seed=self.seed)
+        return dataset.X_train, dataset.y_train
+
+
+@lru_cache(maxsize=1)
+def _loaded(load: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
+    """Read once a process."""
+    return load()
+
+
+@dataclass(frozen=True, eq=False)
+class _Called:
+    load: Callable[[], tuple[Any, Any]]
+    weight: NDArray[np.float64] | None
+
+    def open(self) -> Samples:
+        X, y = _loaded(self.load)
+        return X, y, self.weight
+
+
+@dataclass(frozen=True, eq=False)
+class _Mapped:
+    """A memory map, opened again where the worker runs. Targets and weights travel."""
+
+    path: str
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    offset: int
+    order: str
+    targets: Any
+
+    def open(self) -> Samples:
+        y, weight = self.targets
+        order: Any = self.order
+        return np.memmap(self.path, self.dtype, "r", self.offset, self.shape, order), y, weight
+
+
+@dataclass(frozen=True, eq=False)
+class _InStore:
+    """Arrays in the cluster's object store: read without a copy on the node that holds them, sent once to others."""
+
+    arrays: Any
+
+    def open(self) -> Samples:
+        import ray
+
+        found: Samples = ray.get(self.arrays)
+        return found
+
+
+def source_of(job: Job, load: Callable[[], tuple[Any, Any]] | None, put: Callable[[Any], Any]) -> Source:
+    """Where the samples of a job come from. load: given by the user; put: into the object store."""
+    X = job.matrix.x
+    if load is not None:
+        return _Called(load, job.weight)
+    if isinstance(X, np.memmap) and X.filename is not None and (X.flags.c_contiguous or X.flags.f_contiguous):
+        base = X
+        while isinstance(base.base, np.memmap):
+            base = base.base
+        start = base.offset + (X.__array_interface__["data"][0] - base.__array_interface__["data"][0])
+        order = "C" if X.flags.c_contiguous else "F"
+        return _Mapped(str(Path(X.filename).resolve()), X.dtype, X.shape, start, order, (job.targets, job.weight))
+    return _InStore(put((X, job.targets, job.weight)))

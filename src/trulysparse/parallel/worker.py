@@ -1,0 +1,148 @@
+"""A worker: gradients of its shards' batches in phase 1, training on its own in phase 2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from trulysparse import _kernels
+from trulysparse._arrays import Floats, empty
+from trulysparse._random import stream_key
+from trulysparse.evolution import Evolution
+from trulysparse.layers import SparseLayer
+from trulysparse.losses import Loss
+from trulysparse.network import SparseMLP
+from trulysparse.optimizers import Optimizer
+from trulysparse.parallel.compression import Compression, Packed
+from trulysparse.parallel.gradient import Gradient
+from trulysparse.parallel.plan import Span
+from trulysparse.parallel.shards import Shard, Ticket
+from trulysparse.training import Callback, Trainer
+from trulysparse.training.history import Record
+from trulysparse.training.job import Job
+from trulysparse.training.passes import Passes, require_finite
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the server shows: layers at a version of the topology, after `clock` updates."""
+
+    version: int
+    clock: int
+    layers: list[SparseLayer]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all workers train with."""
+
+    optimizer: Optimizer
+    loss: Loss
+    evolution: Evolution | None
+    batch_size: int
+    dropout: float
+    seed: int
+    compression: Compression | None = None
+
+
+class Worker:
+    """Computes on one thread. net: an empty frame of the network (its layers are those of the model of the day)."""
+
+    def __init__(self, number: int, net: SparseMLP, job: Job, shards: Mapping[int, Shard], settings: Settings) -> None:
+        self.number = number
+        self._net = net
+        self._job = job
+        self._shards = shards
+        self._settings = settings
+        self._version = -1
+        self._layers: list[SparseLayer] = []
+        self._rest: dict[int, list[Floats]] = {}
+        self._passes: Passes | None = None
+        self._into: list[tuple[Floats, Floats]] = []
+
+    def gradient(self, model: Model, ticket: Ticket) -> Gradient:
+        """The gradient of one batch on the model. Its arrays are the worker's own and last until the next call."""
+        passes = self._show(model)
+        settings, shard = self._settings, self._shards[ticket.shard]
+        batch = self._job.batch(shard.batch(ticket))
+        step = ticket.epoch * shard.n_batches + ticket.batch
+        key = stream_key(settings.seed, "dropout", ticket.shard, step) if settings.dropout else 0
+        signals, loss = passes.forward(batch, 1.0 - settings.dropout, key)
+        require_finite(loss, step)
+        found = passes.gradients(signals, self._into)
+        weights = self._pack([weight for weight, _ in found], ticket.shard)
+        biases = [bias for _, bias in found]
+        return Gradient(ticket, model.version, model.clock, weights, biases, loss, len(batch[1]))
+
+    def _show(self, model: Model) -> Passes:
+        """Takes the model's layers; makes memory anew where the topology has changed."""
+        net = self._net.with_layers(model.layers)
+        if self._passes is None:
+            self._passes = Passes(net, self._settings.loss, 1)
+        elif net.layer_sizes != self._passes.net.layer_sizes:
+            self._passes.net = net
+            self._passes.resize()
+            self._rest = {}
+        self._passes.net = net
+        if model.version != self._version:
+            for shard, rest in self._rest.items():
+                self._rest[shard] = [
+                    _carried(values, old, new)
+                    for values, old, new in zip(rest, self._layers, model.layers, strict=True)
+                ]
+            self._into = [(empty(x.n_connections, net.dtype), empty(x.n_out, net.dtype)) for x in model.layers]
+            self._version = model.version
+        self._layers = model.layers
+        return self._passes
+
+    def _pack(self, weights: list[Floats], shard: int) -> list[Packed]:
+        compression = self._settings.compression
+        if compression is None:
+            return list(weights)
+        if compression.keeps_rest:
+            for weight, rest in zip(weights, self._rest.get(shard, []), strict=False):
+                np.add(weight, rest, out=weight)
+        packed = [compression.pack(weight) for weight in weights]
+        if compression.keeps_rest:
+            self._rest[shard] = [weight.copy() for weight in weights]
+        return packed
+
+
+def _carried(values: Floats, old: SparseLayer, new: SparseLayer) -> Floats:
+    """Values along the connections of one topology brought to another."""
+    a, b = old.connectivity.by_input, new.connectivity.by_input
+    out = empty(new.n_connections, values.dtype)
+    _kernels.carry(a.ptr, a.index, values, b.ptr, b.index, out, 1)
+    return out
+
+
+class _Tell(Callback):
+    def __init__(self, tell: Callable[[float], None]) -> None:
+        self._tell = tell
+
+    def on_step_end(self, trainer: Trainer, loss: float) -> None:
+        self._tell(loss)
+
+
+def train_alone(
+    net: SparseMLP, job: Job, shard: Shard, span: Span, settings: Settings, tell: Callable[[float], None]
+) -> tuple[SparseMLP, Record]:
+    """Phase 2 on one shard: the epochs of `span` with momentum and topology evolution of its own, on one thread. net is
+    trained in place. tell: called with the loss of each step. Returns the network and the last epoch's record."""
+    trainer = Trainer(
+        net,
+        optimizer=settings.optimizer,
+        loss=settings.loss,
+        evolution=settings.evolution,
+        batch_size=settings.batch_size,
+        dropout=settings.dropout,
+        seed=stream_key(settings.seed, "alone", shard.number, span[0]) >> 1,
+        threads=1,
+    )
+    trainer.epochs = job.epochs
+    part = Job(job.matrix, job.targets, job.weight, shard.rows, job.epochs, job.shuffle, None, (_Tell(tell),))
+    for number in range(span[0] + 1, span[1] + 1):
+        record = trainer.run_epoch(part, number)
+    return net, record
