@@ -54,6 +54,17 @@ def write(tmp_path: Path, kind: str, X, y) -> Path:
     return path
 
 
+@pytest.mark.parametrize("options", [["--workers", 2], ["--workers", 3, "--parallel", "wassp", "--phase1-epochs", 1]])
+def test_workers(tmp_path, options):
+    figures = last_json(run("train", "digits", "--out", tmp_path / "r", *SMALL, *options, "--json"))
+    assert figures["epochs"] == 3
+    lines = [json.loads(line) for line in (tmp_path / "r" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["phase"] for line in lines] == ([1, 1, 2] if len(options) == 2 else [1, 2])
+    assert "staleness" in lines[0]
+    assert lines[-1]["epoch"] == 3
+    assert last_json(run("evaluate", tmp_path / "r", "digits", "--json"))["accuracy"] == figures["accuracy"]
+
+
 @pytest.mark.parametrize("data", ["digits", "breast_cancer", "madelon-like"])
 def test_built_in_data(tmp_path, data):
     figures = last_json(run("train", data, "--out", tmp_path / "r", *SMALL, "--json"))
@@ -292,6 +303,13 @@ def broken(tmp_path: Path, case: str, table) -> tuple[list[object], str]:
         "test size": ([data, "--test-size", 1.5], "test_size must lie"),
         "memory": ([data, "--hidden", "2000000000", "--epsilon", 1000], "needs about .* of memory is free"),
         "out": ([data, "--out", tmp_path / "a_file" / "r"], "--out: .* is a file"),
+        "workers": ([data, "--workers", 0], "--workers must be at least 1"),
+        "many workers": ([data, "--workers", 1000], r"workers must be at most the \d+ samples"),
+        "parallel": ([data, "--workers", 2, "--parallel", "mpi"], "--parallel must be one of wasap, wassp"),
+        "backend": ([data, "--workers", 2, "--backend", "mpi"], "backend must be one of threads, ray"),
+        "address": ([data, "--address", "here:6379"], "--address is for parallel training"),
+        "phase": ([data, "--workers", 2, "--phase1-epochs", 99], "phase1_epochs .* must lie between 0 and epochs"),
+        "parallel rigl": ([data, "--workers", 2, "--evolution", "rigl"], "evolution=RigL looks at the training data"),
     }[case]
 
 
@@ -332,6 +350,13 @@ CASES = [
     "test size",
     "memory",
     "out",
+    "workers",
+    "many workers",
+    "parallel",
+    "backend",
+    "address",
+    "phase",
+    "parallel rigl",
 ]
 
 

@@ -185,3 +185,14 @@ def test_bad_labels(digits):
         ts.SparseMLPClassifier().fit(np.full((4, 2), np.nan), [0, 1, 0, 1])
     with pytest.raises(ts.InputError, match=r"sample_weight\[1\]"):
         ts.SparseMLPClassifier().fit(X[:3], [0, 1, 0], sample_weight=[1, -1, 1])
+
+
+@pytest.mark.parametrize("parallel", ["wasap", "wassp", ts.WASAP(3, phase2_epochs=0)])
+def test_workers(parallel):
+    X, y = load_digits(return_X_y=True)
+    model = ts.SparseMLPClassifier((50,), epochs=20, batch_size=16, n_jobs=2, parallel=parallel, random_state=0)
+    model.fit(X[::2], y[::2])
+    assert model.score(X[1::2], y[1::2]) > 0.9
+    assert model.n_iter_ == 20
+    with pytest.raises(ts.InputError, match="parallel must be one of wasap, wassp"):
+        ts.SparseMLPClassifier(parallel="mpi").fit(X, y)

@@ -21,6 +21,8 @@ from trulysparse.evolution import NAMES, make
 from trulysparse.learning_rates import CosineRate, LearningRate
 from trulysparse.network import SparseMLP
 from trulysparse.optimizers import SGD, Adam, Optimizer
+from trulysparse.parallel import WASAP, WASSP
+from trulysparse.parallel.sources import TrainingFile
 from trulysparse.report import write_report
 from trulysparse.report.figures import new_figure
 from trulysparse.training import Callback, EarlyStopping, ImportancePruning, ProgressBar, Trainer, evaluate
@@ -50,6 +52,25 @@ def _optimizer(
     if _checks.choice("--optimizer", name, ("sgd", "adam")) == "adam":
         return Adam(chosen, weight_decay=decay, weight_decay_mode=mode or "decoupled")
     return SGD(chosen, momentum, nesterov, decay, mode or "l2")
+
+
+def _plan(
+    name: str | None,
+    workers: int,
+    phase1_epochs: int | None,
+    backend: str,
+    address: str | None,
+    source: TrainingFile,
+) -> WASAP | None:
+    _checks.integer("--workers", workers, low=1)
+    if name is None and workers == 1:
+        for option, value in (("--address", address), ("--phase1-epochs", phase1_epochs)):
+            if value is not None:
+                raise InputError(f"{option} is for parallel training: give --workers too")
+        return None
+    kind = WASSP if _checks.choice("--parallel", name or "wasap", ("wasap", "wassp")) == "wassp" else WASAP
+    data = source if backend == "ray" else None
+    return kind(workers, phase1_epochs, backend=backend, address=address, data=data)
 
 
 @speaks_plainly
@@ -110,7 +131,16 @@ def train(
         int | None, typer.Option(help="Stop after this many epochs without a better training loss.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same network, whatever the number of threads.")] = 0,
-    threads: Annotated[int | None, typer.Option(help="Default: all cores.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Of the kernels. Default: all cores.")] = None,
+    workers: Annotated[int, typer.Option(help="More than one: parallel training, on one thread each.")] = 1,
+    parallel: Annotated[
+        str | None, typer.Option(help="wasap (asynchronous, default with several workers) or wassp (synchronous).")
+    ] = None,
+    phase1_epochs: Annotated[
+        int | None, typer.Option(help="Epochs that workers train together. Default: 70 %; then each alone.")
+    ] = None,
+    backend: Annotated[str, typer.Option(help="Where workers run: threads or ray (extra 'ray').")] = "threads",
+    address: Annotated[str | None, typer.Option(help="Of a running Ray cluster; none: a local one is started.")] = None,
     report: Annotated[
         bool, typer.Option("--report", help="Follow the topology and write report.html (extra 'analysis').")
     ] = False,
@@ -125,6 +155,9 @@ def train(
     topology = make(evolution, zeta=zeta, argument="--evolution")
     chosen = _optimizer(optimizer, learning_rate, schedule, warmup, momentum, nesterov, weight_decay, weight_decay_mode)
     shape = activations.make(activation, alpha)
+    plan = _plan(
+        parallel, workers, phase1_epochs, backend, address, TrainingFile(data, target, test_size=test_size, seed=seed)
+    )
     pruning = ImportancePruning(importance_pruning, start=importance_start, every=importance_every)
     if report:
         new_figure()  # a missing extra is better known before training
@@ -132,6 +165,8 @@ def train(
     table = read(data, target=target)
     dataset = make_dataset(table, test_size=test_size, seed=seed)
     matrix = as_matrix(dataset.X_train)
+    if plan is not None:
+        plan.check(matrix.n_samples, topology, epochs)
     net = SparseMLP(
         (matrix.n_features, *sizes, len(dataset.labels)),
         epsilon=epsilon,
@@ -155,6 +190,7 @@ def train(
         dropout=dropout,
         seed=seed,
         callbacks=callbacks,
+        parallel=plan,
     )
     extras: list[Callback] = [TopologyRecorder()] if report else []
     extras += [pruning] if importance_pruning else []
@@ -169,6 +205,7 @@ def train(
         callbacks=[*extras, MetricsFile(out / METRICS)],
     )
     seconds = time.perf_counter() - began
+    passed = history["epoch"][-1]  # the epochs of a phase that workers spend alone have one record
     scores = evaluate(net, dataset.X_test, dataset.y_test)
     config = {
         "data": data,
@@ -204,13 +241,17 @@ def train(
         "dropout": dropout,
         "patience": patience,
         "seed": seed,
+        "workers": workers,
+        "parallel": parallel,
+        "phase1_epochs": phase1_epochs,
+        "backend": backend,
     }
     write_run(out, net, config)
     figures = {
         "accuracy": scores["accuracy"],
         "loss": scores["loss"],
         "seconds": round(seconds, 3),
-        "epochs": len(history),
+        "epochs": passed,
         "connections": net.n_connections,
         "neurons": net.n_neurons,
         "peak_rss_mb": peak_rss_mb(),
@@ -218,7 +259,7 @@ def train(
     shown = {
         "test accuracy": f"{scores['accuracy']:.4f}  ({len(dataset.y_test)} samples)",
         "test loss": f"{scores['loss']:.4f}",
-        "training": f"{len(history)} epochs of {len(dataset.y_train)} samples in {seconds:.1f} s",
+        "training": f"{passed} epochs of {len(dataset.y_train)} samples in {seconds:.1f} s",
         "network": f"{'-'.join(map(str, net.layer_sizes))}",
         "connections": f"{net.n_connections:,} ({net.density:.2%} of dense)",
         "peak memory": f"{figures['peak_rss_mb']} MB",

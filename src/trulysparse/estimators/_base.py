@@ -18,6 +18,7 @@ from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution, make
 from trulysparse.network import SparseMLP, sample_weights
 from trulysparse.optimizers import SGD, Adam, Optimizer
+from trulysparse.parallel import WASAP, WASSP
 from trulysparse.training import Callback, EarlyStopping, History, ProgressBar, Trainer
 from trulysparse.training.history import Record
 
@@ -60,6 +61,7 @@ class BaseSparseMLP(BaseEstimator):
         init: str = "he_uniform",
         fan: str = "dense",
         n_jobs: int | None = None,
+        parallel: str | WASAP | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: bool | int = False,
     ) -> None:
@@ -84,6 +86,7 @@ class BaseSparseMLP(BaseEstimator):
         self.init = init
         self.fan = fan
         self.n_jobs = n_jobs
+        self.parallel = parallel
         self.random_state = random_state
         self.verbose = verbose
 
@@ -105,6 +108,12 @@ class BaseSparseMLP(BaseEstimator):
         if self.n_jobs is None or self.n_jobs == -1:
             return _checks.thread_count(None)
         return _checks.integer("n_jobs", self.n_jobs, low=1)
+
+    def _make_plan(self) -> WASAP | None:
+        if self.parallel is None or isinstance(self.parallel, WASAP):
+            return self.parallel
+        kind = _checks.choice("parallel", self.parallel, ("wasap", "wassp"))
+        return (WASSP if kind == "wassp" else WASAP)(self._threads())
 
     def _make_optimizer(self) -> Optimizer:
         if isinstance(self.optimizer, SGD | Adam):
@@ -146,6 +155,7 @@ class BaseSparseMLP(BaseEstimator):
             batch_size=self.batch_size,
             dropout=self.dropout,
             seed=self._seed,
+            parallel=self._make_plan(),
         )
 
     def _fit(self, X: Any, y: NDArray[Any], weight: NDArray[np.float64] | None, n_outputs: int) -> Self:
@@ -169,7 +179,7 @@ class BaseSparseMLP(BaseEstimator):
         self.history_: History = self._trainer.fit(
             X, y, epochs=epochs, validation_data=validation, sample_weight=weight, callbacks=callbacks
         )
-        self.n_iter_ = len(self.history_)
+        self.n_iter_ = int(self.history_["epoch"][-1])
         self.loss_ = self.history_["loss"][-1]
         return self
 

@@ -28,6 +28,8 @@ PARAMETERS = """Parameters
         'float32' needs half the memory and time.
     init, fan : see trulysparse.WeightInit
     n_jobs : int or None
-        Threads; None or -1 for all. Results do not depend on it.
+        Threads; None or -1 for all. Results do not depend on it, unless `parallel` makes workers of them.
+    parallel : None, 'wasap', 'wassp' or a trulysparse.WASAP
+        None: one network is trained by multi-threaded kernels. 'wasap', 'wassp': by n_jobs workers on one thread each.
     random_state : int, RandomState or None
     verbose : 0 (silent), 1 (progress bar on a terminal) or 2 (a line an epoch)"""

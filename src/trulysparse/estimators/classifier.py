@@ -16,6 +16,7 @@ from trulysparse.estimators._base import BaseSparseMLP
 from trulysparse.estimators._docs import PARAMETERS
 from trulysparse.evolution import Evolution
 from trulysparse.optimizers import Optimizer
+from trulysparse.parallel import WASAP
 
 
 class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
@@ -61,6 +62,7 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
         fan: str = "dense",
         class_weight: str | dict[Any, float] | None = None,
         n_jobs: int | None = None,
+        parallel: str | WASAP | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: bool | int = False,
     ) -> None:
@@ -86,6 +88,7 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
             init=init,
             fan=fan,
             n_jobs=n_jobs,
+            parallel=parallel,
             random_state=random_state,
             verbose=verbose,
         )

@@ -34,7 +34,7 @@ class Place(Protocol):
 
 def train(plan: WASAP, trainer: Trainer, job: Job) -> History:
     """Trains trainer.net."""
-    rounds = plan.phases(job.epochs)
+    rounds = plan.check(len(job.rows), trainer.evolution, job.epochs)
     place = _place(plan, trainer, job)
     history = History()
     try:

@@ -12,7 +12,7 @@ from trulysparse.network import SparseMLP
 from trulysparse.parallel.plan import WASAP, Span
 from trulysparse.parallel.server import Server
 from trulysparse.parallel.shards import Shard, shard_rows
-from trulysparse.parallel.worker import Settings, Worker, train_alone
+from trulysparse.parallel.worker import Worker, settings_of, train_alone
 from trulysparse.training import Trainer
 from trulysparse.training.history import History, Record
 from trulysparse.training.job import Job
@@ -27,26 +27,18 @@ class Threads:
         self._plan = plan
         self._trainer = trainer
         self._job = job
+        self._settings = settings_of(trainer, plan.compression)
         self._shards = {
             number: Shard(
                 number,
                 job.rows[shard_rows(len(job.rows), number, plan.n_shards, trainer.batch_size)],
                 trainer.batch_size,
-                trainer.seed,
+                self._settings.seed,
                 job.shuffle,
             )
             for number in range(plan.n_shards)
         }
         self.batches = [shard.n_batches for shard in self._shards.values()]
-        self._settings = Settings(
-            trainer.optimizer,
-            trainer.loss,
-            trainer.evolution,
-            trainer.batch_size,
-            trainer.dropout,
-            trainer.seed,
-            plan.compression,
-        )
         self._telling = threading.Lock()
 
     def together(self, span: Span, history: History) -> None:

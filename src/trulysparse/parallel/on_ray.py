@@ -4,6 +4,8 @@ lies at the desk, an actor beside the driver: the server's state at the last epo
 from __future__ import annotations
 
 import os
+import socket
+import sys
 import tempfile
 import threading
 import time
@@ -25,7 +27,7 @@ from trulysparse.parallel.plan import WASAP, Span
 from trulysparse.parallel.server import Server
 from trulysparse.parallel.shards import Shard, Ticket, shard_rows
 from trulysparse.parallel.sources import Source, source_of
-from trulysparse.parallel.worker import Model, Settings, Worker, train_alone
+from trulysparse.parallel.worker import Model, Settings, Worker, settings_of, train_alone
 from trulysparse.training import Callback, Trainer, checkpoint
 from trulysparse.training.history import History, Record
 from trulysparse.training.job import Job
@@ -36,7 +38,7 @@ _TELL = 0.5  # seconds between words of progress from a worker
 
 @dataclass(frozen=True)
 class Setup:
-    """What servers and workers are made from. net: without layers."""
+    """What servers and workers are made from. net: without layers. source: a reference to where the samples are."""
 
     net: SparseMLP
     settings: Settings
@@ -46,7 +48,7 @@ class Setup:
     batches: tuple[int, ...]
     n_samples: int
     shuffle: bool
-    source: Source
+    source: tuple[Any]
     callbacks: tuple[Callback, ...]
 
 
@@ -96,9 +98,11 @@ class Desk:
 class ServerActor:
     """The server of one phase 1, restored from the desk where that has a state of it."""
 
-    def __init__(self, setup: Setup, layers: list[SparseLayer], desk: Any) -> None:
+    def __init__(self, boxed: tuple[Any, Any], desk: Any) -> None:
+        """boxed: references to a Setup and to the network's layers, which the driver keeps alive for restarts."""
         import ray
 
+        setup, layers = ray.get(list(boxed))
         self._ray = ray
         self._setup = setup
         self._desk = desk
@@ -197,12 +201,13 @@ class ServerActor:
 class WorkerActor:
     """Computes gradients for the server until the phase is over."""
 
-    def __init__(self, number: int, setup: Setup, server: Any, desk: Any) -> None:
+    def __init__(self, number: int, boxed: tuple[Any], server: Any, desk: Any) -> None:
+        """boxed: a reference to a Setup, which the driver keeps alive for restarts."""
         import ray
 
         self._ray = ray
         self._number = number
-        self._setup = setup
+        self._setup: Setup = ray.get(boxed[0])
         self._server = server
         self._desk = desk
 
@@ -271,12 +276,16 @@ def _shards(setup: Setup) -> dict[int, Shard]:
 
 def _job(setup: Setup) -> Job:
     """The samples, read by this process itself."""
+    import ray
+
     try:
-        X, y, weight = setup.source.open()
+        source: Source = ray.get(setup.source[0])
+        X, y, weight = source.open()
         matrix = setup.net.matrix(X)
         targets = setup.settings.loss.check_targets(y, setup.net.layer_sizes[-1])
-    except (OSError, InputError) as error:
-        raise InputError(f"a worker on node {os.uname().nodename} cannot read its samples: {error}") from None
+    except (OSError, ImportError, InputError, ray.exceptions.RaySystemError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"a worker on node {os.uname().nodename} cannot read its samples: {reason}") from None
     if matrix.n_samples != setup.n_samples or len(targets) != setup.n_samples:
         raise InputError(
             f"a worker on node {os.uname().nodename} finds {matrix.n_samples} samples and {len(targets)} targets where "
@@ -298,26 +307,19 @@ class OnRay:
             -(-len(shard_rows(n, number, plan.n_shards, trainer.batch_size)) // trainer.batch_size)
             for number in range(plan.n_shards)
         ]
+        self._source = self._ray.put(source_of(job, plan.data, self._ray.put))
         frame = trainer.net.with_layers(trainer.net.layers)
         frame.layers = []
         self._setup = Setup(
             frame,
-            Settings(
-                trainer.optimizer,
-                trainer.loss,
-                trainer.evolution,
-                trainer.batch_size,
-                trainer.dropout,
-                trainer.seed,
-                plan.compression,
-            ),
-            plan,
+            settings_of(trainer, plan.compression),
+            replace(plan, data=None),
             (0, 0),
             job.epochs,
             tuple(self.batches),
             n,
             job.shuffle,
-            source_of(job, plan.data, self._ray.put),
+            (self._source,),
             tuple(callback for callback in job.callbacks if callback.on_server),
         )
         self._here = replace(job, callbacks=[callback for callback in job.callbacks if not callback.on_server])
@@ -347,15 +349,15 @@ class OnRay:
         needed = memory.training_bytes(
             trainer.net.layer_sizes, trainer.net.n_connections, trainer.batch_size, trainer.optimizer.slots + 6, 4
         )
-        shared = ray.put(setup)
+        shared, layers = ray.put(setup), ray.put(trainer.net.layers)
         server = self._actor(ServerActor, num_cpus=0, memory=needed, max_concurrency=plan.n_shards + 8)(
-            shared, ray.put(trainer.net.layers), self._desk
+            (shared, layers), self._desk
         )
         crew = _Crew(
             ray,
             plan,
             lambda number: self._actor(WorkerActor, num_cpus=1, memory=needed, max_concurrency=2)(
-                number, shared, server, self._desk
+                number, (shared,), server, self._desk
             ),
             server.leave.remote,
         )
@@ -457,7 +459,7 @@ class _Crew:
             self._lost.discard(number)
             self._pings[number] = self._workers[number].ping.remote(), now
         # More hands, where samples are cut into more shards than there are workers and processors are free.
-        if len(self._workers) < self._plan.n_shards and now - self._looked > 2.0:
+        if len(self._workers) < self._plan.n_shards and now - self._looked > 1.0:
             self._looked = now
             if len(self._serving) == len(self._workers) and self._ray.available_resources().get("CPU", 0) >= 1:
                 self._take_on(len(self._workers))
@@ -482,8 +484,8 @@ def _result(ray: Any, ref: Any) -> Any:
 def _connect(plan: WASAP) -> Any:
     """Ray, connected to plan.address, to the cluster this process is connected to already, or to a local one."""
     try:
-        # A local cluster starts with token authentication in all releases that have it.
-        if plan.address is None:
+        # A local cluster starts with token authentication in all releases that have it; Ray looks when it is imported.
+        if plan.address is None and "ray" not in sys.modules:
             os.environ.setdefault("RAY_AUTH_MODE", "token")
         import ray
     except ImportError:
@@ -495,9 +497,23 @@ def _connect(plan: WASAP) -> Any:
         cores = max(plan.workers, _checks.thread_count(None))
         ray.init("local", num_cpus=cores, include_dashboard=False, **options)
         return ray
+    _knock(plan.address)
     try:
         ray.init(plan.address, **options)
     except Exception as error:  # Ray has no one kind for it
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"address: no Ray cluster answers at '{plan.address}' ({reason})") from None
     return ray
+
+
+def _knock(address: str) -> None:
+    """InputError at once where nobody listens; Ray would try for minutes."""
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or "/" in host:
+        raise InputError(f"address must be HOST:PORT of a Ray cluster's head, or auto, not '{address}'")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"address: no Ray cluster answers at '{address}' ({error})") from None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from trulysparse import _checks
 from trulysparse.errors import InputError
+from trulysparse.evolution import Evolution
 from trulysparse.parallel.compression import Compression
 from trulysparse.training.job import Job
 
@@ -102,6 +103,21 @@ class WASAP:
             found.append(((done, done + together), (done + together, done + together + alone)))
             done += together + alone
         return found
+
+    def check(self, n_samples: int, evolution: Evolution | None, epochs: int) -> list[tuple[Span, Span]]:
+        """The phases, or InputError where a training like this can't be spread so."""
+        phases = self.phases(epochs)
+        if n_samples < self.n_shards:
+            raise InputError(
+                f"workers must be at most the {n_samples} samples there are to train on, not {self.n_shards}"
+            )
+        if evolution is not None and evolution.needs_gradient and phases[0][0][1] > 0:
+            raise InputError(
+                f"evolution={type(evolution).__name__} looks at the training data, which phase 1's server does not "
+                "see: in parallel training choose one that looks at weights only (Static, SET, DeepR, DSR), or "
+                "phase1_epochs=0"
+            )
+        return phases
 
     def fit(self, trainer: Trainer, job: Job) -> History:
         """Trains trainer.net on the job."""

@@ -14,7 +14,6 @@ import numpy as np
 from trulysparse import _kernels
 from trulysparse._arrays import Floats
 from trulysparse._kernels import SharedLock
-from trulysparse.errors import InputError
 from trulysparse.learning_rates import ScaledRate, make
 from trulysparse.optimizers import SGD
 from trulysparse.parallel.gradient import Gradient, Marks, Topology, retain
@@ -45,12 +44,6 @@ class Server:
         keep: Callable[[dict[str, Any]], None] | None = None,
         first_version: int = 0,
     ) -> None:
-        if trainer.evolution is not None and trainer.evolution.needs_gradient:
-            raise InputError(
-                f"evolution={type(trainer.evolution).__name__} looks at the training data, which the server of phase 1 "
-                "does not see: with parallel=, choose one that looks at weights only (Static, SET, DeepR, DSR), or "
-                "phase1_epochs=0"
-            )
         self.trainer = trainer
         self.plan = plan
         self.batches = list(batches)
@@ -78,6 +71,7 @@ class Server:
         self._seen: dict[int, int] = {}  # version of the topology by worker
         self._sessions: dict[int, int] = {}
         self._applying = 0
+        self._closing = False
         self._gathered: dict[int, Gradient] = {}
         self._history: list[Topology] = []
         self._begin_tally()
@@ -188,6 +182,8 @@ class Server:
             if not free:
                 return None
             return self._ticket(min(free, key=lambda shard: self.positions[shard] / self.batches[shard]))
+        if self._closing:
+            return None
         epoch, step = divmod(self.clock, self.steps)
         for shard in self._served.get(worker, []):
             wanted = epoch * self.batches[shard] + step
@@ -272,6 +268,7 @@ class Server:
             last = self.clock == self.total
             due = trainer.evolution is not None and trainer.evolution.due(done, self.steps, self.steps * self.epochs)
             self._gathered.clear()
+            self._closing = record is not None or (due and not last)
         if record is not None or (due and not last):
             with writing(self._topology):
                 if record is not None:
@@ -282,6 +279,7 @@ class Server:
                 if record is not None and self._keep is not None:
                     self._keep(self.state())
         with self._state:
+            self._closing = False
             self.stopped = self.stopped or trainer.stop
             self._state.notify_all()
 

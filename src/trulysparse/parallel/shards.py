@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse._random import generator
-from trulysparse.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,6 @@ class Shard:
 def shard_rows(n_samples: int, number: int, count: int, batch_size: int) -> NDArray[np.int64]:
     """The samples of shard `number` of `count`: every count-th block of batch_size neighbours, so that data sorted by
     class is dealt out evenly and files are read in whole blocks. Shards differ by one block at most."""
-    if n_samples < count:
-        raise InputError(f"workers must be at most the {n_samples} samples there are to train on, not {count}")
     block = max(1, min(batch_size, n_samples // count))
     starts = np.arange(number * block, n_samples, count * block)
     rows = (starts[:, None] + np.arange(block)).ravel()

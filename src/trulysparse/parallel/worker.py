@@ -47,6 +47,16 @@ class Settings:
     compression: Compression | None = None
 
 
+def settings_of(trainer: Trainer, compression: Compression | None) -> Settings:
+    """Those of a trainer; a later call of fit takes other random numbers than the first."""
+    seed = trainer.seed
+    if trainer.step_count:
+        seed = stream_key(seed, "fit", trainer.step_count) >> 1
+    return Settings(
+        trainer.optimizer, trainer.loss, trainer.evolution, trainer.batch_size, trainer.dropout, seed, compression
+    )
+
+
 class Worker:
     """Computes on one thread. net: an empty frame of the network (its layers are those of the model of the day)."""
 
@@ -60,18 +70,24 @@ class Worker:
         self._layers: list[SparseLayer] = []
         self._rest: dict[int, list[Floats]] = {}
         self._passes: Passes | None = None
-        self._into: list[tuple[Floats, Floats]] = []
+        self._into: dict[int, list[tuple[Floats, Floats]]] = {}
 
     def gradient(self, model: Model, ticket: Ticket) -> Gradient:
-        """The gradient of one batch on the model. Its arrays are the worker's own and last until the next call."""
+        """The gradient of one batch on the model. Its arrays are the worker's own and last until the next call for this
+        shard."""
         passes = self._show(model)
+        into = self._into.get(ticket.shard)
+        if into is None:
+            dtype = self._net.dtype
+            into = [(empty(layer.n_connections, dtype), empty(layer.n_out, dtype)) for layer in model.layers]
+            self._into[ticket.shard] = into
         settings, shard = self._settings, self._shards[ticket.shard]
         batch = self._job.batch(shard.batch(ticket))
         step = ticket.epoch * shard.n_batches + ticket.batch
         key = stream_key(settings.seed, "dropout", ticket.shard, step) if settings.dropout else 0
         signals, loss = passes.forward(batch, 1.0 - settings.dropout, key)
         require_finite(loss, step)
-        found = passes.gradients(signals, self._into)
+        found = passes.gradients(signals, into)
         weights = self._pack([weight for weight, _ in found], ticket.shard)
         biases = [bias for _, bias in found]
         return Gradient(ticket, model.version, model.clock, weights, biases, loss, len(batch[1]))
@@ -92,7 +108,7 @@ class Worker:
                     _carried(values, old, new)
                     for values, old, new in zip(rest, self._layers, model.layers, strict=True)
                 ]
-            self._into = [(empty(x.n_connections, net.dtype), empty(x.n_out, net.dtype)) for x in model.layers]
+            self._into = {}
             self._version = model.version
         self._layers = model.layers
         return self._passes

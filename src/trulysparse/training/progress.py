@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from trulysparse.training.callbacks import Callback
 from trulysparse.training.history import Record
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 class ProgressBar(Callback):
-    """Shows epochs, the running loss and the time left on the standard error stream."""
+    """Shows epochs, the running loss and the time left on the standard error stream; in parallel training a line for
+    each worker too."""
 
     def on_fit_start(self, trainer: Trainer, epochs: int, steps: int) -> None:
         """Starts the bar."""
@@ -27,7 +28,7 @@ class ProgressBar(Callback):
         if not self._console.is_terminal:
             return
         self._bar = Progress(
-            TextColumn("epoch {task.fields[epoch]}"),
+            TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("loss {task.fields[loss]:.4f} {task.fields[last]}"),
@@ -35,15 +36,25 @@ class ProgressBar(Callback):
             console=self._console,
             transient=True,
         )
-        self._task = self._bar.add_task("train", total=epochs * steps, epoch=f"1/{epochs}", loss=float("nan"), last="")
+        self._task = self._bar.add_task(f"epoch 1/{epochs}", total=epochs * steps, loss=float("nan"), last="")
+        self._workers: dict[int, TaskID] = {}
         self._bar.start()
 
     def on_step_end(self, trainer: Trainer, loss: float) -> None:
         """Advances the bar."""
         if self._bar is not None:
+            epoch = min(self._epoch + 1, self._epochs)
             self._bar.update(
-                self._task, advance=1, loss=loss, epoch=f"{self._epoch + 1}/{self._epochs}", last=self._last
+                self._task, advance=1, loss=loss, description=f"epoch {epoch}/{self._epochs}", last=self._last
             )
+
+    def on_worker_step(self, trainer: Trainer, worker: int, loss: float) -> None:
+        """Advances the bar and the worker's line, which has no end: fast workers do more."""
+        self.on_step_end(trainer, loss)
+        if self._bar is not None:
+            if worker not in self._workers:
+                self._workers[worker] = self._bar.add_task(f"  worker {worker}", total=None, loss=loss, last="")
+            self._bar.update(self._workers[worker], advance=1, loss=loss)
 
     def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
         """Notes the validation score."""

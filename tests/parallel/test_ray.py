@@ -1,0 +1,218 @@
+"""WASAP on a Ray cluster of three nodes made on this machine: it learns as threads do, and what dies is made good."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import trulysparse as ts
+
+pytestmark = pytest.mark.slow
+# Ray reads these when it is imported.
+os.environ["RAY_AUTH_MODE"] = "token"
+os.environ["RAY_AUTH_TOKEN"] = "0" * 32
+ray = pytest.importorskip("ray", reason="the extra 'ray' is not installed")
+
+
+def problem(n=3000, seed=0):
+    rng = np.random.default_rng(seed)
+    centres = 0.45 * np.random.default_rng(99).standard_normal((10, 64))
+    y = rng.integers(0, 10, n)
+    return (centres[y] + rng.standard_normal((n, 64))).astype(np.float32), y
+
+
+def train(plan, epochs=8, X=None, y=None, **options):
+    if X is None:
+        X, y = problem()
+    net = ts.SparseMLP((64, 200, 200, 10), epsilon=10, seed=0)
+    trainer = ts.Trainer(
+        net, optimizer=ts.SGD(0.02, 0.9), evolution=ts.SET(0.3), batch_size=32, dropout=0.2, seed=0, parallel=plan
+    )
+    history = trainer.fit(X, y, epochs=epochs, **options)
+    return net, history
+
+
+def accuracy(net):
+    return ts.evaluate(net, *problem(5000, seed=1))["accuracy"]
+
+
+@pytest.fixture(scope="module")
+def unbroken():
+    """The accuracy of threads."""
+    return accuracy(train(ts.WASAP(2))[0])
+
+
+@pytest.fixture
+def cluster():
+    """A head with no processor to lend, for driver and desk, and two nodes of two processors."""
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    made.nodes = [made.add_node(num_cpus=2) for _ in range(2)]
+    made.wait_for_nodes()
+    ray.init(made.address, log_to_driver=False, logging_level="ERROR")
+    yield made
+    ray.shutdown()
+    made.shutdown()
+
+
+def processes(name):
+    """Processes of an actor class."""
+    found = subprocess.run(["pgrep", "-f", f"ray::{name}"], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in found.stdout.split()]
+
+
+class _At(ts.Callback):
+    """Does something once, in the middle of an epoch."""
+
+    def __init__(self, action, batches=150):
+        self._action, self._left = action, batches
+        self.done = False
+
+    def on_worker_step(self, trainer, worker, loss):
+        self._left -= 1
+        if self._left <= 0 and not self.done:
+            self.done = True
+            self._action()
+
+
+def kill(name):
+    def action():
+        pids = processes(name)
+        assert pids
+        os.kill(pids[0], signal.SIGKILL)
+
+    return action
+
+
+def check(history, epochs):
+    """No sample is missing from the accounts of phase 1: all batches of all epochs, each once."""
+    first = [record for record in history if record["phase"] == 1]
+    assert [record["epoch"] for record in first] == list(range(1, len(first) + 1))
+    assert history.records[-1]["epoch"] == epochs
+    for record in first:
+        assert abs(record["samples"] - 3000) <= 64  # whole batches; the last of a shard is smaller
+        assert record["gradient_mb"] > 0
+    assert abs(sum(record["samples"] for record in first) - 3000 * len(first)) <= 64
+
+
+def test_a_cluster_learns_as_threads_do(cluster, unbroken):
+    X, y = problem()
+    net, history = train(ts.WASAP(2, backend="ray"), validation_data=(X, y))
+    check(history, 8)
+    assert all("val_accuracy" in record for record in history)
+    assert accuracy(net) == pytest.approx(unbroken, abs=0.01)
+
+
+def test_synchronous_workers_give_the_same_bits_as_threads(cluster):
+    nets = [train(ts.WASSP(2, backend=backend), epochs=4)[0] for backend in ("threads", "ray")]
+    for a, b in zip(nets[0].layers, nets[1].layers, strict=True):
+        np.testing.assert_array_equal(a.values, b.values)
+        np.testing.assert_array_equal(a.bias, b.bias)
+
+
+@pytest.mark.parametrize("victim", ["WorkerActor", "ServerActor"])
+def test_a_process_that_is_killed_comes_back(cluster, unbroken, victim):
+    at = _At(kill(victim))
+    net, history = train(ts.WASAP(2, backend="ray"), callbacks=[at])
+    assert at.done
+    check(history, 8)
+    assert accuracy(net) >= unbroken - 0.01
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_a_node_that_leaves_is_replaced_or_done_without(cluster, unbroken, workers):
+    """With four workers all four processors are taken: what was on the node has nowhere to go."""
+
+    def action():
+        threading.Thread(target=cluster.remove_node, args=(cluster.nodes[0], False), daemon=True).start()
+
+    at = _At(action)
+    plan = ts.WASAP(workers, backend="ray", patience=5)
+    net, history = train(plan, callbacks=[at])
+    assert at.done
+    check(history, 8)
+    assert accuracy(net) >= unbroken - (0.01 if workers == 2 else 0.02)
+
+
+def test_importance_pruning_happens_on_the_server(cluster):
+    seen = []
+
+    class Watch(ts.Callback):
+        def on_epoch_end(self, trainer, record):
+            seen.append(trainer.net.layer_sizes)
+
+    net, _ = train(ts.WASAP(2, backend="ray"), callbacks=[ts.ImportancePruning(20, start=2, every=2, stop=4), Watch()])
+    assert net.layer_sizes[1] < 150
+    assert seen[-1] == net.layer_sizes
+    assert accuracy(net) > 0.7
+
+
+def test_workers_join_while_training_goes_on(cluster):
+    names = set()
+
+    class Watch(ts.Callback):
+        def on_worker_step(self, trainer, worker, loss):
+            names.add(worker)
+
+    _, history = train(ts.WASAP(1, shards=3, backend="ray", phase2_epochs=0), epochs=40, callbacks=[Watch()])
+    check(history, 40)
+    assert len(names) > 1
+
+
+def test_workers_read_their_own_samples(cluster, tmp_path):
+    """A memory map and a function: neither travels from here."""
+    X, y = problem()
+    np.save(tmp_path / "X.npy", X)
+    mapped, _ = train(ts.WASSP(2, backend="ray"), epochs=3, X=np.load(tmp_path / "X.npy", mmap_mode="r"), y=y)
+    with pytest.raises(ts.InputError, match=r"cannot read its samples: .*No module named 'test_ray'"):
+        train(ts.WASSP(2, backend="ray", data=problem), epochs=3)
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    called, _ = train(ts.WASSP(2, backend="ray", data=problem), epochs=3)
+    ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+    for a, b in zip(mapped.layers, called.layers, strict=True):
+        np.testing.assert_array_equal(a.values, b.values)
+    (tmp_path / "gone.npy").write_bytes((tmp_path / "X.npy").read_bytes())
+    gone = np.load(tmp_path / "gone.npy", mmap_mode="r")
+    (tmp_path / "gone.npy").unlink()
+    with pytest.raises(ts.InputError, match=r"a worker on node .* cannot read its samples: .*gone.npy"):
+        train(ts.WASAP(2, backend="ray"), X=gone, y=y)
+
+
+def test_without_an_address_a_local_cluster_with_tokens_starts():
+    code = (
+        "import numpy as np, trulysparse as ts, ray, os\n"
+        "X = np.random.default_rng(0).standard_normal((200, 8)); y = (X[:, 0] > 0).astype(int)\n"
+        "net = ts.SparseMLP((8, 20, 2), epsilon=4)\n"
+        "ts.Trainer(net, batch_size=20, parallel=ts.WASAP(2, backend='ray')).fit(X, y, epochs=3)\n"
+        "from ray._private.authentication.authentication_utils import is_token_auth_enabled\n"
+        "print(is_token_auth_enabled(), round(ts.evaluate(net, X, y)['accuracy'], 2))\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[0] == "True"
+
+
+def test_a_cluster_that_does_not_answer():
+    code = (
+        "import trulysparse as ts, numpy as np\n"
+        "net = ts.SparseMLP((4, 5, 2))\n"
+        "plan = ts.WASAP(2, backend='ray', address='127.0.0.1:1')\n"
+        "try: ts.Trainer(net, parallel=plan).fit(np.ones((9, 4)), np.ones(9, int), epochs=1)\n"
+        "except ts.InputError as error: print(error)\n"
+    )
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "no Ray cluster answers at '127.0.0.1:1'" in done.stdout, done.stderr
+    assert time.monotonic() - began < 30
+    for address in ("nowhere", "ray://here:1", "here:port"):
+        with pytest.raises(ts.InputError, match="address must be HOST:PORT"):
+            train(ts.WASAP(2, backend="ray", address=address))
