@@ -113,7 +113,7 @@ def test_accounts(plan, workers):
     first = history.records[:7]
     expected = 0
     for shard in shards_of(len(X), workers):
-        done = [divmod(k, shard.n_batches) for k in range(count.batches[shard.number])]
+        done = [divmod(k, shard.n_batches) for k in range(count.batches.get(shard.number, 0))]
         expected += sum(len(shard.batch(Ticket(shard.number, *at))) for at in done)
     assert sum(record["samples"] for record in first) == expected
     assert plan is ts.WASAP or expected == 7 * len(X)
@@ -147,6 +147,18 @@ def test_gradients_of_an_older_topology_lose_what_is_gone():
     history = trainer_for(ts.WASAP(4, phase2_epochs=0), evolution=often, optimizer=slow).fit(X, y, epochs=4)
     assert sum(history["dropped"]) > 0
     assert history["loss"][-1] < 0.5 * history["loss"][0]
+
+
+def test_staleness_aware_updates_bear_many_workers():
+    X, y = problem(4000)
+    options = {"optimizer": ts.SGD(0.02, 0.9), "hidden": (200, 200)}
+    history = trainer_for(ts.WASAP(8, phase2_epochs=0, staleness_aware=True), **options).fit(X, y, epochs=3)
+    assert history["loss"][-1] < 0.1
+    one = trainer_for(ts.WASAP(1, phase2_epochs=0, staleness_aware=True))
+    plain = trainer_for(ts.WASAP(1, phase2_epochs=0))
+    for trainer in (one, plain):
+        trainer.fit(X, y, epochs=1)
+    same(one.net, plain.net)
 
 
 def test_importance_pruning_while_workers_go_on():

@@ -51,11 +51,14 @@ class Threads:
 
         def serve(number: int) -> None:
             worker = Worker(number, trainer.net, job, self._shards, self._settings)
-            while (given := server.pull(number)) is not None:
-                ticket, model = given
-                gradient = worker.gradient(model, ticket)
-                if server.push(number, gradient):
-                    self._tell(number, gradient.loss)
+            try:
+                while (given := server.pull(number)) is not None:
+                    # Layers that others were reading get their update while this worker loads its next batch.
+                    gradient = worker.gradient(given[1], given[0], partial(server.settle, number))
+                    if server.push(number, gradient, finish=False):
+                        self._tell(number, gradient.loss)
+            finally:
+                server.settle(number)
 
         try:
             self._run([partial(serve, number) for number in range(self._plan.workers)], server.stop)

@@ -33,11 +33,18 @@ class WASAP:
 
     workers: at least 1. phase1_epochs, phase2_epochs: None: 70 % and 30 % of the epochs of fit, or what the other
     leaves. rounds: how often both phases take turns; each gets its share of the epochs. backend: 'threads' of this
-    process, whose kernels then run on one thread each, or 'ray' (extra 'ray'). address: of a running Ray cluster;
-    None: a local one is started. shards: parts the samples are cut into, at least `workers`; None: as many. Workers
-    may come and go up to that number (Ray). compression: of gradients, Half() or TopK(share), or None.
+    process, whose kernels then run on one thread each, or 'ray' (extra 'ray'). shards: parts the samples are cut
+    into, at least `workers`; None: as many. compression: of gradients, Half() or TopK(share), or None.
     momentum_correction: scale momentum with the learning rate where that changes (Goyal et al. 2017, section 3).
-    checkpoint: folder for the server's state at each epoch's end (Ray); None: a temporary one.
+    staleness_aware: divide each gradient by the number of updates since its model was fetched (Zhang et al.,
+    "Staleness-aware async-SGD", IJCAI 2016); with momentum 0.9, more than four workers need it or a smaller learning
+    rate.
+
+    For Ray: address: HOST:PORT of a running cluster, or 'auto'; None: the one this process is connected to, else a
+    local one is started. data: a function that returns (X, y), called by each worker for itself (it must be
+    importable there); None: memory maps are opened by workers themselves, other arrays travel once. patience: seconds
+    after which a worker that does not answer is done without, until it is back. Workers may join up to `shards`.
+    checkpoint: folder for the server's state at each epoch's end; None: a temporary one.
 
     With threads, weights are shared without copies: a worker may read a weight that is some updates old, never one
     that is half written; weights, biases and optimizer state are updated under a lock a layer. Which gradient comes
@@ -54,6 +61,7 @@ class WASAP:
     shards: int | None = None
     compression: Compression | None = None
     momentum_correction: bool = True
+    staleness_aware: bool = False
     checkpoint: str | PathLike[str] | None = None
     data: Callable[[], tuple[Any, Any]] | None = None
     patience: float = 30.0

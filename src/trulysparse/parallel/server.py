@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,14 @@ from trulysparse.parallel.shared import SharedLayer, reading, writing
 from trulysparse.parallel.worker import Model
 from trulysparse.training import Trainer
 from trulysparse.training.history import Record
+
+
+@dataclass
+class _Left:
+    """Layers that an update has not reached yet: (weights, biases, factor) of each gradient."""
+
+    rule: _kernels.UpdateRule
+    parts: dict[int, list[tuple[Floats, Floats, float]]] = field(default_factory=dict)
 
 
 class Server:
@@ -70,6 +78,7 @@ class Server:
         self._busy: dict[int, Ticket] = {}
         self._seen: dict[int, int] = {}  # version of the topology by worker
         self._sessions: dict[int, int] = {}
+        self._left: dict[int, _Left] = {}
         self._applying = 0
         self._closing = False
         self._gathered: dict[int, Gradient] = {}
@@ -111,13 +120,15 @@ class Server:
                     model = self.model
                     self._seen[worker] = model.version
                     return ticket, Model(model.version, self.clock, model.layers)
+                self.settle(worker)
                 self._state.wait()
             self._state.notify_all()
             return None
 
-    def push(self, worker: int, gradient: Gradient) -> bool:
+    def push(self, worker: int, gradient: Gradient, *, finish: bool = True) -> bool:
         """Takes a gradient, and applies it at once or, where workers go in step, with the others'. False: it was not
-        expected (a batch that has been done before) and is ignored."""
+        expected (a batch that has been done before) and is ignored. finish: wait for layers that someone is reading;
+        else they are left to `settle`, until which the gradient's arrays must stay as they are."""
         ticket = gradient.ticket
         with self._state:
             known = self._history[0].version <= gradient.version <= self._history[-1].version
@@ -132,9 +143,19 @@ class Server:
                     return True
                 ready = [self._gathered[shard] for shard in sorted(self._gathered)]
             self._applying += 1
-        self._apply(ready)
-        self._account(ready)
+        left = self._apply(ready)
+        if finish or self.plan.synchronous:
+            self._finish(left)
+        else:
+            self._left[worker] = left
+        self._account(worker, ready)
         return True
+
+    def settle(self, worker: int) -> None:
+        """Finishes what the worker's last push has left."""
+        left = self._left.pop(worker, None)
+        if left is not None:
+            self._finish(left)
 
     def stop(self) -> None:
         """Ends the phase as soon as workers ask again."""
@@ -208,44 +229,55 @@ class Server:
         self._rate = rule.learning_rate
         return rule
 
-    def _apply(self, gradients: Sequence[Gradient]) -> None:
+    def _apply(self, gradients: Sequence[Gradient]) -> _Left:
+        """Updates all layers that nobody reads at the moment; returns the others for `_finish`. Until then nothing
+        evolves."""
         trainer = self.trainer
         samples = sum(gradient.n_samples for gradient in gradients)
-        shares = [gradient.n_samples / samples for gradient in gradients]
-        with reading(self._topology):  # other gradients may be applied meanwhile, but nothing evolves
+        self._topology.acquire_shared()
+        try:
             with self._state:
                 rule = self._rule()
-            layers, dropped = trainer.net.layers, 0
-            pending = list(reversed(range(len(layers))))
-            brought: dict[int, list[tuple[Floats, Floats, float]]] = {}
-            for number in pending:
-                brought[number] = []
-                for gradient, share in zip(gradients, shares, strict=True):
+                factors = [gradient.n_samples / samples for gradient in gradients]
+                if self.plan.staleness_aware:
+                    factors = [f / max(1, self.clock - g.clock) for f, g in zip(factors, gradients, strict=True)]
+            left, dropped = _Left(rule), 0
+            for number in reversed(range(len(trainer.net.layers))):
+                parts = []
+                for gradient, factor in zip(gradients, factors, strict=True):
                     weight, bias, gone = retain(gradient, number, self._since(gradient.version), 1)
-                    brought[number].append((weight, bias, share))
+                    parts.append((weight, bias, factor))
                     dropped += gone
-            # Layers that someone is reading come last: there is work to do until they are free.
-            for wait in (False, True):
-                busy = []
-                for number in pending:
-                    lock = self._locks[number]
-                    if wait:
-                        lock.acquire()
-                    elif not lock.try_acquire():
-                        busy.append(number)
-                        continue
-                    try:
-                        layers[number].update(brought[number], trainer.slots[number], rule, 1)
-                    finally:
-                        lock.release()
-                pending = busy
-        with self._state:
-            self._dropped += dropped
+                if self._locks[number].try_acquire():
+                    self._update(number, parts, rule)
+                else:
+                    left.parts[number] = parts
+            with self._state:
+                self._dropped += dropped
+            return left
+        except BaseException:
+            self._topology.release_shared()
+            raise
+
+    def _finish(self, left: _Left) -> None:
+        try:
+            for number, parts in left.parts.items():
+                self._locks[number].acquire()
+                self._update(number, parts, left.rule)
+        finally:
+            self._topology.release_shared()
+
+    def _update(self, number: int, parts: list[tuple[Floats, Floats, float]], rule: _kernels.UpdateRule) -> None:
+        """Updates a layer whose lock is held, and gives the lock back."""
+        try:
+            self.trainer.net.layers[number].update(parts, self.trainer.slots[number], rule, 1)
+        finally:
+            self._locks[number].release()
 
     def _since(self, version: int) -> list[Topology]:
         return self._history[version - self._history[0].version :]
 
-    def _account(self, gradients: Sequence[Gradient]) -> None:
+    def _account(self, worker: int, gradients: Sequence[Gradient]) -> None:
         """Counts one update, and does what is due after it."""
         trainer, record = self.trainer, None
         with self._state:
@@ -270,6 +302,7 @@ class Server:
             self._gathered.clear()
             self._closing = record is not None or (due and not last)
         if record is not None or (due and not last):
+            self.settle(worker)
             with writing(self._topology):
                 if record is not None:
                     self._end_epoch(record)

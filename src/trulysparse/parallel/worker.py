@@ -72,9 +72,9 @@ class Worker:
         self._passes: Passes | None = None
         self._into: dict[int, list[tuple[Floats, Floats]]] = {}
 
-    def gradient(self, model: Model, ticket: Ticket) -> Gradient:
+    def gradient(self, model: Model, ticket: Ticket, loaded: Callable[[], None] = lambda: None) -> Gradient:
         """The gradient of one batch on the model. Its arrays are the worker's own and last until the next call for this
-        shard."""
+        shard. loaded: called when the batch is there, before it goes through the network."""
         passes = self._show(model)
         into = self._into.get(ticket.shard)
         if into is None:
@@ -85,7 +85,7 @@ class Worker:
         batch = self._job.batch(shard.batch(ticket))
         step = ticket.epoch * shard.n_batches + ticket.batch
         key = stream_key(settings.seed, "dropout", ticket.shard, step) if settings.dropout else 0
-        signals, loss = passes.forward(batch, 1.0 - settings.dropout, key)
+        signals, loss = passes.forward(batch, 1.0 - settings.dropout, key, loaded)
         require_finite(loss, step)
         found = passes.gradients(signals, into)
         weights = self._pack([weight for weight, _ in found], ticket.shard)

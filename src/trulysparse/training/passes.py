@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -31,12 +31,17 @@ class Passes:
         net = self.net
         self._work = TrainingWorkspace(net.layer_sizes, [layer.activation for layer in net.layers], net.dtype)
 
-    def forward(self, batch: Batch, keep_probability: float, key: int) -> tuple[list[Signal], float]:
-        """Forward pass and mean loss; the last signal then holds the gradient at the output. key: of dropout."""
+    def forward(
+        self, batch: Batch, keep_probability: float, key: int, loaded: Callable[[], None] | None = None
+    ) -> tuple[list[Signal], float]:
+        """Forward pass and mean loss; the last signal then holds the gradient at the output. key: of dropout. loaded:
+        called when the batch is there."""
         matrix, rows, targets, weight = batch
         net = self.net
         signals = self._work.signals(len(rows), keep_probability)
         matrix.load(rows, signals[0].values, net.scaling, self.threads)
+        if loaded is not None:
+            loaded()
         keys = [(key + number) & (2**64 - 1) for number in range(len(net.layers))]
         net.forward(signals, keys, self.threads)
         z = signals[-1].values

@@ -1,0 +1,127 @@
+"""Sequential training on one thread and on all, WASSP-SGD and WASAP-SGD with 2, 4 and 8 workers as threads: accuracy,
+seconds, samples a second, staleness, gradient values that came too late for the topology. All runs of a seed follow
+each other, so that slow minutes of the machine hit everyone.
+
+    python benchmarks/parallel.py fashion_mnist.npz cifar10.npz --epochs 20
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+from _run import keep
+
+import trulysparse as ts
+from trulysparse import _checks
+from trulysparse.bench.report import table
+from trulysparse.data import as_matrix, fit_scaling
+from trulysparse.parallel import Half, TopK
+
+SETTINGS = {"fashion_mnist": ((1000, 1000, 1000), 0.6), "cifar10": ((4000, 1000, 4000), 0.75)}
+
+
+def run(data: tuple[np.ndarray, ...], name: str, threads: int, plan: ts.WASAP | None, epochs: int, seed: int) -> dict:
+    X, y, X_test, y_test = data
+    hidden, alpha = SETTINGS[name]
+    sizes = (X.shape[1], *hidden, int(y.max()) + 1)
+    net = ts.SparseMLP(sizes, epsilon=20, activation=ts.AllReLU(alpha), seed=seed, threads=threads)
+    net.scaling = fit_scaling("standard", as_matrix(X))
+    trainer = ts.Trainer(
+        net,
+        optimizer=ts.SGD(0.01, 0.9, weight_decay=2e-4),
+        evolution=ts.SET(0.3),
+        batch_size=128,
+        dropout=0.3,
+        seed=seed,
+        parallel=plan,
+    )
+    began = time.perf_counter()
+    try:
+        history = trainer.fit(X, y, epochs=epochs)
+    except ts.DivergenceError:
+        return {"diverged": True}
+    seconds = time.perf_counter() - began
+    first = [record for record in history if record.get("phase") == 1]
+    updates = -(-len(X) // 128) * len(first)
+    return {
+        "accuracy": ts.evaluate(net, X_test, y_test)["accuracy"],
+        "seconds": seconds,
+        "samples_per_second": epochs * len(X) / seconds,
+        "staleness": float(np.mean([record["staleness"] for record in first])) if first else 0.0,
+        "staleness_max": max((record["staleness_max"] for record in first), default=0),
+        "dropped": sum(record["dropped"] for record in first) / (max(1, updates) * net.n_connections),
+        "gradient_mb": sum(record["gradient_mb"] for record in first) / max(1, len(first)),
+    }
+
+
+def row(label: str, runs: list[dict], one: float) -> list[str]:
+    """Of the table; `one`: samples a second on one thread."""
+    runs = [r for r in runs if "diverged" not in r]
+    if not runs:
+        return [label, "diverged", *["-"] * 8]
+    speed = np.median([r["samples_per_second"] for r in runs])
+    return [
+        label,
+        f"{100 * np.mean([r['accuracy'] for r in runs]):.2f}",
+        f"{100 * np.std([r['accuracy'] for r in runs], ddof=len(runs) > 1):.2f}",
+        f"{np.median([r['seconds'] for r in runs]):.1f}",
+        f"{speed:,.0f}",
+        f"{speed / one:.2f}",
+        f"{np.mean([r['staleness'] for r in runs]):.2f}",
+        f"{max(r['staleness_max'] for r in runs)}",
+        f"{100 * np.mean([r['dropped'] for r in runs]):.2f}",
+        f"{np.mean([r['gradient_mb'] for r in runs]):.0f}",
+    ]
+
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("data", nargs="+", type=Path, help=".npz with X_train, y_train, X_test, y_test")
+parser.add_argument("--epochs", type=int, default=20)
+parser.add_argument("--seeds", type=int, default=3)
+parser.add_argument("--workers", default="2,4,8")
+parser.add_argument("--compression", action="store_true", help="two workers with gradients compressed, in their place")
+parser.add_argument("--name", default="parallel", help="results/NAME.json")
+given = parser.parse_args()
+cores = _checks.thread_count(None)
+counts = [int(n) for n in given.workers.split(",")]
+contenders: list[tuple[str, int, ts.WASAP | None]] = [("one thread", 1, None)]
+if given.compression:
+    for compression in (None, Half(), TopK(0.1), TopK(0.01)):
+        contenders.append((f"WASAP, 2 workers, {compression}", cores, ts.WASAP(2, compression=compression)))
+else:
+    contenders.append((f"{cores} threads in the kernels", cores, None))
+    contenders += [(f"{kind.__name__}, {n} workers", cores, kind(n)) for n in counts for kind in (ts.WASSP, ts.WASAP)]
+    aware = [n for n in counts if n > 2]
+    contenders += [(f"WASAP, {n}, staleness-aware", cores, ts.WASAP(n, staleness_aware=True)) for n in aware]
+results = []
+for path in given.data:
+    with np.load(path) as file:
+        data = tuple(file[key] for key in ("X_train", "y_train", "X_test", "y_test"))
+    runs: dict[str, list[dict]] = {label: [] for label, _, _ in contenders}
+    for seed in range(given.seeds):
+        for label, threads, plan in contenders:
+            runs[label].append(run(data, path.stem, threads, plan, given.epochs, seed))
+            print(path.stem, seed, label, runs[label][-1], flush=True)
+    results.append({"data": path.stem, "epochs": given.epochs, "runs": runs})
+    keep(given.name, cores, results)
+for result in results:
+    one = np.median([r["samples_per_second"] for r in result["runs"]["one thread"]])
+    table(
+        f"{result['data']}, {given.epochs} epochs, {given.seeds} seeds, {cores} cores",
+        [
+            "training",
+            "accuracy, %",
+            "sd",
+            "seconds",
+            "samples/s",
+            "ratio",
+            "staleness",
+            "most",
+            "dropped, %",
+            "MB/epoch",
+        ],
+        [row(label, runs, one) for label, runs in result["runs"].items()],
+    )
