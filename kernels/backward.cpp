@@ -162,6 +162,8 @@ void bias_rows(const BackwardArgs<T>& a, int64_t row0, int64_t row1) {
 template <class T>
 void update(const UpdateArgs<T>& rule, const Parameters<T>& parameters, const Scaled<T>* gradients, int64_t count,
             int64_t begin, int64_t end) {
+    if (count == 1 && gradients[0].scale == T(1))
+        return apply_update<T>(rule, parameters, begin, end - begin, gradients[0].gradient + begin);
     T sum[kChunk];
     for (int64_t first = begin; first < end; first += kChunk) {
         const int64_t n = first + kChunk < end ? kChunk : end - first;

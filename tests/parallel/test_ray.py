@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,8 +12,10 @@ import time
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import trulysparse as ts
+from trulysparse.cli import app
 
 pytestmark = pytest.mark.slow
 # Ray reads these when it is imported.
@@ -184,6 +187,19 @@ def test_workers_read_their_own_samples(cluster, tmp_path):
     (tmp_path / "gone.npy").unlink()
     with pytest.raises(ts.InputError, match=r"a worker on node .* cannot read its samples: .*gone.npy"):
         train(ts.WASAP(2, backend="ray"), X=gone, y=y)
+
+
+def test_the_command_line_reads_parquet_on_every_worker(cluster, tmp_path):
+    pd = pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
+    X, y = problem()
+    pd.DataFrame(X, columns=[f"f{i}" for i in range(64)]).assign(kind=y).to_parquet(tmp_path / "data.parquet")
+    options = ["--hidden", "100", "--epochs", "4", "--batch-size", "32", "--workers", "2", "--backend", "ray", "--json"]
+    command = ["train", str(tmp_path / "data.parquet"), "--target", "kind", "--out", str(tmp_path / "run"), *options]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout.splitlines()[-1])
+    assert figures["epochs"] == 4
+    assert figures["accuracy"] > 0.7
 
 
 def test_without_an_address_a_local_cluster_with_tokens_starts():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
+from trulysparse import memory
 from trulysparse.evolution import NAMES, make
 from trulysparse.parallel import Half, TopK
 from trulysparse.parallel.shards import Shard, Ticket, shard_rows
@@ -239,6 +240,30 @@ def test_errors_end_all_workers(plan):
     bad[7, 3] = np.nan
     with pytest.raises(ts.InputError, match=r"X\[7, 3\] is nan"):
         trainer_for(plan).fit(bad, y, epochs=1)
+
+
+class _Grown(ts.Callback):
+    def on_fit_start(self, trainer, epochs, steps):
+        self.grown = []
+
+    def on_evolution(self, trainer, grown):
+        self.grown.append(grown)
+
+
+def test_evolution_is_told():
+    X, y = problem()
+    grown = _Grown()
+    trainer_for(ts.WASAP(2), evolution=ts.SET(0.3)).fit(X, y, epochs=10, callbacks=[grown])
+    assert len(grown.grown) == 6  # after each epoch of phase 1 but the last, which each worker's own evolution follows
+    assert min(grown.grown) > 0
+
+
+def test_too_large_for_memory(monkeypatch):
+    X, y = problem()
+    trainer = trainer_for(ts.WASAP(100))
+    monkeypatch.setattr(memory, "free_bytes", lambda: memory.MARGIN + 10**6)
+    with pytest.raises(ts.NotEnoughMemoryError, match=r"100 workers at batch_size=32 needs about .* fewer workers"):
+        trainer.fit(X, y, epochs=1)
 
 
 def test_bad_set_ups():

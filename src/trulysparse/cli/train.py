@@ -155,9 +155,9 @@ def train(
     topology = make(evolution, zeta=zeta, argument="--evolution")
     chosen = _optimizer(optimizer, learning_rate, schedule, warmup, momentum, nesterov, weight_decay, weight_decay_mode)
     shape = activations.make(activation, alpha)
-    plan = _plan(
-        parallel, workers, phase1_epochs, backend, address, TrainingFile(data, target, test_size=test_size, seed=seed)
-    )
+    place = str(Path(data).resolve()) if Path(data).is_file() else data  # a worker may run in another folder
+    source = TrainingFile(place, target, test_size=test_size, seed=seed)
+    plan = _plan(parallel, workers, phase1_epochs, backend, address, source)
     pruning = ImportancePruning(importance_pruning, start=importance_start, every=importance_every)
     if report:
         new_figure()  # a missing extra is better known before training

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from typing import TypeVar
 
+from trulysparse import memory
 from trulysparse.network import SparseMLP
 from trulysparse.parallel.plan import WASAP, Span
 from trulysparse.parallel.server import Server
@@ -39,12 +40,32 @@ class Threads:
             for number in range(plan.n_shards)
         }
         self.batches = [shard.n_batches for shard in self._shards.values()]
+        net = trainer.net
+        each = memory.training_bytes(
+            net.layer_sizes, net.n_connections, trainer.batch_size, 1 + trainer.optimizer.slots, net.dtype.itemsize
+        )
+        memory.require(
+            plan.workers * each,
+            f"training with {plan.workers} workers at batch_size={trainer.batch_size}",
+            "choose fewer workers or a smaller batch_size",
+        )
         self._telling = threading.Lock()
 
     def together(self, span: Span, history: History) -> None:
         trainer, job = self._trainer, self._job
+
+        def evolved(grown: int) -> None:
+            for callback in job.callbacks:
+                callback.on_evolution(trainer, grown)
+
         server = Server(
-            trainer, self._plan, self.batches, span, job.epochs, lambda record: trainer.end_epoch(job, history, record)
+            trainer,
+            self._plan,
+            self.batches,
+            span,
+            job.epochs,
+            end_epoch=lambda record: trainer.end_epoch(job, history, record),
+            evolved=evolved,
         )
         for number in range(self._plan.workers):
             server.join(number)

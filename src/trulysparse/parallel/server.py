@@ -4,7 +4,6 @@ threads; it does not know where workers run."""
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,10 +15,12 @@ from trulysparse._arrays import Floats
 from trulysparse._kernels import SharedLock
 from trulysparse.learning_rates import ScaledRate, make
 from trulysparse.optimizers import SGD
+from trulysparse.parallel.dealer import Dealer
 from trulysparse.parallel.gradient import Gradient, Marks, Topology, retain
 from trulysparse.parallel.plan import WASAP, WASSP, Span
 from trulysparse.parallel.shards import Ticket
 from trulysparse.parallel.shared import SharedLayer, reading, writing
+from trulysparse.parallel.tally import Tally
 from trulysparse.parallel.worker import Model
 from trulysparse.training import Trainer
 from trulysparse.training.history import Record
@@ -33,11 +34,20 @@ class _Left:
     parts: dict[int, list[tuple[Floats, Floats, float]]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Due:
+    """What an update makes due: the end of an epoch, with its record, an evolution, or both."""
+
+    record: Record | None
+    evolves: bool
+
+
 class Server:
     """Holds the network and its optimizer state, in a Trainer.
 
     batches: of each shard, a pass. span: the epochs of this phase, of `epochs` in all. end_epoch: called with each
-    epoch's record while no gradient is applied, before the topology evolves. keep: called after that with `state()`.
+    epoch's record while no gradient is applied, before the topology evolves. evolved: called with the number of new
+    connections when it has. keep: called after that, at an epoch's end, with `state()`. first_version: of the topology.
     clock: updates of this phase so far.
     """
 
@@ -49,21 +59,21 @@ class Server:
         span: Span,
         epochs: int,
         end_epoch: Callable[[Record], None],
+        evolved: Callable[[int], None],
         keep: Callable[[dict[str, Any]], None] | None = None,
         first_version: int = 0,
     ) -> None:
         self.trainer = trainer
         self.plan = plan
-        self.batches = list(batches)
-        self.steps = max(batches) if plan.synchronous else sum(batches)
+        self._dealer = Dealer(batches, span[0], plan.synchronous)
+        self.steps = self._dealer.steps
         self.total = (span[1] - span[0]) * self.steps
         self.epochs = epochs
         self.clock = 0
-        self.positions = [0] * len(batches)  # batches of each shard that have been taken
         self.stopped = False
         self._first = span[0]
-        self._most_stale: int
         self._end_epoch = end_epoch
+        self._evolved = evolved
         self._keep = keep
         self._first_version = first_version
         self._optimizer = trainer.optimizer
@@ -74,16 +84,13 @@ class Server:
         self._state = threading.Condition()
         self._topology = SharedLock()
         self._locks = [SharedLock() for _ in trainer.net.layers]
-        self._served: dict[int, list[int]] = {}  # shards by worker
-        self._busy: dict[int, Ticket] = {}
         self._seen: dict[int, int] = {}  # version of the topology by worker
         self._sessions: dict[int, int] = {}
         self._left: dict[int, _Left] = {}
-        self._applying = 0
         self._closing = False
         self._gathered: dict[int, Gradient] = {}
         self._history: list[Topology] = []
-        self._begin_tally()
+        self._tally = Tally()
         trainer.on_resize = self._note_removed
         self._publish()
 
@@ -92,31 +99,28 @@ class Server:
     def join(self, worker: int) -> None:
         """A worker is there; where it is new, shards are dealt out anew."""
         with self._state:
-            if worker not in self._served:
-                self._served[worker] = []
-                self._deal()
+            self._dealer.join(worker)
+            self._state.notify_all()
 
     def leave(self, worker: int) -> None:
         """A worker is gone; others take over its shards."""
         with self._state:
-            self._served.pop(worker, None)
-            self._busy.pop(worker, None)
+            self._dealer.leave(worker)
             self._seen.pop(worker, None)
-            self._deal()
+            self._state.notify_all()
 
     def pull(self, worker: int, session: int = 0) -> tuple[Ticket, Model] | None:
         """The next batch and the model to compute its gradient on, or None: the phase is over for this worker. Waits
         where workers go in step. session: another one than before says that the worker has been started anew; what its
         former self still waits for is off."""
         with self._state:
-            self._busy.pop(worker, None)
+            self._dealer.rest(worker)
             if self._sessions.setdefault(worker, session) != session:
                 self._sessions[worker] = session
                 self._state.notify_all()
             while not self._finished() and self._sessions[worker] == session:
-                ticket = self._next_of(worker)
+                ticket = None if self._closing else self._dealer.hand_out(worker, self.clock)
                 if ticket is not None:
-                    self._busy[worker] = ticket
                     model = self.model
                     self._seen[worker] = model.version
                     return ticket, Model(model.version, self.clock, model.layers)
@@ -129,33 +133,37 @@ class Server:
         """Takes a gradient, and applies it at once or, where workers go in step, with the others'. False: it was not
         expected (a batch that has been done before) and is ignored. finish: wait for layers that someone is reading;
         else they are left to `settle`, until which the gradient's arrays must stay as they are."""
-        ticket = gradient.ticket
+        ticket, dealer = gradient.ticket, self._dealer
         with self._state:
             known = self._history[0].version <= gradient.version <= self._history[-1].version
-            if self.stopped or not known or worker not in self._served or self._ticket(ticket.shard) != ticket:
+            if self.stopped or not known or not dealer.knows(worker) or dealer.next_of(ticket.shard) != ticket:
                 return False
-            self.positions[ticket.shard] += 1
-            self._busy.pop(worker, None)
+            dealer.accept(worker, ticket)
             ready = [gradient]
             if self.plan.synchronous:
                 self._gathered[ticket.shard] = gradient
-                if len(self._gathered) < sum(1 for n in self.batches if n > self.clock % self.steps):
+                if len(self._gathered) < dealer.wanted(self.clock):
                     return True
                 ready = [self._gathered[shard] for shard in sorted(self._gathered)]
-            self._applying += 1
-        left = self._apply(ready)
-        if finish or self.plan.synchronous:
-            self._finish(left)
-        else:
-            self._left[worker] = left
-        self._account(worker, ready)
+        self._left[worker] = self._apply(ready)
+        due = self._count(ready)
+        if finish or self.plan.synchronous or due:
+            self.settle(worker)
+        if due:
+            self._evolve(due)
         return True
 
     def settle(self, worker: int) -> None:
-        """Finishes what the worker's last push has left."""
+        """Finishes what the worker's last push has left. Until then nothing evolves."""
         left = self._left.pop(worker, None)
-        if left is not None:
-            self._finish(left)
+        if left is None:
+            return
+        try:
+            for number, parts in left.parts.items():
+                self._locks[number].acquire()
+                self._update(number, parts, left.rule)
+        finally:
+            self._topology.release_shared()
 
     def stop(self) -> None:
         """Ends the phase as soon as workers ask again."""
@@ -167,11 +175,12 @@ class Server:
 
     def state(self) -> dict[str, Any]:
         """What, beside the trainer's state, is needed to go on from the end of an epoch."""
-        return {"clock": self.clock, "positions": self.positions, "rate": self._rate}
+        return {"clock": self.clock, "positions": self._dealer.counted(), "rate": self._rate}
 
     def resume(self, state: dict[str, Any]) -> None:
         """Goes on from there, before the first worker asks."""
-        self.clock, self.positions, self._rate = state["clock"], list(state["positions"]), state["rate"]
+        self.clock, self._rate = state["clock"], state["rate"]
+        self._dealer.positions = list(state["positions"])
 
     def snapshot(self, model: Model) -> list[tuple[Floats, Floats]]:
         """Copies of each layer's weights and biases, none in the middle of an update."""
@@ -181,43 +190,12 @@ class Server:
                 found.append((layer.values.copy(), layer.bias.copy()))
         return found
 
-    # ---- handing out batches ----
-
-    def _deal(self) -> None:
-        workers = sorted(self._served)
-        for worker in workers:
-            self._served[worker] = []
-        for shard in range(len(self.batches)):
-            if workers:
-                self._served[workers[shard % len(workers)]].append(shard)
-        self._state.notify_all()
-
-    def _ticket(self, shard: int) -> Ticket:
-        epoch, batch = divmod(self.positions[shard], self.batches[shard])
-        return Ticket(shard, self._first + epoch, batch)
-
-    def _next_of(self, worker: int) -> Ticket | None:
-        taken = {ticket.shard for ticket in self._busy.values()}
-        if not self.plan.synchronous:
-            free = [shard for shard in self._served.get(worker, []) if shard not in taken]
-            if not free:
-                return None
-            return self._ticket(min(free, key=lambda shard: self.positions[shard] / self.batches[shard]))
-        if self._closing:
-            return None
-        epoch, step = divmod(self.clock, self.steps)
-        for shard in self._served.get(worker, []):
-            wanted = epoch * self.batches[shard] + step
-            if shard not in taken and step < self.batches[shard] and self.positions[shard] == wanted:
-                return self._ticket(shard)
-        return None
+    # ---- updates ----
 
     def _finished(self) -> bool:
         if self.stopped or self.clock >= self.total:
             return True
-        return not self.plan.synchronous and self.clock + len(self._busy) + self._applying >= self.total
-
-    # ---- updates ----
+        return not self.plan.synchronous and self.clock + self._dealer.outstanding >= self.total
 
     def _rule(self) -> _kernels.UpdateRule:
         """The rule of the next update; momentum follows the learning rate (Goyal et al. 2017, section 3)."""
@@ -230,8 +208,7 @@ class Server:
         return rule
 
     def _apply(self, gradients: Sequence[Gradient]) -> _Left:
-        """Updates all layers that nobody reads at the moment; returns the others for `_finish`. Until then nothing
-        evolves."""
+        """Updates all layers that nobody reads at the moment; returns the others for `settle`."""
         trainer = self.trainer
         samples = sum(gradient.n_samples for gradient in gradients)
         self._topology.acquire_shared()
@@ -253,19 +230,11 @@ class Server:
                 else:
                     left.parts[number] = parts
             with self._state:
-                self._dropped += dropped
+                self._tally.dropped += dropped
             return left
         except BaseException:
             self._topology.release_shared()
             raise
-
-    def _finish(self, left: _Left) -> None:
-        try:
-            for number, parts in left.parts.items():
-                self._locks[number].acquire()
-                self._update(number, parts, left.rule)
-        finally:
-            self._topology.release_shared()
 
     def _update(self, number: int, parts: list[tuple[Floats, Floats, float]], rule: _kernels.UpdateRule) -> None:
         """Updates a layer whose lock is held, and gives the lock back."""
@@ -277,40 +246,44 @@ class Server:
     def _since(self, version: int) -> list[Topology]:
         return self._history[version - self._history[0].version :]
 
-    def _account(self, worker: int, gradients: Sequence[Gradient]) -> None:
-        """Counts one update, and does what is due after it."""
-        trainer, record = self.trainer, None
+    def _count(self, gradients: Sequence[Gradient]) -> _Due | None:
+        """Counts one update; what is due after it."""
+        trainer = self.trainer
         with self._state:
-            self._applying -= 1
             for gradient in gradients:
-                staleness = self.clock - gradient.clock
-                self._staleness += staleness
-                self._most_stale = max(staleness, self._most_stale)
-                self._loss += gradient.loss * gradient.n_samples
-                self._samples += gradient.n_samples
-                self._bytes += gradient.nbytes
-                self._gradients += 1
+                self._tally.add(gradient, self.clock)
+                self._dealer.count(gradient.ticket)
+            self._gathered.clear()
             self.clock += 1
             done = self._first * self.steps + self.clock
             trainer.step_count += 1
             trainer.epoch = done / self.steps
             trainer.progress = done / (self.steps * self.epochs)
+            record = None
             if self.clock % self.steps == 0:
-                record = self._record(done // self.steps)
-            last = self.clock == self.total
-            due = trainer.evolution is not None and trainer.evolution.due(done, self.steps, self.steps * self.epochs)
-            self._gathered.clear()
-            self._closing = record is not None or (due and not last)
-        if record is not None or (due and not last):
-            self.settle(worker)
-            with writing(self._topology):
-                if record is not None:
-                    self._end_epoch(record)
-                if due and not last and not trainer.stop:
-                    trainer.evolve()
-                self._publish()
-                if record is not None and self._keep is not None:
-                    self._keep(self.state())
+                record = self._tally.record(done // self.steps, self._rate, trainer.net.n_connections)
+                self._tally = Tally()
+            evolution = trainer.evolution
+            # After the last update of the phase, each worker evolves for itself.
+            evolves = evolution is not None and evolution.due(done, self.steps, self.steps * self.epochs)
+            evolves = evolves and self.clock < self.total
+            due = _Due(record, evolves) if evolves or record is not None else None
+            self._closing = self.plan.synchronous and due is not None
+            if due is None:
+                self._state.notify_all()
+            return due
+
+    def _evolve(self, due: _Due) -> None:
+        """Ends an epoch, evolves the topology, or both, while no gradient is applied."""
+        trainer = self.trainer
+        with writing(self._topology):
+            if due.record is not None:
+                self._end_epoch(due.record)
+            if due.evolves and not trainer.stop:
+                self._evolved(trainer.evolve())
+            self._publish()
+            if due.record is not None and self._keep is not None:
+                self._keep(self.state())
         with self._state:
             self._closing = False
             self.stopped = self.stopped or trainer.stop
@@ -348,31 +321,3 @@ class Server:
                 combined.append(marks)
             stays = combined
         self._history[-1].stays = [np.asarray(marks, np.bool_) for marks in stays]
-
-    # ---- figures ----
-
-    def _begin_tally(self) -> None:
-        self._began = time.perf_counter()
-        self._loss = 0.0
-        self._samples = self._gradients = self._staleness = self._dropped = self._bytes = 0
-        self._most_stale = 0
-
-    def _record(self, epoch: int) -> Record:
-        """The record of the epoch that has just ended."""
-        seconds = time.perf_counter() - self._began
-        record: Record = {
-            "epoch": epoch,
-            "phase": 1,
-            "loss": self._loss / self._samples,
-            "learning_rate": self._rate,
-            "connections": self.trainer.net.n_connections,
-            "seconds": seconds,
-            "samples": self._samples,
-            "samples_per_second": self._samples / seconds,
-            "staleness": self._staleness / self._gradients,
-            "staleness_max": self._most_stale,
-            "dropped": self._dropped,
-            "gradient_mb": self._bytes / 1e6,
-        }
-        self._begin_tally()
-        return record

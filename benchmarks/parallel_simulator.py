@@ -1,0 +1,261 @@
+"""WASAP-SGD's phase 1 with up to 1,000 workers in virtual time: how fast, what binds, and what staleness does to
+learning.
+
+    python benchmarks/parallel_simulator.py fashion_mnist.npz
+
+The algorithm is the library's own (Server, Worker): each gradient is computed, on the weights that its worker would
+have seen, when it would have arrived. Only the clock is made up: a worker's step and the server's update take what
+was measured here, messages pay latency and queue for the server's link (one for each direction), the server applies
+one gradient at a time. The network of 10^8 connections is played without learning. Its step is that of
+results/scaling.json on one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from _run import RESULTS, keep
+
+import trulysparse as ts
+from trulysparse.bench.report import plot, table
+from trulysparse.data import as_matrix, fit_scaling
+from trulysparse.layers import SparseLayer
+from trulysparse.parallel.gradient import Gradient
+from trulysparse.parallel.server import Server
+from trulysparse.parallel.shards import Shard, Ticket, shard_rows
+from trulysparse.parallel.worker import Model, Worker, settings_of
+from trulysparse.training.job import Job
+
+WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
+BATCH = 128
+
+
+@dataclass(frozen=True)
+class World:
+    """Seconds and bytes a message. servers: over which the model is cut into equal parts."""
+
+    step: float
+    update: float
+    message: float
+    latency: float = 1e-4
+    bandwidth: float = 1.25e9  # 10 Gbit/s
+    servers: int = 1
+
+
+@dataclass
+class Outcome:
+    """What a run of so many updates came to."""
+
+    seconds: float
+    updates: int
+    staleness: float
+    busy: dict[str, float]  # share of the time that the server's parts worked
+
+
+class Queue:
+    """Something that serves one after the other."""
+
+    def __init__(self) -> None:
+        self.free = self.worked = 0.0
+
+    def serve(self, now: float, seconds: float) -> float:
+        """When it is done with what comes now."""
+        self.free = max(self.free, now) + seconds
+        self.worked += seconds
+        return self.free
+
+
+def play(world: World, workers: int, fetch: Callable[[int], bool], apply: Callable[[int], None]) -> Outcome:
+    """Runs the events in order of time. fetch(worker): a worker is sent the model; False: there is nothing left to do.
+    apply(worker): its gradient is there."""
+    out, into, processor = Queue(), Queue(), Queue()
+    transfer = world.message / world.bandwidth / world.servers
+    events: list[tuple[float, int, int, str]] = [(0.0, number, number, "send") for number in range(workers)]
+    count, now, clock, seen, staleness = workers, 0.0, 0, {}, 0
+    while events:
+        now, _, worker, what = heapq.heappop(events)
+        if what == "send":
+            if not fetch(worker):
+                continue
+            seen[worker] = clock
+            arrived = out.serve(now, transfer) + world.latency
+            after = arrived + world.step + world.latency, "arrive"
+        elif what == "arrive":
+            after = into.serve(now, transfer), "received"
+        elif what == "received":
+            after = processor.serve(now, world.update / world.servers), "applied"
+        else:
+            staleness += clock - seen[worker]
+            clock += 1
+            apply(worker)
+            after = now, "send"
+        count += 1
+        heapq.heappush(events, (after[0], count, worker, after[1]))
+    busy = {"sending": out.worked / now, "receiving": into.worked / now, "updating": processor.worked / now}
+    return Outcome(now, clock, staleness / max(1, clock), busy)
+
+
+class Learning:
+    """The library's server and workers, called by the simulation."""
+
+    def __init__(self, data: tuple[np.ndarray, ...], workers: int, epochs: int, plan: ts.WASAP) -> None:
+        X, y, self._X_test, self._y_test = data
+        net = ts.SparseMLP((784, 1000, 1000, 1000, 10), epsilon=20, activation=ts.AllReLU(0.6), seed=0)
+        net.scaling = fit_scaling("standard", as_matrix(X))
+        self.trainer = ts.Trainer(
+            net,
+            optimizer=ts.SGD(0.01, 0.9, weight_decay=2e-4),
+            evolution=ts.SET(0.3),
+            batch_size=BATCH,
+            dropout=0.3,
+            seed=0,
+        )
+        self.trainer.epochs = epochs
+        matrix = net.matrix(X)
+        job = Job(matrix, self.trainer.loss.check_targets(y, 10), None, np.arange(len(X)), epochs)
+        self.settings = settings_of(self.trainer, None)
+        shards = {k: Shard(k, shard_rows(len(X), k, workers, BATCH), BATCH, 0, True) for k in range(workers)}
+        batches = [shard.n_batches for shard in shards.values()]
+        self.server = Server(self.trainer, plan, batches, (0, epochs), epochs, lambda record: None, lambda grown: None)
+        for number in range(workers):
+            self.server.join(number)
+        self._hand = Worker(0, net, job, shards, self.settings)
+        self._given: dict[int, tuple[Ticket, Model]] = {}
+
+    def fetch(self, worker: int) -> bool:
+        given = self.server.pull(worker)
+        if given is None:
+            return False
+        ticket, model = given
+        layers = [
+            SparseLayer(layer.connectivity, values, bias, layer.activation)
+            for layer, (values, bias) in zip(model.layers, self.server.snapshot(model), strict=True)
+        ]
+        self._given[worker] = ticket, Model(model.version, model.clock, layers)
+        return True
+
+    def gradient(self, worker: int) -> Gradient:
+        ticket, model = self._given.pop(worker)
+        self._hand._version = -1  # one pair of hands for all workers: memory is made anew
+        return self._hand.gradient(model, ticket)
+
+    def apply(self, worker: int) -> None:
+        self.server.push(worker, self.gradient(worker))
+
+    def accuracy(self) -> float:
+        return ts.evaluate(self.trainer.net, self._X_test, self._y_test)["accuracy"]
+
+
+def measure(data: tuple[np.ndarray, ...]) -> World:
+    """A worker's step and the server's update here, on one thread: medians."""
+    learning = Learning(data, 1, 1, ts.WASAP(1))
+    steps, updates = [], []
+    for _ in range(300):
+        if not learning.fetch(0):
+            break
+        began = time.perf_counter()
+        gradient = learning.gradient(0)
+        middle = time.perf_counter()
+        learning.server.push(0, gradient)
+        steps.append(middle - began)
+        updates.append(time.perf_counter() - middle)
+    return World(float(np.median(steps)), float(np.median(updates)), 4.0 * learning.trainer.net.n_connections)
+
+
+class Nothing:
+    """So many updates, without learning."""
+
+    def __init__(self, updates: int) -> None:
+        self._left = updates
+
+    def fetch(self, worker: int) -> bool:
+        self._left -= 1
+        return self._left >= 0
+
+    def apply(self, worker: int) -> None:
+        pass
+
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("data", type=Path, help="fashion_mnist.npz")
+parser.add_argument("--epochs", type=int, default=5)
+given = parser.parse_args()
+with np.load(given.data) as file:
+    data = tuple(file[key] for key in ("X_train", "y_train", "X_test", "y_test"))
+small = measure(data)
+print(f"measured here: step {small.step * 1e3:.3f} ms, update {small.update * 1e3:.3f} ms")
+scaling = json.loads((RESULTS / "scaling.json").read_text())["results"]["rows"][-1]
+large_step = scaling["ms"][0] / 1e3
+# An update reads gradient, weight and momentum and writes two of them: 20 bytes a connection from memory.
+large = World(large_step, small.update * scaling["connections"] / (small.message / 4), 4.0 * scaling["connections"])
+
+results: dict = {"small": vars(small), "large": vars(large), "rows": []}
+for workers in WORKERS:
+    found: dict = {"workers": workers}
+    for aware in (False, True):
+        learning = Learning(data, workers, given.epochs, ts.WASAP(workers, staleness_aware=aware))
+        try:
+            play(small, workers, learning.fetch, learning.apply)
+            accuracy = learning.accuracy()
+        except ts.DivergenceError:
+            accuracy = None
+        found["aware" if aware else "plain"] = accuracy
+    for name, world in (("small", small), ("large", large)):
+        for servers in (1, 8):
+            nothing = Nothing(20 * workers + 200)
+            outcome = play(replace(world, servers=servers), workers, nothing.fetch, nothing.apply)
+            found[f"{name} {servers}"] = {
+                "samples_per_second": BATCH * outcome.updates / outcome.seconds,
+                "staleness": outcome.staleness,
+                "busy": outcome.busy,
+            }
+    # The same workers as threads of one process: no messages, and each applies its own gradients.
+    found["threads"] = workers * BATCH / (small.step + small.update)
+    results["rows"].append(found)
+    print(found, flush=True)
+keep("parallel_simulator", 1, results)
+
+
+def shown(accuracy: float | None) -> str:
+    return "diverges" if accuracy is None else f"{100 * accuracy:.2f}"
+
+
+for name, label in (("small", "784-1000-1000-1000-10"), ("large", "10^8 connections")):
+    table(
+        f"{label}: samples a second with a server behind 10 Gbit/s",
+        ["workers", "one server", "staleness", "sending", "updating", "eight servers"]
+        + (["accuracy", "staleness-aware"] if name == "small" else []),
+        [
+            [
+                str(row["workers"]),
+                f"{row[f'{name} 1']['samples_per_second']:,.0f}",
+                f"{row[f'{name} 1']['staleness']:.1f}",
+                f"{row[f'{name} 1']['busy']['sending']:.0%}",
+                f"{row[f'{name} 1']['busy']['updating']:.0%}",
+                f"{row[f'{name} 8']['samples_per_second']:,.0f}",
+            ]
+            + ([shown(row["plain"]), shown(row["aware"])] if name == "small" else [])
+            for row in results["rows"]
+        ],
+    )
+plot(
+    RESULTS / "parallel_simulator.png",
+    x="workers",
+    y="samples a second",
+    lines={
+        f"{label}, {servers} server{'s' * (servers > 1)}": (
+            [row["workers"] for row in results["rows"]],
+            [row[f"{name} {servers}"]["samples_per_second"] for row in results["rows"]],
+        )
+        for name, label in (("small", "126 thousand connections"), ("large", "100 million"))
+        for servers in (1, 8)
+    },
+    title="WASAP phase 1 in virtual time, 10 Gbit/s, 0.1 ms",
+)

@@ -1,0 +1,99 @@
+"""Who computes which batch next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trulysparse.parallel.shards import Ticket
+
+
+class Dealer:
+    """Deals shards out to workers and hands out their batches one by one. Not safe for threads: the server calls it
+    under its lock.
+
+    batches: of each shard, a pass. first: the number of the first pass. in_step: whether all shards take their next
+    batch together, so that one with fewer batches rests at the end of an epoch. positions: batches of each shard that
+    have been accepted; in_flight: shards whose last one is not counted yet.
+    """
+
+    def __init__(self, batches: Sequence[int], first: int, in_step: bool) -> None:
+        self.batches = list(batches)
+        self.steps = max(batches) if in_step else sum(batches)
+        self.positions = [0] * len(batches)
+        self.in_flight: set[int] = set()
+        self._first = first
+        self._in_step = in_step
+        self._served: dict[int, list[int]] = {}
+        self._busy: dict[int, int] = {}
+
+    def join(self, worker: int) -> None:
+        """A worker is there; where it is new, shards are dealt out anew."""
+        if worker not in self._served:
+            self._served[worker] = []
+            self._deal()
+
+    def leave(self, worker: int) -> None:
+        """A worker is gone; others take over its shards."""
+        self._served.pop(worker, None)
+        self._busy.pop(worker, None)
+        self._deal()
+
+    def knows(self, worker: int) -> bool:
+        """Whether the worker is there."""
+        return worker in self._served
+
+    def _deal(self) -> None:
+        workers = sorted(self._served)
+        self._served = {worker: [] for worker in workers}
+        for shard in range(len(self.batches)):
+            if workers:
+                self._served[workers[shard % len(workers)]].append(shard)
+
+    def rest(self, worker: int) -> None:
+        """The worker has no batch in hand, whatever it was given."""
+        self._busy.pop(worker, None)
+
+    def hand_out(self, worker: int, clock: int) -> Ticket | None:
+        """The next batch of one of the worker's shards, or None where it has to wait."""
+        taken = set(self._busy.values()) | (self.in_flight if self._in_step else set())
+        free = [shard for shard in self._served.get(worker, []) if shard not in taken]
+        if self._in_step:
+            epoch, step = divmod(clock, self.steps)
+            free = [
+                shard
+                for shard in free
+                if step < self.batches[shard] and self.positions[shard] == epoch * self.batches[shard] + step
+            ]
+        if not free:
+            return None
+        shard = min(free, key=lambda shard: self.positions[shard] / self.batches[shard])
+        self._busy[worker] = shard
+        return self.next_of(shard)
+
+    def next_of(self, shard: int) -> Ticket:
+        """The batch of a shard that is to come."""
+        epoch, batch = divmod(self.positions[shard], self.batches[shard])
+        return Ticket(shard, self._first + epoch, batch)
+
+    def accept(self, worker: int, ticket: Ticket) -> None:
+        """The worker has brought the gradient of a batch."""
+        self.positions[ticket.shard] += 1
+        self.in_flight.add(ticket.shard)
+        self._busy.pop(worker, None)
+
+    def count(self, ticket: Ticket) -> None:
+        """It has been applied."""
+        self.in_flight.discard(ticket.shard)
+
+    def wanted(self, clock: int) -> int:
+        """In step: gradients that make the next update."""
+        return sum(1 for n in self.batches if n > clock % self.steps)
+
+    @property
+    def outstanding(self) -> int:
+        """Batches that are being computed or applied."""
+        return len(self._busy) + len(self.in_flight)
+
+    def counted(self) -> list[int]:
+        """Batches of each shard that have been applied."""
+        return [position - (shard in self.in_flight) for shard, position in enumerate(self.positions)]
