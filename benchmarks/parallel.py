@@ -93,6 +93,7 @@ if given.compression:
         contenders.append((f"WASAP, 2 workers, {compression}", cores, ts.WASAP(2, compression=compression)))
 else:
     contenders.append((f"{cores} threads in the kernels", cores, None))
+    contenders.append(("WASAP, 1 worker", cores, ts.WASAP(1)))
     contenders += [(f"{kind.__name__}, {n} workers", cores, kind(n)) for n in counts for kind in (ts.WASSP, ts.WASAP)]
     aware = [n for n in counts if n > 2]
     contenders += [(f"WASAP, {n}, staleness-aware", cores, ts.WASAP(n, staleness_aware=True)) for n in aware]

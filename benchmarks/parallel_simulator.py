@@ -120,7 +120,7 @@ class Learning:
         self.trainer.epochs = epochs
         matrix = net.matrix(X)
         job = Job(matrix, self.trainer.loss.check_targets(y, 10), None, np.arange(len(X)), epochs)
-        self.settings = settings_of(self.trainer, None)
+        self.settings = settings_of(self.trainer, plan)
         shards = {k: Shard(k, shard_rows(len(X), k, workers, BATCH), BATCH, 0, True) for k in range(workers)}
         batches = [shard.n_batches for shard in shards.values()]
         self.server = Server(self.trainer, plan, batches, (0, epochs), epochs, lambda record: None, lambda grown: None)
@@ -130,7 +130,7 @@ class Learning:
         self._given: dict[int, tuple[Ticket, Model]] = {}
 
     def fetch(self, worker: int) -> bool:
-        given = self.server.pull(worker)
+        given = self.server.pull(worker, wait=False)
         if given is None:
             return False
         ticket, model = given
@@ -169,6 +169,15 @@ def measure(data: tuple[np.ndarray, ...]) -> World:
     return World(float(np.median(steps)), float(np.median(updates)), 4.0 * learning.trainer.net.n_connections)
 
 
+def two_threads(data: tuple[np.ndarray, ...]) -> float:
+    """Samples a second of two workers as threads of this process, in phase 1: the median of five epochs."""
+    learning = Learning(data, 1, 5, ts.WASAP(1))
+    trainer = learning.trainer
+    trainer.parallel = ts.WASAP(2, phase2_epochs=0)
+    history = trainer.fit(data[0], data[1], epochs=5)
+    return float(np.median(history["samples_per_second"]))
+
+
 class Nothing:
     """So many updates, without learning."""
 
@@ -196,7 +205,7 @@ large_step = scaling["ms"][0] / 1e3
 # An update reads gradient, weight and momentum and writes two of them: 20 bytes a connection from memory.
 large = World(large_step, small.update * scaling["connections"] / (small.message / 4), 4.0 * scaling["connections"])
 
-results: dict = {"small": vars(small), "large": vars(large), "rows": []}
+results: dict = {"small": vars(small), "large": vars(large), "rows": [], "two_threads": two_threads(data)}
 for workers in WORKERS:
     found: dict = {"workers": workers}
     for aware in (False, True):
@@ -245,6 +254,8 @@ for name, label in (("small", "784-1000-1000-1000-10"), ("large", "10^8 connecti
             for row in results["rows"]
         ],
     )
+predicted = next(row["threads"] for row in results["rows"] if row["workers"] == 2)
+print(f"two workers as threads: predicted {predicted:,.0f} samples a second, measured {results['two_threads']:,.0f}")
 plot(
     RESULTS / "parallel_simulator.png",
     x="workers",

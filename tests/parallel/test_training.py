@@ -89,35 +89,19 @@ def test_momentum_follows_the_learning_rate():
     same(together.net, alone.net)
 
 
-class _Count(ts.Callback):
-    """Batches of each worker until the first epoch of phase 2."""
-
-    def on_fit_start(self, trainer, epochs, steps):
-        self.total, self.batches = 7 * steps, {}
-
-    def on_worker_step(self, trainer, worker, loss):
-        if sum(self.batches.values()) < self.total:
-            self.batches[worker] = self.batches.get(worker, 0) + 1
-
-
 @pytest.mark.parametrize("workers", [1, 2, 4])
 @pytest.mark.parametrize("plan", [ts.WASAP, ts.WASSP])
 def test_accounts(plan, workers):
-    """Each shard's batches are used one after the other, none twice, none left out; epochs end by batches, so that a
-    fast worker may do some of a slow one's part."""
+    """Every sample is used once an epoch, on the whole; an epoch ends by batches, of which the last of a shard is
+    smaller, and may belong to the next."""
     X, y = problem()
     trainer = trainer_for(plan(workers), evolution=ts.SET(0.3), dropout=0.2)
     before = [layer.n_connections for layer in trainer.net.layers]
-    count = _Count()
-    history = trainer.fit(X, y, epochs=10, validation_data=(X, y), callbacks=[count])
+    history = trainer.fit(X, y, epochs=10, validation_data=(X, y))
     assert history["epoch"] == [*range(1, 8), 10]
     first = history.records[:7]
-    expected = 0
-    for shard in shards_of(len(X), workers):
-        done = [divmod(k, shard.n_batches) for k in range(count.batches.get(shard.number, 0))]
-        expected += sum(len(shard.batch(Ticket(shard.number, *at))) for at in done)
-    assert sum(record["samples"] for record in first) == expected
-    assert plan is ts.WASAP or expected == 7 * len(X)
+    assert sum(record["samples"] for record in first) == 7 * len(X)
+    assert all(abs(record["samples"] - len(X)) < 32 * workers for record in first)
     assert all(record["phase"] == 1 for record in first)
     assert history.records[-1]["phase"] == 2
     assert history.records[-1]["samples"] == 3 * len(X)

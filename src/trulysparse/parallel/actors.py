@@ -140,6 +140,7 @@ class ServerActor:
         )
         if extra is not None:
             self._server.resume(extra)
+            self._events.append((extra["record"], trainer.net.copy()))  # it may not have been heard
 
     def exchange(self, worker: int, session: int, gradient: Gradient | None, version: int) -> Reply | None:
         """Takes a gradient, gives the next batch and model; None: the phase is over."""
@@ -170,12 +171,13 @@ class ServerActor:
             self._events.clear()
             self._fetched.notify_all()
 
-    def event(self) -> tuple[Record, SparseMLP] | None:
-        """The epoch that has ended and the network then, if the caller has not seen it."""
+    def event(self, after: int) -> tuple[Record, SparseMLP] | None:
+        """The end of the epoch that follows number `after`, the last that the caller knows of, where it is over: its
+        record and the network then."""
         with self._fetched:
-            found = self._events.pop() if self._events else None
+            self._events = [event for event in self._events if event[0]["epoch"] > after]
             self._fetched.notify_all()
-            return found
+            return self._events[0] if self._events else None
 
     def layers(self) -> list[SparseLayer]:
         """The network's layers."""
@@ -194,6 +196,7 @@ class ServerActor:
             while self._events and not self._server.stopped:
                 self._fetched.wait()
             self._events.append((record, seen))
+        self._last = record
 
     def _evolved(self, grown: int) -> None:
         for callback in self._setup.callbacks:
@@ -202,7 +205,7 @@ class ServerActor:
     def _keep(self, extra: dict[str, Any]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "state"
-            checkpoint.write(path, self._server.trainer, extra)
+            checkpoint.write(path, self._server.trainer, {**extra, "record": self._last})
             self._ray.get(self._desk.keep.remote(path.read_bytes()))
 
 

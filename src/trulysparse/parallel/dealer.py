@@ -11,13 +11,17 @@ class Dealer:
     """Deals shards out to workers and hands out their batches one by one. Not safe for threads: the server calls it
     under its lock.
 
+    Each shard is passed over `passes` times, whoever does it: a worker whose own shards are through with a pass takes
+    batches of shards that are behind, where nobody has one in hand, and else goes ahead by one pass at most.
+
     batches: of each shard, a pass. first: the number of the first pass. in_step: whether all shards take their next
     batch together, so that one with fewer batches rests at the end of an epoch. positions: batches of each shard that
     have been accepted; in_flight: shards whose last one is not counted yet.
     """
 
-    def __init__(self, batches: Sequence[int], first: int, in_step: bool) -> None:
+    def __init__(self, batches: Sequence[int], first: int, passes: int, in_step: bool) -> None:
         self.batches = list(batches)
+        self._passes = passes
         self.steps = max(batches) if in_step else sum(batches)
         self.positions = [0] * len(batches)
         self.in_flight: set[int] = set()
@@ -55,20 +59,38 @@ class Dealer:
 
     def hand_out(self, worker: int, clock: int) -> Ticket | None:
         """The next batch of one of the worker's shards, or None where it has to wait."""
-        taken = set(self._busy.values()) | (self.in_flight if self._in_step else set())
-        free = [shard for shard in self._served.get(worker, []) if shard not in taken]
-        if self._in_step:
-            epoch, step = divmod(clock, self.steps)
-            free = [
-                shard
-                for shard in free
-                if step < self.batches[shard] and self.positions[shard] == epoch * self.batches[shard] + step
-            ]
-        if not free:
+        own = self._served.get(worker, [])
+        found = self._in_turn(own, clock) if self._in_step else self._least_done(own)
+        if found is None:
             return None
-        shard = min(free, key=lambda shard: self.positions[shard] / self.batches[shard])
-        self._busy[worker] = shard
-        return self.next_of(shard)
+        self._busy[worker] = found
+        return self.next_of(found)
+
+    def _in_turn(self, own: list[int], clock: int) -> int | None:
+        """The first of the shards whose batch of this step is still to do."""
+        epoch, step = divmod(clock, self.steps)
+        taken = self.in_flight.union(self._busy.values())
+        for shard in own:
+            wanted = epoch * self.batches[shard] + step
+            if shard not in taken and step < self.batches[shard] and self.positions[shard] == wanted:
+                return shard
+        return None
+
+    def _least_done(self, own: list[int]) -> int | None:
+        done = [position // n for position, n in zip(self.positions, self.batches, strict=True)]
+        lowest = min(done)
+        taken = set(self._busy.values())
+        free = [shard for shard in range(len(done)) if shard not in taken and done[shard] < self._passes]
+        behind = [shard for shard in free if done[shard] == lowest]
+        mine = set(own)
+        for candidates in (
+            [shard for shard in behind if shard in mine],
+            behind,
+            [shard for shard in free if shard in mine and done[shard] == lowest + 1],
+        ):
+            if candidates:
+                return min(candidates, key=lambda shard: self.positions[shard] / self.batches[shard])
+        return None
 
     def next_of(self, shard: int) -> Ticket:
         """The batch of a shard that is to come."""

@@ -28,7 +28,7 @@ class Threads:
         self._plan = plan
         self._trainer = trainer
         self._job = job
-        self._settings = settings_of(trainer, plan.compression)
+        self._settings = settings_of(trainer, plan)
         self._shards = {
             number: Shard(
                 number,

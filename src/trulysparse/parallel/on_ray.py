@@ -40,7 +40,7 @@ class OnRay:
         frame.layers = []
         self._setup = Setup(
             frame,
-            settings_of(trainer, plan.compression),
+            settings_of(trainer, plan),
             replace(plan, data=None),
             (0, 0),
             job.epochs,
@@ -104,10 +104,10 @@ class OnRay:
 
     def _take_events(self, server: Any, history: History) -> None:
         """Ends the epochs that the server has ended: validation, callbacks."""
-        while (event := self._ray.get(server.event.remote())) is not None:
+        known = history.records[-1]["epoch"] if history.records else 0
+        while (event := self._ray.get(server.event.remote(known))) is not None:
             record, seen = event
-            if history.records and record["epoch"] <= history.records[-1]["epoch"]:
-                continue  # a server that came back tells again
+            known = record["epoch"]
             self._adopt(seen.layers)
             self._trainer.step_count += sum(self.batches)
             self._trainer.epoch = float(record["epoch"])

@@ -65,7 +65,7 @@ class Server:
     ) -> None:
         self.trainer = trainer
         self.plan = plan
-        self._dealer = Dealer(batches, span[0], plan.synchronous)
+        self._dealer = Dealer(batches, span[0], span[1] - span[0], plan.synchronous)
         self.steps = self._dealer.steps
         self.total = (span[1] - span[0]) * self.steps
         self.epochs = epochs
@@ -109,10 +109,10 @@ class Server:
             self._seen.pop(worker, None)
             self._state.notify_all()
 
-    def pull(self, worker: int, session: int = 0) -> tuple[Ticket, Model] | None:
-        """The next batch and the model to compute its gradient on, or None: the phase is over for this worker. Waits
-        where workers go in step. session: another one than before says that the worker has been started anew; what its
-        former self still waits for is off."""
+    def pull(self, worker: int, session: int = 0, *, wait: bool = True) -> tuple[Ticket, Model] | None:
+        """The next batch and the model to compute its gradient on, or None: the phase is over. Waits where workers go
+        in step, and at the end for those who are not done: one might die, and leave its batch to do. session: another
+        one than before says that the worker has been started anew; what its former self still waits for is off."""
         with self._state:
             self._dealer.rest(worker)
             if self._sessions.setdefault(worker, session) != session:
@@ -125,6 +125,8 @@ class Server:
                     self._seen[worker] = model.version
                     return ticket, Model(model.version, self.clock, model.layers)
                 self.settle(worker)
+                if not wait:
+                    return None
                 self._state.wait()
             self._state.notify_all()
             return None
@@ -193,9 +195,7 @@ class Server:
     # ---- updates ----
 
     def _finished(self) -> bool:
-        if self.stopped or self.clock >= self.total:
-            return True
-        return not self.plan.synchronous and self.clock + self._dealer.outstanding >= self.total
+        return self.stopped or self.clock >= self.total
 
     def _rule(self) -> _kernels.UpdateRule:
         """The rule of the next update; momentum follows the learning rate (Goyal et al. 2017, section 3)."""

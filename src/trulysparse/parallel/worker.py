@@ -17,7 +17,7 @@ from trulysparse.network import SparseMLP
 from trulysparse.optimizers import Optimizer
 from trulysparse.parallel.compression import Compression, Packed
 from trulysparse.parallel.gradient import Gradient
-from trulysparse.parallel.plan import Span
+from trulysparse.parallel.plan import WASAP, Span
 from trulysparse.parallel.shards import Shard, Ticket
 from trulysparse.training import Callback, Trainer
 from trulysparse.training.history import Record
@@ -45,15 +45,23 @@ class Settings:
     dropout: float
     seed: int
     compression: Compression | None = None
+    in_step: bool = False
 
 
-def settings_of(trainer: Trainer, compression: Compression | None) -> Settings:
-    """Those of a trainer; a later call of fit takes other random numbers than the first."""
+def settings_of(trainer: Trainer, plan: WASAP) -> Settings:
+    """Those of a trainer and a plan; a later call of fit takes other random numbers than the first."""
     seed = trainer.seed
     if trainer.step_count:
         seed = stream_key(seed, "fit", trainer.step_count) >> 1
     return Settings(
-        trainer.optimizer, trainer.loss, trainer.evolution, trainer.batch_size, trainer.dropout, seed, compression
+        trainer.optimizer,
+        trainer.loss,
+        trainer.evolution,
+        trainer.batch_size,
+        trainer.dropout,
+        seed,
+        plan.compression,
+        plan.synchronous,
     )
 
 
@@ -73,15 +81,17 @@ class Worker:
         self._into: dict[int, list[tuple[Floats, Floats]]] = {}
 
     def gradient(self, model: Model, ticket: Ticket, loaded: Callable[[], None] = lambda: None) -> Gradient:
-        """The gradient of one batch on the model. Its arrays are the worker's own and last until the next call for this
-        shard. loaded: called when the batch is there, before it goes through the network."""
+        """The gradient of one batch on the model. Its arrays are the worker's own and last until the next call (for
+        this shard, where workers go in step). loaded: called when the batch is there, before it goes through the
+        network."""
         passes = self._show(model)
-        into = self._into.get(ticket.shard)
+        settings, shard = self._settings, self._shards[ticket.shard]
+        kept_for = ticket.shard if settings.in_step else -1
+        into = self._into.get(kept_for)
         if into is None:
             dtype = self._net.dtype
             into = [(empty(layer.n_connections, dtype), empty(layer.n_out, dtype)) for layer in model.layers]
-            self._into[ticket.shard] = into
-        settings, shard = self._settings, self._shards[ticket.shard]
+            self._into[kept_for] = into
         batch = self._job.batch(shard.batch(ticket))
         step = ticket.epoch * shard.n_batches + ticket.batch
         key = stream_key(settings.seed, "dropout", ticket.shard, step) if settings.dropout else 0
