@@ -12,10 +12,8 @@ import time
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import trulysparse as ts
-from trulysparse.cli import app
 
 pytestmark = pytest.mark.slow
 # Ray reads these when it is imported.
@@ -191,6 +189,10 @@ def test_workers_read_their_own_samples(cluster, tmp_path):
 
 def test_the_command_line_reads_parquet_on_every_worker(cluster, tmp_path):
     pd = pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
+    from typer.testing import CliRunner
+
+    from trulysparse.cli import app
+
     X, y = problem()
     pd.DataFrame(X, columns=[f"f{i}" for i in range(64)]).assign(kind=y).to_parquet(tmp_path / "data.parquet")
     options = ["--hidden", "100", "--epochs", "4", "--batch-size", "32", "--workers", "2", "--backend", "ray", "--json"]
