@@ -72,17 +72,22 @@ class Queue:
         return self.free
 
 
-def play(world: World, workers: int, fetch: Callable[[int], bool], apply: Callable[[int], None]) -> Outcome:
-    """Runs the events in order of time. fetch(worker): a worker is sent the model; False: there is nothing left to do.
-    apply(worker): its gradient is there."""
+def play(world: World, workers: int, fetch: Callable[[int], bool | None], apply: Callable[[int], None]) -> Outcome:
+    """Runs the events in order of time. fetch(worker): it is sent the model; False: there is nothing left to do, None:
+    nothing until the next update. apply(worker): its gradient is there."""
     out, into, processor = Queue(), Queue(), Queue()
     transfer = world.message / world.bandwidth / world.servers
     events: list[tuple[float, int, int, str]] = [(0.0, number, number, "send") for number in range(workers)]
-    count, now, clock, seen, staleness = workers, 0.0, 0, {}, 0
+    count, now, clock, staleness = workers, 0.0, 0, 0
+    seen: dict[int, int] = {}
+    waiting: list[int] = []
     while events:
         now, _, worker, what = heapq.heappop(events)
         if what == "send":
-            if not fetch(worker):
+            sent = fetch(worker)
+            if sent is None:
+                waiting.append(worker)
+            if not sent:
                 continue
             seen[worker] = clock
             arrived = out.serve(now, transfer) + world.latency
@@ -96,6 +101,10 @@ def play(world: World, workers: int, fetch: Callable[[int], bool], apply: Callab
             clock += 1
             apply(worker)
             after = now, "send"
+            for other in waiting:
+                count += 1
+                heapq.heappush(events, (now, count, other, "send"))
+            waiting = []
         count += 1
         heapq.heappush(events, (after[0], count, worker, after[1]))
     busy = {"sending": out.worked / now, "receiving": into.worked / now, "updating": processor.worked / now}
@@ -129,10 +138,10 @@ class Learning:
         self._hand = Worker(0, net, job, shards, self.settings)
         self._given: dict[int, tuple[Ticket, Model]] = {}
 
-    def fetch(self, worker: int) -> bool:
+    def fetch(self, worker: int) -> bool | None:
         given = self.server.pull(worker, wait=False)
         if given is None:
-            return False
+            return None if self.server.clock < self.server.total else False
         ticket, model = given
         layers = [
             SparseLayer(layer.connectivity, values, bias, layer.activation)
