@@ -6,10 +6,11 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -96,24 +97,36 @@ def describe(net: SparseMLP) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 def load(path: str | os.PathLike[str], *, threads: int | None = None) -> SparseMLP:
     """Reads a network that `save` wrote. Raises InputError where the file is missing, truncated, not one of
     ours, or does not hold together."""
+    with opened(path, ENTRY, VERSION, "trulysparse model") as (config, tensor, names):
+        return build(config, tensor, names, _checks.thread_count(threads))
+
+
+Opened: TypeAlias = tuple[dict[str, Any], Callable[[str], np.ndarray], set[str]]
+"""Settings, a function that reads a tensor, the tensors' names."""
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str], entry: str, version: int, kind: str) -> Iterator[Opened]:
+    """A safetensors file with settings under `entry` in its metadata. InputError, which names the file, where it is
+    missing, truncated, of another kind or version, or where reading it finds that it does not hold together."""
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"model file {path} does not exist")
+        raise InputError(f"{kind} {path} does not exist")
     try:
         with safe_open(path, "np") as file:
             metadata = file.metadata() or {}
-            if ENTRY not in metadata:
-                raise InputError(f"{path} is a safetensors file, but not a trulysparse model")
-            config = json.loads(metadata[ENTRY])
-            if config.get("version") != VERSION:
+            if entry not in metadata:
+                raise InputError(f"{path} is a safetensors file, but not a {kind}")
+            config = json.loads(metadata[entry])
+            if config.get("version") != version:
                 raise InputError(
-                    f"{path} has format version {config.get('version')}; this release reads version {VERSION}"
+                    f"{path} has format version {config.get('version')}; this release reads version {version}"
                 )
-            return build(config, file.get_tensor, set(file.keys()), _checks.thread_count(threads))
+            yield config, file.get_tensor, set(file.keys())
     except InputError as error:
         raise InputError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from None
     except SafetensorError as error:
-        raise InputError(f"{path} is truncated or not a trulysparse model ({error})") from error
+        raise InputError(f"{path} is truncated or not a {kind} ({error})") from error
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} has damaged settings: {error!r}") from error
 

@@ -113,7 +113,7 @@ def test_a_cluster_learns_as_threads_do(cluster, unbroken):
 
 
 def test_synchronous_workers_give_the_same_bits_as_threads(cluster):
-    nets = [train(ts.WASSP(2, backend=backend), epochs=4)[0] for backend in ("threads", "ray")]
+    nets = [train(ts.WASSP(2, backend=backend, rounds=2), epochs=8)[0] for backend in ("threads", "ray")]
     for a, b in zip(nets[0].layers, nets[1].layers, strict=True):
         np.testing.assert_array_equal(a.values, b.values)
         np.testing.assert_array_equal(a.bias, b.bias)

@@ -61,7 +61,7 @@ def test_files_that_are_no_checkpoint(tmp_path):
     with pytest.raises(ts.InputError, match="does not exist"):
         checkpoint.read(tmp_path / "none", trainer)
     ts.save(trainer.net, path)
-    with pytest.raises(ts.InputError, match="is not a checkpoint"):
+    with pytest.raises(ts.InputError, match="but not a checkpoint"):
         checkpoint.read(path, trainer)
     path.write_bytes(whole)
     with pytest.raises(ts.InputError, match="holds 1 values of optimizer state a parameter, not 2"):

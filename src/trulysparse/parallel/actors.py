@@ -24,8 +24,8 @@ from trulysparse.parallel.plan import WASAP, Span
 from trulysparse.parallel.server import Server
 from trulysparse.parallel.shards import Shard, Ticket, shard_rows
 from trulysparse.parallel.sources import Source
-from trulysparse.parallel.worker import Model, Settings, Worker, train_alone
-from trulysparse.training import Callback, Trainer, checkpoint
+from trulysparse.parallel.worker import Model, Settings, Worker, train_alone, trainer_of
+from trulysparse.training import Callback, checkpoint
 from trulysparse.training.history import Record
 from trulysparse.training.job import Job
 
@@ -40,6 +40,7 @@ class Setup:
     settings: Settings
     plan: WASAP
     span: Span
+    step_count: int
     epochs: int
     batches: tuple[int, ...]
     n_samples: int
@@ -102,22 +103,13 @@ class ServerActor:
         self._ray = ray
         self._setup = setup
         self._desk = desk
-        s = setup.settings
         net = setup.net.with_layers(layers).copy()
         net.threads = _checks.thread_count(None)
-        trainer = Trainer(
-            net,
-            optimizer=s.optimizer,
-            loss=s.loss,
-            evolution=s.evolution,
-            batch_size=s.batch_size,
-            dropout=s.dropout,
-            seed=s.seed,
-        )
+        trainer = trainer_of(setup.settings, net, net.threads)
         trainer.epochs = setup.epochs
         self._events: list[tuple[Record, SparseMLP]] = []
         self._fetched = threading.Condition()
-        trainer.step_count = setup.span[0] * sum(setup.batches)
+        trainer.step_count = setup.step_count
         state = ray.get(desk.last.remote())
         extra = None
         if state is not None:

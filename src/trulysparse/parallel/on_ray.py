@@ -43,6 +43,7 @@ class OnRay:
             settings_of(trainer, plan),
             replace(plan, data=None),
             (0, 0),
+            0,
             job.epochs,
             tuple(self.batches),
             n,
@@ -72,7 +73,7 @@ class OnRay:
 
     def together(self, span: Span, history: History) -> None:
         ray, trainer, plan = self._ray, self._trainer, self._plan
-        setup = replace(self._setup, span=span)
+        setup = replace(self._setup, span=span, step_count=trainer.step_count)
         ray.get(self._desk.clear.remote())
         needed = memory.training_bytes(
             trainer.net.layer_sizes, trainer.net.n_connections, trainer.batch_size, trainer.optimizer.slots + 6, 4
@@ -109,7 +110,7 @@ class OnRay:
             record, seen = event
             known = record["epoch"]
             self._adopt(seen.layers)
-            self._trainer.step_count += sum(self.batches)
+            self._trainer.step_count += max(self.batches) if self._plan.synchronous else sum(self.batches)
             self._trainer.epoch = float(record["epoch"])
             self._trainer.end_epoch(self._here, history, record)
 

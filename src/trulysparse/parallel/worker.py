@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,6 +62,20 @@ def settings_of(trainer: Trainer, plan: WASAP) -> Settings:
         seed,
         plan.compression,
         plan.synchronous,
+    )
+
+
+def trainer_of(settings: Settings, net: SparseMLP, threads: int) -> Trainer:
+    """A trainer of `net` with these settings."""
+    return Trainer(
+        net,
+        optimizer=settings.optimizer,
+        loss=settings.loss,
+        evolution=settings.evolution,
+        batch_size=settings.batch_size,
+        dropout=settings.dropout,
+        seed=settings.seed,
+        threads=threads,
     )
 
 
@@ -157,16 +171,8 @@ def train_alone(
 ) -> tuple[SparseMLP, Record]:
     """Phase 2 on one shard: the epochs of `span` with momentum and topology evolution of its own, on one thread. net is
     trained in place. tell: called with the loss of each step. Returns the network and the last epoch's record."""
-    trainer = Trainer(
-        net,
-        optimizer=settings.optimizer,
-        loss=settings.loss,
-        evolution=settings.evolution,
-        batch_size=settings.batch_size,
-        dropout=settings.dropout,
-        seed=stream_key(settings.seed, "alone", shard.number, span[0]) >> 1,
-        threads=1,
-    )
+    seed = stream_key(settings.seed, "alone", shard.number, span[0]) >> 1
+    trainer = trainer_of(replace(settings, seed=seed), net, threads=1)
     trainer.epochs = job.epochs
     part = Job(job.matrix, job.targets, job.weight, shard.rows, job.epochs, job.shuffle, None, (_Tell(tell),))
     for number in range(span[0] + 1, span[1] + 1):

@@ -5,11 +5,9 @@ from __future__ import annotations
 
 import json
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 
 from trulysparse import saving
 from trulysparse.errors import InputError
@@ -51,37 +49,20 @@ def read(path: str | PathLike[str], trainer: Trainer) -> dict[str, Any]:
     """Puts the state into `trainer`, whose network, optimizer and rules must be of the kind that wrote it; returns
     `extra`. Raises InputError where the file is missing, truncated, not a checkpoint, or of another kind of
     training."""
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"checkpoint {path} does not exist")
-    try:
-        with safe_open(path, "np") as file:
-            metadata = file.metadata() or {}
-            if ENTRY not in metadata:
-                raise InputError(f"{path} is not a checkpoint")
-            state = json.loads(metadata[ENTRY])
-            if state.get("version") != VERSION:
-                raise InputError(f"{path} has format version {state.get('version')}; this release reads {VERSION}")
-            names = set(file.keys())
-            net = saving.build(state["network"], file.get_tensor, names, trainer.net.threads)
-            _check_kind(path, state, trainer, net.layer_sizes)
-            slots = []
-            for number, layer in enumerate(net.layers):
-                order = np.empty(layer.n_connections, np.int64)
-                order[layer.connectivity.position] = np.arange(layer.n_connections)
-                slots.append(
-                    Slots(
-                        [file.get_tensor(f"layers.{number}.slot{i}")[order] for i in range(state["slots"])],
-                        [file.get_tensor(f"layers.{number}.bias_slot{i}") for i in range(state["slots"])],
-                    )
+    with saving.opened(path, ENTRY, VERSION, "checkpoint") as (state, tensor, names):
+        net = saving.build(state["network"], tensor, names, trainer.net.threads)
+        _check_kind(state, trainer, net.layer_sizes)
+        slots = []
+        for number, layer in enumerate(net.layers):
+            order = np.empty(layer.n_connections, np.int64)
+            order[layer.connectivity.position] = np.arange(layer.n_connections)
+            slots.append(
+                Slots(
+                    [tensor(f"layers.{number}.slot{i}")[order] for i in range(state["slots"])],
+                    [tensor(f"layers.{number}.bias_slot{i}") for i in range(state["slots"])],
                 )
-            memory = {name: file.get_tensor(name) for name in names if name.startswith("memory.")}
-    except SafetensorError as error:
-        raise InputError(f"{path} is truncated or not a checkpoint ({error})") from error
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} has damaged settings: {error!r}") from error
+            )
+        memory = {name: tensor(name) for name in names if name.startswith("memory.")}
     trainer.net.layers, trainer.net.layer_sizes = net.layers, net.layer_sizes
     trainer.net.scaling, trainer.net.labels = net.scaling, net.labels
     trainer.reset_state()
@@ -98,12 +79,12 @@ def read(path: str | PathLike[str], trainer: Trainer) -> dict[str, Any]:
     return extra
 
 
-def _check_kind(path: Path, state: dict[str, Any], trainer: Trainer, sizes: tuple[int, ...]) -> None:
+def _check_kind(state: dict[str, Any], trainer: Trainer, sizes: tuple[int, ...]) -> None:
     net, slots = trainer.net, trainer.optimizer.slots
     if state["slots"] != slots:
-        raise InputError(f"{path} holds {state['slots']} values of optimizer state a parameter, not {slots}")
+        raise InputError(f"it holds {state['slots']} values of optimizer state a parameter, not {slots}")
     same = sizes[0] == net.layer_sizes[0] and sizes[-1] == net.layer_sizes[-1] and len(sizes) == len(net.layer_sizes)
     dtype = state["network"]["dtype"]
     if not same or dtype != str(net.dtype):
         found, wanted = ("-".join(map(str, s)) for s in (sizes, net.layer_sizes))
-        raise InputError(f"{path} holds a network {found} of {dtype}, not one like {wanted} of {net.dtype}")
+        raise InputError(f"it holds a network {found} of {dtype}, not one like {wanted} of {net.dtype}")
