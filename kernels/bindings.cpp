@@ -15,18 +15,6 @@
 namespace ts {
 namespace {
 
-struct UpdateRule {
-    int kind = 0;
-    double learning_rate = 0, momentum = 0, l2 = 0, decay = 0;
-    double beta1 = 0, beta2 = 0, epsilon = 0, correction1 = 1, correction2 = 1;
-
-    template <class T>
-    UpdateArgs<T> args(bool for_bias) const {
-        return {Update(kind), T(learning_rate), T(momentum), for_bias ? T(0) : T(l2), for_bias ? T(0) : T(decay),
-                T(beta1), T(beta2), T(epsilon), T(correction1), T(correction2)};
-    }
-};
-
 Epilogue epilogue(int activation, double slope, const Maybe<Array<uint8_t>>& positive, const Maybe<Array<uint8_t>>& kept,
                   double keep_probability, uint64_t key, int64_t rows, int64_t stride) {
     const size_t bits = size_t(rows * bit_stride(stride));
@@ -326,7 +314,8 @@ NB_MODULE(_kernels, m) {
         .def_rw("beta2", &UpdateRule::beta2)
         .def_rw("epsilon", &UpdateRule::epsilon)
         .def_rw("correction1", &UpdateRule::correction1)
-        .def_rw("correction2", &UpdateRule::correction2);
+        .def_rw("correction2", &UpdateRule::correction2)
+        .def_rw("key", &UpdateRule::key);
     bind_forward<float>(m);
     bind_forward<double>(m);
     bind_backward<float, float>(m, "backward");
@@ -339,6 +328,7 @@ NB_MODULE(_kernels, m) {
     bind_losses<float>(m);
     bind_losses<double>(m);
     bind_topology(m);
+    bind_tiles(m);
     bind_batch<float>(m);
     bind_batch<double>(m);
     bind_frozen<float>(m, "FrozenNetwork32");

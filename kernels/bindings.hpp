@@ -56,7 +56,22 @@ inline Connections view(const Array<const int64_t>& ptr, const Array<const int32
     return {rows, ptr.data(), index.data(), nullptr};
 }
 
-// The door to connectivity and evolution (bindings_topology.cpp).
+// The numbers of an optimizer's rule for one step.
+struct UpdateRule {
+    int kind = 0;
+    double learning_rate = 0, momentum = 0, l2 = 0, decay = 0;
+    double beta1 = 0, beta2 = 0, epsilon = 0, correction1 = 1, correction2 = 1;
+    uint64_t key = 0;  // of the random stream for stochastic rounding
+
+    template <class T>
+    UpdateArgs<T> args(bool for_bias) const {
+        return {Update(kind), T(learning_rate), T(momentum), for_bias ? T(0) : T(l2), for_bias ? T(0) : T(decay),
+                T(beta1), T(beta2), T(epsilon), T(correction1), T(correction2)};
+    }
+};
+
+// The door to connectivity and evolution (bindings_topology.cpp), and to the compact form of layers (bindings_tiles.cpp).
 void bind_topology(nb::module_& m);
+void bind_tiles(nb::module_& m);
 
 }  // namespace ts

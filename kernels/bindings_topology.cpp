@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "bfloat16.hpp"
 #include "connectivity.hpp"
 #include "grow.hpp"
 #include "merge.hpp"
@@ -13,25 +14,33 @@
 namespace ts {
 namespace {
 
-template <class T>
-void bind_connection_values(nb::module_& m) {
-    m.def("draw_weights", [](Array<T> out, int kind, double scale, uint64_t key, int threads) {
+// What arrays of 16 bits hold: bfloat16.
+template <class Held>
+auto* as_stored(Held* data) {
+    if constexpr (sizeof(Held) == 2) return reinterpret_cast<std::conditional_t<std::is_const_v<Held>, const bf16, bf16>*>(data);
+    else return data;
+}
+
+// Held: how NumPy holds values of type T.
+template <class T, class Held>
+void bind_values(nb::module_& m) {
+    m.def("draw_weights", [](Array<Held> out, int kind, double scale, uint64_t key, int threads) {
         nb::gil_scoped_release free_lock;
-        draw_weights(out.data(), int64_t(out.shape(0)), kind, scale, key, threads);
+        draw_weights(as_stored(out.data()), int64_t(out.shape(0)), kind, scale, key, threads);
     }, nb::arg("out").noconvert(), nb::arg("kind"), nb::arg("scale"), nb::arg("key"), nb::arg("threads"));
-    m.def("keep_by_sign_magnitude", [](Array<const T> value, double zeta, Array<uint8_t> keep, int threads) {
+    m.def("keep_by_sign_magnitude", [](Array<const Held> value, double zeta, Array<uint8_t> keep, int threads) {
         require(keep.shape(0) == value.shape(0), "one mark a connection");
         nb::gil_scoped_release free_lock;
-        return keep_by_sign_magnitude<T>({value.data(), keep.data(), int64_t(value.shape(0))}, zeta, threads);
+        return keep_by_sign_magnitude<T>({as_stored(value.data()), keep.data(), int64_t(value.shape(0))}, zeta, threads);
     }, nb::arg("value").noconvert(), nb::arg("zeta"), nb::arg("keep").noconvert(), nb::arg("threads"));
     m.def("keep_by_magnitude",
-          [](std::vector<Array<const T>> values, int64_t remove, std::vector<Array<uint8_t>> keeps, int threads) {
+          [](std::vector<Array<const Held>> values, int64_t remove, std::vector<Array<uint8_t>> keeps, int threads) {
               std::vector<Marked<T>> layers;
               int64_t total = 0;
               require(values.size() == keeps.size(), "marks for each layer");
               for (size_t l = 0; l < values.size(); ++l) {
                   require(values[l].shape(0) == keeps[l].shape(0), "one mark a connection");
-                  layers.push_back({values[l].data(), keeps[l].data(), int64_t(values[l].shape(0))});
+                  layers.push_back({as_stored(values[l].data()), keeps[l].data(), int64_t(values[l].shape(0))});
                   total += layers.back().count;
               }
               require(remove >= 0 && remove <= total, "more connections to remove than there are");
@@ -39,6 +48,10 @@ void bind_connection_values(nb::module_& m) {
               keep_by_magnitude(layers, remove, threads);
           },
           nb::arg("values"), nb::arg("remove"), nb::arg("keeps"), nb::arg("threads"));
+}
+
+template <class T>
+void bind_connection_values(nb::module_& m) {
     m.def("strength",
           [](Array<const int64_t> ptr, Array<const int32_t> index, Maybe<Array<const uint32_t>> position,
              Array<const T> weight, Array<double> out, int threads) {
@@ -232,6 +245,9 @@ void bind_connectivity(nb::module_& m) {
 }  // namespace
 
 void bind_topology(nb::module_& m) {
+    bind_values<bf16, uint16_t>(m);
+    bind_values<float, float>(m);
+    bind_values<double, double>(m);
     bind_connection_values<float>(m);
     bind_connection_values<double>(m);
     bind_connectivity(m);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "bfloat16.hpp"
 #include "random.hpp"
 #include "threads.hpp"
 
@@ -246,6 +247,7 @@ void draw_weights(T* out, int64_t count, int kind, double scale, uint64_t key, i
         }
     });
 }
+template void draw_weights(bf16*, int64_t, int, double, uint64_t, int);
 template void draw_weights(float*, int64_t, int, double, uint64_t, int);
 template void draw_weights(double*, int64_t, int, double, uint64_t, int);
 

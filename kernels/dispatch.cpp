@@ -19,6 +19,8 @@ namespace ts {
     void fill_slices(SliceKernels<T>& table);      \
     template <class T>                             \
     void fill_growth(GrowthKernels<T>& table);     \
+    void fill_tile_forward(TileKernels& table);    \
+    void fill_tile_backward(TileKernels& table);   \
     }
 TS_DECLARE(baseline)
 #if defined(TS_HAVE_X86_VARIANTS)
@@ -41,6 +43,7 @@ struct Tables {
     std::string isa;
     Loops<float> f;
     Loops<double> d;
+    TileKernels tiles;
 
     template <class T>
     const Loops<T>& loops() const {
@@ -60,6 +63,8 @@ struct Tables {
         };                               \
         fill(t.f);                       \
         fill(t.d);                       \
+        name::fill_tile_forward(t.tiles);  \
+        name::fill_tile_backward(t.tiles); \
     }
 
 Tables make_tables(const std::string& isa) {
@@ -78,8 +83,6 @@ Tables& tables() {
     return chosen;
 }
 
-// Gathered rows of more bytes than this do not stay in a core's own cache, so they are fetched ahead.
-constexpr int64_t kNearBytes = 1 << 20;
 // Output of more bytes than this has left every cache before the next layer reads it.
 constexpr int64_t kFarBytes = 32 << 20;
 // Per-row work (epilogue, bookkeeping) in units of connections, for balancing.
@@ -141,6 +144,8 @@ template <class T>
 const GrowthKernels<T>& growth_kernels() {
     return tables().template loops<T>().growth;
 }
+
+const TileKernels& tile_kernels() { return tables().tiles; }
 
 template <class T>
 void forward(const ForwardArgs<T>& given, int64_t n_in, const int64_t* long_rows, int64_t n_long, int threads) {

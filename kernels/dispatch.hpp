@@ -7,6 +7,7 @@
 #include "gradient_tile.hpp"
 #include "slices.hpp"
 #include "sparse_view.hpp"
+#include "tiles.hpp"
 
 namespace ts {
 
@@ -20,6 +21,10 @@ template <class T>
 const SliceKernels<T>& slice_kernels();
 template <class T>
 const GrowthKernels<T>& growth_kernels();
+const TileKernels& tile_kernels();
+
+// Gathered rows of more bytes than this do not stay in a core's own cache, so they are fetched ahead.
+constexpr int64_t kNearBytes = 1 << 20;
 
 // y = f(W x + b). Sets args.prefetch and args.stream itself. `long_rows`: the rows with more than kSegment connections, ascending.
 template <class T>

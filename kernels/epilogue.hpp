@@ -106,22 +106,22 @@ TS_INLINE void store_bits(uint8_t* p, Bits<L> bits, int64_t count) {
     else __builtin_memcpy(p, &bits, sizeof(bits));
 }
 
+// n values in place, pre-activations in, activations out; `stream` names the row's dropout stream, bits go to `positive`
+// (null: not wanted) and `kept`. n is under a group, or a multiple of it.
 template <class T, Activation Kind, bool Drop>
-TS_INLINE void epilogue_row(const Epilogue& e, int64_t row_number, T* row, int64_t stride) {
+TS_INLINE void activate_values(const Epilogue& e, int64_t stream, uint8_t* positive, uint8_t* kept, T* row, int64_t n) {
     // The exponential comes in eights only.
     constexpr int L = Kind == Activation::leaky || Kind == Activation::identity ? kGroup<T> : 8;
     const T slope = T(e.slope), scale = Drop ? T(1 / e.keep_probability) : T(1);
-    uint8_t* positive = e.positive ? e.positive + row_number * bit_stride(stride) : nullptr;
-    uint8_t* kept = Drop ? e.kept + row_number * bit_stride(stride) : nullptr;
     const auto walk = [&](auto&& dropped) __attribute__((always_inline)) {
-        groups<L>(stride, [&](int64_t c, int64_t count) __attribute__((always_inline)) {
+        groups<L>(n, [&](int64_t c, int64_t count) __attribute__((always_inline)) {
             Vector<T, L> z = load_part<T, L>(row + c, count);
             if (Kind == Activation::leaky && positive) store_bits<L>(positive + c / 8, to_bits(z > T(0)), count);
             store_part<T, L>(row + c, dropped(activate<T, Kind, L>(z, slope), c, count), count);
         });
     };
     if constexpr (Drop) {
-        DropoutRow dropout(e, row_number);
+        DropoutRow dropout(e, stream);
         walk([&](Vector<T, L> y, int64_t c, int64_t count) __attribute__((always_inline)) {
             const Bits<L> keep = dropout.keep<L>(c);
             store_bits<L>(kept + c / 8, keep, count);
@@ -132,13 +132,13 @@ TS_INLINE void epilogue_row(const Epilogue& e, int64_t row_number, T* row, int64
     }
 }
 
+// dz = f' * da for n values; n as above.
 template <class T, Activation Kind, bool Drop>
-TS_INLINE void derivative_row(const Epilogue& e, int64_t row_number, const T* da, const T* a, T* dz, int64_t stride) {
+TS_INLINE void derive_values(const Epilogue& e, const uint8_t* positive, const uint8_t* kept, const T* da, const T* a, T* dz,
+                             int64_t n) {
     constexpr int L = kGroup<T>;
     const T slope = T(e.slope), scale = Drop ? T(1 / e.keep_probability) : T(1), keep_probability = T(e.keep_probability);
-    const uint8_t* positive = Kind == Activation::leaky ? e.positive + row_number * bit_stride(stride) : nullptr;
-    const uint8_t* kept = Drop ? e.kept + row_number * bit_stride(stride) : nullptr;
-    groups<L>(stride, [&](int64_t c, int64_t count) __attribute__((always_inline)) {
+    groups<L>(n, [&](int64_t c, int64_t count) __attribute__((always_inline)) {
         Vector<T, L> g = load_part<T, L>(da + c, count), value{};
         if constexpr (Kind == Activation::tanh || Kind == Activation::sigmoid) value = load_part<T, L>(a + c, count);
         if constexpr (Drop) {
@@ -162,23 +162,38 @@ TS_INLINE void by_kind(Activation kind, Body&& body) {
     }
 }
 
+template <class T>
+TS_INLINE void activate_run(const Epilogue& e, int64_t stream, uint8_t* positive, uint8_t* kept, T* row, int64_t n) {
+    by_kind(e.kind, [&](auto kind) __attribute__((always_inline)) {
+        if (kept) activate_values<T, kind(), true>(e, stream, positive, kept, row, n);
+        else activate_values<T, kind(), false>(e, stream, positive, nullptr, row, n);
+    });
+}
+
+template <class T>
+TS_INLINE void derive_run(const Epilogue& e, const uint8_t* positive, const uint8_t* kept, const T* da, const T* a, T* dz, int64_t n) {
+    by_kind(e.kind, [&](auto kind) __attribute__((always_inline)) {
+        if (kept) derive_values<T, kind(), true>(e, positive, kept, da, a, dz, n);
+        else derive_values<T, kind(), false>(e, positive, nullptr, da, a, dz, n);
+    });
+}
+
+// The bits of row `row_number`, where there are any.
+TS_INLINE uint8_t* row_bits(uint8_t* bits, int64_t row_number, int64_t stride) {
+    return bits ? bits + row_number * bit_stride(stride) : nullptr;
+}
+
 // row: pre-activations in, activations out.
 template <class T>
 TS_INLINE void apply_epilogue(const Epilogue& e, int64_t row_number, T* row, int64_t stride) {
     if (e.kind == Activation::identity && !e.kept) return;
-    by_kind(e.kind, [&](auto kind) __attribute__((always_inline)) {
-        if (e.kept) epilogue_row<T, kind(), true>(e, row_number, row, stride);
-        else epilogue_row<T, kind(), false>(e, row_number, row, stride);
-    });
+    activate_run<T>(e, row_number, row_bits(e.positive, row_number, stride), row_bits(e.kept, row_number, stride), row, stride);
 }
 
 // dz[c] = f'(...) * da[c]; `a`, the stored (dropped and scaled) activation, and `dz` may be the same row.
 template <class T>
 TS_INLINE void apply_derivative(const Epilogue& e, int64_t row_number, const T* da, const T* a, T* dz, int64_t stride) {
-    by_kind(e.kind, [&](auto kind) __attribute__((always_inline)) {
-        if (e.kept) derivative_row<T, kind(), true>(e, row_number, da, a, dz, stride);
-        else derivative_row<T, kind(), false>(e, row_number, da, a, dz, stride);
-    });
+    derive_run<T>(e, row_bits(e.positive, row_number, stride), row_bits(e.kept, row_number, stride), da, a, dz, stride);
 }
 
 }  // namespace ts::TS_ISA

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "bfloat16.hpp"
 #include "threads.hpp"
 
 namespace ts {
@@ -15,16 +16,16 @@ constexpr int64_t kBlock = 1 << 16;  // values counted together; fixed, so that 
 constexpr int kDigit = 11;
 
 template <class T>
-using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+using Bits = std::conditional_t<sizeof(T) == 2, uint16_t, std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>>;
 
 // The bits of |w|, which order as |w| does, and the sign.
 template <class T>
 Bits<T> magnitude_bits(T w, bool& negative) {
     Bits<T> bits;
     std::memcpy(&bits, &w, sizeof(bits));
-    constexpr Bits<T> top = Bits<T>(1) << (8 * sizeof(T) - 1);
+    constexpr Bits<T> top = Bits<T>(Bits<T>(1) << (8 * sizeof(T) - 1));
     negative = bits & top;
-    return bits & ~top;
+    return Bits<T>(bits & ~top);
 }
 
 template <class T>
@@ -90,7 +91,7 @@ std::array<Cut<Bits<T>>, Cuts> select(const std::vector<Marked<T>>& blocks, cons
                 if (cut[c].ties <= here) break;
                 cut[c].ties -= here;
             }
-            cut[c].threshold = (cut[c].threshold << digit) | value;
+            cut[c].threshold = B((cut[c].threshold << digit) | value);
         }
     }
     return cut;
@@ -135,8 +136,11 @@ int64_t keep_by_sign_magnitude(const Marked<T>& layer, double zeta, int threads)
     const std::vector<Marked<T>> blocks = cut_into_blocks<T>({layer});
     std::vector<int64_t> negatives(blocks.size(), 0);
     parallel_for(int64_t(blocks.size()), workers_for(blocks, threads), [&](int64_t b) {
-        for (int64_t k = 0; k < blocks[size_t(b)].count; ++k)
-            negatives[size_t(b)] += std::signbit(blocks[size_t(b)].value[k]);
+        for (int64_t k = 0; k < blocks[size_t(b)].count; ++k) {
+            bool negative;
+            magnitude_bits(blocks[size_t(b)].value[k], negative);
+            negatives[size_t(b)] += negative;
+        }
     });
     int64_t n_negative = 0;
     for (int64_t n : negatives) n_negative += n;
@@ -152,8 +156,10 @@ void keep_by_magnitude(const std::vector<Marked<T>>& layers, int64_t remove, int
     mark<T, 1>(blocks, select<T, 1>(blocks, {remove}, threads), threads);
 }
 
+template int64_t keep_by_sign_magnitude(const Marked<bf16>&, double, int);
 template int64_t keep_by_sign_magnitude(const Marked<float>&, double, int);
 template int64_t keep_by_sign_magnitude(const Marked<double>&, double, int);
+template void keep_by_magnitude(const std::vector<Marked<bf16>>&, int64_t, int);
 template void keep_by_magnitude(const std::vector<Marked<float>>&, int64_t, int);
 template void keep_by_magnitude(const std::vector<Marked<double>>&, int64_t, int);
 

@@ -207,7 +207,7 @@ def test_memory_estimate_is_near_the_truth():
                 layer.bias,
             )
         )
-    estimate = memory.network_bytes(net.layer_sizes, [layer.n_connections for layer in net.layers])
+    estimate = memory.network_bytes(net.layer_sizes, [layer.n_connections for layer in net.layers], net.layout)
     largest = max(layer.n_connections for layer in net.layers)
     assert estimate - memory.BUILD_BYTES * largest == pytest.approx(held, rel=0.01)
 

@@ -1,9 +1,10 @@
 """Arrays for what grows with connections or activations: cache-line aligned and, from half a MiB on, on huge
-pages where the system has them (random access to many rows is bound by address translation otherwise)."""
+pages where the system has them (random access to many rows is bound by address translation otherwise). bfloat16, which
+NumPy does not know, is held in uint16."""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +12,45 @@ from numpy.typing import NDArray
 from trulysparse import _kernels
 
 Floats: TypeAlias = NDArray[np.floating]
+Stored: TypeAlias = NDArray[Any]
+"""float32 or float64, or bfloat16 in uint16."""
+
+HELD: dict[str, np.dtype[Any]] = {
+    "float32": np.dtype(np.float32),
+    "float64": np.dtype(np.float64),
+    "bfloat16": np.dtype(np.uint16),
+}
+"""How NumPy holds each type of value."""
 
 
-def empty(size: int, dtype: np.dtype[np.floating]) -> Floats:
+def type_name(array: Stored) -> str:
+    """The type of the values in an array: 'bfloat16' for uint16."""
+    return "bfloat16" if array.dtype == np.uint16 else str(array.dtype)
+
+
+def empty(size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     """`size` values, not set."""
     return _kernels.empty_bytes(size * dtype.itemsize).view(dtype)
 
 
-def zeros(size: int, dtype: np.dtype[np.floating]) -> Floats:
+def zeros(size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     """`size` zeros."""
     array = empty(size, dtype)
     array.fill(0)
     return array
+
+
+def widened(array: Stored, threads: int = 1) -> Floats:
+    """The values as floats: a bfloat16 array as float32, any other as it is."""
+    if array.dtype != np.uint16:
+        return array
+    out = np.empty(array.shape, np.float32)
+    _kernels.round_to(array.ravel(), out.ravel(), threads)
+    return out
+
+
+def narrowed(array: Floats, threads: int = 1) -> NDArray[np.uint16]:
+    """float32 values as bfloat16, to the nearest."""
+    out = np.empty(array.shape, np.uint16)
+    _kernels.round_to(np.ascontiguousarray(array, np.float32).ravel(), out.ravel(), threads)
+    return out

@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from trulysparse import _kernels
-from trulysparse._arrays import Floats, empty
+from trulysparse._arrays import Stored, empty
 from trulysparse.activations import KernelActivation
 from trulysparse.layers import Signal
+
+Types = Sequence[np.dtype[Any]]
+
+
+def bit_bytes(n: int, stride: int) -> int:
+    """Bytes for a bit a value of n x stride: each row in whole bytes, and the whole in groups of sixteen."""
+    return max(n * int(_kernels.bit_stride(stride)), (n * stride + 15) // 16 * 2)
+
+
+def kept_layers(n_signals: int, every: int) -> list[bool]:
+    """Which of the signals (the input first, the output last) stay from the forward to the backward pass where only
+    each `every`-th is kept."""
+    return [number % every == 0 or number == n_signals - 1 for number in range(n_signals)]
 
 
 class TrainingWorkspace:
     """A Signal a layer (the input first) that lives from the forward to the backward pass. The gradient at a
-    layer's pre-activation later overwrites its activations: nobody reads those after that."""
+    layer's pre-activation later overwrites its activations: nobody reads those after that.
+
+    types: how values are held, the input's first. every: keep the values of each every-th layer only; those between take
+    turns in every - 1 buffers, and are computed again when the backward pass needs them.
+    """
 
     def __init__(
-        self, sizes: tuple[int, ...], activations: list[KernelActivation], dtype: np.dtype[np.floating]
+        self, sizes: tuple[int, ...], activations: list[KernelActivation], types: Types, every: int = 1
     ) -> None:
         self._sizes = sizes
         self._activations: list[KernelActivation] = [(0, 0.0), *activations]
-        self._dtype = dtype
-        self._flat: list[Floats] = []
-        self._bits: list[np.ndarray] = []
+        self._types = types
+        self._kept = kept_layers(len(sizes), every)
+        self._every = every
+        self._flat: list[Stored] = []
+        self._bits: dict[str, list[np.ndarray]] = {}
         self._stride = 0
         self._made: dict[tuple[int, float], list[Signal]] = {}
 
@@ -29,32 +51,47 @@ class TrainingWorkspace:
         """Signals for a batch of `batch` samples. Dropout acts on hidden layers."""
         stride = int(_kernels.padded_batch(batch))
         if stride > self._stride:
-            bits = int(_kernels.bit_stride(stride))
-            self._flat = []  # free the smaller ones first
-            self._flat = _arena([n * stride for n in self._sizes], self._dtype)
-            self._bits = [np.empty(2 * n * bits, np.uint8) for n in self._sizes[1:-1]]
+            self._flat, self._bits, self._made = [], {}, {}  # free the smaller ones first
             self._stride = stride
-            self._made = {}
+            self._flat = self._buffers()
         made = self._made.get((stride, keep_probability))
         if made is None:
             made = [self._signal(layer, stride, keep_probability) for layer in range(len(self._sizes))]
             self._made[stride, keep_probability] = made
         return made
 
+    def _buffers(self) -> list[Stored]:
+        """Memory for each layer's values; those that are not kept share."""
+        own = [n * self._stride if kept else 0 for n, kept in zip(self._sizes, self._kept, strict=True)]
+        flat = _arena(own, self._types)
+        turns: dict[int, list[int]] = {}
+        for number, kept in enumerate(self._kept):
+            if not kept:
+                turns.setdefault(number % self._every, []).append(number)
+        for numbers in turns.values():
+            largest = max(self._sizes[number] for number in numbers) * self._stride
+            shared = empty(largest, self._types[numbers[0]])
+            for number in numbers:
+                flat[number] = shared
+        return flat
+
+    def _bits_of(self, purpose: str, layer: int) -> np.ndarray:
+        if purpose not in self._bits:
+            self._bits[purpose] = [np.empty(bit_bytes(n, self._stride), np.uint8) for n in self._sizes[1:-1]]
+        return self._bits[purpose][layer - 1]
+
     def _signal(self, layer: int, stride: int, keep_probability: float) -> Signal:
         n = self._sizes[layer]
         values = self._flat[layer][: n * stride].reshape(n, stride)
         if not 0 < layer < len(self._sizes) - 1:
             return Signal(values)
-        size = n * int(_kernels.bit_stride(stride))
-        positive, kept = self._bits[layer - 1][:size], self._bits[layer - 1][size : 2 * size]
         activation = self._activations[layer]
         dropping = keep_probability < 1
         return Signal(
             values,
             activation,
-            positive if activation[0] == 1 else None,
-            kept if dropping else None,
+            self._bits_of("positive", layer) if activation[0] == 1 else None,
+            self._bits_of("kept", layer) if dropping else None,
             keep_probability if dropping else 1.0,
         )
 
@@ -62,22 +99,27 @@ class TrainingWorkspace:
 class InferenceWorkspace:
     """Two buffers that layers use in turn."""
 
-    def __init__(self, sizes: tuple[int, ...], dtype: np.dtype[np.floating], batch: int) -> None:
+    def __init__(self, sizes: tuple[int, ...], types: Types, batch: int) -> None:
         self._sizes = sizes
+        self._types = types
         self.stride = int(_kernels.padded_batch(batch))
-        self._flat = _arena([max(sizes[parity::2]) * self.stride for parity in (0, 1)], dtype)
+        room = [n * self.stride * types[layer].itemsize for layer, n in enumerate(sizes)]
+        self._flat = _arena([max(room[parity::2]) for parity in (0, 1)], [np.dtype(np.uint8)] * 2)
 
     def signal(self, layer: int, activation: KernelActivation) -> Signal:
         """The Signal for the output of layer number `layer` (0: the input)."""
-        n = self._sizes[layer]
-        return Signal(self._flat[layer % 2][: n * self.stride].reshape(n, self.stride), activation)
+        n, kind = self._sizes[layer], self._types[layer]
+        values = self._flat[layer % 2][: n * self.stride * kind.itemsize].view(kind)
+        return Signal(values.reshape(n, self.stride), activation)
 
 
-def _arena(sizes: list[int], dtype: np.dtype[np.floating]) -> list[Floats]:
+def _arena(sizes: list[int], types: Types) -> list[Stored]:
     """Arrays of these sizes in one piece of memory, each on a cache line of its own."""
-    line = 64 // dtype.itemsize
-    starts = [0]
-    for size in sizes:
-        starts.append(starts[-1] + -(-size // line) * line)
-    whole = empty(starts[-1], dtype)
-    return [whole[start : start + size] for start, size in zip(starts, sizes, strict=False)]
+    line, starts = 64, [0]
+    for size, kind in zip(sizes, types, strict=True):
+        starts.append(starts[-1] + -(-size * kind.itemsize // line) * line)
+    whole = _kernels.empty_bytes(starts[-1])
+    return [
+        whole[start : start + size * kind.itemsize].view(kind)
+        for start, size, kind in zip(starts, sizes, types, strict=False)
+    ]

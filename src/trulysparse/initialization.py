@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from trulysparse import _checks, _kernels
-from trulysparse._arrays import Floats, empty
+from trulysparse._arrays import Stored, empty
 from trulysparse.activations import KernelActivation
-from trulysparse.connectivity import Connectivity
+from trulysparse.connectivity import Connectivity, TiledConnectivity
 
 _UNIFORM, _NORMAL = 0, 1
 
@@ -42,7 +43,7 @@ class WeightInit:
         _checks.choice("init", self.rule, ("he_uniform", "xavier_uniform", "normal"))
         _checks.choice("fan", self.fan, ("sparse", "dense"))
 
-    def scale(self, connectivity: Connectivity) -> float:
+    def scale(self, connectivity: Connectivity | TiledConnectivity) -> float:
         """Limit of the uniform distribution, or standard deviation of the normal one, of a hidden layer."""
         if self.rule == "normal":
             return 0.1
@@ -52,7 +53,7 @@ class WeightInit:
             fan_in, fan_out = mean_fan_in(connectivity), max(1.0, connectivity.n_connections / connectivity.n_in)
         return math.sqrt(6 / (fan_in if self.rule == "he_uniform" else fan_in + fan_out))
 
-    def output_scale(self, connectivity: Connectivity, power: float) -> float:
+    def output_scale(self, connectivity: Connectivity | TiledConnectivity, power: float) -> float:
         """The same for the output layer, whose inputs have mean square `power`."""
         if not self.balance:
             return self.scale(connectivity)
@@ -60,7 +61,9 @@ class WeightInit:
         limit = deviation if self.rule == "normal" else deviation * math.sqrt(3)
         return min(limit, MAX_OUTPUT_WEIGHT)
 
-    def power_after(self, connectivity: Connectivity, power: float, activation: KernelActivation) -> float:
+    def power_after(
+        self, connectivity: Connectivity | TiledConnectivity, power: float, activation: KernelActivation
+    ) -> float:
         """Mean square of a hidden layer's outputs at the start, from that of its inputs."""
         scale = self.scale(connectivity)
         variance = mean_fan_in(connectivity) * power * (scale**2 if self.rule == "normal" else scale**2 / 3)
@@ -70,13 +73,22 @@ class WeightInit:
         # Small signals pass tanh as they are and sit on sigmoid's 1/2; large ones saturate.
         return (variance, variance, variance / (1 + variance), 0.25 + 0.25 * variance / (4 + variance))[kind]
 
-    def draw(self, count: int, scale: float, dtype: np.dtype[np.floating], key: int, threads: int) -> Floats:
+    @property
+    def kind(self) -> int:
+        """The kernels' name of the distribution."""
+        return _NORMAL if self.rule == "normal" else _UNIFORM
+
+    def fill(self, values: Stored, scale: float, key: int, threads: int) -> None:
+        """Replaces the values by fresh weights of the given scale."""
+        _kernels.draw_weights(values, self.kind, scale, key, threads)
+
+    def draw(self, count: int, scale: float, dtype: np.dtype[Any], key: int, threads: int) -> Stored:
         """`count` fresh weights of the given scale."""
         out = empty(count, dtype)
-        _kernels.draw_weights(out, _NORMAL if self.rule == "normal" else _UNIFORM, scale, key, threads)
+        self.fill(out, scale, key, threads)
         return out
 
 
-def mean_fan_in(connectivity: Connectivity) -> float:
+def mean_fan_in(connectivity: Connectivity | TiledConnectivity) -> float:
     """Mean number of connections into a neuron, at least 1."""
     return max(1.0, connectivity.n_connections / connectivity.n_out)

@@ -10,19 +10,21 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from trulysparse import _kernels
-from trulysparse._arrays import Floats, empty
+from trulysparse._arrays import Floats, Stored, empty, zeros
 from trulysparse.activations import KernelActivation
 from trulysparse.connectivity import Connectivity
+from trulysparse.errors import InputError
+from trulysparse.optimizers import Optimizer
 
 _GRADIENT = 1  # the kind of rule that changes no parameter; 0 wants no gradient either
 
 
 @dataclass
 class Signal:
-    """A layer's output for one batch: values, n x stride, and what the derivative of its activation needs.
+    """A layer's output for one batch: values, n x stride, and what the derivative of its activation needs, a bit a value.
     The network's input is a Signal with identity activation."""
 
-    values: Floats
+    values: Stored
     activation: KernelActivation = (0, 0.0)
     positive: NDArray[np.uint8] | None = None
     kept: NDArray[np.uint8] | None = None
@@ -33,8 +35,8 @@ class Signal:
 class Slots:
     """Optimizer state of one layer: up to two arrays along its connections and two along its biases."""
 
-    weight: list[Floats]
-    bias: list[Floats]
+    weight: list[Stored]
+    bias: list[Stored]
 
     def padded(self) -> tuple[Floats | None, Floats | None, Floats | None, Floats | None]:
         """(weight slot 0, weight slot 1, bias slot 0, bias slot 1), None where there is none."""
@@ -42,8 +44,15 @@ class Slots:
         return weight[0], weight[1], bias[0], bias[1]
 
 
+def gradient_rule() -> _kernels.UpdateRule:
+    """The rule under which kernels give gradients and change no parameter."""
+    rule = _kernels.UpdateRule()
+    rule.kind = _GRADIENT
+    return rule
+
+
 class SparseLayer:
-    """y = f(W x + b) with W sparse.
+    """y = f(W x + b) with W sparse, its connections indexed by input and by output neuron.
 
     values: the weights, in the order of connectivity.by_input. bias: n_out values.
     """
@@ -72,8 +81,11 @@ class SparseLayer:
     @property
     def weight(self) -> sp.csr_array:
         """The weights as a scipy.sparse.csr_array (n_out, n_in). A copy: writing to it changes nothing here."""
-        con = self.connectivity
-        return self.to_csr(self.values[con.position])
+        return self.to_csr(self.in_order(self.values))
+
+    def in_order(self, values: Floats) -> Floats:
+        """Values along by_input as they lie along by_output."""
+        return values[self.connectivity.position]
 
     def to_csr(self, values: Floats) -> sp.csr_array:
         """Values along by_output as a csr_array (n_out, n_in)."""
@@ -114,15 +126,39 @@ class SparseLayer:
         self._backward(dy, x, dx, Slots([], []), _kernels.UpdateRule(), None, None, threads)
 
     def gradients(
-        self, dy: Floats, x: Signal, dx: Floats | None, threads: int, into: tuple[Floats, Floats] | None = None
+        self,
+        dy: Floats,
+        x: Signal,
+        dx: Floats | None,
+        threads: int,
+        into: tuple[Floats, Floats] | None = None,
+        add: bool = False,
     ) -> tuple[Floats, Floats]:
         """As backward, but parameters stay and their gradients are returned: (along by_input, along biases), `into`
-        where that is given."""
-        rule = _kernels.UpdateRule()
-        rule.kind = _GRADIENT
+        where that is given, or added to what is there."""
+        if add and into is not None:
+            for total, more in zip(into, self.gradients(dy, x, dx, threads), strict=True):
+                total += more
+            return into
+        rule = gradient_rule()
         weight, bias = into or (empty(self.n_connections, self.values.dtype), np.empty_like(self.bias))
         self._backward(dy, x, dx, Slots([], []), rule, weight, bias, threads)
         return weight, bias
+
+    def fetch(self) -> None:
+        """Called before the layer is used; its arrays are in memory."""
+
+    def release(self) -> None:
+        """Called when the layer is not used for a while."""
+
+    def new_slots(self, optimizer: Optimizer) -> Slots:
+        """Optimizer state for this layer, all zero."""
+        if optimizer.state is not None and optimizer.state != str(self.values.dtype):
+            raise InputError(
+                f"state={optimizer.state!r} needs storage='compact'; here optimizer state has the weights' type"
+            )
+        n = range(optimizer.slots)
+        return Slots([zeros(self.n_connections, self.values.dtype) for _ in n], [np.zeros_like(self.bias) for _ in n])
 
     def update(
         self, gradients: list[tuple[Floats, Floats, float]], slots: Slots, rule: _kernels.UpdateRule, threads: int

@@ -6,12 +6,19 @@ import os
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trulysparse import _kernels
+from trulysparse._arrays import HELD
+from trulysparse._workspace import bit_bytes
+from trulysparse.connectivity.tiled import n_tiles, tile_shift
 from trulysparse.errors import NotEnoughMemoryError
 
-# Per connection: input and output index, position of the weight, 4 bytes each; the weight by its type.
-INDEX_BYTES = 12
+if TYPE_CHECKING:
+    from trulysparse.layout import Layout
+
+# Per connection: input and output index, position of the weight, 4 bytes each; in tiles one place.
+INDEX_BYTES, TILE_BYTES = 12, 4
 # While a layer is drawn or evolved: the ranks (8 bytes), the fresh indices and the ordered copy.
 BUILD_BYTES = 16
 MARGIN = 64 << 20
@@ -22,18 +29,75 @@ def connection_count(n_in: int, n_out: int, epsilon: float) -> int:
     return min(round(epsilon * (n_in + n_out)), n_in * n_out)
 
 
-def network_bytes(layer_sizes: tuple[int, ...], counts: Sequence[int], itemsize: int = 4) -> int:
-    """Peak bytes to build a network with so many connections a layer: all connections and biases, plus the scratch of
-    the largest layer."""
-    pointers = sum(8 * (a + b + 2) for a, b in pairwise(layer_sizes))
-    biases = itemsize * sum(layer_sizes[1:])
-    return sum(counts) * (INDEX_BYTES + itemsize) + pointers + biases + BUILD_BYTES * max(counts)
+def network_parts(layer_sizes: Sequence[int], counts: Sequence[int], layout: Layout) -> dict[str, int]:
+    """Bytes of a network with so many connections a layer, by part. 'scratch': while the largest layer is made."""
+    item = HELD[layout.weights].itemsize
+    pairs = list(zip(pairwise(layer_sizes), counts, strict=True))
+    if layout.compact:
+        index = sum(TILE_BYTES * count + 8 * n_tiles(a, b, tile_shift(a, b, count)) for (a, b), count in pairs)
+    else:
+        index = sum(INDEX_BYTES * count + 8 * (a + b + 2) for (a, b), count in pairs)
+    return {
+        "connectivity": index,
+        "weights": item * sum(counts),
+        "biases": item * sum(layer_sizes[1:]),
+        "scratch": BUILD_BYTES * max(counts),
+    }
 
 
-def training_bytes(layer_sizes: tuple[int, ...], n_connections: int, batch_size: int, slots: int, itemsize: int) -> int:
-    """Bytes that training adds: the activations of one batch and `slots` values a parameter."""
+def network_bytes(layer_sizes: Sequence[int], counts: Sequence[int], layout: Layout) -> int:
+    """Peak bytes in memory to build a network: all connections and biases, plus the scratch of the largest layer. Of
+    layers that live in files, the one at work."""
+    parts = network_parts(layer_sizes, counts, layout)
+    if layout.folder is not None:
+        return parts["scratch"] + (TILE_BYTES + HELD[layout.weights].itemsize) * max(counts)
+    return sum(parts.values())
+
+
+def training_parts(
+    layer_sizes: Sequence[int],
+    n_connections: int,
+    batch_size: int,
+    slots: int,
+    layout: Layout,
+    *,
+    state: str | None = None,
+    every: int = 1,
+) -> dict[str, int]:
+    """Bytes that training adds, by part: the activations of one batch (of each every-th layer, and of those between two),
+    their bits, and `slots` values of optimizer state a parameter, of type `state`, or float as the weights."""
     stride = int(_kernels.padded_batch(batch_size))
-    return sum(layer_sizes) * stride * itemsize + (n_connections + sum(layer_sizes[1:])) * slots * itemsize
+    item, last = HELD[layout.signals].itemsize, len(layer_sizes) - 1
+    wide = 8 if layout.signals == "float64" else 4
+    kept = [number % every == 0 or number == last for number in range(last + 1)]
+    values = sum(
+        n * stride * (wide if number in (0, last) else item) for number, n in enumerate(layer_sizes) if kept[number]
+    )
+    for turn in range(1, every):
+        values += item * stride * max((layer_sizes[i] for i in range(turn, last, every)), default=0)
+    size = HELD[state].itemsize if state else (8 if layout.weights == "float64" else 4)
+    return {
+        "activations": values,
+        "activation bits": sum(bit_bytes(n, stride) for n in layer_sizes[1:-1]),
+        "optimizer state": (n_connections + sum(layer_sizes[1:])) * slots * size,
+    }
+
+
+def training_bytes(
+    layer_sizes: Sequence[int],
+    n_connections: int,
+    batch_size: int,
+    slots: int,
+    layout: Layout,
+    *,
+    state: str | None = None,
+    every: int = 1,
+) -> int:
+    """Bytes in memory that training adds. The state of layers that live in files is there too."""
+    parts = training_parts(layer_sizes, n_connections, batch_size, slots, layout, state=state, every=every)
+    if layout.folder is not None:
+        del parts["optimizer state"]
+    return sum(parts.values())
 
 
 def free_bytes() -> int | None:

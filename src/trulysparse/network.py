@@ -4,24 +4,37 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
+from os import PathLike
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trulysparse import _checks, _kernels, activations, losses, memory
-from trulysparse._arrays import Floats
+from trulysparse._arrays import HELD, Floats, Stored, widened
 from trulysparse._random import stream_key
 from trulysparse._workspace import InferenceWorkspace, TrainingWorkspace
 from trulysparse.activations import Activation
-from trulysparse.connectivity import PATTERNS, Connectivity, Pattern, epsilon_counts, erk_counts, from_matrix, largest
+from trulysparse.connectivity import (
+    PATTERNS,
+    Connectivity,
+    Pattern,
+    TiledConnectivity,
+    epsilon_counts,
+    erk_counts,
+    from_matrix,
+    largest,
+)
 from trulysparse.connectivity._connectivity import MAX_WIDTH
 from trulysparse.errors import InputError
 from trulysparse.frozen import FrozenMLP
 from trulysparse.initialization import WeightInit
 from trulysparse.layers import Signal, SparseLayer
+from trulysparse.layout import Layout
 from trulysparse.predictor import Predictor
+from trulysparse.progress import Progress, silent
 
 
 class SparseMLP(Predictor):
@@ -35,6 +48,11 @@ class SparseMLP(Predictor):
     activation: of the hidden layers, an object or a name. output: 'softmax' (classes), 'sigmoid' (several
     labels) or 'identity' (regression). init, fan, balance: see WeightInit. dtype: 'float32' or 'float64'. seed: of
     connectivity and weights, the same bits whatever threads. threads: None for all of this machine's.
+    storage: 'indexed', connections indexed by input and by output neuron, 16 bytes each with a float32 weight; or
+    'compact', in tiles, 6 to 8 bytes, for networks of millions of neurons (Erdős-Rényi connectivity, Static and SET
+    evolution). weights, signals: types of weights and of hidden activations, 'float32' or, in compact networks,
+    'bfloat16'; None: float32. folder: of a compact network whose layers live in memory-mapped files there, for those that
+    do not fit into memory. progress: called as layers are made, see trulysparse.progress.
     Raises InputError for an argument out of range and NotEnoughMemoryError, before anything is allocated,
     where the network would not fit.
 
@@ -55,14 +73,22 @@ class SparseMLP(Predictor):
         fan: str = "dense",
         balance: bool = True,
         dtype: str = "float32",
+        storage: str = "indexed",
+        weights: str | None = None,
+        signals: str | None = None,
+        folder: str | PathLike[str] | None = None,
         seed: int = 0,
         threads: int | None = None,
+        progress: Progress = silent,
     ) -> None:
-        self._set_up(layer_sizes, activation, output, WeightInit(init, fan, balance), dtype, seed, threads)
+        layout = Layout.make(storage, weights, signals, folder, dtype)
+        self._set_up(layer_sizes, activation, output, WeightInit(init, fan, balance), dtype, seed, threads, layout)
         self.epsilon = _checks.real("epsilon", epsilon, low=0, low_open=True)
         counts = epsilon_counts(self.layer_sizes, epsilon) if density is None else erk_counts(self.layer_sizes, density)
+        if layout.compact and connectivity != "erdos_renyi":
+            raise InputError(f"connectivity must be 'erdos_renyi' where storage='compact', not {connectivity!r}")
         memory.require(
-            memory.network_bytes(self.layer_sizes, counts, self.dtype.itemsize),
+            memory.network_bytes(self.layer_sizes, counts, layout),
             f"a network of layers {self._sizes_text()} at "
             + (f"epsilon {epsilon:g}" if density is None else f"density {density:g}"),
             f"choose a smaller {'epsilon' if density is None else 'density'} or smaller layers",
@@ -70,24 +96,31 @@ class SparseMLP(Predictor):
         if isinstance(connectivity, str):
             connectivity = PATTERNS[_checks.choice("connectivity", connectivity, tuple(PATTERNS))]
         power = 1.0  # mean square of the signal, for inputs of unit variance
+        total = sum(counts)
         for number, (n_in, n_out) in enumerate(pairwise(self.layer_sizes)):
+            progress("building", sum(counts[:number]), total)
             key = stream_key(seed, "connectivity", number)
-            con = connectivity(n_in, n_out, counts[number], seed=key, threads=self.threads)
+            con: Connectivity | TiledConnectivity
+            if layout.compact:
+                con = TiledConnectivity.draw(n_in, n_out, counts[number], seed=key, threads=self.threads)
+                con = layout.settled(con, f"layer{number}")
+            else:
+                con = connectivity(n_in, n_out, counts[number], seed=key, threads=self.threads)
             last = number == len(self.layer_sizes) - 2
             scale = self.init.output_scale(con, power) if last else self.init.scale(con)
-            values = self.init.draw(
-                con.n_connections, scale, self.dtype, stream_key(seed, "weights", number), self.threads
-            )
-            self._append(con, values, np.zeros(n_out, self.dtype))
+            values = layout.empty(f"layer{number}.weight", con.n_connections)
+            self.init.fill(values, scale, stream_key(seed, "weights", number), self.threads)
+            self._append(con, values, layout.zeros(f"layer{number}.bias", n_out))
             if not last:
                 power = self.init.power_after(con, power, self.layers[-1].activation)
+        progress("building", total, total)
 
     @classmethod
     def from_layers(
         cls,
-        connectivities: Sequence[Connectivity],
-        values: Sequence[Floats],
-        biases: Sequence[Floats],
+        connectivities: Sequence[Connectivity | TiledConnectivity],
+        values: Sequence[Stored],
+        biases: Sequence[Stored],
         *,
         epsilon: float,
         activation: Activation | str,
@@ -95,11 +128,14 @@ class SparseMLP(Predictor):
         init: WeightInit,
         seed: int,
         threads: int | None = None,
+        layout: Layout | None = None,
     ) -> Self:
-        """A network of given connectivity, weights (in the order of by_input) and biases."""
+        """A network of given connectivity, weights (in the order of by_input, or of the tiles) and biases."""
         net = cls.__new__(cls)
         sizes = [connectivities[0].n_in, *(c.n_out for c in connectivities)]
-        net._set_up(sizes, activation, output, init, str(biases[0].dtype), seed, threads)
+        dtype = "float32" if layout is not None and layout.compact else str(biases[0].dtype)
+        layout = layout or Layout.make("indexed", None, None, None, dtype)
+        net._set_up(sizes, activation, output, init, dtype, seed, threads, layout)
         net.epsilon = epsilon
         for con, weight, bias in zip(connectivities, values, biases, strict=True):
             net._append(con, weight, bias)
@@ -163,6 +199,7 @@ class SparseMLP(Predictor):
         dtype: str,
         seed: int,
         threads: int | None,
+        layout: Layout,
     ) -> None:
         sizes = list(layer_sizes)
         if len(sizes) < 2:
@@ -176,8 +213,9 @@ class SparseMLP(Predictor):
         self.dtype: np.dtype[np.floating] = np.dtype(_checks.choice("dtype", dtype, ("float32", "float64")))
         self.seed = _checks.integer("seed", seed, low=0)
         self.threads = _checks.thread_count(threads)
+        self.layout = layout
         self.epsilon = 0.0
-        self.layers: list[SparseLayer] = []
+        self.layers: list[Any] = []
         self.scaling = None
         self.labels = None
 
@@ -189,15 +227,35 @@ class SparseMLP(Predictor):
         return twin
 
     def copy(self) -> Self:
-        """A network with weights and biases of its own; connectivity, which never changes, is shared."""
-        return self.with_layers(
-            [SparseLayer(x.connectivity, x.values.copy(), x.bias.copy(), x.activation) for x in self.layers]
+        """A network with weights and biases of its own, in memory; connectivity, which never changes, is shared."""
+        layout = replace(self.layout, folder=None)
+        twin = self.with_layers(
+            [layout.layer(x.connectivity, np.array(x.values), np.array(x.bias), x.activation, "") for x in self.layers]
         )
+        twin.layout = layout
+        return twin
 
-    def _append(self, con: Connectivity, values: Floats, bias: Floats) -> None:
+    def indexed(self) -> Self:
+        """A copy with storage='indexed', for what needs connections indexed by neuron: analysis, freezing, gradient-based
+        evolution, parallel training."""
+        if not self.layout.compact:
+            return self.copy()
+        layers = []
+        for layer in self.layers:
+            csr = layer.weight
+            con, order = Connectivity.from_outputs(
+                layer.n_in, layer.n_out, csr.indptr.astype(np.int64), csr.indices.astype(np.int32), self.threads
+            )
+            layers.append(SparseLayer(con, csr.data[order], np.array(widened(layer.bias)), layer.activation))
+        twin = self.with_layers(layers)
+        twin.layout = Layout.make("indexed", None, None, None, "float32")
+        return twin
+
+    def _append(self, con: Connectivity | TiledConnectivity, values: Stored, bias: Stored) -> None:
         number = len(self.layers) + 1
         last = number == len(self.layer_sizes) - 1
-        self.layers.append(SparseLayer(con, values, bias, (0, 0.0) if last else self.activation.kernel(number)))
+        activation = (0, 0.0) if last else self.activation.kernel(number)
+        self.layers.append(self.layout.layer(con, values, bias, activation, f"layer{number - 1}"))
 
     def _sizes_text(self) -> str:
         return "-".join(map(str, self.layer_sizes))
@@ -229,14 +287,13 @@ class SparseMLP(Predictor):
         matrix = self.matrix(X)
         batch_size = min(_checks.integer("batch_size", batch_size, low=1), matrix.n_samples)
         # Memory of this call's own: the kernels release the interpreter lock, and threads may predict side by side.
-        work = InferenceWorkspace(self.layer_sizes, self.dtype, batch_size)
+        work = InferenceWorkspace(self.layer_sizes, self.signal_types(), batch_size)
         signals = [work.signal(0, (0, 0.0))]
         signals += [work.signal(number, layer.activation) for number, layer in enumerate(self.layers, start=1)]
         for start in range(0, matrix.n_samples, batch_size):
             stop = min(matrix.n_samples, start + batch_size)
             matrix.load(np.arange(start, stop), signals[0].values, self.scaling, self.threads)
-            for layer, x, y in zip(self.layers, signals, signals[1:], strict=False):
-                layer.forward(x, y, 0, self.threads)
+            self.forward(signals, [0] * len(self.layers), self.threads)
             z = signals[-1].values
             if activated and self.output == "softmax":
                 _kernels.softmax(z, self.threads)
@@ -248,22 +305,32 @@ class SparseMLP(Predictor):
         """(samples, activations of each hidden layer) batch by batch; the activations are neurons x stride, views that
         the next batch overwrites. Without dropout."""
         matrix = self.matrix(X)
-        work = TrainingWorkspace(self.layer_sizes, [layer.activation for layer in self.layers], self.dtype)
+        work = TrainingWorkspace(self.layer_sizes, [layer.activation for layer in self.layers], self.signal_types())
         for start in range(0, matrix.n_samples, batch_size):
             stop = min(matrix.n_samples, start + batch_size)
             signals = work.signals(stop - start, 1.0)
             matrix.load(np.arange(start, stop), signals[0].values, self.scaling, self.threads)
             self.forward(signals, [0] * len(self.layers), self.threads)
-            yield slice(start, stop), [signal.values for signal in signals[1:-1]]
+            yield slice(start, stop), [widened(signal.values) for signal in signals[1:-1]]
 
     def freeze(self, *, threads: int = 1) -> FrozenMLP:
         """A copy of this network for inference on single samples; see FrozenMLP."""
         return FrozenMLP(self, threads)
 
-    def forward(self, signals: Sequence[Signal], keys: Sequence[int], threads: int) -> None:
-        """Fills signals[1:] from signals[0]; keys[l] names the dropout stream of layer l."""
-        for layer, x, y, key in zip(self.layers, signals, signals[1:], keys, strict=False):
-            layer.forward(x, y, key, threads)
+    def signal_types(self) -> list[np.dtype[Any]]:
+        """How the values of each layer's signal are held, the input first: input and output in the network's type."""
+        hidden = HELD[self.layout.signals]
+        return [self.dtype, *[hidden] * (len(self.layer_sizes) - 2), self.dtype]
+
+    def forward(self, signals: Sequence[Signal], keys: Sequence[int], threads: int, first: int = 0) -> None:
+        """Fills signals[1:] from signals[0]; keys[l] names the dropout stream of layer l. first: number of the first
+        layer."""
+        layers = self.layers[first : first + len(signals) - 1]
+        for number, (layer, x, y) in enumerate(zip(layers, signals, signals[1:], strict=False)):
+            for coming in layers[number + 1 : number + 2]:
+                coming.fetch()
+            layer.forward(x, y, keys[first + number], threads)
+            layer.release()
 
 
 def sample_weights(sample_weight: ArrayLike | None, n_samples: int) -> NDArray[np.float64] | None:

@@ -36,12 +36,18 @@ def _check_decay(weight_decay: float, mode: str) -> None:
     _checks.choice("weight_decay_mode", mode, DECAY_MODES)
 
 
+def _check_state(state: str | None) -> None:
+    if state is not None:
+        _checks.choice("state", state, ("float32", "bfloat16"))
+
+
 @dataclass(frozen=True)
 class SGD:
     """Stochastic gradient descent with momentum: v = momentum * v - rate * g, w = w + v; with `nesterov`,
     w = w + momentum * v - rate * g.
 
-    learning_rate: above 0, or a schedule. momentum: in [0, 1). weight_decay: in [0, 1), see the module.
+    learning_rate: above 0, or a schedule. momentum: in [0, 1). weight_decay: in [0, 1), see the module. state: type of the
+    momentum, 'float32' or, in networks with storage='compact', 'bfloat16' with stochastic rounding; None: the network's.
     """
 
     learning_rate: LearningRate | float = 0.01
@@ -49,8 +55,10 @@ class SGD:
     nesterov: bool = False
     weight_decay: float = 0.0
     weight_decay_mode: str = "l2"
+    state: str | None = None
 
     def __post_init__(self) -> None:
+        _check_state(self.state)
         make(self.learning_rate)
         _checks.real("momentum", self.momentum, low=0, high=1, high_open=True)
         if self.nesterov and self.momentum == 0:
@@ -74,7 +82,7 @@ class SGD:
 class Adam:
     """Adam (Kingma and Ba 2015, algorithm 1); with weight_decay_mode='decoupled', AdamW.
 
-    learning_rate: above 0, or a schedule. beta1, beta2: in [0, 1). epsilon: above 0.
+    learning_rate: above 0, or a schedule. beta1, beta2: in [0, 1). epsilon: above 0. state: see SGD.
     """
 
     learning_rate: LearningRate | float = 0.001
@@ -83,8 +91,10 @@ class Adam:
     epsilon: float = 1e-8
     weight_decay: float = 0.0
     weight_decay_mode: str = "decoupled"
+    state: str | None = None
 
     def __post_init__(self) -> None:
+        _check_state(self.state)
         make(self.learning_rate)
         _checks.real("beta1", self.beta1, low=0, high=1, high_open=True)
         _checks.real("beta2", self.beta2, low=0, high=1, high_open=True)

@@ -13,12 +13,14 @@ from trulysparse.connectivity.patterns import (
     small_world,
     uniform,
 )
+from trulysparse.connectivity.tiled import TiledConnectivity
 
 __all__ = [
     "PATTERNS",
     "Connectivity",
     "Pattern",
     "Rows",
+    "TiledConnectivity",
     "block_local",
     "epsilon_counts",
     "erdos_renyi",

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from trulysparse import _checks
 from trulysparse._arrays import Floats, zeros
+from trulysparse.compact import CompactLayer
 from trulysparse.errors import InputError
 from trulysparse.evolution.budget import Budget, as_lost
-from trulysparse.evolution.grow import Grow, nowhere
+from trulysparse.evolution.grow import Grow, nowhere, uniform
 from trulysparse.evolution.prune import LayerPrune, NetworkPrune, keep_largest
 from trulysparse.evolution.rewire import Change, rewire
 from trulysparse.evolution.schedule import CubicDensity, Schedule
@@ -115,7 +116,10 @@ class Round:
         views = list(self.views.values())
         if method.density is not None and views:
             self._shrink(views, method.density, progress, memory)
-        self._early = not getattr(method.prune, "needs_gradient", False)
+        if net.layout.compact:
+            require_tiled(method)
+        # Marks for all layers at once only where one layer's depend on the others: they take a byte a connection.
+        self._early = isinstance(method.prune, NetworkPrune) or method.budget is not as_lost
         if self._early and views:
             if isinstance(method.prune, NetworkPrune):
                 keeps = method.prune.across(views)
@@ -152,6 +156,8 @@ class Round:
             view.keep = self._method.prune(view)
             view.count = view.removed
         check_keep(view, self._method.prune)
+        if isinstance(view.layer, CompactLayer):
+            return  # places are drawn as the new topology is made
         view.grown = self._method.grow(view) if view.count else nowhere(view)
         check_grown(view, self._method.grow)
         if self._method.fresh == "zero":
@@ -162,7 +168,13 @@ class Round:
         """Does what `look` decided."""
         view = self.views[number]
         layer, count = view.layer, view.count
-        if view.removed or count:
+        if isinstance(layer, CompactLayer):
+            assert view.keep is not None
+            layer.fetch()
+            keys = view.stream("grow"), view.stream("fresh")
+            layer.evolve(view.keep, count, self._net.init, keys, view.slots, self._threads)
+            layer.release()
+        elif view.removed or count:
             change = Change(view.keep, view.grown)
             view.keep = view.grown = None
             if self._method.fresh == "zero":
@@ -176,3 +188,14 @@ class Round:
         if remember is not None:
             remember(view)
         return count
+
+
+def require_tiled(method: Evolution) -> None:
+    """InputError where a method cannot evolve layers in tiles."""
+    prune = method.prune
+    fits = method.grow in (uniform, nowhere) and method.fresh == "init" and method.budget is as_lost
+    if not fits or isinstance(prune, NetworkPrune) or getattr(prune, "needs_gradient", False) or method.density:
+        raise InputError(
+            f"evolution {method.name!r} cannot evolve a network with storage='compact': SET and Static can, and methods "
+            "that prune by magnitude layer by layer and grow at random (evolution.grow.uniform)"
+        )

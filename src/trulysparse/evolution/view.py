@@ -12,6 +12,7 @@ from trulysparse._arrays import Floats, empty
 from trulysparse._random import stream_key
 from trulysparse.errors import InputError
 from trulysparse.evolution.places import Grown, Keep, absent, chosen
+from trulysparse.compact import CompactLayer
 from trulysparse.layers import Slots, SparseLayer
 
 
@@ -26,7 +27,7 @@ class LayerView:
     keep: the prune rule's decision. grown: the growth rule's. count: connections to grow.
     """
 
-    layer: SparseLayer
+    layer: SparseLayer | CompactLayer
     slots: Slots
     number: int
     fraction: float

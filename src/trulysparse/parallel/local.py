@@ -42,7 +42,7 @@ class Threads:
         self.batches = [shard.n_batches for shard in self._shards.values()]
         net = trainer.net
         each = memory.training_bytes(
-            net.layer_sizes, net.n_connections, trainer.batch_size, 1 + trainer.optimizer.slots, net.dtype.itemsize
+            net.layer_sizes, net.n_connections, trainer.batch_size, 1 + trainer.optimizer.slots, net.layout
         )
         memory.require(
             plan.workers * each,

@@ -76,7 +76,11 @@ class OnRay:
         setup = replace(self._setup, span=span, step_count=trainer.step_count)
         ray.get(self._desk.clear.remote())
         needed = memory.training_bytes(
-            trainer.net.layer_sizes, trainer.net.n_connections, trainer.batch_size, trainer.optimizer.slots + 6, 4
+            trainer.net.layer_sizes,
+            trainer.net.n_connections,
+            trainer.batch_size,
+            trainer.optimizer.slots + 6,
+            trainer.net.layout,
         )
         shared, layers = ray.put(setup), ray.put(trainer.net.layers)
         server = self._actor(ServerActor, num_cpus=0, memory=needed, max_concurrency=plan.n_shards + 8)(

@@ -46,7 +46,13 @@ class SharedLayer(SparseLayer):
             super().forward(x, y, key, threads)
 
     def gradients(
-        self, dy: Floats, x: Signal, dx: Floats | None, threads: int, into: tuple[Floats, Floats] | None = None
+        self,
+        dy: Floats,
+        x: Signal,
+        dx: Floats | None,
+        threads: int,
+        into: tuple[Floats, Floats] | None = None,
+        add: bool = False,
     ) -> tuple[Floats, Floats]:
         with reading(self._lock):
-            return super().gradients(dy, x, dx, threads, into)
+            return super().gradients(dy, x, dx, threads, into, add)

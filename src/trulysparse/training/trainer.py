@@ -10,8 +10,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from trulysparse import _checks, losses, memory
-from trulysparse._arrays import Floats, zeros
+from trulysparse import _checks, _kernels, losses, memory
+from trulysparse._arrays import Floats
 from trulysparse._random import generator, stream_key
 from trulysparse.data import Matrix, check_finite
 from trulysparse.errors import InputError
@@ -25,7 +25,7 @@ from trulysparse.training.callbacks import Callback
 from trulysparse.training.history import History, Record
 from trulysparse.training.job import Batch, Job, Parallel
 from trulysparse.training.metrics import check_lengths, evaluate
-from trulysparse.training.passes import Passes, require_finite
+from trulysparse.training.passes import Passes, require_finite, total_weight
 
 
 class Trainer:
@@ -34,7 +34,10 @@ class Trainer:
     optimizer: SGD or Adam. loss: None for the one of the network's output activation. evolution: how the topology
     changes, or None (it stays). batch_size: samples an update. dropout: share of hidden activations dropped, in [0,
     1). seed: of shuffling, dropout and evolution; the same bits whatever `threads` (None: the network's). parallel: how
-    fit spreads over workers, WASAP or WASSP, or None: this process trains alone, with `threads` threads.
+    fit spreads over workers, WASAP or WASSP, or None: this process trains alone, with `threads` threads. micro_batch_size:
+    take so many samples of a batch at a time and add their gradients up, an array along the connections, before the
+    update; None: all at once. recompute: keep each recompute-th layer's activations only, and compute those between again
+    on the way back (a third more time; 1: keep all).
 
     Attributes: step_count, updates so far; epoch, epochs so far (what schedules see; set it in loops of your
     own); epochs, of the call of fit in progress, or None; progress, the share of it that is over; stop, set by
@@ -54,23 +57,37 @@ class Trainer:
         threads: int | None = None,
         callbacks: Sequence[Callback] = (),
         parallel: Parallel | None = None,
+        micro_batch_size: int | None = None,
+        recompute: int = 1,
     ) -> None:
         self.net = net
         self.optimizer: Optimizer = SGD() if optimizer is None else optimizer
         self.loss = losses.make(loss, net.output)
         self.evolution = evolution
         self.batch_size = _checks.integer("batch_size", batch_size, low=1)
+        self.micro_batch_size = self.batch_size
+        if micro_batch_size is not None:
+            self.micro_batch_size = _checks.integer("micro_batch_size", micro_batch_size, low=1, high=self.batch_size)
+        self.recompute = _checks.integer("recompute", recompute, low=1)
         self.dropout = _checks.real("dropout", dropout, low=0, high=1, high_open=True)
         self.seed = _checks.integer("seed", seed, low=0)
         self.threads = net.threads if threads is None else _checks.thread_count(threads)
         self.callbacks = tuple(callbacks)
+        if parallel is not None and net.layout.compact:
+            raise InputError("parallel training needs a network with storage='indexed'; see net.indexed()")
         self.parallel = parallel
         memory.require(
             memory.training_bytes(
-                net.layer_sizes, net.n_connections, self.batch_size, self.optimizer.slots, net.dtype.itemsize
+                net.layer_sizes,
+                net.n_connections,
+                self.micro_batch_size,
+                self.optimizer.slots,
+                net.layout,
+                state=self.optimizer.state,
+                every=self.recompute,
             ),
             f"training at batch_size={self.batch_size}",
-            "choose a smaller batch_size",
+            "choose a smaller batch_size or micro_batch_size, or recompute activations (recompute=3)",
         )
         self.step_count = 0
         self.epoch = 0.0
@@ -79,7 +96,7 @@ class Trainer:
         self.epochs: int | None = None
         self.progress = 0.0
         self.memory: dict[str, Any] = {}  # of evolution, by layer
-        self._passes = Passes(net, self.loss, self.threads)
+        self._passes = Passes(net, self.loss, self.threads, self.recompute)
         self.reset_state()
 
     def resize(self, stays: Sequence[NDArray[np.bool_]] = ()) -> None:
@@ -98,14 +115,7 @@ class Trainer:
     def reset_state(self) -> None:
         """Sets the optimizer's state to zero."""
         self.resize()
-        n = self.optimizer.slots
-        self.slots = [
-            Slots(
-                [zeros(layer.n_connections, self.net.dtype) for _ in range(n)],
-                [np.zeros_like(layer.bias) for _ in range(n)],
-            )
-            for layer in self.net.layers
-        ]
+        self.slots: list[Slots] = [layer.new_slots(self.optimizer) for layer in self.net.layers]
 
     # ---- one update ----
 
@@ -125,7 +135,7 @@ class Trainer:
         matrix, targets, weight = self._checked(X_batch, y_batch, sample_weight)
         signals, value = self._passes.forward((matrix, np.arange(matrix.n_samples), targets, weight), 1.0, 0)
         found = zip(self.net.layers, self._passes.gradients(signals), strict=True)
-        return value, [(layer.to_csr(weights[layer.connectivity.position]), bias) for layer, (weights, bias) in found]
+        return value, [(layer.to_csr(layer.in_order(weights)), bias) for layer, (weights, bias) in found]
 
     def _checked(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, names: tuple[str, str] = ("X", "y")
@@ -137,15 +147,37 @@ class Trainer:
 
     def _step(self, batch: Batch) -> float:
         """One update."""
-        signals, value = self._forward(batch)
-        self._passes.update(signals, self.slots, self.optimizer.rule(self.step_count, self.epoch, self.epochs))
+        rule = self.optimizer.rule(self.step_count, self.epoch, self.epochs)
+        key = stream_key(self.seed, "step", self.step_count)
+        if len(batch[1]) <= self.micro_batch_size:
+            signals, value = self._forward(batch)
+            self._passes.update(signals, self.slots, rule, key)
+        else:
+            value = self._accumulated(batch, rule, key)
         self.step_count += 1
         return value
 
-    def _forward(self, batch: Batch) -> tuple[list[Signal], float]:
-        """The forward pass of an update, or DivergenceError."""
+    def _accumulated(self, batch: Batch, rule: _kernels.UpdateRule, key: int) -> float:
+        """An update whose gradient is the sum of those of parts of the batch."""
+        matrix, rows, targets, weight = batch
+        value, total, size = 0.0, total_weight(batch), self.micro_batch_size
+        found: list[tuple[Floats, Floats]] | None = None
+        for part, start in enumerate(range(0, len(rows), size)):
+            here = slice(start, start + size)
+            piece = matrix, rows[here], targets[here], None if weight is None else weight[here]
+            signals, share = self._forward(piece, part, total)
+            value += share
+            found = self._passes.gradients(signals, found, add=found is not None)
+        assert found is not None
+        self._passes.apply(found, self.slots, rule, key)
+        return value
+
+    def _forward(self, batch: Batch, part: int = 0, total: float | None = None) -> tuple[list[Signal], float]:
+        """The forward pass of an update, or of a part of its batch; DivergenceError where its loss is not finite."""
         key = stream_key(self.seed, "dropout", self.step_count) if self.dropout else 0
-        signals, value = self._passes.forward(batch, 1.0 - self.dropout, key)
+        if part and key:
+            key = stream_key(key, "part", part)
+        signals, value = self._passes.forward(batch, 1.0 - self.dropout, key, total=total)
         require_finite(value, self.step_count)
         return signals, value
 
@@ -188,7 +220,7 @@ class Trainer:
         current = self._start_evolution()
         signals, value = self._forward(batch)
         grown = 0
-        for number in reversed(range(len(self.net.layers))):
+        for number in self._passes.downwards(signals):
             layer, x, dy = self.net.layers[number], signals[number], signals[number + 1].values
             evolves = number in current.views
             if evolves:

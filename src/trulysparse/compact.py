@@ -1,0 +1,212 @@
+"""A layer in the compact form: connections in tiles, no transposed index, weights in float32 or bfloat16. 4 bytes a
+connection beside its weight. For networks of millions of neurons, where memory and random access are what binds."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from trulysparse import _kernels
+from trulysparse._arrays import HELD, Floats, Stored, empty, widened, zeros
+from trulysparse.activations import KernelActivation
+from trulysparse.connectivity import TiledConnectivity
+from trulysparse.initialization import WeightInit
+from trulysparse.layers import Signal, Slots, gradient_rule
+from trulysparse.optimizers import Optimizer
+
+
+class CompactLayer:
+    """y = f(W x + b), as SparseLayer; signals may be float32 or bfloat16, sums are in float32.
+
+    values: the weights along connectivity.place. bias: n_out values of the same type. Where they are bfloat16, an
+    update is rounded up or down at random, with the odds that keep it right on average: no update vanishes.
+    """
+
+    def __init__(
+        self, connectivity: TiledConnectivity, values: Stored, bias: Stored, activation: KernelActivation
+    ) -> None:
+        self.connectivity = connectivity
+        self.values = values
+        self.bias = bias
+        self.activation = activation
+
+    @property
+    def n_in(self) -> int:
+        """Input neurons."""
+        return self.connectivity.n_in
+
+    @property
+    def n_out(self) -> int:
+        """Output neurons."""
+        return self.connectivity.n_out
+
+    @property
+    def n_connections(self) -> int:
+        """Stored weights, biases not counted."""
+        return self.connectivity.n_connections
+
+    @property
+    def weight(self) -> sp.csr_array:
+        """The weights as a scipy.sparse.csr_array (n_out, n_in) of float32. A copy."""
+        return self.to_csr(widened(self.values))
+
+    def in_order(self, values: Floats) -> Floats:
+        """Values in the order that to_csr wants: the connections' own."""
+        return values
+
+    def to_csr(self, values: Floats) -> sp.csr_array:
+        """Values along the connections as a csr_array (n_out, n_in)."""
+        return self.connectivity.matrix(values)
+
+    def forward(self, x: Signal, y: Signal, key: int, threads: int) -> None:
+        """Fills y.values and y's bits from x.values; `key` names the dropout stream."""
+        con = self.connectivity
+        _kernels.tile_forward(
+            con.n_in,
+            con.n_out,
+            con.shift,
+            con.ptr,
+            con.place,
+            self.values,
+            self.bias,
+            x.values,
+            y.values,
+            *y.activation,
+            y.positive,
+            y.kept,
+            y.keep_probability,
+            key,
+            threads,
+        )
+
+    def backward(
+        self, dy: Stored, x: Signal, dx: Stored | None, slots: Slots, rule: _kernels.UpdateRule, threads: int
+    ) -> None:
+        """Updates weights and biases from dy, the loss gradient at this layer's pre-activation, and writes the
+        gradient at the pre-activation of x to dx (which may be x.values itself; None: not wanted)."""
+        self._backward(dy, x, dx, slots, rule, None, False, threads)
+
+    def gradients(
+        self,
+        dy: Stored,
+        x: Signal,
+        dx: Stored | None,
+        threads: int,
+        into: tuple[Floats, Floats] | None = None,
+        add: bool = False,
+    ) -> tuple[Floats, Floats]:
+        """As backward, but parameters stay and their gradients are returned in float32: (along connections, along
+        biases), `into` where that is given, or added to what is there."""
+        kind = HELD["float32"]
+        found = into or (empty(self.n_connections, kind), empty(self.n_out, kind))
+        self._backward(dy, x, dx, Slots([], []), gradient_rule(), found, add, threads)
+        return found
+
+    def new_slots(self, optimizer: Optimizer) -> Slots:
+        """Optimizer state for this layer, all zero."""
+        kind, n = HELD[optimizer.state or "float32"], range(optimizer.slots)
+        return Slots([zeros(self.n_connections, kind) for _ in n], [zeros(self.n_out, kind) for _ in n])
+
+    def update(
+        self, gradients: list[tuple[Floats, Floats, float]], slots: Slots, rule: _kernels.UpdateRule, threads: int
+    ) -> None:
+        """Updates weights and biases by the sum of gradients (along connections, along biases), each times its
+        factor."""
+        weight, bias = (sum(pair[i] * np.float32(pair[2]) for pair in gradients) for i in (0, 1))
+        if len(gradients) == 1 and gradients[0][2] == 1:
+            weight, bias = gradients[0][:2]
+        into, bias_into = self._into(slots)
+        _kernels.tile_update(self.values, slots.weight, weight, into, rule, False, threads)
+        _kernels.tile_update(self.bias, slots.bias, bias, bias_into, rule, True, threads)
+        self._updated(slots)
+
+    def evolve(
+        self, keep: NDArray[np.uint8], count: int, init: WeightInit, keys: tuple[int, int], slots: Slots, threads: int
+    ) -> None:
+        """Connections with keep == 0 go, `count` come at uniformly random places that are then empty, their weights
+        drawn by `init`, their optimizer state zero. keys: of the places' and of the weights' random streams."""
+        con = self.connectivity
+        size = int(np.count_nonzero(keep)) + count
+        ptr, place, *moved = self._room(len(con.ptr), size, slots)
+        _kernels.evolve_tiles(
+            con.n_in,
+            con.n_out,
+            con.shift,
+            con.ptr,
+            con.place,
+            keep,
+            count,
+            init.kind,
+            init.scale(con),
+            keys[1],
+            keys[0],
+            ptr,
+            place,
+            list(zip([self.values, *slots.weight], moved, strict=True)),
+            threads,
+        )
+        self.values, slots.weight[:] = moved[0], moved[1:]
+        self.connectivity = TiledConnectivity(con.n_in, con.n_out, con.shift, ptr, place)
+
+    # ---- where arrays lie: in memory, written in place ----
+
+    def _room(self, pointers: int, size: int, slots: Slots) -> list[np.ndarray]:
+        """Arrays for a new topology: pointers, places, weights, optimizer state."""
+        kinds = [np.dtype(np.uint32), self.values.dtype, *(slot.dtype for slot in slots.weight)]
+        return [empty(pointers, np.dtype(np.int64)), *(empty(size, kind) for kind in kinds)]
+
+    def _into(self, slots: Slots) -> tuple[list[Stored], list[Stored]]:
+        """Where updated weights and state go, and biases and theirs; empty: in place."""
+        return [], []
+
+    def _updated(self, slots: Slots) -> None:
+        """Called when an update is complete."""
+
+    def fetch(self) -> None:
+        """Called before the layer is used."""
+
+    def release(self) -> None:
+        """Called when the layer is not used for a while."""
+
+    def _backward(
+        self,
+        dy: Stored,
+        x: Signal,
+        dx: Stored | None,
+        slots: Slots,
+        rule: _kernels.UpdateRule,
+        gradients: tuple[Floats, Floats] | None,
+        add: bool,
+        threads: int,
+    ) -> None:
+        con = self.connectivity
+        gradient, bias_gradient = gradients or (None, None)
+        into, bias_into = self._into(slots) if gradients is None else ([], [])
+        _kernels.tile_backward(
+            con.n_in,
+            con.n_out,
+            con.shift,
+            con.ptr,
+            con.place,
+            self.values,
+            slots.weight,
+            gradient,
+            into,
+            self.bias,
+            slots.bias,
+            bias_gradient,
+            bias_into,
+            add,
+            dy,
+            x.values,
+            dx,
+            *x.activation,
+            x.positive,
+            x.kept,
+            x.keep_probability,
+            rule,
+            threads,
+        )
+        if gradients is None:
+            self._updated(slots)

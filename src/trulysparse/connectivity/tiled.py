@@ -1,0 +1,91 @@
+"""The set of connections of one layer in tiles: one copy that both passes walk, 4 bytes a connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from trulysparse import _kernels
+from trulysparse.connectivity._connectivity import check_size
+from trulysparse.errors import InputError
+
+# Connections a tile at which its bookkeeping costs little; and the sizes of blocks that 16-bit numbers allow.
+_WANTED, _LEAST, _MOST = 64, 6, 16
+
+
+def tile_shift(n_in: int, n_out: int, count: int) -> int:
+    """Blocks have 2^shift neurons: the smallest that give tiles enough connections, so that a block's sums stay in
+    cache."""
+    for shift in range(_LEAST, _MOST):
+        if count >= _WANTED * n_tiles(n_in, n_out, shift):
+            return shift
+    return _MOST
+
+
+def n_tiles(n_in: int, n_out: int, shift: int) -> int:
+    """Tiles of an n_in x n_out layer."""
+    return (((n_in - 1) >> shift) + 1) * (((n_out - 1) >> shift) + 1)
+
+
+@dataclass(frozen=True)
+class TiledConnectivity:
+    """Connections in square tiles of blocks of 2^shift neurons. Immutable: evolution makes a new one.
+
+    ptr: tile (o, i), between block o of outputs and block i of inputs, holds connections ptr[t] to ptr[t + 1] with
+    t = o * blocks_in + i. place: output << 16 | input of each, both within the block, ascending within a tile. Weights and
+    optimizer state lie in this order.
+    """
+
+    n_in: int
+    n_out: int
+    shift: int
+    ptr: NDArray[np.int64]
+    place: NDArray[np.uint32]
+
+    @staticmethod
+    def draw(n_in: int, n_out: int, count: int, *, seed: int, threads: int) -> TiledConnectivity:
+        """`count` distinct connections, every set equally likely (Erdős-Rényi)."""
+        check_size(n_in, n_out, count)
+        shift = tile_shift(n_in, n_out, count)
+        return TiledConnectivity(n_in, n_out, shift, *_kernels.draw_tiles(n_in, n_out, shift, count, seed, threads))
+
+    def check(self) -> None:
+        """InputError where the arrays do not hold together, as those of a damaged file may not."""
+        whole = len(self.ptr) == n_tiles(self.n_in, self.n_out, self.shift) + 1 and _LEAST <= self.shift <= _MOST
+        whole = whole and self.ptr[0] == 0 and self.ptr[-1] == len(self.place)
+        if not whole or _kernels.first_invalid_tile(self.n_in, self.n_out, self.shift, self.ptr, self.place) >= 0:
+            raise InputError("its connections are not ascending, unique and in range in each tile")
+
+    @property
+    def n_connections(self) -> int:
+        """How many connections there are."""
+        return len(self.place)
+
+    @property
+    def density(self) -> float:
+        """Connections as a share of n_in * n_out."""
+        return self.n_connections / (self.n_in * self.n_out)
+
+    def coordinates(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """(output, input) of each connection."""
+        tile = np.repeat(np.arange(len(self.ptr) - 1), np.diff(self.ptr))
+        block_out, block_in = np.divmod(tile, ((self.n_in - 1) >> self.shift) + 1)
+        rows = (block_out << self.shift) + (self.place >> 16)
+        columns = (block_in << self.shift) + (self.place & 0xFFFF)
+        return rows.astype(np.int32), columns.astype(np.int32)
+
+    def matrix(self, values: NDArray[Any]) -> sp.csr_array:
+        """Values along the connections as a csr_array (n_out, n_in)."""
+        return sp.csr_array((values, self.coordinates()), shape=(self.n_out, self.n_in))
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name in ("by_input", "by_output", "position", "indptr", "indices", "pattern", "release_outputs"):
+            raise InputError(
+                "this needs connections indexed by neuron, which storage='compact' does not keep: "
+                "use net.indexed(), a copy with storage='indexed'"
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")

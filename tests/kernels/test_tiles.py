@@ -1,0 +1,291 @@
+"""Layers in tiles against SciPy in float64: every instruction set, type of value, width of row, number of threads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trulysparse import _kernels
+from trulysparse._arrays import narrowed, widened
+from trulysparse._workspace import bit_bytes
+from trulysparse.compact import CompactLayer
+from trulysparse.connectivity import TiledConnectivity
+from trulysparse.connectivity.tiled import n_tiles, tile_shift
+from trulysparse.errors import InputError
+from trulysparse.initialization import WeightInit
+from trulysparse.layers import Signal, Slots
+from trulysparse.optimizers import SGD, Adam
+
+SHAPES = [(1, 1, 1), (7, 3, 15), (300, 200, 900), (1, 500, 400), (500, 2, 700), (1000, 40, 60), (130, 129, 0)]
+BATCHES = [1, 2, 4, 8, 16, 32, 64, 144]
+
+
+def held(values: np.ndarray, kind: str) -> np.ndarray:
+    return narrowed(values) if kind == "bfloat16" else values.astype(np.float32)
+
+
+def make(shape: tuple[int, int, int], kind: str, rng: np.random.Generator, threads: int = 2) -> CompactLayer:
+    n_in, n_out, count = shape
+    con = TiledConnectivity.draw(n_in, n_out, count, seed=5, threads=threads)
+    return CompactLayer(con, held(rng.normal(size=count), kind), held(rng.normal(size=n_out), kind), (0, 0.0))
+
+
+def bits(n: int, batch: int) -> np.ndarray:
+    return np.zeros(bit_bytes(n, batch), np.uint8)
+
+
+def tolerance(*kinds: str) -> dict[str, float]:
+    return dict(rtol=2e-2, atol=2e-2) if "bfloat16" in kinds else dict(rtol=2e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("kind", ["float32", "bfloat16"])
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_forward_and_backward_agree_with_scipy(isa, rng, shape, batch, kind):
+    n_in, n_out, _ = shape
+    layer = make(shape, kind, rng)
+    x = Signal(held(rng.normal(size=(n_in, batch)), kind), (1, -0.5), bits(n_in, batch))
+    x.positive[:] = rng.integers(0, 256, len(x.positive), dtype=np.uint8)
+    y = Signal(held(np.zeros((n_out, batch)), kind), (1, 0.25), bits(n_out, batch))
+    weight = layer.weight.astype(np.float64)
+    bias = widened(layer.bias).astype(np.float64)
+
+    layer.forward(x, y, 0, 2)
+    x64 = widened(x.values).astype(np.float64)
+    z = weight @ x64 + bias[:, None]
+    np.testing.assert_allclose(widened(y.values), np.where(z > 0, z, 0.25 * z), **tolerance(kind))
+    sure = np.abs(z).ravel() > 1e-3
+    positive = np.unpackbits(y.positive, bitorder="little")[: z.size].astype(bool)
+    np.testing.assert_array_equal(positive[sure], (z > 0).ravel()[sure])
+
+    dy = held(rng.normal(size=(n_out, batch)), kind)
+    dy64 = widened(dy).astype(np.float64)
+    rows, columns = layer.connectivity.coordinates()
+    wanted = (dy64[rows] * x64[columns]).sum(axis=1)
+    gradient, bias_gradient = layer.gradients(dy, x, None, 2)
+    np.testing.assert_allclose(gradient, wanted, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(bias_gradient, dy64.sum(axis=1), rtol=1e-3, atol=1e-3)
+    layer.gradients(dy, x, None, 2, (gradient, bias_gradient), add=True)
+    np.testing.assert_allclose(gradient, 2 * wanted, rtol=1e-3, atol=1e-3)
+
+    slope = np.where(np.unpackbits(x.positive, bitorder="little")[: x64.size].reshape(x64.shape), 1, -0.5)
+    rule = SGD(0.1, momentum=0).rule(0, 0, None)
+    layer.backward(dy, x, x.values, Slots([], []), rule, 2)
+    np.testing.assert_allclose(widened(x.values), slope * (weight.T @ dy64), **tolerance(kind))
+    np.testing.assert_allclose(widened(layer.values), weight[rows, columns] - 0.1 * wanted, **tolerance(kind))
+    np.testing.assert_allclose(widened(layer.bias), bias - 0.1 * dy64.sum(axis=1), **tolerance(kind))
+
+
+@pytest.mark.parametrize("activation", [(0, 0.0), (1, 0.3), (2, 0.0), (3, 0.0)])
+def test_derivatives_of_activations_and_dropout(isa, rng, activation):
+    """The gradient at x's pre-activation against that of the same layer computed by NumPy from what x holds."""
+    n_in, n_out, batch, keep = 90, 70, 16, 0.75
+    below = make((50, n_in, 400), "float32", rng)
+    layer = make((n_in, n_out, 500), "float32", rng)
+    x = Signal(np.empty((n_in, batch), np.float32), activation, bits(n_in, batch), bits(n_in, batch), keep)
+    below.forward(Signal(rng.normal(size=(50, batch)).astype(np.float32)), x, 3, 2)
+    kept = np.unpackbits(x.kept, bitorder="little")[: x.values.size].reshape(x.values.shape)
+    positive = np.unpackbits(x.positive, bitorder="little")[: x.values.size].reshape(x.values.shape)
+    assert kept.mean() == pytest.approx(keep, abs=0.05)
+    np.testing.assert_array_equal(x.values[kept == 0], 0)
+    f = x.values.astype(np.float64) * keep
+    slope = {0: np.ones_like(f), 1: np.where(positive, 1, 0.3), 2: 1 - f * f, 3: f * (1 - f)}[activation[0]]
+    dy = rng.normal(size=(n_out, batch)).astype(np.float32)
+    wanted = kept * slope / keep * (layer.weight.T.astype(np.float64) @ dy)
+    layer.gradients(dy, x, x.values, 2)
+    np.testing.assert_allclose(x.values, wanted, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "optimizer", [SGD(0.1), SGD(0.1, nesterov=True, weight_decay=0.01), Adam(0.1, weight_decay=0.1)]
+)
+@pytest.mark.parametrize("state", ["float32", "bfloat16"])
+def test_updates_follow_the_rule_of_the_indexed_form(isa, rng, optimizer, state):
+    """The same rule on the same gradients as the kernel for plain arrays; state in bfloat16 keeps it to rounding."""
+    layer = make((60, 50, 1000), "float32", rng)
+    slots = layer.new_slots(type(optimizer)(**{**optimizer.__dict__, "state": state}))
+    value, plain = layer.values.copy(), [np.zeros(1000, np.float32) for _ in slots.weight]
+    for step in range(3):
+        gradient = rng.normal(size=1000).astype(np.float32)
+        rule = optimizer.rule(step, 0, None)
+        _kernels.update(value, *[*plain, None, None][:2], [(gradient, 1.0)], rule, False, 1)
+        layer.update([(gradient, np.zeros(50, np.float32), 1.0)], slots, rule, 2)
+    close = dict(rtol=1e-6, atol=1e-7) if state == "float32" else dict(rtol=3e-2, atol=5e-2)
+    np.testing.assert_allclose(layer.values, value, **close)
+    for ours, theirs in zip(slots.weight, plain, strict=True):
+        np.testing.assert_allclose(widened(ours), theirs, rtol=1e-6 if state == "float32" else 3e-2, atol=1e-2)
+
+
+def test_stochastic_rounding_is_right_on_average(isa):
+    """Steps far under half a unit in the last place of bfloat16 must neither vanish nor drift."""
+    n = 200_000
+    con = TiledConnectivity.draw(1000, 1000, n, seed=0, threads=1)
+    layer = CompactLayer(con, narrowed(np.full(n, 1.0)), narrowed(np.zeros(1000)), (0, 0.0))
+    gradient = np.full(n, 1 / 4096, np.float32)  # a unit in the last place under 1 is 1/256
+    rule = SGD(1.0, momentum=0).rule(0, 0, None)
+    for step in range(4):
+        rule.key = step
+        layer.update([(gradient, np.zeros(1000, np.float32), 1.0)], Slots([], []), rule, 1)
+    moved = 1 - widened(layer.values).astype(np.float64)
+    assert moved.mean() == pytest.approx(4 / 4096, rel=0.05)
+    assert set(np.unique(moved * 256)) <= {0.0, 1.0, 2.0, 3.0, 4.0}
+    rule.key = 9
+    before = layer.values.copy()
+    layer.update([(0 * gradient, np.zeros(1000, np.float32), 1.0)], Slots([], []), rule, 1)
+    np.testing.assert_array_equal(layer.values, before)  # what bfloat16 holds exactly stays
+
+
+def test_rounding_to_the_nearest(isa, rng):
+    values = np.concatenate([rng.normal(size=1000), [0.0, -0.0, np.inf, -np.inf, 1.00390625, 1.01171875]]).astype(
+        np.float32
+    )
+    back = widened(narrowed(values))
+    finite = np.isfinite(values)
+    assert np.all(np.abs(back[finite] - values[finite]) <= np.abs(values[finite]) * 2.0**-8)
+    np.testing.assert_array_equal(back[~finite], values[~finite])
+    np.testing.assert_array_equal(back[-2:], [1.0, 1.015625])  # ties to even
+    assert np.isnan(widened(narrowed(np.array([np.nan, -np.nan] * 20)))).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 3000), st.integers(1, 3000), st.floats(0, 1), st.integers(0, 2**32))
+def test_drawn_connections_are_whole(n_in, n_out, share, seed):
+    count = int(min(20_000, n_in * n_out) * share)
+    con = TiledConnectivity.draw(n_in, n_out, count, seed=seed, threads=2)
+    con.check()
+    assert con.n_connections == count
+    rows, columns = con.coordinates()
+    assert len(set(zip(rows.tolist(), columns.tolist(), strict=True))) == count
+    again = TiledConnectivity.draw(n_in, n_out, count, seed=seed, threads=1)
+    np.testing.assert_array_equal(con.place, again.place)
+
+
+def test_every_place_is_equally_likely():
+    """Over many draws of a small layer of several tiles, each place comes as often as each other."""
+    n_in, n_out, count, draws = 70, 66, 100, 3000
+    seen = np.zeros((n_out, n_in))
+    for seed in range(draws):
+        ptr, place = _kernels.draw_tiles(n_in, n_out, 6, count, seed, 1)
+        seen[TiledConnectivity(n_in, n_out, 6, ptr, place).coordinates()] += 1
+    expected = draws * count / (n_in * n_out)
+    chi_square = ((seen - expected) ** 2 / expected).sum()
+    assert abs(chi_square - seen.size) < 6 * np.sqrt(2 * seen.size)
+
+
+@pytest.mark.parametrize("kind", ["float32", "bfloat16"])
+@pytest.mark.parametrize("shape", [(300, 200, 900), (70, 3, 150), (5000, 3000, 40_000)])
+def test_evolution_against_a_dictionary(rng, shape, kind):
+    n_in, n_out, count = shape
+    layer = make(shape, kind, rng)
+    before = layer.connectivity
+    slots = Slots([held(rng.normal(size=count), "float32")], [])
+    rows, columns = before.coordinates()
+    keep = (rng.random(count) < 0.7).astype(np.uint8)
+    grow = int(count - keep.sum())
+    kept = {
+        place: (w, s)
+        for place, w, s, k in zip(zip(rows, columns, strict=True), layer.values, slots.weight[0], keep, strict=True)
+        if k
+    }
+    layer.evolve(keep, grow, WeightInit(), (1, 2), slots, 2)
+    layer.connectivity.check()
+    assert layer.n_connections == count
+    found = dict(
+        zip(
+            zip(*layer.connectivity.coordinates(), strict=True),
+            zip(layer.values, slots.weight[0], strict=True),
+            strict=True,
+        )
+    )
+    assert len(found) == count
+    assert all(found[place] == values for place, values in kept.items())
+    limit = WeightInit().scale(before)
+    fresh = [values for place, values in found.items() if place not in kept]
+    weights = widened(np.array([w for w, _ in fresh], layer.values.dtype))
+    assert len(fresh) == grow
+    assert np.abs(weights).max() <= limit * 1.01
+    assert np.abs(weights).mean() == pytest.approx(limit / 2, rel=0.3)
+    assert all(s == 0 for _, s in fresh)
+
+
+def test_grown_places_are_uniform_among_the_empty_ones(rng):
+    n_in, n_out, count = 70, 66, 600
+    start = TiledConnectivity(n_in, n_out, 6, *_kernels.draw_tiles(n_in, n_out, 6, count, 0, 1))
+    keep = np.zeros(count, np.uint8)
+    keep[::2] = 1
+    rows, columns = start.coordinates()
+    seen, rounds = np.zeros((n_out, n_in)), 1500
+    for number in range(rounds):
+        layer = CompactLayer(start, np.zeros(count, np.float32), np.zeros(n_out, np.float32), (0, 0.0))
+        layer.evolve(keep, 300, WeightInit(), (number, 0), Slots([], []), 1)
+        seen[layer.connectivity.coordinates()] += 1
+    stays = np.zeros(seen.shape, bool)
+    stays[rows[::2], columns[::2]] = True
+    assert (seen[stays] == rounds).all()
+    expected = rounds * 300 / (~stays).sum()
+    chi_square = ((seen[~stays] - expected) ** 2 / expected).sum()
+    assert abs(chi_square - (~stays).sum()) < 6 * np.sqrt(2 * (~stays).sum())
+
+
+@pytest.mark.parametrize("shape", [(3000, 2000, 9000), (40_000, 2, 30_000), (9, 50_000, 60_000)])
+def test_same_bits_for_any_number_of_threads(isa, rng, shape):
+    n_in, n_out, _ = shape
+    layer = make(shape, "bfloat16", rng)
+    x, dy = held(rng.normal(size=(n_in, 32)), "bfloat16"), held(rng.normal(size=(n_out, 32)), "bfloat16")
+    rule = SGD(0.1).rule(0, 0, None)
+    rule.key = 77
+    results = []
+    for threads in (1, 2, 3):
+        twin = CompactLayer(layer.connectivity, layer.values.copy(), layer.bias.copy(), (0, 0.0))
+        slots, y, dx = twin.new_slots(SGD(state="bfloat16")), Signal(np.zeros_like(dy)), np.zeros_like(x)
+        twin.forward(Signal(x), y, 0, threads)
+        twin.backward(dy, Signal(x), dx, slots, rule, threads)
+        twin.evolve((np.arange(twin.n_connections) % 3 > 0).astype(np.uint8), 500, WeightInit(), (1, 2), slots, threads)
+        results.append([y.values, dx, twin.values, twin.bias, *slots.weight, *slots.bias, twin.connectivity.place])
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_updates_may_go_elsewhere(rng):
+    """What was there stays, as layers on disk need it."""
+    layer = make((500, 300, 4000), "bfloat16", rng)
+    slots = layer.new_slots(SGD())
+    spare = (
+        [np.zeros_like(layer.values), np.zeros_like(slots.weight[0])],
+        [np.zeros_like(layer.bias), np.zeros_like(slots.bias[0])],
+    )
+    layer._into = lambda _: spare
+    before = layer.values.copy()
+    x, dy = held(rng.normal(size=(500, 8)), "bfloat16"), held(rng.normal(size=(300, 8)), "bfloat16")
+    rule = SGD(0.1).rule(0, 0, None)
+    layer.backward(dy, Signal(x), None, slots, rule, 2)
+    np.testing.assert_array_equal(layer.values, before)
+    assert not slots.weight[0].any()
+    twin = make((500, 300, 4000), "bfloat16", np.random.default_rng(0))
+    twin_slots = twin.new_slots(SGD())
+    twin.backward(dy, Signal(x), None, twin_slots, rule, 2)
+    np.testing.assert_array_equal(spare[0][0], twin.values)
+    np.testing.assert_array_equal(spare[0][1], twin_slots.weight[0])
+    np.testing.assert_array_equal(spare[1][0], twin.bias)
+
+
+def test_tiles_hold_enough_connections():
+    assert tile_shift(100, 100, 50) == 6 + next(s for s in range(11) if n_tiles(100, 100, 6 + s) * 64 <= 50 or s == 10)
+    shift = tile_shift(5_000_000, 5_000_000, 10_000_000)
+    assert 64 <= 10_000_000 / n_tiles(5_000_000, 5_000_000, shift) < 256
+    assert tile_shift(10**8, 10**8, 10**8) == 16
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda p: p[::-1], lambda p: p | np.uint32(0x8000_0000), lambda p: p[[0, *range(len(p) - 1)]]]
+)
+def test_damaged_tiles_are_found(damage):
+    con = TiledConnectivity.draw(300, 200, 900, seed=0, threads=1)
+    bad = TiledConnectivity(300, 200, con.shift, con.ptr, np.ascontiguousarray(damage(con.place)))
+    with pytest.raises(InputError, match="ascending, unique"):
+        bad.check()
+    with pytest.raises(InputError, match=r"net\.indexed"):
+        _ = con.by_input
