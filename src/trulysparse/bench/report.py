@@ -14,7 +14,7 @@ from rich.table import Table
 
 from trulysparse import __version__, _kernels
 from trulysparse.errors import MissingExtraError
-from trulysparse.saving import write_whole
+from trulysparse.tensors import write_whole
 
 
 def machine(threads: int) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Any
 
 from trulysparse.errors import InputError
 from trulysparse.network import SparseMLP
-from trulysparse.saving import load, save, write_whole
+from trulysparse.saving import load, save
+from trulysparse.tensors import write_whole
 from trulysparse.training import Callback, Trainer
 from trulysparse.training.history import Record
 

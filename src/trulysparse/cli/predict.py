@@ -15,7 +15,7 @@ from trulysparse.cli._run import Run
 from trulysparse.cli._samples import pick, read_for
 from trulysparse.data import check_finite
 from trulysparse.errors import InputError
-from trulysparse.saving import write_whole
+from trulysparse.tensors import write_whole
 
 
 @speaks_plainly

@@ -12,7 +12,7 @@ from typing import Any
 
 from trulysparse.network import SparseMLP
 from trulysparse.report import figures
-from trulysparse.saving import write_whole
+from trulysparse.tensors import write_whole
 from trulysparse.training.history import Record
 
 _PAGE = """<!doctype html>

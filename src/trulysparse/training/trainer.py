@@ -117,6 +117,11 @@ class Trainer:
         self.resize()
         self.slots: list[Slots] = [layer.new_slots(self.optimizer) for layer in self.net.layers]
 
+    def take_slots(self, slots: list[Slots]) -> None:
+        """Goes on with optimizer state from elsewhere, for the network's layers as they are now."""
+        self.resize()
+        self.slots = slots
+
     # ---- one update ----
 
     def step(self, X_batch: Any, y_batch: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
