@@ -8,6 +8,8 @@ Floats: TypeAlias = NDArray[np.floating]
 Bits: TypeAlias = NDArray[np.uint8] | None
 Pointers: TypeAlias = NDArray[np.int64]
 Indices: TypeAlias = NDArray[np.int32]
+Stored: TypeAlias = NDArray[Any]
+Places: TypeAlias = NDArray[np.uint32]
 
 class UpdateRule:
     kind: int
@@ -20,6 +22,7 @@ class UpdateRule:
     epsilon: float
     correction1: float
     correction2: float
+    key: int
 
 def forward(
     ptr: Pointers,
@@ -106,10 +109,10 @@ def loss_and_gradient(
 ) -> float: ...
 def softmax(z: Floats, threads: int) -> None: ...
 def sigmoid(z: Floats, threads: int) -> None: ...
-def draw_weights(out: Floats, kind: int, scale: float, key: int, threads: int) -> None: ...
-def keep_by_sign_magnitude(value: Floats, zeta: float, keep: NDArray[np.uint8], threads: int) -> int: ...
+def draw_weights(out: Stored, kind: int, scale: float, key: int, threads: int) -> None: ...
+def keep_by_sign_magnitude(value: Stored, zeta: float, keep: NDArray[np.uint8], threads: int) -> int: ...
 def keep_by_magnitude(
-    values: Sequence[Floats], remove: int, keeps: Sequence[NDArray[np.uint8]], threads: int
+    values: Sequence[Stored], remove: int, keeps: Sequence[NDArray[np.uint8]], threads: int
 ) -> None: ...
 def grow_by_gradient(
     ptr: Pointers, index: Indices, keep: Bits, x: Floats, dy: Floats, count: int, threads: int
@@ -199,6 +202,79 @@ def load_sparse(
     out: Floats,
     threads: int,
 ) -> int: ...
+def tile_forward(
+    n_in: int,
+    n_out: int,
+    shift: int,
+    ptr: Pointers,
+    place: Places,
+    weight: Stored,
+    bias: Stored,
+    x: Stored,
+    y: Stored,
+    activation: int,
+    slope: float,
+    positive: Bits,
+    kept: Bits,
+    keep_probability: float,
+    key: int,
+    threads: int,
+) -> None: ...
+def tile_backward(
+    n_in: int,
+    n_out: int,
+    shift: int,
+    ptr: Pointers,
+    place: Places,
+    weight: Stored,
+    slots: Sequence[Stored],
+    gradient: Floats | None,
+    into: Sequence[Stored],
+    bias: Stored,
+    bias_slots: Sequence[Stored],
+    bias_gradient: Floats | None,
+    bias_into: Sequence[Stored],
+    add: bool,
+    dy: Stored,
+    x: Stored,
+    dx: Stored | None,
+    activation: int,
+    slope: float,
+    positive: Bits,
+    kept: Bits,
+    keep_probability: float,
+    rule: UpdateRule,
+    threads: int,
+) -> None: ...
+def tile_update(
+    value: Stored,
+    slots: Sequence[Stored],
+    gradient: Floats,
+    into: Sequence[Stored],
+    rule: UpdateRule,
+    bias: bool,
+    threads: int,
+) -> None: ...
+def round_to(from_: Stored, to: Stored, threads: int) -> None: ...
+def draw_tiles(n_in: int, n_out: int, shift: int, count: int, key: int, threads: int) -> tuple[Pointers, Places]: ...
+def evolve_tiles(
+    n_in: int,
+    n_out: int,
+    shift: int,
+    ptr: Pointers,
+    place: Places,
+    keep: NDArray[np.uint8],
+    count: int,
+    kind: int,
+    scale: float,
+    fresh_key: int,
+    key: int,
+    new_ptr: Pointers,
+    new_place: Places,
+    moved: Sequence[tuple[Stored, Stored]],
+    threads: int,
+) -> None: ...
+def first_invalid_tile(n_in: int, n_out: int, shift: int, ptr: Pointers, place: Places) -> int: ...
 def empty_bytes(size: int) -> NDArray[np.uint8]: ...
 def padded_batch(batch: int) -> int: ...
 def bit_stride(stride: int) -> int: ...

@@ -30,9 +30,8 @@ class TrainingWorkspace:
     """A Signal a layer (the input first) that lives from the forward to the backward pass. The gradient at a
     layer's pre-activation later overwrites its activations: nobody reads those after that.
 
-    types: how values are held, the input's first. every: keep the values of each every-th layer only; those between take
-    turns in every - 1 buffers, and are computed again when the backward pass needs them.
-    """
+    types: how values are held, the input's first. every: keep the values of each every-th layer only; those between
+    take turns in every - 1 buffers, and are computed again when the backward pass needs them."""
 
     def __init__(
         self, sizes: tuple[int, ...], activations: list[KernelActivation], types: Types, every: int = 1

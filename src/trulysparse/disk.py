@@ -1,6 +1,6 @@
-"""Layers in memory-mapped files, for networks that do not fit into memory. A step never writes over what the step before
-left: updated values go to the other of two files, and what is in force is named by a manifest that is replaced whole. A
-run that is killed finds the last step's end."""
+"""Layers in memory-mapped files, for networks that do not fit into memory. A step never writes over what the step
+before left: updated values go to the other of two files, and what is in force is named by a manifest that is replaced
+whole. A run that is killed finds the last step's end."""
 
 from __future__ import annotations
 
@@ -79,7 +79,8 @@ class ArrayFolder:
 
     def entry(self, array: NDArray[Any]) -> dict[str, Any]:
         """How a manifest names an array."""
-        return {"file": Path(_map_of(array).filename).name, "size": len(array), "type": type_name(array)}
+        file = Path(_map_of(array).filename).name if array.size else None
+        return {"file": file, "size": len(array), "type": type_name(array)}
 
     def commit(self, state: dict[str, Any], arrays: Iterable[NDArray[Any]]) -> None:
         """Puts `state` in force; files of other arrays than these go."""
@@ -137,7 +138,8 @@ def _start_writing(descriptor: int) -> None:
 
 
 class DiskLayer(CompactLayer):
-    """A CompactLayer whose arrays are files. Each array that updates change has a spare, which the next update fills."""
+    """A CompactLayer whose arrays are files. Each array that updates change has a spare, which the next update
+    fills."""
 
     def __init__(
         self,

@@ -21,8 +21,8 @@ _GRADIENT = 1  # the kind of rule that changes no parameter; 0 wants no gradient
 
 @dataclass
 class Signal:
-    """A layer's output for one batch: values, n x stride, and what the derivative of its activation needs, a bit a value.
-    The network's input is a Signal with identity activation."""
+    """A layer's output for one batch: values, n x stride, and what the derivative of its activation needs, a bit a
+    value. The network's input is a Signal with identity activation."""
 
     values: Stored
     activation: KernelActivation = (0, 0.0)
@@ -137,8 +137,8 @@ class SparseLayer:
         """As backward, but parameters stay and their gradients are returned: (along by_input, along biases), `into`
         where that is given, or added to what is there."""
         if add and into is not None:
-            for total, more in zip(into, self.gradients(dy, x, dx, threads), strict=True):
-                total += more
+            for there, more in zip(into, self.gradients(dy, x, dx, threads), strict=True):
+                np.add(there, more, out=there)
             return into
         rule = gradient_rule()
         weight, bias = into or (empty(self.n_connections, self.values.dtype), np.empty_like(self.bias))

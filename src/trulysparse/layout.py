@@ -21,8 +21,8 @@ _TYPES = ("float32", "bfloat16")
 
 @dataclass(frozen=True)
 class Layout:
-    """storage: 'indexed' or 'compact'. weights, signals: types of weights and biases, and of hidden activations. folder:
-    where layers live in memory-mapped files, or None: in memory."""
+    """storage: 'indexed' or 'compact'. weights, signals: types of weights and biases, and of hidden activations.
+    folder: where layers live in memory-mapped files, or None: in memory."""
 
     storage: str
     weights: str
@@ -64,6 +64,10 @@ class Layout:
         """The same, zero."""
         kind = HELD[self.weights]
         return zeros(size, kind) if self.folder is None else self.folder.create(name, size, kind)
+
+    def held(self, name: str, array: Stored) -> Stored:
+        """The array, where this layout has its arrays."""
+        return array if self.folder is None else self.folder.keep(name, array)
 
     def settled(self, con: TiledConnectivity, name: str) -> TiledConnectivity:
         """The connectivity, its arrays where this layout has them."""

@@ -64,8 +64,8 @@ def training_parts(
     state: str | None = None,
     every: int = 1,
 ) -> dict[str, int]:
-    """Bytes that training adds, by part: the activations of one batch (of each every-th layer, and of those between two),
-    their bits, and `slots` values of optimizer state a parameter, of type `state`, or float as the weights."""
+    """Bytes that training adds, by part: the activations of one batch (of each every-th layer, and of those between
+    two), their bits, and `slots` values of optimizer state a parameter, of type `state`, or float as the weights."""
     stride = int(_kernels.padded_batch(batch_size))
     item, last = HELD[layout.signals].itemsize, len(layer_sizes) - 1
     wide = 8 if layout.signals == "float64" else 4

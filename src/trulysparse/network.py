@@ -51,10 +51,9 @@ class SparseMLP(Predictor):
     storage: 'indexed', connections indexed by input and by output neuron, 16 bytes each with a float32 weight; or
     'compact', in tiles, 6 to 8 bytes, for networks of millions of neurons (Erdős-Rényi connectivity, Static and SET
     evolution). weights, signals: types of weights and of hidden activations, 'float32' or, in compact networks,
-    'bfloat16'; None: float32. folder: of a compact network whose layers live in memory-mapped files there, for those that
-    do not fit into memory. progress: called as layers are made, see trulysparse.progress.
-    Raises InputError for an argument out of range and NotEnoughMemoryError, before anything is allocated,
-    where the network would not fit.
+    'bfloat16'; None: float32. folder: of a compact network whose layers live in memory-mapped files there, for those
+    that do not fit into memory. progress: called as layers are made, see trulysparse.progress. Raises InputError for an
+    argument out of range and NotEnoughMemoryError, before anything is allocated, where the network would not fit.
 
     Attributes: layers; scaling (of the input, or None); labels (names of the classes in the order of the
     output neurons, or None for 0, 1, ...).
@@ -131,14 +130,42 @@ class SparseMLP(Predictor):
         layout: Layout | None = None,
     ) -> Self:
         """A network of given connectivity, weights (in the order of by_input, or of the tiles) and biases."""
-        net = cls.__new__(cls)
         sizes = [connectivities[0].n_in, *(c.n_out for c in connectivities)]
         dtype = "float32" if layout is not None and layout.compact else str(biases[0].dtype)
         layout = layout or Layout.make("indexed", None, None, None, dtype)
-        net._set_up(sizes, activation, output, init, dtype, seed, threads, layout)
-        net.epsilon = epsilon
+        net = cls.of_settings(
+            sizes,
+            epsilon=epsilon,
+            activation=activation,
+            output=output,
+            init=init,
+            dtype=dtype,
+            seed=seed,
+            threads=threads,
+            layout=layout,
+        )
         for con, weight, bias in zip(connectivities, values, biases, strict=True):
             net._append(con, weight, bias)
+        return net
+
+    @classmethod
+    def of_settings(
+        cls,
+        layer_sizes: Sequence[int],
+        *,
+        epsilon: float,
+        activation: Activation | str,
+        output: str,
+        init: WeightInit,
+        dtype: str,
+        seed: int,
+        threads: int | None,
+        layout: Layout,
+    ) -> Self:
+        """A network that has no layers yet."""
+        net = cls.__new__(cls)
+        net._set_up(layer_sizes, activation, output, init, dtype, seed, threads, layout)
+        net.epsilon = epsilon
         return net
 
     @classmethod
@@ -236,8 +263,8 @@ class SparseMLP(Predictor):
         return twin
 
     def indexed(self) -> Self:
-        """A copy with storage='indexed', for what needs connections indexed by neuron: analysis, freezing, gradient-based
-        evolution, parallel training."""
+        """A copy with storage='indexed', for what needs connections indexed by neuron: analysis, freezing,
+        gradient-based evolution, parallel training."""
         if not self.layout.compact:
             return self.copy()
         layers = []

@@ -46,9 +46,9 @@ class SGD:
     """Stochastic gradient descent with momentum: v = momentum * v - rate * g, w = w + v; with `nesterov`,
     w = w + momentum * v - rate * g.
 
-    learning_rate: above 0, or a schedule. momentum: in [0, 1). weight_decay: in [0, 1), see the module. state: type of the
-    momentum, 'float32' or, in networks with storage='compact', 'bfloat16' with stochastic rounding; None: the network's.
-    """
+    learning_rate: above 0, or a schedule. momentum: in [0, 1). weight_decay: in [0, 1), see the module. state: type of
+    the momentum, 'float32' or, in networks with storage='compact', 'bfloat16' with stochastic rounding; None: the
+    network's."""
 
     learning_rate: LearningRate | float = 0.01
     momentum: float = 0.9

@@ -1,5 +1,5 @@
-"""How long work tells how far it is. A Progress is called with what is done ('building', 'saving', ...), how much of it is
-over and how much there is in all; equal amounts mean that it is finished."""
+"""How long work tells how far it is. A Progress is called with what is done ('building', 'saving', ...), how much of it
+is over and how much there is in all; equal amounts mean that it is finished."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ def silent(what: str, done: float, total: float) -> None:
 
 @contextmanager
 def bars() -> Iterator[Progress]:
-    """A Progress that shows a bar with rate and time left for each kind of work, on the standard error stream where that
-    is a terminal."""
+    """A Progress that shows a bar with rate and time left for each kind of work, on the standard error stream where
+    that is a terminal."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress as Bars, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
 
     console = Console(file=sys.stderr)
     if not console.is_terminal:

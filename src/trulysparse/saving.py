@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from trulysparse import _checks, _kernels, activations
+from trulysparse import _checks, _kernels, activations, memory
 from trulysparse._arrays import Stored, type_name
 from trulysparse.compact import CompactLayer
 from trulysparse.connectivity import Connectivity, TiledConnectivity
 from trulysparse.data import Scaling
+from trulysparse.disk import DiskLayer
 from trulysparse.errors import InputError
 from trulysparse.initialization import WeightInit
+from trulysparse.layers import Slots
 from trulysparse.layout import Layout
 from trulysparse.network import SparseMLP
 from trulysparse.progress import Progress, silent
@@ -29,8 +31,8 @@ VERSION = 1
 
 def save(net: SparseMLP, path: str | os.PathLike[str], *, progress: Progress = silent) -> None:
     """Writes the network to a safetensors file. Tensors of layer l: layers.l.indptr and indices (CSR by output
-    neuron), or, in compact networks, layers.l.tiles and places (see TiledConnectivity); weight (along them), bias. Raises
-    OSError where the file cannot be written; a file that was there stays then."""
+    neuron), or, in compact networks, layers.l.tiles and places (see TiledConnectivity); weight (along them), bias.
+    Raises OSError where the file cannot be written; a file that was there stays then."""
     config = settings(net)
     tensors = [tensor for number in range(len(net.layers)) for tensor in layer_tensors(net, number)]
     write_tensors(path, tensors + scaling_tensors(net), {ENTRY: json.dumps({"version": VERSION, **config})}, progress)
@@ -90,21 +92,35 @@ def scaling_tensors(net: SparseMLP) -> list[Tensor]:
     return [Tensor.of("scaling.shift", shift), Tensor.of("scaling.factor", factor)]
 
 
-def load(path: str | os.PathLike[str], *, threads: int | None = None, progress: Progress = silent) -> SparseMLP:
-    """Reads a network that `save` wrote. Raises InputError where the file is missing, truncated, not one of
-    ours, or does not hold together."""
+def load(
+    path: str | os.PathLike[str],
+    *,
+    threads: int | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    progress: Progress = silent,
+) -> SparseMLP:
+    """Reads a network that `save` wrote. folder: of a compact network too large for memory, whose layers then live in
+    memory-mapped files there. Raises InputError where the file is missing, truncated, not one of ours, or does not hold
+    together, NotEnoughMemoryError where it does not fit."""
     with opened(path, ENTRY, VERSION, "trulysparse model", progress) as file:
-        return build(file.config, file, _checks.thread_count(threads))
+        layout = layout_of(file.config, folder)
+        if folder is None:
+            memory.require(file.nbytes, f"the network in {path}", "load it with folder=, into memory-mapped files")
+        return build(file.config, file, _checks.thread_count(threads), layout)
+
+
+def layout_of(config: dict[str, Any], folder: str | os.PathLike[str] | None = None) -> Layout:
+    """The layout that a file's settings name."""
+    storage = config.get("storage", "indexed")
+    kinds = (config["weights"], config["signals"]) if storage == "compact" else (None, None)
+    return Layout.make(storage, *kinds, folder, config["dtype"])
 
 
 def build(config: dict[str, Any], file: TensorFile, threads: int, layout: Layout | None = None) -> SparseMLP:
-    """The network with the given settings and the tensors of a file, or InputError. layout: where its arrays go; None: as
-    the settings say, in memory."""
+    """The network with the given settings and the tensors of a file, or InputError. layout: where its arrays go; None:
+    as the settings say, in memory."""
     sizes = [int(n) for n in config["layer_sizes"]]
-    if layout is None:
-        storage = config.get("storage", "indexed")
-        kinds = (config["weights"], config["signals"]) if storage == "compact" else (None, None)
-        layout = Layout.make(storage, *kinds, None, config["dtype"])
+    layout = layout or layout_of(config)
     connectivities: list[Connectivity | TiledConnectivity] = []
     values, biases = [], []
     for number, (n_in, n_out) in enumerate(pairwise(sizes)):
@@ -114,7 +130,8 @@ def build(config: dict[str, Any], file: TensorFile, threads: int, layout: Layout
             tiled = TiledConnectivity(n_in, n_out, int(config["shifts"][number]), tiles, places)
             _named(prefix, tiled)
             connectivities.append(layout.settled(tiled, f"layer{number}"))
-            values.append(file.array(f"{prefix}.weight", layout.weights, len(places)))
+            weight = file.array(f"{prefix}.weight", layout.weights, len(places))
+            values.append(layout.held(f"layer{number}.weight", weight))
         else:
             indptr = file.array(f"{prefix}.indptr", "int64", n_out + 1)
             indices = file.array(f"{prefix}.indices", "int32")
@@ -123,7 +140,7 @@ def build(config: dict[str, Any], file: TensorFile, threads: int, layout: Layout
             connectivity, order = Connectivity.from_outputs(n_in, n_out, indptr, indices, threads)
             connectivities.append(connectivity)
             values.append(file.array(f"{prefix}.weight", config["dtype"], len(indices))[order])
-        biases.append(file.array(f"{prefix}.bias", layout.weights, n_out))
+        biases.append(layout.held(f"layer{number}.bias", file.array(f"{prefix}.bias", layout.weights, n_out)))
     net = SparseMLP.from_layers(
         connectivities,
         values,
@@ -160,3 +177,30 @@ def restore_order(layer: CompactLayer | Any, values: Stored) -> Stored:
     out = np.empty_like(values)
     out[layer.connectivity.position] = values
     return out
+
+
+def open_layers(
+    config: dict[str, Any], manifests: list[dict[str, Any]], layout: Layout, threads: int | None
+) -> tuple[SparseMLP, list[Slots]]:
+    """The network with the given settings whose layers live in the files that manifests name, and its optimizer
+    state."""
+    assert layout.folder is not None
+    net = SparseMLP.of_settings(
+        config["layer_sizes"],
+        epsilon=config["epsilon"],
+        activation=activations.make(config["activation"], config["alpha"]),
+        output=config["output"],
+        init=WeightInit(config["init"], config["fan"], config["balance"]),
+        dtype=config["dtype"],
+        seed=config["seed"],
+        threads=threads,
+        layout=layout,
+    )
+    slots = []
+    for number, manifest in enumerate(manifests):
+        last = number == len(manifests) - 1
+        activation = (0, 0.0) if last else net.activation.kernel(number + 1)
+        layer, state = DiskLayer.opened(layout.folder, f"layer{number}", manifest, activation)
+        net.layers.append(layer)
+        slots.append(state)
+    return net, slots

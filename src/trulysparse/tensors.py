@@ -1,6 +1,6 @@
 """safetensors files, written and read an array at a time: no second copy of what they hold in memory. The safetensors
-library checks what is read; it writes from copies and knows no bfloat16 in NumPy, so the writing is done here (the format
-is a length, a JSON header and the arrays)."""
+library checks what is read; it writes from copies and knows no bfloat16 in NumPy, so the writing is done here (the
+format is a length, a JSON header and the arrays)."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def write_tensors(
             file.write(struct.pack("<Q", len(text)) + text)
             for tensor in tensors:
                 array = np.ascontiguousarray(tensor.make())
-                assert array.shape == tensor.shape and array.dtype == _dtype(tensor.type)
+                assert (array.shape, array.dtype) == (tensor.shape, _dtype(tensor.type))
                 data = memoryview(array.reshape(-1).view(np.uint8))
                 for start in range(0, len(data), _CHUNK):
                     file.write(data[start : start + _CHUNK])
@@ -132,6 +132,11 @@ class TensorFile:
         """Of the arrays."""
         return set(self._entries)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return self._total
+
     def read(self, name: str) -> NDArray[Any]:
         """An array, bfloat16 as uint16. KeyError where there is none of this name."""
         entry = self._entries[name]
@@ -142,7 +147,7 @@ class TensorFile:
         with self._path.open("rb", buffering=0) as file:
             file.seek(self._start + begin)
             view = memoryview(data)
-            while len(view):
+            while view:
                 got = file.readinto(view[:_CHUNK])
                 if not got:
                     raise InputError(f"tensor {name} is truncated")

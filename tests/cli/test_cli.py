@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -447,3 +448,96 @@ def test_as_a_program(tmp_path):
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "error: DATA: file 'none.npz' does not exist\n"
+
+
+COMPACT = ["--storage", "compact", "--precision", "bfloat16", "--fan", "sparse"]
+
+
+@pytest.mark.parametrize(
+    "options", [[], COMPACT, [*COMPACT, "--on-disk"], ["--evolution", "rigl", "--optimizer", "adam"]]
+)
+def test_killed_and_resumed(tmp_path, options):
+    """A real kill, at some step; the model of the resumed run has the bytes of one that nobody disturbed."""
+    arguments = [
+        "train",
+        "digits",
+        "--hidden",
+        "300,200",
+        "--epochs",
+        "6",
+        "--batch-size",
+        "16",
+        "--dropout",
+        "0.1",
+        *options,
+    ]
+    run(*arguments, "--out", tmp_path / "whole")
+    command = [sys.executable, "-m", "trulysparse", *arguments, "--out", str(tmp_path / "r"), "--checkpoint-every", "5"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    metrics = tmp_path / "r" / "metrics.jsonl"
+    while process.poll() is None and not (metrics.is_file() and metrics.read_text().count("\n") >= 2):
+        time.sleep(0.005)
+    process.kill()
+    assert process.wait() != 0
+    assert not (tmp_path / "r" / "model.safetensors").exists()
+    figures = last_json(run("resume", tmp_path / "r", "--json"))
+    assert figures["epochs"] == 6
+    same = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("r", "whole")]
+    assert same[0] == same[1]
+    records = [[json.loads(line) for line in (tmp_path / name / "metrics.jsonl").open()] for name in ("r", "whole")]
+    for mine, theirs in zip(*records, strict=True):
+        assert {**mine, "seconds": 0} == {**theirs, "seconds": 0}
+    assert sorted(p.name for p in (tmp_path / "r").iterdir()) == ["config.json", "metrics.jsonl", "model.safetensors"]
+    assert "no checkpoint to go on from" in run("resume", tmp_path / "r", code=2)
+    again = last_json(run("evaluate", tmp_path / "r", "digits", "--json"))
+    assert again["accuracy"] == figures["accuracy"]
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--checkpoint-every", "-1"], "--checkpoint-every must be at least 0"),
+        (["--checkpoint-every", "5", "--workers", "2"], "--workers cannot be combined with --checkpoint-every"),
+        (["--checkpoint-every", "5", "--patience", "2"], "--patience cannot be combined with --checkpoint-every"),
+        (["--on-disk"], "--on-disk needs --storage compact"),
+        (["--precision", "bfloat16"], "needs storage='compact'"),
+        (["--storage", "compact", "--evolution", "rigl"], "cannot evolve a network with storage='compact'"),
+        (["--storage", "compact", "--workers", "2"], "needs a network with storage='indexed'"),
+        (["--recompute", "0"], "recompute must be at least 1"),
+        (["--stream"], None),
+    ],
+)
+def test_options_of_large_networks_that_do_not_fit(tmp_path, options, message):
+    if message is None:
+        run("train", "digits", "--out", tmp_path / "r", *SMALL, *options)  # built-in sets are in memory anyway
+        return
+    assert message in run("train", "digits", "--out", tmp_path / "r", *SMALL, *options, code=2)
+    assert not (tmp_path / "r").exists()
+
+
+def test_streamed_training(tmp_path, table):
+    X, y = table
+    folder = tmp_path / "data"
+    folder.mkdir()
+    np.save(folder / "X.npy", X)
+    np.save(folder / "y.npy", y)
+    figures = last_json(run("train", folder, "--out", tmp_path / "r", *SMALL, "--json"))
+    assert figures["accuracy"] > 0.8
+    assert last_json(run("evaluate", tmp_path / "r", folder, "--json"))["accuracy"] == figures["accuracy"]
+    run("predict", tmp_path / "r", folder, "--out", tmp_path / "p.csv")
+    assert len((tmp_path / "p.csv").read_text().splitlines()) == 151
+    path = write(tmp_path, "libsvm", X, y)
+    streamed = last_json(run("train", path, "--out", tmp_path / "s", "--stream", *SMALL, "--json"))
+    assert streamed["accuracy"] > 0.8
+
+
+def test_damaged_checkpoints(tmp_path):
+    folder = tmp_path / "r" / "checkpoint"
+    folder.mkdir(parents=True)
+    assert "has no checkpoint" in run("resume", tmp_path / "r", code=2)
+    (folder / "config.json").write_text('{"data": "digits"}')
+    assert "before its first checkpoint" in run("resume", tmp_path / "r", code=2)
+    (folder / "state.safetensors").write_bytes(b"none")
+    assert "truncated or not a checkpoint" in run("resume", tmp_path / "r", code=2)
+    (folder / "config.json").write_text("{")
+    assert "cannot be read" in run("resume", tmp_path / "r", code=2)

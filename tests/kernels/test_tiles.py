@@ -177,7 +177,7 @@ def test_every_place_is_equally_likely():
 @pytest.mark.parametrize("kind", ["float32", "bfloat16"])
 @pytest.mark.parametrize("shape", [(300, 200, 900), (70, 3, 150), (5000, 3000, 40_000)])
 def test_evolution_against_a_dictionary(rng, shape, kind):
-    n_in, n_out, count = shape
+    count = shape[2]
     layer = make(shape, kind, rng)
     before = layer.connectivity
     slots = Slots([held(rng.normal(size=count), "float32")], [])

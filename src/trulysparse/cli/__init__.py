@@ -7,7 +7,9 @@ import typer
 from trulysparse.cli.bench import bench
 from trulysparse.cli.evaluate import evaluate
 from trulysparse.cli.info import info
+from trulysparse.cli.plan import plan
 from trulysparse.cli.predict import predict
+from trulysparse.cli.resume import resume
 from trulysparse.cli.train import train
 
 app = typer.Typer(
@@ -17,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (train, evaluate, predict, info, bench):
+for command in (train, resume, evaluate, predict, info, plan, bench):
     app.command()(command)
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trulysparse.errors import InputError
 from trulysparse.network import SparseMLP
+from trulysparse.progress import Progress, silent
 from trulysparse.saving import load, save
 from trulysparse.tensors import write_whole
 from trulysparse.training import Callback, Trainer
 from trulysparse.training.history import Record
 
 MODEL, CONFIG, METRICS, REPORT = "model.safetensors", "config.json", "metrics.jsonl", "report.html"
+CHECKPOINT = "checkpoint"
 
 
 @dataclass
@@ -36,10 +39,10 @@ class Run:
         return Run(load(folder / MODEL, threads=threads), config)
 
 
-def write_run(folder: Path, net: SparseMLP, config: dict[str, Any]) -> None:
+def write_run(folder: Path, net: SparseMLP, config: dict[str, Any], progress: Progress = silent) -> None:
     """Writes model and settings, each whole or not at all; the report of an earlier run goes."""
     write_whole(folder / CONFIG, lambda path: path.write_text(json.dumps(config, indent=2) + "\n"))
-    save(net, folder / MODEL)
+    save(net, folder / MODEL, progress=progress)
     (folder / REPORT).unlink(missing_ok=True)
 
 
@@ -53,14 +56,15 @@ def check_folder(folder: Path) -> None:
 
 
 class MetricsFile(Callback):
-    """Appends each epoch's record to metrics.jsonl."""
+    """Appends each epoch's record to metrics.jsonl. records: of epochs before this call of fit."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, records: Sequence[Record] = ()) -> None:
         self._path = path
+        self._records = records
 
     def on_fit_start(self, trainer: Trainer, epochs: int, steps: int) -> None:
         """Starts the file anew."""
-        self._path.write_text("")
+        self._path.write_text("".join(json.dumps(record) + "\n" for record in self._records))
 
     def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
         """Appends a line."""

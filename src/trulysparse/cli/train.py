@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from trulysparse import _checks, activations
-from trulysparse.analysis import TopologyRecorder
-from trulysparse.cli._console import peak_rss_mb, print_json, show, speaks_plainly
-from trulysparse.cli._run import METRICS, REPORT, MetricsFile, check_folder, write_run
+from trulysparse.cli._console import speaks_plainly
+from trulysparse.cli._training import Settings, carry_out
 from trulysparse.connectivity import PATTERNS
-from trulysparse.data import as_matrix, fit_scaling
-from trulysparse.data.dataset import make_dataset
-from trulysparse.data.files import fingerprint, read
 from trulysparse.errors import InputError
-from trulysparse.evolution import NAMES, make
-from trulysparse.learning_rates import CosineRate, LearningRate
-from trulysparse.network import SparseMLP
-from trulysparse.optimizers import SGD, Adam, Optimizer
-from trulysparse.parallel import WASAP, WASSP
-from trulysparse.parallel.sources import TrainingFile
-from trulysparse.report import write_report
-from trulysparse.report.figures import new_figure
-from trulysparse.training import Callback, EarlyStopping, ImportancePruning, ProgressBar, Trainer, evaluate
+from trulysparse.evolution import NAMES
 
 
 def _sizes(text: str) -> list[int]:
@@ -34,43 +21,6 @@ def _sizes(text: str) -> list[int]:
     except ValueError:
         raise InputError(f"--hidden must be comma-separated integers such as 1000,1000, not '{text}'") from None
     return [_checks.integer("--hidden", size, low=1) for size in sizes]
-
-
-def _optimizer(
-    name: str,
-    rate: float,
-    schedule: str,
-    warmup: float,
-    momentum: float,
-    nesterov: bool,
-    decay: float,
-    mode: str | None,
-) -> Optimizer:
-    chosen: LearningRate | float = rate
-    if _checks.choice("--schedule", schedule, ("constant", "cosine")) == "cosine":
-        chosen = CosineRate(rate, warmup=warmup)
-    if _checks.choice("--optimizer", name, ("sgd", "adam")) == "adam":
-        return Adam(chosen, weight_decay=decay, weight_decay_mode=mode or "decoupled")
-    return SGD(chosen, momentum, nesterov, decay, mode or "l2")
-
-
-def _plan(
-    name: str | None,
-    workers: int,
-    phase1_epochs: int | None,
-    backend: str,
-    address: str | None,
-    source: TrainingFile,
-) -> WASAP | None:
-    _checks.integer("--workers", workers, low=1)
-    if name is None and workers == 1:
-        for option, value in (("--address", address), ("--phase1-epochs", phase1_epochs)):
-            if value is not None:
-                raise InputError(f"{option} is for parallel training: give --workers too")
-        return None
-    kind = WASSP if _checks.choice("--parallel", name or "wasap", ("wasap", "wassp")) == "wassp" else WASAP
-    data = source if backend == "ray" else None
-    return kind(workers, phase1_epochs, backend=backend, address=address, data=data)
 
 
 @speaks_plainly
@@ -86,6 +36,9 @@ def train(
         str | None, typer.Option(help="Label column of a table. Default: target, label, class or y, else the last.")
     ] = None,
     test_size: Annotated[float, typer.Option(help="Share of samples held out where DATA has no test set.")] = 0.2,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Read DATA block by block while training: sets larger than memory.")
+    ] = False,
     scale: Annotated[str, typer.Option(help="none, standard or minmax, with the training set's figures.")] = "standard",
     hidden: Annotated[str, typer.Option(help="Hidden layer sizes.")] = "1000,1000,1000",
     epsilon: Annotated[
@@ -106,6 +59,15 @@ def train(
     balance: Annotated[
         bool, typer.Option(help="Scale the output layer's initial weights to make up for what hidden layers lose.")
     ] = True,
+    storage: Annotated[
+        str, typer.Option(help="indexed, or compact: for millions of neurons, half the memory and time.")
+    ] = "indexed",
+    precision: Annotated[
+        str, typer.Option(help="Of weights and activations: float32 or, with compact storage, bfloat16.")
+    ] = "float32",
+    on_disk: Annotated[
+        bool, typer.Option("--on-disk", help="Layers live in files in the run folder (compact storage).")
+    ] = False,
     evolution: Annotated[str, typer.Option(help=", ".join(NAMES) + ": how the topology changes.")] = "set",
     zeta: Annotated[float, typer.Option(help="set: fraction of connections replaced after each epoch.")] = 0.3,
     importance_pruning: Annotated[
@@ -115,11 +77,20 @@ def train(
     importance_every: Annotated[int, typer.Option(help="Epochs between prunings by importance.")] = 10,
     epochs: Annotated[int, typer.Option(help="Passes over the training samples.")] = 50,
     batch_size: Annotated[int, typer.Option(help="Samples an update.")] = 128,
+    micro_batch_size: Annotated[
+        int | None, typer.Option(help="Samples taken at a time; their gradients add up to the batch's. Default: all.")
+    ] = None,
+    recompute: Annotated[
+        int, typer.Option(help="Keep each n-th layer's activations, compute others again on the way back; 1: keep all.")
+    ] = 1,
     optimizer: Annotated[str, typer.Option(help="sgd or adam.")] = "sgd",
     learning_rate: Annotated[float, typer.Option(help="Learning rate.")] = 0.01,
     schedule: Annotated[str, typer.Option(help="constant or cosine.")] = "constant",
     warmup: Annotated[float, typer.Option(help="Epochs of linear warm-up (cosine).")] = 0.0,
     momentum: Annotated[float, typer.Option(help="Momentum (sgd).")] = 0.9,
+    momentum_precision: Annotated[
+        str | None, typer.Option(help="Of optimizer state: float32 or, with compact storage, bfloat16.")
+    ] = None,
     nesterov: Annotated[bool, typer.Option("--nesterov", help="Nesterov momentum (sgd).")] = False,
     weight_decay: Annotated[float, typer.Option(help="Weight decay.")] = 0.0,
     weight_decay_mode: Annotated[
@@ -141,6 +112,9 @@ def train(
     ] = None,
     backend: Annotated[str, typer.Option(help="Where workers run: threads or ray (extra 'ray').")] = "threads",
     address: Annotated[str | None, typer.Option(help="Of a running Ray cluster; none: a local one is started.")] = None,
+    checkpoint_every: Annotated[
+        int, typer.Option(help="Updates between checkpoints, from which `resume` goes on; 0: none.")
+    ] = 0,
     report: Annotated[
         bool, typer.Option("--report", help="Follow the topology and write report.html (extra 'analysis').")
     ] = False,
@@ -149,124 +123,49 @@ def train(
     ] = False,
 ) -> None:
     """Train a truly sparse network and score it on data it has not seen."""
-    sizes = _sizes(hidden)
-    _checks.integer("--epochs", epochs, low=1)
-    _checks.real("--zeta", zeta, low=0, high=1)
-    topology = make(evolution, zeta=zeta, argument="--evolution")
-    chosen = _optimizer(optimizer, learning_rate, schedule, warmup, momentum, nesterov, weight_decay, weight_decay_mode)
-    shape = activations.make(activation, alpha)
-    place = str(Path(data).resolve()) if Path(data).is_file() else data  # a worker may run in another folder
-    source = TrainingFile(place, target, test_size=test_size, seed=seed)
-    plan = _plan(parallel, workers, phase1_epochs, backend, address, source)
-    pruning = ImportancePruning(importance_pruning, start=importance_start, every=importance_every)
-    if report:
-        new_figure()  # a missing extra is better known before training
-    check_folder(out)
-    table = read(data, target=target)
-    dataset = make_dataset(table, test_size=test_size, seed=seed)
-    matrix = as_matrix(dataset.X_train)
-    if plan is not None:
-        plan.check(matrix.n_samples, topology, epochs)
-    net = SparseMLP(
-        (matrix.n_features, *sizes, len(dataset.labels)),
+    settings = Settings(
+        data=data,
+        target=target,
+        test_size=test_size,
+        scale=scale,
+        stream=stream,
+        hidden=tuple(_sizes(hidden)),
         epsilon=epsilon,
         density=density,
         connectivity=connectivity,
-        activation=shape,
+        activation=activation,
+        alpha=alpha,
         init=init,
         fan=fan,
         balance=balance,
-        seed=seed,
-        threads=threads,
-    )
-    net.labels = dataset.labels
-    net.scaling = fit_scaling(scale, matrix)
-    callbacks = [ProgressBar()]
-    trainer = Trainer(
-        net,
-        optimizer=chosen,
-        evolution=topology,
-        batch_size=batch_size,
-        dropout=dropout,
-        seed=seed,
-        callbacks=callbacks,
-        parallel=plan,
-    )
-    extras: list[Callback] = [TopologyRecorder()] if report else []
-    extras += [pruning] if importance_pruning else []
-    extras += [] if patience is None else [EarlyStopping("loss", patience=patience)]
-    out.mkdir(parents=True, exist_ok=True)
-    began = time.perf_counter()
-    history = trainer.fit(
-        dataset.X_train,
-        dataset.y_train,
+        storage=storage,
+        precision=precision,
+        on_disk=on_disk,
+        evolution=evolution,
+        zeta=zeta,
+        importance_pruning=importance_pruning,
+        importance_start=importance_start,
+        importance_every=importance_every,
         epochs=epochs,
-        validation_data=(dataset.X_test, dataset.y_test),
-        callbacks=[*extras, MetricsFile(out / METRICS)],
+        batch_size=batch_size,
+        micro_batch_size=micro_batch_size,
+        recompute=recompute,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        schedule=schedule,
+        warmup=warmup,
+        momentum=momentum,
+        momentum_precision=momentum_precision,
+        nesterov=nesterov,
+        weight_decay=weight_decay,
+        weight_decay_mode=weight_decay_mode,
+        dropout=dropout,
+        patience=patience,
+        seed=seed,
+        workers=workers,
+        parallel=parallel,
+        phase1_epochs=phase1_epochs,
+        backend=backend,
+        checkpoint_every=checkpoint_every,
     )
-    seconds = time.perf_counter() - began
-    passed = history["epoch"][-1]  # the epochs of a phase that workers spend alone have one record
-    scores = evaluate(net, dataset.X_test, dataset.y_test)
-    config = {
-        "data": data,
-        "fingerprint": fingerprint(data),
-        "target": table.target,
-        "features": table.features,
-        "has_test_set": table.X_test is not None,
-        "test_size": test_size,
-        "scale": scale,
-        "hidden": sizes,
-        "epsilon": epsilon,
-        "density": density,
-        "connectivity": connectivity,
-        **activations.settings(shape),
-        "init": init,
-        "fan": fan,
-        "balance": balance,
-        "evolution": evolution,
-        "zeta": zeta,
-        "importance_pruning": importance_pruning,
-        "importance_start": importance_start,
-        "importance_every": importance_every,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "optimizer": optimizer,
-        "learning_rate": learning_rate,
-        "schedule": schedule,
-        "warmup": warmup,
-        "momentum": momentum,
-        "nesterov": nesterov,
-        "weight_decay": weight_decay,
-        "weight_decay_mode": chosen.weight_decay_mode,
-        "dropout": dropout,
-        "patience": patience,
-        "seed": seed,
-        "workers": workers,
-        "parallel": parallel,
-        "phase1_epochs": phase1_epochs,
-        "backend": backend,
-    }
-    write_run(out, net, config)
-    figures = {
-        "accuracy": scores["accuracy"],
-        "loss": scores["loss"],
-        "seconds": round(seconds, 3),
-        "epochs": passed,
-        "connections": net.n_connections,
-        "neurons": net.n_neurons,
-        "peak_rss_mb": peak_rss_mb(),
-    }
-    shown = {
-        "test accuracy": f"{scores['accuracy']:.4f}  ({len(dataset.y_test)} samples)",
-        "test loss": f"{scores['loss']:.4f}",
-        "training": f"{passed} epochs of {len(dataset.y_train)} samples in {seconds:.1f} s",
-        "network": f"{'-'.join(map(str, net.layer_sizes))}",
-        "connections": f"{net.n_connections:,} ({net.density:.2%} of dense)",
-        "peak memory": f"{figures['peak_rss_mb']} MB",
-        "saved to": str(out),
-    }
-    if report:
-        write_report(out / REPORT, net, history.records, title=f"Trained on {data}", facts=shown)
-    show(f"Trained on {data}", shown)
-    if json:
-        print_json(figures)
+    carry_out(settings, out, threads=threads, address=address, report=report, json_line=json)

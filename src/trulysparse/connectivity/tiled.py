@@ -36,9 +36,8 @@ class TiledConnectivity:
     """Connections in square tiles of blocks of 2^shift neurons. Immutable: evolution makes a new one.
 
     ptr: tile (o, i), between block o of outputs and block i of inputs, holds connections ptr[t] to ptr[t + 1] with
-    t = o * blocks_in + i. place: output << 16 | input of each, both within the block, ascending within a tile. Weights and
-    optimizer state lie in this order.
-    """
+    t = o * blocks_in + i. place: output << 16 | input of each, both within the block, ascending within a tile. Weights
+    and optimizer state lie in this order."""
 
     n_in: int
     n_out: int

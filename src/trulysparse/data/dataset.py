@@ -120,4 +120,5 @@ def _check_samples(X: Any, y: NDArray[Any], x_name: str, y_name: str) -> None:
     matrix = as_matrix(X, x_name)
     if matrix.n_samples != len(y):
         raise InputError(f"{x_name} has {matrix.n_samples} samples, but {y_name} has {len(y)}; they must be as many")
-    check_finite(matrix, x_name)
+    if not matrix.streamed:
+        check_finite(matrix, x_name)

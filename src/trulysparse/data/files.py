@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.datasets import load_svmlight_file
 
+from trulysparse.data.blocks import CsrBlocks, LibsvmBlocks, NpyBlocks, ParquetBlocks, open_parquet
 from trulysparse.data.builtin import NAMES, load_builtin
+from trulysparse.data.stream import StreamMatrix
 from trulysparse.errors import InputError, MissingExtraError
 
 SUFFIXES = (".npz", ".csv", ".parquet", ".libsvm")
@@ -38,24 +41,30 @@ def read(
     features: list[str] | None = None,
     n_features: int | None = None,
     need_target: bool = True,
+    stream: bool = False,
 ) -> Table:
-    """The table named `source`, a built-in name or a file.
+    """The table named `source`, a built-in name, a file, or a folder of .npy files.
 
     target: the label column of a .csv or .parquet file; None: one named target, label, class or y, else the
     last. features: take these columns, in this order. n_features: width of a .libsvm file, which names only the
-    features that are not 0. need_target: whether a missing label is an error.
-    """
+    features that are not 0. need_target: whether a missing label is an error. stream: leave the samples in their file
+    and read them block by block (.libsvm, .parquet; folders always do)."""
     if source in NAMES:
         return Table(*load_builtin(source))
     path = Path(source)
+    if path.is_dir():
+        return read_folder(path, need_target)
     if path.suffix not in SUFFIXES:
         raise InputError(
-            f"DATA must be one of {', '.join(NAMES)} or a file ending in {', '.join(SUFFIXES)}, not '{source}'"
+            f"DATA must be one of {', '.join(NAMES)}, a file ending in {', '.join(SUFFIXES)}, or a folder of .npy "
+            f"files, not '{source}'"
         )
     if not path.is_file():
         raise InputError(f"DATA: file '{source}' does not exist")
     if path.stat().st_size == 0:
         raise InputError(f"DATA: file '{source}' is empty")
+    if stream:
+        return stream_file(path, target, features, n_features, need_target)
     if path.suffix == ".npz":
         return _read_npz(path, need_target)
     if path.suffix == ".libsvm":
@@ -67,6 +76,12 @@ def fingerprint(source: str) -> str:
     """Recognises a source again: its name if built in, else a hash of the file's size, beginning and end."""
     if source in NAMES:
         return source
+    if Path(source).is_dir():
+        named = sorted(file for file in Path(source).iterdir() if file.suffix == ".npy")
+        whole = hashlib.blake2b(digest_size=16)
+        for file in named:
+            whole.update(f"{file.name} {fingerprint(str(file))}".encode())
+        return whole.hexdigest()
     size = Path(source).stat().st_size
     digest = hashlib.blake2b(str(size).encode(), digest_size=16)
     with Path(source).open("rb") as file:
@@ -74,6 +89,66 @@ def fingerprint(source: str) -> str:
         file.seek(max(0, size - (1 << 20)))
         digest.update(file.read())
     return digest.hexdigest()
+
+
+def read_folder(path: Path, need_target: bool) -> Table:
+    """X.npy, or CSR in X_indptr.npy, X_indices.npy and X_data.npy, and y.npy; or X_train, y_train, X_test, y_test
+    likewise. Samples stay in their files."""
+
+    def samples(name: str, n_features: int | None = None) -> StreamMatrix | None:
+        if (path / f"{name}.npy").is_file():
+            return StreamMatrix(NpyBlocks(path / f"{name}.npy"), name)
+        if (path / f"{name}_indptr.npy").is_file():
+            return StreamMatrix(CsrBlocks(path / name, n_features), name)
+        return None
+
+    def labels(name: str) -> NDArray[Any] | None:
+        file = path / f"{name}.npy"
+        return np.load(file, allow_pickle=False) if file.is_file() else None
+
+    parts = ("_train", "_test") if samples("X_train") is not None else ("",)
+    found = [samples(f"X{parts[0]}")]
+    if found[0] is None and (found := [samples("X_test")])[0] is not None and not need_target:
+        return Table(found[0], labels("y_test"))
+    if found[0] is None:
+        raise InputError(
+            f"DATA: folder '{path}' has neither X.npy nor X_indptr.npy, X_indices.npy and X_data.npy "
+            "(nor X_train and X_test likewise)"
+        )
+    if len(parts) == 2:
+        found.append(samples("X_test", found[0].n_features))
+        if found[1] is None:
+            raise InputError(f"DATA: folder '{path}' has X_train, but no X_test")
+    y = [labels(f"y{part}") for part in parts]
+    for part, values in zip(parts, y, strict=True):
+        if values is None and need_target:
+            raise InputError(f"DATA: folder '{path}' has no y{part}.npy")
+    return Table(*(value for pair in zip(found, y, strict=True) for value in pair))
+
+
+def stream_file(
+    path: Path, target: str | None, features: list[str] | None, n_features: int | None, need_target: bool
+) -> Table:
+    """A file whose samples are read block by block."""
+    if path.suffix == ".libsvm":
+        blocks = LibsvmBlocks(path, n_features)
+        if len(blocks.y) == 0:
+            raise InputError(f"DATA: '{path}' has no samples")
+        return Table(StreamMatrix(blocks), blocks.y)
+    if path.suffix == ".parquet":
+        file = open_parquet(path)
+        if file.metadata.num_rows == 0:
+            raise InputError(f"DATA: '{path}' has no rows")
+        columns = [str(name) for name in file.schema_arrow.names]
+        name, chosen = _columns(path, columns, target, features, need_target)
+        for field in file.schema_arrow:
+            if field.name in chosen and str(field.type) in ("string", "large_string", "binary"):
+                raise InputError(f"DATA: column '{field.name}' must hold numbers only, but it is of type {field.type}")
+        y = None if name is None else file.read(columns=[name]).to_pandas()[name].to_numpy()
+        return Table(StreamMatrix(ParquetBlocks(path, chosen)), y, features=chosen, target=name)
+    raise InputError(
+        f"--stream: '{path.suffix}' files are read as a whole; use .parquet, .libsvm, or a folder with X.npy and y.npy"
+    )
 
 
 def _read_npz(path: Path, need_target: bool) -> Table:
@@ -127,18 +202,26 @@ def _read_frame(path: Path, target: str | None, features: list[str] | None, need
     frame.columns = frame.columns.astype(str)
     if len(frame) == 0:
         raise InputError(f"DATA: '{path}' has no rows")
-    name = _target_column(list(frame.columns), target, features, need_target)
-    columns = features if features is not None else [c for c in frame.columns if c != name]
-    missing = [c for c in columns if c not in frame.columns]
-    if missing:
-        raise InputError(f"DATA: '{path}' has no column '{missing[0]}', which the model was trained on")
-    if not columns:
-        raise InputError(f"DATA: '{path}' has no feature columns beside the target '{name}'")
+    name, columns = _columns(path, list(frame.columns), target, features, need_target)
     for column in columns:
         if not pd.api.types.is_numeric_dtype(frame[column]):
             row, value = _first_text(frame[column], pd)
             raise InputError(f"DATA: column '{column}' must hold numbers only, but row {row} holds {value!r}")
-    return Table(frame[columns], None if name is None else frame[name].to_numpy(), features=list(columns), target=name)
+    return Table(frame[columns], None if name is None else frame[name].to_numpy(), features=columns, target=name)
+
+
+def _columns(
+    path: Path, present: list[str], target: str | None, features: list[str] | None, need_target: bool
+) -> tuple[str | None, list[str]]:
+    """(target column or None, feature columns)."""
+    name = _target_column(present, target, features, need_target)
+    columns = features if features is not None else [c for c in present if c != name]
+    missing = [c for c in columns if c not in present]
+    if missing:
+        raise InputError(f"DATA: '{path}' has no column '{missing[0]}', which the model was trained on")
+    if not columns:
+        raise InputError(f"DATA: '{path}' has no feature columns beside the target '{name}'")
+    return name, columns
 
 
 def _target_column(columns: list[str], target: str | None, features: list[str] | None, need_target: bool) -> str | None:

@@ -4,6 +4,7 @@ batch: never converted as a whole."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,6 +27,8 @@ class Matrix(Protocol):
     n_features: int
     x: Any
     """The samples as they were given (bool as uint8, sparse formats as CSR)."""
+    streamed: bool
+    """Whether samples are in files: values are then checked on their way in, not in a pass of their own."""
 
     def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
         """Fills out (n_features x stride) with the samples `rows`, scaled; InputError at NaN or infinity."""
@@ -33,17 +36,30 @@ class Matrix(Protocol):
     def chunk(self, start: int, stop: int) -> Any:
         """Samples start to stop as a NumPy array or a CSR array."""
 
+    def order(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        """The samples `rows` in a random order that this matrix can read well."""
+
+    def reading(self, order: NDArray[np.int64]) -> AbstractContextManager[object]:
+        """Within it, samples are loaded in this order, so that they may be read ahead."""
+
     def feature_name(self, feature: int) -> str:
         """How to name a feature to the user."""
 
 
 class _Base:
+    streamed = False
     n_samples: int
     n_features: int
     name: str
 
     def feature_name(self, feature: int) -> str:
         return str(feature)
+
+    def order(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        return rows[rng.permutation(len(rows))]
+
+    def reading(self, order: NDArray[np.int64]) -> AbstractContextManager[object]:
+        return nullcontext()
 
     def _refuse(self, sample: int, feature: int, value: object) -> InputError:
         return InputError(
@@ -59,6 +75,7 @@ class DenseMatrix(_Base):
         self.x = x.view(np.uint8) if x.dtype == bool else x
         self.name = name
         self.n_samples, self.n_features = x.shape
+        self.streamed = isinstance(x, np.memmap)
         direct = (
             self.x.dtype.str[1:] in _LOADED
             and self.x.dtype.isnative
@@ -145,9 +162,10 @@ class FrameMatrix(_Base):
 
 def as_matrix(x: Any, name: str = "X") -> Matrix:
     """Wraps X; InputError where it is not two-dimensional, numeric and non-empty."""
-    if isinstance(x, (DenseMatrix, SparseMatrix, FrameMatrix)):
-        return x
     matrix: Matrix
+    if hasattr(x, "load") and hasattr(x, "reading"):
+        matrix = x
+        return matrix
     if sp.issparse(x):
         if x.dtype.kind not in "iufb":
             raise InputError(f"{name} must hold numbers, not {x.dtype}")

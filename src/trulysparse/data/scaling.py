@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from trulysparse import _checks
+from trulysparse.progress import Progress, silent
 
 if TYPE_CHECKING:
     from trulysparse.data.matrix import Matrix
@@ -30,7 +31,9 @@ class Scaling:
         return self.shift, self.factor
 
 
-def fit_scaling(kind: str, matrix: Matrix, sample_weight: NDArray[Any] | None = None) -> Scaling | None:
+def fit_scaling(
+    kind: str, matrix: Matrix, sample_weight: NDArray[Any] | None = None, progress: Progress = silent
+) -> Scaling | None:
     """The scaling's figures from all samples, chunk by chunk.
 
     kind: 'none', 'standard' (mean 0, standard deviation 1) or 'minmax' (to [0, 1]).
@@ -38,16 +41,19 @@ def fit_scaling(kind: str, matrix: Matrix, sample_weight: NDArray[Any] | None = 
     _checks.choice("scale", kind, KINDS)
     if kind == "none":
         return None
-    return _standard(matrix, sample_weight) if kind == "standard" else _minmax(matrix)
+    found = _standard(matrix, sample_weight, progress) if kind == "standard" else _minmax(matrix, progress)
+    progress("scaling", matrix.n_samples, matrix.n_samples)
+    return found
 
 
-def _standard(matrix: Matrix, sample_weight: NDArray[Any] | None) -> Scaling:
+def _standard(matrix: Matrix, sample_weight: NDArray[Any] | None, progress: Progress) -> Scaling:
     from sklearn.preprocessing import StandardScaler
 
     from trulysparse.data.matrix import chunks
 
     scaler: Any = None
     for start, chunk in chunks(matrix):
+        progress("scaling", start, matrix.n_samples)
         if scaler is None:
             scaler = StandardScaler(with_mean=not sp.issparse(chunk))
         weight = None if sample_weight is None else sample_weight[start : start + chunk.shape[0]]
@@ -58,14 +64,15 @@ def _standard(matrix: Matrix, sample_weight: NDArray[Any] | None) -> Scaling:
     return Scaling("standard", np.asarray(scaler.mean_, dtype=np.float64), factor)
 
 
-def _minmax(matrix: Matrix) -> Scaling:
+def _minmax(matrix: Matrix, progress: Progress) -> Scaling:
     from sklearn.utils.sparsefuncs import min_max_axis
 
     from trulysparse.data.matrix import chunks
 
     low = np.full(matrix.n_features, np.inf)
     high = np.full(matrix.n_features, -np.inf)
-    for _, chunk in chunks(matrix):
+    for start, chunk in chunks(matrix):
+        progress("scaling", start, matrix.n_samples)
         if sp.issparse(chunk):
             least, most = min_max_axis(chunk.astype(np.float64), axis=0)
         else:

@@ -19,10 +19,9 @@ BLOCK = 256  # samples made together; the same samples for a seed, whatever is a
 class MadelonLike:
     """Two classes on the corners of a hypercube, like Madelon (Guyon 2003), at any size.
 
-    n_samples, n_features: shape. informative, redundant: shares of the features that tell the classes apart, and that are
-    sums of eight of those; the rest is noise. clusters: corners a class. separation: half the cube's edge, in standard
-    deviations of a cluster. flip: share of samples whose label is drawn at random. seed: of everything.
-    """
+    n_samples, n_features: shape. informative, redundant: shares of the features that tell the classes apart, and that
+    are sums of eight of those; the rest is noise. clusters: corners a class. separation: half the cube's edge, in
+    standard deviations of a cluster. flip: share of samples whose label is drawn at random. seed: of everything."""
 
     n_samples: int
     n_features: int

@@ -196,6 +196,6 @@ def require_tiled(method: Evolution) -> None:
     fits = method.grow in (uniform, nowhere) and method.fresh == "init" and method.budget is as_lost
     if not fits or isinstance(prune, NetworkPrune) or getattr(prune, "needs_gradient", False) or method.density:
         raise InputError(
-            f"evolution {method.name!r} cannot evolve a network with storage='compact': SET and Static can, and methods "
-            "that prune by magnitude layer by layer and grow at random (evolution.grow.uniform)"
+            f"evolution {method.name!r} cannot evolve a network with storage='compact': SET and Static can, and "
+            "methods that prune by magnitude layer by layer and grow at random (evolution.grow.uniform)"
         )

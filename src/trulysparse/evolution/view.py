@@ -10,9 +10,9 @@ import numpy as np
 from trulysparse import _kernels
 from trulysparse._arrays import Floats, empty
 from trulysparse._random import stream_key
+from trulysparse.compact import CompactLayer
 from trulysparse.errors import InputError
 from trulysparse.evolution.places import Grown, Keep, absent, chosen
-from trulysparse.compact import CompactLayer
 from trulysparse.layers import Slots, SparseLayer
 
 

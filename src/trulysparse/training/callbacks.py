@@ -32,6 +32,9 @@ class Callback:
     def on_worker_step(self, trainer: Trainer, worker: int, loss: float) -> None:
         """In parallel training, in the place of on_step_end: a worker has finished a batch."""
 
+    def on_progress(self, trainer: Trainer, what: str, done: float, total: float) -> None:
+        """In the course of long work between updates ('evolving', 'checkpoint'): `done` of `total` is over."""
+
     def on_evolution(self, trainer: Trainer, grown: int) -> None:
         """After the topology has evolved; `grown` connections came."""
 

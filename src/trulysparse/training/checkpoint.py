@@ -4,14 +4,16 @@ state, what topology evolution remembers, counters. No pickle."""
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
-from trulysparse import saving, tensors
+from trulysparse import _checks, saving, tensors
 from trulysparse.errors import InputError
 from trulysparse.layers import Slots
+from trulysparse.network import SparseMLP
 from trulysparse.progress import Progress, silent
 from trulysparse.tensors import Tensor
 from trulysparse.training.trainer import Trainer
@@ -58,16 +60,31 @@ def read(path: str | PathLike[str], trainer: Trainer, progress: Progress = silen
     """Puts the state into `trainer`, whose network, optimizer and rules must be of the kind that wrote it; returns
     `extra`. Raises InputError where the file is missing, truncated, not a checkpoint, or of another kind of
     training."""
+    return restore(
+        path, lambda config: _check_kind(config, trainer), lambda net: trainer, trainer.net.threads, progress
+    )[1]
+
+
+def restore(
+    path: str | PathLike[str],
+    check: Callable[[dict[str, Any]], None],
+    trainer_for: Callable[[SparseMLP], Trainer],
+    threads: int | None,
+    progress: Progress = silent,
+) -> tuple[Trainer, dict[str, Any]]:
+    """As `read`, for a trainer that is made once the network is there: no other network is in memory meanwhile. check:
+    of the file's settings, before anything is read."""
     with tensors.opened(path, ENTRY, VERSION, "checkpoint", progress) as file:
         state = file.config
-        _check_kind(state, trainer)
-        net = saving.build(state["network"], file, trainer.net.threads, trainer.net.layout)
+        check(state)
+        net = saving.build(state["network"], file, _checks.thread_count(threads))
         slots = []
         for number, layer in enumerate(net.layers):
             each = range(state["slots"])
             weight = [saving.restore_order(layer, file.read(f"layers.{number}.slot{i}")) for i in each]
             slots.append(Slots(weight, [file.read(f"layers.{number}.bias_slot{i}") for i in each]))
         memory = {name: file.read(name) for name in file.names if name.startswith("memory.")}
+    trainer = trainer_for(net)
     trainer.net.layers, trainer.net.layer_sizes = net.layers, net.layer_sizes
     trainer.net.scaling, trainer.net.labels = net.scaling, net.labels
     trainer.take_slots(slots)
@@ -79,8 +96,7 @@ def read(path: str | PathLike[str], trainer: Trainer, progress: Progress = silen
         else:
             trainer.memory[owner] = value
     trainer.step_count, trainer.epoch = int(state["step_count"]), float(state["epoch"])
-    extra: dict[str, Any] = state["extra"]
-    return extra
+    return trainer, state["extra"]
 
 
 def _check_kind(state: dict[str, Any], trainer: Trainer) -> None:

@@ -34,6 +34,10 @@ class Job:
     validation: tuple[Matrix, NDArray[Any]] | None = None
     callbacks: Sequence[Callback] = ()
 
+    def order(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """The samples of one epoch in the order in which it takes them."""
+        return self.matrix.order(self.rows, rng) if self.shuffle else self.rows
+
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """The samples `rows` as a batch."""
         return self.matrix, rows, self.targets[rows], None if self.weight is None else self.weight[rows]

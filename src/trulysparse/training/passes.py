@@ -19,8 +19,8 @@ from trulysparse.training.job import Batch
 
 class Passes:
     """Passes through `net`, with memory for the activations of one batch. Several may share a network's arrays, each
-    in a thread of its own. every: keep each every-th layer's activations from the forward pass, and compute those between
-    again on the way back."""
+    in a thread of its own. every: keep each every-th layer's activations from the forward pass, and compute those
+    between again on the way back."""
 
     def __init__(self, net: SparseMLP, loss: Loss, threads: int, every: int = 1) -> None:
         self.net = net

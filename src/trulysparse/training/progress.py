@@ -36,8 +36,14 @@ class ProgressBar(Callback):
             console=self._console,
             transient=True,
         )
-        self._task = self._bar.add_task(f"epoch 1/{epochs}", total=epochs * steps, loss=float("nan"), last="")
+        at = trainer.position
+        over = (at.epoch - 1) * steps + at.done
+        self._epoch = at.epoch - 1
+        self._task = self._bar.add_task(
+            f"epoch {at.epoch}/{epochs}", total=epochs * steps, completed=over, loss=float("nan"), last=""
+        )
         self._workers: dict[int, TaskID] = {}
+        self._work: dict[str, TaskID] = {}
         self._bar.start()
 
     def on_step_end(self, trainer: Trainer, loss: float) -> None:
@@ -55,6 +61,16 @@ class ProgressBar(Callback):
             if worker not in self._workers:
                 self._workers[worker] = self._bar.add_task(f"  worker {worker}", total=None, loss=loss, last="")
             self._bar.update(self._workers[worker], advance=1, loss=loss)
+
+    def on_progress(self, trainer: Trainer, what: str, done: float, total: float) -> None:
+        """Shows a line for work between updates, while it lasts."""
+        if self._bar is None:
+            return
+        if what not in self._work:
+            self._work[what] = self._bar.add_task(f"  {what}", total=total, loss=float("nan"), last="")
+        self._bar.update(self._work[what], completed=done, total=total)
+        if done >= total:
+            self._bar.remove_task(self._work.pop(what))
 
     def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
         """Notes the validation score."""

@@ -16,7 +16,7 @@ from trulysparse._random import generator, stream_key
 from trulysparse.data import Matrix, check_finite
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution
-from trulysparse.evolution.evolution import Round
+from trulysparse.evolution.evolution import Round, require_tiled
 from trulysparse.layers import Signal, Slots
 from trulysparse.losses import Loss
 from trulysparse.network import SparseMLP, sample_weights
@@ -26,6 +26,7 @@ from trulysparse.training.history import History, Record
 from trulysparse.training.job import Batch, Job, Parallel
 from trulysparse.training.metrics import check_lengths, evaluate
 from trulysparse.training.passes import Passes, require_finite, total_weight
+from trulysparse.training.position import Position
 
 
 class Trainer:
@@ -34,15 +35,15 @@ class Trainer:
     optimizer: SGD or Adam. loss: None for the one of the network's output activation. evolution: how the topology
     changes, or None (it stays). batch_size: samples an update. dropout: share of hidden activations dropped, in [0,
     1). seed: of shuffling, dropout and evolution; the same bits whatever `threads` (None: the network's). parallel: how
-    fit spreads over workers, WASAP or WASSP, or None: this process trains alone, with `threads` threads. micro_batch_size:
+    fit spreads over workers, WASAP or WASSP, or None: this process trains alone, with `threads` threads. slots:
+    optimizer state of an earlier trainer to go on with, or None: zero. micro_batch_size:
     take so many samples of a batch at a time and add their gradients up, an array along the connections, before the
-    update; None: all at once. recompute: keep each recompute-th layer's activations only, and compute those between again
-    on the way back (a third more time; 1: keep all).
+    update; None: all at once. recompute: keep each recompute-th layer's activations only, and compute those between
+    again on the way back (a third more time; 1: keep all).
 
     Attributes: step_count, updates so far; epoch, epochs so far (what schedules see; set it in loops of your
-    own); epochs, of the call of fit in progress, or None; progress, the share of it that is over; stop, set by
-    callbacks to end fit.
-    """
+    own); epochs, of the call of fit in progress, or None; position, where in it; progress, the share of it that is
+    over; stop, set by callbacks to end fit."""
 
     def __init__(
         self,
@@ -57,6 +58,7 @@ class Trainer:
         threads: int | None = None,
         callbacks: Sequence[Callback] = (),
         parallel: Parallel | None = None,
+        slots: list[Slots] | None = None,
         micro_batch_size: int | None = None,
         recompute: int = 1,
     ) -> None:
@@ -73,6 +75,8 @@ class Trainer:
         self.seed = _checks.integer("seed", seed, low=0)
         self.threads = net.threads if threads is None else _checks.thread_count(threads)
         self.callbacks = tuple(callbacks)
+        if evolution is not None and net.layout.compact:
+            require_tiled(evolution)
         if parallel is not None and net.layout.compact:
             raise InputError("parallel training needs a network with storage='indexed'; see net.indexed()")
         self.parallel = parallel
@@ -95,9 +99,14 @@ class Trainer:
         self.on_resize: Callable[[Sequence[NDArray[np.bool_]]], None] | None = None
         self.epochs: int | None = None
         self.progress = 0.0
+        self.position = Position()
+        self._listening: Sequence[Callback] = ()
         self.memory: dict[str, Any] = {}  # of evolution, by layer
         self._passes = Passes(net, self.loss, self.threads, self.recompute)
-        self.reset_state()
+        if slots is None:
+            self.reset_state()
+        else:
+            self.slots = slots
 
     def resize(self, stays: Sequence[NDArray[np.bool_]] = ()) -> None:
         """Takes note that the network's layers have another number of neurons (its optimizer state, in `slots`, has
@@ -218,7 +227,17 @@ class Trainer:
 
     def _evolve(self) -> int:
         current = self._start_evolution()
-        return sum(map(current.layer, current.views))
+        done = grown = 0
+        for number, view in current.views.items():
+            done += view.layer.n_connections
+            grown += current.layer(number)
+            self.tell("evolving", done, sum(view.layer.n_connections for view in current.views.values()))
+        return grown
+
+    def tell(self, what: str, done: float, total: float) -> None:
+        """Tells the callbacks of fit how far long work is; see trulysparse.progress."""
+        for callback in self._listening:
+            callback.on_progress(self, what, done, total)
 
     def _growth_step(self, batch: Batch) -> tuple[float, int]:
         """An evolution with gradients in the place of an update: (loss, connections that came)."""
@@ -249,17 +268,19 @@ class Trainer:
         sample_weight: ArrayLike | None = None,
         callbacks: Sequence[Callback] = (),
         shuffle: bool = True,
+        start: Position | None = None,
     ) -> History:
         """Trains for `epochs` passes over the samples, each in a fresh order, the last partial batch included.
 
         X: (n_samples, n_inputs), NumPy of any numeric type, SciPy sparse, memory map or DataFrame, converted
         batch by batch. y: labels or targets, see the loss. validation_data: (X, y), scored after each epoch.
-        callbacks: in addition to the trainer's own. Raises InputError for unusable data, DivergenceError where
+        callbacks: in addition to the trainer's own. start: where an earlier call was broken off (its trainer.position,
+        kept in a checkpoint), to go on with the same bits. Raises InputError for unusable data, DivergenceError where
         the loss stops being finite.
         """
         _checks.integer("epochs", epochs, low=1)
         matrix, targets, weight = self._checked(X, y, sample_weight)
-        if not isinstance(X, np.memmap):  # a memory map is checked batch by batch, on its way in
+        if not matrix.streamed:
             check_finite(matrix)
         validation = None
         if validation_data is not None:
@@ -274,20 +295,26 @@ class Trainer:
             validation,
             (*self.callbacks, *callbacks),
         )
-        self.stop, self.epochs = False, epochs
-        self.epoch, self.memory = 0.0, {}
+        self.stop, self.epochs, self._listening = False, epochs, job.callbacks
+        self.position = start or Position(epoch_start=self.step_count)
+        if start is None:
+            self.epoch, self.memory = 0.0, {}
+        elif self.parallel is not None:
+            raise InputError("start is for training that is not parallel")
         try:
             return self._fit(job) if self.parallel is None else self.parallel.fit(self, job)
         finally:
-            self.epochs, self.progress = None, 0.0
+            self.epochs, self.progress, self._listening = None, 0.0, ()
 
     def _fit(self, job: Job) -> History:
-        history = History()
+        history = History(list(self.position.records))
         for callback in job.callbacks:
             callback.on_fit_start(self, job.epochs, self.steps(job))
         try:
-            for number in range(1, job.epochs + 1):
+            while self.position.epoch <= job.epochs:
+                number = self.position.epoch
                 self.end_epoch(job, history, self.run_epoch(job, number))
+                self.position = Position(number + 1, self.step_count, records=list(history.records))
                 if self.stop:
                     break
         finally:
@@ -309,31 +336,38 @@ class Trainer:
         return -(-len(job.rows) // self.batch_size)
 
     def run_epoch(self, job: Job, number: int) -> Record:
-        """Epoch `number` (from 1) of job.epochs: every sample once, in a fresh order."""
-        began = time.perf_counter()
-        n, steps = len(job.rows), self.steps(job)
-        order = job.rows
-        if job.shuffle:
-            order = order[generator(self.seed, "shuffle", self.step_count).permutation(n)]
-        total = 0.0
-        for i in range(steps):
-            batch = job.batch(order[i * self.batch_size : (i + 1) * self.batch_size])
-            self.epoch = number - 1 + i / steps
-            done = (number - 1) * steps + i
-            self.progress = done / (steps * job.epochs)
-            grown, value = self._evolve_if_due(done, steps, job.epochs, batch)
-            if value is None:
-                value = self._step(batch)
-            total += value * len(batch[1])
-            for callback in job.callbacks:
+        """Epoch `number` (from 1) of job.epochs: every sample once, in a fresh order; from self.position on, where that
+        is in this epoch."""
+        at = self.position
+        if at.epoch != number:
+            at = self.position = Position(number, self.step_count)
+        began = time.perf_counter() - at.seconds
+        steps, size = self.steps(job), self.batch_size
+        order = job.order(generator(self.seed, "shuffle", at.epoch_start))
+        with job.matrix.reading(order[at.done * size :]):
+            while at.done < steps:
+                batch = job.batch(order[at.done * size : (at.done + 1) * size])
+                self.epoch = number - 1 + at.done / steps
+                done = (number - 1) * steps + at.done
+                self.progress = done / (steps * job.epochs)
+                grown = value = None
+                if not at.evolved:
+                    grown, value = self._evolve_if_due(done, steps, job.epochs, batch)
                 if grown is not None:
-                    callback.on_evolution(self, grown)
-                callback.on_step_end(self, value)
+                    at.evolved = value is None
+                    for callback in job.callbacks:
+                        callback.on_evolution(self, grown)
+                if value is None:
+                    value = self._step(batch)
+                at.total += value * len(batch[1])
+                at.done, at.evolved, at.seconds = at.done + 1, False, time.perf_counter() - began
+                for callback in job.callbacks:
+                    callback.on_step_end(self, value)
         self.epoch = float(number)
         rate = self.optimizer.rule(self.step_count, number - 1, self.epochs).learning_rate
         return {
             "epoch": number,
-            "loss": total / n,
+            "loss": at.total / len(job.rows),
             "learning_rate": rate,
             "connections": self.net.n_connections,
             "seconds": time.perf_counter() - began,

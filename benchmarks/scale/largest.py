@@ -1,0 +1,124 @@
+"""The largest network that trains in 20 GB of memory, and in 20 GB of memory with 40 GB of disk: as many layers of 100
+million neurons as the plan says fit; built, two steps, one evolution. Writes results/largest.json."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import trulysparse as ts
+from trulysparse import plan as planning
+from trulysparse.bench.report import machine, save_json
+from trulysparse.data.synthetic import MadelonLike
+
+FEATURES, WIDTH, BATCH, MEMORY, DISK = 65536, 100_000_000, 1, 20e9, 40e9
+
+
+def setting(layers: int, on_disk: bool) -> planning.Setting:
+    every = max(1, round(layers**0.5))
+    return planning.Setting((FEATURES, *[WIDTH] * layers, 2), 0.5, BATCH, recompute=every, on_disk=on_disk)
+
+
+def most_layers(on_disk: bool) -> int:
+    layers = 1
+    while True:
+        found = planning.plan(setting(layers + 1, on_disk), measure=False)
+        if found.resident > MEMORY or found.disk > DISK:
+            return layers
+        layers += 1
+
+
+def train(on_disk: bool, folder: Path, layers: int) -> dict:
+    chosen = setting(layers, on_disk)
+    predicted = planning.plan(chosen)
+    X, y = MadelonLike(2, FEATURES).arrays()
+
+    def tell(what: str, done: float, total: float) -> None:
+        print(f"{what} {done / total:.0%}", file=sys.stderr, flush=True)
+
+    began = time.perf_counter()
+    net = ts.SparseMLP(
+        chosen.layer_sizes,
+        epsilon=chosen.epsilon,
+        storage="compact",
+        weights="bfloat16",
+        signals="bfloat16",
+        activation=ts.AllReLU(0.05),
+        fan="sparse",
+        folder=folder if on_disk else None,
+        progress=tell,
+    )
+    built = time.perf_counter() - began
+    trainer = ts.Trainer(
+        net,
+        optimizer=ts.SGD(1 / WIDTH, momentum=0.0),
+        evolution=ts.SET(0.3),
+        batch_size=BATCH,
+        recompute=chosen.recompute,
+    )
+    steps, losses = [], []
+    for _ in range(3):
+        began = time.perf_counter()
+        losses.append(trainer.step(X[:BATCH], y[:BATCH]))
+        steps.append(time.perf_counter() - began)
+        print(f"loss {losses[-1]:.4f}, {steps[-1]:.0f} s", file=sys.stderr, flush=True)
+    began = time.perf_counter()
+    trainer.evolve()
+    evolution = time.perf_counter() - began
+    return {
+        "on_disk": on_disk,
+        "layers": layers,
+        "recompute": chosen.recompute,
+        "neurons": net.n_neurons,
+        "connections": net.n_connections,
+        "build_seconds": built,
+        "step_seconds": steps,
+        "losses": losses,
+        "evolution_seconds": evolution,
+        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
+        "disk_gb": sum(f.stat().st_size for f in folder.iterdir()) / 1e9 if on_disk else 0.0,
+        "predicted": {
+            "resident_gb": predicted.resident / 1e9,
+            "disk_gb": predicted.disk / 1e9,
+            "seconds": predicted.seconds,
+        },
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
+    parser.add_argument("--where", choices=("memory", "disk", "both"), default="both")
+    parser.add_argument("--alone", action="store_true", help="measure in this process")
+    parser.add_argument("--layers", type=int, help="default: as many as fit")
+    options = parser.parse_args()
+    places = ["memory", "disk"] if options.where == "both" else [options.where]
+    file = Path(__file__).parent / "results" / "largest.json"
+    results = json.loads(file.read_text())["results"] if file.is_file() else {}
+    for place in places:
+        on_disk = place == "disk"
+        layers = options.layers or most_layers(on_disk)
+        if options.alone:
+            folder = Path(tempfile.mkdtemp(dir=options.folder))
+            try:
+                print(json.dumps(train(on_disk, folder, layers)))
+            finally:
+                shutil.rmtree(folder)
+            continue
+        command = [sys.executable, __file__, "--folder", str(options.folder), "--where", place]
+        command += ["--alone", "--layers", str(layers)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        results[place] = json.loads(done.stdout.splitlines()[-1])
+        save_json(file, {"machine": machine(2), "results": results})
+        print(json.dumps(results[place], indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""A training of ten million neurons is killed (SIGKILL) in its middle and resumed: the saved model has the same bytes
+as that of an unbroken run. In memory with checkpoints, and with layers on disk. Writes results/resume.json."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from trulysparse.bench.report import machine, save_json
+from trulysparse.data.synthetic import MadelonLike
+
+TRULYSPARSE = [sys.executable, "-m", "trulysparse"]
+
+
+def digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()
+
+
+def run(data: Path, folder: Path, hidden: str, on_disk: bool) -> dict:
+    options = [
+        *("--hidden", hidden, "--epsilon", "1", "--storage", "compact", "--precision", "bfloat16", "--fan", "sparse"),
+        *("--alpha", "0.05", "--batch-size", "32", "--epochs", "3", "--learning-rate", "2e-6", "--momentum", "0"),
+        *("--scale", "none", "--seed", "1"),
+    ]
+    if on_disk:
+        options.append("--on-disk")
+    broken, whole = folder / "broken", folder / "whole"
+    started = subprocess.Popen(
+        [*TRULYSPARSE, "train", str(data), "--out", str(broken), *options, "--checkpoint-every", "7"]
+    )
+    sign = broken / "checkpoint" / ("layers/manifest.json" if on_disk else "state.safetensors")
+    first = None
+    while True:  # the second checkpoint after the first epoch has begun
+        time.sleep(0.02)
+        if started.poll() is not None:
+            raise RuntimeError("training ended before it could be killed")
+        if sign.is_file() and (broken / "metrics.jsonl").read_text().count("\n") >= 1:
+            now = sign.stat().st_mtime_ns
+            first = first or now
+            if now != first:
+                break
+    time.sleep(0.3)  # in the middle of a step
+    os.kill(started.pid, signal.SIGKILL)
+    started.wait()
+    epochs = (broken / "metrics.jsonl").read_text().count("\n")
+    subprocess.run([*TRULYSPARSE, "resume", str(broken)], check=True)
+    subprocess.run([*TRULYSPARSE, "train", str(data), "--out", str(whole), *options], check=True)
+    return {
+        "hidden": hidden,
+        "on_disk": on_disk,
+        "killed_after_epochs": epochs,
+        "model_bytes": (whole / "model.safetensors").stat().st_size,
+        "same_bytes": digest(broken / "model.safetensors") == digest(whole / "model.safetensors"),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
+    parser.add_argument("--hidden", default="5000000,5000000")
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(dir=options.folder))
+    try:
+        MadelonLike(800, 65536).write(folder / "data")
+        results = [run(folder / "data", folder / name, options.hidden, name == "disk") for name in ("memory", "disk")]
+    finally:
+        shutil.rmtree(folder)
+    save_json(Path(__file__).parent / "results" / "resume.json", {"machine": machine(2), "results": results})
+    print(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()

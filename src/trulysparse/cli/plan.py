@@ -1,0 +1,108 @@
+"""trulysparse plan"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from trulysparse import _checks, memory
+from trulysparse.cli._console import print_json, show, speaks_plainly
+from trulysparse.errors import InputError
+from trulysparse.optimizers import SGD
+from trulysparse.plan import Plan, Setting, best_setting
+from trulysparse.plan import plan as make_plan
+
+
+def sizes(text: str) -> tuple[int, ...]:
+    """'65536,5000000x10,2' -> (65536, 5000000 ten times, 2)."""
+    found: list[int] = []
+    for part in text.split(","):
+        size, _, times = part.partition("x")
+        try:
+            found += [int(size)] * (int(times) if times else 1)
+        except ValueError:
+            raise InputError(
+                f"--layers must be comma-separated sizes such as 65536,5000000x10,2, not '{text}'"
+            ) from None
+    return tuple(found)
+
+
+@speaks_plainly
+def plan(
+    layers: Annotated[str, typer.Option(help="Sizes from input to output; 5000000x10 stands for ten such layers.")],
+    epsilon: Annotated[float, typer.Option(help="A layer n_in x n_out has epsilon * (n_in + n_out) connections.")] = 20,
+    batch_size: Annotated[int, typer.Option(help="Samples an update.")] = 32,
+    storage: Annotated[str, typer.Option(help="indexed or compact.")] = "compact",
+    precision: Annotated[str, typer.Option(help="Of weights and activations: float32 or bfloat16.")] = "bfloat16",
+    momentum: Annotated[float, typer.Option(help="Of SGD; 0: no optimizer state.")] = 0.0,
+    momentum_precision: Annotated[str | None, typer.Option(help="float32 or bfloat16.")] = None,
+    recompute: Annotated[int, typer.Option(help="Keep each n-th layer's activations; 1: all.")] = 1,
+    on_disk: Annotated[bool, typer.Option("--on-disk", help="Layers live in files.")] = False,
+    samples: Annotated[int | None, typer.Option(help="Samples an epoch, for its time.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Default: all cores.")] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the figures as one JSON object on the last line.")
+    ] = False,
+) -> None:
+    """Say what a network and its training will need, before anything is allocated. Exit code 2 where it does not
+    fit."""
+    if storage == "indexed":
+        precision = "float32"
+    optimizer = SGD(momentum=momentum, state=momentum_precision)
+    setting = Setting(sizes(layers), epsilon, batch_size, storage, precision, precision, optimizer, recompute, on_disk)
+    found = make_plan(setting, threads=threads)
+    show(f"{layers}, epsilon {epsilon:g}, batch size {batch_size}", plan_rows(found, samples))
+    free = memory.free_bytes()
+    fits = free is None or found.resident <= free
+    other = None if fits else best_setting(setting, free or 0)
+    if not fits:
+        Console(stderr=True).print(f"error: {advice(found, other, free or 0)}", highlight=False, soft_wrap=True)
+    if json:
+        print_json(
+            {
+                "connections": found.connections,
+                "neurons": found.neurons,
+                "bytes": found.parts,
+                "resident_bytes": found.resident,
+                "disk_bytes": found.disk,
+                "seconds": found.seconds,
+                "fits": fits,
+                "suggestion": None if other is None else options(other),
+            }
+        )
+    if not fits:
+        raise typer.Exit(2)
+
+
+def plan_rows(plan: Plan, samples: int | None) -> dict[str, str]:
+    """The plan as a table."""
+    shown = {"connections": f"{plan.connections:,}", "neurons": f"{plan.neurons:,}"}
+    shown |= {name: memory.human(size) for name, size in plan.parts.items()}
+    shown["resident at the peak"] = memory.human(plan.resident)
+    if plan.disk:
+        shown["on disk"] = memory.human(plan.disk)
+    if not plan.step_seconds:
+        return shown
+    shown |= {name: f"{seconds:.3g} s" for name, seconds in plan.seconds.items()}
+    batch = plan.setting.batch_size
+    shown["a step"] = f"{plan.step_seconds:.3g} s, {batch / plan.step_seconds:.3g} samples a second"
+    if samples is not None:
+        steps = -(-_checks.integer("--samples", samples, low=1) // batch)
+        shown["an epoch"] = f"{steps * plan.step_seconds + plan.seconds['evolution']:.3g} s"
+    return shown
+
+
+def options(setting: Setting) -> str:
+    """A setting as options of the command line."""
+    return (
+        f"--storage {setting.storage} --precision {setting.weights} --batch-size {setting.batch_size} "
+        f"--recompute {setting.recompute}" + (" --on-disk" if setting.on_disk else "")
+    )
+
+
+def advice(plan: Plan, other: Setting | None, free: int) -> str:
+    """Why the plan does not fit, and what would."""
+    text = f"training needs about {memory.human(plan.resident)}, but only {memory.human(free)} of memory is free; "
+    return text + ("try smaller layers or epsilon" if other is None else f"this fits: {options(other)}")

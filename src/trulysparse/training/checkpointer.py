@@ -1,0 +1,80 @@
+"""Checkpoints in the course of training, from which a run that was killed goes on with the same bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trulysparse import _checks, saving
+from trulysparse.disk import ArrayFolder, DiskLayer
+from trulysparse.errors import InputError
+from trulysparse.layers import Slots
+from trulysparse.layout import Layout
+from trulysparse.training import checkpoint
+from trulysparse.training.callbacks import Callback
+
+if TYPE_CHECKING:
+    from trulysparse.network import SparseMLP
+    from trulysparse.training.trainer import Trainer
+
+STATE, LAYERS = "state.safetensors", "layers"
+
+
+class Checkpointer(Callback):
+    """Keeps the state of training in `folder`, every `every` updates.
+
+    Layers in memory are written to one file; layers that live in files are there already, and what is in force is
+    committed after each update and each evolution.
+    """
+
+    def __init__(self, folder: Path, *, every: int) -> None:
+        self.folder = folder
+        self.every = _checks.integer("every", every, low=1)
+
+    def on_fit_start(self, trainer: Trainer, epochs: int, steps: int) -> None:
+        """Commits layers in files, so that a run can go on from its start."""
+        self._commit(trainer)
+
+    def on_step_end(self, trainer: Trainer, loss: float) -> None:
+        """Writes or commits."""
+        if not self._commit(trainer) and trainer.step_count % self.every == 0:
+            where = {"position": trainer.position.to_json()}
+            checkpoint.write(self.folder / STATE, trainer, where, trainer.tell)
+
+    def on_evolution(self, trainer: Trainer, grown: int) -> None:
+        """Commits layers in files."""
+        self._commit(trainer)
+
+    def _commit(self, trainer: Trainer) -> bool:
+        net = trainer.net
+        folder = net.layout.folder
+        if folder is None:
+            return False
+        layers: list[DiskLayer] = net.layers
+        pairs = list(zip(layers, trainer.slots, strict=True))
+        state = {
+            "network": saving.settings(net),
+            **checkpoint.counters(trainer),
+            "position": trainer.position.to_json(),
+            "layers": [layer.manifest(slots) for layer, slots in pairs],
+        }
+        folder.commit(state, [a for layer, slots in pairs for kind in layer.arrays(slots).values() for a in kind])
+        return True
+
+
+def has_state(folder: Path) -> bool:
+    """Whether there is something to go on from."""
+    return (folder / STATE).is_file() or (folder / LAYERS / "manifest.json").is_file()
+
+
+def open_network(folder: Path, threads: int | None) -> tuple[SparseMLP, list[Slots], dict[str, Any]]:
+    """The network in memory-mapped files of a checkpoint, its optimizer state, and what else was committed."""
+    files = ArrayFolder(folder / LAYERS)
+    state = files.state()
+    config = state["network"]
+    layout = Layout("compact", config["weights"], config["signals"], files)
+    net, slots = saving.open_layers(config, state["layers"], layout, threads)
+    for name in ("slots", "step_count", "epoch", "position"):
+        if name not in state:
+            raise InputError(f"'{folder}' has damaged settings: {name} is missing")
+    return net, slots, state

@@ -1,0 +1,34 @@
+"""Where a call of fit is: enough to go on at the same step with the same bits."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from trulysparse.training.history import Record
+
+
+@dataclass
+class Position:
+    """Epoch `epoch` (from 1), which began after `epoch_start` updates in all, and of which `done` updates are over.
+
+    total: the sum of the losses of this epoch's samples so far. evolved: whether the evolution that is due at this step
+    has taken place. seconds: spent in this epoch before a break. records: of the epochs before.
+    """
+
+    epoch: int = 1
+    epoch_start: int = 0
+    done: int = 0
+    total: float = 0.0
+    evolved: bool = False
+    seconds: float = 0.0
+    records: list[Record] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(values: dict[str, Any]) -> Position:
+        """What to_json gave."""
+        return Position(**values)
