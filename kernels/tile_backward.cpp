@@ -67,7 +67,7 @@ TS_INLINE void update_run(const UpdateArgs<float>& u, const TileParameters& p, i
 
 // Connections of tiles (o0, i) to (o1, i): sums[input] += weight * dy[output]; the gradient x[input] . dy[output] updates
 // the weight.
-template <class X, class Y, int Width, bool InputGradient>
+template <class X, class Y, int Width, bool InputGradient, bool Ordered>
 TS_INLINE void walk(const TileBackwardArgs& a, int64_t i, int64_t o0, int64_t o1, float* sums) {
     constexpr int L = kRowLanes<Width>;
     const Tiles& t = a.tiles;
@@ -75,10 +75,11 @@ TS_INLINE void walk(const TileBackwardArgs& a, int64_t i, int64_t o0, int64_t o1
     const int64_t* ptr = t.ptr + i;  // of tile o: ptr[o * columns], ptr[o * columns + 1]
     const X* x = static_cast<const X*>(a.x.from) + (i << t.shift) * stride;
     const Y* dy = static_cast<const Y*>(a.dy.from);
+    const Y* ordered = static_cast<const Y*>(a.ordered.from);
     const char* weights = static_cast<const char*>(a.weights.value.from);
     const int64_t weight_size = a.weights.value.half ? 2 : 4;
     alignas(64) float weight[kTileChunk], gradient[kTileChunk], lanes[kTileChunk * L];
-    Ahead ahead(t.place, ptr, columns, o0, o1, dy, bytes, t.shift, 16);
+    Ahead<Ordered ? kNoRows : Width * int(sizeof(Y)), 16> ahead(t.place, ptr, columns, o0, o1, dy, bytes, t.shift);
     const auto fetch = [&] {
         return a.prefetch && ahead.fetch([&](int64_t tile) {
             // The tiles after this one lie elsewhere: their connections are fetched before their rows can be.
@@ -87,7 +88,8 @@ TS_INLINE void walk(const TileBackwardArgs& a, int64_t i, int64_t o0, int64_t o1
             const int64_t begin = ptr[later], end = ptr[later + 1] < begin + 256 ? ptr[later + 1] : begin + 256;
             fetch_row(t.place + begin, (end - begin) * 4);
             fetch_row(weights + begin * weight_size, (end - begin) * weight_size);
-        }, [&](uint32_t p) { fetch_row(x + int64_t(p & 0xFFFFu) * stride, stride * int64_t(sizeof(X))); });
+            if (Ordered) fetch_row(ordered + begin * stride, (end - begin) * bytes);
+        }, [&](uint32_t p) { fetch_row<Width * int(sizeof(X))>(x + int64_t(p & 0xFFFFu) * stride, stride * int64_t(sizeof(X))); });
     };
     for (int64_t n = rows_ahead(bytes); n > 0 && fetch(); --n) {}
     for (int64_t o = o0; o < o1; ++o) {
@@ -100,7 +102,7 @@ TS_INLINE void walk(const TileBackwardArgs& a, int64_t i, int64_t o0, int64_t o1
             for (int64_t j = 0; j < n; ++j) {
                 fetch();
                 const int64_t input = int64_t(place[j] & 0xFFFFu) * stride;
-                const Y* g_row = block + int64_t(place[j] >> 16) * stride;
+                const Y* g_row = Ordered ? ordered + (k + j) * stride : block + int64_t(place[j] >> 16) * stride;
                 const float w = weight[j];
                 Vector<float, L> dot{};
 #pragma GCC unroll 16
@@ -127,9 +129,25 @@ void backward(const TileBackwardArgs& a, int64_t i, int64_t o0, int64_t o1, floa
     by_type(a.x, [&]<class X>(X*) {
         by_type(a.dy, [&]<class Y>(Y*) {
             by_width(a.stride, [&](auto width) {
-                if (sums) walk<X, Y, width(), true>(a, i, o0, o1, sums);
-                else walk<X, Y, width(), false>(a, i, o0, o1, sums);
+                if constexpr (kMayOrder<Y, width()>)
+                    if (sums && a.ordered) return walk<X, Y, width(), true, true>(a, i, o0, o1, sums);
+                if (sums) walk<X, Y, width(), true, false>(a, i, o0, o1, sums);
+                else walk<X, Y, width(), false, false>(a, i, o0, o1, sums);
             });
+        });
+    });
+}
+
+void backward_order(const TileBackwardArgs& a, int64_t o) {
+    const Tiles& t = a.tiles;
+    by_type(a.dy, [&]<class Y>(Y*) {
+        by_width(a.stride, [&](auto width) {
+            const int64_t stride = width() ? width() : a.stride, columns = t.blocks_in();
+            const Y* block = static_cast<const Y*>(a.dy.from) + (o << t.shift) * stride;
+            Y* ordered = static_cast<Y*>(a.ordered.to);
+            const int64_t end = t.ptr[(o + 1) * columns];
+            for (int64_t k = t.ptr[o * columns]; k < end; ++k)
+                copy_row<Y, width()>(ordered + k * stride, block + int64_t(t.place[k] >> 16) * stride, stride);
         });
     });
 }
@@ -189,6 +207,7 @@ void convert(const Stored& values, int64_t begin, int64_t end) {
 }  // namespace
 
 void fill_tile_backward(TileKernels& table) {
+    table.backward_order = backward_order;
     table.backward = backward;
     table.backward_finish = backward_finish;
     table.biases = biases;

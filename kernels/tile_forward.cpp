@@ -22,15 +22,16 @@ TS_INLINE void start_sums(const TileForwardArgs& a, int64_t o, bool biased, floa
     for (int64_t c = rows * stride; c < block_floats(rows, stride); ++c) sums[c] = 0;
 }
 
-template <class X, int Width>
+template <class X, int Width, bool Ordered>
 TS_INLINE void add_tiles(const TileForwardArgs& a, int64_t o, int64_t i0, int64_t i1, float* sums) {
     constexpr int L = kRowLanes<Width>;
     const Tiles& t = a.tiles;
     const int64_t* ptr = t.ptr + o * t.blocks_in();
     const int64_t stride = Width ? Width : a.stride, bytes = stride * int64_t(sizeof(X));
     const X* x = static_cast<const X*>(a.x.from);
-    Ahead ahead(t.place, ptr, 1, i0, i1, x, bytes, t.shift, 0);
-    const auto fetch = [&] { return a.prefetch && ahead.fetch([](int64_t) {}, [](uint32_t) {}); };
+    const X* ordered = static_cast<const X*>(a.ordered.from);
+    Ahead<Width * int(sizeof(X)), 0> ahead(t.place, ptr, 1, i0, i1, x, bytes, t.shift);
+    const auto fetch = [&] { return !Ordered && a.prefetch && ahead.fetch([](int64_t) {}, [](uint32_t) {}); };
     for (int64_t n = rows_ahead(bytes); n > 0 && fetch(); --n) {}
     float weight[kTileChunk];
     for (int64_t i = i0; i < i1; ++i) {
@@ -41,7 +42,7 @@ TS_INLINE void add_tiles(const TileForwardArgs& a, int64_t o, int64_t i0, int64_
             read_stored(a.weight, k, n, weight);
             for (int64_t j = 0; j < n; ++j) {
                 fetch();
-                const X* from = block + int64_t(place[j] & 0xFFFFu) * stride;
+                const X* from = Ordered ? ordered + (k + j) * stride : block + int64_t(place[j] & 0xFFFFu) * stride;
                 float* to = sums + int64_t(place[j] >> 16) * stride;
                 const float w = weight[j];
 #pragma GCC unroll 16
@@ -54,7 +55,32 @@ TS_INLINE void add_tiles(const TileForwardArgs& a, int64_t o, int64_t i0, int64_
 void forward(const TileForwardArgs& a, int64_t o, int64_t i0, int64_t i1, float* sums) {
     by_width(a.stride, [&](auto width) {
         start_sums<width()>(a, o, i0 == 0, sums);
-        by_type(a.x, [&]<class X>(X*) { add_tiles<X, width()>(a, o, i0, i1, sums); });
+        by_type(a.x, [&]<class X>(X*) {
+            if constexpr (kMayOrder<X, width()>)
+                if (a.ordered) return add_tiles<X, width(), true>(a, o, i0, i1, sums);
+            add_tiles<X, width(), false>(a, o, i0, i1, sums);
+        });
+    });
+}
+
+void forward_order(const TileForwardArgs& a, int64_t i) {
+    const Tiles& t = a.tiles;
+    const int64_t columns = t.blocks_in(), rows = t.blocks_out();
+    by_type(a.x, [&]<class X>(X*) {
+        by_width(a.stride, [&](auto width) {
+            const int64_t stride = width() ? width() : a.stride;
+            const X* block = static_cast<const X*>(a.x.from) + (i << t.shift) * stride;
+            X* ordered = static_cast<X*>(a.ordered.to);
+            for (int64_t o = 0; o < rows; ++o) {
+                // Tiles of a column lie apart: pointers, then places, are fetched ahead.
+                __builtin_prefetch(t.ptr + (o + 16 < rows ? o + 16 : rows - 1) * columns + i, 0, 3);
+                const int64_t later = t.ptr[(o + 4 < rows ? o + 4 : rows - 1) * columns + i];
+                fetch_row<256>(t.place + later, 256);
+                const int64_t end = t.ptr[o * columns + i + 1];
+                for (int64_t k = t.ptr[o * columns + i]; k < end; ++k)
+                    copy_row<X, width()>(ordered + k * stride, block + int64_t(t.place[k] & 0xFFFFu) * stride, stride);
+            }
+        });
     });
 }
 
@@ -74,6 +100,7 @@ void forward_finish(const TileForwardArgs& a, int64_t o, float* sums) {
 }  // namespace
 
 void fill_tile_forward(TileKernels& table) {
+    table.forward_order = forward_order;
     table.forward = forward;
     table.forward_finish = forward_finish;
 }

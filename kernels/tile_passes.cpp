@@ -19,6 +19,12 @@ int64_t parts_of(int64_t blocks, int64_t others) {
 
 int64_t value_size(const Stored& s) { return s.half ? 2 : 4; }
 
+// Room for a row of `bytes` a connection where the pass is to have its rows in order; else nothing.
+Buffer<uint8_t> room_for_rows(bool prefetch, int64_t parts, int64_t bytes, int64_t connections) {
+    const bool wanted = prefetch && parts == 1 && bytes <= kOrderedBytes;
+    return wanted ? Buffer<uint8_t>(connections * bytes) : Buffer<uint8_t>();
+}
+
 void add_up(float* sums, const float* more, int64_t count) {
     for (int64_t c = 0; c < count; ++c) sums[c] += more[c];
 }
@@ -55,6 +61,11 @@ void tile_forward(TileForwardArgs args, int threads) {
     const int64_t blocks = t.blocks_out(), others = t.blocks_in(), parts = parts_of(blocks, others);
     args.prefetch = t.n_in * args.stride * value_size(args.x) > kNearBytes;
     threads = threads_for((t.ptr[t.count()] + t.n_out) * args.stride, threads);
+    Buffer<uint8_t> rows = room_for_rows(args.prefetch, parts, args.stride * value_size(args.x), t.ptr[t.count()]);
+    if (rows.data()) {
+        args.ordered = {rows.data(), rows.data(), args.x.half};
+        parallel_for(others, threads, [&](int64_t i) { kernels.forward_order(args, i); });
+    }
     over_blocks(
         blocks, parts, block_floats(t.height(0), args.stride), block_floats(t.height(blocks - 1), args.stride), threads,
         [&](int64_t o, int64_t p, float* sums) {
@@ -78,6 +89,11 @@ void tile_backward(TileBackwardArgs args, int threads) {
     if (!args.dx.to) {
         parallel_for(blocks * parts, threads, [&](int64_t item) { pass(item / parts, item % parts, nullptr); });
         return;
+    }
+    Buffer<uint8_t> rows = room_for_rows(args.prefetch, parts, args.stride * value_size(args.dy), t.ptr[t.count()]);
+    if (rows.data()) {
+        args.ordered = {rows.data(), rows.data(), args.dy.half};
+        parallel_for(others, threads, [&](int64_t o) { kernels.backward_order(args, o); });
     }
     over_blocks(blocks, parts, block_floats(t.width(0), args.stride), block_floats(t.width(blocks - 1), args.stride), threads,
                 pass, [&](int64_t i, float* sums) { kernels.backward_finish(args, i, sums); });

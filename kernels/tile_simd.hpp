@@ -123,6 +123,16 @@ TS_INLINE void by_width(int64_t stride, Body&& body) {
     }
 }
 
+template <class S, int Width>
+TS_INLINE void copy_row(S* to, const S* from, int64_t stride) {
+    if constexpr (Width) __builtin_memcpy(to, from, Width * sizeof(S));
+    else __builtin_memcpy(to, from, size_t(stride) * sizeof(S));
+}
+
+// Whether rows of so many values may come in order.
+template <class S, int Width>
+constexpr bool kMayOrder = Width > 0 && Width * int64_t(sizeof(S)) <= kOrderedBytes;
+
 constexpr int kTileChunk = 64;  // connections taken together
 
 // Connections whose rows are under way while others are summed: enough to cover the latency of memory.
@@ -130,26 +140,32 @@ constexpr int64_t rows_ahead(int64_t bytes) {
     return bytes <= 64 ? 48 : bytes >= 512 ? 6 : 3072 / bytes;
 }
 
+// Bytes: of the row where the compiler knows them, or 0.
+template <int Bytes = 0>
 TS_INLINE void fetch_row(const void* row, int64_t bytes) {
-    for (int64_t offset = 0; offset < bytes; offset += 64)
+#pragma GCC unroll 8
+    for (int64_t offset = 0; offset < (Bytes ? Bytes : bytes); offset += 64)
         __builtin_prefetch(static_cast<const char*>(row) + offset, 0, 3);
 }
 
 // Walks the connections of tiles first, first + 1, ... before last (`step` pointers apart) ahead of those being summed, and
-// fetches their rows. A row of `rows` lies `row_bytes` from the next, those of a tile's block start `block_bytes` apart.
+// fetches their rows. A row of `rows` lies `row_bytes` (Bytes, where that is over 0) from the next; Shift: 0 for rows of
+// inputs, 16 for rows of outputs. kNoRows: fetches none.
+constexpr int kNoRows = -1;
+
+template <int Bytes, int Shift>
 struct Ahead {
     const uint32_t* place;
     const int64_t* ptr;
     int64_t step, tile, last, k, end;
-    const char *rows, *block;
+    const char* block;
     int64_t row_bytes, block_bytes;
-    int place_shift;  // 0: rows of inputs, 16: of outputs
 
     TS_INLINE Ahead(const uint32_t* places, const int64_t* pointers, int64_t pointer_step, int64_t first, int64_t end_tile,
-                    const void* from, int64_t bytes, int shift, int which)
+                    const void* rows, int64_t bytes, int shift)
         : place(places), ptr(pointers), step(pointer_step), tile(first), last(end_tile), k(pointers[first * pointer_step]),
-          end(pointers[first * pointer_step + 1]), rows(static_cast<const char*>(from)), block(rows + (first << shift) * bytes),
-          row_bytes(bytes), block_bytes(bytes << shift), place_shift(which) {}
+          end(pointers[first * pointer_step + 1]), block(static_cast<const char*>(rows) + (first << shift) * bytes),
+          row_bytes(bytes), block_bytes(bytes << shift) {}
 
     // Fetches the next connection's row; calls entered(tile) as a tile begins, and also(place). False at the end.
     template <class Entered, class Also>
@@ -162,7 +178,8 @@ struct Ahead {
             block += block_bytes;
             entered(tile);
         }
-        fetch_row(block + int64_t((place[k] >> place_shift) & 0xFFFFu) * row_bytes, row_bytes);
+        if constexpr (Bytes != kNoRows)
+            fetch_row<Bytes>(block + int64_t((place[k] >> Shift) & 0xFFFFu) * (Bytes ? Bytes : row_bytes), row_bytes);
         also(place[k]);
         ++k;
         return true;

@@ -54,6 +54,7 @@ struct TileForwardArgs {
     int64_t stride = 0;
     Epilogue epilogue;  // bits lie along y as a whole: bit b of byte g belongs to value 8 * g + b
     bool prefetch = false;
+    Stored ordered;     // room for a row of x a connection, or none: rows are gathered at random
 };
 
 struct TileBackwardArgs {
@@ -65,13 +66,21 @@ struct TileBackwardArgs {
     int64_t stride = 0;
     Epilogue input;  // the activation that made x
     bool prefetch = false;
+    Stored ordered;  // room for a row of dy a connection, or none
 };
+
+// Rows of at most so many bytes are brought into order first: a cache line from memory for each would be wasted on them.
+constexpr int64_t kOrderedBytes = 16;
 
 // Values of a block are summed in scratch of so many floats: rows x stride, in whole vectors.
 constexpr int64_t block_floats(int64_t rows, int64_t stride) { return (rows * stride + 15) / 16 * 16; }
 
 // The loops, compiled once per instruction set.
 struct TileKernels {
+    // Propagation blocking: rows of x of block i are copied to where tiles (o, i) will read them, and rows of dy of block o
+    // to where tiles (o, i) will.
+    void (*forward_order)(const TileForwardArgs&, int64_t i);
+    void (*backward_order)(const TileBackwardArgs&, int64_t o);
     // sums (block_floats(height, stride)) = W x over tiles (o, i0) to (o, i1).
     void (*forward)(const TileForwardArgs&, int64_t o, int64_t i0, int64_t i1, float* sums);
     // y of block o = f(sums + bias). Overwrites sums.

@@ -16,13 +16,17 @@ from trulysparse._arrays import HELD, empty
 from trulysparse._workspace import bit_bytes
 from trulysparse.compact import CompactLayer
 from trulysparse.connectivity import TiledConnectivity, epsilon_counts
+from trulysparse.connectivity.tiled import tile_shift
 from trulysparse.errors import InputError
+from trulysparse.initialization import WeightInit
 from trulysparse.layers import Signal, Slots
 from trulysparse.layout import Layout
 from trulysparse.optimizers import SGD, Optimizer
 
 # The interpreter, the libraries and the batch on its way in.
 BASE_BYTES = 150 << 20
+# As kernels/tiles.hpp has it: rows of at most so many bytes are brought into order.
+ORDERED_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -83,20 +87,21 @@ def plan(setting: Setting, *, threads: int | None = None, measure: bool = True) 
         every=setting.recompute,
     )
     threads = _checks.thread_count(threads)
-    training["sums of a block"] = _sums(sizes, counts, setting, threads)
+    training |= _scratch(sizes, counts, setting, threads)
     parts = {**network, **training, "base": BASE_BYTES}
     scratch = parts.pop("scratch")
     # While the network is made there are no activations yet; evolution, a layer at a time, needs less than making it.
     stored = network["connectivity"] + network["weights"] + network["biases"] + training["optimizer state"]
     disk = 0
-    at_rest, at_work = stored, sum(training.values()) - training["optimizer state"]
+    ordered = training["rows in order"]
+    at_rest, at_work = stored, sum(training.values()) - training["optimizer state"] - ordered
     if setting.on_disk:
         largest = max(range(len(counts)), key=counts.__getitem__)
         share = counts[largest] / max(1, sum(counts))
         disk = stored + network["weights"] + network["biases"] + training["optimizer state"]  # a spare of what changes
         at_rest = int(2 * share * disk)  # the layer at work and the one that is read ahead
     evolving = (memory.TILE_BYTES + HELD[layout.weights].itemsize + 1) * max(counts) + scratch // 2
-    resident = BASE_BYTES + at_rest + max(at_work + evolving, scratch)
+    resident = BASE_BYTES + at_rest + max(at_work + max(evolving, ordered), scratch)
     seconds = _seconds(sizes, counts, setting, threads) if measure else dict.fromkeys(_STAGES, 0.0)
     return Plan(setting, sum(counts), sum(sizes[1:]), parts, resident, disk, seconds)
 
@@ -127,19 +132,18 @@ def best_setting(setting: Setting, free: int) -> Setting | None:
 _STAGES = ("forward", "backward and update", "evolution")
 
 
-def _sums(sizes: Sequence[int], counts: Sequence[int], setting: Setting, threads: int) -> int:
-    if setting.storage != "compact":
-        return 0
-    from trulysparse.connectivity.tiled import tile_shift
-
-    widest = 0
-    for (a, b), count in zip(pairwise(sizes), counts, strict=True):
+def _scratch(sizes: Sequence[int], counts: Sequence[int], setting: Setting, threads: int) -> dict[str, int]:
+    """What the compact kernels take for a while: sums of blocks, and rows that are brought into order."""
+    sums = ordered = 0
+    stride, item = int(_kernels.padded_batch(setting.batch_size)), HELD[setting.signals].itemsize
+    for (a, b), count in zip(pairwise(sizes), counts, strict=True) if setting.storage == "compact" else ():
         shift = tile_shift(a, b, count)
         for n in (a, b):  # few blocks are cut into parts, with sums each
             blocks = ((n - 1) >> shift) + 1
-            rows = min(n, 1 << shift)
-            widest = max(widest, rows * (threads if blocks >= 16 else 16 + blocks))
-    return widest * setting.batch_size * 4
+            sums = max(sums, min(n, 1 << shift) * (threads if blocks >= 16 else 16 + blocks) * stride * 4)
+        if stride * item <= ORDERED_BYTES and min(a, b) > 16 << shift:
+            ordered = max(ordered, count * stride * item)
+    return {"sums of blocks": sums, "rows in order": ordered}
 
 
 @dataclass(frozen=True)
@@ -171,9 +175,6 @@ def measured_rates(batch_size: int, weights: str, signals: str, slots: int, thre
 def _time_layer(
     n: int, count: int, stride: int, weights: str, kind: np.dtype[np.generic], slots: int, threads: int
 ) -> tuple[float, float, float]:
-    from trulysparse.evolution.evolution import Round  # noqa: F401  (evolution's kernels are loaded)
-    from trulysparse.initialization import WeightInit
-
     con = TiledConnectivity.draw(n, n, count, seed=0, threads=threads)
     values, bias = empty(count, HELD[weights]), empty(n, HELD[weights])
     values.fill(0)

@@ -78,6 +78,27 @@ def test_forward_and_backward_agree_with_scipy(isa, rng, shape, batch, kind):
     np.testing.assert_allclose(widened(layer.bias), bias - 0.1 * dy64.sum(axis=1), **tolerance(kind))
 
 
+@pytest.mark.parametrize("batch", [1, 2, 4, 8])
+@pytest.mark.parametrize("kind", ["float32", "bfloat16"])
+def test_rows_in_order_against_scipy(isa, rng, batch, kind):
+    """Layers beyond the caches, at small batches, bring rows into order first (propagation blocking)."""
+    n_in, n_out = 600_000, 560_000
+    layer = make((n_in, n_out, 700_000), kind, rng)
+    x = Signal(held(rng.normal(size=(n_in, batch)), kind))
+    y = Signal(held(np.zeros((n_out, batch)), kind))
+    weight = layer.weight.astype(np.float64)
+    layer.forward(x, y, 0, 2)
+    z = weight @ widened(x.values) + widened(layer.bias)[:, None]
+    np.testing.assert_allclose(widened(y.values), z, **tolerance(kind))
+    dy = held(rng.normal(size=(n_out, batch)), kind)
+    rows, columns = layer.connectivity.coordinates()
+    wanted = (widened(dy)[rows] * widened(x.values)[columns]).sum(axis=1)
+    dx = np.zeros_like(x.values)
+    gradient, _ = layer.gradients(dy, x, dx, 2)
+    np.testing.assert_allclose(gradient, wanted, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(widened(dx), weight.T @ widened(dy), **tolerance(kind))
+
+
 @pytest.mark.parametrize("activation", [(0, 0.0), (1, 0.3), (2, 0.0), (3, 0.0)])
 def test_derivatives_of_activations_and_dropout(isa, rng, activation):
     """The gradient at x's pre-activation against that of the same layer computed by NumPy from what x holds."""
@@ -229,11 +250,14 @@ def test_grown_places_are_uniform_among_the_empty_ones(rng):
     assert abs(chi_square - (~stays).sum()) < 6 * np.sqrt(2 * (~stays).sum())
 
 
-@pytest.mark.parametrize("shape", [(3000, 2000, 9000), (40_000, 2, 30_000), (9, 50_000, 60_000)])
-def test_same_bits_for_any_number_of_threads(isa, rng, shape):
+@pytest.mark.parametrize("batch", [4, 32])
+@pytest.mark.parametrize(
+    "shape", [(3000, 2000, 9000), (40_000, 2, 30_000), (9, 50_000, 60_000), (200_000, 180_000, 200_000)]
+)
+def test_same_bits_for_any_number_of_threads(isa, rng, shape, batch):
     n_in, n_out, _ = shape
     layer = make(shape, "bfloat16", rng)
-    x, dy = held(rng.normal(size=(n_in, 32)), "bfloat16"), held(rng.normal(size=(n_out, 32)), "bfloat16")
+    x, dy = held(rng.normal(size=(n_in, batch)), "bfloat16"), held(rng.normal(size=(n_out, batch)), "bfloat16")
     rule = SGD(0.1).rule(0, 0, None)
     rule.key = 77
     results = []
