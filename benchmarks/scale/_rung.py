@@ -72,7 +72,7 @@ def main() -> None:
     order = np.random.default_rng(0).permutation(TRAIN)
     losses, forward, backward, one_pass = [], [], [], None
     needed = -(-TRAIN // options.batch)
-    for step in range(max(options.steps, needed)):
+    for step in range(options.steps):
         rows = np.take(order, np.arange(step * options.batch, (step + 1) * options.batch), mode="wrap")
         start = time.perf_counter()
         signals, loss = passes.forward((matrix, rows, labels[rows], None), 1.0, 0)
@@ -83,8 +83,6 @@ def main() -> None:
         losses.append(loss)
         if step + 1 == needed:
             one_pass = float((net.predict(X[TRAIN:], batch_size=options.batch) == y[TRAIN:]).mean())
-        if step + 1 == options.steps and step + 1 >= needed:
-            break
     start = time.perf_counter()
     replaced = trainer.evolve()
     evolution = time.perf_counter() - start

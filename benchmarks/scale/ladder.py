@@ -79,7 +79,7 @@ def main() -> None:
                 f"{r['evolution_seconds']:.2f}",
                 f"{r['samples_a_second']:.1f}",
                 f"{r['loss_first_ten']:.3f} -> {r['loss_last_ten']:.3f}",
-                f"{r['accuracy_after_one_pass']:.3f}",
+                "" if r["accuracy_after_one_pass"] is None else f"{r['accuracy_after_one_pass']:.3f}",
             ]
             for r in kept
             if "error" not in r

@@ -28,6 +28,11 @@ def type_name(array: Stored) -> str:
     return "bfloat16" if array.dtype == np.uint16 else str(array.dtype)
 
 
+def bytes_of(array: NDArray[Any]) -> memoryview:
+    """The memory of a contiguous array."""
+    return memoryview(array.reshape(-1).view(np.uint8))  # type: ignore[arg-type]  # arrays are buffers
+
+
 def empty(size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     """`size` values, not set."""
     return _kernels.empty_bytes(size * dtype.itemsize).view(dtype)

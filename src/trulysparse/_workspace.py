@@ -95,6 +95,18 @@ class TrainingWorkspace:
         )
 
 
+# Predictions take at most so much memory at a time, unless a single sample needs more.
+INFERENCE_BYTES = 1 << 30
+
+
+def largest_batch(sizes: tuple[int, ...], types: Types, batch: int) -> int:
+    """`batch`, or as many samples as predictions of a very wide network take at a time."""
+    sample = 2 * max(n * kind.itemsize for n, kind in zip(sizes, types, strict=True))
+    while batch > 1 and sample * batch > INFERENCE_BYTES:
+        batch = (batch + 1) // 2
+    return batch
+
+
 class InferenceWorkspace:
     """Two buffers that layers use in turn."""
 

@@ -113,9 +113,12 @@ class CompactLayer:
     ) -> None:
         """Updates weights and biases by the sum of gradients (along connections, along biases), each times its
         factor."""
-        weight, bias = (sum(pair[i] * np.float32(pair[2]) for pair in gradients) for i in (0, 1))
-        if len(gradients) == 1 and gradients[0][2] == 1:
-            weight, bias = gradients[0][:2]
+        weight, bias, factor = gradients[0]
+        if len(gradients) > 1 or factor != 1:
+            weight, bias = weight * np.float32(factor), bias * np.float32(factor)
+            for more, more_bias, share in gradients[1:]:
+                weight += more * np.float32(share)
+                bias += more_bias * np.float32(share)
         into, bias_into = self._into(slots)
         _kernels.tile_update(self.values, slots.weight, weight, into, rule, False, threads)
         _kernels.tile_update(self.bias, slots.bias, bias, bias_into, rule, True, threads)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from trulysparse import _checks, _kernels, activations, losses, memory
 from trulysparse._arrays import HELD, Floats, Stored, widened
 from trulysparse._random import stream_key
-from trulysparse._workspace import InferenceWorkspace, TrainingWorkspace
+from trulysparse._workspace import InferenceWorkspace, TrainingWorkspace, largest_batch
 from trulysparse.activations import Activation
 from trulysparse.connectivity import (
     PATTERNS,
@@ -32,7 +32,7 @@ from trulysparse.errors import InputError
 from trulysparse.frozen import FrozenMLP
 from trulysparse.initialization import WeightInit
 from trulysparse.layers import Signal, SparseLayer
-from trulysparse.layout import Layout
+from trulysparse.layout import Layer, Layout
 from trulysparse.predictor import Predictor
 from trulysparse.progress import Progress, silent
 
@@ -242,11 +242,11 @@ class SparseMLP(Predictor):
         self.threads = _checks.thread_count(threads)
         self.layout = layout
         self.epsilon = 0.0
-        self.layers: list[Any] = []
+        self.layers: list[Any] = []  # of Layer; what they offer beyond its common part depends on the storage
         self.scaling = None
         self.labels = None
 
-    def with_layers(self, layers: Sequence[SparseLayer]) -> Self:
+    def with_layers(self, layers: Sequence[Layer]) -> Self:
         """A network like this one, of other layers."""
         twin = copy.copy(self)
         twin.layers = list(layers)
@@ -267,7 +267,7 @@ class SparseMLP(Predictor):
         gradient-based evolution, parallel training."""
         if not self.layout.compact:
             return self.copy()
-        layers = []
+        layers: list[Layer] = []
         for layer in self.layers:
             csr = layer.weight
             con, order = Connectivity.from_outputs(
@@ -300,7 +300,7 @@ class SparseMLP(Predictor):
     @property
     def density(self) -> float:
         """Connections as a share of those of the dense network of these sizes."""
-        return self.n_connections / sum(layer.n_in * layer.n_out for layer in self.layers)
+        return float(self.n_connections / sum(layer.n_in * layer.n_out for layer in self.layers))
 
     def __repr__(self) -> str:
         return (
@@ -313,6 +313,7 @@ class SparseMLP(Predictor):
     ) -> Iterator[tuple[slice, Floats]]:
         matrix = self.matrix(X)
         batch_size = min(_checks.integer("batch_size", batch_size, low=1), matrix.n_samples)
+        batch_size = largest_batch(self.layer_sizes, self.signal_types(), batch_size)
         # Memory of this call's own: the kernels release the interpreter lock, and threads may predict side by side.
         work = InferenceWorkspace(self.layer_sizes, self.signal_types(), batch_size)
         signals = [work.signal(0, (0, 0.0))]

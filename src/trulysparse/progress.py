@@ -8,6 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
+from rich.console import Console
+from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from rich.text import Text
+
 Progress: TypeAlias = Callable[[str, float, float], None]
 
 
@@ -15,35 +20,31 @@ def silent(what: str, done: float, total: float) -> None:
     """Tells nobody."""
 
 
+class RateColumn(ProgressColumn):
+    """How much is done a second."""
+
+    def render(self, task: Task) -> Text:
+        """The rate, or nothing as long as it is not known."""
+        speed = task.finished_speed or task.speed
+        return Text(f"{quantity(speed)}/s" if speed else "", style="progress.data.speed")
+
+
 @contextmanager
 def bars() -> Iterator[Progress]:
     """A Progress that shows a bar with rate and time left for each kind of work, on the standard error stream where
     that is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
     console = Console(file=sys.stderr)
     if not console.is_terminal:
         yield silent
         return
-    shown = Bars(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} % {task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    )
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), RateColumn(), TimeRemainingColumn())
+    shown = Bars(*columns, console=console, transient=True)
     tasks: dict[str, TaskID] = {}
 
     def tell(what: str, done: float, total: float) -> None:
         if what not in tasks:
-            tasks[what] = shown.add_task(what, total=total, rate="")
-        task = tasks[what]
-        speed = shown.tasks[shown.task_ids.index(task)].finished_speed or shown.tasks[shown.task_ids.index(task)].speed
-        shown.update(task, completed=done, total=total, rate=f"{quantity(speed)}/s" if speed else "")
+            tasks[what] = shown.add_task(what, total=total)
+        shown.update(tasks[what], completed=done, total=total)
         if done >= total:
             shown.remove_task(tasks.pop(what))
 
@@ -52,9 +53,9 @@ def bars() -> Iterator[Progress]:
 
 
 def quantity(n: float) -> str:
-    """1234567 -> '1.2 M'."""
-    for unit in ("", " k", " M", " G"):
-        if abs(n) < 1000 or unit == " G":
+    """1234567 -> '1.23 M'."""
+    for unit in ("", " k", " M"):
+        if abs(n) < 1000:
             return f"{n:.3g}{unit}"
         n /= 1000
-    return f"{n:.3g}"
+    return f"{n:.3g} G"

@@ -112,8 +112,8 @@ def load(
 def layout_of(config: dict[str, Any], folder: str | os.PathLike[str] | None = None) -> Layout:
     """The layout that a file's settings name."""
     storage = config.get("storage", "indexed")
-    kinds = (config["weights"], config["signals"]) if storage == "compact" else (None, None)
-    return Layout.make(storage, *kinds, folder, config["dtype"])
+    weights, signals = (config["weights"], config["signals"]) if storage == "compact" else (None, None)
+    return Layout.make(storage, weights, signals, folder, config["dtype"])
 
 
 def build(config: dict[str, Any], file: TensorFile, threads: int, layout: Layout | None = None) -> SparseMLP:

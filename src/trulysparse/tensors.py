@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from trulysparse._arrays import HELD, empty, type_name
+from trulysparse._arrays import HELD, bytes_of, empty, type_name
 from trulysparse.errors import InputError
 from trulysparse.progress import Progress, silent
 
@@ -101,7 +101,7 @@ def write_tensors(
             for tensor in tensors:
                 array = np.ascontiguousarray(tensor.make())
                 assert (array.shape, array.dtype) == (tensor.shape, _dtype(tensor.type))
-                data = memoryview(array.reshape(-1).view(np.uint8))
+                data = bytes_of(array)
                 for start in range(0, len(data), _CHUNK):
                     file.write(data[start : start + _CHUNK])
                     done += len(data[start : start + _CHUNK])
@@ -122,9 +122,10 @@ class TensorFile:
             (size,) = struct.unpack("<Q", file.read(8))
             self._entries: dict[str, Any] = json.loads(file.read(size))
         self._entries.pop("__metadata__", None)
-        self._start = 8 + size
+        self._start = 8 + int(size)
         self._path = path
-        self._done, self._total = 0, max(1, path.stat().st_size - self._start)
+        self._done = 0
+        self._total = max(1, path.stat().st_size - self._start)
         self._progress = progress
 
     @property
@@ -146,7 +147,7 @@ class TensorFile:
         data = empty(end - begin, np.dtype(np.uint8))
         with self._path.open("rb", buffering=0) as file:
             file.seek(self._start + begin)
-            view = memoryview(data)
+            view = bytes_of(data)
             while view:
                 got = file.readinto(view[:_CHUNK])
                 if not got:

@@ -72,7 +72,7 @@ class Exploration(Callback):
     @property
     def rate(self) -> float:
         """The share so far."""
-        return sum(map(len, self._seen)) / self._possible
+        return float(sum(map(len, self._seen)) / self._possible)
 
     def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
         """Writes the rate to the record."""

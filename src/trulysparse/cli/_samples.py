@@ -9,7 +9,7 @@ import numpy as np
 
 from trulysparse import _checks
 from trulysparse.cli._run import Run
-from trulysparse.data.builtin import NAMES
+from trulysparse.data.builtin import is_builtin
 from trulysparse.data.dataset import code_labels, raw_labels, split, take
 from trulysparse.data.files import Table, fingerprint, read
 from trulysparse.errors import InputError
@@ -38,7 +38,7 @@ def pick(run: Run, data: str, table: Table, part: str) -> tuple[Any, Any, str]:
             ]
             return both[0], both[1], "all samples"
         return table.X_test, table.y_test, "the test set"
-    own = (data in NAMES or Path(data).exists()) and run.config.get("fingerprint") == fingerprint(data)
+    own = (is_builtin(data) or Path(data).exists()) and run.config.get("fingerprint") == fingerprint(data)
     if part == "test" and not own:
         raise InputError(f"--part test: '{data}' has no test set, and the run did not hold samples out of it")
     if part == "all" or not own or table.y is None:

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from trulysparse._arrays import bytes_of
 from trulysparse.errors import InputError, MissingExtraError
 
 BLOCK_BYTES = 8 << 20
@@ -183,7 +184,7 @@ def open_parquet(path: Path) -> Any:
 
 
 def _read_into(path: Path, offset: int, out: NDArray[Any]) -> None:
-    view = memoryview(out.reshape(-1).view(np.uint8))
+    view = bytes_of(out)
     descriptor = os.open(path, os.O_RDONLY)
     try:
         while view:

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_digits, make_classification
 
+from trulysparse.data.stream import StreamMatrix
+from trulysparse.data.synthetic import MadelonLike
+
 NAMES = ("digits", "breast_cancer", "madelon-like")
+_ANY_SIZE = re.compile(r"madelon-like:(\d+)x(\d+)")
 
 
-def load_builtin(name: str) -> tuple[NDArray[Any], NDArray[Any]]:
+def is_builtin(name: str) -> bool:
+    """Whether `name` names a built-in set; madelon-like:2000x65536 has that many samples and features."""
+    return name in NAMES or _ANY_SIZE.fullmatch(name) is not None
+
+
+def load_builtin(name: str) -> tuple[Any, NDArray[Any]]:
     """(X, y) of a built-in set, always the same.
 
     digits: 1,797 images of 8 x 8, 10 classes. breast_cancer: 569 x 30, 'malignant' or 'benign'. madelon-like:
     2,600 x 500, 2 classes, made like Madelon (Guyon 2003): 5 informative, 15 redundant features, the rest noise,
-    clusters on the corners of a hypercube.
+    clusters on the corners of a hypercube. madelon-like:NxM: n_samples x n_features of MadelonLike, made while they are
+    read.
     """
+    sized = _ANY_SIZE.fullmatch(name)
+    if sized is not None:
+        task = MadelonLike(int(sized[1]), int(sized[2]))
+        return StreamMatrix(task), task.y
     if name == "digits":
         digits = load_digits()
         return digits.data, digits.target

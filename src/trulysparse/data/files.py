@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_svmlight_file
 
 from trulysparse.data.blocks import CsrBlocks, LibsvmBlocks, NpyBlocks, ParquetBlocks, open_parquet
-from trulysparse.data.builtin import NAMES, load_builtin
+from trulysparse.data.builtin import NAMES, is_builtin, load_builtin
 from trulysparse.data.stream import StreamMatrix
 from trulysparse.errors import InputError, MissingExtraError
 
@@ -49,7 +49,7 @@ def read(
     last. features: take these columns, in this order. n_features: width of a .libsvm file, which names only the
     features that are not 0. need_target: whether a missing label is an error. stream: leave the samples in their file
     and read them block by block (.libsvm, .parquet; folders always do)."""
-    if source in NAMES:
+    if is_builtin(source):
         return Table(*load_builtin(source))
     path = Path(source)
     if path.is_dir():
@@ -74,13 +74,13 @@ def read(
 
 def fingerprint(source: str) -> str:
     """Recognises a source again: its name if built in, else a hash of the file's size, beginning and end."""
-    if source in NAMES:
+    if is_builtin(source):
         return source
     if Path(source).is_dir():
         named = sorted(file for file in Path(source).iterdir() if file.suffix == ".npy")
         whole = hashlib.blake2b(digest_size=16)
-        for file in named:
-            whole.update(f"{file.name} {fingerprint(str(file))}".encode())
+        for part in named:
+            whole.update(f"{part.name} {fingerprint(str(part))}".encode())
         return whole.hexdigest()
     size = Path(source).stat().st_size
     digest = hashlib.blake2b(str(size).encode(), digest_size=16)
@@ -123,7 +123,7 @@ def read_folder(path: Path, need_target: bool) -> Table:
     for part, values in zip(parts, y, strict=True):
         if values is None and need_target:
             raise InputError(f"DATA: folder '{path}' has no y{part}.npy")
-    return Table(*(value for pair in zip(found, y, strict=True) for value in pair))
+    return Table(found[0], y[0]) if len(parts) == 1 else Table(found[0], y[0], found[1], y[1])
 
 
 def stream_file(

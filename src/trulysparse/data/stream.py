@@ -23,11 +23,17 @@ BUFFER_BYTES = 512 << 20
 class Blocks(Protocol):
     """A set of samples in files, cut into blocks of neighbouring ones."""
 
-    n_features: int
-    bounds: NDArray[np.int64]
-    """Block b holds samples bounds[b] to bounds[b + 1]."""
-    block_bytes: int
-    """About how much memory a block takes."""
+    @property
+    def n_features(self) -> int:
+        """Features a sample."""
+
+    @property
+    def bounds(self) -> NDArray[np.int64]:
+        """Block b holds samples bounds[b] to bounds[b + 1]."""
+
+    @property
+    def block_bytes(self) -> int:
+        """About how much memory a block takes."""
 
     def read(self, block: int) -> Any:
         """The samples of a block, a NumPy array or a CSR array."""

@@ -1,9 +1,10 @@
 """A synthetic classification task of any size, made block by block: the family of scikit-learn's make_classification,
-which cannot make sets larger than memory."""
+which cannot make sets larger than memory. Its blocks can be streamed (data.stream) without ever being written."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -40,54 +41,67 @@ class MadelonLike:
             _checks.real(name, getattr(self, name), low=0, high=1)
         _checks.real("separation", self.separation, low=0)
 
+    @cached_property
     def _shape(self) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
         """Corners (2 * clusters x informative), sources and weights of redundant features, order of the features."""
         rng = generator(self.seed, "madelon-like")
         n = self.n_features
         informative = max(1, round(self.informative * n))
         redundant = min(n - informative, round(self.redundant * n))
-        corners = rng.choice(np.float32([-1, 1]), (2 * self.clusters, informative)) * np.float32(self.separation)
+        corners = rng.choice(np.array([-1, 1], np.float32), (2 * self.clusters, informative)) * np.float32(
+            self.separation
+        )
         sources = rng.integers(0, informative, (redundant, 8))
         weights = rng.uniform(-1, 1, (redundant, 8)).astype(np.float32)
         return corners, sources, weights, rng.permutation(n)
 
-    def blocks(self) -> list[tuple[int, int]]:
-        """(first sample, past the last) of each block."""
-        return [(start, min(start + BLOCK, self.n_samples)) for start in range(0, self.n_samples, BLOCK)]
+    @property
+    def bounds(self) -> NDArray[np.int64]:
+        """Block b holds samples bounds[b] to bounds[b + 1]."""
+        return np.append(np.arange(0, self.n_samples, BLOCK), self.n_samples).astype(np.int64)
+
+    @property
+    def block_bytes(self) -> int:
+        """Memory that a block takes."""
+        return 4 * min(BLOCK, self.n_samples) * self.n_features
+
+    @property
+    def y(self) -> NDArray[np.int64]:
+        """The labels: 0 and 1 in turn, but for those that are flipped."""
+        labels = np.arange(self.n_samples) % 2
+        rng = generator(self.seed, "madelon-like labels")
+        drawn = rng.random((self.n_samples, 2))
+        return np.where(drawn[:, 0] < self.flip, (drawn[:, 1] < 0.5).astype(np.int64), labels)
+
+    def read(self, block: int) -> NDArray[np.float32]:
+        """The samples of a block, made now."""
+        start, stop = (int(bound) for bound in self.bounds[block : block + 2])
+        corners, sources, weights, order = self._shape
+        rng = generator(self.seed, "madelon-like block", block)
+        values = rng.standard_normal((BLOCK, self.n_features), np.float32)[: stop - start]
+        cluster = rng.integers(0, self.clusters, BLOCK)[: stop - start]
+        n = corners.shape[1]
+        values[:, :n] += corners[np.arange(start, stop) % 2 * self.clusters + cluster]
+        values[:, n : n + len(sources)] = np.einsum("bfs,fs->bf", values[:, sources], weights)
+        X = np.empty_like(values)
+        X[:, order] = values
+        return X
 
     def arrays(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """(X, y), all samples in memory."""
         X = np.empty((self.n_samples, self.n_features), np.float32)
-        return X, self.fill(X)
+        self._fill(X)
+        return X, self.y
 
     def write(self, folder: Path) -> None:
         """X.npy and y.npy in `folder`, a block in memory at a time."""
         folder.mkdir(parents=True, exist_ok=True)
-        X = np.lib.format.open_memmap(
-            folder / "X.npy", mode="w+", dtype=np.float32, shape=(self.n_samples, self.n_features)
-        )
-        np.save(folder / "y.npy", self.fill(X))
+        shape = self.n_samples, self.n_features
+        X = np.lib.format.open_memmap(folder / "X.npy", mode="w+", dtype=np.float32, shape=shape)
+        self._fill(X)
         X.flush()
+        np.save(folder / "y.npy", self.y)
 
-    def fill(self, X: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Fills X, block by block; returns the labels, 0 and 1 in turn, but for those flipped."""
-        shape = self._shape()
-        return np.concatenate([self._block(X[start:stop], start, shape) for start, stop in self.blocks()])
-
-    def _block(
-        self,
-        X: NDArray[np.float32],
-        start: int,
-        shape: tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]],
-    ) -> NDArray[np.int64]:
-        corners, sources, weights, order = shape
-        rng = generator(self.seed, "madelon-like block", start)
-        values = rng.standard_normal((BLOCK, self.n_features), np.float32)[: len(X)]
-        labels = np.arange(start, start + len(X)) % 2
-        cluster = rng.integers(0, self.clusters, BLOCK)[: len(X)]
-        n = corners.shape[1]
-        values[:, :n] += corners[labels * self.clusters + cluster]
-        values[:, n : n + len(sources)] = np.einsum("bfs,fs->bf", values[:, sources], weights)
-        X[:, order] = values
-        flipped = rng.random(BLOCK)[: len(X)] < self.flip
-        return np.where(flipped, rng.integers(0, 2, BLOCK)[: len(X)], labels)
+    def _fill(self, X: NDArray[np.float32]) -> None:
+        for block in range(len(self.bounds) - 1):
+            X[self.bounds[block] : self.bounds[block + 1]] = self.read(block)

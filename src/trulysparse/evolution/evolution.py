@@ -137,6 +137,7 @@ class Round:
         surplus = now - density.target(memory.setdefault("initial", now), progress)
         if surplus > 0:
             for view, keep in zip(views, keep_largest(views, surplus), strict=True):
+                assert not isinstance(view.layer, CompactLayer)  # see require_tiled
                 rewire(view.layer, view.slots, Change(keep), self._threads)
 
     def layer(self, number: int, x: Floats | None = None, dy: Floats | None = None) -> int:

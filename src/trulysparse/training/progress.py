@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from trulysparse.progress import RateColumn
 from trulysparse.training.callbacks import Callback
 from trulysparse.training.history import Record
 
@@ -31,6 +32,7 @@ class ProgressBar(Callback):
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
+            RateColumn(),
             TextColumn("loss {task.fields[loss]:.4f} {task.fields[last]}"),
             TimeRemainingColumn(),
             console=self._console,

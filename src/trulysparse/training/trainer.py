@@ -103,10 +103,9 @@ class Trainer:
         self._listening: Sequence[Callback] = ()
         self.memory: dict[str, Any] = {}  # of evolution, by layer
         self._passes = Passes(net, self.loss, self.threads, self.recompute)
+        self.slots: list[Slots] = slots or []
         if slots is None:
             self.reset_state()
-        else:
-            self.slots = slots
 
     def resize(self, stays: Sequence[NDArray[np.bool_]] = ()) -> None:
         """Takes note that the network's layers have another number of neurons (its optimizer state, in `slots`, has
@@ -124,7 +123,7 @@ class Trainer:
     def reset_state(self) -> None:
         """Sets the optimizer's state to zero."""
         self.resize()
-        self.slots: list[Slots] = [layer.new_slots(self.optimizer) for layer in self.net.layers]
+        self.slots = [layer.new_slots(self.optimizer) for layer in self.net.layers]
 
     def take_slots(self, slots: list[Slots]) -> None:
         """Goes on with optimizer state from elsewhere, for the network's layers as they are now."""
