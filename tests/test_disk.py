@@ -64,7 +64,17 @@ def test_same_bits_as_in_memory(samples, tmp_path):
     np.testing.assert_array_equal(trainers[0].net.predict_proba(X), trainers[1].net.predict_proba(X))
 
 
-@pytest.mark.parametrize("hook, n", [("on_step_end", 1), ("on_step_end", 6), ("on_evolution", 1), ("on_epoch_end", 2)])
+@pytest.mark.parametrize(
+    "hook, n",
+    [
+        ("on_step_end", 1),
+        ("on_step_end", 6),
+        ("on_evolution", 1),
+        ("on_epoch_end", 2),
+        ("on_progress", 1),
+        ("on_progress", 4),
+    ],
+)
 @pytest.mark.parametrize("before", [True, False])
 def test_goes_on_after_a_break(samples, tmp_path, hook, n, before):
     """The break comes before or after what is in force has been committed."""

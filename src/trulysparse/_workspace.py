@@ -15,9 +15,10 @@ from trulysparse.layers import Signal
 Types = Sequence[np.dtype[Any]]
 
 
-def bit_bytes(n: int, stride: int) -> int:
-    """Bytes for a bit a value of n x stride: each row in whole bytes, and the whole in groups of sixteen."""
-    return max(n * int(_kernels.bit_stride(stride)), (n * stride + 15) // 16 * 2)
+def bit_bytes(n: int, stride: int, compact: bool) -> int:
+    """Bytes for a bit a value of n x stride: each row in whole bytes or, in compact networks, all in a row, in groups
+    of sixteen."""
+    return (n * stride + 15) // 16 * 2 if compact else n * int(_kernels.bit_stride(stride))
 
 
 def kept_layers(n_signals: int, every: int) -> list[bool]:
@@ -31,16 +32,24 @@ class TrainingWorkspace:
     layer's pre-activation later overwrites its activations: nobody reads those after that.
 
     types: how values are held, the input's first. every: keep the values of each every-th layer only; those between
-    take turns in every - 1 buffers, and are computed again when the backward pass needs them."""
+    take turns in every - 1 buffers, and are computed again when the backward pass needs them. compact: the network's
+    storage."""
 
     def __init__(
-        self, sizes: tuple[int, ...], activations: list[KernelActivation], types: Types, every: int = 1
+        self,
+        sizes: tuple[int, ...],
+        activations: list[KernelActivation],
+        types: Types,
+        *,
+        every: int = 1,
+        compact: bool = False,
     ) -> None:
         self._sizes = sizes
         self._activations: list[KernelActivation] = [(0, 0.0), *activations]
         self._types = types
         self._kept = kept_layers(len(sizes), every)
         self._every = every
+        self._compact = compact
         self._flat: list[Stored] = []
         self._bits: dict[str, list[np.ndarray]] = {}
         self._stride = 0
@@ -76,7 +85,8 @@ class TrainingWorkspace:
 
     def _bits_of(self, purpose: str, layer: int) -> np.ndarray:
         if purpose not in self._bits:
-            self._bits[purpose] = [np.empty(bit_bytes(n, self._stride), np.uint8) for n in self._sizes[1:-1]]
+            sizes = [bit_bytes(n, self._stride, self._compact) for n in self._sizes[1:-1]]
+            self._bits[purpose] = [np.empty(size, np.uint8) for size in sizes]
         return self._bits[purpose][layer - 1]
 
     def _signal(self, layer: int, stride: int, keep_probability: float) -> Signal:

@@ -78,7 +78,7 @@ def training_parts(
     size = HELD[state].itemsize if state else (8 if layout.weights == "float64" else 4)
     return {
         "activations": values,
-        "activation bits": sum(bit_bytes(n, stride) for n in layer_sizes[1:-1]),
+        "activation bits": sum(bit_bytes(n, stride, layout.compact) for n in layer_sizes[1:-1]),
         "optimizer state": (n_connections + sum(layer_sizes[1:])) * slots * size,
     }
 

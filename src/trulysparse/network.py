@@ -333,7 +333,8 @@ class SparseMLP(Predictor):
         """(samples, activations of each hidden layer) batch by batch; the activations are neurons x stride, views that
         the next batch overwrites. Without dropout."""
         matrix = self.matrix(X)
-        work = TrainingWorkspace(self.layer_sizes, [layer.activation for layer in self.layers], self.signal_types())
+        kinds = [layer.activation for layer in self.layers]
+        work = TrainingWorkspace(self.layer_sizes, kinds, self.signal_types(), compact=self.layout.compact)
         for start in range(0, matrix.n_samples, batch_size):
             stop = min(matrix.n_samples, start + batch_size)
             signals = work.signals(stop - start, 1.0)

@@ -98,7 +98,9 @@ def plan(setting: Setting, *, threads: int | None = None, measure: bool = True) 
     if setting.on_disk:
         largest = max(range(len(counts)), key=counts.__getitem__)
         share = counts[largest] / max(1, sum(counts))
-        disk = stored + network["weights"] + network["biases"] + training["optimizer state"]  # a spare of what changes
+        # What changes has a spare; the layer that evolves is there twice.
+        disk = stored + network["weights"] + network["biases"] + training["optimizer state"]
+        disk += (memory.TILE_BYTES + 2 * HELD[layout.weights].itemsize) * max(counts)
         at_rest = int(2 * share * disk)  # the layer at work and the one that is read ahead
     evolving = (memory.TILE_BYTES + HELD[layout.weights].itemsize + 1) * max(counts) + scratch // 2
     resident = BASE_BYTES + at_rest + max(at_work + max(evolving, ordered), scratch)
@@ -185,7 +187,7 @@ def _time_layer(
     signals = [empty(n * stride, np.dtype(kind)).reshape(n, stride) for _ in range(2)]
     for signal in signals:
         signal.fill(0)
-    bits = [np.zeros(bit_bytes(n, stride), np.uint8) for _ in range(2)]
+    bits = [np.zeros(bit_bytes(n, stride, True), np.uint8) for _ in range(2)]
     x, y = (Signal(v, (1, -0.5), b) for v, b in zip(signals, bits, strict=True))
     rule = optimizer.rule(0, 0, None)
     forward, backward = [], []

@@ -33,7 +33,7 @@ def make(shape: tuple[int, int, int], kind: str, rng: np.random.Generator, threa
 
 
 def bits(n: int, batch: int) -> np.ndarray:
-    return np.zeros(bit_bytes(n, batch), np.uint8)
+    return np.zeros(bit_bytes(n, batch, True), np.uint8)
 
 
 def tolerance(*kinds: str) -> dict[str, float]:

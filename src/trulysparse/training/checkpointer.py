@@ -24,7 +24,7 @@ class Checkpointer(Callback):
     """Keeps the state of training in `folder`, every `every` updates.
 
     Layers in memory are written to one file; layers that live in files are there already, and what is in force is
-    committed after each update and each evolution.
+    committed after each update and each layer's evolution.
     """
 
     def __init__(self, folder: Path, *, every: int) -> None:
@@ -44,6 +44,11 @@ class Checkpointer(Callback):
     def on_evolution(self, trainer: Trainer, grown: int) -> None:
         """Commits layers in files."""
         self._commit(trainer)
+
+    def on_progress(self, trainer: Trainer, what: str, done: float, total: float) -> None:
+        """Commits layers in files as each has evolved, so that no more than one is there twice."""
+        if what == "evolving":
+            self._commit(trainer)
 
     def _commit(self, trainer: Trainer) -> bool:
         net = trainer.net

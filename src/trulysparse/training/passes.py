@@ -34,7 +34,9 @@ class Passes:
         """Takes note that layers have another number of neurons."""
         net = self.net
         activations = [layer.activation for layer in net.layers]
-        self._work = TrainingWorkspace(net.layer_sizes, activations, net.signal_types(), self.every)
+        self._work = TrainingWorkspace(
+            net.layer_sizes, activations, net.signal_types(), every=self.every, compact=net.layout.compact
+        )
 
     def forward(
         self,

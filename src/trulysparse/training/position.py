@@ -13,7 +13,8 @@ class Position:
     """Epoch `epoch` (from 1), which began after `epoch_start` updates in all, and of which `done` updates are over.
 
     total: the sum of the losses of this epoch's samples so far. evolved: whether the evolution that is due at this step
-    has taken place. seconds: spent in this epoch before a break. records: of the epochs before.
+    has taken place. evolved_layers: while it does, how many layers have. seconds: spent in this epoch before a break.
+    records: of the epochs before.
     """
 
     epoch: int = 1
@@ -21,6 +22,7 @@ class Position:
     done: int = 0
     total: float = 0.0
     evolved: bool = False
+    evolved_layers: int = 0
     seconds: float = 0.0
     records: list[Record] = field(default_factory=list)
 

@@ -226,11 +226,15 @@ class Trainer:
 
     def _evolve(self) -> int:
         current = self._start_evolution()
+        total = sum(view.layer.n_connections for view in current.views.values())
         done = grown = 0
         for number, view in current.views.items():
             done += view.layer.n_connections
-            grown += current.layer(number)
-            self.tell("evolving", done, sum(view.layer.n_connections for view in current.views.values()))
+            if number >= self.position.evolved_layers:  # those before have evolved before a break
+                grown += current.layer(number)
+                self.position.evolved_layers = number + 1
+                self.tell("evolving", done, total)
+        self.position.evolved_layers = 0
         return grown
 
     def tell(self, what: str, done: float, total: float) -> None:
