@@ -8,7 +8,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install -q scikit-build-core nanobind ninja cmake numpy scipy scikit-learn safetensors rich pytest hypothesis
-tests=(tests/kernels tests/connectivity tests/evolution tests/training tests/parallel tests/test_frozen.py)
+tests=(tests/kernels tests/connectivity tests/evolution tests/training tests/parallel tests/test_frozen.py
+  tests/test_compact.py tests/test_disk.py)
 [ $# -gt 0 ] || set -- address,undefined thread
 # ThreadSanitizer needs to know where memory lies: without address space randomisation where that may be had.
 plain=()

@@ -82,7 +82,7 @@ def main() -> None:
         forward.append(middle - start)
         losses.append(loss)
         if step + 1 == needed:
-            one_pass = float((net.predict(X[TRAIN:], batch_size=options.batch) == y[TRAIN:]).mean())
+            one_pass = float((net.predict(X[TRAIN:]) == y[TRAIN:]).mean())
     start = time.perf_counter()
     replaced = trainer.evolve()
     evolution = time.perf_counter() - start

@@ -49,7 +49,7 @@ def train(folder: Path, streamed: bool, memory_gb: float) -> dict:
         mapped = np.load(folder / "X.npy", mmap_mode="r")
         X, y = np.empty((n_samples, FEATURES), np.float32), np.load(folder / "y.npy")[:n_samples]
         for start in range(0, n_samples, 256):
-            X[start : start + 256] = mapped[start : start + 256]
+            X[start : start + 256] = mapped[start : min(start + 256, n_samples)]
         del mapped
     net = ts.SparseMLP(
         (FEATURES, *HIDDEN, 2),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from trulysparse import _checks
 from trulysparse._arrays import HELD, Stored, empty, zeros
@@ -90,6 +93,12 @@ class Layout:
         if self.folder is None:
             return CompactLayer(con, values, bias, activation)
         return DiskLayer(con, values, bias, activation, self.folder, name)
+
+
+def signal_types(layout: Layout, n_signals: int) -> list[np.dtype[Any]]:
+    """How the values of each layer's signal are held, the input first: input and output are float32 or float64."""
+    outer = np.dtype("float64" if layout.weights == "float64" else "float32")
+    return [outer, *[HELD[layout.signals]] * (n_signals - 2), outer]
 
 
 Layer = SparseLayer | CompactLayer

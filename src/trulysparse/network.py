@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trulysparse import _checks, _kernels, activations, losses, memory
-from trulysparse._arrays import HELD, Floats, Stored, widened
+from trulysparse._arrays import Floats, Stored, widened
 from trulysparse._random import stream_key
 from trulysparse._workspace import InferenceWorkspace, TrainingWorkspace, largest_batch
 from trulysparse.activations import Activation
@@ -32,7 +32,7 @@ from trulysparse.errors import InputError
 from trulysparse.frozen import FrozenMLP
 from trulysparse.initialization import WeightInit
 from trulysparse.layers import Signal, SparseLayer
-from trulysparse.layout import Layer, Layout
+from trulysparse.layout import Layer, Layout, signal_types
 from trulysparse.predictor import Predictor
 from trulysparse.progress import Progress, silent
 
@@ -348,8 +348,7 @@ class SparseMLP(Predictor):
 
     def signal_types(self) -> list[np.dtype[Any]]:
         """How the values of each layer's signal are held, the input first: input and output in the network's type."""
-        hidden = HELD[self.layout.signals]
-        return [self.dtype, *[hidden] * (len(self.layer_sizes) - 2), self.dtype]
+        return signal_types(self.layout, len(self.layer_sizes))
 
     def forward(self, signals: Sequence[Signal], keys: Sequence[int], threads: int, first: int = 0) -> None:
         """Fills signals[1:] from signals[0]; keys[l] names the dropout stream of layer l. first: number of the first

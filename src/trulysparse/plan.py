@@ -13,18 +13,20 @@ import numpy as np
 
 from trulysparse import _checks, _kernels, memory
 from trulysparse._arrays import HELD, empty
-from trulysparse._workspace import bit_bytes
+from trulysparse._workspace import bit_bytes, largest_batch
 from trulysparse.compact import CompactLayer
 from trulysparse.connectivity import TiledConnectivity, epsilon_counts
 from trulysparse.connectivity.tiled import tile_shift
 from trulysparse.errors import InputError
 from trulysparse.initialization import WeightInit
 from trulysparse.layers import Signal, Slots
-from trulysparse.layout import Layout
+from trulysparse.layout import Layout, signal_types
 from trulysparse.optimizers import SGD, Optimizer
 
 # The interpreter, the libraries and the batch on its way in.
 BASE_BYTES = 150 << 20
+# Samples that validation predicts at a time.
+PREDICTED = 256
 # As kernels/tiles.hpp has it: rows of at most so many bytes are brought into order.
 ORDERED_BYTES = 16
 
@@ -95,6 +97,9 @@ def plan(setting: Setting, *, threads: int | None = None, measure: bool = True) 
     disk = 0
     ordered = training["rows in order"]
     at_rest, at_work = stored, sum(training.values()) - training["optimizer state"] - ordered
+    types = signal_types(layout, len(sizes))
+    batch = largest_batch(sizes, types, PREDICTED)
+    parts["predictions"] = 2 * batch * max(n * kind.itemsize for n, kind in zip(sizes, types, strict=True))
     if setting.on_disk:
         largest = max(range(len(counts)), key=counts.__getitem__)
         share = counts[largest] / max(1, sum(counts))
@@ -103,7 +108,7 @@ def plan(setting: Setting, *, threads: int | None = None, measure: bool = True) 
         disk += (memory.TILE_BYTES + 2 * HELD[layout.weights].itemsize) * max(counts)
         at_rest = int(2 * share * disk)  # the layer at work and the one that is read ahead
     evolving = (memory.TILE_BYTES + HELD[layout.weights].itemsize + 1) * max(counts) + scratch // 2
-    resident = BASE_BYTES + at_rest + max(at_work + max(evolving, ordered), scratch)
+    resident = BASE_BYTES + at_rest + max(at_work + max(evolving, ordered, parts["predictions"]), scratch)
     seconds = _seconds(sizes, counts, setting, threads) if measure else dict.fromkeys(_STAGES, 0.0)
     return Plan(setting, sum(counts), sum(sizes[1:]), parts, resident, disk, seconds)
 
