@@ -7,6 +7,7 @@ import pytest
 from safetensors import safe_open
 
 import trulysparse as ts
+from trulysparse import _workspace
 from trulysparse._arrays import widened
 from trulysparse.training import prune_neurons
 
@@ -198,3 +199,14 @@ def test_trainer_settings(samples):
         ts.Trainer(make(), recompute=0)
     with pytest.raises(ts.InputError, match="micro_batch_size must be between 1 and 32"):
         ts.Trainer(make(), batch_size=32, micro_batch_size=33)
+
+
+def test_predictions_of_very_wide_networks_come_in_smaller_batches(samples, monkeypatch):
+    X, _ = samples
+    net = make()
+    whole = net.decision_function(X)
+    monkeypatch.setattr(_workspace, "INFERENCE_BYTES", 20_000)
+    types = net.signal_types()
+    assert _workspace.largest_batch(SIZES, types, 256) == 8
+    assert _workspace.largest_batch((10**9, 10**9), types[:2], 256) == 1
+    np.testing.assert_array_equal(net.decision_function(X), whole)

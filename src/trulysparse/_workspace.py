@@ -11,14 +11,9 @@ from trulysparse import _kernels
 from trulysparse._arrays import Stored, empty
 from trulysparse.activations import KernelActivation
 from trulysparse.layers import Signal
+from trulysparse.memory import bit_bytes
 
 Types = Sequence[np.dtype[Any]]
-
-
-def bit_bytes(n: int, stride: int, compact: bool) -> int:
-    """Bytes for a bit a value of n x stride: each row in whole bytes or, in compact networks, all in a row, in groups
-    of sixteen."""
-    return (n * stride + 15) // 16 * 2 if compact else n * int(_kernels.bit_stride(stride))
 
 
 def kept_layers(n_signals: int, every: int) -> list[bool]:

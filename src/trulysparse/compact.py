@@ -12,39 +12,24 @@ from trulysparse._arrays import HELD, Floats, Stored, empty, widened, zeros
 from trulysparse.activations import KernelActivation
 from trulysparse.connectivity import TiledConnectivity
 from trulysparse.initialization import WeightInit
-from trulysparse.layers import Signal, Slots, gradient_rule
+from trulysparse.layers import Parameters, Signal, Slots, gradient_rule
 from trulysparse.optimizers import Optimizer
 
 
-class CompactLayer:
+class CompactLayer(Parameters):
     """y = f(W x + b), as SparseLayer; signals may be float32 or bfloat16, sums are in float32.
 
     values: the weights along connectivity.place. bias: n_out values of the same type. Where they are bfloat16, an
     update is rounded up or down at random, with the odds that keep it right on average: no update vanishes.
     """
 
+    connectivity: TiledConnectivity
+
     def __init__(
         self, connectivity: TiledConnectivity, values: Stored, bias: Stored, activation: KernelActivation
     ) -> None:
+        super().__init__(values, bias, activation)
         self.connectivity = connectivity
-        self.values = values
-        self.bias = bias
-        self.activation = activation
-
-    @property
-    def n_in(self) -> int:
-        """Input neurons."""
-        return self.connectivity.n_in
-
-    @property
-    def n_out(self) -> int:
-        """Output neurons."""
-        return self.connectivity.n_out
-
-    @property
-    def n_connections(self) -> int:
-        """Stored weights, biases not counted."""
-        return self.connectivity.n_connections
 
     @property
     def weight(self) -> sp.csr_array:
@@ -165,12 +150,6 @@ class CompactLayer:
 
     def _updated(self, slots: Slots) -> None:
         """Called when an update is complete."""
-
-    def fetch(self) -> None:
-        """Called before the layer is used."""
-
-    def release(self) -> None:
-        """Called when the layer is not used for a while."""
 
     def _backward(
         self,

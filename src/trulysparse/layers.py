@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trulysparse import _kernels
 from trulysparse._arrays import Floats, Stored, empty, zeros
 from trulysparse.activations import KernelActivation
-from trulysparse.connectivity import Connectivity
+from trulysparse.connectivity import Connectivity, TiledConnectivity
 from trulysparse.errors import InputError
 from trulysparse.optimizers import Optimizer
 
@@ -51,14 +51,12 @@ def gradient_rule() -> _kernels.UpdateRule:
     return rule
 
 
-class SparseLayer:
-    """y = f(W x + b) with W sparse, its connections indexed by input and by output neuron.
+class Parameters:
+    """What layers of both forms have: connections, a weight along each, a bias a neuron, and their activation."""
 
-    values: the weights, in the order of connectivity.by_input. bias: n_out values.
-    """
+    connectivity: Connectivity | TiledConnectivity
 
-    def __init__(self, connectivity: Connectivity, values: Floats, bias: Floats, activation: KernelActivation) -> None:
-        self.connectivity = connectivity
+    def __init__(self, values: Stored, bias: Stored, activation: KernelActivation) -> None:
         self.values = values
         self.bias = bias
         self.activation = activation
@@ -77,6 +75,25 @@ class SparseLayer:
     def n_connections(self) -> int:
         """Stored weights, biases not counted."""
         return self.connectivity.n_connections
+
+    def fetch(self) -> None:
+        """Called before the layer is used; here its arrays are in memory."""
+
+    def release(self) -> None:
+        """Called when the layer is not used for a while."""
+
+
+class SparseLayer(Parameters):
+    """y = f(W x + b) with W sparse, its connections indexed by input and by output neuron.
+
+    values: the weights, in the order of connectivity.by_input. bias: n_out values.
+    """
+
+    connectivity: Connectivity
+
+    def __init__(self, connectivity: Connectivity, values: Floats, bias: Floats, activation: KernelActivation) -> None:
+        super().__init__(values, bias, activation)
+        self.connectivity = connectivity
 
     @property
     def weight(self) -> sp.csr_array:
@@ -144,12 +161,6 @@ class SparseLayer:
         weight, bias = into or (empty(self.n_connections, self.values.dtype), np.empty_like(self.bias))
         self._backward(dy, x, dx, Slots([], []), rule, weight, bias, threads)
         return weight, bias
-
-    def fetch(self) -> None:
-        """Called before the layer is used; its arrays are in memory."""
-
-    def release(self) -> None:
-        """Called when the layer is not used for a while."""
 
     def new_slots(self, optimizer: Optimizer) -> Slots:
         """Optimizer state for this layer, all zero."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from trulysparse import _kernels
 from trulysparse._arrays import HELD
-from trulysparse._workspace import bit_bytes
 from trulysparse.connectivity.tiled import n_tiles, tile_shift
 from trulysparse.errors import NotEnoughMemoryError
 
@@ -27,6 +26,12 @@ MARGIN = 64 << 20
 def connection_count(n_in: int, n_out: int, epsilon: float) -> int:
     """Connections of an Erdős-Rényi layer: epsilon * (n_in + n_out), or all n_in * n_out if fewer."""
     return min(round(epsilon * (n_in + n_out)), n_in * n_out)
+
+
+def bit_bytes(n: int, stride: int, compact: bool) -> int:
+    """Bytes for a bit a value of n x stride: each row in whole bytes or, in compact networks, all in a row, in groups
+    of sixteen."""
+    return (n * stride + 15) // 16 * 2 if compact else n * int(_kernels.bit_stride(stride))
 
 
 def network_parts(layer_sizes: Sequence[int], counts: Sequence[int], layout: Layout) -> dict[str, int]:

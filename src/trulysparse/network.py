@@ -110,6 +110,7 @@ class SparseMLP(Predictor):
             values = layout.empty(f"layer{number}.weight", con.n_connections)
             self.init.fill(values, scale, stream_key(seed, "weights", number), self.threads)
             self._append(con, values, layout.zeros(f"layer{number}.bias", n_out))
+            self.layers[-1].release()
             if not last:
                 power = self.init.power_after(con, power, self.layers[-1].activation)
         progress("building", total, total)

@@ -13,7 +13,7 @@ import numpy as np
 
 from trulysparse import _checks, _kernels, memory
 from trulysparse._arrays import HELD, empty
-from trulysparse._workspace import bit_bytes, largest_batch
+from trulysparse._workspace import largest_batch
 from trulysparse.compact import CompactLayer
 from trulysparse.connectivity import TiledConnectivity, epsilon_counts
 from trulysparse.connectivity.tiled import tile_shift
@@ -62,6 +62,15 @@ class Plan:
     resident: int
     disk: int
     seconds: dict[str, float]
+
+    @property
+    def moved(self) -> int:
+        """Bytes that a step moves to and from the disk where layers live there; `seconds` leaves that time out."""
+        if not self.disk:
+            return 0
+        read = sum(self.parts[name] for name in ("connectivity", "weights", "biases"))
+        changed = self.parts["weights"] + self.parts["biases"] + self.parts["optimizer state"]
+        return int(read * (3 - 1 / self.setting.recompute)) + changed + self.parts["optimizer state"]
 
     @property
     def step_seconds(self) -> float:
@@ -192,7 +201,7 @@ def _time_layer(
     signals = [empty(n * stride, np.dtype(kind)).reshape(n, stride) for _ in range(2)]
     for signal in signals:
         signal.fill(0)
-    bits = [np.zeros(bit_bytes(n, stride, True), np.uint8) for _ in range(2)]
+    bits = [np.zeros(memory.bit_bytes(n, stride, True), np.uint8) for _ in range(2)]
     x, y = (Signal(v, (1, -0.5), b) for v, b in zip(signals, bits, strict=True))
     rule = optimizer.rule(0, 0, None)
     forward, backward = [], []

@@ -259,3 +259,13 @@ def test_madelon_like_can_be_learned():
     assert model.score(X[1500:], y[1500:]) > 0.8
     shuffled = LogisticRegression(max_iter=500).fit(X[:1500], np.roll(y[:1500], 1))
     assert shuffled.score(X[1500:], y[1500:]) < 0.4
+
+
+def test_a_set_of_any_size_by_name(tmp_path):
+    table = read("madelon-like:300x40")
+    assert table.X.shape == (300, 40)
+    task = MadelonLike(300, 40)
+    np.testing.assert_array_equal(table.X.chunk(0, 300), task.arrays()[0])
+    np.testing.assert_array_equal(table.y, task.y)
+    with pytest.raises(ts.InputError, match="DATA must be one of"):
+        read("madelon-like:300x")

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from trulysparse import _kernels
 from trulysparse._arrays import narrowed, widened
-from trulysparse._workspace import bit_bytes
 from trulysparse.compact import CompactLayer
 from trulysparse.connectivity import TiledConnectivity
 from trulysparse.connectivity.tiled import n_tiles, tile_shift
 from trulysparse.errors import InputError
 from trulysparse.initialization import WeightInit
 from trulysparse.layers import Signal, Slots
+from trulysparse.memory import bit_bytes
 from trulysparse.optimizers import SGD, Adam
 
 SHAPES = [(1, 1, 1), (7, 3, 15), (300, 200, 900), (1, 500, 400), (500, 2, 700), (1000, 40, 60), (130, 129, 0)]

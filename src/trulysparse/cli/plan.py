@@ -83,6 +83,7 @@ def plan_rows(plan: Plan, samples: int | None) -> dict[str, str]:
     shown["resident at the peak"] = memory.human(plan.resident)
     if plan.disk:
         shown["on disk"] = memory.human(plan.disk)
+        shown["moved to and from disk"] = f"{memory.human(plan.moved)} a step, whose time comes on top"
     if not plan.step_seconds:
         return shown
     shown |= {name: f"{seconds:.3g} s" for name, seconds in plan.seconds.items()}
