@@ -45,7 +45,10 @@ class ArrayFolder:
                 continue
         size_bytes = max(1, size * dtype.itemsize)
         try:
-            os.posix_fallocate(handle, 0, size_bytes)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(handle, 0, size_bytes)
+            else:  # macOS: the room is not made sure of
+                os.ftruncate(handle, size_bytes)
         except OSError as error:
             file.unlink()
             raise OSError(
@@ -127,14 +130,11 @@ def release(array: NDArray[Any]) -> None:
         descriptor = os.open(mapped.filename, os.O_RDWR)
         try:
             mapped.base.madvise(mmap.MADV_DONTNEED)  # a shared mapping: written pages stay in the system's cache
-            _start_writing(descriptor)
+            if hasattr(os, "posix_fadvise"):
+                # What is dirty is written now, in order, rather than all at once when memory is short.
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         finally:
             os.close(descriptor)
-
-
-def _start_writing(descriptor: int) -> None:
-    """Lets the system write what is dirty now, in order, rather than all at once when memory is short."""
-    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 class DiskLayer(CompactLayer):

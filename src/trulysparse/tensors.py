@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 import struct
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,10 +19,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from trulysparse._arrays import HELD, bytes_of, empty, type_name
+from trulysparse._files import CHUNK, read_into, write_whole
 from trulysparse.errors import InputError
 from trulysparse.progress import Progress, silent
 
-_CHUNK = 64 << 20
 _CODES = {
     "bool": "BOOL", "uint8": "U8", "int8": "I8", "int16": "I16", "int32": "I32", "uint32": "U32", "int64": "I64",
     "uint64": "U64", "bfloat16": "BF16", "float32": "F32", "float64": "F64",
@@ -55,25 +54,6 @@ def _dtype(name: str) -> np.dtype[Any]:
     return HELD.get(name) or np.dtype(name)
 
 
-def write_whole(path: str | os.PathLike[str], write: Callable[[Path], object]) -> None:
-    """Calls write(temporary name beside `path`) and renames the result: `path` is either the old file or the
-    whole new one, also where the disk is full or the process dies."""
-    path = Path(path)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def write_tensors(
     path: str | os.PathLike[str],
     tensors: Sequence[Tensor],
@@ -102,9 +82,9 @@ def write_tensors(
                 array = np.ascontiguousarray(tensor.make())
                 assert (array.shape, array.dtype) == (tensor.shape, _dtype(tensor.type))
                 data = bytes_of(array)
-                for start in range(0, len(data), _CHUNK):
-                    file.write(data[start : start + _CHUNK])
-                    done += len(data[start : start + _CHUNK])
+                for start in range(0, len(data), CHUNK):
+                    file.write(data[start : start + CHUNK])
+                    done += len(data[start : start + CHUNK])
                     progress(what, done, max(at, 1))
 
     try:
@@ -145,16 +125,9 @@ class TensorFile:
             raise InputError(f"tensor {name} is of type {entry['dtype']}, which is not known here")
         begin, end = entry["data_offsets"]
         data = empty(end - begin, np.dtype(np.uint8))
-        with self._path.open("rb", buffering=0) as file:
-            file.seek(self._start + begin)
-            view = bytes_of(data)
-            while view:
-                got = file.readinto(view[:_CHUNK])
-                if not got:
-                    raise InputError(f"tensor {name} is truncated")
-                view = view[got:]
-                self._done += got
-                self._progress("loading", min(self._done, self._total), self._total)
+        for size in read_into(self._path, self._start + begin, data):
+            self._done += size
+            self._progress("loading", min(self._done, self._total), self._total)
         return data.view(_dtype(_NAMES[entry["dtype"]])).reshape(entry["shape"])
 
     def array(self, name: str, kind: str, length: int | None = None) -> NDArray[Any]:

@@ -531,6 +531,22 @@ def test_streamed_training(tmp_path, table):
     assert streamed["accuracy"] > 0.8
 
 
+def test_data_that_has_changed_is_not_gone_on_with(tmp_path, table):
+    X, y = table
+    path = write(tmp_path, "npz", X, y)
+    out = tmp_path / "r"
+    command = [sys.executable, "-m", "trulysparse", "train", str(path), "--out", str(out), "--epochs", "1000"]
+    process = subprocess.Popen(
+        [*command, "--checkpoint-every", "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while process.poll() is None and not (out / "checkpoint" / "state.safetensors").exists():
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    write(tmp_path, "npz", X + 1, y)
+    assert "has changed since the training" in run("resume", out, code=2)
+
+
 def test_damaged_checkpoints(tmp_path):
     folder = tmp_path / "r" / "checkpoint"
     folder.mkdir(parents=True)

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from trulysparse import __version__, _kernels
+from trulysparse._files import write_whole
 from trulysparse.errors import MissingExtraError
-from trulysparse.tensors import write_whole
 
 
 def machine(threads: int) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trulysparse._files import write_whole
 from trulysparse.errors import InputError
 from trulysparse.network import SparseMLP
 from trulysparse.progress import Progress, silent
 from trulysparse.saving import load, save
-from trulysparse.tensors import write_whole
 from trulysparse.training import Callback, Trainer
 from trulysparse.training.history import Record
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trulysparse import _checks, activations, memory
+from trulysparse._files import write_whole
 from trulysparse.analysis import TopologyRecorder
 from trulysparse.cli._console import peak_rss_mb, print_json, show
 from trulysparse.cli._run import CHECKPOINT, METRICS, REPORT, MetricsFile, check_folder, write_run
@@ -30,7 +31,6 @@ from trulysparse.plan import plan as make_plan
 from trulysparse.progress import Progress, bars
 from trulysparse.report import write_report
 from trulysparse.report.figures import new_figure
-from trulysparse.tensors import write_whole
 from trulysparse.training import Callback, EarlyStopping, ImportancePruning, ProgressBar, Trainer, checkpoint, evaluate
 from trulysparse.training.checkpointer import LAYERS, STATE, Checkpointer, has_state, open_network
 from trulysparse.training.position import Position
@@ -324,7 +324,7 @@ def _begin_checkpoints(settings: Settings, out: Path) -> None:
     (folder / STATE).unlink(missing_ok=True)
     if not settings.on_disk and (folder / LAYERS).is_dir():
         shutil.rmtree(folder / LAYERS)
-    where = asdict(settings) | {"data": _lasting(settings.data)}
+    where = asdict(settings) | {"data": _lasting(settings.data), "fingerprint": fingerprint(settings.data)}
     write_whole(folder / "config.json", lambda path: path.write_text(json.dumps(where, indent=2) + "\n"))
 
 
@@ -344,6 +344,10 @@ def settings_of(out: Path) -> Settings:
     if not has_state(folder):
         raise InputError(f"RUN: '{out}' was broken off before its first checkpoint: train anew")
     try:
-        return Settings.from_json(json.loads((folder / "config.json").read_text()))
+        values = json.loads((folder / "config.json").read_text())
+        settings = Settings.from_json(values)
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"RUN: '{folder / 'config.json'}' cannot be read ({error})") from None
+    if Path(settings.data).exists() and values.get("fingerprint") != fingerprint(settings.data):
+        raise InputError(f"DATA: '{settings.data}' has changed since the training of '{out}' began")
+    return settings

@@ -10,12 +10,12 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from trulysparse._files import write_whole
 from trulysparse.cli._console import speaks_plainly
 from trulysparse.cli._run import Run
 from trulysparse.cli._samples import pick, read_for
 from trulysparse.data import check_finite
 from trulysparse.errors import InputError
-from trulysparse.tensors import write_whole
 
 
 @speaks_plainly

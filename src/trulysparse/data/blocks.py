@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from trulysparse._arrays import bytes_of
+from trulysparse._files import read_into
 from trulysparse.errors import InputError, MissingExtraError
 
 BLOCK_BYTES = 8 << 20
@@ -40,7 +39,7 @@ class NpyBlocks:
         """The samples of a block."""
         start, stop = int(self.bounds[block]), int(self.bounds[block + 1])
         out = np.empty((stop - start, self.n_features), self._dtype)
-        _read_into(self._path, self._offset + start * self._row_bytes, out)
+        _read_whole(self._path, self._offset + start * self._row_bytes, out)
         return out
 
 
@@ -80,7 +79,7 @@ class CsrBlocks:
         for name in ("indices", "data"):
             part = self._parts[name]
             found[name] = np.empty(end - begin, part.dtype)
-            _read_into(Path(part.filename), int(part.offset) + begin * part.dtype.itemsize, found[name])
+            _read_whole(Path(part.filename), int(part.offset) + begin * part.dtype.itemsize, found[name])
         indices = found["indices"]
         if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < self.n_features:
             raise InputError(f"DATA: '{self._name}_indices.npy' holds a column that is not below {self.n_features}")
@@ -142,7 +141,7 @@ class LibsvmBlocks:
         from sklearn.datasets import load_svmlight_file
 
         text = np.empty(self._starts[block + 1] - self._starts[block], np.uint8)
-        _read_into(self._path, self._starts[block], text)
+        _read_whole(self._path, self._starts[block], text)
         try:
             X, _ = load_svmlight_file(
                 io.BytesIO(text.tobytes()),
@@ -183,14 +182,6 @@ def open_parquet(path: Path) -> Any:
         raise InputError(f"DATA: '{path}' is not a whole .parquet file ({error})") from None
 
 
-def _read_into(path: Path, offset: int, out: NDArray[Any]) -> None:
-    view = bytes_of(out)
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        while view:
-            got = os.preadv(descriptor, [view], offset)
-            if got == 0:
-                raise InputError(f"DATA: '{path}' became shorter while it was read")
-            view, offset = view[got:], offset + got
-    finally:
-        os.close(descriptor)
+def _read_whole(path: Path, offset: int, out: NDArray[Any]) -> None:
+    for _ in read_into(path, offset, out):
+        pass

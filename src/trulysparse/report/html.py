@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from trulysparse._files import write_whole
 from trulysparse.network import SparseMLP
 from trulysparse.report import figures
-from trulysparse.tensors import write_whole
 from trulysparse.training.history import Record
 
 _PAGE = """<!doctype html>

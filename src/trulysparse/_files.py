@@ -1,0 +1,49 @@
+"""Reading and writing files."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from trulysparse._arrays import bytes_of
+from trulysparse.errors import InputError
+
+CHUNK = 64 << 20  # bytes read or written at a time
+
+
+def write_whole(path: str | os.PathLike[str], write: Callable[[Path], object]) -> None:
+    """Calls write(temporary name beside `path`) and renames the result: `path` is either the old file or the
+    whole new one, also where the disk is full or the process dies."""
+    path = Path(path)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_into(path: Path, offset: int, out: NDArray[Any]) -> Iterator[int]:
+    """Fills a contiguous array from `offset` of a file, and gives the bytes that were read each time. InputError where
+    the file ends before."""
+    view = bytes_of(out)
+    with path.open("rb", buffering=0) as file:
+        file.seek(offset)
+        while len(view) > 0:
+            got = file.readinto(view[:CHUNK])
+            if not got:
+                raise InputError(f"'{path}' ended while it was read: it is truncated")
+            view = view[got:]
+            yield got
