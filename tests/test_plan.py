@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import trulysparse as ts
 from trulysparse import memory, plan
 from trulysparse.cli import app
 from trulysparse.cli.plan import sizes
-from trulysparse.plan import Setting, best_setting
+from trulysparse.plan import Setting, best_setting, largest_batch_size
 
 LAYERS = (5000, 40_000, 30_000, 20_000, 3)
 
@@ -69,6 +70,10 @@ def test_the_suggestion_fits():
         assert found is not None
         assert plan.plan(found, measure=False).resident <= free
     assert best_setting(wanted, 10**6) is None
+    fitting = Setting((65536, 5_000_000, 2), 1, 8)
+    largest = replace(fitting, batch_size=largest_batch_size(fitting, int(4e9)))
+    assert plan.plan(largest, measure=False).resident <= 4e9
+    assert plan.plan(replace(largest, batch_size=2 * largest.batch_size), measure=False).resident > 4e9
 
 
 @pytest.mark.parametrize("text, found", [("3,2", (3, 2)), ("65536,5x3,2", (65536, 5, 5, 5, 2))])
@@ -86,13 +91,21 @@ def test_the_command(monkeypatch):
     out, _ = run(
         "plan", "--layers", "65536,500000x2,2", "--epsilon", "1", "--batch-size", "8", "--samples", "1000", "--json"
     )
-    for word in ("connectivity", "activations", "resident at the peak", "samples a second", "an epoch"):
+    for word in (
+        "settings that fit",
+        "up to --batch-size",
+        "connectivity",
+        "activations",
+        "resident at the peak",
+        "samples a second",
+        "an epoch",
+    ):
         assert word in out
     figures = json.loads(out.splitlines()[-1])
     assert figures["fits"]
     assert figures["connections"] == 2_065_538
     assert figures["suggestion"] is None
-    monkeypatch.setattr(memory, "free_bytes", lambda: 300 << 20)
+    monkeypatch.setattr(memory, "free_bytes", lambda: 1000 << 20)
     out, err = run("plan", "--layers", "65536,500000x8,2", "--epsilon", "1", "--batch-size", "64", "--json", code=2)
     assert "error: training needs about" in err
     assert "this fits: --storage compact" in err
@@ -102,7 +115,7 @@ def test_the_command(monkeypatch):
 
 
 def test_training_what_does_not_fit_is_refused_with_the_table(tmp_path, monkeypatch):
-    monkeypatch.setattr(memory, "free_bytes", lambda: 700 << 20)
+    monkeypatch.setattr(memory, "free_bytes", lambda: 1600 << 20)
     arguments = ["train", "digits", "--out", str(tmp_path / "r"), "--hidden", "1000000,1000000", "--epsilon", "5"]
     out, err = run(*arguments, code=2)
     assert "resident at the peak" in out

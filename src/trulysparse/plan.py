@@ -145,6 +145,14 @@ def best_setting(setting: Setting, free: int) -> Setting | None:
     return None
 
 
+def largest_batch_size(setting: Setting, free: int) -> int:
+    """The largest of the setting's batch size, doubled and doubled again, that needs at most `free` bytes of memory."""
+    batch = setting.batch_size
+    while batch < 1 << 20 and plan(replace(setting, batch_size=2 * batch), measure=False).resident <= free:
+        batch *= 2
+    return batch
+
+
 _STAGES = ("forward", "backward and update", "evolution")
 
 

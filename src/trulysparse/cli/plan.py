@@ -11,7 +11,7 @@ from trulysparse import _checks, memory
 from trulysparse.cli._console import print_json, show, speaks_plainly
 from trulysparse.errors import InputError
 from trulysparse.optimizers import SGD
-from trulysparse.plan import Plan, Setting, best_setting
+from trulysparse.plan import Plan, Setting, best_setting, largest_batch_size
 from trulysparse.plan import plan as make_plan
 
 
@@ -53,10 +53,15 @@ def plan(
     optimizer = SGD(momentum=momentum, state=momentum_precision)
     setting = Setting(sizes(layers), epsilon, batch_size, storage, precision, precision, optimizer, recompute, on_disk)
     found = make_plan(setting, threads=threads)
-    show(f"{layers}, epsilon {epsilon:g}, batch size {batch_size}", plan_rows(found, samples))
     free = memory.free_bytes()
     fits = free is None or found.resident <= free
     other = None if fits else best_setting(setting, free or 0)
+    fitting = setting if fits else other
+    shown = plan_rows(found, samples)
+    if free is not None:
+        shown["free here"] = memory.human(free)
+        shown["settings that fit"] = "none" if fitting is None else fitting_options(fitting, free)
+    show(f"{layers}, epsilon {epsilon:g}, batch size {batch_size}", shown)
     if not fits:
         Console(stderr=True).print(f"error: {advice(found, other, free or 0)}", highlight=False, soft_wrap=True)
     if json:
@@ -101,6 +106,11 @@ def options(setting: Setting) -> str:
         f"--storage {setting.storage} --precision {setting.weights} --batch-size {setting.batch_size} "
         f"--recompute {setting.recompute}" + (" --on-disk" if setting.on_disk else "")
     )
+
+
+def fitting_options(setting: Setting, free: int) -> str:
+    """A setting that fits as options of the command line, and how far its batches may grow."""
+    return f"{options(setting)} (up to --batch-size {largest_batch_size(setting, free)})"
 
 
 def advice(plan: Plan, other: Setting | None, free: int) -> str:
