@@ -547,6 +547,16 @@ def test_data_that_has_changed_is_not_gone_on_with(tmp_path, table):
     assert "has changed since the training" in run("resume", out, code=2)
 
 
+def test_info_on_a_compact_network(tmp_path):
+    run("train", "digits", "--out", tmp_path / "r", *SMALL, *COMPACT)
+    figures = last_json(run("info", tmp_path / "r", "--topology", "--json"))
+    net = ts.load(tmp_path / "r" / "model.safetensors").indexed()
+    for layer, indexed in zip(figures["layers"], net.layers, strict=True):
+        assert layer["neurons_without_inputs"] == (np.diff(indexed.connectivity.by_output.ptr) == 0).sum()
+        assert layer["inputs_without_outputs"] == (np.diff(indexed.connectivity.by_input.ptr) == 0).sum()
+    assert figures["connections"] == net.n_connections
+
+
 def test_damaged_checkpoints(tmp_path):
     folder = tmp_path / "r" / "checkpoint"
     folder.mkdir(parents=True)

@@ -8,9 +8,11 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from trulysparse._arrays import widened
 from trulysparse.analysis import describe
 from trulysparse.cli._console import print_json, show, speaks_plainly
 from trulysparse.cli._run import METRICS, Run
+from trulysparse.connectivity import Connectivity, TiledConnectivity
 
 
 @speaks_plainly
@@ -32,9 +34,8 @@ def info(
             "n_out": layer.n_out,
             "connections": layer.n_connections,
             "density": layer.connectivity.density,
-            "mean_abs_weight": float(np.abs(layer.values).mean()),
-            "neurons_without_inputs": int((np.diff(layer.connectivity.by_output.ptr) == 0).sum()),
-            "inputs_without_outputs": int((np.diff(layer.connectivity.by_input.ptr) == 0).sum()),
+            "mean_abs_weight": float(np.abs(widened(layer.values)).mean()),
+            **_unconnected(layer.connectivity),
         }
         for layer in net.layers
     ]
@@ -52,7 +53,7 @@ def info(
             f"{layer['n_in']} x {layer['n_out']}: {layer['connections']:,} connections ({layer['density']:.2%}), "
             f"mean |w| {layer['mean_abs_weight']:.4f}, {layer['neurons_without_inputs']} neurons without inputs"
         )
-    found = describe(net) if topology else None
+    found = describe(net.indexed() if net.layout.compact else net) if topology else None
     if found is not None:
         rows["paths"] = f"10^{found['log10_paths']:.1f} from inputs to outputs"
         for number, figures in enumerate(found["layers"], start=1):
@@ -77,3 +78,14 @@ def info(
                 **({} if found is None else {"topology": found}),
             }
         )
+
+
+def _unconnected(con: Connectivity | TiledConnectivity) -> dict[str, int]:
+    """How many neurons have no connection, on either side of a layer."""
+    if isinstance(con, TiledConnectivity):
+        outputs, inputs = (
+            n - len(np.unique(ends)) for n, ends in zip((con.n_out, con.n_in), con.coordinates(), strict=True)
+        )
+    else:
+        outputs, inputs = (int((np.diff(rows.ptr) == 0).sum()) for rows in (con.by_output, con.by_input))
+    return {"neurons_without_inputs": outputs, "inputs_without_outputs": inputs}
