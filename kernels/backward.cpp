@@ -9,8 +9,10 @@ namespace {
 
 constexpr int64_t kChunk = 64;  // connections whose gradients are gathered before they are applied
 
-// Tiles hold V vectors of dx and as many of x; both fit the register file.
-constexpr int kTileVectors = kRegisters >= 32 ? 8 : 4;
+// Tiles hold V vectors of dx, and as many of x where both fit the register file. Where they do not, x comes from the
+// first cache again for each two connections.
+constexpr bool kHoldsInput = kRegisters >= 32;
+constexpr int kTogether = kHoldsInput ? 1 : 2;
 
 template <class T>
 struct Chunk {
@@ -27,34 +29,50 @@ TS_INLINE void chunk_tile(const BackwardArgs<T>& a, int64_t k0, int64_t k1, int6
     using Vec = Vector<T, N>;
     const Connections& con = a.by_input;
     const int64_t last = con.ptr[con.rows] - 1;
+    constexpr bool held = kHoldsInput || !InputGradient;
+    constexpr int P = held || V < 8 ? 1 : kTogether;
     Vec x[V], acc[V];
     for (int v = 0; v < V; ++v) {
-        x[v] = load<Vec>(x_row + c + v * N);
+        if constexpr (P == 1) x[v] = load<Vec>(x_row + c + v * N);
         if constexpr (InputGradient) acc[v] = fresh ? Vec{} : load<Vec>(acc_row + c + v * N);
     }
-    for (int64_t k = k0; k < k1; ++k) {
-        if constexpr (Prefetch) {
-            constexpr int64_t ahead = fetch_ahead(N * V * int(sizeof(T)));
-            const int64_t next = k + ahead < last ? k + ahead : last;
-            prefetch<N * V * int(sizeof(T))>(a.dy + con.index[next] * a.stride + c);
+    const auto step = [&]<int count>(int64_t k, std::integral_constant<int, count>) __attribute__((always_inline)) {
+        const T* dy[count];
+        T w[count];
+        Vec even[count] = {}, odd[count] = {};
+        for (int i = 0; i < count; ++i) {
+            if constexpr (Prefetch) {
+                constexpr int64_t ahead = fetch_ahead(N * V * int(sizeof(T)));
+                const int64_t next = k + i + ahead < last ? k + i + ahead : last;
+                prefetch<N * V * int(sizeof(T))>(a.dy + con.index[next] * a.stride + c);
+            }
+            dy[i] = a.dy + con.index[k + i] * a.stride + c;
+            w[i] = a.weights.value[k + i];
         }
-        const T* dy = a.dy + con.index[k] * a.stride + c;
-        const T w = a.weights.value[k];
-        Vec even{}, odd{};
 #pragma GCC unroll 8
         for (int v = 0; v < V; ++v) {
-            Vec g = load<Vec>(dy + v * N);
-            if constexpr (InputGradient) {
-                TS_IN_REGISTER(g);
-                acc[v] += w * g;
+            const Vec input = P == 1 ? x[v] : load<Vec>(x_row + c + v * N);
+#pragma GCC unroll 2
+            for (int i = 0; i < count; ++i) {
+                Vec g = load<Vec>(dy[i] + v * N);
+                if constexpr (InputGradient) {
+                    TS_IN_REGISTER(g);
+                    acc[v] += w[i] * g;
+                }
+                if (v % 2 && count == 1) odd[i] += input * g;
+                else even[i] += input * g;
             }
-            if (v % 2) odd += x[v] * g;
-            else even += x[v] * g;
         }
-        if constexpr (V > 1) even += odd;
-        T* lanes = chunk.lanes + (k - k0) * N;
-        store(lanes, first ? even : even + load<Vec>(lanes));
-    }
+        for (int i = 0; i < count; ++i) {
+            if constexpr (V > 1 && count == 1) even[i] += odd[i];
+            T* lanes = chunk.lanes + (k + i - k0) * N;
+            store(lanes, first ? even[i] : even[i] + load<Vec>(lanes));
+        }
+    };
+    int64_t k = k0;
+    if constexpr (P > 1)
+        for (; k + P <= k1; k += P) step(k, std::integral_constant<int, P>{});
+    for (; k < k1; ++k) step(k, std::integral_constant<int, 1>{});
     if constexpr (InputGradient)
         for (int v = 0; v < V; ++v) store(acc_row + c + v * N, acc[v]);
 }
@@ -64,11 +82,12 @@ TS_INLINE void chunk_columns(const BackwardArgs<T>& a, int64_t k0, int64_t k1, c
                              bool fresh) {
     int64_t c = 0;
     const int64_t end = a.stride;
-    if constexpr (kTileVectors >= 8)
-        for (; c + 8 * N <= end; c += 8 * N)
-            chunk_tile<T, N, 8, InputGradient, Prefetch>(a, k0, k1, c, x_row, acc_row, chunk, c == 0, fresh);
-    for (; c + 4 * N <= end; c += 4 * N)
+    for (; c + 8 * N <= end; c += 8 * N)
+        chunk_tile<T, N, 8, InputGradient, Prefetch>(a, k0, k1, c, x_row, acc_row, chunk, c == 0, fresh);
+    if (c + 4 * N <= end) {
         chunk_tile<T, N, 4, InputGradient, Prefetch>(a, k0, k1, c, x_row, acc_row, chunk, c == 0, fresh);
+        c += 4 * N;
+    }
     if (c + 2 * N <= end) {
         chunk_tile<T, N, 2, InputGradient, Prefetch>(a, k0, k1, c, x_row, acc_row, chunk, c == 0, fresh);
         c += 2 * N;

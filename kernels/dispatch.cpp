@@ -186,15 +186,14 @@ void backward(const BackwardArgs<T>& given, const int64_t* long_rows, int64_t n_
     const int64_t rows = con.rows, connections = con.ptr[rows] - con.ptr[0];
     threads = threads_for((2 * connections + rows * kRowCost) * args.stride, threads);
 
-    if (args.bias_update.kind != Update::none)
-        parallel_ranges(args.n_out, threads_for(args.n_out * args.stride, threads),
-                        [&](int64_t begin, int64_t end) { kernels.bias_rows(args, begin, end); });
-
     // Scratch rows of different threads stay on different cache lines.
     const int64_t scratch_stride = args.stride + 64;
     Buffer<T> scratch(scratch_stride * threads);
     const int64_t parts = parts_for(rows, threads);
+    const bool biases = args.bias_update.kind != Update::none;
     parallel_for(parts, threads, [&](int64_t part) {
+        // The biases' share of a part also brings its rows of dy near.
+        if (biases) kernels.bias_rows(args, range_start(args.n_out, parts, part), range_start(args.n_out, parts, part + 1));
         kernels.backward_rows(args, balanced_row(con.ptr, rows, kRowCost, parts, part),
                               balanced_row(con.ptr, rows, kRowCost, parts, part + 1),
                               scratch.data() + current_thread() * scratch_stride);

@@ -4,6 +4,7 @@ is for, so that no stream depends on how often another was drawn from."""
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,10 +21,15 @@ def _mix(z: int) -> int:
 
 def stream_key(seed: int, purpose: str, *counters: int) -> int:
     """The 64-bit key of the stream for `purpose` (and, say, a layer's and a step's number) under `seed`."""
-    key = _mix(seed & _MASK)
-    for part in (zlib.crc32(purpose.encode()), *counters):
+    key = _named(seed, purpose)
+    for part in counters:
         key = _mix(key ^ (part & _MASK))
     return key
+
+
+@lru_cache(maxsize=256)  # the same few are asked for at every step
+def _named(seed: int, purpose: str) -> int:
+    return _mix(_mix(seed & _MASK) ^ zlib.crc32(purpose.encode()))
 
 
 def generator(seed: int, purpose: str, *counters: int) -> np.random.Generator:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from trulysparse import _checks
@@ -92,4 +93,11 @@ LearningRate: TypeAlias = ConstantRate | StepRate | CosineRate | ScaledRate
 
 def make(rate: LearningRate | float) -> LearningRate:
     """A schedule from itself or from a constant rate."""
+    if isinstance(rate, float):
+        return _constant(rate)
     return rate if isinstance(rate, LearningRate) else ConstantRate(rate)
+
+
+@lru_cache(maxsize=64)  # asked for at every step
+def _constant(rate: float) -> ConstantRate:
+    return ConstantRate(rate)

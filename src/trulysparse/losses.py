@@ -27,9 +27,8 @@ class SoftmaxCrossEntropy:
         whole = labels.dtype.kind in "iub" or (labels.dtype.kind == "f" and np.array_equal(labels, np.floor(labels)))
         if not whole:
             raise InputError(f"y must hold integer class labels, not {labels.dtype} with fractions or text")
-        wrong = np.flatnonzero((labels < 0) | (labels >= n_outputs))
-        if len(wrong):
-            at = int(wrong[0])
+        if labels.size and (labels.min() < 0 or labels.max() >= n_outputs):
+            at = int(np.flatnonzero((labels < 0) | (labels >= n_outputs))[0])
             raise InputError(
                 f"y[{at}] is {labels[at]}; labels must lie between 0 and {n_outputs - 1}, one an output neuron"
             )

@@ -93,10 +93,11 @@ class Passes:
 
     def update(self, signals: list[Signal], slots: list[Slots], rule: _kernels.UpdateRule, key: int) -> None:
         """Updates the network. Uses the signals up. key: of stochastic rounding."""
-        layers = self.net.layers
+        layers, rounded = self.net.layers, self.net.layout.compact
         for number in self.downwards(signals):
             x, dx = signals[number], signals[number].values if number else None
-            rule.key = stream_key(key, "rounding", number)
+            if rounded:
+                rule.key = stream_key(key, "rounding", number)
             layers[number].backward(signals[number + 1].values, x, dx, slots[number], rule, self.threads)
 
     def apply(
