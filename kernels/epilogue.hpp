@@ -11,6 +11,8 @@ namespace ts::TS_ISA {
 template <class T>
 constexpr int kGroup = kVectorBytes == 64 && sizeof(T) == 4 ? 16 : 8;
 
+template <class T, int L>
+using Mask = Vector<IntegerOf<T, L>, L>;
 template <int L>
 using Bits = std::conditional_t<L == 16, uint16_t, uint8_t>;
 
@@ -30,22 +32,32 @@ struct DropoutRow {
         threshold = uint32_t(e.keep_probability * 65536.0 + 0.5);
     }
 
-    // Bits of columns [column, column + L); columns must be asked for in order.
-    template <int L>
-    TS_INLINE Bits<L> keep(int64_t column) {
-        if (L == 16 || column % 16 == 0) {
-            const U32x8 lane = {0, 1, 2, 3, 4, 5, 6, 7};
-            U32x8 x = (lane + uint32_t(column)) * 0x9E3779B9u + first;
-            x ^= x >> 16;
-            x *= 0x7FEB352Du;
-            x ^= (x >> 15) ^ second;
-            x *= 0x846CA68Bu;
-            bits = x ^ (x >> 16);
-            const uint8_t low = to_bits((Vector<int32_t, 8>)((bits & 0xFFFFu) < threshold));
-            if constexpr (L == 8) return low;
-            else return Bits<L>(low | to_bits((Vector<int32_t, 8>)((bits >> 16) < threshold)) << 8);
+    // Of columns [column, column + L), which must be asked for in order: their bits, and for T, which are kept.
+    template <class T, int L>
+    TS_INLINE Mask<T, L> keep(int64_t column, Bits<L>& kept) {
+        using Lanes = Vector<int32_t, 8>;
+        if constexpr (L == 16) {
+            draw(column);
+            kept = Bits<L>(to_bits((Lanes)((bits & 0xFFFFu) < threshold)) | to_bits((Lanes)((bits >> 16) < threshold)) << 8);
+            return from_bits<T, L>(kept);
+        } else {
+            if (column % 16 == 0) draw(column);
+            const Lanes mask = (Lanes)((column % 16 == 0 ? bits & 0xFFFFu : bits >> 16) < threshold);
+            kept = to_bits(mask);
+            if constexpr (sizeof(T) == 4) return mask;
+            else return __builtin_convertvector(mask, Mask<T, L>);
         }
-        return to_bits((Vector<int32_t, 8>)((bits >> 16) < threshold));
+    }
+
+  private:
+    TS_INLINE void draw(int64_t column) {
+        const U32x8 lane = {0, 1, 2, 3, 4, 5, 6, 7};
+        U32x8 x = (lane + uint32_t(column)) * 0x9E3779B9u + first;
+        x ^= x >> 16;
+        x *= 0x7FEB352Du;
+        x ^= (x >> 15) ^ second;
+        x *= 0x846CA68Bu;
+        bits = x ^ (x >> 16);
     }
 };
 
@@ -123,9 +135,10 @@ TS_INLINE void activate_values(const Epilogue& e, int64_t stream, uint8_t* posit
     if constexpr (Drop) {
         DropoutRow dropout(e, stream);
         walk([&](Vector<T, L> y, int64_t c, int64_t count) __attribute__((always_inline)) {
-            const Bits<L> keep = dropout.keep<L>(c);
-            store_bits<L>(kept + c / 8, keep, count);
-            return from_bits<T, L>(keep) ? y * scale : Vector<T, L>{};
+            Bits<L> bits;
+            const Mask<T, L> keep = dropout.keep<T, L>(c, bits);
+            store_bits<L>(kept + c / 8, bits, count);
+            return keep ? y * scale : Vector<T, L>{};
         });
     } else {
         walk([](Vector<T, L> y, int64_t, int64_t) __attribute__((always_inline)) { return y; });
