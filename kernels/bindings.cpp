@@ -1,5 +1,5 @@
-// The door to Python for layers, losses, batches and frozen networks. Checks shapes, releases the interpreter lock, calls
-// the kernels.
+// The door to Python for losses, batches and frozen networks. Checks shapes, releases the interpreter lock, calls the
+// kernels.
 #include "bindings.hpp"
 
 #include <algorithm>
@@ -14,119 +14,6 @@
 
 namespace ts {
 namespace {
-
-Epilogue epilogue(int activation, double slope, const Maybe<Array<uint8_t>>& positive, const Maybe<Array<uint8_t>>& kept,
-                  double keep_probability, uint64_t key, int64_t rows, int64_t stride) {
-    const size_t bits = size_t(rows * bit_stride(stride));
-    require(!positive || positive->shape(0) >= bits, "activation bits are too short");
-    require(!kept || kept->shape(0) >= bits, "dropout bits are too short");
-    return {Activation(activation), slope, pointer(positive), pointer(kept), keep_probability, key};
-}
-
-template <class T>
-void bind_forward(nb::module_& m) {
-    m.def("forward",
-          [](Array<const int64_t> ptr, Array<const int32_t> index, Maybe<Array<const uint32_t>> position,
-             Array<const T> weight, Array<const T> bias, Rows<const T> x, Rows<T> y, Array<const int64_t> long_rows,
-             int activation, double slope, Maybe<Array<uint8_t>> positive, Maybe<Array<uint8_t>> kept,
-             double keep_probability, uint64_t key, int threads) {
-              ForwardArgs<T> a;
-              a.by_output = view(ptr, index);
-              a.by_output.position = pointer(position);
-              require(weight.shape(0) == index.shape(0), "one weight a connection");
-              require(!position || position->shape(0) == index.shape(0), "one position a connection");
-              require(bias.shape(0) == size_t(a.by_output.rows), "one bias an output neuron");
-              require(y.shape(0) == size_t(a.by_output.rows) && y.shape(1) == x.shape(1), "y is outputs x stride");
-              a.weight = weight.data();
-              a.bias = bias.data();
-              a.x = x.data();
-              a.y = y.data();
-              a.stride = int64_t(x.shape(1));
-              require(padded_batch(a.stride) == a.stride, "the stride is not a padded batch size");
-              a.epilogue = epilogue(activation, slope, positive, kept, keep_probability, key, a.by_output.rows, a.stride);
-              nb::gil_scoped_release free_lock;
-              forward(a, int64_t(x.shape(0)), long_rows.data(), int64_t(long_rows.shape(0)), threads);
-          },
-          nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("position").noconvert().none(),
-          nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("x").noconvert(), nb::arg("y").noconvert(),
-          nb::arg("long_rows").noconvert(), nb::arg("activation"), nb::arg("slope"), nb::arg("positive").noconvert().none(),
-          nb::arg("kept").noconvert().none(), nb::arg("keep_probability"), nb::arg("key"), nb::arg("threads"));
-}
-
-// "backward" updates; "gradients" reads parameters only, so that they may be in memory that is not to be written.
-template <class T, class Parameter>
-void bind_backward(nb::module_& m, const char* name) {
-    using Slot = Maybe<Array<T>>;
-    m.def(name,
-          [](Array<const int64_t> ptr, Array<const int32_t> index, Array<Parameter> weight, Slot slot0, Slot slot1, Slot gradient,
-             Array<Parameter> bias, Slot bias_slot0, Slot bias_slot1, Slot bias_gradient, Rows<const T> dy, Rows<T> x,
-             Maybe<Rows<T>> dx, Array<const int64_t> long_rows, int activation, double slope,
-             Maybe<Array<uint8_t>> positive, Maybe<Array<uint8_t>> kept, double keep_probability, const UpdateRule& rule,
-             int threads) {
-              BackwardArgs<T> a;
-              a.by_input = view(ptr, index);
-              require(weight.shape(0) == index.shape(0), "one weight a connection");
-              for (const Slot* s : {&slot0, &slot1, &gradient})
-                  require(!*s || (*s)->shape(0) == weight.shape(0), "one value of optimizer state a connection");
-              for (const Slot* s : {&bias_slot0, &bias_slot1, &bias_gradient})
-                  require(!*s || (*s)->shape(0) == bias.shape(0), "one value of optimizer state a bias");
-              const Update kind = Update(rule.kind);
-              require(!std::is_const_v<Parameter> || kind == Update::none || kind == Update::gradient, "parameters are read-only");
-              require(kind != Update::gradient || (gradient && bias_gradient), "gradients need somewhere to go");
-              require(kind != Update::nesterov || (slot0 && bias_slot0), "Nesterov momentum needs its state");
-              require(kind != Update::adam || (slot0 && slot1 && bias_slot0 && bias_slot1), "Adam needs two states");
-              require(dy.shape(0) == bias.shape(0) && dy.shape(1) == x.shape(1), "dy is outputs x stride");
-              require(x.shape(0) == size_t(a.by_input.rows), "x is inputs x stride");
-              require(!dx || (dx->shape(0) == x.shape(0) && dx->shape(1) == x.shape(1)), "dx has the shape of x");
-              a.weights = {const_cast<T*>(weight.data()), pointer(slot0), pointer(slot1), pointer(gradient)};
-              a.biases = {const_cast<T*>(bias.data()), pointer(bias_slot0), pointer(bias_slot1), pointer(bias_gradient)};
-              a.weight_update = rule.args<T>(false);
-              a.bias_update = rule.args<T>(true);
-              a.n_out = int64_t(bias.shape(0));
-              a.dy = dy.data();
-              a.x = x.data();
-              a.dx = dx ? dx->data() : nullptr;
-              a.stride = int64_t(x.shape(1));
-              require(padded_batch(a.stride) == a.stride, "the stride is not a padded batch size");
-              a.input = epilogue(activation, slope, positive, kept, keep_probability, 0, a.by_input.rows, a.stride);
-              require(!a.dx || a.input.kind != Activation::leaky || a.input.positive, "the activation's bits are missing");
-              nb::gil_scoped_release free_lock;
-              backward(a, long_rows.data(), int64_t(long_rows.shape(0)), threads);
-          },
-          nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("weight").noconvert(),
-          nb::arg("slot0").noconvert().none(), nb::arg("slot1").noconvert().none(), nb::arg("gradient").noconvert().none(),
-          nb::arg("bias").noconvert(), nb::arg("bias_slot0").noconvert().none(), nb::arg("bias_slot1").noconvert().none(),
-          nb::arg("bias_gradient").noconvert().none(), nb::arg("dy").noconvert(), nb::arg("x").noconvert(),
-          nb::arg("dx").noconvert().none(), nb::arg("long_rows").noconvert(), nb::arg("activation"), nb::arg("slope"),
-          nb::arg("positive").noconvert().none(), nb::arg("kept").noconvert().none(), nb::arg("keep_probability"),
-          nb::arg("rule"), nb::arg("threads"));
-}
-
-template <class T>
-void bind_update(nb::module_& m) {
-    using Slot = Maybe<Array<T>>;
-    m.def("update",
-          [](Array<T> value, Slot slot0, Slot slot1, std::vector<std::pair<Array<const T>, double>> gradients,
-             const UpdateRule& rule, bool bias, int threads) {
-              const Update kind = Update(rule.kind);
-              require(kind == Update::sgd || kind == Update::nesterov || kind == Update::adam, "an update rule");
-              for (const Slot* s : {&slot0, &slot1})
-                  require(!*s || (*s)->shape(0) == value.shape(0), "one value of optimizer state a parameter");
-              require(kind == Update::sgd || slot0, "this rule needs its state");
-              require(kind != Update::adam || slot1, "Adam needs two states");
-              require(!gradients.empty(), "at least one gradient");
-              std::vector<Scaled<T>> scaled;
-              for (const auto& [gradient, scale] : gradients) {
-                  require(gradient.shape(0) == value.shape(0), "one gradient a parameter");
-                  scaled.push_back({gradient.data(), T(scale)});
-              }
-              nb::gil_scoped_release free_lock;
-              update<T>(rule.args<T>(bias), {value.data(), pointer(slot0), pointer(slot1), nullptr}, scaled,
-                        int64_t(value.shape(0)), threads);
-          },
-          nb::arg("value").noconvert(), nb::arg("slot0").noconvert().none(), nb::arg("slot1").noconvert().none(),
-          nb::arg("gradients"), nb::arg("rule"), nb::arg("bias"), nb::arg("threads"));
-}
 
 template <class T>
 void bind_losses(nb::module_& m) {
@@ -316,14 +203,7 @@ NB_MODULE(_kernels, m) {
         .def_rw("correction1", &UpdateRule::correction1)
         .def_rw("correction2", &UpdateRule::correction2)
         .def_rw("key", &UpdateRule::key);
-    bind_forward<float>(m);
-    bind_forward<double>(m);
-    bind_backward<float, float>(m, "backward");
-    bind_backward<double, double>(m, "backward");
-    bind_backward<float, const float>(m, "gradients");
-    bind_backward<double, const double>(m, "gradients");
-    bind_update<float>(m);
-    bind_update<double>(m);
+    bind_layers(m);
     bind_shared_lock(m);
     bind_losses<float>(m);
     bind_losses<double>(m);

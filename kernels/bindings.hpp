@@ -70,7 +70,9 @@ struct UpdateRule {
     }
 };
 
-// The door to connectivity and evolution (bindings_topology.cpp), and to the compact form of layers (bindings_tiles.cpp).
+// The doors to layers (bindings_layers.cpp), to connectivity and evolution (bindings_topology.cpp), and to the compact form
+// of layers (bindings_tiles.cpp).
+void bind_layers(nb::module_& m);
 void bind_topology(nb::module_& m);
 void bind_tiles(nb::module_& m);
 

@@ -24,6 +24,17 @@ class UpdateRule:
     correction2: float
     key: int
 
+class _ForwardCall:
+    def __call__(self, key: int, threads: int) -> None: ...
+
+class _BackwardCall:
+    def __call__(self, rule: UpdateRule, threads: int) -> None: ...
+
+class ForwardCall32(_ForwardCall): ...
+class ForwardCall64(_ForwardCall): ...
+class BackwardCall32(_BackwardCall): ...
+class BackwardCall64(_BackwardCall): ...
+
 def forward(
     ptr: Pointers,
     index: Indices,
@@ -38,9 +49,7 @@ def forward(
     positive: Bits,
     kept: Bits,
     keep_probability: float,
-    key: int,
-    threads: int,
-) -> None: ...
+) -> ForwardCall32 | ForwardCall64: ...
 def backward(
     ptr: Pointers,
     index: Indices,
@@ -61,9 +70,7 @@ def backward(
     positive: Bits,
     kept: Bits,
     keep_probability: float,
-    rule: UpdateRule,
-    threads: int,
-) -> None: ...
+) -> BackwardCall32 | BackwardCall64: ...
 def gradients(
     ptr: Pointers,
     index: Indices,
@@ -84,9 +91,7 @@ def gradients(
     positive: Bits,
     kept: Bits,
     keep_probability: float,
-    rule: UpdateRule,
-    threads: int,
-) -> None: ...
+) -> BackwardCall32 | BackwardCall64: ...
 def update(
     value: Floats,
     slot0: Floats | None,

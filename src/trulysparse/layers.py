@@ -3,7 +3,9 @@ losses, trainers or files."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,6 +19,9 @@ from trulysparse.errors import InputError
 from trulysparse.optimizers import Optimizer
 
 _GRADIENT = 1  # the kind of rule that changes no parameter; 0 wants no gradient either
+# Prepared calls hold on to their arrays, so layers of more connections do without: preparing is nothing to them, and
+# evolution wants their memory back.
+_KEPT_CONNECTIONS = 1 << 20
 
 
 @dataclass
@@ -29,6 +34,19 @@ class Signal:
     positive: NDArray[np.uint8] | None = None
     kept: NDArray[np.uint8] | None = None
     keep_probability: float = 1.0
+    _calls: dict[str, tuple[tuple[int, ...], tuple[object, ...], Any]] = field(default_factory=dict, repr=False)
+
+    def call(self, purpose: str, layer: Parameters, arrays: tuple[object, ...], prepare: Callable[[], Any]) -> Any:
+        """A kernel's call on this signal for `layer`, prepared again where one of the arrays (or what else it depends on)
+        is another than last time."""
+        key = tuple(map(id, arrays))
+        kept = self._calls.get(purpose)
+        if kept is not None and kept[0] == key:
+            return kept[2]
+        made = prepare()
+        if layer.n_connections <= _KEPT_CONNECTIONS:
+            self._calls[purpose] = key, arrays, made
+        return made
 
 
 @dataclass
@@ -113,23 +131,25 @@ class SparseLayer(Parameters):
     def forward(self, x: Signal, y: Signal, key: int, threads: int) -> None:
         """Fills y.values and y's bits from x.values; `key` names the dropout stream."""
         con = self.connectivity
-        _kernels.forward(
-            con.by_output.ptr,
-            con.by_output.index,
-            con.position,
-            self.values,
-            self.bias,
-            x.values,
-            y.values,
-            con.by_output.long,
-            y.activation[0],
-            y.activation[1],
-            y.positive,
-            y.kept,
-            y.keep_probability,
-            key,
-            threads,
-        )
+
+        def prepare() -> Any:
+            rows = con.by_output
+            return _kernels.forward(
+                rows.ptr,
+                rows.index,
+                con.position,
+                self.values,
+                self.bias,
+                x.values,
+                y.values,
+                rows.long,
+                *y.activation,
+                y.positive,
+                y.kept,
+                y.keep_probability,
+            )
+
+        y.call("forward", self, (con, self.values, self.bias, x.values), prepare)(key, threads)
 
     def backward(
         self, dy: Floats, x: Signal, dx: Floats | None, slots: Slots, rule: _kernels.UpdateRule, threads: int
@@ -192,28 +212,32 @@ class SparseLayer(Parameters):
         bias_gradient: Floats | None,
         threads: int,
     ) -> None:
-        rows = self.connectivity.by_input
+        con = self.connectivity
         w0, w1, b0, b1 = slots.padded()
         kernel = _kernels.gradients if rule.kind <= _GRADIENT else _kernels.backward
-        kernel(
-            rows.ptr,
-            rows.index,
-            self.values,
-            w0,
-            w1,
-            gradient,
-            self.bias,
-            b0,
-            b1,
-            bias_gradient,
-            dy,
-            x.values,
-            dx,
-            rows.long,
-            *x.activation,
-            x.positive,
-            x.kept,
-            x.keep_probability,
-            rule,
-            threads,
-        )
+
+        def prepare() -> Any:
+            rows = con.by_input
+            return kernel(
+                rows.ptr,
+                rows.index,
+                self.values,
+                w0,
+                w1,
+                gradient,
+                self.bias,
+                b0,
+                b1,
+                bias_gradient,
+                dy,
+                x.values,
+                dx,
+                rows.long,
+                *x.activation,
+                x.positive,
+                x.kept,
+                x.keep_probability,
+            )
+
+        arrays = kernel, con, self.values, self.bias, w0, w1, b0, b1, gradient, bias_gradient, dy, dx
+        x.call("backward", self, arrays, prepare)(rule, threads)

@@ -89,9 +89,8 @@ class LayerView:
         bias = np.empty(self.layer.n_out, out.dtype)
         long = _kernels.long_rows(ptr)
         _kernels.gradients(
-            ptr, index, out, None, None, out, bias, None, None, bias, dy, x, None, long, 0, 0.0, None, None, 1.0, rule,
-            self.threads,
-        )  # fmt: skip
+            ptr, index, out, None, None, out, bias, None, None, bias, dy, x, None, long, 0, 0.0, None, None, 1.0,
+        )(rule, self.threads)  # fmt: skip
         return out
 
 
