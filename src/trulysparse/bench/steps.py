@@ -11,7 +11,7 @@ from trulysparse.bench.timing import interleave
 
 
 def compare(problem: Problem, names: Sequence[str], threads: int, seconds: float) -> dict[str, Any]:
-    """Rows of (name, median, quartiles, ratio to ours) for the peers that run here, and why the others do not."""
+    """Rows of (name, median, quartiles, ratio to ours round by round) for the peers that run here, and why the others do not."""
     steps: dict[str, Step] = {}
     missing: dict[str, str] = {}
     for name in names:
@@ -20,7 +20,7 @@ def compare(problem: Problem, names: Sequence[str], threads: int, seconds: float
         except Unavailable as error:
             missing[name] = str(error)
     timings = interleave(dict(steps), seconds=seconds)
-    ours = next(t.median for t in timings if t.name == "trulysparse")
+    ours = next(t for t in timings if t.name == "trulysparse")
     return {
         "problem": problem.name,
         "layer_sizes": problem.net.layer_sizes,
@@ -33,7 +33,7 @@ def compare(problem: Problem, names: Sequence[str], threads: int, seconds: float
                 "ms": t.median * 1e3,
                 "low_ms": t.low * 1e3,
                 "high_ms": t.high * 1e3,
-                "ratio": t.median / ours,
+                "ratio": t.over(ours),
                 "calls": t.calls,
             }
             for t in timings

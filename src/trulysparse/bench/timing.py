@@ -8,46 +8,60 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Worker threads of the contender before go on spinning for a while (OpenBLAS: some 30 ms), and may hold a core
-# that another contender wants; then a few calls warm the caches.
-SETTLE, WARM_UP = 0.15, 3
+# A contender's turn. It starts with a pause, as worker threads of the one before go on spinning for a while (OpenBLAS:
+# some 30 ms) and may hold a core that another wants. After it the processor is slow: on a virtual machine a call of 2 ms
+# takes twice as long for the first few, so everyone has the same time to get going, and the same time on the clock,
+# whether that is two calls or two hundred. All that lasts longer than a turn is one call.
+SETTLE, WARM_UP, MEASURED = 0.1, 0.15, 0.25
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds a call: the median, and the quartiles about it."""
+    """Seconds a call: the median, and the quartiles about it. rounds: the median of each round."""
 
     name: str
     median: float
     low: float
     high: float
     calls: int
+    rounds: tuple[float, ...] = ()
+
+    def over(self, other: Timing) -> float:
+        """How many times as long as `other` this takes: the median over rounds, in which both met the same machine."""
+        return float(np.median(np.divide(self.rounds, other.rounds)))
 
 
 def interleave(
     contenders: dict[str, Callable[[], object]], *, seconds: float = 5.0, min_rounds: int = 3, max_rounds: int = 200
 ) -> list[Timing]:
     """Calls every contender in turn, after one call each to warm up, until `seconds` have passed for each of
-    them on average. A contender may be called several times a round where it is quick."""
+    them on average."""
     first = {name: _time(call) for name, call in contenders.items()}
-    first = {name: min(value, _time(contenders[name]) if value < 1.0 else value) for name, value in first.items()}
-    slowest = max(first.values())
-    repeats = {name: int(np.clip(slowest / max(value, 1e-9) / 4, 1, 20)) for name, value in first.items()}
-    samples: dict[str, list[float]] = {name: [] for name in contenders}
+    turn = min(1.0, seconds)
+    samples: dict[str, list[list[float]]] = {name: [] for name in contenders}
     began = time.perf_counter()
     for done in range(max_rounds):
         if done >= min_rounds and time.perf_counter() - began > seconds * len(contenders):
             break
         for name, call in contenders.items():
-            time.sleep(SETTLE)
-            for _ in range(WARM_UP if first[name] < 0.5 else 0):
-                call()
-            samples[name] += [_time(call) for _ in range(repeats[name])]
+            time.sleep(SETTLE * turn)
+            if first[name] < MEASURED:
+                _fill(call, WARM_UP * turn)
+            samples[name].append(_fill(call, MEASURED * turn))
     timings = []
-    for name, times in samples.items():
+    for name, rounds in samples.items():
+        times = [t for each in rounds for t in each]
         low, median, high = (float(q) for q in np.percentile(times, (25, 50, 75)))
-        timings.append(Timing(name, median, low, high, len(times)))
+        timings.append(Timing(name, median, low, high, len(times), tuple(float(np.median(each)) for each in rounds)))
     return timings
+
+
+def _fill(call: Callable[[], object], seconds: float) -> list[float]:
+    """The time of each of as many calls as fill `seconds`, at least one."""
+    times = [_time(call)]
+    while sum(times) < seconds:
+        times.append(_time(call))
+    return times
 
 
 def _time(call: Callable[[], object]) -> float:
