@@ -50,6 +50,16 @@ int64_t load_dense(const S* x, int64_t row_stride, int64_t column_stride, const 
                    int64_t features, const double* shift, const double* factor, T* out, int64_t stride, int threads) {
     // Types that the network's own type holds exactly are scaled in it, the others in double.
     using Wide = std::conditional_t<(sizeof(S) <= 2 || std::is_same_v<S, float>), T, double>;
+    if (batch == 1 && stride == 1 && column_stride == 1) {  // one sample: nothing to transpose
+        const S* sample = x + rows[0] * row_stride;
+        unsigned wrong = 0;
+        for (int64_t f = 0; f < features; ++f) wrong |= sample[f] * S(0) != S(0);
+        if (shift)
+            for (int64_t f = 0; f < features; ++f) out[f] = T((Wide(sample[f]) - Wide(shift[f])) * Wide(factor[f]));
+        else
+            for (int64_t f = 0; f < features; ++f) out[f] = T(sample[f]);
+        return wrong ? std::find_if(sample, sample + features, [](S value) { return !std::isfinite(double(value)); }) - sample : -1;
+    }
     const int64_t blocks = (features + kFeatureBlock - 1) / kFeatureBlock;
     std::vector<int64_t> found(size_t(std::max<int64_t>(blocks, 1)), kNone);
     parallel_for(blocks, threads_for(features * stride * 4, threads), [&](int64_t block) {

@@ -1,4 +1,6 @@
 // y = f(W x + b) for one sample, rows of similar length side by side. Compiled once per instruction set.
+#include <bit>
+
 #include "epilogue.hpp"
 #include "slices.hpp"
 
@@ -8,7 +10,16 @@ namespace {
 // One gathered input for each row of a slice.
 template <class T, class Index>
 TS_INLINE Eight<T> gather(const T* x, const Index* index) {
-    return Eight<T>{x[index[0]], x[index[1]], x[index[2]], x[index[3]], x[index[4]], x[index[5]], x[index[6]], x[index[7]]};
+    if constexpr (sizeof(Index) == 2 && std::endian::native == std::endian::little) {
+        // Loads bind: four indices come with one.
+        uint64_t a, b;
+        __builtin_memcpy(&a, index, sizeof(a));
+        __builtin_memcpy(&b, index + 4, sizeof(b));
+        const auto at = [&](uint64_t four, int i) __attribute__((always_inline)) { return x[four >> 16 * i & 0xFFFF]; };
+        return Eight<T>{at(a, 0), at(a, 1), at(a, 2), at(a, 3), at(b, 0), at(b, 1), at(b, 2), at(b, 3)};
+    } else {
+        return Eight<T>{x[index[0]], x[index[1]], x[index[2]], x[index[3]], x[index[4]], x[index[5]], x[index[6]], x[index[7]]};
+    }
 }
 
 template <class T, class Index, Activation Kind>

@@ -34,7 +34,7 @@ def real(
 
 def integer(name: str, value: Any, *, low: int, high: int | None = None) -> int:
     """`value` as an int of at least `low` (and at most `high`), or InputError."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+    if type(value) is not int and (isinstance(value, bool) or not isinstance(value, numbers.Integral)):
         raise InputError(f"{name} must be an integer, not {value!r}")
     number = int(value)
     if number < low or (high is not None and number > high):

@@ -79,7 +79,7 @@ class DenseMatrix(_Base):
         direct = (
             self.x.dtype.str[1:] in _LOADED
             and self.x.dtype.isnative
-            and all(s % self.x.itemsize == 0 for s in self.x.strides)
+            and (self.x.flags.c_contiguous or all(s % self.x.itemsize == 0 for s in self.x.strides))
         )
         self.array = self.x if direct else None
 
@@ -160,25 +160,30 @@ class FrameMatrix(_Base):
         return self._numbers(self.x.iloc[start:stop])
 
 
+def _dense(array: NDArray[Any], name: str) -> DenseMatrix:
+    if array.ndim != 2:
+        raise InputError(f"{name} must have shape (n_samples, n_features), not {array.shape}")
+    if array.dtype.kind not in "iufb":
+        raise InputError(f"{name} must hold numbers, not {array.dtype}")
+    return DenseMatrix(array, name)
+
+
 def as_matrix(x: Any, name: str = "X") -> Matrix:
     """Wraps X; InputError where it is not two-dimensional, numeric and non-empty."""
     matrix: Matrix
-    if hasattr(x, "load") and hasattr(x, "reading"):
+    if isinstance(x, np.ndarray):  # asked first: single samples are a matter of microseconds
+        matrix = _dense(x, name)
+    elif hasattr(x, "load") and hasattr(x, "reading"):
         matrix = x
         return matrix
-    if sp.issparse(x):
+    elif sp.issparse(x):
         if x.dtype.kind not in "iufb":
             raise InputError(f"{name} must hold numbers, not {x.dtype}")
         matrix = SparseMatrix(x, name)
     elif hasattr(x, "iloc") and hasattr(x, "columns"):
         matrix = FrameMatrix(x, name)
     else:
-        array = x if isinstance(x, np.ndarray) else np.asarray(x)
-        if array.ndim != 2:
-            raise InputError(f"{name} must have shape (n_samples, n_features), not {array.shape}")
-        if array.dtype.kind not in "iufb":
-            raise InputError(f"{name} must hold numbers, not {array.dtype}")
-        matrix = DenseMatrix(array, name)
+        matrix = _dense(np.asarray(x), name)
     if matrix.n_samples == 0 or matrix.n_features == 0:
         raise InputError(f"{name} is empty: shape ({matrix.n_samples}, {matrix.n_features})")
     return matrix
