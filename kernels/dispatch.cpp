@@ -2,6 +2,10 @@
 
 #include <stdexcept>
 
+#if defined(__unix__) || defined(__APPLE__)
+#include <unistd.h>
+#endif
+
 #include "buffer.hpp"
 #include "threads.hpp"
 
@@ -124,6 +128,17 @@ std::vector<std::string> available_isas() {
     return names;
 }
 
+int64_t near_bytes() {
+    static const int64_t bytes = [] {
+        int64_t second_level = 0;
+#if defined(_SC_LEVEL2_CACHE_SIZE)
+        second_level = sysconf(_SC_LEVEL2_CACHE_SIZE);  // 0 or -1 where the system does not tell
+#endif
+        return (second_level > 0 ? second_level : int64_t(1) << 20) / 4 * 3;
+    }();
+    return bytes;
+}
+
 const std::string& current_isa() { return tables().isa; }
 
 void use_isa(const std::string& name) {
@@ -154,7 +169,7 @@ void forward(const ForwardArgs<T>& given, int64_t n_in, const int64_t* long_rows
     const Connections& con = args.by_output;
     const int64_t rows = con.rows, connections = con.ptr[rows] - con.ptr[0];
     threads = threads_for((connections + rows * kRowCost) * args.stride, threads);
-    args.prefetch = n_in * args.stride * int64_t(sizeof(T)) > kNearBytes;
+    args.prefetch = n_in * args.stride * int64_t(sizeof(T)) > near_bytes();
     args.stream = rows * args.stride * int64_t(sizeof(T)) > kFarBytes && args.stride * sizeof(T) % 64 == 0 &&
                   reinterpret_cast<uintptr_t>(args.y) % 64 == 0;
     const int64_t scratch_stride = kSegment + args.stride + 64, parts = parts_for(rows, threads);
@@ -180,7 +195,7 @@ void forward(const ForwardArgs<T>& given, int64_t n_in, const int64_t* long_rows
 template <class T>
 void backward(const BackwardArgs<T>& given, const int64_t* long_rows, int64_t n_long, int threads) {
     BackwardArgs<T> args = given;
-    args.prefetch = args.n_out * args.stride * int64_t(sizeof(T)) > kNearBytes;
+    args.prefetch = args.n_out * args.stride * int64_t(sizeof(T)) > near_bytes();
     const LayerKernels<T>& kernels = tables().template loops<T>().layer;
     const Connections& con = args.by_input;
     const int64_t rows = con.rows, connections = con.ptr[rows] - con.ptr[0];

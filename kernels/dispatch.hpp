@@ -23,8 +23,9 @@ template <class T>
 const GrowthKernels<T>& growth_kernels();
 const TileKernels& tile_kernels();
 
-// Gathered rows of more bytes than this do not stay in a core's own cache, so they are fetched ahead.
-constexpr int64_t kNearBytes = 1 << 20;
+// Gathered rows of more bytes than this do not stay in a core's own cache, beside what streams through it, so they are
+// fetched ahead: three quarters of the second-level cache.
+int64_t near_bytes();
 
 // y = f(W x + b). Sets args.prefetch and args.stream itself. `long_rows`: the rows with more than kSegment connections, ascending.
 template <class T>

@@ -59,7 +59,7 @@ void tile_forward(TileForwardArgs args, int threads) {
     const TileKernels& kernels = tile_kernels();
     const Tiles& t = args.tiles;
     const int64_t blocks = t.blocks_out(), others = t.blocks_in(), parts = parts_of(blocks, others);
-    args.prefetch = t.n_in * args.stride * value_size(args.x) > kNearBytes;
+    args.prefetch = t.n_in * args.stride * value_size(args.x) > near_bytes();
     threads = threads_for((t.ptr[t.count()] + t.n_out) * args.stride, threads);
     Buffer<uint8_t> rows = room_for_rows(args.prefetch, parts, args.stride * value_size(args.x), t.ptr[t.count()]);
     if (rows.data()) {
@@ -78,7 +78,7 @@ void tile_backward(TileBackwardArgs args, int threads) {
     const TileKernels& kernels = tile_kernels();
     const Tiles& t = args.tiles;
     const int64_t blocks = t.blocks_in(), others = t.blocks_out(), parts = parts_of(blocks, others);
-    args.prefetch = t.n_out * args.stride * value_size(args.dy) > kNearBytes;
+    args.prefetch = t.n_out * args.stride * value_size(args.dy) > near_bytes();
     threads = threads_for(2 * (t.ptr[t.count()] + t.n_out) * args.stride, threads);
     if (args.bias_update.kind != Update::none)
         parallel_ranges(t.n_out, threads_for(t.n_out * args.stride, threads),

@@ -1,21 +1,12 @@
-// Ceilings of this machine, for the kernels to be held against. Prints one JSON object.
-//
-//   probes THREADS [REPEATS]
-//
-// copy_gbs       stream copy of 512 MB, bytes read plus written
-// fma_gflops     multiply-adds on registers only
-// gather         sum of random rows: for each working set and row size the best rate over prefetch distances,
-//                bytes of rows a second; `fma` rows also multiply each value (two flops), as a kernel does
-#include <omp.h>
-
+// Ceilings of this machine, for the kernels to be held against; a shared library, so that they can be measured in turn
+// with the kernels. Every function returns a rate of one run: threads start together, the slowest counts.
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <functional>
-#include <string>
+#include <thread>
 #include <vector>
 
 #include <sys/mman.h>
@@ -27,7 +18,7 @@ constexpr int kBytes = 32;
 #else
 constexpr int kBytes = 16;
 #endif
-constexpr int kLanes = kBytes / 4;
+constexpr int kLanes = kBytes / 4, kVectors = 8;
 typedef float Vec __attribute__((vector_size(kBytes)));
 
 static inline Vec load(const float* p) {
@@ -40,133 +31,113 @@ static double seconds() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-static double best_time(int repeats, const std::function<void()>& work) {
-    double best = 1e300;
-    for (int r = 0; r < repeats; ++r) {
-        const double start = seconds();
-        work();
-        best = std::min(best, seconds() - start);
-    }
-    return best;
+// Runs body(thread) twice on each thread, the second time from a common start; the time of the slowest.
+template <class Body>
+static double slowest(int threads, Body&& body) {
+    std::atomic<int> ready{0};
+    std::vector<double> times(size_t(threads), 0.0);
+    std::vector<std::thread> pool;
+    for (int t = 0; t < threads; ++t)
+        pool.emplace_back([&, t] {
+            body(t);
+            ready.fetch_add(1);
+            while (ready.load() < threads) {}
+            const double start = seconds();
+            body(t);
+            times[size_t(t)] = seconds() - start;
+        });
+    for (auto& thread : pool) thread.join();
+    return *std::max_element(times.begin(), times.end());
 }
 
-static float* allocate(size_t count) {
-    const size_t bytes = (count * 4 + (1 << 21) - 1) >> 21 << 21;
+static float* allocate(size_t bytes) {
+    bytes = (bytes + (1 << 21) - 1) >> 21 << 21;
     float* p = static_cast<float*>(std::aligned_alloc(1 << 21, bytes));
     madvise(p, bytes, MADV_HUGEPAGE);
-    for (size_t i = 0; i < count; ++i) p[i] = float(i % 7) * 0.125f;
+    for (size_t i = 0; i < bytes / 4; ++i) p[i] = float(i % 7) * 0.125f;
     return p;
 }
 
 static volatile float g_sink;
 
-static double copy_gbs(int threads, int repeats) {
-    const size_t count = size_t(64) << 20;
-    float *a = allocate(count), *b = allocate(count);
-    const double t = best_time(repeats, [&] {
-#pragma omp parallel for num_threads(threads)
-        for (int i = 0; i < threads; ++i)
-            std::memcpy(b + count / threads * i, a + count / threads * i, count / threads * 4);
-    });
-    std::free(a);
-    std::free(b);
-    return 2.0 * double(count) * 4 / t / 1e9;
-}
-
-static double fma_gflops(int threads, int repeats) {
-    const int64_t rounds = 20'000'000;
-    const double t = best_time(repeats, [&] {
-#pragma omp parallel num_threads(threads)
-        {
-            Vec acc[10], x = Vec{} + 1.0001f, y = Vec{} + 1e-6f;
-            for (auto& v : acc) v = Vec{};
-            for (int64_t i = 0; i < rounds; ++i) {
-#pragma GCC unroll 10
-                for (int v = 0; v < 10; ++v) acc[v] = acc[v] * x + y;
-                __asm__ volatile("" : "+x"(x), "+x"(y));
-            }
-            Vec sum = acc[0];
-            for (int v = 1; v < 10; ++v) sum += acc[v];
-            g_sink = sum[0];
-        }
-    });
-    return 2.0 * 10 * kLanes * double(rounds) * threads / t / 1e9;
-}
-
-// Rows of V vectors; with Fma each row is weighted, and summed either way.
-template <int V, bool Fma>
-static void gather_rows(const float* base, const int32_t* index, int64_t count, int64_t stride, int ahead) {
-    Vec acc[V] = {};
+// One pass over the given rows, in windows of eight vectors; each value is weighted and added, as a kernel does.
+static void gather_rows(const float* base, const int32_t* index, int64_t count, int64_t row, int ahead) {
     float w = 0.5f;
-    for (int64_t k = 0; k < count; ++k) {
-        if (ahead) {
-            const char* next = reinterpret_cast<const char*>(base + index[std::min(k + ahead, count - 1)] * stride);
-            for (int b = 0; b < V * kBytes; b += 64) __builtin_prefetch(next + b);
-        }
-        const float* row = base + index[k] * stride;
+    for (int64_t c = 0; c + kVectors * kLanes <= row; c += kVectors * kLanes) {
+        Vec acc[kVectors] = {};
+        for (int64_t k = 0; k < count; ++k) {
+            if (ahead) {
+                const char* next = reinterpret_cast<const char*>(base + index[std::min(k + ahead, count - 1)] * row + c);
+                for (int b = 0; b < kVectors * kBytes; b += 64) __builtin_prefetch(next + b);
+            }
+            const float* p = base + index[k] * row + c;
 #pragma GCC unroll 8
-        for (int v = 0; v < V; ++v) {
-            if (Fma) acc[v] += w * load(row + v * kLanes);
-            else acc[v] += load(row + v * kLanes);
+            for (int v = 0; v < kVectors; ++v) acc[v] += w * load(p + v * kLanes);
+            __asm__ volatile("" : "+x"(w));
         }
-        __asm__ volatile("" : "+x"(w));
+        for (int v = 1; v < kVectors; ++v) acc[0] += acc[v];
+        g_sink = acc[0][0];
     }
-    Vec sum = acc[0];
-    for (int v = 1; v < V; ++v) sum += acc[v];
-    g_sink = sum[0];
 }
 
-static double gather_gbs(int threads, int repeats, size_t set_bytes, int row_bytes, int& best_ahead) {
-    const int64_t stride = row_bytes / 4, rows = int64_t(set_bytes) / row_bytes;
-    const int64_t count = std::max<int64_t>(int64_t(192) << 20, int64_t(set_bytes)) / row_bytes;
-    float* base = allocate(size_t(rows * stride));
-    std::vector<int32_t> index(static_cast<size_t>(count));
+struct Gather {
+    float* base;
+    int64_t rows, row;
+    std::vector<int32_t> index;
+};
+
+extern "C" {
+
+// `rows` rows of `row` floats, of which `count` are gathered at random.
+Gather* gather_make(int64_t rows, int64_t row, int64_t count) {
+    auto* g = new Gather{allocate(size_t(rows * row) * 4), rows, row, std::vector<int32_t>(size_t(count))};
     uint64_t state = 88172645463325252ull;
-    for (auto& i : index) {
+    for (auto& i : g->index) {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
         i = int32_t((unsigned __int128)state * uint64_t(rows) >> 64);
     }
-    double best = 0;
-    for (int ahead : {0, 2, 4, 8, 16, 32}) {
-        const double t = best_time(repeats, [&] {
-#pragma omp parallel for num_threads(threads)
-            for (int part = 0; part < threads; ++part) {
-                const int32_t* mine = index.data() + count / threads * part;
-                const int64_t n = count / threads;
-                if (row_bytes == 8 * kBytes) gather_rows<8, true>(base, mine, n, stride, ahead);
-                else if (row_bytes == 16 * kBytes)
-                    for (int half = 0; half < 2; ++half) gather_rows<8, true>(base + half * 8 * kLanes, mine, n, stride, ahead);
-                else if (row_bytes == 4 * kBytes) gather_rows<4, true>(base, mine, n, stride, ahead);
-                else if (row_bytes == 2 * kBytes) gather_rows<2, true>(base, mine, n, stride, ahead);
-                else if (row_bytes == kBytes) gather_rows<1, true>(base, mine, n, stride, ahead);
-            }
-        });
-        const double rate = double(count) * row_bytes / t / 1e9;
-        if (rate > best) {
-            best = rate;
-            best_ahead = ahead;
-        }
-    }
-    std::free(base);
-    return best;
+    return g;
 }
 
-int main(int argc, char** argv) {
-    const int threads = argc > 1 ? std::atoi(argv[1]) : 1, repeats = argc > 2 ? std::atoi(argv[2]) : 3;
-    std::printf("{\"threads\": %d, \"vector_bytes\": %d, \"copy_gbs\": %.2f, \"fma_gflops\": %.1f, \"gather\": [", threads, kBytes,
-                copy_gbs(threads, repeats), fma_gflops(threads, repeats));
-    bool first = true;
-    for (int row_bytes : {64, 128, 256, 512}) {
-        if (row_bytes < kBytes || row_bytes > 16 * kBytes) continue;
-        for (size_t kib : {16, 256, 512, 1024, 2048, 8192, 65536, 524288}) {
-            int ahead = 0;
-            const double rate = gather_gbs(threads, repeats, kib << 10, row_bytes, ahead);
-            std::printf("%s{\"set_kib\": %zu, \"row_bytes\": %d, \"gbs\": %.2f, \"ahead\": %d}", first ? "" : ", ", kib, row_bytes, rate, ahead);
-            std::fflush(stdout);
-            first = false;
+// GB of rows a second, fetched `ahead` rows ahead (0: not fetched), `together` rows a sum.
+double gather_gbs(const Gather* g, int threads, int ahead, int together) {
+    const int64_t mine = int64_t(g->index.size()) / threads;
+    const double t = slowest(threads, [&](int thread) {
+        const int32_t* from = g->index.data() + mine * thread;
+        for (int64_t k = 0; k + together <= mine; k += together) gather_rows(g->base, from + k, together, g->row, ahead);
+    });
+    return double(mine / together * together * threads * g->row * 4) / t / 1e9;
+}
+
+void gather_free(Gather* g) {
+    std::free(g->base);
+    delete g;
+}
+
+// GB read and written a second by copying 256 MB.
+double copy_gbs(int threads) {
+    const size_t bytes = size_t(256) << 20, mine = bytes / size_t(threads);
+    static char* from = reinterpret_cast<char*>(allocate(bytes));
+    static char* to = reinterpret_cast<char*>(allocate(bytes));
+    const double t = slowest(threads, [&](int thread) { std::memcpy(to + mine * thread, from + mine * thread, mine); });
+    return 2.0 * double(mine * threads) / t / 1e9;
+}
+
+// Billions of multiplications and additions a second on registers only.
+double fma_gflops(int threads) {
+    const int64_t rounds = 1'000'000;
+    const double t = slowest(threads, [&](int) {
+        Vec acc[10] = {}, x = Vec{} + 1.0001f, y = Vec{} + 1e-6f;
+        for (int64_t i = 0; i < rounds; ++i) {
+#pragma GCC unroll 10
+            for (int v = 0; v < 10; ++v) acc[v] = acc[v] * x + y;
+            __asm__ volatile("" : "+x"(x), "+x"(y));
         }
-    }
-    std::printf("]}\n");
+        for (int v = 1; v < 10; ++v) acc[0] += acc[v];
+        g_sink = acc[0][0];
+    });
+    return 2.0 * 10 * kLanes * double(rounds) * threads / t / 1e9;
+}
 }

@@ -37,8 +37,8 @@ class Signal:
     _calls: dict[str, tuple[tuple[int, ...], tuple[object, ...], Any]] = field(default_factory=dict, repr=False)
 
     def call(self, purpose: str, layer: Parameters, arrays: tuple[object, ...], prepare: Callable[[], Any]) -> Any:
-        """A kernel's call on this signal for `layer`, prepared again where one of the arrays (or what else it depends on)
-        is another than last time."""
+        """A kernel's call on this signal for `layer`, prepared again where one of the arrays (or what else it depends
+        on) is another than last time."""
         key = tuple(map(id, arrays))
         kept = self._calls.get(purpose)
         if kept is not None and kept[0] == key:

@@ -11,7 +11,8 @@ from trulysparse.bench.timing import interleave
 
 
 def compare(problem: Problem, names: Sequence[str], threads: int, seconds: float) -> dict[str, Any]:
-    """Rows of (name, median, quartiles, ratio to ours round by round) for the peers that run here, and why the others do not."""
+    """Rows of (name, median, quartiles, ratio to ours round by round) for the peers that run here, and why the others
+    do not."""
     steps: dict[str, Step] = {}
     missing: dict[str, str] = {}
     for name in names:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 # A contender's turn. It starts with a pause, as worker threads of the one before go on spinning for a while (OpenBLAS:
-# some 30 ms) and may hold a core that another wants. After it the processor is slow: on a virtual machine a call of 2 ms
-# takes twice as long for the first few, so everyone has the same time to get going, and the same time on the clock,
-# whether that is two calls or two hundred. All that lasts longer than a turn is one call.
+# some 30 ms) and may hold a core that another wants. After it the processor is slow (on a virtual machine the first
+# calls of 2 ms take twice as long), so everyone has the same time to get going, and the same time on the clock, whether
+# that is two calls or two hundred. What lasts longer than a turn is called once.
 SETTLE, WARM_UP, MEASURED = 0.1, 0.15, 0.25
 
 
