@@ -10,21 +10,26 @@ from trulysparse.bench.steps import compare
 
 SIZES = (3072, 1024, 512, 10)
 DENSITIES = (0.5, 0.3, 0.2, 0.1, 0.05, 0.01, 0.001)
+CONTENDERS = ("trulysparse", "torch dense", "torch masked", "torch csr")
 
 given = options(__doc__)
 results = []
 for density in DENSITIES:
     problem = Problem.make(f"density {density}", network_of_density(SIZES, density), 128)
-    result = compare(problem, ("trulysparse", "torch dense"), given.threads, given.seconds)
+    result = compare(problem, CONTENDERS, given.threads, given.seconds)
     results.append({**result, "hidden_density": density})
-rows, lines = [], {"trulysparse": ([], []), "torch dense": ([], [])}
+for name, why in results[0]["missing"].items():
+    print(f"{name}: {why}")
+rows, lines = [], {}
 for result in results:
     times = {row["name"]: row["ms"] for row in result["rows"]}
-    rows.append([result["hidden_density"], *times.values(), f"{times['torch dense'] / times['trulysparse']:.2f}"])
+    ratios = {row["name"]: f"{row['ratio']:.2f}" for row in result["rows"]}
+    rows.append([result["hidden_density"], *times.values(), ratios.get("torch dense", "")])
     for name, ms in times.items():
-        lines[name][0].append(result["hidden_density"])
-        lines[name][1].append(ms)
-table("A training step at batch 128, ms", ["hidden density", "trulysparse", "torch dense", "ratio"], rows)
+        xs, ys = lines.setdefault(name, ([], []))
+        xs.append(result["hidden_density"])
+        ys.append(ms)
+table("A training step at batch 128, ms", ["hidden density", *lines, "dense / ours"], rows)
 keep("density_sweep", given.threads, results)
 plot(
     RESULTS / "density_sweep.png",

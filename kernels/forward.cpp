@@ -5,10 +5,14 @@
 namespace ts::TS_ISA {
 namespace {
 
+// Weights that do not lie in this order are copied into it so many connections ahead of those that are summed: the reads,
+// each of another cache line, then go on beside the multiply-adds. Rows that are longer than the window are copied first.
+constexpr int64_t kAhead = 32, kWindow = 2048;
+
 // Columns [c, c + N * V) of one row: out = start + sum over connections [k0, k1) of weight * x. Narrow
-// tiles keep U partial sums, or each multiply-add would wait for the one before.
-template <class T, int N, int V, bool Prefetch>
-TS_INLINE void row_tile(const ForwardArgs<T>& a, const T* weight, int64_t k0, int64_t k1, int64_t c, T start, T* out) {
+// tiles keep U partial sums, or each multiply-add would wait for the one before. Copies: weights kAhead further on.
+template <class T, int N, int V, bool Prefetch, bool Copies>
+TS_INLINE void row_tile(const ForwardArgs<T>& a, T* weight, int64_t k0, int64_t k1, int64_t c, T start, T* out) {
     using Vec = Vector<T, N>;
     constexpr int U = V >= 4 ? 1 : 4 / V;
     const Connections& con = a.by_output;
@@ -22,6 +26,11 @@ TS_INLINE void row_tile(const ForwardArgs<T>& a, const T* weight, int64_t k0, in
             constexpr int64_t ahead = fetch_ahead(N * V * int(sizeof(T)));
             const int64_t next = k + ahead < last ? k + ahead : last;
             prefetch<N * V * int(sizeof(T))>(a.x + con.index[next] * a.stride + c);
+        }
+        if constexpr (Copies) {
+            const uint32_t* position = con.position;
+            if constexpr (Prefetch) prefetch<1>(a.weight + position[k + 2 * kAhead < last ? k + 2 * kAhead : last]);
+            weight[k - k0 + kAhead] = a.weight[position[k + kAhead < last ? k + kAhead : last]];
         }
         const T w = weight[k - k0];
         const T* x = a.x + con.index[k] * a.stride + c;
@@ -41,57 +50,76 @@ TS_INLINE void row_tile(const ForwardArgs<T>& a, const T* weight, int64_t k0, in
     }
 }
 
-// Walks all columns of a row in the widest tiles that fit.
+// Walks all columns of a row in the widest tiles that fit. copies: see row_tile; at the first tile.
 template <class T, bool Prefetch>
-TS_INLINE void row_columns(const ForwardArgs<T>& a, const T* weight, int64_t k0, int64_t k1, T start, T* out) {
+TS_INLINE void row_columns(const ForwardArgs<T>& a, T* weight, int64_t k0, int64_t k1, T start, T* out, bool copies) {
     constexpr int N = kLanes<T>;
     int64_t c = 0;
     const int64_t c1 = a.stride;
-    for (; c + 8 * N <= c1; c += 8 * N) row_tile<T, N, 8, Prefetch>(a, weight, k0, k1, c, start, out + c);
-    if (c + 4 * N <= c1) { row_tile<T, N, 4, Prefetch>(a, weight, k0, k1, c, start, out + c); c += 4 * N; }
-    if (c + 2 * N <= c1) { row_tile<T, N, 2, Prefetch>(a, weight, k0, k1, c, start, out + c); c += 2 * N; }
-    if (c + N <= c1) { row_tile<T, N, 1, Prefetch>(a, weight, k0, k1, c, start, out + c); c += N; }
+    const auto tile = [&]<int Lanes, int V>(std::integral_constant<int, Lanes>, std::integral_constant<int, V>) __attribute__((always_inline)) {
+        if (copies && c == 0) row_tile<T, Lanes, V, Prefetch, true>(a, weight, k0, k1, c, start, out + c);
+        else row_tile<T, Lanes, V, Prefetch, false>(a, weight, k0, k1, c, start, out + c);
+        c += Lanes * V;
+    };
+    constexpr std::integral_constant<int, N> full;
+    constexpr std::integral_constant<int, 1> one;
+    while (c + 8 * N <= c1) tile(full, std::integral_constant<int, 8>{});
+    if (c + 4 * N <= c1) tile(full, std::integral_constant<int, 4>{});
+    if (c + 2 * N <= c1) tile(full, std::integral_constant<int, 2>{});
+    if (c + N <= c1) tile(full, one);
     // What is left is a power of two under N: a short batch, or the tail of vectors wider than it.
-    if constexpr (N > 8) if (c + 8 <= c1) { row_tile<T, 8, 1, Prefetch>(a, weight, k0, k1, c, start, out + c); c += 8; }
-    if constexpr (N > 4) if (c + 4 <= c1) { row_tile<T, 4, 1, Prefetch>(a, weight, k0, k1, c, start, out + c); c += 4; }
-    if constexpr (N > 2) if (c + 2 <= c1) { row_tile<T, 2, 1, Prefetch>(a, weight, k0, k1, c, start, out + c); c += 2; }
-    if (c < c1) row_tile<T, 1, 1, Prefetch>(a, weight, k0, k1, c, start, out + c);
+    if constexpr (N > 8) if (c + 8 <= c1) tile(std::integral_constant<int, 8>{}, one);
+    if constexpr (N > 4) if (c + 4 <= c1) tile(std::integral_constant<int, 4>{}, one);
+    if constexpr (N > 2) if (c + 2 <= c1) tile(std::integral_constant<int, 2>{}, one);
+    if (c < c1) tile(one, one);
 }
 
-// The weights of connections [k0, k1), at most kSegment of them, in this order. Those that lie elsewhere are copied
-// first: many independent reads at once, instead of one in the way of each connection's multiply-adds.
+// The weights of some connections, in this order.
 template <class T>
-TS_INLINE const T* weights_in_order(const ForwardArgs<T>& a, int64_t k0, int64_t k1, T* buffer) {
-    const uint32_t* position = a.by_output.position;
-    if (!position) return a.weight + k0;
-    if (a.prefetch) {
-        constexpr int64_t ahead = 16;
+struct Weights {
+    const ForwardArgs<T>& a;
+    T* buffer;           // kSegment values
+    int64_t first = 0;   // the connection whose weight is the buffer's first
+    int64_t copied = -1; // connections before this one are there
+
+    TS_INLINE void copy(int64_t from, int64_t to) {
         const int64_t last = a.by_output.ptr[a.by_output.rows] - 1;
-        for (int64_t k = k0; k < k1; ++k) {
-            prefetch<1>(a.weight + position[k + ahead < last ? k + ahead : last]);
-            buffer[k - k0] = a.weight[position[k]];
+        for (int64_t k = from; k < to; ++k) {
+            if (a.prefetch) prefetch<1>(a.weight + a.by_output.position[k + 16 < last ? k + 16 : last]);
+            buffer[k - first] = a.weight[a.by_output.position[k < last ? k : last]];
         }
-    } else {
-        for (int64_t k = k0; k < k1; ++k) buffer[k - k0] = a.weight[position[k]];
+        copied = to;
     }
-    return buffer;
-}
 
-template <class T>
-TS_INLINE void any_columns(const ForwardArgs<T>& a, int64_t k0, int64_t k1, T start, T* out, T* buffer) {
-    const T* weight = weights_in_order(a, k0, k1, buffer);
-    if (a.prefetch) row_columns<T, true>(a, weight, k0, k1, start, out);
-    else row_columns<T, false>(a, weight, k0, k1, start, out);
-}
+    // Sums connections [k0, k1), at most kSegment of them.
+    TS_INLINE void sum(int64_t k0, int64_t k1, T start, T* out) {
+        T* weight = const_cast<T*>(a.weight) + k0;
+        const bool elsewhere = a.by_output.position && k0 < k1, ahead = elsewhere && k1 - k0 + kAhead <= kWindow;
+        if (elsewhere) {
+            if (!ahead || copied != k0 + kAhead) {
+                first = k0;
+                copy(k0, ahead ? k0 + kAhead : k1);
+            } else if (k1 + kAhead - first > kWindow) {
+                __builtin_memmove(buffer, buffer + (k0 - first), kAhead * sizeof(T));
+                first = k0;
+            }
+            weight = buffer + (k0 - first);
+        }
+        if (a.prefetch) row_columns<T, true>(a, weight, k0, k1, start, out, ahead);
+        else row_columns<T, false>(a, weight, k0, k1, start, out, ahead);
+        if (ahead) copied = k1 + kAhead;
+    }
+};
 
 template <class T>
 void forward_rows(const ForwardArgs<T>& a, int64_t row0, int64_t row1, T* scratch) {
     const int64_t* ptr = a.by_output.ptr;
     T* streamed = scratch + kSegment;
+    Weights<T> weights{a, scratch};
     for (int64_t r = row0; r < row1; ++r) {
         if (ptr[r + 1] - ptr[r] > kSegment) continue;  // its segments come separately
         T* y = a.stream ? streamed : a.y + r * a.stride;
-        any_columns<T>(a, ptr[r], ptr[r + 1], a.bias ? a.bias[r] : T(0), y, scratch);
+        weights.sum(ptr[r], ptr[r + 1], a.bias ? a.bias[r] : T(0), y);
         apply_epilogue<T>(a.epilogue, r, y, a.stride);
         if (a.stream) stream_row(a.y + r * a.stride, y, a.stride);
     }
@@ -100,7 +128,7 @@ void forward_rows(const ForwardArgs<T>& a, int64_t row0, int64_t row1, T* scratc
 
 template <class T>
 void forward_segment(const ForwardArgs<T>& a, int64_t k0, int64_t k1, T* partial, T* scratch) {
-    any_columns<T>(a, k0, k1, T(0), partial, scratch);
+    Weights<T>{a, scratch}.sum(k0, k1, T(0), partial);
 }
 
 template <class T>
