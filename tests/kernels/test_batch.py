@@ -33,6 +33,21 @@ def test_every_type_and_layout(rng, name):
         np.testing.assert_allclose(load(view, rows, part), expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", TYPES)
+def test_a_single_sample(rng, name):
+    x = (rng.random((5, 130)) * 100).astype(name)
+    scaling = Scaling("standard", rng.random(130), rng.random(130))
+    for part in (None, scaling):
+        expected = x[[3]].astype(np.float64)
+        if part:
+            expected = (expected - part.shift) * part.factor
+        np.testing.assert_allclose(load(x, [3], part), expected, rtol=1e-5, atol=1e-5)
+    if np.dtype(name).kind == "f":
+        x[3, 77], x[3, 101], x[1, 2] = np.nan, np.inf, np.nan
+        with pytest.raises(InputError, match=r"X\[3, 77\] is nan"):
+            load(x, [3])
+
+
 def test_memory_map(rng, tmp_path):
     np.save(tmp_path / "x.npy", rng.integers(0, 255, (40, 20), dtype=np.uint8))
     x = np.load(tmp_path / "x.npy", mmap_mode="r")

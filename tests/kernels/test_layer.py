@@ -236,3 +236,54 @@ def test_mismatched_arrays_are_refused(rng):
         layer.forward(Signal(np.zeros((10, 17), np.float32)), Signal(np.zeros((8, 17), np.float32)), 0, 1)
     with pytest.raises(TypeError):
         layer.forward(Signal(np.zeros((10, 16))), Signal(np.zeros((8, 16), np.float32)), 0, 1)
+
+
+@pytest.mark.parametrize("kept", [0, 1 << 20])
+def test_calls_follow_their_arrays(rng, monkeypatch, kept):
+    """Whatever array of a layer is replaced, the next pass uses the new one; large layers' arrays are not held."""
+    monkeypatch.setattr("trulysparse.layers._KEPT_CONNECTIONS", kept)
+    layer = make_layer(rng, 30, 20, 0.3, np.float64, (1, -0.5))
+    x, y = Signal(padded(rng, 30, 8, np.float64)), signal(20, 8, np.float64, (1, -0.5))
+    slots = Slots([np.zeros(layer.n_connections)], [np.zeros(20)])
+    rule = _kernels.UpdateRule()
+    rule.kind, rule.learning_rate, rule.momentum = 2, 0.1, 0.5
+
+    def check():
+        layer.forward(x, y, 0, 1)
+        z = layer.weight @ x.values + layer.bias[:, None]
+        np.testing.assert_allclose(y.values, apply((1, -0.5), z), rtol=1e-12)
+        dy = padded(rng, 20, 8, np.float64)
+        before, speed = layer.weight.toarray(), layer.to_csr(layer.in_order(slots.weight[0])).toarray()
+        there = layer.to_csr(np.ones(layer.n_connections)).toarray()
+        layer.backward(dy, x, None, slots, rule, 1)
+        expected = before + 0.5 * speed - 0.1 * there * (dy @ x.values.T)
+        np.testing.assert_allclose(layer.weight.toarray(), expected, rtol=1e-12, atol=1e-14)
+
+    check()
+    check()
+    layer.values = rng.standard_normal(layer.n_connections)
+    check()
+    layer.bias = rng.standard_normal(20)
+    check()
+    slots.weight[0] = rng.standard_normal(layer.n_connections)
+    check()
+    layer.connectivity = random_connectivity(rng, 30, 20, 0.5)
+    layer.values = rng.standard_normal(layer.n_connections)
+    slots.weight[0] = np.zeros(layer.n_connections)
+    check()
+    assert bool(x._calls) == bool(y._calls) == bool(kept)
+
+
+@pytest.mark.parametrize("shape", [(3000, 3, 1.0), (4000, 5, 0.7), (50, 400, 0.02)])
+def test_rows_of_every_length_beside_each_other(isa, rng, shape):
+    """Weights are copied ahead of their use: across rows that are empty, short, and longer than the window."""
+    n_in, n_out, density = shape
+    con = random_connectivity(rng, n_in, n_out, density)
+    values = rng.standard_normal(con.n_connections)
+    layer = SparseLayer(con, values, rng.standard_normal(n_out), (0, 0.0))
+    for batch in (1, 8, 128):
+        x, y = Signal(padded(rng, n_in, batch, np.float64)), signal(n_out, batch, np.float64)
+        for threads in (1, 3):
+            layer.forward(x, y, 0, threads)
+            expected = layer.weight @ x.values + layer.bias[:, None]
+            np.testing.assert_allclose(y.values, expected, rtol=1e-9, atol=1e-10)
