@@ -5,14 +5,16 @@
 namespace ts::TS_ISA {
 namespace {
 
-// Weights that do not lie in this order are copied into it so many connections ahead of those that are summed: the reads,
-// each of another cache line, then go on beside the multiply-adds. Rows that are longer than the window are copied first.
+// Weights that do not lie in this order are copied into it so many connections ahead of those that are summed: the
+// reads, each of another cache line, then go on beside the multiply-adds. They are copied to a window that the first
+// cache holds; rows that are longer are copied before they are summed.
 constexpr int64_t kAhead = 32, kWindow = 2048;
 
 // Columns [c, c + N * V) of one row: out = start + sum over connections [k0, k1) of weight * x. Narrow
-// tiles keep U partial sums, or each multiply-add would wait for the one before. Copies: weights kAhead further on.
+// tiles keep U partial sums, or each multiply-add would wait for the one before. Copies: for each connection, the weight
+// of the one kAhead further on to `ahead`.
 template <class T, int N, int V, bool Prefetch, bool Copies>
-TS_INLINE void row_tile(const ForwardArgs<T>& a, T* weight, int64_t k0, int64_t k1, int64_t c, T start, T* out) {
+TS_INLINE void row_tile(const ForwardArgs<T>& a, const T* weight, T* ahead, int64_t k0, int64_t k1, int64_t c, T start, T* out) {
     using Vec = Vector<T, N>;
     constexpr int U = V >= 4 ? 1 : 4 / V;
     const Connections& con = a.by_output;
@@ -23,14 +25,14 @@ TS_INLINE void row_tile(const ForwardArgs<T>& a, T* weight, int64_t k0, int64_t 
 
     const auto step = [&](int64_t k, int u) __attribute__((always_inline)) {
         if constexpr (Prefetch) {
-            constexpr int64_t ahead = fetch_ahead(N * V * int(sizeof(T)));
-            const int64_t next = k + ahead < last ? k + ahead : last;
+            constexpr int64_t rows = fetch_ahead(N * V * int(sizeof(T)));
+            const int64_t next = k + rows < last ? k + rows : last;
             prefetch<N * V * int(sizeof(T))>(a.x + con.index[next] * a.stride + c);
         }
         if constexpr (Copies) {
             const uint32_t* position = con.position;
             if constexpr (Prefetch) prefetch<1>(a.weight + position[k + 2 * kAhead < last ? k + 2 * kAhead : last]);
-            weight[k - k0 + kAhead] = a.weight[position[k + kAhead < last ? k + kAhead : last]];
+            ahead[k - k0] = a.weight[position[k + kAhead < last ? k + kAhead : last]];
         }
         const T w = weight[k - k0];
         const T* x = a.x + con.index[k] * a.stride + c;
@@ -50,15 +52,16 @@ TS_INLINE void row_tile(const ForwardArgs<T>& a, T* weight, int64_t k0, int64_t 
     }
 }
 
-// Walks all columns of a row in the widest tiles that fit. copies: see row_tile; at the first tile.
+// Walks all columns of a row in the widest tiles that fit, the first of which copies weights, unless `ahead` is null.
 template <class T, bool Prefetch>
-TS_INLINE void row_columns(const ForwardArgs<T>& a, T* weight, int64_t k0, int64_t k1, T start, T* out, bool copies) {
+TS_INLINE void row_columns(const ForwardArgs<T>& a, const T* weight, T* ahead, int64_t k0, int64_t k1, T start, T* out) {
     constexpr int N = kLanes<T>;
     int64_t c = 0;
     const int64_t c1 = a.stride;
-    const auto tile = [&]<int Lanes, int V>(std::integral_constant<int, Lanes>, std::integral_constant<int, V>) __attribute__((always_inline)) {
-        if (copies && c == 0) row_tile<T, Lanes, V, Prefetch, true>(a, weight, k0, k1, c, start, out + c);
-        else row_tile<T, Lanes, V, Prefetch, false>(a, weight, k0, k1, c, start, out + c);
+    const auto tile = [&]<int Lanes, int V>(std::integral_constant<int, Lanes>,
+                                            std::integral_constant<int, V>) __attribute__((always_inline)) {
+        if (ahead && c == 0) row_tile<T, Lanes, V, Prefetch, true>(a, weight, ahead, k0, k1, c, start, out + c);
+        else row_tile<T, Lanes, V, Prefetch, false>(a, weight, nullptr, k0, k1, c, start, out + c);
         c += Lanes * V;
     };
     constexpr std::integral_constant<int, N> full;
@@ -74,40 +77,42 @@ TS_INLINE void row_columns(const ForwardArgs<T>& a, T* weight, int64_t k0, int64
     if (c < c1) tile(one, one);
 }
 
-// The weights of some connections, in this order.
+// Weights in the order in which rows are summed, one row after the other.
 template <class T>
 struct Weights {
     const ForwardArgs<T>& a;
-    T* buffer;           // kSegment values
-    int64_t first = 0;   // the connection whose weight is the buffer's first
-    int64_t copied = -1; // connections before this one are there
+    T* buffer;            // kSegment values
+    int64_t first = 0;    // the connection whose weight is the buffer's first
+    int64_t copied = -1;  // connections before this one are there
 
     TS_INLINE void copy(int64_t from, int64_t to) {
         const int64_t last = a.by_output.ptr[a.by_output.rows] - 1;
+        const uint32_t* position = a.by_output.position;
+        first = from;
         for (int64_t k = from; k < to; ++k) {
-            if (a.prefetch) prefetch<1>(a.weight + a.by_output.position[k + 16 < last ? k + 16 : last]);
-            buffer[k - first] = a.weight[a.by_output.position[k < last ? k : last]];
+            if (a.prefetch) prefetch<1>(a.weight + position[k + kAhead < last ? k + kAhead : last]);
+            buffer[k - from] = a.weight[position[k < last ? k : last]];
         }
-        copied = to;
     }
 
     // Sums connections [k0, k1), at most kSegment of them.
     TS_INLINE void sum(int64_t k0, int64_t k1, T start, T* out) {
-        T* weight = const_cast<T*>(a.weight) + k0;
-        const bool elsewhere = a.by_output.position && k0 < k1, ahead = elsewhere && k1 - k0 + kAhead <= kWindow;
-        if (elsewhere) {
-            if (!ahead || copied != k0 + kAhead) {
-                first = k0;
-                copy(k0, ahead ? k0 + kAhead : k1);
+        const T* weight = a.weight + k0;
+        T* ahead = nullptr;
+        if (a.by_output.position && k0 < k1) {
+            const bool fits = k1 - k0 + kAhead <= kWindow;
+            if (!fits || copied != k0 + kAhead) {
+                copy(k0, fits ? k0 + kAhead : k1);
             } else if (k1 + kAhead - first > kWindow) {
                 __builtin_memmove(buffer, buffer + (k0 - first), kAhead * sizeof(T));
                 first = k0;
             }
             weight = buffer + (k0 - first);
+            if (fits) ahead = buffer + (k0 - first) + kAhead;
+            copied = fits ? k1 + kAhead : k1;
         }
-        if (a.prefetch) row_columns<T, true>(a, weight, k0, k1, start, out, ahead);
-        else row_columns<T, false>(a, weight, k0, k1, start, out, ahead);
-        if (ahead) copied = k1 + kAhead;
+        if (a.prefetch) row_columns<T, true>(a, weight, ahead, k0, k1, start, out);
+        else row_columns<T, false>(a, weight, ahead, k0, k1, start, out);
     }
 };
 
