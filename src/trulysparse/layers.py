@@ -36,6 +36,10 @@ class Signal:
     keep_probability: float = 1.0
     _calls: dict[str, tuple[tuple[int, ...], tuple[object, ...], Any]] = field(default_factory=dict, repr=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles prepare calls of their own."""
+        return self.__dict__ | {"_calls": {}}
+
     def call(self, purpose: str, layer: Parameters, arrays: tuple[object, ...], prepare: Callable[[], Any]) -> Any:
         """A kernel's call on this signal for `layer`, prepared again where one of the arrays (or what else it depends
         on) is another than last time."""

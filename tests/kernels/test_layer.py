@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -272,6 +274,10 @@ def test_calls_follow_their_arrays(rng, monkeypatch, kept):
     slots.weight[0] = np.zeros(layer.n_connections)
     check()
     assert bool(x._calls) == bool(y._calls) == bool(kept)
+    twin = pickle.loads(pickle.dumps(y))
+    for each in (y, twin):
+        layer.forward(x, each, 0, 1)
+    np.testing.assert_array_equal(twin.values, y.values)
 
 
 @pytest.mark.parametrize("shape", [(3000, 3, 1.0), (4000, 5, 0.7), (50, 400, 0.02)])
