@@ -3,9 +3,9 @@ with one thread and with all, and peers as far as they go."""
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,9 @@ def tell_memory(peer: str, count: int, batch: int, threads: int) -> None:
         return
     for _ in range(3):
         step()
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    # Not getrusage's figure, in which a child begins with what its parent has.
+    status = Path("/proc/self/status").read_text()
+    print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
 
 
 def times(count: int, batch: int, threads: int, seconds: float) -> dict[str, Any]:
@@ -124,8 +126,8 @@ def main() -> None:
     print(f"floor {floor:.2f} ms; log-log slope above it, from {x[above][0]:,.0f} connections: {slope:.3f}")
     keep("scaling", given.threads, {"floor_ms": floor, "slope": slope, "from": x[above][0], "rows": results})
 
-    def line(key: str, of: str) -> tuple[list[float], list[float]]:
-        known = [r for r in results if r[key].get(of) is not None]
+    def line(key: str, of: str, least: float = 0.0) -> tuple[list[float], list[float]]:
+        known = [r for r in results if r[key].get(of, -1.0) >= least]
         return [r["connections"] for r in known], [r[key][of] for r in known]
 
     title = f"{WIDTH}-{WIDTH}-{WIDTH}-2, batch {given.batch}, {given.threads} threads"
@@ -134,7 +136,7 @@ def main() -> None:
     if dense is not None:
         lines["torch dense"] = ([float(x[0]), float(x[-1])], [dense, dense])
     plot(RESULTS / "scaling_time.png", x="connections", y="ms a step", lines=lines, title=title)
-    memory = {p: line("memory_mb", p) for p in ("trulysparse", *SPARSE_PEERS)}
+    memory = {p: line("memory_mb", p, least=1.0) for p in ("trulysparse", *SPARSE_PEERS)}
     plot(
         RESULTS / "scaling_memory.png",
         x="connections",
