@@ -112,10 +112,11 @@ def test_same_bits_for_any_number_of_threads(samples, weights):
 
 
 @pytest.mark.parametrize(
-    "optimizer", [ts.SGD(0.003, state="bfloat16"), ts.SGD(0.03, 0), ts.Adam(0.002, state="bfloat16")]
+    ("optimizer", "margin"),
+    [(ts.SGD(0.003, state="bfloat16"), 0.05), (ts.SGD(0.03, 0), 0.1), (ts.Adam(0.002, state="bfloat16"), 0.05)],
 )
-def test_bfloat16_learns_as_well(samples, optimizer):
-    """On average: of 120 samples one run gets between 64 and 93 % right, whatever the type and instruction set."""
+def test_bfloat16_learns_as_well(samples, optimizer, margin):
+    """On average: of 120 samples single runs get between 64 and 99 % right. Without momentum rounding costs 6 points."""
     X, y = samples
     scores = []
     for kind in ("float32", "bfloat16"):
@@ -127,7 +128,7 @@ def test_bfloat16_learns_as_well(samples, optimizer):
             runs.append((net.predict(X) == y).mean())
         scores.append(np.mean(runs))
     assert scores[0] > 0.8
-    assert scores[1] > scores[0] - 0.1
+    assert scores[1] > scores[0] - margin
 
 
 @pytest.mark.parametrize("kind", ["float32", "bfloat16"])
@@ -184,7 +185,7 @@ def test_what_needs_an_index_says_so(samples):
         (dict(storage="dense"), "storage must be one of indexed, compact"),
         (dict(storage="indexed", weights="bfloat16"), "weights='bfloat16' needs storage='compact'"),
         (dict(storage="indexed", signals="bfloat16"), "signals='bfloat16' needs storage='compact'"),
-        (dict(storage="indexed", folder="/tmp/x"), "folder needs storage='compact'"),
+        (dict(storage="indexed", folder="layers"), "folder needs storage='compact'"),
         (dict(weights="float16"), "weights must be one of float32, bfloat16"),
         (dict(dtype="float64"), "dtype must be 'float32' where storage='compact'"),
         (dict(connectivity="small_world"), "connectivity must be 'erdos_renyi' where storage='compact'"),
