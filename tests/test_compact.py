@@ -116,7 +116,7 @@ def test_same_bits_for_any_number_of_threads(samples, weights):
     [(ts.SGD(0.003, state="bfloat16"), 0.05), (ts.SGD(0.03, 0), 0.1), (ts.Adam(0.002, state="bfloat16"), 0.05)],
 )
 def test_bfloat16_learns_as_well(samples, optimizer, margin):
-    """On average: of 120 samples single runs get between 64 and 99 % right. Without momentum rounding costs 6 points."""
+    """On average: single runs get 64 to 99 % of 120 samples right. Without momentum rounding costs 6 points."""
     X, y = samples
     scores = []
     for kind in ("float32", "bfloat16"):
