@@ -20,6 +20,8 @@
 #endif
 
 #define TS_INLINE inline __attribute__((always_inline))
+// For large functions with dozens of variants: inlined into one, they cost GCC minutes.
+#define TS_APART __attribute__((noinline))
 
 // Keeps a value in a register: without it GCC folds a load into each of its users and loads twice.
 #if defined(__clang__)

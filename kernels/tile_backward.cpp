@@ -47,7 +47,7 @@ TS_INLINE void write_rounded(const Stored& s, int64_t first, int64_t count, cons
 }
 
 // Parameters [first, first + count), at most kTileChunk: values in `w`, gradients in `g`.
-TS_INLINE void update_run(const UpdateArgs<float>& u, const TileParameters& p, int64_t first, int64_t count, float* w, float* g) {
+TS_APART void update_run(const UpdateArgs<float>& u, const TileParameters& p, int64_t first, int64_t count, float* w, float* g) {
     if (u.kind == Update::none) return;
     if (u.kind == Update::gradient) {
         float* to = p.gradient + first;
@@ -68,7 +68,7 @@ TS_INLINE void update_run(const UpdateArgs<float>& u, const TileParameters& p, i
 // Connections of tiles (o0, i) to (o1, i): sums[input] += weight * dy[output]; the gradient x[input] . dy[output] updates
 // the weight.
 template <class X, class Y, int Width, bool InputGradient, bool Ordered>
-TS_INLINE void walk(const TileBackwardArgs& a, int64_t i, int64_t o0, int64_t o1, float* sums) {
+TS_APART void walk(const TileBackwardArgs& a, int64_t i, int64_t o0, int64_t o1, float* sums) {
     constexpr int L = kRowLanes<Width>;
     const Tiles& t = a.tiles;
     const int64_t columns = t.blocks_in(), stride = Width ? Width : a.stride, bytes = stride * int64_t(sizeof(Y));
