@@ -8,18 +8,18 @@
 namespace ts {
 namespace {
 
-// Writes the connections of a layer slice by slice.
+// Writes the connections of a layer slice by slice; index may be null.
 template <class T, class Index>
 void fill(const Connections& con, const T* weight, const int64_t* start, const int32_t* row, int64_t slices, Index* index,
           T* value) {
     for (int64_t s = 0; s < slices; ++s) {
-        std::fill(index + start[s], index + start[s + 1], Index(0));
+        if (index) std::fill(index + start[s], index + start[s + 1], Index(0));
         std::fill(value + start[s], value + start[s + 1], T(0));
         for (int64_t i = 0; i < kSliceRows; ++i) {
             const int64_t r = row[s * kSliceRows + i];
             if (r == con.rows) continue;
             for (int64_t k = con.ptr[r], to = start[s] + i; k < con.ptr[r + 1]; ++k, to += kSliceRows) {
-                index[to] = Index(con.index[k]);
+                if (index) index[to] = Index(con.index[k]);
                 value[to] = weight[con.position[k]];
             }
         }
@@ -45,7 +45,10 @@ void FrozenNetwork<T>::append(const Connections& con, const T* weight, const T* 
         layer.start[s + 1] = layer.start[s] + length(layer.row[s * kSliceRows]) * kSliceRows;
     const int64_t size = layer.start[layer.slices];
     layer.weight = Buffer<T>(size);
-    if (widths_.back() <= int64_t(1) << 16) {
+    layer.full = con.ptr[con.rows] == con.rows * widths_.back();  // no connection is there twice
+    if (layer.full) {
+        fill<T, uint16_t>(con, weight, layer.start.data(), layer.row.data(), layer.slices, nullptr, layer.weight.data());
+    } else if (widths_.back() <= int64_t(1) << 16) {
         layer.narrow = Buffer<uint16_t>(size);
         fill(con, weight, layer.start.data(), layer.row.data(), layer.slices, layer.narrow.data(), layer.weight.data());
     } else {
@@ -73,8 +76,10 @@ template <class T>
 const T* FrozenNetwork<T>::run(T* scratch) const {
     T *x = scratch, *y = scratch + half();
     for (const Layer& layer : layers_) {
-        if (layer.narrow.size() > 0) slice_kernels<T>().narrow(view(layer, layer.narrow), x, y);
-        else slice_kernels<T>().wide(view(layer, layer.wide), x, y);
+        const SliceKernels<T>& kernels = slice_kernels<T>();
+        if (layer.full) kernels.full(view<NoIndex>(layer, nullptr), x, y);
+        else if (layer.narrow.size() > 0) kernels.narrow(view(layer, layer.narrow.data()), x, y);
+        else kernels.wide(view(layer, layer.wide.data()), x, y);
         std::swap(x, y);
     }
     return x;

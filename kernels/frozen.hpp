@@ -32,12 +32,13 @@ class FrozenNetwork {
         Buffer<int32_t> wide, row;
         Buffer<T> weight, bias;
         int64_t slices = 0;
+        bool full = false;  // every connection is there
         Activation kind = Activation::identity;
         double slope = 0;
     };
     template <class Index>
-    static SlicedLayer<T, Index> view(const Layer& layer, const Buffer<Index>& index) {
-        return {layer.slices, layer.start.data(), index.data(), layer.weight.data(), layer.row.data(), layer.bias.data(),
+    static SlicedLayer<T, Index> view(const Layer& layer, const Index* index) {
+        return {layer.slices, layer.start.data(), index, layer.weight.data(), layer.row.data(), layer.bias.data(),
                 layer.kind, layer.slope};
     }
     int64_t half() const;

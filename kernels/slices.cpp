@@ -7,9 +7,10 @@
 namespace ts::TS_ISA {
 namespace {
 
-// One gathered input for each row of a slice.
+// The inputs of connections [k, k + 8), one for each row of a slice whose indices begin at `index`.
 template <class T, class Index>
-TS_INLINE Eight<T> gather(const T* x, const Index* index) {
+TS_INLINE Eight<T> gather(const T* x, const Index* index, int64_t k) {
+    index += k;
     if constexpr (sizeof(Index) == 2 && std::endian::native == std::endian::little) {
         // Loads bind: four indices come with one.
         uint64_t a, b;
@@ -21,22 +22,27 @@ TS_INLINE Eight<T> gather(const T* x, const Index* index) {
         return Eight<T>{x[index[0]], x[index[1]], x[index[2]], x[index[3]], x[index[4]], x[index[5]], x[index[6]], x[index[7]]};
     }
 }
+template <class T>
+TS_INLINE Eight<T> gather(const T* x, const NoIndex*, int64_t k) {
+    return Eight<T>{} + x[k / kSliceRows];
+}
 
 template <class T, class Index, Activation Kind>
 TS_INLINE void run(const SlicedLayer<T, Index>& layer, const T* x, T* y) {
     static_assert(kSliceRows == 8);
     const T slope = T(layer.slope);
     for (int64_t s = 0; s < layer.slices; ++s) {
-        const Index* index = layer.index + layer.start[s];
+        const Index* index = layer.index;
+        if constexpr (!std::is_same_v<Index, NoIndex>) index += layer.start[s];
         const T* weight = layer.weight + layer.start[s];
         const int64_t count = layer.start[s + 1] - layer.start[s];
         Eight<T> even = load<Eight<T>>(layer.bias + s * 8), odd{};
         int64_t k = 0;
         for (; k + 16 <= count; k += 16) {
-            even += load<Eight<T>>(weight + k) * gather(x, index + k);
-            odd += load<Eight<T>>(weight + k + 8) * gather(x, index + k + 8);
+            even += load<Eight<T>>(weight + k) * gather(x, index, k);
+            odd += load<Eight<T>>(weight + k + 8) * gather(x, index, k + 8);
         }
-        if (k < count) even += load<Eight<T>>(weight + k) * gather(x, index + k);
+        if (k < count) even += load<Eight<T>>(weight + k) * gather(x, index, k);
         T z[8];
         store(z, activate<T, Kind, 8>(even + odd, slope));
         const int32_t* row = layer.row + s * 8;
@@ -55,6 +61,7 @@ template <class T>
 void fill_slices(SliceKernels<T>& table) {
     table.narrow = slices_forward<T, uint16_t>;
     table.wide = slices_forward<T, int32_t>;
+    table.full = slices_forward<T, NoIndex>;
 }
 template void fill_slices(SliceKernels<float>&);
 template void fill_slices(SliceKernels<double>&);
