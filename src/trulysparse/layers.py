@@ -3,8 +3,8 @@ losses, trainers or files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -34,23 +34,22 @@ class Signal:
     positive: NDArray[np.uint8] | None = None
     kept: NDArray[np.uint8] | None = None
     keep_probability: float = 1.0
-    _calls: dict[str, tuple[tuple[int, ...], tuple[object, ...], Any]] = field(default_factory=dict, repr=False)
+    _calls: dict[str, tuple[tuple[object, ...], Any]] = field(default_factory=dict, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles prepare calls of their own."""
         return self.__dict__ | {"_calls": {}}
 
-    def call(self, purpose: str, layer: Parameters, arrays: tuple[object, ...], prepare: Callable[[], Any]) -> Any:
-        """A kernel's call on this signal for `layer`, prepared again where one of the arrays (or what else it depends
-        on) is another than last time."""
-        key = tuple(map(id, arrays))
+    def call(self, purpose: str, arrays: tuple[object, ...]) -> Any:
+        """The kernel's call that was kept for these very arrays (and what else it depends on), or None."""
         kept = self._calls.get(purpose)
-        if kept is not None and kept[0] == key:
-            return kept[2]
-        made = prepare()
+        return kept[1] if kept is not None and all(map(is_, kept[0], arrays)) else None
+
+    def keep(self, purpose: str, layer: Parameters, arrays: tuple[object, ...], call: Any) -> Any:
+        """Keeps a prepared call for next time."""
         if layer.n_connections <= _KEPT_CONNECTIONS:
-            self._calls[purpose] = key, arrays, made
-        return made
+            self._calls[purpose] = arrays, call
+        return call
 
 
 @dataclass
@@ -62,8 +61,9 @@ class Slots:
 
     def padded(self) -> tuple[Floats | None, Floats | None, Floats | None, Floats | None]:
         """(weight slot 0, weight slot 1, bias slot 0, bias slot 1), None where there is none."""
-        weight, bias = [*self.weight, None, None], [*self.bias, None, None]
-        return weight[0], weight[1], bias[0], bias[1]
+        w0, w1 = (*self.weight, None, None)[:2]
+        b0, b1 = (*self.bias, None, None)[:2]
+        return w0, w1, b0, b1
 
 
 def gradient_rule() -> _kernels.UpdateRule:
@@ -134,16 +134,17 @@ class SparseLayer(Parameters):
 
     def forward(self, x: Signal, y: Signal, key: int, threads: int) -> None:
         """Fills y.values and y's bits from x.values; `key` names the dropout stream."""
-        con = self.connectivity
-
-        def prepare() -> Any:
+        con, values, bias = self.connectivity, self.values, self.bias
+        arrays = con, values, bias, x.values
+        call = y.call("forward", arrays)
+        if call is None:
             rows = con.by_output
-            return _kernels.forward(
+            call = _kernels.forward(
                 rows.ptr,
                 rows.index,
                 con.position,
-                self.values,
-                self.bias,
+                values,
+                bias,
                 x.values,
                 y.values,
                 rows.long,
@@ -152,8 +153,8 @@ class SparseLayer(Parameters):
                 y.kept,
                 y.keep_probability,
             )
-
-        y.call("forward", self, (con, self.values, self.bias, x.values), prepare)(key, threads)
+            y.keep("forward", self, arrays, call)
+        call(key, threads)
 
     def backward(
         self, dy: Floats, x: Signal, dx: Floats | None, slots: Slots, rule: _kernels.UpdateRule, threads: int
@@ -216,20 +217,21 @@ class SparseLayer(Parameters):
         bias_gradient: Floats | None,
         threads: int,
     ) -> None:
-        con = self.connectivity
+        con, values, bias = self.connectivity, self.values, self.bias
         w0, w1, b0, b1 = slots.padded()
         kernel = _kernels.gradients if rule.kind <= _GRADIENT else _kernels.backward
-
-        def prepare() -> Any:
+        arrays = kernel, con, values, bias, w0, w1, b0, b1, gradient, bias_gradient, dy, dx
+        call = x.call("backward", arrays)
+        if call is None:
             rows = con.by_input
-            return kernel(
+            call = kernel(
                 rows.ptr,
                 rows.index,
-                self.values,
+                values,
                 w0,
                 w1,
                 gradient,
-                self.bias,
+                bias,
                 b0,
                 b1,
                 bias_gradient,
@@ -242,6 +244,5 @@ class SparseLayer(Parameters):
                 x.kept,
                 x.keep_probability,
             )
-
-        arrays = kernel, con, self.values, self.bias, w0, w1, b0, b1, gradient, bias_gradient, dy, dx
-        x.call("backward", self, arrays, prepare)(rule, threads)
+            x.keep("backward", self, arrays, call)
+        call(rule, threads)
