@@ -1,5 +1,5 @@
 // Threads that stay alive between kernels. A training step has a dozen parallel loops of 20 to 300 microseconds with
-// a few microseconds between them, so a waiting thread first spins, then sleeps.
+// some microseconds of Python between them, so a waiting thread first spins, then sleeps.
 #include "threads.hpp"
 
 #include <atomic>
@@ -20,8 +20,9 @@ namespace {
 
 thread_local int thread_number = 0;
 
-// How long a thread spins for the next loop before it sleeps: longer than a step's Python takes.
-constexpr auto kSpin = std::chrono::microseconds(200);
+// How long a waiting thread spins before it sleeps: kSpin with the core to itself, then on, letting others have it, to
+// kWait. Where cores are virtual, one that sleeps may be gone for longer than a loop takes.
+constexpr auto kSpin = std::chrono::microseconds(200), kWait = std::chrono::microseconds(3000);
 
 inline void pause() {
 #if defined(__x86_64__)
@@ -31,17 +32,19 @@ inline void pause() {
 #endif
 }
 
-// Spins until ready() or for kSpin; returns whether it became ready.
+// Spins until ready() or for kWait; returns whether it became ready.
 template <class Ready>
 bool spin(Ready&& ready) {
-    const auto end = std::chrono::steady_clock::now() + kSpin;
-    do {
+    const auto began = std::chrono::steady_clock::now();
+    for (;;) {
         for (int i = 0; i < 64; ++i) {
             if (ready()) return true;
             pause();
         }
-    } while (std::chrono::steady_clock::now() < end);
-    return false;
+        const auto waited = std::chrono::steady_clock::now() - began;
+        if (waited >= kWait) return false;
+        if (waited >= kSpin) std::this_thread::yield();
+    }
 }
 
 struct alignas(64) Share {
@@ -72,7 +75,7 @@ public:
         // Threads that have not come yet are no longer awaited.
         if (word_.fetch_and(~kOpen, std::memory_order_acq_rel) & kInside) {
             const auto empty = [&] { return (word_.load(std::memory_order_acquire) & kInside) == 0; };
-            while (!spin(empty)) std::this_thread::yield();
+            while (!spin(empty)) {}
         }
         if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
     }
