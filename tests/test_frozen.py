@@ -14,7 +14,9 @@ from trulysparse.data import as_matrix, fit_scaling
 SHAPES = [
     ((30, 50, 7), 3.0),
     ((30, 50, 7), 0.2),  # rows without connections
-    ((5, 3, 1), 100.0),  # dense, fewer rows than a slice
+    ((5, 3, 1), 100.0),  # complete, fewer rows than a slice
+    ((41, 20, 11), 100.0),  # complete, slices that are partly filled
+    ((41, 90, 9), 9.1),  # a complete layer after one that is not
     ((70_000, 20, 9, 3), 0.5),  # wider than 16-bit indices reach
     ((65_536, 11, 2), 0.01),  # just not
 ]

@@ -45,11 +45,10 @@ class Signal:
         kept = self._calls.get(purpose)
         return kept[1] if kept is not None and all(map(is_, kept[0], arrays)) else None
 
-    def keep(self, purpose: str, layer: Parameters, arrays: tuple[object, ...], call: Any) -> Any:
-        """Keeps a prepared call for next time."""
+    def keep(self, purpose: str, layer: Parameters, arrays: tuple[object, ...], call: Any) -> None:
+        """Keeps a prepared call for next time, unless the layer is large."""
         if layer.n_connections <= _KEPT_CONNECTIONS:
             self._calls[purpose] = arrays, call
-        return call
 
 
 @dataclass
