@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import numpy as np
@@ -136,6 +137,25 @@ def test_going_on_from_a_kept_state(plan, tmp_path):
         for a, b in zip(trainer.net.layers, unbroken.trainer.net.layers, strict=True):
             np.testing.assert_array_equal(a.connectivity.by_input.index, b.connectivity.by_input.index)
             np.testing.assert_array_equal(a.values, b.values)
+
+
+def test_what_was_counted_before_the_state_was_kept_is_not_forgotten():
+    """An epoch's end is kept when others have gone on: their updates are part of the next epoch's record."""
+    server, _ = server_for(ts.WASAP(1), [3, 2], 1)
+    server.join(0)
+    for _ in range(2):
+        server.push(0, answer(server.pull(0)))
+    state = json.loads(json.dumps(server.state()))
+    other, records = server_for(ts.WASAP(1), [3, 2], 1, trainer=server.trainer)
+    other.resume(state)
+    other.join(0)
+    while (given := other.pull(0)) is not None:
+        other.push(0, answer(given))
+    (record,) = records
+    assert record["samples"] == 5 * 4
+    assert record["loss"] == 1.0
+    assert record["staleness"] == 0
+    assert record["seconds"] >= state["tally"]["seconds"] > 0
 
 
 def test_a_gradient_on_its_way_is_not_kept_as_done():

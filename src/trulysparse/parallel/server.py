@@ -176,13 +176,20 @@ class Server:
     # ---- coming back ----
 
     def state(self) -> dict[str, Any]:
-        """What, beside the trainer's state, is needed to go on from the end of an epoch."""
-        return {"clock": self.clock, "positions": self._dealer.counted(), "rate": self._rate}
+        """What, beside the trainer's state, is needed to go on from the end of an epoch, or from a little later: updates
+        of the next one may be counted by the time it is kept."""
+        return {
+            "clock": self.clock,
+            "positions": self._dealer.counted(),
+            "rate": self._rate,
+            "tally": self._tally.state(),
+        }
 
     def resume(self, state: dict[str, Any]) -> None:
         """Goes on from there, before the first worker asks."""
         self.clock, self._rate = state["clock"], state["rate"]
         self._dealer.positions = list(state["positions"])
+        self._tally = Tally(state["tally"])
 
     def snapshot(self, model: Model) -> list[tuple[Floats, Floats]]:
         """Copies of each layer's weights and biases, none in the middle of an update."""

@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from trulysparse.parallel.gradient import Gradient
 from trulysparse.training.history import Record
 
 
 class Tally:
-    """Sums over the gradients of an epoch."""
+    """Sums over the gradients of an epoch. state: what `state` of another said of the epoch so far."""
 
-    def __init__(self) -> None:
-        self.dropped = 0
-        self._began = time.perf_counter()
-        self._loss = 0.0
-        self._samples = self._gradients = self._staleness = self._most_stale = self._bytes = 0
+    def __init__(self, state: Mapping[str, float] | None = None) -> None:
+        so_far = state or {}
+        self.dropped = int(so_far.get("dropped", 0))
+        self._began = time.perf_counter() - so_far.get("seconds", 0.0)
+        self._loss = so_far.get("loss", 0.0)
+        self._samples = int(so_far.get("samples", 0))
+        self._gradients = int(so_far.get("gradients", 0))
+        self._staleness = int(so_far.get("staleness", 0))
+        self._most_stale = int(so_far.get("most_stale", 0))
+        self._bytes = int(so_far.get("bytes", 0))
+
+    def state(self) -> dict[str, float]:
+        """The sums so far."""
+        return {
+            "dropped": self.dropped,
+            "seconds": time.perf_counter() - self._began,
+            "loss": self._loss,
+            "samples": self._samples,
+            "gradients": self._gradients,
+            "staleness": self._staleness,
+            "most_stale": self._most_stale,
+            "bytes": self._bytes,
+        }
 
     def add(self, gradient: Gradient, clock: int) -> None:
         """A gradient that is the update number `clock`."""
