@@ -176,8 +176,8 @@ class Server:
     # ---- coming back ----
 
     def state(self) -> dict[str, Any]:
-        """What, beside the trainer's state, is needed to go on from the end of an epoch, or from a little later: updates
-        of the next one may be counted by the time it is kept."""
+        """What, beside the trainer's state, is needed to go on from the end of an epoch, or from a little later: by the
+        time it is kept, updates of the next one may have been counted."""
         return {
             "clock": self.clock,
             "positions": self._dealer.counted(),
