@@ -29,10 +29,10 @@ for wheel in "$work"/wheels/*.whl; do python3 -m zipfile -e "$wheel" "$site"; do
 nanobind=$("$work/venv/bin/python" -c 'import nanobind, os; print(os.path.dirname(nanobind.include_dir()))')
 headers=$(python3 -c 'import sysconfig; print(sysconfig.get_paths()["include"])')
 flags=(-std=gnu++20 -O2 -fPIC -pthread -fvisibility=hidden -fno-strict-aliasing -Wno-psabi -fno-math-errno
-  -fno-trapping-math -ffp-contract=fast -DTS_ISA=baseline -DNDEBUG "-I$headers" "-I$nanobind/include"
+  -fno-trapping-math -ffp-contract=fast -DTS_ISA=baseline -DNDEBUG -Ikernels "-I$headers" "-I$nanobind/include"
   "-I$nanobind/ext/robin_map/include")
-printf '%s\n' kernels/*.cpp "$nanobind/src/nb_combined.cpp" |
-  xargs -P "$(nproc)" -I {} sh -c 'aarch64-linux-gnu-g++ "$@" -c {} -o "$0/$(basename {}).o"' "$work/obj" "${flags[@]}"
+{ find kernels -name '*.cpp'; echo "$nanobind/src/nb_combined.cpp"; } |
+  xargs -P "$(nproc)" -I {} sh -c 'aarch64-linux-gnu-g++ "$@" -c {} -o "$0/$(echo {} | tr / _).o"' "$work/obj" "${flags[@]}"
 cp -r src/trulysparse "$site/"
 rm -f "$site"/trulysparse/_kernels*.so
 aarch64-linux-gnu-g++ -shared -pthread "$work"/obj/*.o -o "$site/trulysparse/_kernels.cpython-311-aarch64-linux-gnu.so"

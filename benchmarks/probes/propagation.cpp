@@ -1,5 +1,5 @@
 // Two ways to sum gathered rows in tiles, for the forward pass of a layer that no cache holds: rows of the source fetched
-// ahead at random (what kernels/tile_forward.cpp does), against propagation blocking (Beamer, Asanović and Patterson,
+// ahead at random (what kernels/tiled/forward.cpp does), against propagation blocking (Beamer, Asanović and Patterson,
 // IPDPS 2017): rows are first copied, block of sources by block, to where the block of destinations will read them in
 // order, then summed in cache. Both sum in the same order. Prints one JSON line for each row size.
 //

@@ -27,7 +27,7 @@ from trulysparse.optimizers import SGD, Optimizer
 BASE_BYTES = 150 << 20
 # Samples that validation predicts at a time.
 PREDICTED = 256
-# As kernels/tiles.hpp has it: rows of at most so many bytes are brought into order.
+# As kernels/tiled/tiles.hpp has it: rows of at most so many bytes are brought into order.
 ORDERED_BYTES = 16
 
 

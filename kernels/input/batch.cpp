@@ -1,0 +1,150 @@
+#include "input/batch.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <type_traits>
+#include <vector>
+
+#include "isa/simd.hpp"
+#include "base/threads.hpp"
+
+namespace ts {
+using namespace TS_ISA;
+namespace {
+
+constexpr int64_t kFeatureBlock = 64, kSampleBlock = 16;
+constexpr int64_t kNone = std::numeric_limits<int64_t>::max();
+
+int64_t earliest(const std::vector<int64_t>& found) {
+    const int64_t first = *std::min_element(found.begin(), found.end());
+    return first == kNone ? -1 : first;
+}
+
+// A square of 4 x 4 values: to[j * to_stride + i] = from[i * from_stride + j].
+template <class T>
+TS_INLINE void transpose4(const T* from, int64_t from_stride, T* to, int64_t to_stride) {
+    using V = Vector<T, 4>;
+    V row[4];
+    for (int i = 0; i < 4; ++i) row[i] = load<V>(from + i * from_stride);
+    const auto pairs = [](V a, V b, auto low) {
+        return shuffle_lanes<4, T>(a, b, low, std::make_integer_sequence<int, 4>{});
+    };
+    const auto first = [](int lane) { return lane / 2 + lane % 2 * 4; };       // a0 b0 a1 b1
+    const auto second = [](int lane) { return 2 + lane / 2 + lane % 2 * 4; };  // a2 b2 a3 b3
+    const auto lows = [](int lane) { return lane < 2 ? lane : lane + 2; };     // a0 a1 b0 b1
+    const auto highs = [](int lane) { return lane < 2 ? lane + 2 : lane + 4; };
+    const V a = pairs(row[0], row[1], first), b = pairs(row[2], row[3], first);
+    const V c = pairs(row[0], row[1], second), d = pairs(row[2], row[3], second);
+    store(to, pairs(a, b, lows));
+    store(to + to_stride, pairs(a, b, highs));
+    store(to + 2 * to_stride, pairs(c, d, lows));
+    store(to + 3 * to_stride, pairs(c, d, highs));
+}
+
+}  // namespace
+
+template <class S, class T>
+int64_t load_dense(const S* x, int64_t row_stride, int64_t column_stride, const int64_t* rows, int64_t batch,
+                   int64_t features, const double* shift, const double* factor, T* out, int64_t stride, int threads) {
+    // Types that the network's own type holds exactly are scaled in it, the others in double.
+    using Wide = std::conditional_t<(sizeof(S) <= 2 || std::is_same_v<S, float>), T, double>;
+    if (batch == 1 && stride == 1 && column_stride == 1) {  // one sample: nothing to transpose
+        const S* sample = x + rows[0] * row_stride;
+        unsigned wrong = 0;
+        for (int64_t f = 0; f < features; ++f) wrong |= sample[f] * S(0) != S(0);
+        if (shift)
+            for (int64_t f = 0; f < features; ++f) out[f] = T((Wide(sample[f]) - Wide(shift[f])) * Wide(factor[f]));
+        else
+            for (int64_t f = 0; f < features; ++f) out[f] = T(sample[f]);
+        return wrong ? std::find_if(sample, sample + features, [](S value) { return !std::isfinite(double(value)); }) - sample : -1;
+    }
+    const int64_t blocks = (features + kFeatureBlock - 1) / kFeatureBlock;
+    std::vector<int64_t> found(size_t(std::max<int64_t>(blocks, 1)), kNone);
+    parallel_for(blocks, threads_for(features * stride * 4, threads), [&](int64_t block) {
+        const int64_t f0 = block * kFeatureBlock, width = std::min(features - f0, kFeatureBlock);
+        Wide offset[kFeatureBlock], scale[kFeatureBlock];
+        for (int64_t f = 0; f < width; ++f) {
+            offset[f] = shift ? Wide(shift[f0 + f]) : Wide(0);
+            scale[f] = shift ? Wide(factor[f0 + f]) : Wide(1);
+        }
+        T tile[kSampleBlock][kFeatureBlock];
+        for (int64_t b0 = 0; b0 < stride; b0 += kSampleBlock) {
+            const int64_t count = std::clamp<int64_t>(batch - b0, 0, kSampleBlock);
+            const auto sample = [&](int64_t b) { return x + rows[b0 + b] * row_stride + f0 * column_stride; };
+            Wide check[kFeatureBlock] = {};  // by feature, or vectors could not add; 0 where every value is finite
+            const auto convert = [&](int64_t b, int64_t step) __attribute__((always_inline)) {
+                const S* from = sample(b);
+                for (int64_t f = 0; f < width; ++f) {
+                    const Wide value = Wide(from[f * step]);
+                    check[f] += value * 0;
+                    tile[b][f] = T((value - offset[f]) * scale[f]);
+                }
+            };
+            for (int64_t f = 0; f < width; ++f) __builtin_prefetch(out + (f0 + f) * stride + b0, 1);
+            for (int64_t b = 0; b < count; ++b) {
+                const int64_t next = b0 + kSampleBlock + b;
+                if (next < batch && column_stride == 1)
+                    for (int64_t f = 0; f < width; f += 64 / int64_t(sizeof(S))) __builtin_prefetch(x + rows[next] * row_stride + f0 + f);
+                if (column_stride == 1) convert(b, 1);
+                else convert(b, column_stride);
+            }
+            if (std::numeric_limits<S>::has_infinity && std::any_of(check, check + width, [](Wide sum) { return sum != 0; })) {
+                int64_t b = 0, f = 0;
+                while (std::isfinite(T(sample(b)[f * column_stride])))
+                    if (++f == width) ++b, f = 0;
+                found[size_t(block)] = std::min(found[size_t(block)], (b0 + b) * features + f0 + f);
+            }
+            for (int64_t b = count; b < kSampleBlock; ++b) std::fill_n(tile[b], width, T(0));
+            const int64_t columns = std::min(stride - b0, kSampleBlock);
+            int64_t f = 0;
+            if (columns == kSampleBlock)
+                for (; f + 4 <= width; f += 4)
+                    for (int64_t b = 0; b < kSampleBlock; b += 4)
+                        transpose4(&tile[b][f], kFeatureBlock, out + (f0 + f) * stride + b0 + b, stride);
+            for (; f < width; ++f)
+                for (int64_t b = 0; b < columns; ++b) out[(f0 + f) * stride + b0 + b] = tile[b][f];
+        }
+    });
+    return earliest(found);
+}
+
+template <class T>
+int64_t load_sparse(const int64_t* ptr, const int32_t* index, const T* value, int64_t batch, int64_t features,
+                    const double* shift, const double* factor, T* out, int64_t stride, int threads) {
+    parallel_ranges(features, threads_for(features * stride, threads), [&](int64_t begin, int64_t end) {
+        for (int64_t f = begin; f < end; ++f)
+            for (int64_t b = 0; b < stride; ++b)
+                out[f * stride + b] = shift && b < batch ? T(-shift[f] * factor[f]) : T(0);
+    });
+    int64_t first = kNone;
+    for (int64_t b = 0; b < batch; ++b)
+        for (int64_t k = ptr[b]; k < ptr[b + 1]; ++k) {
+            const int64_t f = index[k];
+            if (!std::isfinite(value[k])) first = std::min(first, b * features + f);
+            out[f * stride + b] += factor ? T(value[k] * factor[f]) : value[k];
+        }
+    return first == kNone ? -1 : first;
+}
+
+#define TS_DENSE(S, T)                                                                                              \
+    template int64_t load_dense(const S*, int64_t, int64_t, const int64_t*, int64_t, int64_t, const double*, const double*, \
+                                T*, int64_t, int);
+#define TS_ALL(T)                                                                                                  \
+    TS_DENSE(float, T)                                                                                             \
+    TS_DENSE(double, T)                                                                                            \
+    TS_DENSE(int8_t, T)                                                                                            \
+    TS_DENSE(uint8_t, T)                                                                                           \
+    TS_DENSE(int16_t, T)                                                                                           \
+    TS_DENSE(uint16_t, T)                                                                                          \
+    TS_DENSE(int32_t, T)                                                                                           \
+    TS_DENSE(uint32_t, T)                                                                                          \
+    TS_DENSE(int64_t, T)                                                                                           \
+    TS_DENSE(uint64_t, T)                                                                                          \
+    template int64_t load_sparse(const int64_t*, const int32_t*, const T*, int64_t, int64_t, const double*, const double*, \
+                                 T*, int64_t, int);
+TS_ALL(float)
+TS_ALL(double)
+
+}  // namespace ts

@@ -1,0 +1,38 @@
+// Connectivity of the compact form: drawn at random and evolved, in time linear in connections (and tiles).
+#pragma once
+
+#include "base/buffer.hpp"
+#include "base/random.hpp"
+#include "tiled/tiles.hpp"
+
+namespace ts {
+
+struct DrawnTiles {
+    Buffer<int64_t> ptr;     // tiles + 1
+    Buffer<uint32_t> place;  // see Tiles
+};
+
+// `count` distinct places of an n_in x n_out layer, every subset equally likely.
+DrawnTiles draw_tiles(int64_t n_in, int64_t n_out, int shift, int64_t count, uint64_t key, int threads);
+
+// How new weights start.
+struct Fresh {
+    int kind = 0;  // a Draw, or -1: zero
+    double scale = 0;
+    uint64_t key = 0;
+};
+
+// Values along connections that move with them; those of grown ones are drawn (the first array) or zero.
+struct MovedTiles {
+    Stored values;  // from: the old order, to: the new one
+};
+
+// Connections with keep == 0 go, as many come at uniformly random places that are then empty. `ptr` (tiles + 1) and
+// `place` receive the new topology, whose size is that of the old one.
+void evolve_tiles(const Tiles& old, const uint8_t* keep, int64_t count, const Fresh& fresh, uint64_t key, int64_t* ptr,
+                  uint32_t* place, const MovedTiles* moved, int arrays, int threads);
+
+// Index of the first connection that breaks the rules of Tiles, or -1.
+int64_t first_invalid_tile(const Tiles& tiles, int64_t size);
+
+}  // namespace ts

@@ -1,0 +1,263 @@
+#include "topology/sampling.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/bfloat16.hpp"
+#include "base/random.hpp"
+#include "base/threads.hpp"
+
+namespace ts {
+namespace {
+
+// Sorts values spread evenly over [low, low + range): dealt into one slot a value, then mended by insertion.
+void sort_even(uint64_t* values, int64_t count, uint64_t low, uint64_t range, std::vector<uint64_t>& copy,
+               std::vector<int32_t>& slot) {
+    if (count < 32) return std::sort(values, values + count);
+    const double scale = double(count) / double(range);
+    const auto slot_of = [&](uint64_t v) { return std::min(int64_t(double(v - low) * scale), count - 1); };
+    slot.assign(size_t(count) + 1, 0);
+    copy.assign(values, values + count);
+    for (uint64_t v : copy) ++slot[size_t(slot_of(v)) + 1];
+    for (int64_t i = 0; i < count; ++i) slot[size_t(i) + 1] += slot[size_t(i)];
+    for (uint64_t v : copy) values[slot[size_t(slot_of(v))]++] = v;
+    for (int64_t i = 1; i < count; ++i) {
+        const uint64_t v = values[i];
+        int64_t j = i;
+        for (; j > 0 && values[j - 1] > v; --j) values[j] = values[j - 1];
+        values[j] = v;
+    }
+}
+
+// Candidates [first, first + count) of a stream over [0, bound), sorted, repeats kept once. They are
+// dealt into buckets of neighbouring values (drawn twice rather than stored), then sorted in cache.
+Buffer<uint64_t> sorted_candidates(uint64_t first, uint64_t count, uint64_t bound, const Philox& random, int threads) {
+    const int64_t buckets = std::clamp<int64_t>(int64_t(count / 4096), 1, 4096);
+    const int64_t workers = std::max(1, threads_for(int64_t(count) * 32, threads));
+    const auto bucket_of = [&](uint64_t v) { return int64_t((unsigned __int128)v * uint64_t(buckets) / bound); };
+    std::vector<int64_t> cursor(size_t(workers * buckets), 0);
+    Buffer<uint64_t> out{int64_t(count)};
+
+    parallel_for(workers, int(workers), [&](int64_t w) {
+        int64_t* mine = cursor.data() + w * buckets;
+        const int64_t end = range_start(int64_t(count), workers, w + 1);
+        for (int64_t t = range_start(int64_t(count), workers, w); t < end; ++t)
+            ++mine[bucket_of(random.below(first + uint64_t(t), bound))];
+    });
+    std::vector<int64_t> start(size_t(buckets + 1), 0);
+    int64_t total = 0;
+    for (int64_t b = 0; b < buckets; ++b) {
+        start[b] = total;
+        for (int64_t w = 0; w < workers; ++w) total += std::exchange(cursor[w * buckets + b], total);
+    }
+    start[buckets] = total;
+    parallel_for(workers, int(workers), [&](int64_t w) {
+        int64_t* mine = cursor.data() + w * buckets;
+        const int64_t end = range_start(int64_t(count), workers, w + 1);
+        for (int64_t t = range_start(int64_t(count), workers, w); t < end; ++t) {
+            const uint64_t v = random.below(first + uint64_t(t), bound);
+            out[mine[bucket_of(v)]++] = v;
+        }
+    });
+    std::vector<int64_t> distinct(size_t(buckets), 0);
+    std::vector<std::vector<uint64_t>> copies(static_cast<size_t>(workers));
+    std::vector<std::vector<int32_t>> slots(static_cast<size_t>(workers));
+    parallel_for(buckets, int(workers), [&](int64_t b) {
+        uint64_t* begin = out.data() + start[b];
+        uint64_t* end = out.data() + start[b + 1];
+        const size_t t = size_t(current_thread());
+        const auto lowest = [&](int64_t bucket) {  // ceil(bucket * bound / buckets)
+            return uint64_t(((unsigned __int128)bound * uint64_t(bucket) + uint64_t(buckets) - 1) / uint64_t(buckets));
+        };
+        sort_even(begin, end - begin, lowest(b), lowest(b + 1) - lowest(b), copies[t], slots[t]);
+        distinct[b] = std::unique(begin, end) - begin;
+    });
+    int64_t size = distinct[0];
+    for (int64_t b = 1; b < buckets; ++b) {
+        if (size != start[b]) std::copy_n(out.data() + start[b], distinct[b], out.data() + size);
+        size += distinct[b];
+    }
+    out.truncate(size);
+    return out;
+}
+
+// Merges the ascending `fresh` into the ascending `set` of `size` values, which has room; from the back.
+void merge_into(uint64_t* set, int64_t size, const uint64_t* fresh, int64_t count) {
+    int64_t i = size - 1, j = count - 1, k = size + count - 1;
+    while (j >= 0) {
+        if (i >= 0 && set[i] > fresh[j]) set[k--] = set[i--];
+        else set[k--] = fresh[j--];
+    }
+}
+
+// The numbers of [0, bound) that are not in `absent` (ascending).
+Buffer<uint64_t> complement(const Buffer<uint64_t>& absent, uint64_t bound, int threads) {
+    Buffer<uint64_t> out{int64_t(bound) - absent.size()};
+    parallel_ranges(int64_t(bound), threads_for(int64_t(bound), threads), [&](int64_t begin, int64_t end) {
+        const uint64_t* skip = std::lower_bound(absent.data(), absent.data() + absent.size(), uint64_t(begin));
+        const uint64_t* last = absent.data() + absent.size();
+        int64_t at = begin - (skip - absent.data());
+        for (uint64_t v = uint64_t(begin); v < uint64_t(end); ++v) {
+            if (skip != last && *skip == v) ++skip;
+            else out[at++] = v;
+        }
+    });
+    return out;
+}
+
+}  // namespace
+
+// Sequential rejection sampling (draw until `count` distinct numbers are there) is exactly uniform; this
+// is that process with the draws taken in rounds, each of as many as are still missing.
+Buffer<uint64_t> sample_distinct(uint64_t count, uint64_t bound, uint64_t key, int threads) {
+    if (count > bound / 2) return complement(sample_distinct(bound - count, bound, key, threads), bound, threads);
+    const Philox random{key};
+    Buffer<uint64_t> set{int64_t(count)};
+    if (count == 0) return set;
+    uint64_t drawn = 0;
+    int64_t size = 0;
+    while (size < int64_t(count)) {
+        const uint64_t missing = count - uint64_t(size);
+        Buffer<uint64_t> fresh = sorted_candidates(drawn, missing, bound, random, threads);
+        drawn += missing;
+        if (size == 0) {
+            std::copy_n(fresh.data(), fresh.size(), set.data());
+            size = fresh.size();
+            continue;
+        }
+        // Few newcomers are looked up one by one, many are found by one walk along both.
+        const uint64_t* at = set.data();
+        const uint64_t* end = set.data() + size;
+        const bool few = fresh.size() < size / 64;
+        const int64_t added = std::remove_if(fresh.data(), fresh.data() + fresh.size(), [&](uint64_t v) {
+            if (few) at = std::lower_bound(at, end, v);
+            else while (at != end && *at < v) ++at;
+            return at != end && *at == v;
+        }) - fresh.data();
+        merge_into(set.data(), size, fresh.data(), added);
+        size += added;
+    }
+    return set;
+}
+
+Positions sample_empty(const Connections& existing, int64_t columns, const uint8_t* keep, const int64_t* kept_ptr,
+                       int64_t count, uint64_t key, int threads) {
+    const int64_t rows = existing.rows;
+    const uint64_t empty = uint64_t(rows) * uint64_t(columns) - uint64_t(kept_ptr[rows]);
+    const Buffer<uint64_t> ranks = sample_distinct(uint64_t(count), empty, key, threads);
+    Positions out{Buffer<int64_t>(rows + 1), Buffer<int32_t>(count)};
+    out.ptr[0] = 0;
+    // Empty places are numbered row by row; row r's begin at r * columns - kept_ptr[r]. Within a row, the
+    // column of empty place e is e plus the number of kept columns at or before it.
+    parallel_ranges(rows, threads_for((rows + existing.ptr[rows] + count) * 4, threads), [&](int64_t begin, int64_t end) {
+        int64_t at = std::lower_bound(ranks.data(), ranks.data() + count,
+                                      uint64_t(begin) * uint64_t(columns) - uint64_t(kept_ptr[begin])) - ranks.data();
+        for (int64_t r = begin; r < end; ++r) {
+            const uint64_t row_start = uint64_t(r) * uint64_t(columns) - uint64_t(kept_ptr[r]);
+            const int64_t room = columns - (kept_ptr[r + 1] - kept_ptr[r]);
+            int64_t k = existing.ptr[r], shift = 0;
+            for (; at < count && ranks[at] - row_start < uint64_t(room); ++at) {
+                const int64_t place = int64_t(ranks[at] - row_start);
+                for (; k < existing.ptr[r + 1]; ++k) {
+                    if (keep && !keep[k]) continue;
+                    if (existing.index[k] > place + shift) break;
+                    ++shift;
+                }
+                out.index[at] = int32_t(place + shift);
+            }
+            out.ptr[r + 1] = at;
+        }
+    });
+    return out;
+}
+
+// Two counting sorts: connections are dealt into groups of neighbouring columns, a stream of writes each, then sorted by
+// column within a group, in cache. Rows come in order, so the result is sorted and the same whatever the threads.
+Transposed transpose(const Connections& source, int64_t columns, int threads) {
+    const int64_t rows = source.rows, count = source.ptr[rows];
+    Transposed out{Buffer<int64_t>(columns + 1), Buffer<int32_t>(count), Buffer<uint32_t>(count)};
+    const int64_t workers = threads_for(count * 16, threads);
+    int shift = 16;  // a group's columns fit 16 bits, their cursors a quarter of a second-level cache
+    while (shift > 6 && (columns >> shift) < workers * 8) --shift;
+    const int64_t groups = ((columns - 1) >> shift) + 1;
+    std::vector<int64_t> cursor(size_t(workers * groups), 0), start(size_t(groups + 1), 0);
+    const auto first_row = [&](int64_t w) { return balanced_row(source.ptr, rows, 1, workers, w); };
+    parallel_for(workers, int(workers), [&](int64_t w) {
+        int64_t* mine = cursor.data() + w * groups;
+        const int64_t end = source.ptr[first_row(w + 1)];
+        for (int64_t k = source.ptr[first_row(w)]; k < end; ++k) ++mine[source.index[k] >> shift];
+    });
+    int64_t total = 0;
+    for (int64_t g = 0; g < groups; ++g) {
+        start[g] = total;
+        for (int64_t w = 0; w < workers; ++w) total += std::exchange(cursor[w * groups + g], total);
+    }
+    start[groups] = total;
+    Buffer<uint16_t> column(count);  // within its group
+    parallel_for(workers, int(workers), [&](int64_t w) {
+        int64_t* mine = cursor.data() + w * groups;
+        const int64_t end = first_row(w + 1);
+        for (int64_t r = first_row(w); r < end; ++r)
+            for (int64_t k = source.ptr[r]; k < source.ptr[r + 1]; ++k) {
+                const int64_t c = source.index[k], at = mine[c >> shift]++;
+                column[at] = uint16_t(c & ((1 << shift) - 1));
+                out.index[at] = int32_t(r);
+                out.position[at] = uint32_t(k);
+            }
+    });
+    out.ptr[0] = 0;
+    int64_t largest = 0;
+    for (int64_t g = 0; g < groups; ++g) largest = std::max(largest, start[g + 1] - start[g]);
+    const int64_t places = (int64_t(1) << shift) + 1;
+    std::vector<uint32_t> place_of(size_t(workers * places));
+    Buffer<int32_t> row_of(workers * largest);
+    Buffer<uint32_t> position_of(workers * largest);
+    parallel_for(groups, int(workers), [&](int64_t g) {
+        const int64_t begin = start[g], size = start[g + 1] - begin, column0 = g << shift;
+        const int64_t width = std::min<int64_t>(int64_t(1) << shift, columns - column0);
+        uint32_t* place = place_of.data() + current_thread() * places;
+        int32_t* row = row_of.data() + current_thread() * largest;
+        uint32_t* position = position_of.data() + current_thread() * largest;
+        std::fill_n(place, width + 1, 0u);
+        for (int64_t i = 0; i < size; ++i) ++place[column[begin + i] + 1];
+        for (int64_t c = 0; c < width; ++c) {
+            place[c + 1] += place[c];
+            out.ptr[column0 + c + 1] = begin + place[c + 1];
+        }
+        for (int64_t i = 0; i < size; ++i) {
+            const uint32_t at = place[column[begin + i]]++;
+            row[at] = out.index[begin + i];
+            position[at] = out.position[begin + i];
+        }
+        std::copy_n(row, size, out.index.data() + begin);
+        std::copy_n(position, size, out.position.data() + begin);
+    });
+    return out;
+}
+
+template <class T>
+void draw_weights(T* out, int64_t count, int kind, double scale, uint64_t key, int threads) {
+    const Philox random{key};
+    parallel_ranges((count + 1) / 2, threads_for(count * 32, threads), [&](int64_t begin, int64_t end) {
+        for (int64_t block = begin; block < end; ++block) {
+            double pair[2];
+            draw_pair(random, uint64_t(block), Draw(kind), scale, pair);
+            out[2 * block] = T(pair[0]);
+            if (2 * block + 1 < count) out[2 * block + 1] = T(pair[1]);
+        }
+    });
+}
+template void draw_weights(bf16*, int64_t, int, double, uint64_t, int);
+template void draw_weights(float*, int64_t, int, double, uint64_t, int);
+template void draw_weights(double*, int64_t, int, double, uint64_t, int);
+
+int64_t first_invalid(const Connections& connections, int64_t columns) {
+    for (int64_t r = 0; r < connections.rows; ++r)
+        for (int64_t k = connections.ptr[r]; k < connections.ptr[r + 1]; ++k) {
+            const int64_t c = connections.index[k];
+            if (c < 0 || c >= columns || (k > connections.ptr[r] && c <= connections.index[k - 1])) return k;
+        }
+    return -1;
+}
+
+}  // namespace ts

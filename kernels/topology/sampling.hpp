@@ -1,0 +1,38 @@
+// Sets of connections: drawing them at random, transposing them. Time and memory linear in connections.
+#pragma once
+
+#include "base/buffer.hpp"
+#include "base/views.hpp"
+
+namespace ts {
+
+// `count` distinct numbers of [0, bound), every subset equally likely, ascending. count <= bound.
+Buffer<uint64_t> sample_distinct(uint64_t count, uint64_t bound, uint64_t key, int threads);
+
+struct Positions {
+    Buffer<int64_t> ptr;    // rows + 1
+    Buffer<int32_t> index;  // ascending within a row
+};
+
+// `count` distinct places of a rows x columns layer that are empty, every subset equally likely. Empty
+// means not connected in `existing` or, where `keep` is not null, connected but with keep[k] == 0.
+// `kept_ptr` is existing.ptr, or the row pointers of what `keep` leaves.
+Positions sample_empty(const Connections& existing, int64_t columns, const uint8_t* keep, const int64_t* kept_ptr,
+                       int64_t count, uint64_t key, int threads);
+
+struct Transposed {
+    Buffer<int64_t> ptr;        // columns + 1
+    Buffer<int32_t> index;      // the rows, ascending
+    Buffer<uint32_t> position;  // of each connection in the source order
+};
+
+Transposed transpose(const Connections& source, int64_t columns, int threads);
+
+// Values for `count` fresh connections.
+template <class T>
+void draw_weights(T* out, int64_t count, int kind, double scale, uint64_t key, int threads);
+
+// Index of the first connection that breaks the rules (columns ascending, unique, in range), or -1.
+int64_t first_invalid(const Connections& connections, int64_t columns);
+
+}  // namespace ts
