@@ -1,4 +1,4 @@
-// What the doors to Python share: array types, shape checks, memory given away.
+// What all bindings share: array types, shape checks, memory given away.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -70,10 +70,13 @@ struct UpdateRule {
     }
 };
 
-// The doors to layers (bindings_layers.cpp), to connectivity and evolution (bindings_topology.cpp), and to the compact form
-// of layers (bindings_tiles.cpp).
+// One function for each file of this folder.
 void bind_layers(nb::module_& m);
+void bind_losses(nb::module_& m);
 void bind_topology(nb::module_& m);
-void bind_tiles(nb::module_& m);
+void bind_tiled(nb::module_& m);
+void bind_inference(nb::module_& m);
+void bind_input(nb::module_& m);
+void bind_locks(nb::module_& m);
 
 }  // namespace ts

@@ -1,11 +1,11 @@
-// The door to Python for layers. A pass of a layer is prepared once: shapes are checked and pointers taken, which for twenty
+// Layers for Python. A pass of a layer is prepared once: shapes are checked and pointers taken, which for twenty
 // arrays costs more than a small layer's arithmetic. It is then called as often as its arrays stay the same.
 #include "bindings/bindings.hpp"
 
 #include <memory>
 #include <tuple>
 
-#include "isa/dispatch.hpp"
+#include "layer/passes.hpp"
 
 namespace ts {
 namespace {

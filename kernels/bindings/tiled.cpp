@@ -1,4 +1,4 @@
-// The door to Python for the compact form of layers: float32 arrays, or bfloat16 in uint16 arrays.
+// The compact form of layers for Python: float32 arrays, or bfloat16 in uint16 arrays.
 #include "bindings/bindings.hpp"
 
 #include "tiled/topology.hpp"
@@ -187,7 +187,7 @@ void bind_tile_topology(nb::module_& m) {
 
 }  // namespace
 
-void bind_tiles(nb::module_& m) {
+void bind_tiled(nb::module_& m) {
     bind_passes(m);
     bind_tile_topology(m);
 }

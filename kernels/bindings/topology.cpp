@@ -1,15 +1,17 @@
-// The door to Python for connectivity and its evolution.
+// Connectivity and its evolution for Python.
 #include "bindings/bindings.hpp"
 
 #include <algorithm>
 
 #include "base/bfloat16.hpp"
-#include "topology/sampling.hpp"
+#include "layer/layer.hpp"
 #include "topology/grow.hpp"
 #include "topology/merge.hpp"
 #include "topology/neurons.hpp"
 #include "topology/prune.hpp"
 #include "topology/rewire.hpp"
+#include "topology/sampling.hpp"
+#include "topology/transpose.hpp"
 
 namespace ts {
 namespace {

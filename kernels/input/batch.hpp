@@ -1,4 +1,4 @@
-// The door: samples x features of any numeric type become neurons x batch of the network's type, scaled.
+// Samples x features of any numeric type become neurons x batch of the network's type, scaled.
 #pragma once
 
 #include <cstdint>

@@ -2,13 +2,6 @@
 
 #include <stdexcept>
 
-#if defined(__unix__) || defined(__APPLE__)
-#include <unistd.h>
-#endif
-
-#include "base/buffer.hpp"
-#include "base/threads.hpp"
-
 namespace ts {
 
 #define TS_DECLARE(isa)                            \
@@ -87,32 +80,6 @@ Tables& tables() {
     return chosen;
 }
 
-// Output of more bytes than this has left every cache before the next layer reads it.
-constexpr int64_t kFarBytes = 32 << 20;
-// Per-row work (epilogue, bookkeeping) in units of connections, for balancing.
-constexpr int64_t kRowCost = 4;
-
-struct Segments {
-    std::vector<int64_t> row, k0, k1, first;  // first[i]: index of long row i's first segment
-};
-
-Segments cut_segments(const int64_t* ptr, const int64_t* long_rows, int64_t n_long) {
-    Segments s;
-    for (int64_t i = 0; i < n_long; ++i) {
-        s.first.push_back(int64_t(s.row.size()));
-        const int64_t r = long_rows[i];
-        for (int64_t k = ptr[r]; k < ptr[r + 1]; k += kSegment) {
-            s.row.push_back(r);
-            s.k0.push_back(k);
-            s.k1.push_back(std::min(k + kSegment, ptr[r + 1]));
-        }
-    }
-    s.first.push_back(int64_t(s.row.size()));
-    return s;
-}
-
-int64_t parts_for(int64_t rows, int threads) { return threads > 1 ? std::min<int64_t>(rows, int64_t(threads) * 16) : 1; }
-
 }  // namespace
 
 std::vector<std::string> available_isas() {
@@ -128,17 +95,6 @@ std::vector<std::string> available_isas() {
     return names;
 }
 
-int64_t near_bytes() {
-    static const int64_t bytes = [] {
-        int64_t second_level = 0;
-#if defined(_SC_LEVEL2_CACHE_SIZE)
-        second_level = sysconf(_SC_LEVEL2_CACHE_SIZE);  // 0 or -1 where the system does not tell
-#endif
-        return (second_level > 0 ? second_level : int64_t(1) << 20) / 4 * 3;
-    }();
-    return bytes;
-}
-
 const std::string& current_isa() { return tables().isa; }
 
 void use_isa(const std::string& name) {
@@ -148,6 +104,16 @@ void use_isa(const std::string& name) {
             return;
         }
     throw std::invalid_argument("instruction set '" + name + "' is not available on this processor");
+}
+
+template <class T>
+const LayerKernels<T>& layer_kernels() {
+    return tables().template loops<T>().layer;
+}
+
+template <class T>
+const LossKernels<T>& loss_kernels() {
+    return tables().template loops<T>().loss;
 }
 
 template <class T>
@@ -162,123 +128,11 @@ const GrowthKernels<T>& growth_kernels() {
 
 const TileKernels& tile_kernels() { return tables().tiles; }
 
-template <class T>
-void forward(const ForwardArgs<T>& given, int64_t n_in, const int64_t* long_rows, int64_t n_long, int threads) {
-    ForwardArgs<T> args = given;
-    const LayerKernels<T>& kernels = tables().template loops<T>().layer;
-    const Connections& con = args.by_output;
-    const int64_t rows = con.rows, connections = con.ptr[rows] - con.ptr[0];
-    threads = threads_for((connections + rows * kRowCost) * args.stride, threads);
-    args.prefetch = n_in * args.stride * int64_t(sizeof(T)) > near_bytes();
-    args.stream = rows * args.stride * int64_t(sizeof(T)) > kFarBytes && args.stride * sizeof(T) % 64 == 0 &&
-                  reinterpret_cast<uintptr_t>(args.y) % 64 == 0;
-    const int64_t scratch_stride = kSegment + args.stride + 64, parts = parts_for(rows, threads);
-    Buffer<T> scratch(scratch_stride * threads);
-    parallel_for(parts, threads, [&](int64_t part) {
-        kernels.forward_rows(args, balanced_row(con.ptr, rows, kRowCost, parts, part),
-                             balanced_row(con.ptr, rows, kRowCost, parts, part + 1),
-                             scratch.data() + current_thread() * scratch_stride);
-    });
-    if (n_long == 0) return;
-    const Segments segments = cut_segments(con.ptr, long_rows, n_long);
-    Buffer<T> partial(int64_t(segments.row.size()) * args.stride);
-    parallel_for(int64_t(segments.row.size()), threads, [&](int64_t s) {
-        kernels.forward_segment(args, segments.k0[s], segments.k1[s], partial.data() + s * args.stride,
-                                scratch.data() + current_thread() * scratch_stride);
-    });
-    parallel_for(n_long, threads, [&](int64_t i) {
-        kernels.forward_join(args, long_rows[i], partial.data() + segments.first[i] * args.stride,
-                             segments.first[i + 1] - segments.first[i]);
-    });
-}
-
-template <class T>
-void backward(const BackwardArgs<T>& given, const int64_t* long_rows, int64_t n_long, int threads) {
-    BackwardArgs<T> args = given;
-    args.prefetch = args.n_out * args.stride * int64_t(sizeof(T)) > near_bytes();
-    const LayerKernels<T>& kernels = tables().template loops<T>().layer;
-    const Connections& con = args.by_input;
-    const int64_t rows = con.rows, connections = con.ptr[rows] - con.ptr[0];
-    threads = threads_for((2 * connections + rows * kRowCost) * args.stride, threads);
-
-    // Scratch rows of different threads stay on different cache lines.
-    const int64_t scratch_stride = args.stride + 64;
-    Buffer<T> scratch(scratch_stride * threads);
-    const int64_t parts = parts_for(rows, threads);
-    const bool biases = args.bias_update.kind != Update::none;
-    parallel_for(parts, threads, [&](int64_t part) {
-        // The biases' share of a part also brings its rows of dy near.
-        if (biases) kernels.bias_rows(args, range_start(args.n_out, parts, part), range_start(args.n_out, parts, part + 1));
-        kernels.backward_rows(args, balanced_row(con.ptr, rows, kRowCost, parts, part),
-                              balanced_row(con.ptr, rows, kRowCost, parts, part + 1),
-                              scratch.data() + current_thread() * scratch_stride);
-    });
-    if (n_long == 0) return;
-    const Segments segments = cut_segments(con.ptr, long_rows, n_long);
-    Buffer<T> partial(int64_t(segments.row.size()) * args.stride);
-    parallel_for(int64_t(segments.row.size()), threads, [&](int64_t s) {
-        kernels.backward_segment(args, segments.row[s], segments.k0[s], segments.k1[s], partial.data() + s * args.stride);
-    });
-    parallel_for(n_long, threads, [&](int64_t i) {
-        kernels.backward_join(args, long_rows[i], partial.data() + segments.first[i] * args.stride,
-                              segments.first[i + 1] - segments.first[i]);
-    });
-}
-
-template <class T>
-void update(const UpdateArgs<T>& rule, const Parameters<T>& parameters, const std::vector<Scaled<T>>& gradients, int64_t size,
-            int threads) {
-    const auto loop = tables().template loops<T>().layer.update;
-    parallel_ranges(size, threads_for(size * 8, threads), [&](int64_t begin, int64_t end) {
-        loop(rule, parameters, gradients.data(), int64_t(gradients.size()), begin, end);
-    });
-}
-
-template <class T>
-double loss_and_gradient(LossArgs<T> args, int threads) {
-    const LossKernels<T>& kernels = tables().template loops<T>().loss;
-    const bool by_column = args.kind == Loss::softmax_cross_entropy;
-    const int64_t parts = by_column ? args.stride : args.outputs;
-    Buffer<double> partial(parts);
-    args.partial = partial.data();
-    threads = threads_for(args.outputs * args.stride * 8, threads);
-    if (by_column) {
-        parallel_for((args.stride + 7) / 8, threads, [&](int64_t group) {
-            kernels.softmax_columns(args, group * 8, std::min<int64_t>(group * 8 + 8, args.stride));
-        });
-    } else {
-        parallel_ranges(args.outputs, threads, [&](int64_t begin, int64_t end) { kernels.output_rows(args, begin, end); });
-    }
-    double total = 0;
-    for (int64_t i = 0; i < parts; ++i) total += partial[i];
-    return total;
-}
-
-template <class T>
-void softmax(T* z, int64_t outputs, int64_t stride, int threads) {
-    const LossKernels<T>& kernels = tables().template loops<T>().loss;
-    parallel_for((stride + 7) / 8, threads_for(outputs * stride * 8, threads), [&](int64_t group) {
-        kernels.softmax(z, outputs, stride, group * 8, std::min<int64_t>(group * 8 + 8, stride));
-    });
-}
-
-template <class T>
-void sigmoid(T* z, int64_t count, int threads) {
-    const LossKernels<T>& kernels = tables().template loops<T>().loss;
-    parallel_ranges((count + 7) / 8, threads_for(count * 8, threads), [&](int64_t begin, int64_t end) {
-        kernels.sigmoid(z + begin * 8, std::min(end * 8, count) - begin * 8);
-    });
-}
-
-#define TS_INSTANTIATE(T)                                                       \
-    template const SliceKernels<T>& slice_kernels();                            \
-    template const GrowthKernels<T>& growth_kernels();                          \
-    template void forward(const ForwardArgs<T>&, int64_t, const int64_t*, int64_t, int); \
-    template void backward(const BackwardArgs<T>&, const int64_t*, int64_t, int); \
-    template void update(const UpdateArgs<T>&, const Parameters<T>&, const std::vector<Scaled<T>>&, int64_t, int); \
-    template double loss_and_gradient(LossArgs<T>, int);                        \
-    template void softmax(T*, int64_t, int64_t, int);                           \
-    template void sigmoid(T*, int64_t, int);
+#define TS_INSTANTIATE(T)                            \
+    template const LayerKernels<T>& layer_kernels(); \
+    template const LossKernels<T>& loss_kernels();   \
+    template const SliceKernels<T>& slice_kernels(); \
+    template const GrowthKernels<T>& growth_kernels();
 TS_INSTANTIATE(float)
 TS_INSTANTIATE(double)
 

@@ -2,6 +2,7 @@
 // input gradient (dx += w * dy) and the weight gradient (x . dy), and the weight is updated while it is
 // in hand. No gradient array exists. Compiled once per instruction set.
 #include "layer/epilogue.hpp"
+#include "layer/layer.hpp"
 #include "layer/update.hpp"
 
 namespace ts::TS_ISA {
@@ -44,7 +45,7 @@ TS_INLINE void chunk_tile(const BackwardArgs<T>& a, int64_t k0, int64_t k1, int6
             if constexpr (Prefetch) {
                 constexpr int64_t ahead = fetch_ahead(N * V * int(sizeof(T)));
                 const int64_t next = k + i + ahead < last ? k + i + ahead : last;
-                prefetch<N * V * int(sizeof(T))>(a.dy + con.index[next] * a.stride + c);
+                prefetch<int(sizeof(T)) * N * V>(a.dy + con.index[next] * a.stride + c);
             }
             dy[i] = a.dy + con.index[k + i] * a.stride + c;
             w[i] = a.weights.value[k + i];

@@ -2,8 +2,9 @@
 // derivative on the way back, on a row that is hot in the first cache.
 #pragma once
 
-#include "isa/simd.hpp"
+#include "base/hash.hpp"
 #include "base/views.hpp"
+#include "isa/simd.hpp"
 
 namespace ts::TS_ISA {
 
@@ -16,21 +17,15 @@ using Mask = Vector<IntegerOf<T, L>, L>;
 template <int L>
 using Bits = std::conditional_t<L == 16, uint16_t, uint8_t>;
 
-// Dropout bits are a pure function of (key, row, column): a 64-bit mix names the row's stream, and a 32-bit
-// finaliser (two multiply-xorshift rounds) serves two columns, eight apart, with 16 bits each.
+// Dropout bits are a pure function of (key, row, column): each row is a stream, each of whose numbers serves two
+// columns, eight apart, with 16 bits each.
 struct DropoutRow {
-    uint32_t first, second, threshold;
+    HashStream stream;
+    uint32_t threshold;
     U32x8 bits{};
 
-    TS_INLINE DropoutRow(const Epilogue& e, int64_t row) {
-        uint64_t z = e.key + uint64_t(row + 1) * 0x9E3779B97F4A7C15u;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-        z ^= z >> 31;
-        first = uint32_t(z);
-        second = uint32_t(z >> 32);
-        threshold = uint32_t(e.keep_probability * 65536.0 + 0.5);
-    }
+    TS_INLINE DropoutRow(const Epilogue& e, int64_t row)
+        : stream(hash_stream(e.key, row)), threshold(uint32_t(e.keep_probability * 65536.0 + 0.5)) {}
 
     // Of columns [column, column + L), which must be asked for in order: their bits, and for T, which are kept.
     template <class T, int L>
@@ -38,7 +33,8 @@ struct DropoutRow {
         using Lanes = Vector<int32_t, 8>;
         if constexpr (L == 16) {
             draw(column);
-            kept = Bits<L>(to_bits((Lanes)((bits & 0xFFFFu) < threshold)) | to_bits((Lanes)((bits >> 16) < threshold)) << 8);
+            const auto low = to_bits((Lanes)((bits & 0xFFFFu) < threshold)), high = to_bits((Lanes)((bits >> 16) < threshold));
+            kept = Bits<L>(low | high << 8);
             return from_bits<T, L>(kept);
         } else {
             if (column % 16 == 0) draw(column);
@@ -52,12 +48,7 @@ struct DropoutRow {
   private:
     TS_INLINE void draw(int64_t column) {
         const U32x8 lane = {0, 1, 2, 3, 4, 5, 6, 7};
-        U32x8 x = (lane + uint32_t(column)) * 0x9E3779B9u + first;
-        x ^= x >> 16;
-        x *= 0x7FEB352Du;
-        x ^= (x >> 15) ^ second;
-        x *= 0x846CA68Bu;
-        bits = x ^ (x >> 16);
+        bits = hash_at(stream, lane + uint32_t(column));
     }
 };
 

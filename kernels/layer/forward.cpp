@@ -1,6 +1,7 @@
 // y = f(W x + b), by gather: the batch columns of one output neuron stay in registers while its
 // connections stream by. Compiled once per instruction set.
 #include "layer/epilogue.hpp"
+#include "layer/layer.hpp"
 
 namespace ts::TS_ISA {
 namespace {
@@ -27,7 +28,7 @@ TS_INLINE void row_tile(const ForwardArgs<T>& a, const T* weight, T* ahead, int6
         if constexpr (Prefetch) {
             constexpr int64_t rows = fetch_ahead(N * V * int(sizeof(T)));
             const int64_t next = k + rows < last ? k + rows : last;
-            prefetch<N * V * int(sizeof(T))>(a.x + con.index[next] * a.stride + c);
+            prefetch<int(sizeof(T)) * N * V>(a.x + con.index[next] * a.stride + c);
         }
         if constexpr (Copies) {
             const uint32_t* position = con.position;

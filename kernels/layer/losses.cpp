@@ -1,7 +1,7 @@
 // Losses and output activations on the output layer's values, outputs x batch. The gradient replaces
 // the values in place. Compiled once per instruction set.
 #include "isa/simd.hpp"
-#include "base/views.hpp"
+#include "layer/losses.hpp"
 
 namespace ts::TS_ISA {
 namespace {

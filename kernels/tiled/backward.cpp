@@ -1,5 +1,6 @@
 // The backward pass in tiles: one load of an output's gradient serves the input gradient, whose sums stay in cache, and
 // the weight gradient; weights are updated on the spot. Compiled once per instruction set.
+#include "base/hash.hpp"
 #include "layer/epilogue.hpp"
 #include "tiled/rows.hpp"
 #include "layer/update.hpp"
@@ -7,32 +8,9 @@
 namespace ts::TS_ISA {
 namespace {
 
-// Random bits for rounding, a pure function of (key, position): a 32-bit finaliser (two multiply-xorshift rounds).
-struct Rounding {
-    uint32_t first, second;
-
-    explicit Rounding(uint64_t key) {
-        uint64_t z = key + 0x9E3779B97F4A7C15u;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-        z ^= z >> 31;
-        first = uint32_t(z);
-        second = uint32_t(z >> 32);
-    }
-
-    TS_INLINE uint32_t at(int64_t position) const {
-        uint32_t h = uint32_t(position) * 0x9E3779B9u + first;
-        h ^= h >> 16;
-        h *= 0x7FEB352Du;
-        h ^= (h >> 15) ^ second;
-        h *= 0x846CA68Bu;
-        return h ^ (h >> 16);
-    }
-};
-
-// Writes updated values; to bfloat16, up or down with the 16 random bits that start at `Shift`.
+// Writes updated values; to bfloat16, up or down with 16 bits, from `Shift` on, of the number at their position.
 template <int Shift>
-TS_INLINE void write_rounded(const Stored& s, int64_t first, int64_t count, const float* from, const Rounding& random) {
+TS_INLINE void write_rounded(const Stored& s, int64_t first, int64_t count, const float* from, const HashStream& random) {
     if (!s.half) {
         __builtin_memcpy(static_cast<float*>(s.to) + first, from, size_t(count) * sizeof(float));
         return;
@@ -42,7 +20,7 @@ TS_INLINE void write_rounded(const Stored& s, int64_t first, int64_t count, cons
         uint32_t u;
         __builtin_memcpy(&u, from + i, sizeof(u));
         const bool finite = (u & 0x7F800000u) != 0x7F800000u;
-        to[i] = uint16_t((u + (finite ? (random.at(first + i) >> Shift) & 0xFFFFu : 0u)) >> 16);
+        to[i] = uint16_t((u + (finite ? (hash_at(random, uint32_t(first + i)) >> Shift) & 0xFFFFu : 0u)) >> 16);
     }
 }
 
@@ -59,7 +37,7 @@ TS_APART void update_run(const UpdateArgs<float>& u, const TileParameters& p, in
     if (p.slot0) read_stored(p.slot0, first, count, slot0);
     if (p.slot1) read_stored(p.slot1, first, count, slot1);
     apply_update<float>(u, {w, p.slot0 ? slot0 : nullptr, p.slot1 ? slot1 : nullptr, nullptr}, 0, count, g);
-    const Rounding random(p.key);
+    const HashStream random = hash_stream(p.key, 0);
     write_rounded<0>(p.value, first, count, w, random);
     if (p.slot0) write_rounded<16>(p.slot0, first, count, slot0, random);
     if (p.slot1) write_rounded<8>(p.slot1, first, count, slot1, random);
@@ -79,7 +57,7 @@ TS_APART void walk(const TileBackwardArgs& a, int64_t i, int64_t o0, int64_t o1,
     const char* weights = static_cast<const char*>(a.weights.value.from);
     const int64_t weight_size = a.weights.value.half ? 2 : 4;
     alignas(64) float weight[kTileChunk], gradient[kTileChunk], lanes[kTileChunk * L];
-    Ahead<Ordered ? kNoRows : Width * int(sizeof(Y)), 16> ahead(t.place, ptr, columns, o0, o1, dy, bytes, t.shift);
+    Ahead<Ordered ? kNoRows : int(sizeof(Y)) * Width, 16> ahead(t.place, ptr, columns, o0, o1, dy, bytes, t.shift);
     const auto fetch = [&] {
         return a.prefetch && ahead.fetch([&](int64_t tile) {
             // The tiles after this one lie elsewhere: their connections are fetched before their rows can be.
@@ -89,7 +67,7 @@ TS_APART void walk(const TileBackwardArgs& a, int64_t i, int64_t o0, int64_t o1,
             fetch_row(t.place + begin, (end - begin) * 4);
             fetch_row(weights + begin * weight_size, (end - begin) * weight_size);
             if (Ordered) fetch_row(ordered + begin * stride, (end - begin) * bytes);
-        }, [&](uint32_t p) { fetch_row<Width * int(sizeof(X))>(x + int64_t(p & 0xFFFFu) * stride, stride * int64_t(sizeof(X))); });
+        }, [&](uint32_t p) { fetch_row<int(sizeof(X)) * Width>(x + int64_t(p & 0xFFFFu) * stride, stride * int64_t(sizeof(X))); });
     };
     for (int64_t n = rows_ahead(bytes); n > 0 && fetch(); --n) {}
     for (int64_t o = o0; o < o1; ++o) {

@@ -30,7 +30,7 @@ TS_INLINE void add_tiles(const TileForwardArgs& a, int64_t o, int64_t i0, int64_
     const int64_t stride = Width ? Width : a.stride, bytes = stride * int64_t(sizeof(X));
     const X* x = static_cast<const X*>(a.x.from);
     const X* ordered = static_cast<const X*>(a.ordered.from);
-    Ahead<Width * int(sizeof(X)), 0> ahead(t.place, ptr, 1, i0, i1, x, bytes, t.shift);
+    Ahead<int(sizeof(X)) * Width, 0> ahead(t.place, ptr, 1, i0, i1, x, bytes, t.shift);
     const auto fetch = [&] { return !Ordered && a.prefetch && ahead.fetch([](int64_t) {}, [](uint32_t) {}); };
     for (int64_t n = rows_ahead(bytes); n > 0 && fetch(); --n) {}
     float weight[kTileChunk];

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/buffer.hpp"
+#include "base/cache.hpp"
 #include "isa/dispatch.hpp"
 #include "base/threads.hpp"
 #include "tiled/tiles.hpp"

@@ -131,7 +131,7 @@ TS_INLINE void copy_row(S* to, const S* from, int64_t stride) {
 
 // Whether rows of so many values may come in order.
 template <class S, int Width>
-constexpr bool kMayOrder = Width > 0 && Width * int64_t(sizeof(S)) <= kOrderedBytes;
+constexpr bool kMayOrder = Width > 0 && int64_t(sizeof(S)) * Width <= kOrderedBytes;
 
 constexpr int kTileChunk = 64;  // connections taken together
 

@@ -97,7 +97,7 @@ struct TileKernels {
     void (*convert)(const Stored& values, int64_t begin, int64_t end);
 };
 
-// The passes over threads (tile_passes.cpp). They set prefetch themselves.
+// The passes over threads (passes.cpp). They set prefetch themselves.
 void tile_forward(TileForwardArgs args, int threads);
 void tile_backward(TileBackwardArgs args, int threads);
 void tile_update(const UpdateArgs<float>& rule, const TileParameters& parameters, int64_t size, int threads);

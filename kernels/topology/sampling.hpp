@@ -1,4 +1,4 @@
-// Sets of connections: drawing them at random, transposing them. Time and memory linear in connections.
+// Sets of connections: drawing them at random, checking them. Time and memory linear in connections.
 #pragma once
 
 #include "base/buffer.hpp"
@@ -19,14 +19,6 @@ struct Positions {
 // `kept_ptr` is existing.ptr, or the row pointers of what `keep` leaves.
 Positions sample_empty(const Connections& existing, int64_t columns, const uint8_t* keep, const int64_t* kept_ptr,
                        int64_t count, uint64_t key, int threads);
-
-struct Transposed {
-    Buffer<int64_t> ptr;        // columns + 1
-    Buffer<int32_t> index;      // the rows, ascending
-    Buffer<uint32_t> position;  // of each connection in the source order
-};
-
-Transposed transpose(const Connections& source, int64_t columns, int threads);
 
 // Values for `count` fresh connections.
 template <class T>
