@@ -28,7 +28,8 @@ class Buffer {
         if (alignment == kHuge) madvise(data_, rounded, MADV_HUGEPAGE);
 #endif
     }
-    Buffer(Buffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    Buffer(Buffer&& other) noexcept
+        : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
     Buffer& operator=(Buffer&& other) noexcept {
         std::swap(data_, other.data_);
         std::swap(size_, other.size_);
@@ -43,7 +44,10 @@ class Buffer {
     int64_t size() const { return size_; }
     T& operator[](int64_t i) { return data_[i]; }
     const T& operator[](int64_t i) const { return data_[i]; }
-    T* release() { size_ = 0; return std::exchange(data_, nullptr); }
+    T* release() {
+        size_ = 0;
+        return std::exchange(data_, nullptr);
+    }
     // Shrinks the size that is reported; the memory stays.
     void truncate(int64_t size) { size_ = size; }
 

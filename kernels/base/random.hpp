@@ -40,7 +40,8 @@ struct Philox {
             for (int i = 0; i < 2; ++i) {
                 const unsigned __int128 product = (unsigned __int128)block.u64(i) * bound;
                 // The division is rarely needed: what is rejected lies under bound.
-                if (uint64_t(product) >= bound || uint64_t(product) >= (0 - bound) % bound) return uint64_t(product >> 64);
+                if (uint64_t(product) >= bound || uint64_t(product) >= (0 - bound) % bound)
+                    return uint64_t(product >> 64);
             }
         }
     }

@@ -53,7 +53,7 @@ struct alignas(64) Share {
 };
 
 class Pool {
-public:
+  public:
     bool claim() { return !busy_.exchange(true, std::memory_order_acquire); }
     void release() { busy_.store(false, std::memory_order_release); }
 
@@ -80,7 +80,7 @@ public:
         if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
     }
 
-private:
+  private:
     // The word: number of the loop (16 bits), whether it may still be joined, how many threads of the pool are inside.
     static constexpr uint32_t kInside = (1u << 15) - 1, kOpen = 1u << 15, kLoop = 1u << 16;
     static constexpr int kMost = 1 << 10;
@@ -118,7 +118,8 @@ private:
         try {
             for (int turn = 0; turn < threads_; ++turn) {
                 Share& share = shares_[(number + turn) % threads_];
-                for (int64_t i; (i = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end;) call_(context_, i);
+                for (int64_t i; (i = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end;)
+                    call_(context_, i);
             }
         } catch (...) {
             const std::lock_guard guard(failure_lock_);

@@ -44,9 +44,8 @@ inline int64_t range_start(int64_t count, int64_t parts, int64_t part) {
 template <class Body>
 void parallel_ranges(int64_t count, int threads, Body&& body) {
     const int64_t parts = threads > 1 ? std::min<int64_t>(count, int64_t(threads) * 4) : 1;
-    parallel_for(parts, threads, [&](int64_t part) {
-        body(range_start(count, parts, part), range_start(count, parts, part + 1));
-    });
+    parallel_for(parts, threads,
+                 [&](int64_t part) { body(range_start(count, parts, part), range_start(count, parts, part + 1)); });
 }
 
 // First row of part `part` when rows are cut so that each part has about the same cost, where row r

@@ -11,7 +11,9 @@ using AnyMatrix = nb::ndarray<nb::ro, nb::ndim<2>, nb::device::cpu>;
 template <class Body>
 bool by_type(const AnyMatrix& x, Body&& body) {
     const nb::dlpack::dtype type = x.dtype();
-    const auto is = [&]<class S>(S*) { return type == nb::dtype<S>() ? (body(static_cast<const S*>(x.data())), true) : false; };
+    const auto is = [&]<class S>(S*) {
+        return type == nb::dtype<S>() ? (body(static_cast<const S*>(x.data())), true) : false;
+    };
     return is((float*)nullptr) || is((double*)nullptr) || is((uint8_t*)nullptr) || is((int8_t*)nullptr) ||
            is((uint16_t*)nullptr) || is((int16_t*)nullptr) || is((int32_t*)nullptr) || is((uint32_t*)nullptr) ||
            is((int64_t*)nullptr) || is((uint64_t*)nullptr);

@@ -66,7 +66,7 @@ struct UpdateRule {
     template <class T>
     UpdateArgs<T> args(bool for_bias) const {
         return {Update(kind), T(learning_rate), T(momentum), for_bias ? T(0) : T(l2), for_bias ? T(0) : T(decay),
-                T(beta1), T(beta2), T(epsilon), T(correction1), T(correction2)};
+                T(beta1),     T(beta2),         T(epsilon),  T(correction1),          T(correction2)};
     }
 };
 

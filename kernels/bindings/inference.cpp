@@ -18,50 +18,55 @@ template <class T>
 void bind_frozen(nb::module_& m, const char* name) {
     nb::class_<FrozenNetwork<T>>(m, name)
         .def(nb::init<int64_t>(), nb::arg("inputs"))
-        .def("append",
-             [](FrozenNetwork<T>& net, Array<const int64_t> ptr, Array<const int32_t> index, Array<const uint32_t> position,
-                Array<const T> weight, Array<const T> bias, int activation, double slope) {
-                 Connections con = view(ptr, index);
-                 require(position.shape(0) == index.shape(0) && weight.shape(0) == index.shape(0), "one weight a connection");
-                 require(bias.shape(0) == size_t(con.rows), "one bias an output neuron");
-                 require(first_invalid(con, net.outputs()) < 0, "an index is out of range");
-                 con.position = position.data();
-                 nb::gil_scoped_release free_lock;
-                 net.append(con, weight.data(), bias.data(), Activation(activation), slope);
-             },
-             nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("position").noconvert(),
-             nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("activation"), nb::arg("slope"))
-        .def("run",
-             [](const FrozenNetwork<T>& net, AnyMatrix x, Maybe<Array<const double>> shift, Maybe<Array<const double>> factor,
-                Rows<T> out, bool softmaxed, int threads) {
-                 const int64_t samples = int64_t(x.shape(0)), inputs = net.inputs(), outputs = net.outputs();
-                 require(int64_t(x.shape(1)) == inputs, "x is samples x inputs");
-                 require(int64_t(out.shape(0)) == samples && int64_t(out.shape(1)) == outputs, "out is samples x outputs");
-                 require(!shift || (int64_t(shift->shape(0)) == inputs && factor && int64_t(factor->shape(0)) == inputs),
-                         "one shift and factor a feature");
-                 std::atomic<int64_t> bad{-1};
-                 bool known;
-                 {
-                     nb::gil_scoped_release free_lock;
-                     known = by_type(x, [&](auto* data) {
-                         parallel_ranges(samples, threads, [&](int64_t begin, int64_t end) {
-                             Buffer<T> scratch(net.scratch_size());
-                             for (int64_t s = begin; s < end; ++s) {
-                                 const int64_t wrong = load_dense(data, x.stride(0), x.stride(1), &s, 1, inputs, pointer(shift),
-                                                                  pointer(factor), scratch.data(), 1, 1);
-                                 if (wrong >= 0) bad = s * inputs + wrong;
-                                 T* z = out.data() + s * outputs;
-                                 std::copy_n(net.run(scratch.data()), outputs, z);
-                                 if (softmaxed) softmax(z, outputs, 1, 1);
-                             }
-                         });
-                     });
-                 }
-                 require(known, "no loader for this data type");
-                 return bad.load();
-             },
-             nb::arg("x"), nb::arg("shift").noconvert().none(), nb::arg("factor").noconvert().none(),
-             nb::arg("out").noconvert(), nb::arg("softmaxed"), nb::arg("threads"));
+        .def(
+            "append",
+            [](FrozenNetwork<T>& net, Array<const int64_t> ptr, Array<const int32_t> index,
+               Array<const uint32_t> position, Array<const T> weight, Array<const T> bias, int activation,
+               double slope) {
+                Connections con = view(ptr, index);
+                require(position.shape(0) == index.shape(0) && weight.shape(0) == index.shape(0),
+                        "one weight a connection");
+                require(bias.shape(0) == size_t(con.rows), "one bias an output neuron");
+                require(first_invalid(con, net.outputs()) < 0, "an index is out of range");
+                con.position = position.data();
+                nb::gil_scoped_release free_lock;
+                net.append(con, weight.data(), bias.data(), Activation(activation), slope);
+            },
+            nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("position").noconvert(),
+            nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("activation"), nb::arg("slope"))
+        .def(
+            "run",
+            [](const FrozenNetwork<T>& net, AnyMatrix x, Maybe<Array<const double>> shift,
+               Maybe<Array<const double>> factor, Rows<T> out, bool softmaxed, int threads) {
+                const int64_t samples = int64_t(x.shape(0)), inputs = net.inputs(), outputs = net.outputs();
+                require(int64_t(x.shape(1)) == inputs, "x is samples x inputs");
+                require(int64_t(out.shape(0)) == samples && int64_t(out.shape(1)) == outputs,
+                        "out is samples x outputs");
+                require(!shift || (int64_t(shift->shape(0)) == inputs && factor && int64_t(factor->shape(0)) == inputs),
+                        "one shift and factor a feature");
+                std::atomic<int64_t> bad{-1};
+                bool known;
+                {
+                    nb::gil_scoped_release free_lock;
+                    known = by_type(x, [&](auto* data) {
+                        parallel_ranges(samples, threads, [&](int64_t begin, int64_t end) {
+                            Buffer<T> scratch(net.scratch_size());
+                            for (int64_t s = begin; s < end; ++s) {
+                                const int64_t wrong = load_dense(data, x.stride(0), x.stride(1), &s, 1, inputs,
+                                                                 pointer(shift), pointer(factor), scratch.data(), 1, 1);
+                                if (wrong >= 0) bad = s * inputs + wrong;
+                                T* z = out.data() + s * outputs;
+                                std::copy_n(net.run(scratch.data()), outputs, z);
+                                if (softmaxed) softmax(z, outputs, 1, 1);
+                            }
+                        });
+                    });
+                }
+                require(known, "no loader for this data type");
+                return bad.load();
+            },
+            nb::arg("x"), nb::arg("shift").noconvert().none(), nb::arg("factor").noconvert().none(),
+            nb::arg("out").noconvert(), nb::arg("softmaxed"), nb::arg("threads"));
 }
 
 }  // namespace

@@ -8,39 +8,47 @@ namespace {
 
 template <class T>
 void bind_type(nb::module_& m) {
-    m.def("loss_and_gradient",
-          [](int kind, Rows<T> z, int64_t batch, Maybe<Array<const int32_t>> label, Maybe<Rows<const T>> target,
-             Array<const T> sample_weight, int threads) {
-              LossArgs<T> a;
-              a.kind = Loss(kind);
-              a.outputs = int64_t(z.shape(0));
-              a.stride = int64_t(z.shape(1));
-              a.batch = batch;
-              require(batch <= a.stride && sample_weight.shape(0) == z.shape(1), "one weight a column");
-              if (a.kind == Loss::softmax_cross_entropy) {
-                  require(label && int64_t(label->shape(0)) >= batch, "one label a sample");
-                  for (int64_t b = 0; b < batch; ++b)
-                      require(label->data()[b] >= 0 && label->data()[b] < a.outputs, "a label is out of range");
-              } else {
-                  require(target && target->shape(0) == z.shape(0) && target->shape(1) == z.shape(1), "targets are outputs x stride");
-              }
-              a.z = z.data();
-              a.label = pointer(label);
-              a.target = target ? target->data() : nullptr;
-              a.sample_weight = sample_weight.data();
-              nb::gil_scoped_release free_lock;
-              return loss_and_gradient(a, threads);
-          },
-          nb::arg("kind"), nb::arg("z").noconvert(), nb::arg("batch"), nb::arg("label").noconvert().none(),
-          nb::arg("target").noconvert().none(), nb::arg("sample_weight").noconvert(), nb::arg("threads"));
-    m.def("softmax", [](Rows<T> z, int threads) {
-        nb::gil_scoped_release free_lock;
-        softmax(z.data(), int64_t(z.shape(0)), int64_t(z.shape(1)), threads);
-    }, nb::arg("z").noconvert(), nb::arg("threads"));
-    m.def("sigmoid", [](Rows<T> z, int threads) {
-        nb::gil_scoped_release free_lock;
-        sigmoid(z.data(), int64_t(z.size()), threads);
-    }, nb::arg("z").noconvert(), nb::arg("threads"));
+    m.def(
+        "loss_and_gradient",
+        [](int kind, Rows<T> z, int64_t batch, Maybe<Array<const int32_t>> label, Maybe<Rows<const T>> target,
+           Array<const T> sample_weight, int threads) {
+            LossArgs<T> a;
+            a.kind = Loss(kind);
+            a.outputs = int64_t(z.shape(0));
+            a.stride = int64_t(z.shape(1));
+            a.batch = batch;
+            require(batch <= a.stride && sample_weight.shape(0) == z.shape(1), "one weight a column");
+            if (a.kind == Loss::softmax_cross_entropy) {
+                require(label && int64_t(label->shape(0)) >= batch, "one label a sample");
+                for (int64_t b = 0; b < batch; ++b)
+                    require(label->data()[b] >= 0 && label->data()[b] < a.outputs, "a label is out of range");
+            } else {
+                require(target && target->shape(0) == z.shape(0) && target->shape(1) == z.shape(1),
+                        "targets are outputs x stride");
+            }
+            a.z = z.data();
+            a.label = pointer(label);
+            a.target = target ? target->data() : nullptr;
+            a.sample_weight = sample_weight.data();
+            nb::gil_scoped_release free_lock;
+            return loss_and_gradient(a, threads);
+        },
+        nb::arg("kind"), nb::arg("z").noconvert(), nb::arg("batch"), nb::arg("label").noconvert().none(),
+        nb::arg("target").noconvert().none(), nb::arg("sample_weight").noconvert(), nb::arg("threads"));
+    m.def(
+        "softmax",
+        [](Rows<T> z, int threads) {
+            nb::gil_scoped_release free_lock;
+            softmax(z.data(), int64_t(z.shape(0)), int64_t(z.shape(1)), threads);
+        },
+        nb::arg("z").noconvert(), nb::arg("threads"));
+    m.def(
+        "sigmoid",
+        [](Rows<T> z, int threads) {
+            nb::gil_scoped_release free_lock;
+            sigmoid(z.data(), int64_t(z.size()), threads);
+        },
+        nb::arg("z").noconvert(), nb::arg("threads"));
 }
 
 }  // namespace

@@ -27,10 +27,13 @@ NB_MODULE(_kernels, m) {
     bind_tiled(m);
     bind_input(m);
     bind_inference(m);
-    m.def("empty_bytes", [](int64_t size) {
-        require(size >= 0, "a size is at least 0");
-        return give(Buffer<uint8_t>(size));
-    }, nb::arg("size"));
+    m.def(
+        "empty_bytes",
+        [](int64_t size) {
+            require(size >= 0, "a size is at least 0");
+            return give(Buffer<uint8_t>(size));
+        },
+        nb::arg("size"));
     m.def("padded_batch", [](int64_t batch) { return padded_batch(batch); }, nb::arg("batch"));
     m.def("bit_stride", [](int64_t stride) { return bit_stride(stride); }, nb::arg("stride"));
     m.def("available_isas", &available_isas);

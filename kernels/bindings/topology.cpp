@@ -19,229 +19,260 @@ namespace {
 // What arrays of 16 bits hold: bfloat16.
 template <class Held>
 auto* as_stored(Held* data) {
-    if constexpr (sizeof(Held) == 2) return reinterpret_cast<std::conditional_t<std::is_const_v<Held>, const bf16, bf16>*>(data);
+    if constexpr (sizeof(Held) == 2)
+        return reinterpret_cast<std::conditional_t<std::is_const_v<Held>, const bf16, bf16>*>(data);
     else return data;
 }
 
 // Held: how NumPy holds values of type T.
 template <class T, class Held>
 void bind_values(nb::module_& m) {
-    m.def("draw_weights", [](Array<Held> out, int kind, double scale, uint64_t key, int threads) {
-        nb::gil_scoped_release free_lock;
-        draw_weights(as_stored(out.data()), int64_t(out.shape(0)), kind, scale, key, threads);
-    }, nb::arg("out").noconvert(), nb::arg("kind"), nb::arg("scale"), nb::arg("key"), nb::arg("threads"));
-    m.def("keep_by_sign_magnitude", [](Array<const Held> value, double zeta, Array<uint8_t> keep, int threads) {
-        require(keep.shape(0) == value.shape(0), "one mark a connection");
-        nb::gil_scoped_release free_lock;
-        return keep_by_sign_magnitude<T>({as_stored(value.data()), keep.data(), int64_t(value.shape(0))}, zeta, threads);
-    }, nb::arg("value").noconvert(), nb::arg("zeta"), nb::arg("keep").noconvert(), nb::arg("threads"));
-    m.def("keep_by_magnitude",
-          [](std::vector<Array<const Held>> values, int64_t remove, std::vector<Array<uint8_t>> keeps, int threads) {
-              std::vector<Marked<T>> layers;
-              int64_t total = 0;
-              require(values.size() == keeps.size(), "marks for each layer");
-              for (size_t l = 0; l < values.size(); ++l) {
-                  require(values[l].shape(0) == keeps[l].shape(0), "one mark a connection");
-                  layers.push_back({as_stored(values[l].data()), keeps[l].data(), int64_t(values[l].shape(0))});
-                  total += layers.back().count;
-              }
-              require(remove >= 0 && remove <= total, "more connections to remove than there are");
-              nb::gil_scoped_release free_lock;
-              keep_by_magnitude(layers, remove, threads);
-          },
-          nb::arg("values"), nb::arg("remove"), nb::arg("keeps"), nb::arg("threads"));
+    m.def(
+        "draw_weights",
+        [](Array<Held> out, int kind, double scale, uint64_t key, int threads) {
+            nb::gil_scoped_release free_lock;
+            draw_weights(as_stored(out.data()), int64_t(out.shape(0)), kind, scale, key, threads);
+        },
+        nb::arg("out").noconvert(), nb::arg("kind"), nb::arg("scale"), nb::arg("key"), nb::arg("threads"));
+    m.def(
+        "keep_by_sign_magnitude",
+        [](Array<const Held> value, double zeta, Array<uint8_t> keep, int threads) {
+            require(keep.shape(0) == value.shape(0), "one mark a connection");
+            nb::gil_scoped_release free_lock;
+            return keep_by_sign_magnitude<T>({as_stored(value.data()), keep.data(), int64_t(value.shape(0))}, zeta,
+                                             threads);
+        },
+        nb::arg("value").noconvert(), nb::arg("zeta"), nb::arg("keep").noconvert(), nb::arg("threads"));
+    m.def(
+        "keep_by_magnitude",
+        [](std::vector<Array<const Held>> values, int64_t remove, std::vector<Array<uint8_t>> keeps, int threads) {
+            std::vector<Marked<T>> layers;
+            int64_t total = 0;
+            require(values.size() == keeps.size(), "marks for each layer");
+            for (size_t l = 0; l < values.size(); ++l) {
+                require(values[l].shape(0) == keeps[l].shape(0), "one mark a connection");
+                layers.push_back({as_stored(values[l].data()), keeps[l].data(), int64_t(values[l].shape(0))});
+                total += layers.back().count;
+            }
+            require(remove >= 0 && remove <= total, "more connections to remove than there are");
+            nb::gil_scoped_release free_lock;
+            keep_by_magnitude(layers, remove, threads);
+        },
+        nb::arg("values"), nb::arg("remove"), nb::arg("keeps"), nb::arg("threads"));
 }
 
 template <class T>
 void bind_connection_values(nb::module_& m) {
-    m.def("strength",
-          [](Array<const int64_t> ptr, Array<const int32_t> index, Maybe<Array<const uint32_t>> position,
-             Array<const T> weight, Array<double> out, int threads) {
-              Connections con = view(ptr, index);
-              con.position = pointer(position);
-              require(weight.shape(0) == index.shape(0) && (!position || position->shape(0) == index.shape(0)),
-                      "one weight a connection");
-              require(out.shape(0) == size_t(con.rows), "one value a row");
-              nb::gil_scoped_release free_lock;
-              strength(con, weight.data(), out.data(), threads);
-          },
-          nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("position").noconvert().none(),
-          nb::arg("weight").noconvert(), nb::arg("out").noconvert(), nb::arg("threads"));
-    m.def("fold_constants",
-          [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const T> weight, Array<const double> constant,
-             Array<T> bias) {
-              const Connections con = view(ptr, index);
-              require(weight.shape(0) == index.shape(0), "one weight a connection");
-              require(constant.shape(0) == size_t(con.rows), "one constant an input neuron");
-              nb::gil_scoped_release free_lock;
-              fold_constants(con, weight.data(), constant.data(), bias.data(), int64_t(bias.shape(0)));
-          },
-          nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("weight").noconvert(),
-          nb::arg("constant").noconvert(), nb::arg("bias").noconvert());
-    m.def("grow_by_gradient",
-          [](Array<const int64_t> ptr, Array<const int32_t> index, Maybe<Array<const uint8_t>> keep, Rows<const T> x,
-             Rows<const T> dy, int64_t count, int threads) {
-              const Connections con = view(ptr, index);
-              require(!keep || keep->shape(0) == index.shape(0), "one mark a connection");
-              require(x.shape(0) == size_t(con.rows) && x.shape(1) == dy.shape(1), "x is inputs x stride, dy outputs x stride");
-              require(padded_batch(int64_t(x.shape(1))) == int64_t(x.shape(1)), "the stride is not a padded batch size");
-              require(count >= 0, "a count is at least 0");
-              Positions out;
-              {
-                  nb::gil_scoped_release free_lock;
-                  out = grow_by_gradient<T>(con, int64_t(dy.shape(0)), pointer(keep),
-                                            {x.data(), dy.data(), int64_t(x.shape(1))}, count, threads);
-              }
-              return nb::make_tuple(give(std::move(out.ptr)), give(std::move(out.index)));
-          },
-          nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("keep").noconvert().none(),
-          nb::arg("x").noconvert(), nb::arg("dy").noconvert(), nb::arg("count"), nb::arg("threads"));
-    m.def("rewire",
-          [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const uint8_t> keep, Array<const int64_t> grown_ptr,
-             Array<const int32_t> grown_index, std::vector<Array<const T>> values, Maybe<Array<const T>> fresh, int threads) {
-              const Connections old = view(ptr, index), grown = view(grown_ptr, grown_index);
-              require(grown.rows == old.rows, "as many rows grown as there are");
-              require(keep.shape(0) == index.shape(0), "one mark a connection");
-              require(values.size() <= 3, "at most three arrays");
-              for (const auto& array : values) require(array.shape(0) == index.shape(0), "one value a connection");
-              require(!fresh || fresh->shape(0) == grown_index.shape(0), "one value a grown connection");
-              Buffer<int64_t> target;
-              Buffer<int32_t> out;
-              Buffer<T> moved[3];
-              {
-                  nb::gil_scoped_release free_lock;
-                  target = kept_pointers(old, keep.data(), threads);
-                  for (int64_t r = 0; r <= old.rows; ++r) target[r] += grown.ptr[r];
-                  out = Buffer<int32_t>(target[old.rows]);
-                  Moved<T> arrays[3];
-                  for (size_t a = 0; a < values.size(); ++a) {
-                      moved[a] = Buffer<T>(target[old.rows]);
-                      arrays[a] = {values[a].data(), a == 0 ? pointer(fresh) : nullptr, moved[a].data()};
-                  }
-                  rewire(old, keep.data(), grown, {old.rows, target.data(), nullptr, nullptr}, out.data(), arrays,
-                         int(values.size()), threads);
-              }
-              nb::list given;
-              for (size_t a = 0; a < values.size(); ++a) given.append(give(std::move(moved[a])));
-              return nb::make_tuple(give(std::move(target)), give(std::move(out)), given);
-          },
-          nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("keep").noconvert(),
-          nb::arg("grown_ptr").noconvert(), nb::arg("grown_index").noconvert(), nb::arg("values"),
-          nb::arg("fresh").noconvert().none(), nb::arg("threads"));
-    m.def("carry",
-          [](Array<const int64_t> from_ptr, Array<const int32_t> from_index, Array<const T> value, Array<const int64_t> to_ptr,
-             Array<const int32_t> to_index, Array<T> out, int threads) {
-              const Connections from = view(from_ptr, from_index), to = view(to_ptr, to_index);
-              require(from.rows == to.rows, "as many rows on both sides");
-              require(value.shape(0) == from_index.shape(0) && out.shape(0) == to_index.shape(0), "one value a connection");
-              nb::gil_scoped_release free_lock;
-              return carry(from, value.data(), to, out.data(), threads);
-          },
-          nb::arg("from_ptr").noconvert(), nb::arg("from_index").noconvert(), nb::arg("value").noconvert(),
-          nb::arg("to_ptr").noconvert(), nb::arg("to_index").noconvert(), nb::arg("out").noconvert(), nb::arg("threads"));
-    m.def("add",
-          [](Array<const int64_t> a_ptr, Array<const int32_t> a_index, Array<const T> a_value, Array<const int64_t> b_ptr,
-             Array<const int32_t> b_index, Array<const T> b_value, int threads) {
-              const Connections a = view(a_ptr, a_index), b = view(b_ptr, b_index);
-              require(a.rows == b.rows, "as many rows on both sides");
-              require(a_value.shape(0) == a_index.shape(0) && b_value.shape(0) == b_index.shape(0), "one value a connection");
-              Summed<T> sum;
-              {
-                  nb::gil_scoped_release free_lock;
-                  sum = add(a, a_value.data(), b, b_value.data(), threads);
-              }
-              return nb::make_tuple(give(std::move(sum.ptr)), give(std::move(sum.index)), give(std::move(sum.value)));
-          },
-          nb::arg("a_ptr").noconvert(), nb::arg("a_index").noconvert(), nb::arg("a_value").noconvert(),
-          nb::arg("b_ptr").noconvert(), nb::arg("b_index").noconvert(), nb::arg("b_value").noconvert(), nb::arg("threads"));
+    m.def(
+        "strength",
+        [](Array<const int64_t> ptr, Array<const int32_t> index, Maybe<Array<const uint32_t>> position,
+           Array<const T> weight, Array<double> out, int threads) {
+            Connections con = view(ptr, index);
+            con.position = pointer(position);
+            require(weight.shape(0) == index.shape(0) && (!position || position->shape(0) == index.shape(0)),
+                    "one weight a connection");
+            require(out.shape(0) == size_t(con.rows), "one value a row");
+            nb::gil_scoped_release free_lock;
+            strength(con, weight.data(), out.data(), threads);
+        },
+        nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("position").noconvert().none(),
+        nb::arg("weight").noconvert(), nb::arg("out").noconvert(), nb::arg("threads"));
+    m.def(
+        "fold_constants",
+        [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const T> weight, Array<const double> constant,
+           Array<T> bias) {
+            const Connections con = view(ptr, index);
+            require(weight.shape(0) == index.shape(0), "one weight a connection");
+            require(constant.shape(0) == size_t(con.rows), "one constant an input neuron");
+            nb::gil_scoped_release free_lock;
+            fold_constants(con, weight.data(), constant.data(), bias.data(), int64_t(bias.shape(0)));
+        },
+        nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("weight").noconvert(),
+        nb::arg("constant").noconvert(), nb::arg("bias").noconvert());
+    m.def(
+        "grow_by_gradient",
+        [](Array<const int64_t> ptr, Array<const int32_t> index, Maybe<Array<const uint8_t>> keep, Rows<const T> x,
+           Rows<const T> dy, int64_t count, int threads) {
+            const Connections con = view(ptr, index);
+            require(!keep || keep->shape(0) == index.shape(0), "one mark a connection");
+            require(x.shape(0) == size_t(con.rows) && x.shape(1) == dy.shape(1),
+                    "x is inputs x stride, dy outputs x stride");
+            require(padded_batch(int64_t(x.shape(1))) == int64_t(x.shape(1)), "the stride is not a padded batch size");
+            require(count >= 0, "a count is at least 0");
+            Positions out;
+            {
+                nb::gil_scoped_release free_lock;
+                out = grow_by_gradient<T>(con, int64_t(dy.shape(0)), pointer(keep),
+                                          {x.data(), dy.data(), int64_t(x.shape(1))}, count, threads);
+            }
+            return nb::make_tuple(give(std::move(out.ptr)), give(std::move(out.index)));
+        },
+        nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("keep").noconvert().none(),
+        nb::arg("x").noconvert(), nb::arg("dy").noconvert(), nb::arg("count"), nb::arg("threads"));
+    m.def(
+        "rewire",
+        [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const uint8_t> keep,
+           Array<const int64_t> grown_ptr, Array<const int32_t> grown_index, std::vector<Array<const T>> values,
+           Maybe<Array<const T>> fresh, int threads) {
+            const Connections old = view(ptr, index), grown = view(grown_ptr, grown_index);
+            require(grown.rows == old.rows, "as many rows grown as there are");
+            require(keep.shape(0) == index.shape(0), "one mark a connection");
+            require(values.size() <= 3, "at most three arrays");
+            for (const auto& array : values) require(array.shape(0) == index.shape(0), "one value a connection");
+            require(!fresh || fresh->shape(0) == grown_index.shape(0), "one value a grown connection");
+            Buffer<int64_t> target;
+            Buffer<int32_t> out;
+            Buffer<T> moved[3];
+            {
+                nb::gil_scoped_release free_lock;
+                target = kept_pointers(old, keep.data(), threads);
+                for (int64_t r = 0; r <= old.rows; ++r) target[r] += grown.ptr[r];
+                out = Buffer<int32_t>(target[old.rows]);
+                Moved<T> arrays[3];
+                for (size_t a = 0; a < values.size(); ++a) {
+                    moved[a] = Buffer<T>(target[old.rows]);
+                    arrays[a] = {values[a].data(), a == 0 ? pointer(fresh) : nullptr, moved[a].data()};
+                }
+                rewire(old, keep.data(), grown, {old.rows, target.data(), nullptr, nullptr}, out.data(), arrays,
+                       int(values.size()), threads);
+            }
+            nb::list given;
+            for (size_t a = 0; a < values.size(); ++a) given.append(give(std::move(moved[a])));
+            return nb::make_tuple(give(std::move(target)), give(std::move(out)), given);
+        },
+        nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("keep").noconvert(),
+        nb::arg("grown_ptr").noconvert(), nb::arg("grown_index").noconvert(), nb::arg("values"),
+        nb::arg("fresh").noconvert().none(), nb::arg("threads"));
+    m.def(
+        "carry",
+        [](Array<const int64_t> from_ptr, Array<const int32_t> from_index, Array<const T> value,
+           Array<const int64_t> to_ptr, Array<const int32_t> to_index, Array<T> out, int threads) {
+            const Connections from = view(from_ptr, from_index), to = view(to_ptr, to_index);
+            require(from.rows == to.rows, "as many rows on both sides");
+            require(value.shape(0) == from_index.shape(0) && out.shape(0) == to_index.shape(0),
+                    "one value a connection");
+            nb::gil_scoped_release free_lock;
+            return carry(from, value.data(), to, out.data(), threads);
+        },
+        nb::arg("from_ptr").noconvert(), nb::arg("from_index").noconvert(), nb::arg("value").noconvert(),
+        nb::arg("to_ptr").noconvert(), nb::arg("to_index").noconvert(), nb::arg("out").noconvert(), nb::arg("threads"));
+    m.def(
+        "add",
+        [](Array<const int64_t> a_ptr, Array<const int32_t> a_index, Array<const T> a_value, Array<const int64_t> b_ptr,
+           Array<const int32_t> b_index, Array<const T> b_value, int threads) {
+            const Connections a = view(a_ptr, a_index), b = view(b_ptr, b_index);
+            require(a.rows == b.rows, "as many rows on both sides");
+            require(a_value.shape(0) == a_index.shape(0) && b_value.shape(0) == b_index.shape(0),
+                    "one value a connection");
+            Summed<T> sum;
+            {
+                nb::gil_scoped_release free_lock;
+                sum = add(a, a_value.data(), b, b_value.data(), threads);
+            }
+            return nb::make_tuple(give(std::move(sum.ptr)), give(std::move(sum.index)), give(std::move(sum.value)));
+        },
+        nb::arg("a_ptr").noconvert(), nb::arg("a_index").noconvert(), nb::arg("a_value").noconvert(),
+        nb::arg("b_ptr").noconvert(), nb::arg("b_index").noconvert(), nb::arg("b_value").noconvert(),
+        nb::arg("threads"));
 }
 
 void bind_connectivity(nb::module_& m) {
-    m.def("sample_empty",
-          [](Array<const int64_t> ptr, Array<const int32_t> index, int64_t columns, Maybe<Array<const uint8_t>> keep,
-             int64_t count, uint64_t key, int threads) {
-              const Connections con = view(ptr, index);
-              require(!keep || keep->shape(0) == index.shape(0), "one mark a connection");
-              Positions out;
-              {
-                  nb::gil_scoped_release free_lock;
-                  Buffer<int64_t> kept;
-                  if (keep) kept = kept_pointers(con, keep->data(), threads);
-                  const int64_t* kept_ptr = keep ? kept.data() : con.ptr;
-                  const uint64_t empty = uint64_t(con.rows) * uint64_t(columns) - uint64_t(kept_ptr[con.rows]);
-                  require(count >= 0 && uint64_t(count) <= empty, "more connections asked for than there are empty places");
-                  out = sample_empty(con, columns, pointer(keep), kept_ptr, count, key, threads);
-              }
-              return nb::make_tuple(give(std::move(out.ptr)), give(std::move(out.index)));
-          },
-          nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("columns"), nb::arg("keep").noconvert().none(),
-          nb::arg("count"), nb::arg("key"), nb::arg("threads"));
-    m.def("count_marked",
-          [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const uint8_t> mark_column, Array<int64_t> count,
-             int threads) {
-              const Connections con = view(ptr, index);
-              require(count.shape(0) == size_t(con.rows), "one count a row");
-              nb::gil_scoped_release free_lock;
-              count_marked(con, mark_column.data(), count.data(), threads);
-          },
-          nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("mark_column").noconvert(),
-          nb::arg("count").noconvert(), nb::arg("threads"));
-    m.def("mark_between",
-          [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const uint8_t> keep_row,
-             Array<const uint8_t> keep_column, Array<uint8_t> keep, int threads) {
-              const Connections con = view(ptr, index);
-              require(keep_row.shape(0) == size_t(con.rows) && keep.shape(0) == index.shape(0), "one mark a connection");
-              nb::gil_scoped_release free_lock;
-              mark_between(con, keep_row.data(), keep_column.data(), keep.data(), threads);
-          },
-          nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("keep_row").noconvert(),
-          nb::arg("keep_column").noconvert(), nb::arg("keep").noconvert(), nb::arg("threads"));
-    m.def("renumber",
-          [](Array<int32_t> index, Array<const int32_t> number, int threads) {
-              nb::gil_scoped_release free_lock;
-              renumber(index.data(), int64_t(index.shape(0)), number.data(), threads);
-          },
-          nb::arg("index").noconvert(), nb::arg("number").noconvert(), nb::arg("threads"));
-    m.def("mark_empty",
-          [](Array<const int64_t> ptr, Array<const int32_t> index, Maybe<Array<const uint8_t>> keep,
-             Array<const int64_t> candidate_ptr, Array<const int32_t> candidate_index, Array<uint8_t> mark, int threads) {
-              const Connections con = view(ptr, index), candidates = view(candidate_ptr, candidate_index);
-              require(con.rows == candidates.rows && mark.shape(0) == candidate_index.shape(0), "one mark a candidate");
-              require(!keep || keep->shape(0) == index.shape(0), "one mark a connection");
-              nb::gil_scoped_release free_lock;
-              mark_empty(con, pointer(keep), candidates, mark.data(), threads);
-          },
-          nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("keep").noconvert().none(),
-          nb::arg("candidate_ptr").noconvert(), nb::arg("candidate_index").noconvert(), nb::arg("mark").noconvert(),
-          nb::arg("threads"));
-    m.def("transpose",
-          [](Array<const int64_t> ptr, Array<const int32_t> index, int64_t columns, int threads) {
-              const Connections con = view(ptr, index);
-              Transposed out;
-              {
-                  nb::gil_scoped_release free_lock;
-                  out = transpose(con, columns, threads);
-              }
-              return nb::make_tuple(give(std::move(out.ptr)), give(std::move(out.index)), give(std::move(out.position)));
-          },
-          nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("columns"), nb::arg("threads"));
-    m.def("first_invalid",
-          [](Array<const int64_t> ptr, Array<const int32_t> index, int64_t columns) {
-              const Connections con = view(ptr, index);
-              nb::gil_scoped_release free_lock;
-              for (int64_t r = 0; r < con.rows; ++r)
-                  if (con.ptr[r] > con.ptr[r + 1]) return int64_t(0);
-              return first_invalid(con, columns);
-          },
-          nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("columns"));
-    m.def("long_rows", [](Array<const int64_t> ptr) {
-        std::vector<int64_t> rows;
-        for (size_t r = 0; r + 1 < ptr.shape(0); ++r)
-            if (ptr.data()[r + 1] - ptr.data()[r] > kSegment) rows.push_back(int64_t(r));
-        Buffer<int64_t> out(int64_t(rows.size()));
-        std::copy(rows.begin(), rows.end(), out.data());
-        return give(std::move(out));
-    }, nb::arg("ptr").noconvert());
+    m.def(
+        "sample_empty",
+        [](Array<const int64_t> ptr, Array<const int32_t> index, int64_t columns, Maybe<Array<const uint8_t>> keep,
+           int64_t count, uint64_t key, int threads) {
+            const Connections con = view(ptr, index);
+            require(!keep || keep->shape(0) == index.shape(0), "one mark a connection");
+            Positions out;
+            {
+                nb::gil_scoped_release free_lock;
+                Buffer<int64_t> kept;
+                if (keep) kept = kept_pointers(con, keep->data(), threads);
+                const int64_t* kept_ptr = keep ? kept.data() : con.ptr;
+                const uint64_t empty = uint64_t(con.rows) * uint64_t(columns) - uint64_t(kept_ptr[con.rows]);
+                require(count >= 0 && uint64_t(count) <= empty,
+                        "more connections asked for than there are empty places");
+                out = sample_empty(con, columns, pointer(keep), kept_ptr, count, key, threads);
+            }
+            return nb::make_tuple(give(std::move(out.ptr)), give(std::move(out.index)));
+        },
+        nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("columns"),
+        nb::arg("keep").noconvert().none(), nb::arg("count"), nb::arg("key"), nb::arg("threads"));
+    m.def(
+        "count_marked",
+        [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const uint8_t> mark_column, Array<int64_t> count,
+           int threads) {
+            const Connections con = view(ptr, index);
+            require(count.shape(0) == size_t(con.rows), "one count a row");
+            nb::gil_scoped_release free_lock;
+            count_marked(con, mark_column.data(), count.data(), threads);
+        },
+        nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("mark_column").noconvert(),
+        nb::arg("count").noconvert(), nb::arg("threads"));
+    m.def(
+        "mark_between",
+        [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const uint8_t> keep_row,
+           Array<const uint8_t> keep_column, Array<uint8_t> keep, int threads) {
+            const Connections con = view(ptr, index);
+            require(keep_row.shape(0) == size_t(con.rows) && keep.shape(0) == index.shape(0), "one mark a connection");
+            nb::gil_scoped_release free_lock;
+            mark_between(con, keep_row.data(), keep_column.data(), keep.data(), threads);
+        },
+        nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("keep_row").noconvert(),
+        nb::arg("keep_column").noconvert(), nb::arg("keep").noconvert(), nb::arg("threads"));
+    m.def(
+        "renumber",
+        [](Array<int32_t> index, Array<const int32_t> number, int threads) {
+            nb::gil_scoped_release free_lock;
+            renumber(index.data(), int64_t(index.shape(0)), number.data(), threads);
+        },
+        nb::arg("index").noconvert(), nb::arg("number").noconvert(), nb::arg("threads"));
+    m.def(
+        "mark_empty",
+        [](Array<const int64_t> ptr, Array<const int32_t> index, Maybe<Array<const uint8_t>> keep,
+           Array<const int64_t> candidate_ptr, Array<const int32_t> candidate_index, Array<uint8_t> mark, int threads) {
+            const Connections con = view(ptr, index), candidates = view(candidate_ptr, candidate_index);
+            require(con.rows == candidates.rows && mark.shape(0) == candidate_index.shape(0), "one mark a candidate");
+            require(!keep || keep->shape(0) == index.shape(0), "one mark a connection");
+            nb::gil_scoped_release free_lock;
+            mark_empty(con, pointer(keep), candidates, mark.data(), threads);
+        },
+        nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("keep").noconvert().none(),
+        nb::arg("candidate_ptr").noconvert(), nb::arg("candidate_index").noconvert(), nb::arg("mark").noconvert(),
+        nb::arg("threads"));
+    m.def(
+        "transpose",
+        [](Array<const int64_t> ptr, Array<const int32_t> index, int64_t columns, int threads) {
+            const Connections con = view(ptr, index);
+            Transposed out;
+            {
+                nb::gil_scoped_release free_lock;
+                out = transpose(con, columns, threads);
+            }
+            return nb::make_tuple(give(std::move(out.ptr)), give(std::move(out.index)), give(std::move(out.position)));
+        },
+        nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("columns"), nb::arg("threads"));
+    m.def(
+        "first_invalid",
+        [](Array<const int64_t> ptr, Array<const int32_t> index, int64_t columns) {
+            const Connections con = view(ptr, index);
+            nb::gil_scoped_release free_lock;
+            for (int64_t r = 0; r < con.rows; ++r)
+                if (con.ptr[r] > con.ptr[r + 1]) return int64_t(0);
+            return first_invalid(con, columns);
+        },
+        nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("columns"));
+    m.def(
+        "long_rows",
+        [](Array<const int64_t> ptr) {
+            std::vector<int64_t> rows;
+            for (size_t r = 0; r + 1 < ptr.shape(0); ++r)
+                if (ptr.data()[r + 1] - ptr.data()[r] > kSegment) rows.push_back(int64_t(r));
+            Buffer<int64_t> out(int64_t(rows.size()));
+            std::copy(rows.begin(), rows.end(), out.data());
+            return give(std::move(out));
+        },
+        nb::arg("ptr").noconvert());
 }
 
 }  // namespace

@@ -10,8 +10,8 @@ namespace {
 
 // Writes the connections of a layer slice by slice; index may be null.
 template <class T, class Index>
-void fill(const Connections& con, const T* weight, const int64_t* start, const int32_t* row, int64_t slices, Index* index,
-          T* value) {
+void fill(const Connections& con, const T* weight, const int64_t* start, const int32_t* row, int64_t slices,
+          Index* index, T* value) {
     for (int64_t s = 0; s < slices; ++s) {
         if (index) std::fill(index + start[s], index + start[s + 1], Index(0));
         std::fill(value + start[s], value + start[s + 1], T(0));
@@ -29,7 +29,8 @@ void fill(const Connections& con, const T* weight, const int64_t* start, const i
 }  // namespace
 
 template <class T>
-void FrozenNetwork<T>::append(const Connections& con, const T* weight, const T* bias, Activation activation, double slope) {
+void FrozenNetwork<T>::append(const Connections& con, const T* weight, const T* bias, Activation activation,
+                              double slope) {
     Layer layer;
     layer.slices = (con.rows + kSliceRows - 1) / kSliceRows;
     layer.kind = activation;
@@ -38,7 +39,8 @@ void FrozenNetwork<T>::append(const Connections& con, const T* weight, const T* 
     std::iota(layer.row.data(), layer.row.data() + con.rows, 0);
     std::fill(layer.row.data() + con.rows, layer.row.data() + layer.slices * kSliceRows, int32_t(con.rows));
     const auto length = [&](int32_t r) { return con.ptr[r + 1] - con.ptr[r]; };
-    std::stable_sort(layer.row.data(), layer.row.data() + con.rows, [&](int32_t a, int32_t b) { return length(a) > length(b); });
+    std::stable_sort(layer.row.data(), layer.row.data() + con.rows,
+                     [&](int32_t a, int32_t b) { return length(a) > length(b); });
     layer.start = Buffer<int64_t>(layer.slices + 1);
     layer.start[0] = 0;
     for (int64_t s = 0; s < layer.slices; ++s)
@@ -47,7 +49,8 @@ void FrozenNetwork<T>::append(const Connections& con, const T* weight, const T* 
     layer.weight = Buffer<T>(size);
     layer.full = con.ptr[con.rows] == con.rows * widths_.back();  // no connection is there twice
     if (layer.full) {
-        fill<T, uint16_t>(con, weight, layer.start.data(), layer.row.data(), layer.slices, nullptr, layer.weight.data());
+        fill<T, uint16_t>(con, weight, layer.start.data(), layer.row.data(), layer.slices, nullptr,
+                          layer.weight.data());
     } else if (widths_.back() <= int64_t(1) << 16) {
         layer.narrow = Buffer<uint16_t>(size);
         fill(con, weight, layer.start.data(), layer.row.data(), layer.slices, layer.narrow.data(), layer.weight.data());

@@ -38,8 +38,8 @@ class FrozenNetwork {
     };
     template <class Index>
     static SlicedLayer<T, Index> view(const Layer& layer, const Index* index) {
-        return {layer.slices, layer.start.data(), index, layer.weight.data(), layer.row.data(), layer.bias.data(),
-                layer.kind, layer.slope};
+        return {layer.slices,     layer.start.data(), index,      layer.weight.data(),
+                layer.row.data(), layer.bias.data(),  layer.kind, layer.slope};
     }
     int64_t half() const;
 

@@ -1,8 +1,8 @@
 // y = f(W x + b) for one sample, rows of similar length side by side. Compiled once per instruction set.
 #include <bit>
 
-#include "layer/epilogue.hpp"
 #include "inference/slices.hpp"
+#include "layer/epilogue.hpp"
 
 namespace ts::TS_ISA {
 namespace {
@@ -19,7 +19,8 @@ TS_INLINE Eight<T> gather(const T* x, const Index* index, int64_t k) {
         const auto at = [&](uint64_t four, int i) __attribute__((always_inline)) { return x[four >> 16 * i & 0xFFFF]; };
         return Eight<T>{at(a, 0), at(a, 1), at(a, 2), at(a, 3), at(b, 0), at(b, 1), at(b, 2), at(b, 3)};
     } else {
-        return Eight<T>{x[index[0]], x[index[1]], x[index[2]], x[index[3]], x[index[4]], x[index[5]], x[index[6]], x[index[7]]};
+        return Eight<T>{x[index[0]], x[index[1]], x[index[2]], x[index[3]],
+                        x[index[4]], x[index[5]], x[index[6]], x[index[7]]};
     }
 }
 template <class T>

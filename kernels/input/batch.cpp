@@ -7,8 +7,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "isa/simd.hpp"
 #include "base/threads.hpp"
+#include "isa/simd.hpp"
 
 namespace ts {
 using namespace TS_ISA;
@@ -58,7 +58,9 @@ int64_t load_dense(const S* x, int64_t row_stride, int64_t column_stride, const 
             for (int64_t f = 0; f < features; ++f) out[f] = T((Wide(sample[f]) - Wide(shift[f])) * Wide(factor[f]));
         else
             for (int64_t f = 0; f < features; ++f) out[f] = T(sample[f]);
-        return wrong ? std::find_if(sample, sample + features, [](S value) { return !std::isfinite(double(value)); }) - sample : -1;
+        return wrong ? std::find_if(sample, sample + features, [](S value) { return !std::isfinite(double(value)); }) -
+                           sample
+                     : -1;
     }
     const int64_t blocks = (features + kFeatureBlock - 1) / kFeatureBlock;
     std::vector<int64_t> found(size_t(std::max<int64_t>(blocks, 1)), kNone);
@@ -86,11 +88,13 @@ int64_t load_dense(const S* x, int64_t row_stride, int64_t column_stride, const 
             for (int64_t b = 0; b < count; ++b) {
                 const int64_t next = b0 + kSampleBlock + b;
                 if (next < batch && column_stride == 1)
-                    for (int64_t f = 0; f < width; f += 64 / int64_t(sizeof(S))) __builtin_prefetch(x + rows[next] * row_stride + f0 + f);
+                    for (int64_t f = 0; f < width; f += 64 / int64_t(sizeof(S)))
+                        __builtin_prefetch(x + rows[next] * row_stride + f0 + f);
                 if (column_stride == 1) convert(b, 1);
                 else convert(b, column_stride);
             }
-            if (std::numeric_limits<S>::has_infinity && std::any_of(check, check + width, [](Wide sum) { return sum != 0; })) {
+            if (std::numeric_limits<S>::has_infinity &&
+                std::any_of(check, check + width, [](Wide sum) { return sum != 0; })) {
                 int64_t b = 0, f = 0;
                 while (std::isfinite(T(sample(b)[f * column_stride])))
                     if (++f == width) ++b, f = 0;
@@ -128,22 +132,22 @@ int64_t load_sparse(const int64_t* ptr, const int32_t* index, const T* value, in
     return first == kNone ? -1 : first;
 }
 
-#define TS_DENSE(S, T)                                                                                              \
-    template int64_t load_dense(const S*, int64_t, int64_t, const int64_t*, int64_t, int64_t, const double*, const double*, \
-                                T*, int64_t, int);
-#define TS_ALL(T)                                                                                                  \
-    TS_DENSE(float, T)                                                                                             \
-    TS_DENSE(double, T)                                                                                            \
-    TS_DENSE(int8_t, T)                                                                                            \
-    TS_DENSE(uint8_t, T)                                                                                           \
-    TS_DENSE(int16_t, T)                                                                                           \
-    TS_DENSE(uint16_t, T)                                                                                          \
-    TS_DENSE(int32_t, T)                                                                                           \
-    TS_DENSE(uint32_t, T)                                                                                          \
-    TS_DENSE(int64_t, T)                                                                                           \
-    TS_DENSE(uint64_t, T)                                                                                          \
-    template int64_t load_sparse(const int64_t*, const int32_t*, const T*, int64_t, int64_t, const double*, const double*, \
-                                 T*, int64_t, int);
+#define TS_DENSE(S, T)                                                                                       \
+    template int64_t load_dense(const S*, int64_t, int64_t, const int64_t*, int64_t, int64_t, const double*, \
+                                const double*, T*, int64_t, int);
+#define TS_ALL(T)                                                                                           \
+    TS_DENSE(float, T)                                                                                      \
+    TS_DENSE(double, T)                                                                                     \
+    TS_DENSE(int8_t, T)                                                                                     \
+    TS_DENSE(uint8_t, T)                                                                                    \
+    TS_DENSE(int16_t, T)                                                                                    \
+    TS_DENSE(uint16_t, T)                                                                                   \
+    TS_DENSE(int32_t, T)                                                                                    \
+    TS_DENSE(uint32_t, T)                                                                                   \
+    TS_DENSE(int64_t, T)                                                                                    \
+    TS_DENSE(uint64_t, T)                                                                                   \
+    template int64_t load_sparse(const int64_t*, const int32_t*, const T*, int64_t, int64_t, const double*, \
+                                 const double*, T*, int64_t, int);
 TS_ALL(float)
 TS_ALL(double)
 

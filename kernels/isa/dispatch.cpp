@@ -4,20 +4,20 @@
 
 namespace ts {
 
-#define TS_DECLARE(isa)                            \
-    namespace isa {                                \
-    template <class T>                             \
-    void fill_forward(LayerKernels<T>& table);     \
-    template <class T>                             \
-    void fill_backward(LayerKernels<T>& table);    \
-    template <class T>                             \
-    void fill_losses(LossKernels<T>& table);       \
-    template <class T>                             \
-    void fill_slices(SliceKernels<T>& table);      \
-    template <class T>                             \
-    void fill_growth(GrowthKernels<T>& table);     \
-    void fill_tile_forward(TileKernels& table);    \
-    void fill_tile_backward(TileKernels& table);   \
+#define TS_DECLARE(isa)                          \
+    namespace isa {                              \
+    template <class T>                           \
+    void fill_forward(LayerKernels<T>& table);   \
+    template <class T>                           \
+    void fill_backward(LayerKernels<T>& table);  \
+    template <class T>                           \
+    void fill_losses(LossKernels<T>& table);     \
+    template <class T>                           \
+    void fill_slices(SliceKernels<T>& table);    \
+    template <class T>                           \
+    void fill_growth(GrowthKernels<T>& table);   \
+    void fill_tile_forward(TileKernels& table);  \
+    void fill_tile_backward(TileKernels& table); \
     }
 TS_DECLARE(baseline)
 #if defined(TS_HAVE_X86_VARIANTS)
@@ -49,17 +49,17 @@ struct Tables {
     }
 };
 
-#define TS_FILL(name)                    \
-    if (isa == #name) {                  \
-        const auto fill = [](auto& t) {  \
-            name::fill_forward(t.layer);  \
-            name::fill_backward(t.layer); \
-            name::fill_losses(t.loss);    \
-            name::fill_slices(t.slices);  \
-            name::fill_growth(t.growth);  \
-        };                               \
-        fill(t.f);                       \
-        fill(t.d);                       \
+#define TS_FILL(name)                      \
+    if (isa == #name) {                    \
+        const auto fill = [](auto& t) {    \
+            name::fill_forward(t.layer);   \
+            name::fill_backward(t.layer);  \
+            name::fill_losses(t.loss);     \
+            name::fill_slices(t.slices);   \
+            name::fill_growth(t.growth);   \
+        };                                 \
+        fill(t.f);                         \
+        fill(t.d);                         \
         name::fill_tile_forward(t.tiles);  \
         name::fill_tile_backward(t.tiles); \
     }

@@ -142,8 +142,9 @@ TS_INLINE void stream_row(T* to, const T* from, int64_t count) {
                             _mm512_loadu_si512(reinterpret_cast<const char*>(from) + i));
 #elif defined(__AVX2__)
     for (int64_t i = 0; i < count * int64_t(sizeof(T)); i += 32)
-        _mm256_stream_si256(reinterpret_cast<__m256i*>(reinterpret_cast<char*>(to) + i),
-                            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(reinterpret_cast<const char*>(from) + i)));
+        _mm256_stream_si256(
+            reinterpret_cast<__m256i*>(reinterpret_cast<char*>(to) + i),
+            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(reinterpret_cast<const char*>(from) + i)));
 #else
     __builtin_memcpy(to, from, size_t(count) * sizeof(T));
 #endif
@@ -157,14 +158,11 @@ TS_INLINE void stream_done() {
 
 // How many connections ahead to fetch rows of so many bytes: about 32 cache lines are then under way, what a core
 // can have open. (Measured at 512-byte rows: 4 is best, 2 and 12 cost a tenth.)
-constexpr int64_t fetch_ahead(int bytes) {
-    return bytes >= 512 ? 4 : bytes <= 64 ? 32 : 2048 / bytes;
-}
+constexpr int64_t fetch_ahead(int bytes) { return bytes >= 512 ? 4 : bytes <= 64 ? 32 : 2048 / bytes; }
 
 template <int Bytes>
 TS_INLINE void prefetch(const void* p) {
-    for (int offset = 0; offset < Bytes; offset += 64)
-        __builtin_prefetch(static_cast<const char*>(p) + offset, 0, 0);
+    for (int offset = 0; offset < Bytes; offset += 64) __builtin_prefetch(static_cast<const char*>(p) + offset, 0, 0);
 }
 
 // ---- groups of eight: activations, dropout and their bits work on eight batch columns at a time ----
@@ -213,8 +211,7 @@ template <class T, int L, class B>
 TS_INLINE Vector<IntegerOf<T, L>, L> from_bits(B bits) {
     using I = IntegerOf<T, L>;
     if constexpr (L == 16) {
-        const Vector<I, L> weights = {1,   2,   4,    8,    16,   32,   64,    128,
-                                      256, 512, 1024, 2048, 4096, 8192, 16384, 32768};
+        const Vector<I, L> weights = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768};
         return (weights & I(bits)) != 0;
     } else {
         const Vector<I, L> weights = {1, 2, 4, 8, 16, 32, 64, 128};

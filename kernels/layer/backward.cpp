@@ -79,8 +79,8 @@ TS_INLINE void chunk_tile(const BackwardArgs<T>& a, int64_t k0, int64_t k1, int6
 }
 
 template <class T, int N, bool InputGradient, bool Prefetch>
-TS_INLINE void chunk_columns(const BackwardArgs<T>& a, int64_t k0, int64_t k1, const T* x_row, T* acc_row, Chunk<T>& chunk,
-                             bool fresh) {
+TS_INLINE void chunk_columns(const BackwardArgs<T>& a, int64_t k0, int64_t k1, const T* x_row, T* acc_row,
+                             Chunk<T>& chunk, bool fresh) {
     int64_t c = 0;
     const int64_t end = a.stride;
     for (; c + 8 * N <= end; c += 8 * N)
@@ -103,7 +103,7 @@ TS_INLINE void chunk_columns(const BackwardArgs<T>& a, int64_t k0, int64_t k1, c
 
 template <class T, bool InputGradient, bool Prefetch>
 TS_INLINE void chunk_any(const BackwardArgs<T>& a, int64_t k0, int64_t k1, const T* x_row, T* acc_row, Chunk<T>& chunk,
-                             bool fresh) {
+                         bool fresh) {
     constexpr int N = kLanes<T>;
     // A stride is a power of two up to 16 or a multiple of 16, so one lane count covers it.
     if (a.stride >= N) return chunk_columns<T, N, InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk, fresh);

@@ -33,7 +33,8 @@ struct DropoutRow {
         using Lanes = Vector<int32_t, 8>;
         if constexpr (L == 16) {
             draw(column);
-            const auto low = to_bits((Lanes)((bits & 0xFFFFu) < threshold)), high = to_bits((Lanes)((bits >> 16) < threshold));
+            const auto low = to_bits((Lanes)((bits & 0xFFFFu) < threshold)),
+                       high = to_bits((Lanes)((bits >> 16) < threshold));
             kept = Bits<L>(low | high << 8);
             return from_bits<T, L>(kept);
         } else {
@@ -109,8 +110,8 @@ TS_INLINE void store_bits(uint8_t* p, Bits<L> bits, int64_t count) {
     else __builtin_memcpy(p, &bits, sizeof(bits));
 }
 
-// n values in place, pre-activations in, activations out; `stream` names the row's dropout stream, bits go to `positive`
-// (null: not wanted) and `kept`. n is under a group, or a multiple of it.
+// n values in place, pre-activations in, activations out; `stream` names the row's dropout stream, bits go to
+// `positive` (null: not wanted) and `kept`. n is under a group, or a multiple of it.
 template <class T, Activation Kind, bool Drop>
 TS_INLINE void activate_values(const Epilogue& e, int64_t stream, uint8_t* positive, uint8_t* kept, T* row, int64_t n) {
     // The exponential comes in eights only.
@@ -138,10 +139,11 @@ TS_INLINE void activate_values(const Epilogue& e, int64_t stream, uint8_t* posit
 
 // dz = f' * da for n values; n as above.
 template <class T, Activation Kind, bool Drop>
-TS_INLINE void derive_values(const Epilogue& e, const uint8_t* positive, const uint8_t* kept, const T* da, const T* a, T* dz,
-                             int64_t n) {
+TS_INLINE void derive_values(const Epilogue& e, const uint8_t* positive, const uint8_t* kept, const T* da, const T* a,
+                             T* dz, int64_t n) {
     constexpr int L = kGroup<T>;
-    const T slope = T(e.slope), scale = Drop ? T(1 / e.keep_probability) : T(1), keep_probability = T(e.keep_probability);
+    const T slope = T(e.slope), scale = Drop ? T(1 / e.keep_probability) : T(1),
+            keep_probability = T(e.keep_probability);
     groups<L>(n, [&](int64_t c, int64_t count) __attribute__((always_inline)) {
         Vector<T, L> g = load_part<T, L>(da + c, count), value{};
         if constexpr (Kind == Activation::tanh || Kind == Activation::sigmoid) value = load_part<T, L>(a + c, count);
@@ -175,7 +177,8 @@ TS_INLINE void activate_run(const Epilogue& e, int64_t stream, uint8_t* positive
 }
 
 template <class T>
-TS_INLINE void derive_run(const Epilogue& e, const uint8_t* positive, const uint8_t* kept, const T* da, const T* a, T* dz, int64_t n) {
+TS_INLINE void derive_run(const Epilogue& e, const uint8_t* positive, const uint8_t* kept, const T* da, const T* a,
+                          T* dz, int64_t n) {
     by_kind(e.kind, [&](auto kind) __attribute__((always_inline)) {
         if (kept) derive_values<T, kind(), true>(e, positive, kept, da, a, dz, n);
         else derive_values<T, kind(), false>(e, positive, nullptr, da, a, dz, n);
@@ -191,7 +194,8 @@ TS_INLINE uint8_t* row_bits(uint8_t* bits, int64_t row_number, int64_t stride) {
 template <class T>
 TS_INLINE void apply_epilogue(const Epilogue& e, int64_t row_number, T* row, int64_t stride) {
     if (e.kind == Activation::identity && !e.kept) return;
-    activate_run<T>(e, row_number, row_bits(e.positive, row_number, stride), row_bits(e.kept, row_number, stride), row, stride);
+    activate_run<T>(e, row_number, row_bits(e.positive, row_number, stride), row_bits(e.kept, row_number, stride), row,
+                    stride);
 }
 
 // dz[c] = f'(...) * da[c]; `a`, the stored (dropped and scaled) activation, and `dz` may be the same row.

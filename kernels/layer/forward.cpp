@@ -12,10 +12,11 @@ namespace {
 constexpr int64_t kAhead = 32, kWindow = 2048;
 
 // Columns [c, c + N * V) of one row: out = start + sum over connections [k0, k1) of weight * x. Narrow
-// tiles keep U partial sums, or each multiply-add would wait for the one before. Copies: for each connection, the weight
-// of the one kAhead further on to `ahead`.
+// tiles keep U partial sums, or each multiply-add would wait for the one before. Copies: for each connection, the
+// weight of the one kAhead further on to `ahead`.
 template <class T, int N, int V, bool Prefetch, bool Copies>
-TS_INLINE void row_tile(const ForwardArgs<T>& a, const T* weight, T* ahead, int64_t k0, int64_t k1, int64_t c, T start, T* out) {
+TS_INLINE void row_tile(const ForwardArgs<T>& a, const T* weight, T* ahead, int64_t k0, int64_t k1, int64_t c, T start,
+                        T* out) {
     using Vec = Vector<T, N>;
     constexpr int U = V >= 4 ? 1 : 4 / V;
     const Connections& con = a.by_output;
@@ -55,12 +56,13 @@ TS_INLINE void row_tile(const ForwardArgs<T>& a, const T* weight, T* ahead, int6
 
 // Walks all columns of a row in the widest tiles that fit, the first of which copies weights, unless `ahead` is null.
 template <class T, bool Prefetch>
-TS_INLINE void row_columns(const ForwardArgs<T>& a, const T* weight, T* ahead, int64_t k0, int64_t k1, T start, T* out) {
+TS_INLINE void row_columns(const ForwardArgs<T>& a, const T* weight, T* ahead, int64_t k0, int64_t k1, T start,
+                           T* out) {
     constexpr int N = kLanes<T>;
     int64_t c = 0;
     const int64_t c1 = a.stride;
-    const auto tile = [&]<int Lanes, int V>(std::integral_constant<int, Lanes>,
-                                            std::integral_constant<int, V>) __attribute__((always_inline)) {
+    const auto tile = [&]<int Lanes, int V>(std::integral_constant<int, Lanes>, std::integral_constant<int, V>)
+                          __attribute__((always_inline)) {
         if (ahead && c == 0) row_tile<T, Lanes, V, Prefetch, true>(a, weight, ahead, k0, k1, c, start, out + c);
         else row_tile<T, Lanes, V, Prefetch, false>(a, weight, nullptr, k0, k1, c, start, out + c);
         c += Lanes * V;
@@ -72,9 +74,12 @@ TS_INLINE void row_columns(const ForwardArgs<T>& a, const T* weight, T* ahead, i
     if (c + 2 * N <= c1) tile(full, std::integral_constant<int, 2>{});
     if (c + N <= c1) tile(full, one);
     // What is left is a power of two under N: a short batch, or the tail of vectors wider than it.
-    if constexpr (N > 8) if (c + 8 <= c1) tile(std::integral_constant<int, 8>{}, one);
-    if constexpr (N > 4) if (c + 4 <= c1) tile(std::integral_constant<int, 4>{}, one);
-    if constexpr (N > 2) if (c + 2 <= c1) tile(std::integral_constant<int, 2>{}, one);
+    if constexpr (N > 8)
+        if (c + 8 <= c1) tile(std::integral_constant<int, 8>{}, one);
+    if constexpr (N > 4)
+        if (c + 4 <= c1) tile(std::integral_constant<int, 4>{}, one);
+    if constexpr (N > 2)
+        if (c + 2 <= c1) tile(std::integral_constant<int, 2>{}, one);
     if (c < c1) tile(one, one);
 }
 

@@ -21,7 +21,8 @@ double loss_and_gradient(LossArgs<T> args, int threads) {
             kernels.softmax_columns(args, group * 8, std::min<int64_t>(group * 8 + 8, args.stride));
         });
     } else {
-        parallel_ranges(args.outputs, threads, [&](int64_t begin, int64_t end) { kernels.output_rows(args, begin, end); });
+        parallel_ranges(args.outputs, threads,
+                        [&](int64_t begin, int64_t end) { kernels.output_rows(args, begin, end); });
     }
     double total = 0;
     for (int64_t i = 0; i < parts; ++i) total += partial[i];
@@ -44,9 +45,9 @@ void sigmoid(T* z, int64_t count, int threads) {
     });
 }
 
-#define TS_INSTANTIATE(T)                                 \
-    template double loss_and_gradient(LossArgs<T>, int);  \
-    template void softmax(T*, int64_t, int64_t, int);     \
+#define TS_INSTANTIATE(T)                                \
+    template double loss_and_gradient(LossArgs<T>, int); \
+    template void softmax(T*, int64_t, int64_t, int);    \
     template void sigmoid(T*, int64_t, int);
 TS_INSTANTIATE(float)
 TS_INSTANTIATE(double)

@@ -1,7 +1,7 @@
 // Losses and output activations on the output layer's values, outputs x batch. The gradient replaces
 // the values in place. Compiled once per instruction set.
-#include "isa/simd.hpp"
 #include "layer/losses.hpp"
+#include "isa/simd.hpp"
 
 namespace ts::TS_ISA {
 namespace {
@@ -36,7 +36,8 @@ TS_INLINE void softmax_group(T* z, int64_t outputs, int64_t stride, int64_t widt
         store_group(z + o * stride, e, width);
     }
     const Eight<T> inverse = T(1) / sum;
-    for (int64_t o = 0; o < outputs; ++o) store_group(z + o * stride, load_group(z + o * stride, width) * inverse, width);
+    for (int64_t o = 0; o < outputs; ++o)
+        store_group(z + o * stride, load_group(z + o * stride, width) * inverse, width);
 }
 
 template <class T>

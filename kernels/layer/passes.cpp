@@ -34,7 +34,9 @@ Segments cut_segments(const int64_t* ptr, const int64_t* long_rows, int64_t n_lo
     return s;
 }
 
-int64_t parts_for(int64_t rows, int threads) { return threads > 1 ? std::min<int64_t>(rows, int64_t(threads) * 16) : 1; }
+int64_t parts_for(int64_t rows, int threads) {
+    return threads > 1 ? std::min<int64_t>(rows, int64_t(threads) * 16) : 1;
+}
 
 }  // namespace
 
@@ -84,7 +86,8 @@ void backward(const BackwardArgs<T>& given, const int64_t* long_rows, int64_t n_
     const bool biases = args.bias_update.kind != Update::none;
     parallel_for(parts, threads, [&](int64_t part) {
         // The biases' share of a part also brings its rows of dy near.
-        if (biases) kernels.bias_rows(args, range_start(args.n_out, parts, part), range_start(args.n_out, parts, part + 1));
+        if (biases)
+            kernels.bias_rows(args, range_start(args.n_out, parts, part), range_start(args.n_out, parts, part + 1));
         kernels.backward_rows(args, balanced_row(con.ptr, rows, kRowCost, parts, part),
                               balanced_row(con.ptr, rows, kRowCost, parts, part + 1),
                               scratch.data() + current_thread() * scratch_stride);
@@ -93,7 +96,8 @@ void backward(const BackwardArgs<T>& given, const int64_t* long_rows, int64_t n_
     const Segments segments = cut_segments(con.ptr, long_rows, n_long);
     Buffer<T> partial(int64_t(segments.row.size()) * args.stride);
     parallel_for(int64_t(segments.row.size()), threads, [&](int64_t s) {
-        kernels.backward_segment(args, segments.row[s], segments.k0[s], segments.k1[s], partial.data() + s * args.stride);
+        kernels.backward_segment(args, segments.row[s], segments.k0[s], segments.k1[s],
+                                 partial.data() + s * args.stride);
     });
     parallel_for(n_long, threads, [&](int64_t i) {
         kernels.backward_join(args, long_rows[i], partial.data() + segments.first[i] * args.stride,
@@ -102,8 +106,8 @@ void backward(const BackwardArgs<T>& given, const int64_t* long_rows, int64_t n_
 }
 
 template <class T>
-void update(const UpdateArgs<T>& rule, const Parameters<T>& parameters, const std::vector<Scaled<T>>& gradients, int64_t size,
-            int threads) {
+void update(const UpdateArgs<T>& rule, const Parameters<T>& parameters, const std::vector<Scaled<T>>& gradients,
+            int64_t size, int threads) {
     const auto loop = layer_kernels<T>().update;
     parallel_ranges(size, threads_for(size * 8, threads), [&](int64_t begin, int64_t end) {
         loop(rule, parameters, gradients.data(), int64_t(gradients.size()), begin, end);

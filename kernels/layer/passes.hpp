@@ -7,7 +7,8 @@
 
 namespace ts {
 
-// y = f(W x + b). Sets args.prefetch and args.stream itself. `long_rows`: the rows with more than kSegment connections, ascending.
+// y = f(W x + b). Sets args.prefetch and args.stream itself. `long_rows`: the rows with more than kSegment connections,
+// ascending.
 template <class T>
 void forward(const ForwardArgs<T>& args, int64_t n_in, const int64_t* long_rows, int64_t n_long, int threads);
 
@@ -18,7 +19,7 @@ void backward(const BackwardArgs<T>& args, const int64_t* long_rows, int64_t n_l
 
 // Applies the update rule to a group of `size` parameters, with the sum of the scaled gradients.
 template <class T>
-void update(const UpdateArgs<T>& rule, const Parameters<T>& parameters, const std::vector<Scaled<T>>& gradients, int64_t size,
-            int threads);
+void update(const UpdateArgs<T>& rule, const Parameters<T>& parameters, const std::vector<Scaled<T>>& gradients,
+            int64_t size, int threads);
 
 }  // namespace ts

@@ -1,8 +1,8 @@
 // The update rules, applied to a run of parameters whose gradients are in a small buffer.
 #pragma once
 
-#include "isa/simd.hpp"
 #include "base/views.hpp"
+#include "isa/simd.hpp"
 
 namespace ts::TS_ISA {
 
@@ -17,11 +17,8 @@ TS_INLINE void apply_update(const UpdateArgs<T>& u, const Parameters<T>& p, int6
     T* __restrict w = p.value + first;
     const T lr = u.learning_rate, mu = u.momentum, l2 = u.l2, keep = T(1) - u.decay;
     switch (u.kind) {
-        case Update::none:
-            break;
-        case Update::gradient:
-            __builtin_memcpy(p.gradient + first, g, size_t(count) * sizeof(T));
-            break;
+        case Update::none: break;
+        case Update::gradient: __builtin_memcpy(p.gradient + first, g, size_t(count) * sizeof(T)); break;
         case Update::sgd:
             if (!p.slot0) {
                 for (int64_t i = 0; i < count; ++i) w[i] = keep * w[i] - lr * (g[i] + l2 * w[i]);

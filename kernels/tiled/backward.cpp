@@ -2,15 +2,16 @@
 // the weight gradient; weights are updated on the spot. Compiled once per instruction set.
 #include "base/hash.hpp"
 #include "layer/epilogue.hpp"
-#include "tiled/rows.hpp"
 #include "layer/update.hpp"
+#include "tiled/rows.hpp"
 
 namespace ts::TS_ISA {
 namespace {
 
 // Writes updated values; to bfloat16, up or down with 16 bits, from `Shift` on, of the number at their position.
 template <int Shift>
-TS_INLINE void write_rounded(const Stored& s, int64_t first, int64_t count, const float* from, const HashStream& random) {
+TS_INLINE void write_rounded(const Stored& s, int64_t first, int64_t count, const float* from,
+                             const HashStream& random) {
     if (!s.half) {
         __builtin_memcpy(static_cast<float*>(s.to) + first, from, size_t(count) * sizeof(float));
         return;
@@ -25,11 +26,13 @@ TS_INLINE void write_rounded(const Stored& s, int64_t first, int64_t count, cons
 }
 
 // Parameters [first, first + count), at most kTileChunk: values in `w`, gradients in `g`.
-TS_APART void update_run(const UpdateArgs<float>& u, const TileParameters& p, int64_t first, int64_t count, float* w, float* g) {
+TS_APART void update_run(const UpdateArgs<float>& u, const TileParameters& p, int64_t first, int64_t count, float* w,
+                         float* g) {
     if (u.kind == Update::none) return;
     if (u.kind == Update::gradient) {
         float* to = p.gradient + first;
-        if (p.add) for (int64_t i = 0; i < count; ++i) to[i] += g[i];
+        if (p.add)
+            for (int64_t i = 0; i < count; ++i) to[i] += g[i];
         else __builtin_memcpy(to, g, size_t(count) * sizeof(float));
         return;
     }
@@ -43,8 +46,8 @@ TS_APART void update_run(const UpdateArgs<float>& u, const TileParameters& p, in
     if (p.slot1) write_rounded<8>(p.slot1, first, count, slot1, random);
 }
 
-// Connections of tiles (o0, i) to (o1, i): sums[input] += weight * dy[output]; the gradient x[input] . dy[output] updates
-// the weight.
+// Connections of tiles (o0, i) to (o1, i): sums[input] += weight * dy[output]; the gradient x[input] . dy[output]
+// updates the weight.
 template <class X, class Y, int Width, bool InputGradient, bool Ordered>
 TS_APART void walk(const TileBackwardArgs& a, int64_t i, int64_t o0, int64_t o1, float* sums) {
     constexpr int L = kRowLanes<Width>;
@@ -67,7 +70,9 @@ TS_APART void walk(const TileBackwardArgs& a, int64_t i, int64_t o0, int64_t o1,
             fetch_row(t.place + begin, (end - begin) * 4);
             fetch_row(weights + begin * weight_size, (end - begin) * weight_size);
             if (Ordered) fetch_row(ordered + begin * stride, (end - begin) * bytes);
-        }, [&](uint32_t p) { fetch_row<int(sizeof(X)) * Width>(x + int64_t(p & 0xFFFFu) * stride, stride * int64_t(sizeof(X))); });
+        }, [&](uint32_t p) {
+            fetch_row<int(sizeof(X)) * Width>(x + int64_t(p & 0xFFFFu) * stride, stride * int64_t(sizeof(X)));
+        });
     };
     for (int64_t n = rows_ahead(bytes); n > 0 && fetch(); --n) {}
     for (int64_t o = o0; o < o1; ++o) {
@@ -139,8 +144,8 @@ void backward_finish(const TileBackwardArgs& a, int64_t i, float* sums) {
         const int64_t n = count - c < kRun ? count - c : kRun, at = (start + c) / 8;
         if (values) read_stored(a.x, start + c, n, value);
         if (e.kind != Activation::identity || e.kept)
-            derive_run(e, e.positive ? e.positive + at : nullptr, e.kept ? e.kept + at : nullptr, sums + c, value, sums + c,
-                       (n + 15) / 16 * 16);
+            derive_run(e, e.positive ? e.positive + at : nullptr, e.kept ? e.kept + at : nullptr, sums + c, value,
+                       sums + c, (n + 15) / 16 * 16);
         stream_stored(a.dx, start + c, n, sums + c);
     }
     stream_done();
@@ -178,7 +183,8 @@ void update(const UpdateArgs<float>& rule, const TileParameters& p, int64_t begi
 }
 
 void convert(const Stored& values, int64_t begin, int64_t end) {
-    if (values.half) write_run(static_cast<bf16*>(values.to) + begin, end - begin, static_cast<const float*>(values.from) + begin);
+    if (values.half)
+        write_run(static_cast<bf16*>(values.to) + begin, end - begin, static_cast<const float*>(values.from) + begin);
     else read_run(static_cast<const bf16*>(values.from) + begin, end - begin, static_cast<float*>(values.to) + begin);
 }
 

@@ -1,5 +1,5 @@
-// y = f(W x + b) in tiles: the sums of one block of outputs stay in cache while its connections stream by; rows of x are
-// fetched ahead. Compiled once per instruction set.
+// y = f(W x + b) in tiles: the sums of one block of outputs stay in cache while its connections stream by; rows of x
+// are fetched ahead. Compiled once per instruction set.
 #include "layer/epilogue.hpp"
 #include "tiled/rows.hpp"
 
@@ -46,7 +46,8 @@ TS_INLINE void add_tiles(const TileForwardArgs& a, int64_t o, int64_t i0, int64_
                 float* to = sums + int64_t(place[j] >> 16) * stride;
                 const float w = weight[j];
 #pragma GCC unroll 16
-                for (int64_t c = 0; c < stride; c += L) store(to + c, load<Vector<float, L>>(to + c) + w * load_row<L>(from + c));
+                for (int64_t c = 0; c < stride; c += L)
+                    store(to + c, load<Vector<float, L>>(to + c) + w * load_row<L>(from + c));
             }
         }
     }
@@ -90,8 +91,8 @@ void forward_finish(const TileForwardArgs& a, int64_t o, float* sums) {
     for (int64_t c = 0; c < count; c += kRun) {
         const int64_t n = count - c < kRun ? count - c : kRun, at = (start + c) / 8;
         if (e.kind != Activation::identity || e.kept)
-            activate_run(e, (start + c) / kRun, e.positive ? e.positive + at : nullptr, e.kept ? e.kept + at : nullptr, sums + c,
-                         (n + 15) / 16 * 16);
+            activate_run(e, (start + c) / kRun, e.positive ? e.positive + at : nullptr, e.kept ? e.kept + at : nullptr,
+                         sums + c, (n + 15) / 16 * 16);
         stream_stored(a.y, start + c, n, sums + c);
     }
     stream_done();

@@ -4,8 +4,8 @@
 
 #include "base/buffer.hpp"
 #include "base/cache.hpp"
-#include "isa/dispatch.hpp"
 #include "base/threads.hpp"
+#include "isa/dispatch.hpp"
 #include "tiled/tiles.hpp"
 
 namespace ts {
@@ -32,7 +32,8 @@ void add_up(float* sums, const float* more, int64_t count) {
 
 // Runs sum(block, part, sums) for all parts of all blocks, adds parts up in order, and runs finish(block, sums).
 template <class Sum, class Finish>
-void over_blocks(int64_t blocks, int64_t parts, int64_t floats, int64_t last_floats, int threads, Sum&& sum, Finish&& finish) {
+void over_blocks(int64_t blocks, int64_t parts, int64_t floats, int64_t last_floats, int threads, Sum&& sum,
+                 Finish&& finish) {
     if (parts == 1) {
         Buffer<float> scratch(floats * std::max(threads, 1));
         parallel_for(blocks, threads, [&](int64_t b) {
@@ -43,9 +44,8 @@ void over_blocks(int64_t blocks, int64_t parts, int64_t floats, int64_t last_flo
         return;
     }
     Buffer<float> partial(blocks * parts * floats);
-    parallel_for(blocks * parts, threads, [&](int64_t item) {
-        sum(item / parts, item % parts, partial.data() + item * floats);
-    });
+    parallel_for(blocks * parts, threads,
+                 [&](int64_t item) { sum(item / parts, item % parts, partial.data() + item * floats); });
     parallel_for(blocks, threads, [&](int64_t b) {
         float* sums = partial.data() + b * parts * floats;
         const int64_t count = b == blocks - 1 ? last_floats : floats;
@@ -67,12 +67,10 @@ void tile_forward(TileForwardArgs args, int threads) {
         args.ordered = {rows.data(), rows.data(), args.x.half};
         parallel_for(others, threads, [&](int64_t i) { kernels.forward_order(args, i); });
     }
-    over_blocks(
-        blocks, parts, block_floats(t.height(0), args.stride), block_floats(t.height(blocks - 1), args.stride), threads,
-        [&](int64_t o, int64_t p, float* sums) {
-            kernels.forward(args, o, range_start(others, parts, p), range_start(others, parts, p + 1), sums);
-        },
-        [&](int64_t o, float* sums) { kernels.forward_finish(args, o, sums); });
+    over_blocks(blocks, parts, block_floats(t.height(0), args.stride), block_floats(t.height(blocks - 1), args.stride),
+                threads, [&](int64_t o, int64_t p, float* sums) {
+        kernels.forward(args, o, range_start(others, parts, p), range_start(others, parts, p + 1), sums);
+    }, [&](int64_t o, float* sums) { kernels.forward_finish(args, o, sums); });
 }
 
 void tile_backward(TileBackwardArgs args, int threads) {
@@ -96,8 +94,8 @@ void tile_backward(TileBackwardArgs args, int threads) {
         args.ordered = {rows.data(), rows.data(), args.dy.half};
         parallel_for(others, threads, [&](int64_t o) { kernels.backward_order(args, o); });
     }
-    over_blocks(blocks, parts, block_floats(t.width(0), args.stride), block_floats(t.width(blocks - 1), args.stride), threads,
-                pass, [&](int64_t i, float* sums) { kernels.backward_finish(args, i, sums); });
+    over_blocks(blocks, parts, block_floats(t.width(0), args.stride), block_floats(t.width(blocks - 1), args.stride),
+                threads, pass, [&](int64_t i, float* sums) { kernels.backward_finish(args, i, sums); });
 }
 
 void tile_update(const UpdateArgs<float>& rule, const TileParameters& parameters, int64_t size, int threads) {

@@ -18,7 +18,8 @@ TS_INLINE Vector<float, L> widen(Vector<uint16_t, L> half) {
         if constexpr (L == 16) {  // GCC would widen the halves apart and join them
             __m256i from;
             __builtin_memcpy(&from, &half, sizeof(from));
-            const __m512i wide = _mm512_maskz_slli_epi32(__mmask16(-1), _mm512_maskz_cvtepu16_epi32(__mmask16(-1), from), 16);
+            const __m512i wide =
+                _mm512_maskz_slli_epi32(__mmask16(-1), _mm512_maskz_cvtepu16_epi32(__mmask16(-1), from), 16);
             __builtin_memcpy(&bits, &wide, sizeof(bits));
         } else
 #endif
@@ -136,9 +137,7 @@ constexpr bool kMayOrder = Width > 0 && int64_t(sizeof(S)) * Width <= kOrderedBy
 constexpr int kTileChunk = 64;  // connections taken together
 
 // Connections whose rows are under way while others are summed: enough to cover the latency of memory.
-constexpr int64_t rows_ahead(int64_t bytes) {
-    return bytes <= 64 ? 48 : bytes >= 512 ? 6 : 3072 / bytes;
-}
+constexpr int64_t rows_ahead(int64_t bytes) { return bytes <= 64 ? 48 : bytes >= 512 ? 6 : 3072 / bytes; }
 
 // Bytes: of the row where the compiler knows them, or 0.
 template <int Bytes = 0>
@@ -148,9 +147,9 @@ TS_INLINE void fetch_row(const void* row, int64_t bytes) {
         __builtin_prefetch(static_cast<const char*>(row) + offset, 0, 3);
 }
 
-// Walks the connections of tiles first, first + 1, ... before last (`step` pointers apart) ahead of those being summed, and
-// fetches their rows. A row of `rows` lies `row_bytes` (Bytes, where that is over 0) from the next; Shift: 0 for rows of
-// inputs, 16 for rows of outputs. kNoRows: fetches none.
+// Walks the connections of tiles first, first + 1, ... before last (`step` pointers apart) ahead of those being summed,
+// and fetches their rows. A row of `rows` lies `row_bytes` (Bytes, where that is over 0) from the next; Shift: 0 for
+// rows of inputs, 16 for rows of outputs. kNoRows: fetches none.
 constexpr int kNoRows = -1;
 
 template <int Bytes, int Shift>
@@ -161,11 +160,12 @@ struct Ahead {
     const char* block;
     int64_t row_bytes, block_bytes;
 
-    TS_INLINE Ahead(const uint32_t* places, const int64_t* pointers, int64_t pointer_step, int64_t first, int64_t end_tile,
-                    const void* rows, int64_t bytes, int shift)
-        : place(places), ptr(pointers), step(pointer_step), tile(first), last(end_tile), k(pointers[first * pointer_step]),
-          end(pointers[first * pointer_step + 1]), block(static_cast<const char*>(rows) + (first << shift) * bytes),
-          row_bytes(bytes), block_bytes(bytes << shift) {}
+    TS_INLINE Ahead(const uint32_t* places, const int64_t* pointers, int64_t pointer_step, int64_t first,
+                    int64_t end_tile, const void* rows, int64_t bytes, int shift)
+        : place(places), ptr(pointers), step(pointer_step), tile(first), last(end_tile),
+          k(pointers[first * pointer_step]), end(pointers[first * pointer_step + 1]),
+          block(static_cast<const char*>(rows) + (first << shift) * bytes), row_bytes(bytes),
+          block_bytes(bytes << shift) {}
 
     // Fetches the next connection's row; calls entered(tile) as a tile begins, and also(place). False at the end.
     template <class Entered, class Also>

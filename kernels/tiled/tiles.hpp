@@ -1,7 +1,7 @@
 // The compact form of a layer: connections in square tiles, one copy that both passes walk. Neurons of either side are
-// cut into blocks of 2^shift; a tile holds the connections between one block of outputs and one block of inputs, each as
-// two 16-bit numbers within its blocks. 4 bytes a connection, no row pointers, no transposed index: both passes gather
-// rows of the other side's block by block and sum into a block that stays in cache.
+// cut into blocks of 2^shift; a tile holds the connections between one block of outputs and one block of inputs, each
+// as two 16-bit numbers within its blocks. 4 bytes a connection, no row pointers, no transposed index: both passes
+// gather rows of the other side's block by block and sum into a block that stays in cache.
 #pragma once
 
 #include <cstdint>
@@ -69,7 +69,8 @@ struct TileBackwardArgs {
     Stored ordered;  // room for a row of dy a connection, or none
 };
 
-// Rows of at most so many bytes are brought into order first: a cache line from memory for each would be wasted on them.
+// Rows of at most so many bytes are brought into order first: a cache line from memory for each would be wasted on
+// them.
 constexpr int64_t kOrderedBytes = 16;
 
 // Values of a block are summed in scratch of so many floats: rows x stride, in whole vectors.
@@ -77,8 +78,8 @@ constexpr int64_t block_floats(int64_t rows, int64_t stride) { return (rows * st
 
 // The loops, compiled once per instruction set.
 struct TileKernels {
-    // Propagation blocking: rows of x of block i are copied to where tiles (o, i) will read them, and rows of dy of block o
-    // to where tiles (o, i) will.
+    // Propagation blocking: rows of x of block i are copied to where tiles (o, i) will read them, and rows of dy of
+    // block o to where tiles (o, i) will.
     void (*forward_order)(const TileForwardArgs&, int64_t i);
     void (*backward_order)(const TileBackwardArgs&, int64_t o);
     // sums (block_floats(height, stride)) = W x over tiles (o, i0) to (o, i1).

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "topology/sampling.hpp"
 #include "base/threads.hpp"
+#include "topology/sampling.hpp"
 
 namespace ts {
 namespace {
@@ -16,7 +16,8 @@ struct Numbering {
     explicit Numbering(const Tiles& t) : tiles(t), columns(t.blocks_in()) {}
 
     uint64_t first(int64_t o, int64_t i) const {
-        return (uint64_t(o) << tiles.shift) * uint64_t(tiles.n_in) + (uint64_t(i) << tiles.shift) * uint64_t(tiles.height(o));
+        return (uint64_t(o) << tiles.shift) * uint64_t(tiles.n_in) +
+               (uint64_t(i) << tiles.shift) * uint64_t(tiles.height(o));
     }
     uint64_t size(int64_t o, int64_t i) const { return uint64_t(tiles.height(o)) * uint64_t(tiles.width(i)); }
 };
@@ -67,11 +68,13 @@ DrawnTiles draw_tiles(int64_t n_in, int64_t n_out, int shift, int64_t count, uin
     const Buffer<uint64_t> numbers = sample_distinct(uint64_t(count), uint64_t(n_in) * uint64_t(n_out), key, threads);
     out.ptr[shape.count()] = count;
     parallel_ranges(shape.count(), workers_for(count + shape.count(), threads), [&](int64_t begin, int64_t end) {
-        int64_t at = std::lower_bound(numbers.data(), numbers.data() + count, numbering.first(begin / columns, begin % columns)) -
+        int64_t at = std::lower_bound(numbers.data(), numbers.data() + count,
+                                      numbering.first(begin / columns, begin % columns)) -
                      numbers.data();
         for (int64_t tile = begin; tile < end; ++tile) {
             const int64_t o = tile / columns, i = tile % columns;
-            const uint64_t first = numbering.first(o, i), stop = first + numbering.size(o, i), width = uint64_t(shape.width(i));
+            const uint64_t first = numbering.first(o, i), stop = first + numbering.size(o, i),
+                           width = uint64_t(shape.width(i));
             out.ptr[tile] = at;
             for (; at < count && numbers[at] < stop; ++at) out.place[at] = place_of(numbers[at] - first, width);
         }
@@ -107,7 +110,8 @@ void evolve_tiles(const Tiles& old, const uint8_t* keep, int64_t count, const Fr
         FreshValues values(fresh);
         for (int64_t t = begin; t < end; ++t) {
             ptr[t] = at;
-            const uint64_t start = empty_before(t), stop = empty_before(t + 1), width = uint64_t(old.width(t % columns));
+            const uint64_t start = empty_before(t), stop = empty_before(t + 1),
+                           width = uint64_t(old.width(t % columns));
             int64_t k = old.ptr[t];
             const int64_t k_end = old.ptr[t + 1];
             uint64_t before = 0;  // places at or before the next grown one that stay taken

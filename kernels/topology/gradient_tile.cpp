@@ -34,7 +34,8 @@ TS_INLINE void tile(const T* x, const T* dy, int64_t stride, int64_t rows, int64
         int64_t c = 0;
         for (; c + kAcross <= columns; c += kAcross)
             dots<T, N, kDown, kAcross>(x + r * stride, dy + c * stride, stride, out + r * kTileColumns + c);
-        for (; c < columns; ++c) dots<T, N, kDown, 1>(x + r * stride, dy + c * stride, stride, out + r * kTileColumns + c);
+        for (; c < columns; ++c)
+            dots<T, N, kDown, 1>(x + r * stride, dy + c * stride, stride, out + r * kTileColumns + c);
     }
     for (; r < rows; ++r)
         for (int64_t c = 0; c < columns; ++c)

@@ -7,8 +7,8 @@
 #include <mutex>
 #include <vector>
 
-#include "isa/dispatch.hpp"
 #include "base/threads.hpp"
+#include "isa/dispatch.hpp"
 
 namespace ts {
 namespace {
@@ -103,10 +103,13 @@ Positions grow_by_gradient(const Connections& existing, int64_t n_out, const uin
     out.index.truncate(at);
     return out;
 }
-template Positions grow_by_gradient(const Connections&, int64_t, const uint8_t*, const GradientArgs<float>&, int64_t, int);
-template Positions grow_by_gradient(const Connections&, int64_t, const uint8_t*, const GradientArgs<double>&, int64_t, int);
+template Positions grow_by_gradient(const Connections&, int64_t, const uint8_t*, const GradientArgs<float>&, int64_t,
+                                    int);
+template Positions grow_by_gradient(const Connections&, int64_t, const uint8_t*, const GradientArgs<double>&, int64_t,
+                                    int);
 
-void mark_empty(const Connections& existing, const uint8_t* keep, const Connections& candidates, uint8_t* mark, int threads) {
+void mark_empty(const Connections& existing, const uint8_t* keep, const Connections& candidates, uint8_t* mark,
+                int threads) {
     const int64_t work = existing.ptr[existing.rows] + candidates.ptr[candidates.rows];
     parallel_ranges(existing.rows, threads_for(work * 4, threads), [&](int64_t begin, int64_t end) {
         int64_t k = existing.ptr[begin];

@@ -13,13 +13,14 @@ struct GradientArgs {
 };
 
 // The `count` empty places of largest |gradient| (of equal ones the first by position): exactly those of the dense
-// gradient dy . x, of which never more than a tile a thread exists. Empty: not in `existing` (by input), or keep[k] == 0.
-// count is at most the number of empty places. Time n_in * n_out * stride; memory a few values a grown connection.
+// gradient dy . x, of which never more than a tile a thread exists. Empty: not in `existing` (by input), or keep[k] ==
+// 0. count is at most the number of empty places. Time n_in * n_out * stride; memory a few values a grown connection.
 template <class T>
 Positions grow_by_gradient(const Connections& existing, int64_t n_out, const uint8_t* keep, const GradientArgs<T>& args,
                            int64_t count, int threads);
 
 // mark[c] = 1 where candidate c is an empty place. Both by input, ascending within a row.
-void mark_empty(const Connections& existing, const uint8_t* keep, const Connections& candidates, uint8_t* mark, int threads);
+void mark_empty(const Connections& existing, const uint8_t* keep, const Connections& candidates, uint8_t* mark,
+                int threads);
 
 }  // namespace ts

@@ -33,12 +33,10 @@ int64_t carry(const Connections& from, const T* value, const Connections& to, T*
     parallel_ranges(to.rows, threads_for_both(from, to, threads), [&](int64_t begin, int64_t end) {
         int64_t here = 0;
         for (int64_t row = begin; row < end; ++row)
-            walk(from, to, row,
-                 [&](int64_t i, int64_t j) {
-                     out[j] = value[i];
-                     ++here;
-                 },
-                 [](int64_t) {}, [&](int64_t j) { out[j] = 0; });
+            walk(from, to, row, [&](int64_t i, int64_t j) {
+                out[j] = value[i];
+                ++here;
+            }, [](int64_t) {}, [&](int64_t j) { out[j] = 0; });
         found += here;
     });
     return found;
@@ -73,8 +71,8 @@ Summed<T> add(const Connections& a, const T* a_value, const Connections& b, cons
     return sum;
 }
 
-#define TS_INSTANTIATE(T)                                                                     \
-    template int64_t carry(const Connections&, const T*, const Connections&, T*, int);        \
+#define TS_INSTANTIATE(T)                                                              \
+    template int64_t carry(const Connections&, const T*, const Connections&, T*, int); \
     template Summed<T> add(const Connections&, const T*, const Connections&, const T*, int);
 TS_INSTANTIATE(float)
 TS_INSTANTIATE(double)

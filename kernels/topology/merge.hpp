@@ -1,5 +1,5 @@
-// Values along one set of connections brought to another: what parallel training does with gradients that were computed on
-// an older topology, and with networks that evolved apart. Linear in connections.
+// Values along one set of connections brought to another: what parallel training does with gradients that were computed
+// on an older topology, and with networks that evolved apart. Linear in connections.
 #pragma once
 
 #include "base/buffer.hpp"

@@ -39,7 +39,8 @@ void count_marked(const Connections& con, const uint8_t* mark_column, int64_t* c
     });
 }
 
-void mark_between(const Connections& con, const uint8_t* keep_row, const uint8_t* keep_column, uint8_t* keep, int threads) {
+void mark_between(const Connections& con, const uint8_t* keep_row, const uint8_t* keep_column, uint8_t* keep,
+                  int threads) {
     parallel_ranges(con.rows, threads_for(con.ptr[con.rows] * 4, threads), [&](int64_t begin, int64_t end) {
         const int64_t last = con.ptr[end] - 1;
         for (int64_t r = begin; r < end; ++r) {

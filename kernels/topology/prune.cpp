@@ -58,7 +58,8 @@ inline int cut_of(bool negative) {
 // Radix selection of the rank[c] smallest magnitudes under each cut: fixes the thresholds digit by digit from the top,
 // one counting pass a digit.
 template <class T, int Cuts>
-std::array<Cut<Bits<T>>, Cuts> select(const std::vector<Marked<T>>& blocks, const std::array<int64_t, Cuts>& ranks, int threads) {
+std::array<Cut<Bits<T>>, Cuts> select(const std::vector<Marked<T>>& blocks, const std::array<int64_t, Cuts>& ranks,
+                                      int threads) {
     using B = Bits<T>;
     constexpr int width = 8 * int(sizeof(T)) - 1;
     const int workers = workers_for(blocks, threads);

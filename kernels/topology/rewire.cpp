@@ -49,7 +49,10 @@ Buffer<int64_t> kept_pointers(const Connections& con, const uint8_t* keep, int t
 template <class T>
 void rewire(const Connections& old, const uint8_t* keep, const Connections& grown, const Connections& target,
             int32_t* index, const Moved<T>* moved, int count, int threads) {
-    const auto merge = count == 0 ? merge_rows<0, T> : count == 1 ? merge_rows<1, T> : count == 2 ? merge_rows<2, T> : merge_rows<3, T>;
+    const auto merge = count == 0   ? merge_rows<0, T>
+                       : count == 1 ? merge_rows<1, T>
+                       : count == 2 ? merge_rows<2, T>
+                                    : merge_rows<3, T>;
     // Parts by connections, not by rows.
     threads = threads_for(target.ptr[old.rows] * 4 * (1 + count), threads);
     const int64_t parts = threads > 1 ? std::min<int64_t>(old.rows, threads * 8) : 1;
@@ -58,9 +61,9 @@ void rewire(const Connections& old, const uint8_t* keep, const Connections& grow
               balanced_row(target.ptr, old.rows, 1, parts, part + 1));
     });
 }
-template void rewire(const Connections&, const uint8_t*, const Connections&, const Connections&, int32_t*, const Moved<float>*,
-                     int, int);
-template void rewire(const Connections&, const uint8_t*, const Connections&, const Connections&, int32_t*, const Moved<double>*,
-                     int, int);
+template void rewire(const Connections&, const uint8_t*, const Connections&, const Connections&, int32_t*,
+                     const Moved<float>*, int, int);
+template void rewire(const Connections&, const uint8_t*, const Connections&, const Connections&, int32_t*,
+                     const Moved<double>*, int, int);
 
 }  // namespace ts

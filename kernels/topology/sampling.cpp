@@ -131,7 +131,8 @@ Buffer<uint64_t> sample_distinct(uint64_t count, uint64_t bound, uint64_t key, i
         const bool few = fresh.size() < size / 64;
         const int64_t added = std::remove_if(fresh.data(), fresh.data() + fresh.size(), [&](uint64_t v) {
             if (few) at = std::lower_bound(at, end, v);
-            else while (at != end && *at < v) ++at;
+            else
+                while (at != end && *at < v) ++at;
             return at != end && *at == v;
         }) - fresh.data();
         merge_into(set.data(), size, fresh.data(), added);
@@ -149,9 +150,11 @@ Positions sample_empty(const Connections& existing, int64_t columns, const uint8
     out.ptr[0] = 0;
     // Empty places are numbered row by row; row r's begin at r * columns - kept_ptr[r]. Within a row, the
     // column of empty place e is e plus the number of kept columns at or before it.
-    parallel_ranges(rows, threads_for((rows + existing.ptr[rows] + count) * 4, threads), [&](int64_t begin, int64_t end) {
+    parallel_ranges(rows, threads_for((rows + existing.ptr[rows] + count) * 4, threads),
+                    [&](int64_t begin, int64_t end) {
         int64_t at = std::lower_bound(ranks.data(), ranks.data() + count,
-                                      uint64_t(begin) * uint64_t(columns) - uint64_t(kept_ptr[begin])) - ranks.data();
+                                      uint64_t(begin) * uint64_t(columns) - uint64_t(kept_ptr[begin])) -
+                     ranks.data();
         for (int64_t r = begin; r < end; ++r) {
             const uint64_t row_start = uint64_t(r) * uint64_t(columns) - uint64_t(kept_ptr[r]);
             const int64_t room = columns - (kept_ptr[r + 1] - kept_ptr[r]);
