@@ -1,6 +1,8 @@
 // Matrices of any numeric type.
 #pragma once
 
+#include <string>
+
 #include "bindings/bindings.hpp"
 
 namespace ts {
@@ -17,6 +19,23 @@ bool by_type(const AnyMatrix& x, Body&& body) {
     return is((float*)nullptr) || is((double*)nullptr) || is((uint8_t*)nullptr) || is((int8_t*)nullptr) ||
            is((uint16_t*)nullptr) || is((int16_t*)nullptr) || is((int32_t*)nullptr) || is((uint32_t*)nullptr) ||
            is((int64_t*)nullptr) || is((uint64_t*)nullptr);
+}
+
+// For messages: 'f16' is a 16-bit float.
+inline std::string type_name(const AnyMatrix& x) {
+    const nb::dlpack::dtype type = x.dtype();
+    const bool known = type.code <= uint8_t(nb::dlpack::dtype_code::Float);
+    return (known ? std::string(1, "iuf"[type.code]) : "code " + std::to_string(type.code) + ", ") +
+           std::to_string(type.bits);
+}
+
+using Scale = Maybe<Array<const double>>;
+
+// x -> (x - shift) * factor, or neither.
+inline void require_scaling(const Scale& shift, const Scale& factor, int64_t features) {
+    require(bool(shift) == bool(factor), "shift and factor come together");
+    require_length(shift, features, "shift", "one a feature");
+    require_length(factor, features, "factor", "one a feature");
 }
 
 }  // namespace ts

@@ -31,8 +31,55 @@ using Maybe = std::optional<T>;
 template <class T>
 using Owned = nb::ndarray<nb::numpy, T, nb::ndim<1>, nb::c_contig>;
 
+// Checks are the kernels' own: what a user gives is checked in Python, so that they fail on a mistake of ours alone.
+// Their messages name what was passed.
+[[noreturn]] inline void refuse(const std::string& what) { throw std::invalid_argument("kernels: " + what); }
+
 inline void require(bool condition, const char* what) {
-    if (!condition) throw std::invalid_argument(std::string("kernels: ") + what);
+    if (!condition) refuse(what);
+}
+
+template <class A>
+void require_length(const A& array, int64_t wanted, const char* name, const char* meaning) {
+    if (int64_t(array.shape(0)) != wanted)
+        refuse(std::string(name) + " has " + std::to_string(array.shape(0)) + " values, not " + std::to_string(wanted) +
+               ", " + meaning);
+}
+template <class A>
+void require_length(const Maybe<A>& array, int64_t wanted, const char* name, const char* meaning) {
+    if (array) require_length(*array, wanted, name, meaning);
+}
+
+template <class A>
+void require_shape(const A& array, int64_t rows, int64_t columns, const char* name, const char* meaning) {
+    const auto shape = [](int64_t r, int64_t c) { return std::to_string(r) + " x " + std::to_string(c); };
+    if (int64_t(array.shape(0)) != rows || int64_t(array.shape(1)) != columns)
+        refuse(std::string(name) + " is " + shape(int64_t(array.shape(0)), int64_t(array.shape(1))) + ", not " +
+               shape(rows, columns) + ", " + meaning);
+}
+
+inline void require_padded(int64_t stride) {
+    if (padded_batch(stride) != stride)
+        refuse("the stride, " + std::to_string(stride) + ", is not a padded batch size");
+}
+
+template <class A>
+auto pointer(const Maybe<A>& array) -> decltype(array->data()) {
+    return array ? array->data() : nullptr;
+}
+
+// An activation's kind and slope.
+using KernelActivation = std::pair<Activation, double>;
+using Bits = Maybe<Array<uint8_t>>;
+
+// `bytes`: as many as the bits need.
+inline Epilogue epilogue(const KernelActivation& activation, const Bits& positive, const Bits& kept,
+                         double keep_probability, int64_t bytes, uint64_t key) {
+    for (const auto& [bits, name] : {std::pair{&positive, "positive"}, std::pair{&kept, "kept"}})
+        if (*bits && int64_t((*bits)->shape(0)) < bytes)
+            refuse(std::string(name) + " has " + std::to_string((*bits)->shape(0)) + " bytes of bits, not " +
+                   std::to_string(bytes));
+    return {activation.first, activation.second, pointer(positive), pointer(kept), keep_probability, key};
 }
 
 template <class T>
@@ -43,11 +90,6 @@ Owned<T> give(Buffer<T>&& buffer) {
     return Owned<T>(data, {size}, owner);
 }
 
-template <class A>
-auto pointer(const Maybe<A>& array) -> decltype(array->data()) {
-    return array ? array->data() : nullptr;
-}
-
 // What a kernel reads through pointers must be as long as the connectivity says.
 inline Connections view(const Array<const int64_t>& ptr, const Array<const int32_t>& index) {
     require(ptr.shape(0) >= 1, "row pointers are empty");
@@ -55,20 +97,6 @@ inline Connections view(const Array<const int64_t>& ptr, const Array<const int32
     require(ptr.data()[0] == 0 && ptr.data()[rows] == int64_t(index.shape(0)), "row pointers do not span the indices");
     return {rows, ptr.data(), index.data(), nullptr};
 }
-
-// The numbers of an optimizer's rule for one step.
-struct UpdateRule {
-    int kind = 0;
-    double learning_rate = 0, momentum = 0, l2 = 0, decay = 0;
-    double beta1 = 0, beta2 = 0, epsilon = 0, correction1 = 1, correction2 = 1;
-    uint64_t key = 0;  // of the random stream for stochastic rounding
-
-    template <class T>
-    UpdateArgs<T> args(bool for_bias) const {
-        return {Update(kind), T(learning_rate), T(momentum), for_bias ? T(0) : T(l2), for_bias ? T(0) : T(decay),
-                T(beta1),     T(beta2),         T(epsilon),  T(correction1),          T(correction2)};
-    }
-};
 
 // One function for each file of this folder.
 void bind_layers(nb::module_& m);

@@ -21,29 +21,27 @@ void bind_frozen(nb::module_& m, const char* name) {
         .def(
             "append",
             [](FrozenNetwork<T>& net, Array<const int64_t> ptr, Array<const int32_t> index,
-               Array<const uint32_t> position, Array<const T> weight, Array<const T> bias, int activation,
-               double slope) {
+               Array<const uint32_t> position, Array<const T> weight, Array<const T> bias,
+               const KernelActivation& activation) {
                 Connections con = view(ptr, index);
-                require(position.shape(0) == index.shape(0) && weight.shape(0) == index.shape(0),
-                        "one weight a connection");
-                require(bias.shape(0) == size_t(con.rows), "one bias an output neuron");
+                require_length(position, int64_t(index.shape(0)), "position", "one a connection");
+                require_length(weight, int64_t(index.shape(0)), "weight", "one a connection");
+                require_length(bias, con.rows, "bias", "one an output neuron");
                 require(first_invalid(con, net.outputs()) < 0, "an index is out of range");
                 con.position = position.data();
                 nb::gil_scoped_release free_lock;
-                net.append(con, weight.data(), bias.data(), Activation(activation), slope);
+                net.append(con, weight.data(), bias.data(), activation.first, activation.second);
             },
             nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("position").noconvert(),
-            nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("activation"), nb::arg("slope"))
+            nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("activation"))
         .def(
             "run",
-            [](const FrozenNetwork<T>& net, AnyMatrix x, Maybe<Array<const double>> shift,
-               Maybe<Array<const double>> factor, Rows<T> out, bool softmaxed, int threads) {
+            [](const FrozenNetwork<T>& net, AnyMatrix x, Scale shift, Scale factor, Rows<T> out, bool softmaxed,
+               int threads) {
                 const int64_t samples = int64_t(x.shape(0)), inputs = net.inputs(), outputs = net.outputs();
-                require(int64_t(x.shape(1)) == inputs, "x is samples x inputs");
-                require(int64_t(out.shape(0)) == samples && int64_t(out.shape(1)) == outputs,
-                        "out is samples x outputs");
-                require(!shift || (int64_t(shift->shape(0)) == inputs && factor && int64_t(factor->shape(0)) == inputs),
-                        "one shift and factor a feature");
+                require_shape(x, samples, inputs, "x", "samples x inputs");
+                require_shape(out, samples, outputs, "out", "samples x outputs");
+                require_scaling(shift, factor, inputs);
                 std::atomic<int64_t> bad{-1};
                 bool known;
                 {
@@ -62,7 +60,7 @@ void bind_frozen(nb::module_& m, const char* name) {
                         });
                     });
                 }
-                require(known, "no loader for this data type");
+                if (!known) refuse("no loader for " + type_name(x));
                 return bad.load();
             },
             nb::arg("x"), nb::arg("shift").noconvert().none(), nb::arg("factor").noconvert().none(),

@@ -11,13 +11,12 @@ template <class T>
 void bind_type(nb::module_& m) {
     m.def(
         "load_dense",
-        [](AnyMatrix x, Array<const int64_t> rows, Maybe<Array<const double>> shift, Maybe<Array<const double>> factor,
-           Rows<T> out, int threads) {
+        [](AnyMatrix x, Array<const int64_t> rows, Scale shift, Scale factor, Rows<T> out, int threads) {
             const int64_t features = int64_t(x.shape(1)), batch = int64_t(rows.shape(0)),
                           stride = int64_t(out.shape(1));
-            require(out.shape(0) == x.shape(1) && batch <= stride, "out is features x stride");
-            require(!shift || (int64_t(shift->shape(0)) == features && factor && int64_t(factor->shape(0)) == features),
-                    "one shift and factor a feature");
+            require_length(out, features, "out", "a row a feature");
+            require(batch <= stride, "out has fewer columns than there are rows asked for");
+            require_scaling(shift, factor, features);
             for (int64_t b = 0; b < batch; ++b)
                 require(rows.data()[b] >= 0 && rows.data()[b] < int64_t(x.shape(0)), "a row number is out of range");
             int64_t bad = -1;
@@ -29,20 +28,20 @@ void bind_type(nb::module_& m) {
                                      pointer(factor), out.data(), stride, threads);
                 });
             }
-            require(known, "no loader for this data type");
+            if (!known) refuse("no loader for " + type_name(x));
             return bad;
         },
         nb::arg("x"), nb::arg("rows").noconvert(), nb::arg("shift").noconvert().none(),
         nb::arg("factor").noconvert().none(), nb::arg("out").noconvert(), nb::arg("threads"));
     m.def(
         "load_sparse",
-        [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const T> value, Maybe<Array<const double>> shift,
-           Maybe<Array<const double>> factor, Rows<T> out, int threads) {
+        [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const T> value, Scale shift, Scale factor,
+           Rows<T> out, int threads) {
             const Connections con = view(ptr, index);
             const int64_t features = int64_t(out.shape(0)), stride = int64_t(out.shape(1));
-            require(value.shape(0) == index.shape(0) && con.rows <= stride, "out is features x stride");
-            require(!shift || (int64_t(shift->shape(0)) == features && factor && int64_t(factor->shape(0)) == features),
-                    "one shift and factor a feature");
+            require_length(value, int64_t(index.shape(0)), "value", "one a stored place");
+            require(con.rows <= stride, "out has fewer columns than there are samples");
+            require_scaling(shift, factor, features);
             for (size_t k = 0; k < index.shape(0); ++k)
                 require(index.data()[k] >= 0 && index.data()[k] < features, "a column number is out of range");
             nb::gil_scoped_release free_lock;

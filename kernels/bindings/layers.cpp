@@ -5,18 +5,11 @@
 #include <memory>
 #include <tuple>
 
+#include "bindings/update_rule.hpp"
 #include "layer/passes.hpp"
 
 namespace ts {
 namespace {
-
-Epilogue epilogue(int activation, double slope, const Maybe<Array<uint8_t>>& positive,
-                  const Maybe<Array<uint8_t>>& kept, double keep_probability, int64_t rows, int64_t stride) {
-    const size_t bits = size_t(rows * bit_stride(stride));
-    require(!positive || positive->shape(0) >= bits, "activation bits are too short");
-    require(!kept || kept->shape(0) >= bits, "dropout bits are too short");
-    return {Activation(activation), slope, pointer(positive), pointer(kept), keep_probability, 0};
-}
 
 // Keeps arrays alive, whatever their types.
 template <class... A>
@@ -47,29 +40,29 @@ void bind_forward(nb::module_& m, const char* name) {
         "forward",
         [](Array<const int64_t> ptr, Array<const int32_t> index, Maybe<Array<const uint32_t>> position,
            Array<const T> weight, Array<const T> bias, Rows<const T> x, Rows<T> y, Array<const int64_t> long_rows,
-           int activation, double slope, Maybe<Array<uint8_t>> positive, Maybe<Array<uint8_t>> kept,
-           double keep_probability) {
+           const KernelActivation& activation, Bits positive, Bits kept, double keep_probability) {
             ForwardArgs<T> a;
             a.by_output = view(ptr, index);
             a.by_output.position = pointer(position);
-            require(weight.shape(0) == index.shape(0), "one weight a connection");
-            require(!position || position->shape(0) == index.shape(0), "one position a connection");
-            require(bias.shape(0) == size_t(a.by_output.rows), "one bias an output neuron");
-            require(y.shape(0) == size_t(a.by_output.rows) && y.shape(1) == x.shape(1), "y is outputs x stride");
+            const int64_t n_out = a.by_output.rows;
+            a.stride = int64_t(x.shape(1));
+            require_padded(a.stride);
+            require_length(weight, int64_t(index.shape(0)), "weight", "one a connection");
+            require_length(position, int64_t(index.shape(0)), "position", "one a connection");
+            require_length(bias, n_out, "bias", "one an output neuron");
+            require_shape(y, n_out, a.stride, "y", "outputs x stride");
             a.weight = weight.data();
             a.bias = bias.data();
             a.x = x.data();
             a.y = y.data();
-            a.stride = int64_t(x.shape(1));
-            require(padded_batch(a.stride) == a.stride, "the stride is not a padded batch size");
-            a.epilogue = epilogue(activation, slope, positive, kept, keep_probability, a.by_output.rows, a.stride);
+            a.epilogue = epilogue(activation, positive, kept, keep_probability, n_out * bit_stride(a.stride), 0);
             return ForwardCall<T>{a, int64_t(x.shape(0)), long_rows.data(), int64_t(long_rows.shape(0)),
                                   hold(ptr, index, position, weight, bias, x, y, long_rows, positive, kept)};
         },
-        nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("position").noconvert().none(),
+        nb::kw_only(), nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("position").noconvert().none(),
         nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("x").noconvert(), nb::arg("y").noconvert(),
-        nb::arg("long_rows").noconvert(), nb::arg("activation"), nb::arg("slope"),
-        nb::arg("positive").noconvert().none(), nb::arg("kept").noconvert().none(), nb::arg("keep_probability"));
+        nb::arg("long_rows").noconvert(), nb::arg("activation"), nb::arg("positive").noconvert().none(),
+        nb::arg("kept").noconvert().none(), nb::arg("keep_probability"));
 }
 
 template <class T>
@@ -82,8 +75,8 @@ struct BackwardCall {
 
     void run(const UpdateRule& rule, int threads) const {
         BackwardArgs<T> a = args;
-        const Update kind = Update(rule.kind);
-        require(!read_only || kind == Update::none || kind == Update::gradient, "parameters are read-only");
+        const Update kind = rule.kind;
+        require(!read_only || !rule.updates(), "parameters are read-only");
         require(kind != Update::gradient || (a.weights.gradient && a.biases.gradient),
                 "gradients need somewhere to go");
         require(kind != Update::nesterov || (a.weights.slot0 && a.biases.slot0), "Nesterov momentum needs its state");
@@ -96,49 +89,84 @@ struct BackwardCall {
     }
 };
 
+// A group of parameters: its values, up to two arrays of optimizer state, and where its gradients go.
+template <class T, class Parameter>
+Parameters<T> parameters(const Array<Parameter>& value, const std::vector<Array<T>>& slots,
+                         const Maybe<Array<T>>& gradient, const char* name) {
+    const int64_t size = int64_t(value.shape(0));
+    require(slots.size() <= 2, "at most two arrays of optimizer state");
+    for (const Array<T>& slot : slots) require_length(slot, size, name, "one value of optimizer state a parameter");
+    require_length(gradient, size, name, "one gradient a parameter");
+    return {const_cast<T*>(value.data()), slots.size() > 0 ? slots[0].data() : nullptr,
+            slots.size() > 1 ? slots[1].data() : nullptr, pointer(gradient)};
+}
+
 // "backward" is for updates; "gradients" reads parameters only, so that they may be in memory that is not to be
 // written.
 template <class T, class Parameter>
 void bind_backward(nb::module_& m, const char* name) {
-    using Slot = Maybe<Array<T>>;
+    using Gradient = Maybe<Array<T>>;
+    using Slots = std::vector<Array<T>>;
     m.def(
         name,
-        [](Array<const int64_t> ptr, Array<const int32_t> index, Array<Parameter> weight, Slot slot0, Slot slot1,
-           Slot gradient, Array<Parameter> bias, Slot bias_slot0, Slot bias_slot1, Slot bias_gradient, Rows<const T> dy,
-           Rows<T> x, Maybe<Rows<T>> dx, Array<const int64_t> long_rows, int activation, double slope,
-           Maybe<Array<uint8_t>> positive, Maybe<Array<uint8_t>> kept, double keep_probability) {
+        [](Array<const int64_t> ptr, Array<const int32_t> index, Array<Parameter> weight, Slots slots,
+           Gradient gradient, Array<Parameter> bias, Slots bias_slots, Gradient bias_gradient, Rows<const T> dy,
+           Rows<T> x, Maybe<Rows<T>> dx, Array<const int64_t> long_rows, const KernelActivation& activation,
+           Bits positive, Bits kept, double keep_probability) {
             BackwardArgs<T> a;
             a.by_input = view(ptr, index);
-            require(weight.shape(0) == index.shape(0), "one weight a connection");
-            for (const Slot* s : {&slot0, &slot1, &gradient})
-                require(!*s || (*s)->shape(0) == weight.shape(0), "one value of optimizer state a connection");
-            for (const Slot* s : {&bias_slot0, &bias_slot1, &bias_gradient})
-                require(!*s || (*s)->shape(0) == bias.shape(0), "one value of optimizer state a bias");
-            require(dy.shape(0) == bias.shape(0) && dy.shape(1) == x.shape(1), "dy is outputs x stride");
-            require(x.shape(0) == size_t(a.by_input.rows), "x is inputs x stride");
-            require(!dx || (dx->shape(0) == x.shape(0) && dx->shape(1) == x.shape(1)), "dx has the shape of x");
-            a.weights = {const_cast<T*>(weight.data()), pointer(slot0), pointer(slot1), pointer(gradient)};
-            a.biases = {const_cast<T*>(bias.data()), pointer(bias_slot0), pointer(bias_slot1), pointer(bias_gradient)};
             a.n_out = int64_t(bias.shape(0));
+            a.stride = int64_t(x.shape(1));
+            require_padded(a.stride);
+            require_length(weight, int64_t(index.shape(0)), "weight", "one a connection");
+            require_shape(x, a.by_input.rows, a.stride, "x", "inputs x stride");
+            require_shape(dy, a.n_out, a.stride, "dy", "outputs x stride");
+            if (dx) require_shape(*dx, a.by_input.rows, a.stride, "dx", "as x");
+            a.weights = parameters<T>(weight, slots, gradient, "an array of the weights");
+            a.biases = parameters<T>(bias, bias_slots, bias_gradient, "an array of the biases");
             a.dy = dy.data();
             a.x = x.data();
             a.dx = dx ? dx->data() : nullptr;
-            a.stride = int64_t(x.shape(1));
-            require(padded_batch(a.stride) == a.stride, "the stride is not a padded batch size");
-            a.input = epilogue(activation, slope, positive, kept, keep_probability, a.by_input.rows, a.stride);
+            a.input = epilogue(activation, positive, kept, keep_probability, a.by_input.rows * bit_stride(a.stride), 0);
             require(!a.dx || a.input.kind != Activation::leaky || a.input.positive,
-                    "the activation's bits are missing");
+                    "the bits of a leaky activation are missing");
             return BackwardCall<T>{a, long_rows.data(), int64_t(long_rows.shape(0)), std::is_const_v<Parameter>,
-                                   hold(ptr, index, weight, slot0, slot1, gradient, bias, bias_slot0, bias_slot1,
-                                        bias_gradient, dy, x, dx, long_rows, positive, kept)};
+                                   hold(ptr, index, weight, slots, gradient, bias, bias_slots, bias_gradient, dy, x, dx,
+                                        long_rows, positive, kept)};
         },
-        nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("weight").noconvert(),
-        nb::arg("slot0").noconvert().none(), nb::arg("slot1").noconvert().none(),
-        nb::arg("gradient").noconvert().none(), nb::arg("bias").noconvert(), nb::arg("bias_slot0").noconvert().none(),
-        nb::arg("bias_slot1").noconvert().none(), nb::arg("bias_gradient").noconvert().none(),
-        nb::arg("dy").noconvert(), nb::arg("x").noconvert(), nb::arg("dx").noconvert().none(),
-        nb::arg("long_rows").noconvert(), nb::arg("activation"), nb::arg("slope"),
-        nb::arg("positive").noconvert().none(), nb::arg("kept").noconvert().none(), nb::arg("keep_probability"));
+        nb::kw_only(), nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("weight").noconvert(),
+        nb::arg("slots").noconvert(), nb::arg("gradient").noconvert().none(), nb::arg("bias").noconvert(),
+        nb::arg("bias_slots").noconvert(), nb::arg("bias_gradient").noconvert().none(), nb::arg("dy").noconvert(),
+        nb::arg("x").noconvert(), nb::arg("dx").noconvert().none(), nb::arg("long_rows").noconvert(),
+        nb::arg("activation"), nb::arg("positive").noconvert().none(), nb::arg("kept").noconvert().none(),
+        nb::arg("keep_probability"));
+}
+
+// The gradient at any places, for growth rules: no parameters are there, and no gradient of the input is wanted.
+template <class T>
+void bind_gradient_at(nb::module_& m) {
+    m.def(
+        "gradient_at",
+        [](Array<const int64_t> ptr, Array<const int32_t> index, Rows<const T> x, Rows<const T> dy, Array<T> out,
+           int threads) {
+            BackwardArgs<T> a;
+            a.by_input = view(ptr, index);
+            a.n_out = int64_t(dy.shape(0));
+            a.stride = int64_t(x.shape(1));
+            require_padded(a.stride);
+            require_shape(x, a.by_input.rows, a.stride, "x", "inputs x stride");
+            require_shape(dy, a.n_out, a.stride, "dy", "outputs x stride");
+            require_length(out, int64_t(index.shape(0)), "out", "one a place");
+            a.weights = {out.data(), nullptr, nullptr, out.data()};  // values are neither read nor written
+            a.weight_update.kind = Update::gradient;
+            a.dy = dy.data();
+            a.x = const_cast<T*>(x.data());
+            nb::gil_scoped_release free_lock;
+            const std::vector<int64_t> rows = long_rows(a.by_input.ptr, a.by_input.rows);
+            backward(a, rows.data(), int64_t(rows.size()), threads);
+        },
+        nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("x").noconvert(), nb::arg("dy").noconvert(),
+        nb::arg("out").noconvert(), nb::arg("threads"));
 }
 
 template <class T>
@@ -148,21 +176,21 @@ void bind_update(nb::module_& m) {
         "update",
         [](Array<T> value, Slot slot0, Slot slot1, std::vector<std::pair<Array<const T>, double>> gradients,
            const UpdateRule& rule, bool bias, int threads) {
-            const Update kind = Update(rule.kind);
-            require(kind == Update::sgd || kind == Update::nesterov || kind == Update::adam, "an update rule");
-            for (const Slot* s : {&slot0, &slot1})
-                require(!*s || (*s)->shape(0) == value.shape(0), "one value of optimizer state a parameter");
-            require(kind == Update::sgd || slot0, "this rule needs its state");
-            require(kind != Update::adam || slot1, "Adam needs two states");
+            const int64_t size = int64_t(value.shape(0));
+            require(rule.updates(), "a rule that updates");
+            require_length(slot0, size, "slot0", "one value of optimizer state a parameter");
+            require_length(slot1, size, "slot1", "one value of optimizer state a parameter");
+            require(rule.kind == Update::sgd || slot0, "this rule needs its state");
+            require(rule.kind != Update::adam || slot1, "Adam needs two states");
             require(!gradients.empty(), "at least one gradient");
             std::vector<Scaled<T>> scaled;
             for (const auto& [gradient, scale] : gradients) {
-                require(gradient.shape(0) == value.shape(0), "one gradient a parameter");
+                require_length(gradient, size, "a gradient", "one a parameter");
                 scaled.push_back({gradient.data(), T(scale)});
             }
             nb::gil_scoped_release free_lock;
-            update<T>(rule.args<T>(bias), {value.data(), pointer(slot0), pointer(slot1), nullptr}, scaled,
-                      int64_t(value.shape(0)), threads);
+            update<T>(rule.args<T>(bias), {value.data(), pointer(slot0), pointer(slot1), nullptr}, scaled, size,
+                      threads);
         },
         nb::arg("value").noconvert(), nb::arg("slot0").noconvert().none(), nb::arg("slot1").noconvert().none(),
         nb::arg("gradients"), nb::arg("rule"), nb::arg("bias"), nb::arg("threads"));
@@ -175,6 +203,7 @@ void bind_type(nb::module_& m, const char* forward_name, const char* backward_na
         .def("__call__", &BackwardCall<T>::run, nb::arg("rule"), nb::arg("threads"));
     bind_backward<T, T>(m, "backward");
     bind_backward<T, const T>(m, "gradients");
+    bind_gradient_at<T>(m);
     bind_update<T>(m);
 }
 

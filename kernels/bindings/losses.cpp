@@ -10,21 +10,24 @@ template <class T>
 void bind_type(nb::module_& m) {
     m.def(
         "loss_and_gradient",
-        [](int kind, Rows<T> z, int64_t batch, Maybe<Array<const int32_t>> label, Maybe<Rows<const T>> target,
+        [](Loss kind, Rows<T> z, int64_t batch, Maybe<Array<const int32_t>> label, Maybe<Rows<const T>> target,
            Array<const T> sample_weight, int threads) {
             LossArgs<T> a;
-            a.kind = Loss(kind);
+            a.kind = kind;
             a.outputs = int64_t(z.shape(0));
             a.stride = int64_t(z.shape(1));
             a.batch = batch;
-            require(batch <= a.stride && sample_weight.shape(0) == z.shape(1), "one weight a column");
+            require(batch <= a.stride, "z has fewer columns than the batch has samples");
+            require_length(sample_weight, a.stride, "sample_weight", "one a column of z");
             if (a.kind == Loss::softmax_cross_entropy) {
                 require(label && int64_t(label->shape(0)) >= batch, "one label a sample");
                 for (int64_t b = 0; b < batch; ++b)
-                    require(label->data()[b] >= 0 && label->data()[b] < a.outputs, "a label is out of range");
+                    if (label->data()[b] < 0 || label->data()[b] >= a.outputs)
+                        refuse("label " + std::to_string(label->data()[b]) + " of " + std::to_string(a.outputs) +
+                               " outputs is out of range");
             } else {
-                require(target && target->shape(0) == z.shape(0) && target->shape(1) == z.shape(1),
-                        "targets are outputs x stride");
+                require(bool(target), "this loss needs targets");
+                require_shape(*target, a.outputs, a.stride, "target", "outputs x stride");
             }
             a.z = z.data();
             a.label = pointer(label);

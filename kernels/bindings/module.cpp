@@ -1,15 +1,38 @@
 // The Python module: what is in it, and what belongs to no one topic.
+#include "base/random.hpp"
 #include "base/views.hpp"
 #include "bindings/bindings.hpp"
+#include "bindings/update_rule.hpp"
 #include "isa/dispatch.hpp"
 
-using namespace ts;
+namespace ts {
+namespace {
 
-NB_MODULE(_kernels, m) {
-    m.doc() = "Truly sparse kernels: forward, backward with update, losses, connectivity and its evolution.";
+// Their values are in nobody's file: Python and C++ name them alike.
+void bind_enums(nb::module_& m) {
+    nb::enum_<Activation>(m, "Activation", nb::is_arithmetic())
+        .value("IDENTITY", Activation::identity)
+        .value("LEAKY", Activation::leaky)
+        .value("TANH", Activation::tanh)
+        .value("SIGMOID", Activation::sigmoid);
+    nb::enum_<Update>(m, "Update", nb::is_arithmetic())
+        .value("NONE", Update::none)
+        .value("GRADIENT", Update::gradient)
+        .value("SGD", Update::sgd)
+        .value("NESTEROV", Update::nesterov)
+        .value("ADAM", Update::adam);
+    nb::enum_<Loss>(m, "Loss", nb::is_arithmetic())
+        .value("SOFTMAX_CROSS_ENTROPY", Loss::softmax_cross_entropy)
+        .value("BINARY_CROSS_ENTROPY", Loss::binary_cross_entropy)
+        .value("MEAN_SQUARED_ERROR", Loss::mean_squared_error);
+    nb::enum_<Draw>(m, "Draw", nb::is_arithmetic()).value("UNIFORM", Draw::uniform).value("NORMAL", Draw::normal);
+}
+
+void bind_update_rule(nb::module_& m) {
     nb::class_<UpdateRule>(m, "UpdateRule")
         .def(nb::init<>())
         .def_rw("kind", &UpdateRule::kind)
+        .def_prop_ro("updates", &UpdateRule::updates)
         .def_rw("learning_rate", &UpdateRule::learning_rate)
         .def_rw("momentum", &UpdateRule::momentum)
         .def_rw("l2", &UpdateRule::l2)
@@ -20,6 +43,17 @@ NB_MODULE(_kernels, m) {
         .def_rw("correction1", &UpdateRule::correction1)
         .def_rw("correction2", &UpdateRule::correction2)
         .def_rw("key", &UpdateRule::key);
+}
+
+}  // namespace
+}  // namespace ts
+
+using namespace ts;
+
+NB_MODULE(_kernels, m) {
+    m.doc() = "Truly sparse kernels: forward, backward with update, losses, connectivity and its evolution.";
+    bind_enums(m);
+    bind_update_rule(m);
     bind_layers(m);
     bind_locks(m);
     bind_losses(m);

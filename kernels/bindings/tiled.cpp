@@ -1,6 +1,7 @@
 // The compact form of layers for Python: float32 arrays, or bfloat16 in uint16 arrays.
 #include "bindings/bindings.hpp"
 
+#include "bindings/update_rule.hpp"
 #include "tiled/tiles.hpp"
 #include "tiled/topology.hpp"
 
@@ -22,90 +23,97 @@ Stored stored(const Maybe<A>& array) {
     return array ? stored(*array) : Stored{};
 }
 
-Tiles view_tiles(int64_t n_in, int64_t n_out, int shift, const Array<const int64_t>& ptr,
-                 const Array<const uint32_t>& place) {
-    require(n_in > 0 && n_out > 0 && shift >= 3 && shift <= 16, "widths are positive, tiles have 2^3 to 2^16 rows");
-    const Tiles tiles{n_in, n_out, shift, ptr.data(), place.data()};
-    require(int64_t(ptr.shape(0)) == tiles.count() + 1, "one pointer a tile, and one more");
-    require(ptr.data()[0] == 0 && ptr.data()[tiles.count()] == int64_t(place.shape(0)),
-            "tile pointers do not span the places");
-    return tiles;
+void require_widths(int64_t n_in, int64_t n_out, int shift) {
+    if (n_in <= 0 || n_out <= 0 || shift < kLeastShift || shift > kMostShift)
+        refuse("a layer of " + std::to_string(n_in) + " x " + std::to_string(n_out) + " neurons in tiles of 2^" +
+               std::to_string(shift));
 }
 
+// A layer's connections, checked once; holds on to their arrays.
+struct HeldTiles {
+    Array<const int64_t> ptr;
+    Array<const uint32_t> place;
+    Tiles tiles;
+
+    HeldTiles(int64_t n_in, int64_t n_out, int shift, Array<const int64_t> ptr_, Array<const uint32_t> place_)
+        : ptr(ptr_), place(place_), tiles{n_in, n_out, shift, ptr_.data(), place_.data()} {
+        require_widths(n_in, n_out, shift);
+        require_length(ptr, tiles.count() + 1, "ptr", "one a tile, and one more");
+        require(ptr.data()[0] == 0 && ptr.data()[tiles.count()] == int64_t(place.shape(0)),
+                "tile pointers do not span the places");
+    }
+    int64_t size() const { return int64_t(place.shape(0)); }
+};
+
 // Bits lie along the values as a whole, in groups of sixteen.
-Epilogue flat_epilogue(int activation, double slope, const Maybe<Array<uint8_t>>& positive,
-                       const Maybe<Array<uint8_t>>& kept, double keep_probability, uint64_t key, int64_t values) {
-    const size_t bytes = size_t((values + 15) / 16 * 2);
-    require(!positive || positive->shape(0) >= bytes, "activation bits are too short");
-    require(!kept || kept->shape(0) >= bytes, "dropout bits are too short");
-    return {Activation(activation), slope, pointer(positive), pointer(kept), keep_probability, key};
-}
+int64_t bit_bytes(int64_t values) { return (values + 15) / 16 * 2; }
 
 // value, two slots, the gradient, and where updated ones go if not in place.
 TileParameters parameters(const Values& value, const std::vector<Values>& slots, const Maybe<Array<float>>& gradient,
                           const std::vector<Values>& into, const UpdateRule& rule, bool add, uint64_t key) {
-    const size_t size = value.shape(0);
-    require(slots.size() <= 2, "at most two values of optimizer state");
+    const int64_t size = int64_t(value.shape(0));
+    require(slots.size() <= 2, "at most two arrays of optimizer state");
     TileParameters p{stored(value), {}, {}, pointer(gradient), add, key};
     for (size_t s = 0; s < slots.size(); ++s) {
-        require(slots[s].shape(0) == size, "one value of optimizer state a parameter");
+        require_length(slots[s], size, "an array of optimizer state", "one value a parameter");
         (s == 0 ? p.slot0 : p.slot1) = stored(slots[s]);
     }
     require(into.empty() || into.size() == 1 + slots.size(), "somewhere to go for each array");
     Stored* all[] = {&p.value, &p.slot0, &p.slot1};
     for (size_t a = 0; a < into.size(); ++a) {
-        require(into[a].shape(0) == size && stored(into[a]).half == all[a]->half,
-                "updated values have the type of the old");
+        require_length(into[a], size, "an array of updated values", "as many as there were");
+        require(stored(into[a]).half == all[a]->half, "updated values have the type of the old");
         all[a]->to = into[a].data();
     }
-    const Update kind = Update(rule.kind);
-    require(kind != Update::gradient || gradient, "gradients need somewhere to go");
-    require(!gradient || gradient->shape(0) == size, "one gradient a parameter");
-    require(kind != Update::nesterov || p.slot0, "Nesterov momentum needs its state");
-    require(kind != Update::adam || (p.slot0 && p.slot1), "Adam needs two states");
+    require_length(gradient, size, "gradient", "one a parameter");
+    require(rule.kind != Update::gradient || gradient, "gradients need somewhere to go");
+    require(rule.kind != Update::nesterov || p.slot0, "Nesterov momentum needs its state");
+    require(rule.kind != Update::adam || (p.slot0 && p.slot1), "Adam needs two states");
     return p;
 }
 
 void bind_passes(nb::module_& m) {
     m.def(
         "tile_forward",
-        [](int64_t n_in, int64_t n_out, int shift, Array<const int64_t> ptr, Array<const uint32_t> place, Values weight,
-           Values bias, Signals x, Signals y, int activation, double slope, Maybe<Array<uint8_t>> positive,
-           Maybe<Array<uint8_t>> kept, double keep_probability, uint64_t key, int threads) {
+        [](const HeldTiles& held, Values weight, Values bias, Signals x, Signals y, const KernelActivation& activation,
+           Bits positive, Bits kept, double keep_probability, uint64_t key, int threads) {
             TileForwardArgs a;
-            a.tiles = view_tiles(n_in, n_out, shift, ptr, place);
-            require(weight.shape(0) == place.shape(0), "one weight a connection");
-            require(int64_t(bias.shape(0)) == n_out, "one bias an output neuron");
-            require(int64_t(x.shape(0)) == n_in && int64_t(y.shape(0)) == n_out && x.shape(1) == y.shape(1),
-                    "x is inputs x stride, y outputs x stride");
+            const int64_t n_in = held.tiles.n_in, n_out = held.tiles.n_out;
+            a.tiles = held.tiles;
+            a.stride = int64_t(x.shape(1));
+            require_padded(a.stride);
+            require_length(weight, held.size(), "weight", "one a connection");
+            require_length(bias, n_out, "bias", "one an output neuron");
+            require_shape(x, n_in, a.stride, "x", "inputs x stride");
+            require_shape(y, n_out, a.stride, "y", "outputs x stride");
             a.weight = stored(weight);
             a.bias = stored(bias);
             a.x = stored(x);
             a.y = stored(y);
-            a.stride = int64_t(x.shape(1));
-            require(padded_batch(a.stride) == a.stride, "the stride is not a padded batch size");
-            a.epilogue = flat_epilogue(activation, slope, positive, kept, keep_probability, key, n_out * a.stride);
+            a.epilogue = epilogue(activation, positive, kept, keep_probability, bit_bytes(n_out * a.stride), key);
             nb::gil_scoped_release free_lock;
             tile_forward(a, threads);
         },
-        nb::arg("n_in"), nb::arg("n_out"), nb::arg("shift"), nb::arg("ptr").noconvert(), nb::arg("place").noconvert(),
-        nb::arg("weight"), nb::arg("bias"), nb::arg("x"), nb::arg("y"), nb::arg("activation"), nb::arg("slope"),
-        nb::arg("positive").noconvert().none(), nb::arg("kept").noconvert().none(), nb::arg("keep_probability"),
-        nb::arg("key"), nb::arg("threads"));
+        nb::kw_only(), nb::arg("tiles"), nb::arg("weight"), nb::arg("bias"), nb::arg("x"), nb::arg("y"),
+        nb::arg("activation"), nb::arg("positive").noconvert().none(), nb::arg("kept").noconvert().none(),
+        nb::arg("keep_probability"), nb::arg("key"), nb::arg("threads"));
     m.def(
         "tile_backward",
-        [](int64_t n_in, int64_t n_out, int shift, Array<const int64_t> ptr, Array<const uint32_t> place, Values weight,
-           std::vector<Values> slots, Maybe<Array<float>> gradient, std::vector<Values> into, Values bias,
-           std::vector<Values> bias_slots, Maybe<Array<float>> bias_gradient, std::vector<Values> bias_into, bool add,
-           Signals dy, Signals x, Maybe<Signals> dx, int activation, double slope, Maybe<Array<uint8_t>> positive,
-           Maybe<Array<uint8_t>> kept, double keep_probability, const UpdateRule& rule, int threads) {
+        [](const HeldTiles& held, Values weight, std::vector<Values> slots, Maybe<Array<float>> gradient,
+           std::vector<Values> into, Values bias, std::vector<Values> bias_slots, Maybe<Array<float>> bias_gradient,
+           std::vector<Values> bias_into, bool add, Signals dy, Signals x, Maybe<Signals> dx,
+           const KernelActivation& activation, Bits positive, Bits kept, double keep_probability,
+           const UpdateRule& rule, int threads) {
             TileBackwardArgs a;
-            a.tiles = view_tiles(n_in, n_out, shift, ptr, place);
-            require(weight.shape(0) == place.shape(0), "one weight a connection");
-            require(int64_t(bias.shape(0)) == n_out, "one bias an output neuron");
-            require(int64_t(x.shape(0)) == n_in && int64_t(dy.shape(0)) == n_out && x.shape(1) == dy.shape(1),
-                    "x is inputs x stride, dy outputs x stride");
-            require(!dx || (dx->shape(0) == x.shape(0) && dx->shape(1) == x.shape(1)), "dx has the shape of x");
+            const int64_t n_in = held.tiles.n_in, n_out = held.tiles.n_out;
+            a.tiles = held.tiles;
+            a.stride = int64_t(x.shape(1));
+            require_padded(a.stride);
+            require_length(weight, held.size(), "weight", "one a connection");
+            require_length(bias, n_out, "bias", "one an output neuron");
+            require_shape(x, n_in, a.stride, "x", "inputs x stride");
+            require_shape(dy, n_out, a.stride, "dy", "outputs x stride");
+            if (dx) require_shape(*dx, n_in, a.stride, "dx", "as x");
             a.weights = parameters(weight, slots, gradient, into, rule, add, rule.key);
             a.biases = parameters(bias, bias_slots, bias_gradient, bias_into, rule, add, ~rule.key);
             a.weight_update = rule.args<float>(false);
@@ -113,17 +121,15 @@ void bind_passes(nb::module_& m) {
             a.dy = stored(dy);
             a.x = stored(x);
             if (dx) a.dx = stored(*dx);
-            a.stride = int64_t(x.shape(1));
-            require(padded_batch(a.stride) == a.stride, "the stride is not a padded batch size");
-            a.input = flat_epilogue(activation, slope, positive, kept, keep_probability, 0, n_in * a.stride);
-            require(!dx || a.input.kind != Activation::leaky || a.input.positive, "the activation's bits are missing");
+            a.input = epilogue(activation, positive, kept, keep_probability, bit_bytes(n_in * a.stride), 0);
+            require(!dx || a.input.kind != Activation::leaky || a.input.positive,
+                    "the bits of a leaky activation are missing");
             nb::gil_scoped_release free_lock;
             tile_backward(a, threads);
         },
-        nb::arg("n_in"), nb::arg("n_out"), nb::arg("shift"), nb::arg("ptr").noconvert(), nb::arg("place").noconvert(),
-        nb::arg("weight"), nb::arg("slots"), nb::arg("gradient").noconvert().none(), nb::arg("into"), nb::arg("bias"),
-        nb::arg("bias_slots"), nb::arg("bias_gradient").noconvert().none(), nb::arg("bias_into"), nb::arg("add"),
-        nb::arg("dy"), nb::arg("x"), nb::arg("dx").none(), nb::arg("activation"), nb::arg("slope"),
+        nb::kw_only(), nb::arg("tiles"), nb::arg("weight"), nb::arg("slots"), nb::arg("gradient").noconvert().none(),
+        nb::arg("into"), nb::arg("bias"), nb::arg("bias_slots"), nb::arg("bias_gradient").noconvert().none(),
+        nb::arg("bias_into"), nb::arg("add"), nb::arg("dy"), nb::arg("x"), nb::arg("dx").none(), nb::arg("activation"),
         nb::arg("positive").noconvert().none(), nb::arg("kept").noconvert().none(), nb::arg("keep_probability"),
         nb::arg("rule"), nb::arg("threads"));
     m.def(
@@ -131,7 +137,7 @@ void bind_passes(nb::module_& m) {
         [](Values value, std::vector<Values> slots, Array<float> gradient, std::vector<Values> into,
            const UpdateRule& rule, bool bias, int threads) {
             const TileParameters p = parameters(value, slots, gradient, into, rule, false, bias ? ~rule.key : rule.key);
-            require(rule.kind >= int(Update::sgd), "an update rule");
+            require(rule.updates(), "a rule that updates");
             nb::gil_scoped_release free_lock;
             tile_update(rule.args<float>(bias), p, int64_t(value.shape(0)), threads);
         },
@@ -152,8 +158,7 @@ void bind_tile_topology(nb::module_& m) {
     m.def(
         "draw_tiles",
         [](int64_t n_in, int64_t n_out, int shift, int64_t count, uint64_t key, int threads) {
-            require(n_in > 0 && n_out > 0 && shift >= 3 && shift <= 16,
-                    "widths are positive, tiles have 2^3 to 2^16 rows");
+            require_widths(n_in, n_out, shift);
             require(count >= 0 && uint64_t(count) <= uint64_t(n_in) * uint64_t(n_out), "more connections than places");
             DrawnTiles out;
             {
@@ -165,21 +170,21 @@ void bind_tile_topology(nb::module_& m) {
         nb::arg("n_in"), nb::arg("n_out"), nb::arg("shift"), nb::arg("count"), nb::arg("key"), nb::arg("threads"));
     m.def(
         "evolve_tiles",
-        [](int64_t n_in, int64_t n_out, int shift, Array<const int64_t> ptr, Array<const uint32_t> place,
-           Array<const uint8_t> keep, int64_t count, int kind, double scale, uint64_t fresh_key, uint64_t key,
-           Array<int64_t> new_ptr, Array<uint32_t> new_place, std::vector<std::pair<Values, Values>> moved,
-           int threads) {
-            const Tiles tiles = view_tiles(n_in, n_out, shift, ptr, place);
-            require(keep.shape(0) == place.shape(0), "one mark a connection");
+        [](const HeldTiles& held, Array<const uint8_t> keep, int64_t count, Draw kind, double scale, uint64_t fresh_key,
+           uint64_t key, Array<int64_t> new_ptr, Array<uint32_t> new_place,
+           std::vector<std::pair<Values, Values>> moved, int threads) {
+            const Tiles& tiles = held.tiles;
+            require_length(keep, held.size(), "keep", "one a connection");
             int64_t stay = 0;
             for (size_t k = 0; k < keep.shape(0); ++k) stay += keep.data()[k] != 0;
-            require(new_ptr.shape(0) == ptr.shape(0), "one pointer a tile, and one more");
-            require(int64_t(new_place.shape(0)) == stay + count, "room for what stays and what grows");
-            require(count >= 0 && uint64_t(count) <= uint64_t(n_in) * uint64_t(n_out) - uint64_t(stay),
+            require_length(new_ptr, tiles.count() + 1, "new_ptr", "one a tile, and one more");
+            require_length(new_place, stay + count, "new_place", "what stays and what grows");
+            require(count >= 0 && uint64_t(count) <= uint64_t(tiles.n_in) * uint64_t(tiles.n_out) - uint64_t(stay),
                     "more connections asked for than there are empty places");
             std::vector<MovedTiles> arrays;
             for (const auto& [from, to] : moved) {
-                require(from.shape(0) == place.shape(0) && to.shape(0) == new_place.shape(0), "one value a connection");
+                require_length(from, held.size(), "an array to move", "one a connection");
+                require_length(to, stay + count, "an array to move to", "what stays and what grows");
                 require(stored(from).half == stored(to).half, "moved values keep their type");
                 arrays.push_back({{from.data(), to.data(), stored(from).half}});
             }
@@ -187,23 +192,27 @@ void bind_tile_topology(nb::module_& m) {
             evolve_tiles(tiles, keep.data(), count, {kind, scale, fresh_key}, key, new_ptr.data(), new_place.data(),
                          arrays.data(), int(arrays.size()), threads);
         },
-        nb::arg("n_in"), nb::arg("n_out"), nb::arg("shift"), nb::arg("ptr").noconvert(), nb::arg("place").noconvert(),
-        nb::arg("keep").noconvert(), nb::arg("count"), nb::arg("kind"), nb::arg("scale"), nb::arg("fresh_key"),
-        nb::arg("key"), nb::arg("new_ptr").noconvert(), nb::arg("new_place").noconvert(), nb::arg("moved"),
-        nb::arg("threads"));
+        nb::kw_only(), nb::arg("tiles"), nb::arg("keep").noconvert(), nb::arg("count"), nb::arg("kind"),
+        nb::arg("scale"), nb::arg("fresh_key"), nb::arg("key"), nb::arg("new_ptr").noconvert(),
+        nb::arg("new_place").noconvert(), nb::arg("moved"), nb::arg("threads"));
     m.def(
         "first_invalid_tile",
-        [](int64_t n_in, int64_t n_out, int shift, Array<const int64_t> ptr, Array<const uint32_t> place) {
-            const Tiles tiles = view_tiles(n_in, n_out, shift, ptr, place);
+        [](const HeldTiles& held) {
             nb::gil_scoped_release free_lock;
-            return first_invalid_tile(tiles, int64_t(place.shape(0)));
+            return first_invalid_tile(held.tiles, held.size());
         },
-        nb::arg("n_in"), nb::arg("n_out"), nb::arg("shift"), nb::arg("ptr").noconvert(), nb::arg("place").noconvert());
+        nb::arg("tiles"));
 }
 
 }  // namespace
 
 void bind_tiled(nb::module_& m) {
+    m.attr("MAX_TILE_SHIFT") = kMostShift;
+    m.attr("ORDERED_BYTES") = kOrderedBytes;
+    m.attr("FEW_BLOCKS") = kFewBlocks;
+    nb::class_<HeldTiles>(m, "Tiles")
+        .def(nb::init<int64_t, int64_t, int, Array<const int64_t>, Array<const uint32_t>>(), nb::arg("n_in"),
+             nb::arg("n_out"), nb::arg("shift"), nb::arg("ptr").noconvert(), nb::arg("place").noconvert());
     bind_passes(m);
     bind_tile_topology(m);
 }

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/bfloat16.hpp"
-#include "layer/layer.hpp"
+#include "layer/passes.hpp"
 #include "topology/grow.hpp"
 #include "topology/merge.hpp"
 #include "topology/neurons.hpp"
@@ -29,7 +29,7 @@ template <class T, class Held>
 void bind_values(nb::module_& m) {
     m.def(
         "draw_weights",
-        [](Array<Held> out, int kind, double scale, uint64_t key, int threads) {
+        [](Array<Held> out, Draw kind, double scale, uint64_t key, int threads) {
             nb::gil_scoped_release free_lock;
             draw_weights(as_stored(out.data()), int64_t(out.shape(0)), kind, scale, key, threads);
         },
@@ -265,9 +265,7 @@ void bind_connectivity(nb::module_& m) {
     m.def(
         "long_rows",
         [](Array<const int64_t> ptr) {
-            std::vector<int64_t> rows;
-            for (size_t r = 0; r + 1 < ptr.shape(0); ++r)
-                if (ptr.data()[r + 1] - ptr.data()[r] > kSegment) rows.push_back(int64_t(r));
+            const std::vector<int64_t> rows = long_rows(ptr.data(), int64_t(ptr.shape(0)) - 1);
             Buffer<int64_t> out(int64_t(rows.size()));
             std::copy(rows.begin(), rows.end(), out.data());
             return give(std::move(out));

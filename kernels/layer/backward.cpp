@@ -48,7 +48,7 @@ TS_INLINE void chunk_tile(const BackwardArgs<T>& a, int64_t k0, int64_t k1, int6
                 prefetch<int(sizeof(T)) * N * V>(a.dy + con.index[next] * a.stride + c);
             }
             dy[i] = a.dy + con.index[k + i] * a.stride + c;
-            w[i] = a.weights.value[k + i];
+            if constexpr (InputGradient) w[i] = a.weights.value[k + i];
         }
 #pragma GCC unroll 8
         for (int v = 0; v < V; ++v) {

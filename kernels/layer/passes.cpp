@@ -40,6 +40,13 @@ int64_t parts_for(int64_t rows, int threads) {
 
 }  // namespace
 
+std::vector<int64_t> long_rows(const int64_t* ptr, int64_t rows) {
+    std::vector<int64_t> found;
+    for (int64_t r = 0; r < rows; ++r)
+        if (ptr[r + 1] - ptr[r] > kSegment) found.push_back(r);
+    return found;
+}
+
 template <class T>
 void forward(const ForwardArgs<T>& given, int64_t n_in, const int64_t* long_rows, int64_t n_long, int threads) {
     ForwardArgs<T> args = given;

@@ -11,9 +11,6 @@
 namespace ts {
 namespace {
 
-// Blocks under which each is cut into parts along the other side.
-constexpr int64_t kFewBlocks = 16;
-
 int64_t parts_of(int64_t blocks, int64_t others) {
     return blocks >= kFewBlocks ? 1 : std::min(others, (kFewBlocks + blocks - 1) / blocks);
 }

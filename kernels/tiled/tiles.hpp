@@ -11,9 +11,12 @@
 
 namespace ts {
 
+// Tiles have 2^shift rows and columns: whole vectors, and numbers of 16 bits within them.
+constexpr int kLeastShift = 3, kMostShift = 16;
+
 struct Tiles {
     int64_t n_in = 0, n_out = 0;
-    int shift = 0;                    // 3 to 16
+    int shift = 0;                    // kLeastShift to kMostShift
     const int64_t* ptr = nullptr;     // tile (o, i) is [ptr[o * blocks_in + i], ptr[o * blocks_in + i + 1])
     const uint32_t* place = nullptr;  // output << 16 | input, both within the block; ascending within a tile
 
@@ -72,6 +75,9 @@ struct TileBackwardArgs {
 // Rows of at most so many bytes are brought into order first: a cache line from memory for each would be wasted on
 // them.
 constexpr int64_t kOrderedBytes = 16;
+
+// Blocks under which each is cut into parts along the other side, so that threads have enough to do.
+constexpr int64_t kFewBlocks = 16;
 
 // Values of a block are summed in scratch of so many floats: rows x stride, in whole vectors.
 constexpr int64_t block_floats(int64_t rows, int64_t stride) { return (rows * stride + 15) / 16 * 16; }

@@ -33,10 +33,9 @@ class FreshValues {
     explicit FreshValues(const Fresh& fresh) : fresh_(fresh), random_{fresh.key} {}
 
     float at(int64_t number) {
-        if (fresh_.kind < 0) return 0;
         if (number / 2 != block_) {
             block_ = number / 2;
-            draw_pair(random_, uint64_t(block_), Draw(fresh_.kind), fresh_.scale, pair_);
+            draw_pair(random_, uint64_t(block_), fresh_.kind, fresh_.scale, pair_);
         }
         return float(pair_[number % 2]);
     }

@@ -17,7 +17,7 @@ DrawnTiles draw_tiles(int64_t n_in, int64_t n_out, int shift, int64_t count, uin
 
 // How new weights start.
 struct Fresh {
-    int kind = 0;  // a Draw, or -1: zero
+    Draw kind = Draw::uniform;
     double scale = 0;
     uint64_t key = 0;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/buffer.hpp"
+#include "base/random.hpp"
 #include "base/views.hpp"
 
 namespace ts {
@@ -22,7 +23,7 @@ Positions sample_empty(const Connections& existing, int64_t columns, const uint8
 
 // Values for `count` fresh connections.
 template <class T>
-void draw_weights(T* out, int64_t count, int kind, double scale, uint64_t key, int threads);
+void draw_weights(T* out, int64_t count, Draw kind, double scale, uint64_t key, int threads);
 
 // Index of the first connection that breaks the rules (columns ascending, unique, in range), or -1.
 int64_t first_invalid(const Connections& connections, int64_t columns);

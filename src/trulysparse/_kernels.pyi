@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from enum import IntEnum
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,8 +12,38 @@ Indices: TypeAlias = NDArray[np.int32]
 Stored: TypeAlias = NDArray[Any]
 Places: TypeAlias = NDArray[np.uint32]
 
+KernelActivation: TypeAlias = tuple[Activation, float]
+
+class Activation(IntEnum):
+    IDENTITY = ...
+    LEAKY = ...
+    TANH = ...
+    SIGMOID = ...
+
+class Update(IntEnum):
+    NONE = ...
+    GRADIENT = ...
+    SGD = ...
+    NESTEROV = ...
+    ADAM = ...
+
+class Loss(IntEnum):
+    SOFTMAX_CROSS_ENTROPY = ...
+    BINARY_CROSS_ENTROPY = ...
+    MEAN_SQUARED_ERROR = ...
+
+class Draw(IntEnum):
+    UNIFORM = ...
+    NORMAL = ...
+
+MAX_TILE_SHIFT: int
+ORDERED_BYTES: int
+FEW_BLOCKS: int
+
 class UpdateRule:
-    kind: int
+    kind: Update
+    @property
+    def updates(self) -> bool: ...
     learning_rate: float
     momentum: float
     l2: float
@@ -36,6 +67,7 @@ class BackwardCall32(_BackwardCall): ...
 class BackwardCall64(_BackwardCall): ...
 
 def forward(
+    *,
     ptr: Pointers,
     index: Indices,
     position: NDArray[np.uint32] | None,
@@ -44,54 +76,50 @@ def forward(
     x: Floats,
     y: Floats,
     long_rows: Pointers,
-    activation: int,
-    slope: float,
+    activation: KernelActivation,
     positive: Bits,
     kept: Bits,
     keep_probability: float,
 ) -> ForwardCall32 | ForwardCall64: ...
 def backward(
+    *,
     ptr: Pointers,
     index: Indices,
     weight: Floats,
-    slot0: Floats | None,
-    slot1: Floats | None,
+    slots: Sequence[Floats],
     gradient: Floats | None,
     bias: Floats,
-    bias_slot0: Floats | None,
-    bias_slot1: Floats | None,
+    bias_slots: Sequence[Floats],
     bias_gradient: Floats | None,
     dy: Floats,
     x: Floats,
     dx: Floats | None,
     long_rows: Pointers,
-    activation: int,
-    slope: float,
+    activation: KernelActivation,
     positive: Bits,
     kept: Bits,
     keep_probability: float,
 ) -> BackwardCall32 | BackwardCall64: ...
 def gradients(
+    *,
     ptr: Pointers,
     index: Indices,
     weight: Floats,
-    slot0: Floats | None,
-    slot1: Floats | None,
+    slots: Sequence[Floats],
     gradient: Floats | None,
     bias: Floats,
-    bias_slot0: Floats | None,
-    bias_slot1: Floats | None,
+    bias_slots: Sequence[Floats],
     bias_gradient: Floats | None,
     dy: Floats,
     x: Floats,
     dx: Floats | None,
     long_rows: Pointers,
-    activation: int,
-    slope: float,
+    activation: KernelActivation,
     positive: Bits,
     kept: Bits,
     keep_probability: float,
 ) -> BackwardCall32 | BackwardCall64: ...
+def gradient_at(ptr: Pointers, index: Indices, x: Floats, dy: Floats, out: Floats, threads: int) -> None: ...
 def update(
     value: Floats,
     slot0: Floats | None,
@@ -110,11 +138,11 @@ class SharedLock:
     def release(self) -> None: ...
 
 def loss_and_gradient(
-    kind: int, z: Floats, batch: int, label: Indices | None, target: Floats | None, sample_weight: Floats, threads: int
+    kind: Loss, z: Floats, batch: int, label: Indices | None, target: Floats | None, sample_weight: Floats, threads: int
 ) -> float: ...
 def softmax(z: Floats, threads: int) -> None: ...
 def sigmoid(z: Floats, threads: int) -> None: ...
-def draw_weights(out: Stored, kind: int, scale: float, key: int, threads: int) -> None: ...
+def draw_weights(out: Stored, kind: Draw, scale: float, key: int, threads: int) -> None: ...
 def keep_by_sign_magnitude(value: Stored, zeta: float, keep: NDArray[np.uint8], threads: int) -> int: ...
 def keep_by_magnitude(
     values: Sequence[Stored], remove: int, keeps: Sequence[NDArray[np.uint8]], threads: int
@@ -207,18 +235,18 @@ def load_sparse(
     out: Floats,
     threads: int,
 ) -> int: ...
+
+class Tiles:
+    def __init__(self, n_in: int, n_out: int, shift: int, ptr: Pointers, place: Places) -> None: ...
+
 def tile_forward(
-    n_in: int,
-    n_out: int,
-    shift: int,
-    ptr: Pointers,
-    place: Places,
+    *,
+    tiles: Tiles,
     weight: Stored,
     bias: Stored,
     x: Stored,
     y: Stored,
-    activation: int,
-    slope: float,
+    activation: KernelActivation,
     positive: Bits,
     kept: Bits,
     keep_probability: float,
@@ -226,11 +254,8 @@ def tile_forward(
     threads: int,
 ) -> None: ...
 def tile_backward(
-    n_in: int,
-    n_out: int,
-    shift: int,
-    ptr: Pointers,
-    place: Places,
+    *,
+    tiles: Tiles,
     weight: Stored,
     slots: Sequence[Stored],
     gradient: Floats | None,
@@ -243,8 +268,7 @@ def tile_backward(
     dy: Stored,
     x: Stored,
     dx: Stored | None,
-    activation: int,
-    slope: float,
+    activation: KernelActivation,
     positive: Bits,
     kept: Bits,
     keep_probability: float,
@@ -263,14 +287,11 @@ def tile_update(
 def round_to(from_: Stored, to: Stored, threads: int) -> None: ...
 def draw_tiles(n_in: int, n_out: int, shift: int, count: int, key: int, threads: int) -> tuple[Pointers, Places]: ...
 def evolve_tiles(
-    n_in: int,
-    n_out: int,
-    shift: int,
-    ptr: Pointers,
-    place: Places,
+    *,
+    tiles: Tiles,
     keep: NDArray[np.uint8],
     count: int,
-    kind: int,
+    kind: Draw,
     scale: float,
     fresh_key: int,
     key: int,
@@ -279,7 +300,7 @@ def evolve_tiles(
     moved: Sequence[tuple[Stored, Stored]],
     threads: int,
 ) -> None: ...
-def first_invalid_tile(n_in: int, n_out: int, shift: int, ptr: Pointers, place: Places) -> int: ...
+def first_invalid_tile(tiles: Tiles) -> int: ...
 def empty_bytes(size: int) -> NDArray[np.uint8]: ...
 def padded_batch(batch: int) -> int: ...
 def bit_stride(stride: int) -> int: ...
@@ -296,8 +317,7 @@ class FrozenNetwork32:
         position: NDArray[np.uint32],
         weight: Floats,
         bias: Floats,
-        activation: int,
-        slope: float,
+        activation: KernelActivation,
     ) -> None: ...
     def run(
         self,

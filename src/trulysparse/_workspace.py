@@ -9,7 +9,7 @@ import numpy as np
 
 from trulysparse import _kernels
 from trulysparse._arrays import Stored, empty
-from trulysparse.activations import KernelActivation
+from trulysparse.activations import IDENTITY, KernelActivation
 from trulysparse.layers import Signal
 from trulysparse.memory import bit_bytes
 
@@ -40,7 +40,7 @@ class TrainingWorkspace:
         compact: bool = False,
     ) -> None:
         self._sizes = sizes
-        self._activations: list[KernelActivation] = [(0, 0.0), *activations]
+        self._activations: list[KernelActivation] = [IDENTITY, *activations]
         self._types = types
         self._kept = kept_layers(len(sizes), every)
         self._every = every
@@ -94,7 +94,7 @@ class TrainingWorkspace:
         return Signal(
             values,
             activation,
-            self._bits_of("positive", layer) if activation[0] == 1 else None,
+            self._bits_of("positive", layer) if activation[0] == _kernels.Activation.LEAKY else None,
             self._bits_of("kept", layer) if dropping else None,
             keep_probability if dropping else 1.0,
         )

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse import _checks
+from trulysparse._kernels import Activation as Kind
 from trulysparse.errors import InputError
 
-# The kernels' names: identity 0, leaky 1 (x for x > 0, slope * x for x <= 0), tanh 2, sigmoid 3.
-KernelActivation: TypeAlias = tuple[int, float]
+# What the kernels know: a kind and, for LEAKY (x for x > 0, slope * x for x <= 0), its slope.
+KernelActivation: TypeAlias = tuple[Kind, float]
+IDENTITY: KernelActivation = (Kind.IDENTITY, 0.0)
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class AllReLU:
 
     def kernel(self, hidden_layer: int) -> KernelActivation:
         """The kernel's activation on hidden layer `hidden_layer`, counted from 1."""
-        return 1, self.alpha if hidden_layer % 2 == 0 else -self.alpha
+        return Kind.LEAKY, self.alpha if hidden_layer % 2 == 0 else -self.alpha
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class ReLU:
 
     def kernel(self, hidden_layer: int) -> KernelActivation:
         """See AllReLU.kernel."""
-        return 1, 0.0
+        return Kind.LEAKY, 0.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class LeakyReLU:
 
     def kernel(self, hidden_layer: int) -> KernelActivation:
         """See AllReLU.kernel."""
-        return 1, self.alpha
+        return Kind.LEAKY, self.alpha
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Tanh:
 
     def kernel(self, hidden_layer: int) -> KernelActivation:
         """See AllReLU.kernel."""
-        return 2, 0.0
+        return Kind.TANH, 0.0
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Sigmoid:
 
     def kernel(self, hidden_layer: int) -> KernelActivation:
         """See AllReLU.kernel."""
-        return 3, 0.0
+        return Kind.SIGMOID, 0.0
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Identity:
 
     def kernel(self, hidden_layer: int) -> KernelActivation:
         """See AllReLU.kernel."""
-        return 0, 0.0
+        return IDENTITY
 
 
 Activation: TypeAlias = AllReLU | ReLU | LeakyReLU | Tanh | Sigmoid | Identity
@@ -124,8 +126,8 @@ def settings(activation: Activation) -> dict[str, float | str | None]:
 def apply(kernel: KernelActivation, z: NDArray[np.float64]) -> NDArray[np.float64]:
     """The activation of pre-activations z, in NumPy."""
     kind, slope = kernel
-    if kind == 1:
+    if kind == Kind.LEAKY:
         return np.where(z > 0, z, slope * z)
-    if kind == 2:
+    if kind == Kind.TANH:
         return np.tanh(z)
-    return 1 / (1 + np.exp(-z)) if kind == 3 else z
+    return 1 / (1 + np.exp(-z)) if kind == Kind.SIGMOID else z

@@ -40,7 +40,7 @@ class FrozenMLP(Predictor):
         for layer in net.layers:
             con = layer.connectivity
             rows = con.by_output
-            self._network.append(rows.ptr, rows.index, con.position, layer.values, layer.bias, *layer.activation)
+            self._network.append(rows.ptr, rows.index, con.position, layer.values, layer.bias, layer.activation)
 
     def __repr__(self) -> str:
         return f"FrozenMLP({'-'.join(map(str, self.layer_sizes))}, {self.n_connections} connections, {self.dtype})"

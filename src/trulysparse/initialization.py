@@ -10,11 +10,9 @@ import numpy as np
 
 from trulysparse import _checks, _kernels
 from trulysparse._arrays import Stored, empty
+from trulysparse._kernels import Activation, Draw
 from trulysparse.activations import KernelActivation
 from trulysparse.connectivity import Connectivity, TiledConnectivity
-
-_UNIFORM, _NORMAL = 0, 1
-
 
 # With balance, network outputs start with this standard deviation (inputs of unit variance), as far as weights
 # of at most MAX_OUTPUT_WEIGHT allow: far from saturation, yet with gradients that reach the hidden layers.
@@ -68,15 +66,17 @@ class WeightInit:
         scale = self.scale(connectivity)
         variance = mean_fan_in(connectivity) * power * (scale**2 if self.rule == "normal" else scale**2 / 3)
         kind, slope = activation
-        if kind == 1:
+        if kind == Activation.LEAKY:
             return variance * (1 + slope**2) / 2
         # Small signals pass tanh as they are and sit on sigmoid's 1/2; large ones saturate.
-        return (variance, variance, variance / (1 + variance), 0.25 + 0.25 * variance / (4 + variance))[kind]
+        if kind == Activation.TANH:
+            return variance / (1 + variance)
+        return 0.25 + 0.25 * variance / (4 + variance) if kind == Activation.SIGMOID else variance
 
     @property
-    def kind(self) -> int:
+    def kind(self) -> Draw:
         """The kernels' name of the distribution."""
-        return _NORMAL if self.rule == "normal" else _UNIFORM
+        return Draw.NORMAL if self.rule == "normal" else Draw.UNIFORM
 
     def fill(self, values: Stored, scale: float, key: int, threads: int) -> None:
         """Replaces the values by fresh weights of the given scale."""

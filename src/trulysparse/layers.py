@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from trulysparse import _kernels
 from trulysparse._arrays import Floats, Stored, empty, zeros
-from trulysparse.activations import KernelActivation
+from trulysparse.activations import IDENTITY, KernelActivation
 from trulysparse.connectivity import Connectivity, TiledConnectivity
 from trulysparse.errors import InputError
 from trulysparse.optimizers import Optimizer
 
-_GRADIENT = 1  # the kind of rule that changes no parameter; 0 wants no gradient either
 # Prepared calls hold on to their arrays, so layers of more connections do without: preparing is nothing to them, and
 # evolution wants their memory back.
 _KEPT_CONNECTIONS = 1 << 20
@@ -30,7 +29,7 @@ class Signal:
     value. The network's input is a Signal with identity activation."""
 
     values: Stored
-    activation: KernelActivation = (0, 0.0)
+    activation: KernelActivation = IDENTITY
     positive: NDArray[np.uint8] | None = None
     kept: NDArray[np.uint8] | None = None
     keep_probability: float = 1.0
@@ -68,7 +67,7 @@ class Slots:
 def gradient_rule() -> _kernels.UpdateRule:
     """The rule under which kernels give gradients and change no parameter."""
     rule = _kernels.UpdateRule()
-    rule.kind = _GRADIENT
+    rule.kind = _kernels.Update.GRADIENT
     return rule
 
 
@@ -139,18 +138,18 @@ class SparseLayer(Parameters):
         if call is None:
             rows = con.by_output
             call = _kernels.forward(
-                rows.ptr,
-                rows.index,
-                con.position,
-                values,
-                bias,
-                x.values,
-                y.values,
-                rows.long,
-                *y.activation,
-                y.positive,
-                y.kept,
-                y.keep_probability,
+                ptr=rows.ptr,
+                index=rows.index,
+                position=con.position,
+                weight=values,
+                bias=bias,
+                x=x.values,
+                y=y.values,
+                long_rows=rows.long,
+                activation=y.activation,
+                positive=y.positive,
+                kept=y.kept,
+                keep_probability=y.keep_probability,
             )
             y.keep("forward", self, arrays, call)
         call(key, threads)
@@ -218,30 +217,28 @@ class SparseLayer(Parameters):
     ) -> None:
         con, values, bias = self.connectivity, self.values, self.bias
         w0, w1, b0, b1 = slots.padded()
-        kernel = _kernels.gradients if rule.kind <= _GRADIENT else _kernels.backward
+        kernel = _kernels.backward if rule.updates else _kernels.gradients
         arrays = kernel, con, values, bias, w0, w1, b0, b1, gradient, bias_gradient, dy, dx
         call = x.call("backward", arrays)
         if call is None:
             rows = con.by_input
             call = kernel(
-                rows.ptr,
-                rows.index,
-                values,
-                w0,
-                w1,
-                gradient,
-                bias,
-                b0,
-                b1,
-                bias_gradient,
-                dy,
-                x.values,
-                dx,
-                rows.long,
-                *x.activation,
-                x.positive,
-                x.kept,
-                x.keep_probability,
+                ptr=rows.ptr,
+                index=rows.index,
+                weight=values,
+                slots=slots.weight,
+                gradient=gradient,
+                bias=bias,
+                bias_slots=slots.bias,
+                bias_gradient=bias_gradient,
+                dy=dy,
+                x=x.values,
+                dx=dx,
+                long_rows=rows.long,
+                activation=x.activation,
+                positive=x.positive,
+                kept=x.kept,
+                keep_probability=x.keep_probability,
             )
             x.keep("backward", self, arrays, call)
         call(rule, threads)

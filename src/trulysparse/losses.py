@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from trulysparse import _kernels
 from trulysparse._arrays import Floats
+from trulysparse._kernels import Loss as Kind
 from trulysparse.errors import InputError
 
 
@@ -18,6 +19,7 @@ class SoftmaxCrossEntropy:
 
     name: ClassVar[str] = "softmax_cross_entropy"
     output: ClassVar[str] = "softmax"
+    kind: ClassVar[Kind] = Kind.SOFTMAX_CROSS_ENTROPY
 
     def check_targets(self, y: ArrayLike, n_outputs: int) -> NDArray[Any]:
         """y as int32 labels, (n_samples,); InputError with the first position that is not one."""
@@ -36,11 +38,11 @@ class SoftmaxCrossEntropy:
 
     def gradient(self, z: Floats, y: NDArray[Any], weight: Floats, threads: int) -> float:
         """Replaces z (n_outputs x stride) by the gradient; `weight` has one value a column and sums to 1."""
-        return float(_kernels.loss_and_gradient(0, z, len(y), y, None, weight, threads))
+        return float(_kernels.loss_and_gradient(self.kind, z, len(y), y, None, weight, threads))
 
 
 class _OnTargets:
-    kind: ClassVar[int]
+    kind: ClassVar[Kind]
 
     def check_targets(self, y: ArrayLike, n_outputs: int) -> NDArray[Any]:
         """y as numbers, (n_samples, n_outputs)."""
@@ -72,7 +74,7 @@ class BinaryCrossEntropy(_OnTargets):
 
     name: ClassVar[str] = "binary_cross_entropy"
     output: ClassVar[str] = "sigmoid"
-    kind: ClassVar[int] = 1
+    kind: ClassVar[Kind] = Kind.BINARY_CROSS_ENTROPY
 
     def check_targets(self, y: ArrayLike, n_outputs: int) -> NDArray[Any]:
         """y as numbers in [0, 1], (n_samples, n_outputs)."""
@@ -89,7 +91,7 @@ class MeanSquaredError(_OnTargets):
 
     name: ClassVar[str] = "mean_squared_error"
     output: ClassVar[str] = "identity"
-    kind: ClassVar[int] = 2
+    kind: ClassVar[Kind] = Kind.MEAN_SQUARED_ERROR
 
 
 Loss: TypeAlias = SoftmaxCrossEntropy | BinaryCrossEntropy | MeanSquaredError

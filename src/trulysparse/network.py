@@ -282,7 +282,7 @@ class SparseMLP(Predictor):
     def _append(self, con: Connectivity | TiledConnectivity, values: Stored, bias: Stored) -> None:
         number = len(self.layers) + 1
         last = number == len(self.layer_sizes) - 1
-        activation = (0, 0.0) if last else self.activation.kernel(number)
+        activation = activations.IDENTITY if last else self.activation.kernel(number)
         self.layers.append(self.layout.layer(con, values, bias, activation, f"layer{number - 1}"))
 
     def _sizes_text(self) -> str:
@@ -317,7 +317,7 @@ class SparseMLP(Predictor):
         batch_size = largest_batch(self.layer_sizes, self.signal_types(), batch_size)
         # Memory of this call's own: the kernels release the interpreter lock, and threads may predict side by side.
         work = InferenceWorkspace(self.layer_sizes, self.signal_types(), batch_size)
-        signals = [work.signal(0, (0, 0.0))]
+        signals = [work.signal(0, activations.IDENTITY)]
         signals += [work.signal(number, layer.activation) for number, layer in enumerate(self.layers, start=1)]
         for start in range(0, matrix.n_samples, batch_size):
             stop = min(matrix.n_samples, start + batch_size)

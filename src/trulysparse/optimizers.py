@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from trulysparse import _checks, _kernels
+from trulysparse._kernels import Update
 from trulysparse.errors import InputError
 from trulysparse.learning_rates import LearningRate, make
 
-_SGD, _NESTEROV, _ADAM = 2, 3, 4
 DECAY_MODES = ("l2", "decoupled", "direct")
 
 
-def _rule(kind: int, rate: float, weight_decay: float, mode: str) -> _kernels.UpdateRule:
+def _rule(kind: Update, rate: float, weight_decay: float, mode: str) -> _kernels.UpdateRule:
     rule = _kernels.UpdateRule()
     rule.kind = kind
     rule.learning_rate = rate
@@ -73,7 +73,7 @@ class SGD:
     def rule(self, step: int, epoch: float, epochs: int | None) -> _kernels.UpdateRule:
         """The kernel's rule for step number `step` (from 0)."""
         rate = make(self.learning_rate).at(epoch, epochs)
-        rule = _rule(_NESTEROV if self.nesterov else _SGD, rate, self.weight_decay, self.weight_decay_mode)
+        rule = _rule(Update.NESTEROV if self.nesterov else Update.SGD, rate, self.weight_decay, self.weight_decay_mode)
         rule.momentum = self.momentum
         return rule
 
@@ -108,7 +108,7 @@ class Adam:
 
     def rule(self, step: int, epoch: float, epochs: int | None) -> _kernels.UpdateRule:
         """The kernel's rule for step number `step` (from 0)."""
-        rule = _rule(_ADAM, make(self.learning_rate).at(epoch, epochs), self.weight_decay, self.weight_decay_mode)
+        rule = _rule(Update.ADAM, make(self.learning_rate).at(epoch, epochs), self.weight_decay, self.weight_decay_mode)
         rule.beta1, rule.beta2, rule.epsilon = self.beta1, self.beta2, self.epsilon
         rule.correction1 = 1 - self.beta1 ** (step + 1)
         rule.correction2 = 1 - self.beta2 ** (step + 1)

@@ -27,8 +27,6 @@ from trulysparse.optimizers import SGD, Optimizer
 BASE_BYTES = 150 << 20
 # Samples that validation predicts at a time.
 PREDICTED = 256
-# As kernels/tiled/tiles.hpp has it: rows of at most so many bytes are brought into order.
-ORDERED_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -159,13 +157,14 @@ _STAGES = ("forward", "backward and update", "evolution")
 def _scratch(sizes: Sequence[int], counts: Sequence[int], setting: Setting, threads: int) -> dict[str, int]:
     """What the compact kernels take for a while: sums of blocks, and rows that are brought into order."""
     sums = ordered = 0
+    few = _kernels.FEW_BLOCKS
     stride, item = int(_kernels.padded_batch(setting.batch_size)), HELD[setting.signals].itemsize
     for (a, b), count in zip(pairwise(sizes), counts, strict=True) if setting.storage == "compact" else ():
         shift = tile_shift(a, b, count)
         for n in (a, b):  # few blocks are cut into parts, with sums each
             blocks = ((n - 1) >> shift) + 1
-            sums = max(sums, min(n, 1 << shift) * (threads if blocks >= 16 else 16 + blocks) * stride * 4)
-        if stride * item <= ORDERED_BYTES and min(a, b) > 16 << shift:
+            sums = max(sums, min(n, 1 << shift) * (threads if blocks >= few else few + blocks) * stride * 4)
+        if stride * item <= _kernels.ORDERED_BYTES and min(a, b) > few << shift:
             ordered = max(ordered, count * stride * item)
     return {"sums of blocks": sums, "rows in order": ordered}
 
@@ -203,14 +202,15 @@ def _time_layer(
     values, bias = empty(count, HELD[weights]), empty(n, HELD[weights])
     values.fill(0)
     bias.fill(0)
-    layer = CompactLayer(con, values, bias, (1, -0.5))
+    activation = _kernels.Activation.LEAKY, -0.5
+    layer = CompactLayer(con, values, bias, activation)
     optimizer = SGD(1e-9, momentum=0.9 if slots else 0.0)
     state = layer.new_slots(optimizer) if slots else Slots([], [])
     signals = [empty(n * stride, np.dtype(kind)).reshape(n, stride) for _ in range(2)]
     for signal in signals:
         signal.fill(0)
     bits = [np.zeros(memory.bit_bytes(n, stride, True), np.uint8) for _ in range(2)]
-    x, y = (Signal(v, (1, -0.5), b) for v, b in zip(signals, bits, strict=True))
+    x, y = (Signal(v, activation, b) for v, b in zip(signals, bits, strict=True))
     rule = optimizer.rule(0, 0, None)
     forward, backward = [], []
     for _ in range(3):
@@ -220,7 +220,7 @@ def _time_layer(
         layer.backward(y.values, x, x.values, state, rule, threads)
         forward.append(between - began)
         backward.append(time.perf_counter() - between)
-    _kernels.draw_weights(layer.values, 0, 1.0, 1, threads)
+    _kernels.draw_weights(layer.values, _kernels.Draw.UNIFORM, 1.0, 1, threads)
     began = time.perf_counter()
     keep = np.empty(count, np.uint8)
     _kernels.keep_by_sign_magnitude(layer.values, 0.3, keep, threads)

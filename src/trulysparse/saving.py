@@ -199,7 +199,7 @@ def open_layers(
     slots = []
     for number, manifest in enumerate(manifests):
         last = number == len(manifests) - 1
-        activation = (0, 0.0) if last else net.activation.kernel(number + 1)
+        activation = activations.IDENTITY if last else net.activation.kernel(number + 1)
         layer, state = DiskLayer.opened(layout.folder, f"layer{number}", manifest, activation)
         net.layers.append(layer)
         slots.append(state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NoReturn
 
 import numpy as np
@@ -13,8 +14,8 @@ from trulysparse import _kernels
 from trulysparse.connectivity._connectivity import check_size
 from trulysparse.errors import InputError
 
-# Connections a tile at which its bookkeeping costs little; and the sizes of blocks that 16-bit numbers allow.
-_WANTED, _LEAST, _MOST = 64, 6, 16
+# Connections a tile at which its bookkeeping costs little; and the smallest and largest blocks.
+_WANTED, _LEAST, _MOST = 64, 6, _kernels.MAX_TILE_SHIFT
 
 
 def tile_shift(n_in: int, n_out: int, count: int) -> int:
@@ -56,8 +57,17 @@ class TiledConnectivity:
         """InputError where the arrays do not hold together, as those of a damaged file may not."""
         whole = len(self.ptr) == n_tiles(self.n_in, self.n_out, self.shift) + 1 and _LEAST <= self.shift <= _MOST
         whole = whole and self.ptr[0] == 0 and self.ptr[-1] == len(self.place)
-        if not whole or _kernels.first_invalid_tile(self.n_in, self.n_out, self.shift, self.ptr, self.place) >= 0:
+        if not whole or _kernels.first_invalid_tile(self.tiles) >= 0:
             raise InputError("its connections are not ascending, unique and in range in each tile")
+
+    @cached_property
+    def tiles(self) -> _kernels.Tiles:
+        """What the kernels take: the same arrays."""
+        return _kernels.Tiles(self.n_in, self.n_out, self.shift, self.ptr, self.place)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles make `tiles` anew."""
+        return {name: value for name, value in self.__dict__.items() if name != "tiles"}
 
     @property
     def n_connections(self) -> int:

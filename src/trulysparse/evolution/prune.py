@@ -53,7 +53,7 @@ def magnitude(view: LayerView) -> Keep:
 def random(view: LayerView) -> Keep:
     """A fraction of the layer's connections goes, each subset equally likely."""
     scores = empty(view.layer.n_connections, view.layer.values.dtype)
-    _kernels.draw_weights(scores, 0, 1.0, view.stream("prune"), view.threads)
+    _kernels.draw_weights(scores, _kernels.Draw.UNIFORM, 1.0, view.stream("prune"), view.threads)
     return smallest(scores, view)
 
 
@@ -120,7 +120,7 @@ class SignFlip:
         values = view.layer.values = values - np.asarray(self.l1, values.dtype) * np.sign(values)
         if self.noise:
             step = empty(len(values), values.dtype)
-            _kernels.draw_weights(step, 1, self.noise, view.stream("walk"), view.threads)
+            _kernels.draw_weights(step, _kernels.Draw.NORMAL, self.noise, view.stream("walk"), view.threads)
             values += step
         negative = np.unpackbits(born, count=len(values))
         keep: Keep = (np.signbit(values) == negative).astype(np.uint8)

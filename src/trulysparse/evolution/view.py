@@ -83,14 +83,8 @@ class LayerView:
         """The loss gradient at any places, connected or not. Time len(places) * batch."""
         x, dy = self.signals()
         ptr, index = places
-        rule = _kernels.UpdateRule()
-        rule.kind = 1
         out = empty(len(index), self.layer.values.dtype)
-        bias = np.empty(self.layer.n_out, out.dtype)
-        long = _kernels.long_rows(ptr)
-        _kernels.gradients(
-            ptr, index, out, None, None, out, bias, None, None, bias, dy, x, None, long, 0, 0.0, None, None, 1.0,
-        )(rule, self.threads)  # fmt: skip
+        _kernels.gradient_at(ptr, index, x, dy, out, self.threads)
         return out
 
 

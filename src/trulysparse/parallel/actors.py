@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from trulysparse import _checks
+from trulysparse.activations import KernelActivation
 from trulysparse.connectivity import Connectivity
 from trulysparse.errors import InputError
 from trulysparse.layers import SparseLayer
@@ -58,7 +59,7 @@ class Reply:
     version: int
     clock: int
     values: list[tuple[np.ndarray, np.ndarray]]
-    topology: list[tuple[int, int, np.ndarray, np.ndarray, tuple[int, float]]] | None
+    topology: list[tuple[int, int, np.ndarray, np.ndarray, KernelActivation]] | None
 
 
 class Desk:
