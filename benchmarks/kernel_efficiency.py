@@ -16,6 +16,7 @@ from trulysparse.connectivity import erdos_renyi
 from trulysparse.layers import Signal, Slots, SparseLayer
 
 BATCH, TURN = 128, 0.2
+LEFT_RELU = _kernels.Activation.LEAKY, -0.6
 # neurons a side, connections a neuron
 LAYERS = ((4096, 409.6), (4096, 40.96), (1_000_000, 2), (1_000_000, 20))
 
@@ -37,14 +38,14 @@ def passes(n: int, fan: float, threads: int):
     con = erdos_renyi(n, n, fan / 2, seed=0)
     rng = np.random.default_rng(0)
     dtype = np.dtype(np.float32)
-    layer = SparseLayer(con, zeros(con.n_connections, dtype), zeros(n, dtype), (1, -0.6))
+    layer = SparseLayer(con, zeros(con.n_connections, dtype), zeros(n, dtype), LEFT_RELU)
     layer.values[:] = rng.standard_normal(con.n_connections) / np.sqrt(fan)
     x, y = (zeros(n * BATCH, dtype).reshape(n, BATCH) for _ in range(2))
     x[:] = rng.standard_normal(BATCH, dtype=np.float32)
     bits = [np.zeros(n * BATCH // 8, np.uint8) for _ in range(2)]
-    source, out = Signal(x, (1, -0.6), bits[0]), Signal(y, (1, -0.6), bits[1])
+    source, out = Signal(x, LEFT_RELU, bits[0]), Signal(y, LEFT_RELU, bits[1])
     rule = _kernels.UpdateRule()
-    rule.kind, rule.learning_rate, rule.momentum = 2, 1e-9, 0.9
+    rule.kind, rule.learning_rate, rule.momentum = _kernels.Update.SGD, 1e-9, 0.9
     slots = Slots([zeros(con.n_connections, dtype)], [np.zeros(n, dtype)])
     layer.forward(source, out, 0, threads)
     return {
