@@ -37,7 +37,7 @@ void bind_values(nb::module_& m) {
     m.def(
         "keep_by_sign_magnitude",
         [](Array<const Held> value, double zeta, Array<uint8_t> keep, int threads) {
-            require(keep.shape(0) == value.shape(0), "one mark a connection");
+            require_length(keep, int64_t(value.shape(0)), "keep", "one mark a connection");
             nb::gil_scoped_release free_lock;
             return keep_by_sign_magnitude<T>({as_stored(value.data()), keep.data(), int64_t(value.shape(0))}, zeta,
                                              threads);
@@ -50,7 +50,7 @@ void bind_values(nb::module_& m) {
             int64_t total = 0;
             require(values.size() == keeps.size(), "marks for each layer");
             for (size_t l = 0; l < values.size(); ++l) {
-                require(values[l].shape(0) == keeps[l].shape(0), "one mark a connection");
+                require_length(keeps[l], int64_t(values[l].shape(0)), "an array of marks", "one a connection");
                 layers.push_back({as_stored(values[l].data()), keeps[l].data(), int64_t(values[l].shape(0))});
                 total += layers.back().count;
             }
@@ -69,9 +69,9 @@ void bind_connection_values(nb::module_& m) {
            Array<const T> weight, Array<double> out, int threads) {
             Connections con = view(ptr, index);
             con.position = pointer(position);
-            require(weight.shape(0) == index.shape(0) && (!position || position->shape(0) == index.shape(0)),
-                    "one weight a connection");
-            require(out.shape(0) == size_t(con.rows), "one value a row");
+            require_length(weight, int64_t(index.shape(0)), "weight", "one a connection");
+            require_length(position, int64_t(index.shape(0)), "position", "one a connection");
+            require_length(out, con.rows, "out", "one a row");
             nb::gil_scoped_release free_lock;
             strength(con, weight.data(), out.data(), threads);
         },
@@ -82,8 +82,8 @@ void bind_connection_values(nb::module_& m) {
         [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const T> weight, Array<const double> constant,
            Array<T> bias) {
             const Connections con = view(ptr, index);
-            require(weight.shape(0) == index.shape(0), "one weight a connection");
-            require(constant.shape(0) == size_t(con.rows), "one constant an input neuron");
+            require_length(weight, int64_t(index.shape(0)), "weight", "one a connection");
+            require_length(constant, con.rows, "constant", "one an input neuron");
             nb::gil_scoped_release free_lock;
             fold_constants(con, weight.data(), constant.data(), bias.data(), int64_t(bias.shape(0)));
         },
@@ -94,16 +94,17 @@ void bind_connection_values(nb::module_& m) {
         [](Array<const int64_t> ptr, Array<const int32_t> index, Maybe<Array<const uint8_t>> keep, Rows<const T> x,
            Rows<const T> dy, int64_t count, int threads) {
             const Connections con = view(ptr, index);
-            require(!keep || keep->shape(0) == index.shape(0), "one mark a connection");
-            require(x.shape(0) == size_t(con.rows) && x.shape(1) == dy.shape(1),
-                    "x is inputs x stride, dy outputs x stride");
-            require(padded_batch(int64_t(x.shape(1))) == int64_t(x.shape(1)), "the stride is not a padded batch size");
+            require_length(keep, int64_t(index.shape(0)), "keep", "one mark a connection");
+            const int64_t stride = int64_t(x.shape(1));
+            require_padded(stride);
+            require_shape(x, con.rows, stride, "x", "inputs x stride");
+            require_shape(dy, int64_t(dy.shape(0)), stride, "dy", "outputs x stride");
             require(count >= 0, "a count is at least 0");
             Positions out;
             {
                 nb::gil_scoped_release free_lock;
-                out = grow_by_gradient<T>(con, int64_t(dy.shape(0)), pointer(keep),
-                                          {x.data(), dy.data(), int64_t(x.shape(1))}, count, threads);
+                out = grow_by_gradient<T>(con, int64_t(dy.shape(0)), pointer(keep), {x.data(), dy.data(), stride},
+                                          count, threads);
             }
             return nb::make_tuple(give(std::move(out.ptr)), give(std::move(out.index)));
         },
@@ -115,11 +116,12 @@ void bind_connection_values(nb::module_& m) {
            Array<const int64_t> grown_ptr, Array<const int32_t> grown_index, std::vector<Array<const T>> values,
            Maybe<Array<const T>> fresh, int threads) {
             const Connections old = view(ptr, index), grown = view(grown_ptr, grown_index);
-            require(grown.rows == old.rows, "as many rows grown as there are");
-            require(keep.shape(0) == index.shape(0), "one mark a connection");
+            require_length(grown_ptr, old.rows + 1, "grown_ptr", "as ptr");
+            require_length(keep, int64_t(index.shape(0)), "keep", "one mark a connection");
             require(values.size() <= 3, "at most three arrays");
-            for (const auto& array : values) require(array.shape(0) == index.shape(0), "one value a connection");
-            require(!fresh || fresh->shape(0) == grown_index.shape(0), "one value a grown connection");
+            for (const auto& array : values)
+                require_length(array, int64_t(index.shape(0)), "an array of values", "one a connection");
+            require_length(fresh, int64_t(grown_index.shape(0)), "fresh", "one value a grown connection");
             Buffer<int64_t> target;
             Buffer<int32_t> out;
             Buffer<T> moved[3];
@@ -148,9 +150,9 @@ void bind_connection_values(nb::module_& m) {
         [](Array<const int64_t> from_ptr, Array<const int32_t> from_index, Array<const T> value,
            Array<const int64_t> to_ptr, Array<const int32_t> to_index, Array<T> out, int threads) {
             const Connections from = view(from_ptr, from_index), to = view(to_ptr, to_index);
-            require(from.rows == to.rows, "as many rows on both sides");
-            require(value.shape(0) == from_index.shape(0) && out.shape(0) == to_index.shape(0),
-                    "one value a connection");
+            require_length(to_ptr, from.rows + 1, "to_ptr", "as from_ptr");
+            require_length(value, int64_t(from_index.shape(0)), "value", "one a connection");
+            require_length(out, int64_t(to_index.shape(0)), "out", "one a connection");
             nb::gil_scoped_release free_lock;
             return carry(from, value.data(), to, out.data(), threads);
         },
@@ -161,9 +163,9 @@ void bind_connection_values(nb::module_& m) {
         [](Array<const int64_t> a_ptr, Array<const int32_t> a_index, Array<const T> a_value, Array<const int64_t> b_ptr,
            Array<const int32_t> b_index, Array<const T> b_value, int threads) {
             const Connections a = view(a_ptr, a_index), b = view(b_ptr, b_index);
-            require(a.rows == b.rows, "as many rows on both sides");
-            require(a_value.shape(0) == a_index.shape(0) && b_value.shape(0) == b_index.shape(0),
-                    "one value a connection");
+            require_length(b_ptr, a.rows + 1, "b_ptr", "as a_ptr");
+            require_length(a_value, int64_t(a_index.shape(0)), "a_value", "one a connection");
+            require_length(b_value, int64_t(b_index.shape(0)), "b_value", "one a connection");
             Summed<T> sum;
             {
                 nb::gil_scoped_release free_lock;
@@ -182,7 +184,7 @@ void bind_connectivity(nb::module_& m) {
         [](Array<const int64_t> ptr, Array<const int32_t> index, int64_t columns, Maybe<Array<const uint8_t>> keep,
            int64_t count, uint64_t key, int threads) {
             const Connections con = view(ptr, index);
-            require(!keep || keep->shape(0) == index.shape(0), "one mark a connection");
+            require_length(keep, int64_t(index.shape(0)), "keep", "one mark a connection");
             Positions out;
             {
                 nb::gil_scoped_release free_lock;
@@ -203,7 +205,7 @@ void bind_connectivity(nb::module_& m) {
         [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const uint8_t> mark_column, Array<int64_t> count,
            int threads) {
             const Connections con = view(ptr, index);
-            require(count.shape(0) == size_t(con.rows), "one count a row");
+            require_length(count, con.rows, "count", "one a row");
             nb::gil_scoped_release free_lock;
             count_marked(con, mark_column.data(), count.data(), threads);
         },
@@ -214,7 +216,8 @@ void bind_connectivity(nb::module_& m) {
         [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const uint8_t> keep_row,
            Array<const uint8_t> keep_column, Array<uint8_t> keep, int threads) {
             const Connections con = view(ptr, index);
-            require(keep_row.shape(0) == size_t(con.rows) && keep.shape(0) == index.shape(0), "one mark a connection");
+            require_length(keep_row, con.rows, "keep_row", "one a row");
+            require_length(keep, int64_t(index.shape(0)), "keep", "one mark a connection");
             nb::gil_scoped_release free_lock;
             mark_between(con, keep_row.data(), keep_column.data(), keep.data(), threads);
         },
@@ -232,8 +235,9 @@ void bind_connectivity(nb::module_& m) {
         [](Array<const int64_t> ptr, Array<const int32_t> index, Maybe<Array<const uint8_t>> keep,
            Array<const int64_t> candidate_ptr, Array<const int32_t> candidate_index, Array<uint8_t> mark, int threads) {
             const Connections con = view(ptr, index), candidates = view(candidate_ptr, candidate_index);
-            require(con.rows == candidates.rows && mark.shape(0) == candidate_index.shape(0), "one mark a candidate");
-            require(!keep || keep->shape(0) == index.shape(0), "one mark a connection");
+            require_length(candidate_ptr, con.rows + 1, "candidate_ptr", "as ptr");
+            require_length(mark, int64_t(candidate_index.shape(0)), "mark", "one a candidate");
+            require_length(keep, int64_t(index.shape(0)), "keep", "one mark a connection");
             nb::gil_scoped_release free_lock;
             mark_empty(con, pointer(keep), candidates, mark.data(), threads);
         },
