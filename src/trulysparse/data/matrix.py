@@ -66,11 +66,8 @@ def unusable(matrix: Matrix, sample: int, feature: int, value: Any, dtype: Any =
     """The error for a value that a network of this type can't work on."""
     where = f"{matrix.name}[{matrix.sample_number(sample)}, {matrix.feature_name(feature)}] is {value}"
     if np.isfinite(value):
-        return InputError(
-            f"{where}; features must lie within the range of {np.dtype(dtype)} once they are scaled "
-            "(first such position)"
-        )
-    return InputError(f"{where}; features must be finite numbers (first such position)")
+        return InputError(f"{where}; features must lie within the range of {np.dtype(dtype)} once they are scaled")
+    return InputError(f"{where}; features must be finite numbers")
 
 
 def shuffled(rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
@@ -159,21 +156,16 @@ class SparseMatrix(Held):
         self.sample_bytes = int(self.x.indptr[-1]) * stored / max(1, self.n_samples)
 
     def fill(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> int:
-        batch = self.x[rows]
+        batch, (shift, factor) = self.x[rows], scaling.arrays() if scaling else (None, None)
+        values = batch.data
+        if shift is not None and factor is not None and values.dtype.itemsize > out.dtype.itemsize:
+            # What is beyond the range of out's type may be within it when it is scaled.
+            values = as_doubles(values) * factor[batch.indices]
+            shift, factor = shift * factor, np.ones_like(factor)
+        with np.errstate(over="ignore"):
+            values = values.astype(out.dtype, copy=False)
         ptr, index = batch.indptr.astype(np.int64), batch.indices.astype(np.int32, copy=False)
-
-        def load(values: NDArray[Any], shift: NDArray[Any] | None, factor: NDArray[Any] | None) -> int:
-            with np.errstate(over="ignore"):
-                narrow = values.astype(out.dtype, copy=False)
-            return _kernels.load_sparse(ptr, index, narrow, shift, factor, out, threads)
-
-        if scaling is None:
-            return load(batch.data, None, None)
-        shift, factor = scaling.arrays()
-        bad = load(batch.data, shift, factor)
-        if bad >= 0:  # beyond the range of out's type, perhaps, until they are scaled
-            bad = load(as_doubles(batch.data) * factor[index], shift * factor, np.ones_like(factor))
-        return bad
+        return _kernels.load_sparse(ptr, index, values, shift, factor, out, threads)
 
     def chunk(self, start: int, stop: int) -> Any:
         return self.x[start:stop]

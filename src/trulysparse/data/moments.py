@@ -39,7 +39,7 @@ class Moments:
         """The standard deviation of each column; 0 where it is constant but for rounding (the bound is that of
         scikit-learn's StandardScaler)."""
         n, epsilon = max(self.weight, 1e-300), np.finfo(np.float64).eps
-        variance = self._squares / n
+        variance = np.maximum(self._squares, 0.0) / n  # rounding may leave a little less than nothing
         constant = variance <= n * epsilon * variance + (n * self._mean * epsilon) ** 2
         return np.where(constant, 0.0, np.ldexp(np.sqrt(variance), self._exponent))
 
@@ -84,11 +84,13 @@ class Moments:
         values = values * self._grow(largest)[index]
         share = None if weight is None else np.repeat(weight, np.diff(rows.indptr))
 
-        def summed(column: Column | None) -> Column:
-            parts = column if share is None else share if column is None else share * column
-            return np.bincount(index, parts, minlength=n).astype(np.float64)
+        def summed(column: Column) -> Column:
+            return np.bincount(index, column if share is None else share * column, minlength=n)
 
-        zeros = np.maximum(total - summed(None), 0.0)  # the weight of values that are not stored
+        counts = np.bincount(index if share is None else index[share > 0], minlength=n)
+        everywhere = counts == (rows.shape[0] if weight is None else np.count_nonzero(weight))
+        # The weight of values that are not stored: 0, not a rest of rounding, where all are.
+        zeros = np.where(everywhere, 0.0, np.maximum(total - summed(np.ones_like(values)), 0.0))
         mean = summed(values) / total
         values -= mean[index]
         rest = (summed(values) - zeros * mean) / total

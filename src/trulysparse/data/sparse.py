@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from trulysparse._arrays import as_doubles
 from trulysparse.errors import InputError
 
 
@@ -20,8 +21,9 @@ def as_csr(x: Any, name: str = "X") -> sp.csr_array:
         except (ValueError, IndexError, OverflowError) as error:
             raise InputError(f"{name} is a sparse matrix that does not hold together ({error})") from None
         check_indices(x, name)
+    native = x.data.dtype.isnative and x.data.dtype != np.float16  # what SciPy works with
     # A new one, as SciPy remembers of the old whether its indices were sorted before someone set them.
-    return sp.csr_array((x.data, x.indices, x.indptr), shape=x.shape)
+    return sp.csr_array((x.data if native else as_doubles(x.data), x.indices, x.indptr), shape=x.shape)
 
 
 def check_indices(x: Any, name: str = "X") -> None:
