@@ -51,7 +51,7 @@ def test_samples_that_are_no_numbers_are_refused(dtype):
 
 
 def test_rows_of_different_length_are_refused():
-    with pytest.raises(ts.InputError, match="X must have shape .* rows differ in length"):
+    with pytest.raises(ts.InputError, match=r"X must have shape .* rows differ in length"):
         as_matrix([[1, 2], [3]])
 
 
@@ -182,7 +182,7 @@ def test_readers_of_samples_in_memory_serve_several_threads(rng):
         rows, out = np.random.default_rng(seed).permutation(300)[:16], np.empty((20, 16), np.float32)
         with matrix.reader(rows) as reader:
             reader.load(rows, out, None, 1)
-        return bool((out.T == x[rows]).all())
+        return bool((x[rows] == out.T).all())
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(work, range(40)))
