@@ -43,8 +43,9 @@ class Tally:
         staleness = clock - gradient.clock
         self._staleness += staleness
         self._most_stale = max(self._most_stale, staleness)
-        self._loss += gradient.loss * gradient.weight
-        self._weight += gradient.weight
+        weight = gradient.n_samples if gradient.weight is None else gradient.weight
+        self._loss += gradient.loss * weight
+        self._weight += weight
         self._samples += gradient.n_samples
         self._bytes += gradient.nbytes
         self._gradients += 1
