@@ -92,7 +92,7 @@ int64_t load_dense(const S* x, int64_t row_stride, int64_t column_stride, const 
                 if (column_stride == 1) convert(b, 1);
                 else convert(b, column_stride);
             }
-            if (std::any_of(check, check + width, [](T sum) { return sum != 0; })) {
+            if (kChecked && std::any_of(check, check + width, [](T sum) { return sum != 0; })) {
                 int64_t b = 0, f = 0;
                 while (std::isfinite(tile[b][f]))
                     if (++f == width) ++b, f = 0;

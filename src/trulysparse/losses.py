@@ -27,7 +27,8 @@ class SoftmaxCrossEntropy:
     output: ClassVar[str] = "softmax"
 
     def check_targets(self, y: ArrayLike, n_outputs: int, dtype: Any = np.float64) -> NDArray[Any]:
-        """y as int32 labels, (n_samples,); InputError with the first position that is not one."""
+        """y as int32 labels, (n_samples,), whatever the network's dtype; InputError with the first position that is not
+        one."""
         labels = _as_array(y)
         if labels.ndim != 1:
             raise InputError(f"y must be one label a sample (1-dimensional), not of shape {labels.shape}")
