@@ -52,7 +52,11 @@ void bind_frozen(nb::module_& m, const char* name) {
                             for (int64_t s = begin; s < end; ++s) {
                                 const int64_t wrong = load_dense(data, x.stride(0), x.stride(1), &s, 1, inputs,
                                                                  pointer(shift), pointer(factor), scratch.data(), 1, 1);
-                                if (wrong >= 0) bad = s * inputs + wrong;
+                                if (wrong >= 0) {
+                                    const int64_t here = s * inputs + wrong;
+                                    int64_t first = bad;
+                                    while ((first < 0 || here < first) && !bad.compare_exchange_weak(first, here)) {}
+                                }
                                 T* z = out.data() + s * outputs;
                                 std::copy_n(net.run(scratch.data()), outputs, z);
                                 if (softmaxed) softmax(z, outputs, 1, 1);

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -164,6 +166,12 @@ def test_verbose(digits, capsys):
         (dict(activation="gelu"), "activation must be one of"),
         (dict(batch_size=0), "batch_size must be"),
         (dict(n_jobs=0), "n_jobs must be"),
+        (dict(n_jobs=1.5), "n_jobs must be an integer"),
+        (dict(hidden_layer_sizes=5.0), "hidden_layer_sizes must be an integer or a sequence of integers, not 5.0"),
+        (dict(hidden_layer_sizes=None), "hidden_layer_sizes must be an integer or a sequence of integers, not None"),
+        (dict(hidden_layer_sizes="55"), "hidden_layer_sizes must be an integer or a sequence"),
+        (dict(hidden_layer_sizes=(5.0,)), r"hidden_layer_sizes\[0\] must be an integer"),
+        (dict(hidden_layer_sizes=0), r"hidden_layer_sizes\[0\] must be at least 1"),
         (dict(early_stopping=True, validation_fraction=0), "validation_fraction must lie"),
     ],
 )
@@ -196,3 +204,87 @@ def test_workers(parallel):
     assert model.n_iter_ == 20
     with pytest.raises(ts.InputError, match="parallel must be one of wasap, wassp"):
         ts.SparseMLPClassifier(parallel="mpi").fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "hidden"), [(5, (5,)), (np.int64(5), (5,)), ([6, 5], (6, 5)), (np.array([6, 5]), (6, 5))]
+)
+def test_hidden_layer_sizes_of_any_form(digits, sizes, hidden):
+    model = ts.SparseMLPClassifier(sizes, epochs=1).fit(digits[0][:50], digits[2][:50])
+    assert model.network_.layer_sizes[1:-1] == hidden
+
+
+@pytest.mark.parametrize(("n_jobs", "threads"), [(None, 6), (-1, 6), (-2, 5), (-6, 1), (-100, 1), (3, 3)])
+def test_negative_n_jobs_count_down_from_all_threads(monkeypatch, n_jobs, threads):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: range(6))
+    assert ts.SparseMLPClassifier(n_jobs=n_jobs)._threads() == threads
+
+
+def test_parameters_are_those_of_the_signature():
+    names = set(inspect.signature(ts.SparseMLPRegressor).parameters)
+    assert names == set(ts.SparseMLPRegressor().get_params())
+    assert set(ts.SparseMLPClassifier().get_params()) == names | {"class_weight"}
+    with pytest.raises(TypeError, match="positional"):
+        ts.SparseMLPRegressor((5,), 20.0)
+    model = ts.SparseMLPClassifier((5,), class_weight="balanced", evolution=ts.RigL())
+    twin = clone(model)
+    assert repr(twin) == repr(model)
+    assert twin != model
+    assert twin in {twin}
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "coo"])
+@pytest.mark.parametrize("wrong", [10**7, -1])
+def test_sparse_x_with_a_column_that_is_not_there_is_refused(rng, form, wrong):
+    """Before scikit-learn reads it, which ends the process."""
+    dense, y = rng.random((40, 5)), np.arange(40) % 2
+    X = sp.csr_array(dense).asformat(form)
+    if form == "coo":
+        X.col[7] = wrong
+    else:
+        X.indices = X.indices.copy()
+        X.indices[7] = wrong
+    new, old = (
+        ts.SparseMLPClassifier((5,), epochs=1),
+        ts.SparseMLPClassifier((5,), epochs=1).fit(sp.csr_array(dense), y),
+    )
+    number = ts.SparseMLPRegressor((5,), epochs=1).fit(sp.csr_array(dense), y)
+    calls = [lambda: new.fit(X, y), lambda: new.partial_fit(X, y, classes=[0, 1]), lambda: old.partial_fit(X, y)]
+    calls += [lambda: old.predict(X), lambda: old.predict_proba(X), lambda: old.score(X, y)]
+    calls += [lambda: number.fit(X, y), lambda: number.predict(X), lambda: number.score(X, y)]
+    for call in calls:
+        with pytest.raises(ts.InputError, match=f"X holds the (row|column) number {wrong}"):
+            call()
+
+
+@pytest.mark.parametrize("unit", [1e39, 1e300, 1e-300])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("convert", [np.asarray, sp.csr_array])
+def test_features_of_any_scale_are_learned(rng, convert, dtype, unit):
+    y = np.arange(120) % 3
+    X = rng.normal(size=(120, 4))
+    X[:, 1] += 4 * y
+    X = convert(X * unit)
+    model = ts.SparseMLPClassifier((16,), epochs=40, learning_rate=0.01, batch_size=16, dtype=dtype, random_state=0)
+    assert model.fit(X, y).score(X, y) > 0.9
+
+
+@pytest.mark.parametrize("unit", [1e200, 1e299, 1e-200])
+def test_targets_of_any_scale_are_learned(rng, unit):
+    X = rng.normal(size=(200, 4))
+    y = (X[:, 0] - X[:, 1]) / 10 * unit
+    model = ts.SparseMLPRegressor((30,), epochs=60, learning_rate=0.01, batch_size=16, random_state=0).fit(X, y)
+    assert np.isfinite(model.predict(X)).all()
+    assert model.score(X, y) > 0.9
+
+
+def test_targets_and_predictions_beyond_the_range_are_refused(rng):
+    X = rng.normal(size=(50, 4))
+    y = np.full(50, 1e299)
+    y[3] = -1e305
+    with pytest.raises(ts.InputError, match=r"y\[3\] is -1e\+305; targets must lie between"):
+        ts.SparseMLPRegressor((5,), epochs=1).fit(X, y)
+    model = ts.SparseMLPRegressor((5,), epochs=1, random_state=0).fit(X, 1e299 * X[:, 0])
+    model.network_.layers[-1].bias[:] = 1e12
+    with pytest.raises(ts.InputError, match=r"the prediction for X\[0\] is beyond the range of float64"):
+        model.predict(X)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,7 @@ class ParquetBlocks:
 
     def __init__(self, path: Path, features: list[str]) -> None:
         self._file, self._features = open_parquet(path), features
+        self._lock = threading.Lock()  # several readers share the file, which knows one position only
         self.n_features = len(features)
         sizes = [self._file.metadata.row_group(g).num_rows for g in range(self._file.num_row_groups)]
         self.bounds = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
@@ -99,7 +101,9 @@ class ParquetBlocks:
 
     def read(self, block: int) -> NDArray[np.float64]:
         """The samples of a row group."""
-        frame = self._file.read_row_group(block, columns=self._features).to_pandas()
+        with self._lock:
+            table = self._file.read_row_group(block, columns=self._features)
+        frame = table.to_pandas()
         return np.ascontiguousarray(frame[self._features].to_numpy(dtype=np.float64, na_value=np.nan))
 
 

@@ -23,7 +23,8 @@ Marks: TypeAlias = NDArray[np.bool_]
 @dataclass
 class Gradient:
     """The gradient of one batch: for each layer an array along its connections (in the order of by_input) and one along
-    its biases. version: of the topology it was computed on. clock: updates the model had seen."""
+    its biases. version: of the topology it was computed on. clock: updates the model had seen. loss: the mean over the
+    batch's samples, whose weight in all is `weight` (None: their number)."""
 
     ticket: Ticket
     version: int
@@ -32,6 +33,7 @@ class Gradient:
     biases: list[Floats]
     loss: float
     n_samples: int
+    weight: float | None = None
 
     @property
     def nbytes(self) -> int:

@@ -154,7 +154,7 @@ class Trainer:
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, names: tuple[str, str] = ("X", "y")
     ) -> tuple[Matrix, NDArray[Any], NDArray[np.float64] | None]:
         matrix = self.net.matrix(X, names[0])
-        targets = self.loss.check_targets(y, self.net.layer_sizes[-1])
+        targets = self.loss.check_targets(y, self.net.layer_sizes[-1], self.net.dtype)
         check_lengths(matrix.n_samples, len(targets), *names)
         return matrix, targets, sample_weights(sample_weight, matrix.n_samples)
 
@@ -172,12 +172,12 @@ class Trainer:
 
     def _accumulated(self, batch: Batch, rule: _kernels.UpdateRule, key: int) -> float:
         """An update whose gradient is the sum of those of parts of the batch."""
-        matrix, rows, targets, weight = batch
+        reader, rows, targets, weight = batch
         value, total, size = 0.0, total_weight(batch), self.micro_batch_size
         found: list[tuple[Floats, Floats]] | None = None
         for part, start in enumerate(range(0, len(rows), size)):
             here = slice(start, start + size)
-            piece = matrix, rows[here], targets[here], None if weight is None else weight[here]
+            piece = reader, rows[here], targets[here], None if weight is None else weight[here]
             signals, share = self._forward(piece, part, total)
             value += share
             found = self._passes.gradients(signals, found, add=found is not None)
@@ -347,9 +347,9 @@ class Trainer:
         began = time.perf_counter() - at.seconds
         steps, size = self.steps(job), self.batch_size
         order = job.order(generator(self.seed, "shuffle", at.epoch_start))
-        with job.matrix.reading(order[at.done * size :]):
+        with job.matrix.reader(order[at.done * size :]) as reader:
             while at.done < steps:
-                batch = job.batch(order[at.done * size : (at.done + 1) * size])
+                batch = job.batch(order[at.done * size : (at.done + 1) * size], reader)
                 self.epoch = number - 1 + at.done / steps
                 done = (number - 1) * steps + at.done
                 self.progress = done / (steps * job.epochs)
@@ -362,7 +362,7 @@ class Trainer:
                         callback.on_evolution(self, grown)
                 if value is None:
                     value = self._step(batch)
-                at.total += value * len(batch[1])
+                at.total += value * total_weight(batch)
                 at.done, at.evolved, at.seconds = at.done + 1, False, time.perf_counter() - began
                 for callback in job.callbacks:
                     callback.on_step_end(self, value)
@@ -370,7 +370,7 @@ class Trainer:
         rate = self.optimizer.rule(self.step_count, number - 1, self.epochs).learning_rate
         return {
             "epoch": number,
-            "loss": at.total / len(job.rows),
+            "loss": at.total / max(job.total_weight(job.rows), 1e-300),
             "learning_rate": rate,
             "connections": self.net.n_connections,
             "seconds": time.perf_counter() - began,

@@ -1,0 +1,188 @@
+"""Samples as users have them: every numeric type, sparse indices that do not hold together, values out of range."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import trulysparse as ts
+from trulysparse import _kernels
+from trulysparse.data import Scaling, as_matrix, fit_scaling
+
+TYPES = ["f2", ">f2", "f4", ">f4", "f8", ">f8", "g", "i1", ">i2", "i4", ">i8", "u1", ">u4", "u8", "?"]
+
+
+def load(x, rows, scaling=None, dtype=np.float32):
+    out = np.full((x.shape[1], _kernels.padded_batch(len(rows))), np.nan, dtype)
+    as_matrix(x).load(np.asarray(rows), out, scaling, 2)
+    return out[:, : len(rows)].T
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_sparse_samples_of_every_type_load_as_dense_ones(rng, name):
+    dense = np.where(rng.random((20, 9)) < 0.5, rng.random((20, 9)) * 50, 0).astype(name)
+    x = sp.csr_array(dense.astype(np.float64))
+    x.data = x.data.astype(name)
+    scaling = Scaling("standard", rng.random(9), rng.random(9))
+    for part in (None, scaling):
+        np.testing.assert_allclose(load(x, [3, 19, 0], part), load(dense, [3, 19, 0], part), rtol=1e-5, atol=1e-6)
+    for kind in ("standard", "minmax"):
+        found, wanted = fit_scaling(kind, as_matrix(x)), fit_scaling(kind, as_matrix(dense))
+        np.testing.assert_allclose(found.shift, wanted.shift, rtol=1e-12)
+        np.testing.assert_allclose(found.factor, wanted.factor, rtol=1e-12)
+
+
+def test_values_that_lie_at_odd_addresses_load(rng):
+    wanted = rng.random((30, 2))
+    packed = np.zeros((30, 17), np.uint8)
+    packed[:, 1:] = wanted.view(np.uint8).reshape(30, 16)
+    x = np.lib.stride_tricks.as_strided(packed[0, 1:9].view(np.float64), (30, 2), (17, 8))
+    np.testing.assert_allclose(load(x, [4, 29]), wanted[[4, 29]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [complex, "S3", "U3", object, "M8[s]"])
+def test_samples_that_are_no_numbers_are_refused(dtype):
+    with pytest.raises(ts.InputError, match="X must hold numbers, not"):
+        as_matrix(np.ones((3, 2)).astype(int).astype(dtype))
+
+
+def test_rows_of_different_length_are_refused():
+    with pytest.raises(ts.InputError, match=r"X must have shape .* rows differ in length"):
+        as_matrix([[1, 2], [3]])
+
+
+def broken_csr() -> list:
+    """CSR arrays whose parts someone has set."""
+
+    def made(**parts):
+        x = sp.random_array((20, 6), density=0.4, format="csr", rng=np.random.default_rng(0))
+        for name, change in parts.items():
+            array = getattr(x, name).copy()
+            setattr(x, name, change(array))
+        return x
+
+    def put(at, value):
+        def change(array):
+            array[at] = value
+            return array
+
+        return change
+
+    return [
+        made(indices=put(7, 10**7)),
+        made(indices=put(7, 6)),
+        made(indices=put(0, -1)),
+        made(indices=put(0, -(2**31))),
+        made(indptr=put(3, 40)),
+        made(indptr=put(20, 10**6)),
+        made(indptr=put(0, 1)),
+        made(indptr=put(5, -3)),
+        made(indptr=lambda a: a[:-1]),
+        made(indptr=lambda a: np.append(a, a[-1])),
+        made(indices=lambda a: a[:-5]),
+        made(data=lambda a: a[:-5]),
+    ]
+
+
+BROKEN = broken_csr()
+
+
+@pytest.mark.parametrize("number", range(len(BROKEN)))
+def test_csr_whose_parts_do_not_hold_together_is_refused(number):
+    with pytest.raises(ts.InputError, match=r"^X(\.indptr)? "):
+        as_matrix(BROKEN[number])
+
+
+@pytest.mark.parametrize("number", range(len(BROKEN)))
+def test_csc_whose_parts_do_not_hold_together_is_refused(number):
+    x = BROKEN[number]
+    csc = sp.csc_array((6, 20))
+    csc.data, csc.indices, csc.indptr = x.data, x.indices, x.indptr
+    with pytest.raises(ts.InputError, match=r"^X(\.indptr)? "):
+        as_matrix(csc)
+
+
+@pytest.mark.parametrize(("part", "value"), [("row", 20), ("row", -1), ("col", 6), ("col", -2)])
+def test_coo_with_indices_out_of_range_is_refused(part, value):
+    x = sp.random_array((20, 6), density=0.4, format="coo", rng=np.random.default_rng(0))
+    getattr(x, part)[3] = value
+    with pytest.raises(ts.InputError, match=f"X holds the (row|column) number {value}"):
+        as_matrix(x)
+
+
+def test_bsr_with_indices_out_of_range_is_refused():
+    x = sp.bsr_array(np.ones((8, 6)), blocksize=(2, 3))
+    x.indices[1] = 2
+    with pytest.raises(ts.InputError, match="X holds the column number 2"):
+        as_matrix(x)
+
+
+def test_sparse_x_of_one_dimension_is_refused():
+    with pytest.raises(ts.InputError, match="X must have shape"):
+        as_matrix(sp.coo_array(np.ones(4)))
+
+
+def test_unsorted_and_repeated_indices_count_once_each(rng):
+    """Also where SciPy remembers them as sorted and unique."""
+    x = sp.csr_array(rng.random((5, 6)))
+    assert x.has_canonical_format
+    x.indices[:6] = [5, 0, 3, 0, 1, 2]
+    dense = np.zeros((5, 6))
+    np.add.at(dense, (np.repeat(np.arange(5), 6), x.indices), x.data)
+    np.testing.assert_allclose(load(x, range(5)), dense, rtol=1e-6)
+    for kind in ("standard", "minmax"):
+        found, wanted = fit_scaling(kind, as_matrix(x)), fit_scaling(kind, as_matrix(dense))
+        np.testing.assert_allclose(found.shift, wanted.shift, rtol=1e-12)
+        np.testing.assert_allclose(found.factor, wanted.factor, rtol=1e-12)
+
+
+@pytest.mark.parametrize("value", [1e39, -1e39, 1e300])
+@pytest.mark.parametrize("form", ["dense", "columns", "sparse", "frame", "longdouble"])
+def test_value_beyond_float32_is_refused_everywhere(rng, form, value):
+    X = rng.random((40, 5))
+    X[7, 2] = X[9, 1] = value
+    convert = {"dense": np.asarray, "columns": np.asfortranarray, "sparse": sp.csr_array, "longdouble": np.longdouble}
+    if form == "frame":
+        pd = pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
+        convert["frame"] = lambda a: pd.DataFrame(a, columns=range(5))
+    x = convert[form](X)
+    net, y, shown = ts.SparseMLP((5, 10, 2), seed=0), np.arange(40) % 2, re.escape(f"{value:g}")
+    for predict in (net.predict_proba, net.predict, net.freeze().predict_proba, net.freeze(threads=2).predict):
+        with pytest.raises(ts.InputError, match=rf"X\[7, '?2'?\] is {shown}.*; .* range of float32"):
+            predict(x)
+    with pytest.raises(ts.InputError, match=r"X\[0, '?2'?\] is .* range of float32"):
+        net.freeze().predict(x[7:8])
+    for train in (lambda: ts.Trainer(net).fit(x, y, epochs=1), lambda: ts.Trainer(net).step(x, y)):
+        with pytest.raises(ts.InputError, match=rf"\] is {shown}.*; .* range of float32"):
+            train()
+    assert np.isfinite(ts.SparseMLP((5, 10, 2), dtype="float64", seed=0).predict_proba(x)).all()
+
+
+@pytest.mark.parametrize("unit", [1e39, 1e300, 1e-39, 1e-300])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", ["standard", "minmax"])
+@pytest.mark.parametrize("convert", [np.asarray, sp.csr_array])
+def test_features_of_any_scale_load_scaled(rng, convert, kind, dtype, unit):
+    x = rng.normal(size=(50, 6)) + 1
+    wanted = load(x, range(50), fit_scaling(kind, as_matrix(x)), np.float64)
+    scaled = convert(x * unit)
+    found = load(scaled, range(50), fit_scaling(kind, as_matrix(scaled)), dtype)
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_readers_of_samples_in_memory_serve_several_threads(rng):
+    x = rng.random((300, 20)).astype(np.float32)
+    matrix = as_matrix(x)
+
+    def work(seed: int) -> bool:
+        rows, out = np.random.default_rng(seed).permutation(300)[:16], np.empty((20, 16), np.float32)
+        with matrix.reader(rows) as reader:
+            reader.load(rows, out, None, 1)
+        return bool((x[rows] == out.T).all())
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, range(40)))

@@ -1,0 +1,105 @@
+"""Figures of scaling against scikit-learn's scalers, and their time for wide sparse samples."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+import trulysparse as ts
+from trulysparse.data import as_matrix, fit_scaling
+from trulysparse.data.moments import Moments
+from trulysparse.data.scaling import ScalingFigures
+from trulysparse.data.stream import StreamMatrix
+
+
+@pytest.fixture
+def table(rng):
+    x = rng.normal(size=(400, 7)) * [1, 10, 1e-6, 1e6, 1, 1, 0] + [0, 5, 1e-3, 1e7, 9, 0, 7.25]
+    x[rng.random((400, 7)) < 0.3] = 0
+    x[:, 6] = 7.25
+    return x
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("convert", [np.asarray, sp.csr_array, sp.csc_array])
+def test_standard_figures_are_those_of_scikit_learn(table, rng, convert, weighted, monkeypatch):
+    weight = rng.random(400) * (rng.random(400) < 0.8) if weighted else None
+    wanted = StandardScaler().fit(table, sample_weight=weight)
+    for chunk_bytes in (32 << 20, 3000):
+        monkeypatch.setattr("trulysparse.data.matrix._CHUNK_BYTES", chunk_bytes)
+        found = fit_scaling("standard", as_matrix(convert(table)), weight)
+        np.testing.assert_allclose(found.shift, wanted.mean_, rtol=1e-9)
+        np.testing.assert_allclose(found.factor[:6], 1 / wanted.scale_[:6], rtol=1e-9)
+        assert found.factor[6] == 0
+
+
+@pytest.mark.parametrize("convert", [np.asarray, sp.csr_array, sp.csc_array])
+def test_minmax_figures_are_those_of_scikit_learn(table, convert, monkeypatch):
+    wanted = MinMaxScaler().fit(table)
+    for chunk_bytes in (32 << 20, 3000):
+        monkeypatch.setattr("trulysparse.data.matrix._CHUNK_BYTES", chunk_bytes)
+        found = fit_scaling("minmax", as_matrix(convert(table)))
+        np.testing.assert_allclose(found.shift, wanted.data_min_, rtol=1e-12)
+        np.testing.assert_allclose(found.factor[:6], wanted.scale_[:6], rtol=1e-12)
+        assert found.factor[6] == 0
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax"])
+def test_figures_of_parts_are_those_of_the_whole(table, kind):
+    figures = ScalingFigures(kind, 7)
+    for start, stop in ((0, 1), (1, 3), (3, 200), (200, 400)):
+        found = figures.add(as_matrix(table[start:stop]))
+    wanted = fit_scaling(kind, as_matrix(table))
+    np.testing.assert_allclose(found.shift, wanted.shift, rtol=1e-9)
+    np.testing.assert_allclose(found.factor, wanted.factor, rtol=1e-9)
+
+
+@pytest.mark.parametrize("unit", [1e300, 1e-300, 2.0**500])
+def test_moments_of_very_large_and_very_small_numbers(rng, unit):
+    x = rng.normal(size=(100, 3))
+    plain, far = Moments(3), Moments(3)
+    for part in (x[:5], x[5:] * [1, 10, 100]):
+        plain.add(part)
+        far.add(part * unit)
+    np.testing.assert_allclose(far.mean, plain.mean * unit, rtol=1e-12)
+    np.testing.assert_allclose(far.deviation, plain.deviation * unit, rtol=1e-12)
+
+
+class _Wide:
+    """Blocks of samples with few of a million features."""
+
+    def __init__(self, x: sp.csr_array) -> None:
+        self._x, self.n_features, self.block_bytes = x, x.shape[1], 30_000
+        self.bounds = np.arange(0, x.shape[0] + 1, 25)
+
+    def read(self, block: int) -> sp.csr_array:
+        return self._x[self.bounds[block] : self.bounds[block + 1]]
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax"])
+@pytest.mark.parametrize("wrap", [as_matrix, lambda x: StreamMatrix(_Wide(x))], ids=["memory", "stream"])
+def test_scaling_of_wide_sparse_samples_takes_time_by_stored_values(rng, wrap, kind):
+    n, width, stored = 200, 1_000_000, 100
+    index = np.sort(rng.integers(0, width, (n, stored)), axis=1).ravel()
+    x = sp.csr_array((rng.random(n * stored), index, np.arange(0, n * stored + 1, stored)), shape=(n, width))
+    x.sum_duplicates()
+    began = time.perf_counter()
+    found = fit_scaling(kind, wrap(x))
+    assert time.perf_counter() - began < 2  # a pass over all features for each few samples takes half a minute
+    some = np.unique(index)[:: n * stored // 50]
+    wanted = fit_scaling(kind, as_matrix(x[:, some].toarray()))
+    np.testing.assert_allclose(found.shift[some], wanted.shift, rtol=1e-9)
+    np.testing.assert_allclose(found.factor[some], wanted.factor, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax"])
+@pytest.mark.parametrize("convert", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_figures_of_values_that_are_not_finite_are_refused(table, convert, kind, value):
+    table[300, 2] = value
+    with pytest.raises(ts.InputError, match=rf"X\[300, 2\] is {value}; features must be finite"):
+        fit_scaling(kind, as_matrix(convert(table)))

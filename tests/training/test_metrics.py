@@ -1,0 +1,80 @@
+"""Weighted losses and r2 against scikit-learn and against each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import r2_score
+
+import trulysparse as ts
+
+
+class _Fixed(ts.Callback):
+    """Takes every update back: the recorded loss is then that of fixed parameters."""
+
+    def on_fit_start(self, trainer, epochs, steps):
+        self.kept = [(layer.values.copy(), layer.bias.copy()) for layer in trainer.net.layers]
+
+    def on_step_end(self, trainer, loss):
+        for layer, (values, bias) in zip(trainer.net.layers, self.kept, strict=True):
+            layer.values[:], layer.bias[:] = values, bias
+
+
+@pytest.mark.parametrize("output", ["softmax", "sigmoid", "identity"])
+@pytest.mark.parametrize("micro_batch_size", [None, 5])
+def test_recorded_loss_is_the_weighted_mean_of_evaluate(rng, output, micro_batch_size):
+    X = rng.normal(size=(90, 6))
+    y = rng.integers(0, 2, 90) if output == "softmax" else rng.integers(0, 2, (90, 2))
+    weight = rng.random(90) * (rng.random(90) < 0.7)
+    weight[:16] = 0  # a batch may weigh nothing
+    net = ts.SparseMLP((6, 20, 2), output=output, dtype="float64", seed=0)
+    trainer = ts.Trainer(net, batch_size=16, micro_batch_size=micro_batch_size)
+    history = trainer.fit(X, y, epochs=2, sample_weight=weight, callbacks=[_Fixed()], shuffle=False)
+    wanted = ts.evaluate(net, X, y, sample_weight=weight)["loss"]
+    np.testing.assert_allclose(history["loss"], wanted, rtol=1e-10)
+    assert abs(wanted / ts.evaluate(net, X, y)["loss"] - 1) > 1e-3
+
+
+@pytest.mark.parametrize("plan", [ts.WASSP(3, phase2_epochs=0), ts.WASSP(3, phase1_epochs=0)], ids=["phase1", "phase2"])
+def test_recorded_loss_of_workers_is_a_weighted_mean(rng, plan):
+    X, y = rng.normal(size=(100, 6)), rng.integers(0, 2, 100)
+    weight = rng.random(100) * 10 ** rng.integers(0, 3, 100)
+    net = ts.SparseMLP((6, 20, 2), dtype="float64", seed=0)
+    wanted = ts.evaluate(net, X, y, sample_weight=weight)["loss"]
+    trainer = ts.Trainer(net, optimizer=ts.SGD(1e-9), batch_size=16, parallel=plan)
+    history = trainer.fit(X, y, epochs=1, sample_weight=weight)
+    np.testing.assert_allclose(history["loss"], wanted, rtol=1e-5)
+
+
+def predicting(values) -> ts.SparseMLP:
+    """A network that always predicts these values."""
+    net = ts.SparseMLP((2, 3, len(values)), output="identity", dtype="float64", seed=0)
+    net.layers[-1].values[:] = 0
+    net.layers[-1].bias[:] = values
+    return net
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1, 7.25, 1e6 + 0.1, 1e-200, 1e100])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("met", [False, True])
+def test_r2_of_a_constant_target_is_one_if_met_and_zero_if_not(rng, constant, weighted, met):
+    net = predicting([constant if met else constant + max(1.0, constant)])
+    y, X = np.full(700, constant), np.zeros((700, 2))
+    weight = rng.random(700) if weighted else None
+    if weight is not None:
+        y[weight < 0.2], weight[weight < 0.2] = 3.0, 0.0  # they do not count
+    assert ts.evaluate(net, X, y, sample_weight=weight)["r2"] == (1.0 if met else 0.0)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("constant", [[], [1], [0, 1, 2]])
+def test_r2_of_several_targets_is_that_of_scikit_learn(rng, weighted, constant):
+    X, y = rng.normal(size=(500, 2)), rng.normal(size=(500, 3)) * [1, 10, 0.1] + [0, 5, 1e6]
+    y[:, constant] = [0.5, 4.0, 1e6][: len(constant)] if len(constant) == 3 else 0.5
+    net = predicting([0.5, 4.0, 1e6 + 0.01])
+    weight = rng.random(500) if weighted else None
+    found = ts.evaluate(net, X, y, sample_weight=weight)["r2"]
+    if len(constant) == 3:  # scikit-learn's weighted mean of a constant is off by rounding; weights change nothing
+        weight = None
+    wanted = r2_score(y, net.predict(X), sample_weight=weight, multioutput="variance_weighted")
+    assert found == pytest.approx(wanted, rel=1e-7)
