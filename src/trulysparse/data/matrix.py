@@ -45,6 +45,9 @@ class Matrix(Protocol):
     def feature_name(self, feature: int) -> str:
         """How to name a feature to the user."""
 
+    def sample_number(self, sample: int) -> int:
+        """Where the user finds a sample: its row in the file that it is read from."""
+
 
 class _Base:
     streamed = False
@@ -55,6 +58,9 @@ class _Base:
     def feature_name(self, feature: int) -> str:
         return str(feature)
 
+    def sample_number(self, sample: int) -> int:
+        return sample
+
     def order(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
         return rows[rng.permutation(len(rows))]
 
@@ -62,10 +68,7 @@ class _Base:
         return nullcontext()
 
     def _refuse(self, sample: int, feature: int, value: object) -> InputError:
-        return InputError(
-            f"{self.name}[{sample}, {self.feature_name(feature)}] is {value}; features must be finite numbers "
-            "(first such position)"
-        )
+        return refusal(self.name, self.sample_number(sample), self.feature_name(feature), value)
 
 
 class DenseMatrix(_Base):
@@ -199,18 +202,26 @@ def chunks(matrix: Matrix) -> Iterator[tuple[int, Any]]:
 def check_finite(matrix: Matrix, name: str = "X") -> None:
     """InputError with the first position (in the order of samples) of a NaN or infinity."""
     for start, chunk in chunks(matrix):
-        values = chunk.data if sp.issparse(chunk) else chunk
-        if values.dtype.kind != "f" or np.isfinite(values).all():
-            continue
-        if sp.issparse(chunk):
-            coo = chunk.tocoo()
-            wrong = np.flatnonzero(~np.isfinite(coo.data))
-            at = wrong[np.lexsort((coo.col[wrong], coo.row[wrong]))[0]]
-            sample, feature, value = int(coo.row[at]), int(coo.col[at]), coo.data[at]
-        else:
-            sample, feature = (int(i) for i in np.argwhere(~np.isfinite(chunk))[0])
-            value = chunk[sample, feature]
-        raise InputError(
-            f"{name}[{start + sample}, {matrix.feature_name(feature)}] is {value}; features must be finite numbers "
-            "(first such position)"
-        )
+        found = not_finite(chunk)
+        if found is not None:
+            sample, feature, value = found
+            raise refusal(name, matrix.sample_number(start + sample), matrix.feature_name(feature), value)
+
+
+def not_finite(chunk: Any) -> tuple[int, int, Any] | None:
+    """(sample, feature, value) of the first NaN or infinity in an array or a CSR array, or None."""
+    values = chunk.data if sp.issparse(chunk) else chunk
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return None
+    if sp.issparse(chunk):
+        coo = chunk.tocoo()
+        wrong = np.flatnonzero(~np.isfinite(coo.data))
+        at = wrong[np.lexsort((coo.col[wrong], coo.row[wrong]))[0]]
+        return int(coo.row[at]), int(coo.col[at]), coo.data[at]
+    sample, feature = (int(i) for i in np.argwhere(~np.isfinite(chunk))[0])
+    return sample, feature, chunk[sample, feature]
+
+
+def refusal(name: str, sample: int, feature: str, value: object) -> InputError:
+    """The error for a value that is not finite."""
+    return InputError(f"{name}[{sample}, {feature}] is {value}; features must be finite numbers (first such position)")

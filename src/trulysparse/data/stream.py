@@ -14,8 +14,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from trulysparse._arrays import Floats
-from trulysparse.data.matrix import as_matrix
+from trulysparse.data.matrix import as_matrix, not_finite, refusal
 from trulysparse.data.scaling import Scaling
+from trulysparse.errors import InputError
 
 BUFFER_BYTES = 512 << 20
 
@@ -74,9 +75,20 @@ class StreamMatrix:
         """The given samples, still in their files."""
         return StreamMatrix(self._blocks, self.name, self._rows[rows], self._buffer_bytes)
 
+    def followed_by(self, other: StreamMatrix) -> StreamMatrix:
+        """These samples and then those of `other`, still in their files."""
+        joined = _Joined(self._blocks, other._blocks)
+        rows = np.concatenate([self._rows, other._rows + int(self._blocks.bounds[-1])])
+        return StreamMatrix(joined, self.name, rows, self._buffer_bytes)
+
     def feature_name(self, feature: int) -> str:
         """How to name a feature to the user."""
-        return str(feature)
+        names = getattr(self._blocks, "features", None)
+        return str(feature) if names is None else f"'{names[feature]}'"
+
+    def sample_number(self, sample: int) -> int:
+        """The row in the file."""
+        return int(self._rows[sample])
 
     @property
     def pool(self) -> int:
@@ -177,11 +189,38 @@ class StreamMatrix:
 
     def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
         """Fills out (n_features x stride) with the samples `rows`, scaled; InputError at NaN or infinity."""
-        as_matrix(self._gather(rows), self.name).load(np.arange(len(rows)), out, scaling, threads)
+        batch = self._gather(rows)
+        try:
+            as_matrix(batch, self.name).load(np.arange(len(rows)), out, scaling, threads)
+        except InputError:
+            found = not_finite(batch)
+            if found is None:
+                raise
+            sample, feature, value = found
+            row = self.sample_number(int(rows[sample]))
+            raise refusal(self.name, row, self.feature_name(feature), value) from None
 
     def chunk(self, start: int, stop: int) -> Any:
         """Samples start to stop as a NumPy array or a CSR array."""
         return self._gather(np.arange(start, stop))
+
+
+class _Joined:
+    """The blocks of two sets, one after the other."""
+
+    def __init__(self, first: Blocks, second: Blocks) -> None:
+        self._parts = first, second
+        self._split = len(first.bounds) - 1
+        self.n_features = first.n_features
+        self.bounds = np.concatenate([first.bounds, first.bounds[-1] + second.bounds[1:]])
+        self.block_bytes = max(first.block_bytes, second.block_bytes)
+        self._mixed = sp.issparse(first.read(0)) != sp.issparse(second.read(0))
+
+    def read(self, block: int) -> Any:
+        """The samples of a block."""
+        late = block >= self._split
+        samples = self._parts[late].read(block - late * self._split)
+        return samples.toarray() if self._mixed and sp.issparse(samples) else samples
 
 
 class _Plan:
