@@ -168,6 +168,21 @@ def test_all_samples_without_labels_and_of_two_widths(tmp_path, rng):
         assert "X_train has 4 features, but X_test has 3" in error
 
 
+def test_errors_among_all_samples_name_the_set_and_the_row_in_it(tmp_path, rng):
+    X, y = rng.normal(size=(50, 4)), np.arange(50) % 2
+    np.savez(tmp_path / "d.npz", X=X, y=y)
+    run("train", tmp_path / "d.npz", "--out", tmp_path / "r", *SMALL, "--epochs", 1)
+    folder = tmp_path / "d"
+    folder.mkdir()
+    X[33, 2] = np.inf
+    for name, part in (("train", slice(0, 30)), ("test", slice(30, 50))):
+        arrays(folder, "dense", name, X[part])
+        np.save(folder / f"y_{name}.npy", y[part])
+    for part in ("all", "test"):
+        error = run("evaluate", tmp_path / "r", folder, "--part", part, code=2)
+        assert "X_test[3, 2] is inf" in error
+
+
 @pytest.mark.parametrize("labels", [[b"ham", b"spam"], ["2024-01-01", "2024-01-02"]])
 def test_labels_of_bytes_and_dates_go_through_training(tmp_path, rng, labels):
     y = np.array(labels * 20, "M8[D]" if labels[0] == "2024-01-01" else None)

@@ -47,7 +47,7 @@ def evaluate(
     matrix = opened.net.matrix(X)
     labels = raw_labels(y, "y")
     check_lengths(matrix.n_samples, len(labels))
-    check_finite(matrix, getattr(matrix, "name", "X"))
+    check_finite(matrix)
     assert opened.net.labels is not None
     scores = score(opened.net, X, code_labels(labels, opened.net.labels, "y"))
     show(

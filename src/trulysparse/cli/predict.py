@@ -51,7 +51,7 @@ def predict(
     table = read_for(opened, data, None, need_target=False, header=header, zero_based=zero_based)
     X = table.X if part == "auto" and table.X_test is None else pick(opened, data, table, part)[0]
     matrix = opened.net.matrix(X)
-    check_finite(matrix, getattr(matrix, "name", "X"))
+    check_finite(matrix)
     probability = opened.net.predict_proba(X)
     best = probability.argmax(axis=1)
     labels = opened.net.labels if opened.net.labels is not None else np.arange(probability.shape[1])

@@ -45,8 +45,8 @@ class Matrix(Protocol):
     def feature_name(self, feature: int) -> str:
         """How to name a feature to the user."""
 
-    def sample_number(self, sample: int) -> int:
-        """Where the user finds a sample: its row in the file that it is read from."""
+    def origin(self, sample: int) -> tuple[str, int]:
+        """(name of the set, row in it) where the user finds a sample: in the file that it is read from."""
 
 
 class _Base:
@@ -58,8 +58,8 @@ class _Base:
     def feature_name(self, feature: int) -> str:
         return str(feature)
 
-    def sample_number(self, sample: int) -> int:
-        return sample
+    def origin(self, sample: int) -> tuple[str, int]:
+        return self.name, sample
 
     def order(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
         return rows[rng.permutation(len(rows))]
@@ -68,7 +68,7 @@ class _Base:
         return nullcontext()
 
     def _refuse(self, sample: int, feature: int, value: object) -> InputError:
-        return refusal(self.name, self.sample_number(sample), self.feature_name(feature), value)
+        return refusal(self.origin(sample), self.feature_name(feature), value)
 
 
 class DenseMatrix(_Base):
@@ -199,13 +199,13 @@ def chunks(matrix: Matrix) -> Iterator[tuple[int, Any]]:
         yield start, matrix.chunk(start, min(matrix.n_samples, start + rows))
 
 
-def check_finite(matrix: Matrix, name: str = "X") -> None:
+def check_finite(matrix: Matrix) -> None:
     """InputError with the first position (in the order of samples) of a NaN or infinity."""
     for start, chunk in chunks(matrix):
         found = not_finite(chunk)
         if found is not None:
             sample, feature, value = found
-            raise refusal(name, matrix.sample_number(start + sample), matrix.feature_name(feature), value)
+            raise refusal(matrix.origin(start + sample), matrix.feature_name(feature), value)
 
 
 def not_finite(chunk: Any) -> tuple[int, int, Any] | None:
@@ -222,6 +222,7 @@ def not_finite(chunk: Any) -> tuple[int, int, Any] | None:
     return sample, feature, chunk[sample, feature]
 
 
-def refusal(name: str, sample: int, feature: str, value: object) -> InputError:
+def refusal(origin: tuple[str, int], feature: str, value: object) -> InputError:
     """The error for a value that is not finite."""
+    name, sample = origin
     return InputError(f"{name}[{sample}, {feature}] is {value}; features must be finite numbers (first such position)")

@@ -77,7 +77,7 @@ class StreamMatrix:
 
     def followed_by(self, other: StreamMatrix) -> StreamMatrix:
         """These samples and then those of `other`, still in their files."""
-        joined = _Joined(self._blocks, other._blocks)
+        joined = _Joined(self._blocks, other._blocks, (self.name, other.name))
         rows = np.concatenate([self._rows, other._rows + int(self._blocks.bounds[-1])])
         return StreamMatrix(joined, self.name, rows, self._buffer_bytes)
 
@@ -86,9 +86,10 @@ class StreamMatrix:
         names = getattr(self._blocks, "features", None)
         return str(feature) if names is None else f"'{names[feature]}'"
 
-    def sample_number(self, sample: int) -> int:
-        """The row in the file."""
-        return int(self._rows[sample])
+    def origin(self, sample: int) -> tuple[str, int]:
+        """(name of the set, row in its file)."""
+        row = int(self._rows[sample])
+        return self._blocks.origin(row) if isinstance(self._blocks, _Joined) else (self.name, row)
 
     @property
     def pool(self) -> int:
@@ -197,8 +198,7 @@ class StreamMatrix:
             if found is None:
                 raise
             sample, feature, value = found
-            row = self.sample_number(int(rows[sample]))
-            raise refusal(self.name, row, self.feature_name(feature), value) from None
+            raise refusal(self.origin(int(rows[sample])), self.feature_name(feature), value) from None
 
     def chunk(self, start: int, stop: int) -> Any:
         """Samples start to stop as a NumPy array or a CSR array."""
@@ -208,8 +208,8 @@ class StreamMatrix:
 class _Joined:
     """The blocks of two sets, one after the other."""
 
-    def __init__(self, first: Blocks, second: Blocks) -> None:
-        self._parts = first, second
+    def __init__(self, first: Blocks, second: Blocks, names: tuple[str, str]) -> None:
+        self._parts, self._names = (first, second), names
         self._split = len(first.bounds) - 1
         self.n_features = first.n_features
         self.bounds = np.concatenate([first.bounds, first.bounds[-1] + second.bounds[1:]])
@@ -221,6 +221,11 @@ class _Joined:
         late = block >= self._split
         samples = self._parts[late].read(block - late * self._split)
         return samples.toarray() if self._mixed and sp.issparse(samples) else samples
+
+    def origin(self, row: int) -> tuple[str, int]:
+        """(name of the set, row in it)."""
+        length = int(self._parts[0].bounds[-1])
+        return (self._names[0], row) if row < length else (self._names[1], row - length)
 
 
 class _Plan:

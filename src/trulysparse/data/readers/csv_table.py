@@ -16,6 +16,7 @@ from trulysparse.data.readers.guard import guarded
 from trulysparse.data.table import Table
 from trulysparse.errors import InputError, MissingExtraError
 
+_ADVICE = "give --no-header to take that line as a sample, or --header if these are names"
 # What counts as missing among features: pandas' list, written out because the label column must do without it.
 _MISSING = frozenset(
     "|NA|N/A|n/a|<NA>|#NA|#N/A|#N/A N/A|NULL|null|None|nan|NaN|-nan|-NaN|1.#IND|-1.#IND|1.#QNAN|-1.#QNAN".split("|")  # noqa: SIM905
@@ -36,7 +37,7 @@ def read_csv(
     numbered = header is False
     names = [str(i) for i in range(len(first))] if numbered else first
     if header is None and (features is None or not set(features) <= set(names)):
-        _doubt(path, names)
+        _doubt(path, names, "it must name those that the run was trained on" if features else _ADVICE)
     row_names = not numbered and len(names) > 1 and names[0] == ""
     present = names[1:] if row_names else names
     if "" in present:
@@ -74,7 +75,7 @@ def _check_form(path: Path, named: bool, features: list[str] | None) -> list[str
         if not text:
             raise InputError(f"DATA: file '{path}' is empty")
         names, number = _record(first, text, file)
-        if len(names) == 1 and names != features:
+        if len(names) == 1 and names != features and not names[0].startswith("#"):
             for mark, called in ((";", "';'"), ("\t", "tabs"), ("|", "'|'"), (" ", "spaces")):
                 if mark in names[0].strip():
                     raise InputError(
@@ -92,7 +93,7 @@ def _check_form(path: Path, named: bool, features: list[str] | None) -> list[str
                 first_one = "the header" if named else f"line {first}"
                 hint = "; a comma at the end of a line begins one more" if width == len(names) + 1 else ""
                 raise InputError(
-                    f"DATA: '{path}', line {at} has {_fields(width)}, but {first_one} has {_fields(len(names))}{hint}"
+                    f"DATA: '{path}', line {at} has {_fields(width)}, but {first_one} has {len(names)}{hint}"
                 )
     return names
 
@@ -108,19 +109,16 @@ def _fields(number: int) -> str:
     return "1 field" if number == 1 else f"{number} fields"
 
 
-def _doubt(path: Path, names: list[str]) -> None:
-    """InputError where a header looks like a sample: numbers, with at most one text (a class) among them. Names that
-    count, such as 0, 1, 2, class, are names."""
+def _doubt(path: Path, names: list[str], advice: str) -> None:
+    """InputError with advice where a header looks like a sample: numbers, with at most one text (a class) among them.
+    Names that count, such as 0, 1, 2, class, are names."""
     numbers = [name for name in names if _is_number(name)]
     texts = sum(name not in _MISSING for name in names) - len(numbers)
     counted = all(name.isdecimal() for name in numbers) and all(int(b) == int(a) + 1 for a, b in pairwise(numbers))
     if not numbers or texts > 1 or (texts == 1 and counted and (len(numbers) > 1 or numbers == ["0"])):
         return
     shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
-    raise InputError(
-        f"DATA: '{path}' seems to have no header: its first line is {shown}; give --no-header to take "
-        "that line as a sample, or --header if these are names"
-    )
+    raise InputError(f"DATA: '{path}' seems to have no header: its first line is {shown}; {advice}")
 
 
 def _is_number(text: str) -> bool:
