@@ -13,8 +13,8 @@ from trulysparse.errors import InputError
 
 
 def plain(value: Any) -> Any:
-    """A NumPy scalar as the Python value whose spelling users know; anything else as it is."""
-    return value.item() if isinstance(value, np.generic) else value
+    """A NumPy value as the Python value whose spelling users know; anything else as it is."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
 def real(

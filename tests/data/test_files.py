@@ -69,6 +69,7 @@ class TestCsv:
             ('a,target\n"1,0\n2,1\n', "line 2 has 1 field, but the header has 2"),
             ("5.1,3.5,0.2,setosa\n4.9,3.0,0.2,setosa\n", "seems to have no header.*--no-header"),
             ("1,85,66\n2,80,60\n", "seems to have no header"),
+            ("1,5,?,?,2\n2,3,1,5,4\n", "seems to have no header|two columns called"),
             ("1,85,,0\n2,80,1,1\n", "no name for column 3|seems to have no header"),
             ("0,1,1\n1,1,0\n", "no header|two columns called '1'"),
             ("a,b,target\n1,x,0\n", "column 'b' must hold numbers only, but row 0 holds 'x'"),
@@ -305,6 +306,11 @@ class TestLibsvm:
     def test_numbers_that_do_not_rise_are_refused(self, tmp_path, stream, text):
         with pytest.raises(ts.InputError, match="sorted and unique"):
             self.dense(write(tmp_path / "x.libsvm", text), stream=stream)
+
+    def test_a_file_without_any_feature_is_refused(self, tmp_path, stream):
+        table = read(write(tmp_path / "x.libsvm", "0\n1\n" * 9), stream=stream)
+        with pytest.raises(ts.InputError, match=r"X is empty: shape \(18, 0\)"):
+            make_dataset(table, test_size=0.2, seed=0)
 
     def test_comments_and_query_ids_are_passed_over(self, tmp_path, stream):
         path = write(tmp_path / "x.libsvm", "# a: 1\n1 qid:7 1:3 2:1 # 9:9\n\n0 qid:8 2:2\n0 qid:8\n")

@@ -161,9 +161,8 @@ def _text(value: Any, name: str) -> str:
             raise InputError(f"{name} is {value!r}, bytes that are not text in UTF-8; labels must be text") from None
     if isinstance(value, _AS_TEXT) and not isinstance(value, np.complexfloating | np.timedelta64):
         return str(value)
-    raise InputError(
-        f"{name} is {_checks.plain(value)!r} ({type(value).__name__}); labels must be text, whole numbers or booleans"
-    )
+    kind = type(_checks.plain(value)).__name__
+    raise InputError(f"{name} is of type {kind}; labels must be text, whole numbers or booleans")
 
 
 def _whole_numbers(y: NDArray[Any], name: str) -> NDArray[np.int64]:

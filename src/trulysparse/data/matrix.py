@@ -178,7 +178,6 @@ def as_matrix(x: Any, name: str = "X") -> Matrix:
         matrix = _dense(x, name)
     elif hasattr(x, "load") and hasattr(x, "reading"):
         matrix = x
-        return matrix
     elif sp.issparse(x):
         if x.dtype.kind not in "iufb":
             raise InputError(f"{name} must hold numbers, not {x.dtype}")
@@ -205,7 +204,8 @@ def check_finite(matrix: Matrix) -> None:
         found = not_finite(chunk)
         if found is not None:
             sample, feature, value = found
-            raise refusal(matrix.origin(start + sample), matrix.feature_name(feature), value)
+            error = refusal(matrix.origin(start + sample), matrix.feature_name(feature), value)
+            raise InputError(f"{error} (first such position)")
 
 
 def not_finite(chunk: Any) -> tuple[int, int, Any] | None:
@@ -225,4 +225,4 @@ def not_finite(chunk: Any) -> tuple[int, int, Any] | None:
 def refusal(origin: tuple[str, int], feature: str, value: object) -> InputError:
     """The error for a value that is not finite."""
     name, sample = origin
-    return InputError(f"{name}[{sample}, {feature}] is {value}; features must be finite numbers (first such position)")
+    return InputError(f"{name}[{sample}, {feature}] is {value}; features must be finite numbers")

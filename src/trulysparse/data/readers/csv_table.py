@@ -113,7 +113,7 @@ def _doubt(path: Path, names: list[str], advice: str) -> None:
     """InputError with advice where a header looks like a sample: numbers, with at most one text (a class) among them.
     Names that count, such as 0, 1, 2, class, are names."""
     numbers = [name for name in names if _is_number(name)]
-    texts = sum(name not in _MISSING for name in names) - len(numbers)
+    texts = sum(name not in _MISSING and name != "?" for name in names) - len(numbers)
     counted = all(name.isdecimal() for name in numbers) and all(int(b) == int(a) + 1 for a, b in pairwise(numbers))
     if not numbers or texts > 1 or (texts == 1 and counted and (len(numbers) > 1 or numbers == ["0"])):
         return
