@@ -7,7 +7,14 @@ import numbers
 import os
 from typing import Any
 
+import numpy as np
+
 from trulysparse.errors import InputError
+
+
+def plain(value: Any) -> Any:
+    """A NumPy value as the Python value whose spelling users know; anything else as it is."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
 def real(
@@ -21,32 +28,32 @@ def real(
 ) -> float:
     """`value` as a float between `low` and `high` (an open end excludes the bound), or InputError."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise InputError(f"{name} must be a number, not {value!r}")
+        raise InputError(f"{name} must be a number, not {plain(value)!r}")
     number = float(value)
     fits = math.isfinite(number)
     fits = fits and (number > low if low_open else number >= low)
     fits = fits and (number < high if high_open else number <= high)
     if not fits:
         left, right = "(" if low_open or low == -math.inf else "[", ")" if high_open or high == math.inf else "]"
-        raise InputError(f"{name} must lie in {left}{low:g}, {high:g}{right}, not {value!r}")
+        raise InputError(f"{name} must lie in {left}{low:g}, {high:g}{right}, not {plain(value)!r}")
     return number
 
 
 def integer(name: str, value: Any, *, low: int, high: int | None = None) -> int:
     """`value` as an int of at least `low` (and at most `high`), or InputError."""
     if type(value) is not int and (isinstance(value, bool) or not isinstance(value, numbers.Integral)):
-        raise InputError(f"{name} must be an integer, not {value!r}")
+        raise InputError(f"{name} must be an integer, not {plain(value)!r}")
     number = int(value)
     if number < low or (high is not None and number > high):
         allowed = f"at least {low}" if high is None else f"between {low} and {high}"
-        raise InputError(f"{name} must be {allowed}, not {value!r}")
+        raise InputError(f"{name} must be {allowed}, not {plain(value)!r}")
     return number
 
 
 def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     """`value` if it is one of `allowed`, or InputError."""
     if not isinstance(value, str) or value not in allowed:
-        raise InputError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
+        raise InputError(f"{name} must be one of {', '.join(allowed)}, not {plain(value)!r}")
     return value
 
 

@@ -13,9 +13,10 @@ from sklearn.datasets import dump_svmlight_file, load_svmlight_file
 
 import trulysparse as ts
 from trulysparse.data import Reader, blocks, fit_scaling, stream
-from trulysparse.data.blocks import CsrBlocks, LibsvmBlocks, NpyBlocks, ParquetBlocks
+from trulysparse.data.blocks import CsrBlocks, LibsvmBlocks, NpyBlocks
 from trulysparse.data.files import read
 from trulysparse.data.matrix import as_matrix
+from trulysparse.data.readers.parquet import ParquetBlocks
 from trulysparse.data.stream import StreamMatrix
 from trulysparse.data.synthetic import MadelonLike
 

@@ -10,19 +10,34 @@ import numpy as np
 from trulysparse import _checks
 from trulysparse.cli._run import Run
 from trulysparse.data.builtin import is_builtin
-from trulysparse.data.dataset import code_labels, raw_labels, split, take
+from trulysparse.data.dataset import code_labels, join, raw_labels, split, take
 from trulysparse.data.files import Table, fingerprint, read
 from trulysparse.errors import InputError
 
 
-def read_for(run: Run, data: str, target: str | None, *, need_target: bool) -> Table:
-    """DATA with the columns that the run was trained on."""
+def read_for(
+    run: Run,
+    data: str,
+    target: str | None,
+    *,
+    need_target: bool,
+    header: bool | None = None,
+    zero_based: bool | None = None,
+) -> Table:
+    """DATA with the columns that the run was trained on. header, zero_based: None: as in the run's own data."""
+    suffix = "" if is_builtin(data) else Path(data).suffix
+    if header is None and suffix == ".csv":
+        header = run.config.get("header")
+    if zero_based is None and suffix == ".libsvm":
+        zero_based = run.config.get("zero_based")
     return read(
         data,
         target=target or run.config.get("target"),
         features=run.config.get("features"),
         n_features=run.net.layer_sizes[0],
         need_target=need_target,
+        header=header,
+        zero_based=zero_based,
     )
 
 
@@ -32,11 +47,8 @@ def pick(run: Run, data: str, table: Table, part: str) -> tuple[Any, Any, str]:
     _checks.choice("--part", part, ("auto", "test", "all"))
     if table.X_test is not None:
         if part == "all":
-            both = [
-                None if a is None or b is None else np.concatenate([a, b])
-                for a, b in ((table.X, table.X_test), (table.y, table.y_test))
-            ]
-            return both[0], both[1], "all samples"
+            y = None if table.y is None or table.y_test is None else np.concatenate([table.y, table.y_test])
+            return join(table.X, table.X_test), y, "all samples"
         return table.X_test, table.y_test, "the test set"
     own = (is_builtin(data) or Path(data).exists()) and run.config.get("fingerprint") == fingerprint(data)
     if part == "test" and not own:

@@ -42,6 +42,8 @@ class Settings:
 
     data: str
     target: str | None = None
+    header: bool | None = None
+    zero_based: bool | None = None
     test_size: float = 0.2
     scale: str = "standard"
     stream: bool = False
@@ -113,7 +115,7 @@ class Settings:
                     raise InputError(f"{option} is for parallel training: give --workers too")
             return None
         place = str(Path(self.data).resolve()) if Path(self.data).is_file() else self.data  # workers may run elsewhere
-        source = TrainingFile(place, self.target, test_size=self.test_size, seed=self.seed)
+        source = TrainingFile(place, self.target, self.test_size, self.seed, self.header, self.zero_based)
         kind = WASSP if _checks.choice("--parallel", self.parallel or "wasap", ("wasap", "wassp")) == "wassp" else WASAP
         data = source if self.backend == "ray" else None
         return kind(self.workers, self.phase1_epochs, backend=self.backend, address=address, data=data)
@@ -247,7 +249,13 @@ def carry_out(
     if report:
         new_figure()  # a missing extra is better known before training
     check_folder(out)
-    table = read(settings.data, target=settings.target, stream=settings.stream)
+    table = read(
+        settings.data,
+        target=settings.target,
+        stream=settings.stream,
+        header=settings.header,
+        zero_based=settings.zero_based,
+    )
     dataset = make_dataset(table, test_size=settings.test_size, seed=settings.seed)
     n_samples = as_matrix(dataset.X_train).n_samples
     if plan is not None:
@@ -284,6 +292,7 @@ def carry_out(
         "fingerprint": fingerprint(settings.data),
         "target": table.target,
         "features": table.features,
+        "zero_based": table.zero_based,
         "has_test_set": table.X_test is not None,
         **activations.settings(net.activation),
         "weight_decay_mode": trainer.optimizer.weight_decay_mode,

@@ -21,6 +21,17 @@ def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that train wrote.")],
     data: Annotated[str, typer.Argument(metavar="DATA", help="As for train.")],
     target: Annotated[str | None, typer.Option(help="Label column. Default: the one trained on.")] = None,
+    header: Annotated[
+        bool | None,
+        typer.Option(help="Whether a .csv file's first line names the columns. Default: as in the run."),
+    ] = None,
+    zero_based: Annotated[
+        bool | None,
+        typer.Option(
+            "--zero-based/--one-based",
+            help="Where a .libsvm file begins to number features. Default: as in the run.",
+        ),
+    ] = None,
     part: Annotated[
         str, typer.Option(help="test, all, or auto: the test set where there is one, else all samples.")
     ] = "auto",
@@ -31,7 +42,8 @@ def evaluate(
 ) -> None:
     """Score a trained network on labelled data."""
     opened = Run.open(run, threads)
-    X, y, which = pick(opened, data, read_for(opened, data, target, need_target=True), part)
+    table = read_for(opened, data, target, need_target=True, header=header, zero_based=zero_based)
+    X, y, which = pick(opened, data, table, part)
     matrix = opened.net.matrix(X)
     labels = raw_labels(y, "y")
     check_lengths(matrix.n_samples, len(labels))

@@ -26,6 +26,17 @@ def predict(
         Path, typer.Option(help="A .csv file, a row a sample, or an .npz file with the same columns as arrays.")
     ],
     proba: Annotated[bool, typer.Option("--proba", help="Also write the probability of every class.")] = False,
+    header: Annotated[
+        bool | None,
+        typer.Option(help="Whether a .csv file's first line names the columns. Default: as in the run."),
+    ] = None,
+    zero_based: Annotated[
+        bool | None,
+        typer.Option(
+            "--zero-based/--one-based",
+            help="Where a .libsvm file begins to number features. Default: as in the run.",
+        ),
+    ] = None,
     part: Annotated[
         str, typer.Option(help="test, all, or auto: the test set where DATA has one of its own, else all samples.")
     ] = "auto",
@@ -37,7 +48,7 @@ def predict(
     if not out.parent.is_dir():
         raise InputError(f"--out: folder '{out.parent}' does not exist")
     opened = Run.open(run, threads)
-    table = read_for(opened, data, None, need_target=False)
+    table = read_for(opened, data, None, need_target=False, header=header, zero_based=zero_based)
     X = table.X if part == "auto" and table.X_test is None else pick(opened, data, table, part)[0]
     matrix = opened.net.matrix(X)
     check_finite(matrix)

@@ -35,6 +35,19 @@ def train(
     target: Annotated[
         str | None, typer.Option(help="Label column of a table. Default: target, label, class or y, else the last.")
     ] = None,
+    header: Annotated[
+        bool | None,
+        typer.Option(
+            help="Whether a .csv file's first line names the columns. Default: it must; one like a sample is refused."
+        ),
+    ] = None,
+    zero_based: Annotated[
+        bool | None,
+        typer.Option(
+            "--zero-based/--one-based",
+            help="Where a .libsvm file begins to number features. Default: at 0 if there is a feature 0.",
+        ),
+    ] = None,
     test_size: Annotated[float, typer.Option(help="Share of samples held out where DATA has no test set.")] = 0.2,
     stream: Annotated[
         bool, typer.Option("--stream", help="Read DATA block by block while training: sets larger than memory.")
@@ -126,6 +139,8 @@ def train(
     settings = Settings(
         data=data,
         target=target,
+        header=header,
+        zero_based=zero_based,
         test_size=test_size,
         scale=scale,
         stream=stream,

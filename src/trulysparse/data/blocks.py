@@ -1,18 +1,22 @@
-"""Files of samples that are read block by block: .npy, CSR in .npy files, .parquet, .libsvm."""
+"""Files of samples that are read block by block: .npy, CSR in .npy files, .libsvm."""
 
 from __future__ import annotations
 
 import io
-import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from sklearn.datasets import load_svmlight_file
 
 from trulysparse._files import read_into
-from trulysparse.errors import InputError, MissingExtraError
+from trulysparse.data.readers.guard import guarded, one_line
+from trulysparse.data.readers.libsvm import numbering
+from trulysparse.data.stream import StreamMatrix
+from trulysparse.data.table import Table
+from trulysparse.errors import InputError
 
 BLOCK_BYTES = 8 << 20
 
@@ -52,6 +56,9 @@ class CsrBlocks:
         self._parts = {
             name: open_npy(prefix.with_name(f"{prefix.name}_{name}.npy"), 1) for name in ("indptr", "indices", "data")
         }
+        for name in ("indptr", "indices"):
+            if self._parts[name].dtype.kind not in "iu":
+                raise InputError(f"DATA: '{prefix}_{name}.npy' must hold whole numbers, not {self._parts[name].dtype}")
         indptr = np.asarray(self._parts["indptr"]).astype(np.int64)
         stored = len(self._parts["indices"])
         if len(indptr) < 2 or indptr[0] != 0 or indptr[-1] != stored or (np.diff(indptr) < 0).any():
@@ -88,33 +95,15 @@ class CsrBlocks:
         return sp.csr_array((found["data"], indices, self._indptr[start : stop + 1] - begin), shape=shape)
 
 
-class ParquetBlocks:
-    """The columns `features` of a .parquet file; its row groups are the blocks."""
-
-    def __init__(self, path: Path, features: list[str]) -> None:
-        self._file, self._features = open_parquet(path), features
-        self._lock = threading.Lock()  # several readers share the file, which knows one position only
-        self.n_features = len(features)
-        sizes = [self._file.metadata.row_group(g).num_rows for g in range(self._file.num_row_groups)]
-        self.bounds = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        self.block_bytes = max(sizes, default=0) * self.n_features * 8
-
-    def read(self, block: int) -> NDArray[np.float64]:
-        """The samples of a row group."""
-        with self._lock:
-            table = self._file.read_row_group(block, columns=self._features)
-        frame = table.to_pandas()
-        return np.ascontiguousarray(frame[self._features].to_numpy(dtype=np.float64, na_value=np.nan))
-
-
 class LibsvmBlocks:
-    """A .libsvm file, whose lines are found in one pass at the start; labels are in `y`."""
+    """A .libsvm file, whose lines are found in one pass at the start; labels are in `y`. n_features, zero_based: see
+    readers.libsvm.numbering."""
 
-    def __init__(self, path: Path, n_features: int | None = None) -> None:
+    def __init__(self, path: Path, n_features: int | None = None, zero_based: bool | None = None) -> None:
         self._path = path
         starts, lines, at = [0], [0], 0
         labels: list[float] = []
-        least, widest = 1, 0
+        least, greatest = 1, 0
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 text = line.split(b"#", 1)[0].split()
@@ -122,9 +111,10 @@ class LibsvmBlocks:
                 if text:
                     try:
                         labels.append(float(text[0]))
-                        for feature in (text[1:2], text[-1:] if len(text) > 1 else []):
-                            index = int(feature[0].split(b":")[0]) if feature else 1
-                            least, widest = min(least, index), max(widest, index)
+                        values = text[2:] if text[1:] and text[1].startswith(b"qid:") else text[1:]
+                        for value in (*values[:1], *values[-1:]):
+                            index = int(value.split(b":")[0])
+                            least, greatest = min(least, index), max(greatest, index)
                     except ValueError:
                         raise InputError(f"DATA: '{path}' is not a libsvm file (line {number})") from None
                 if at - starts[-1] >= BLOCK_BYTES:
@@ -135,15 +125,12 @@ class LibsvmBlocks:
             lines.append(len(labels))
         self._starts = starts
         self.y = np.array(labels)
-        self._from_zero = least == 0  # as scikit-learn guesses it, from the whole file
-        self.n_features = widest + self._from_zero if n_features is None else n_features
+        self.zero_based, self.n_features = numbering(path, least, greatest, n_features, zero_based)
         self.bounds = np.array(lines, np.int64)
         self.block_bytes = 2 * int(np.diff(starts).max()) if labels else 0
 
     def read(self, block: int) -> sp.csr_array:
         """The samples of a block of lines."""
-        from sklearn.datasets import load_svmlight_file
-
         text = np.empty(self._starts[block + 1] - self._starts[block], np.uint8)
         _read_whole(self._path, self._starts[block], text)
         try:
@@ -151,21 +138,25 @@ class LibsvmBlocks:
                 io.BytesIO(text.tobytes()),
                 n_features=self.n_features,
                 dtype=np.float32,
-                zero_based=self._from_zero,
+                zero_based=self.zero_based,
             )
-        except ValueError as error:
-            raise InputError(f"DATA: '{self._path}' is not a libsvm file ({error})") from None
+        except (ValueError, OverflowError) as error:
+            raise InputError(f"DATA: '{self._path}' is not a libsvm file ({one_line(error)})") from None
         return sp.csr_array(X)
 
 
+def stream_libsvm(path: Path, n_features: int | None, zero_based: bool | None) -> Table:
+    """A table whose samples stay in the file."""
+    with guarded(path, ".libsvm"):
+        blocks = LibsvmBlocks(path, n_features, zero_based)
+    if len(blocks.y) == 0:
+        raise InputError(f"DATA: '{path}' has no samples")
+    return Table(StreamMatrix(blocks), blocks.y, zero_based=blocks.zero_based)
+
+
 def open_npy(path: Path, n_dimensions: int) -> Any:
-    """A .npy file as a memory map, its header checked against its length."""
-    if not path.is_file():
-        raise InputError(f"DATA: file '{path}' does not exist")
-    try:
-        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(f"DATA: '{path}' is not a whole .npy file ({error})") from None
+    """A .npy file of numbers as a memory map, its header checked against its length."""
+    mapped = load_npy(path, mmap_mode="r")
     if mapped.ndim != n_dimensions or mapped.dtype.kind not in "iufb" or 0 in mapped.shape:
         raise InputError(
             f"DATA: '{path}' must hold numbers in {n_dimensions} dimensions, not {mapped.dtype} {mapped.shape}"
@@ -173,17 +164,22 @@ def open_npy(path: Path, n_dimensions: int) -> Any:
     return mapped
 
 
-def open_parquet(path: Path) -> Any:
-    """A .parquet file."""
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise MissingExtraError("reading .parquet files", "pyarrow", "tables") from None
-    try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"DATA: '{path}' is not a whole .parquet file ({error})") from None
+def load_npy(path: Path, mmap_mode: Literal["r"] | None = None) -> NDArray[Any]:
+    """The array of a .npy file; never unpickled."""
+    if not path.is_file():
+        raise InputError(f"DATA: file '{path}' does not exist")
+    with guarded(path, ".npy"):
+        try:
+            array = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+        except ValueError as error:
+            if "allow_pickle" not in str(error) and "Python objects" not in str(error):
+                raise
+            raise InputError(
+                f"DATA: '{path}' holds Python objects, which cannot be read without pickle; store plain arrays"
+            ) from None
+        if not isinstance(array, np.ndarray):
+            raise InputError(f"DATA: '{path}' is an archive of arrays, not a .npy file")
+        return array
 
 
 def _read_whole(path: Path, offset: int, out: NDArray[Any]) -> None:

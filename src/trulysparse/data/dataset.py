@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import datetime
+import sys
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from trulysparse import _checks
 from trulysparse._random import stream_key
-from trulysparse.data.files import Table
 from trulysparse.data.matrix import as_matrix, check_finite
+from trulysparse.data.stream import StreamMatrix
+from trulysparse.data.table import Table
 from trulysparse.errors import InputError
+
+_KINDS = {"m": "time spans", "c": "complex numbers", "V": "records of several fields"}
+_AS_TEXT = str, int, float, Decimal, datetime.date, datetime.time, np.datetime64, np.number, np.bool_
 
 
 @dataclass
@@ -46,7 +54,9 @@ def make_dataset(table: Table, *, test_size: float, seed: int) -> Dataset:
     train, test = split(code_labels(y, labels, "y"), test_size=test_size, seed=seed)
     missing = np.setdiff1d(labels, y[train])
     if len(missing):
-        raise InputError(f"label {missing[0]!r} has no sample left for training; lower --test-size or add samples")
+        raise InputError(
+            f"label {missing[0].item()!r} has no sample left for training; lower --test-size or add samples"
+        )
     codes = code_labels(y, labels, "y")
     return Dataset(take(table.X, train), codes[train], take(table.X, test), codes[test], labels)
 
@@ -66,11 +76,26 @@ def take(X: Any, rows: NDArray[np.int64]) -> Any:
     return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
 
 
+def join(first: Any, second: Any) -> Any:
+    """The samples of two sets, one after the other; None where one of them is None."""
+    if first is None or second is None:
+        return None
+    widths = as_matrix(first).n_features, as_matrix(second).n_features
+    if widths[0] != widths[1]:
+        raise InputError(f"X_train has {widths[0]} features, but X_test has {widths[1]}")
+    if isinstance(first, StreamMatrix) and isinstance(second, StreamMatrix):
+        return first.followed_by(second)
+    if sp.issparse(first) or sp.issparse(second):
+        return sp.vstack([sp.csr_array(first), sp.csr_array(second)], format="csr")
+    return np.concatenate([first, second])
+
+
 def code_labels(y: NDArray[Any], labels: NDArray[Any], name: str) -> NDArray[np.int32]:
-    """Positions of y in the sorted `labels`; InputError for a label that is not there."""
-    if labels.dtype.kind in "US" and y.dtype.kind not in "US":
-        y = y.astype(str)
-    at = np.minimum(np.searchsorted(labels, y), len(labels) - 1)
+    """Positions of y in `labels`; InputError for a label that is not there."""
+    if (labels.dtype.kind in "US") != (y.dtype.kind in "US"):
+        labels, y = labels.astype(str), y.astype(str)
+    order = np.argsort(labels)
+    at = order[np.minimum(np.searchsorted(labels, y, sorter=order), len(labels) - 1)]
     unknown = np.flatnonzero(labels[at] != y)
     if len(unknown):
         first = int(unknown[0])
@@ -80,7 +105,8 @@ def code_labels(y: NDArray[Any], labels: NDArray[Any], name: str) -> NDArray[np.
 
 
 def raw_labels(y: Any, name: str) -> NDArray[Any]:
-    """y as whole numbers or strings, one a sample, none missing; InputError otherwise."""
+    """y as whole numbers, booleans or text, which a model file can hold: one a sample, none missing; InputError
+    otherwise."""
     if y is None:
         raise InputError(f"{name} is missing: there is nothing to learn from or compare with")
     labels: NDArray[Any] = np.asarray(y)
@@ -92,21 +118,62 @@ def raw_labels(y: Any, name: str) -> NDArray[Any]:
 
 
 def _as_classes(y: NDArray[Any], name: str) -> NDArray[Any]:
-    if y.dtype.kind == "O":
-        empty = np.flatnonzero([value is None or (isinstance(value, float) and np.isnan(value)) for value in y])
-        if len(empty):
-            raise InputError(f"{name}[{empty[0]}] is missing; every sample needs a label")
+    kind = y.dtype.kind
+    if kind in "biuU":
+        return y
+    if kind == "f":
+        return _whole_numbers(y, name)
+    if kind == "M":
+        _refuse_missing(np.isnat(y), name)
         return y.astype(str)
-    if y.dtype.kind == "f":
-        wrong = np.flatnonzero(~np.isfinite(y))
-        if len(wrong):
-            raise InputError(f"{name}[{wrong[0]}] is {y[wrong[0]]}; every sample needs a label")
-        whole = y.astype(np.int64)
-        if not np.array_equal(whole, y):
-            at = int(np.flatnonzero(whole != y)[0])
-            raise InputError(f"{name}[{at}] is {y[at]}, not a class; for numbers as targets use SparseMLPRegressor")
-        return whole
-    return y
+    if kind in "OTS":
+        values = y.astype(object)
+        _refuse_missing(_missing(values), name)
+        texts = [_text(value, f"{name}[{i}]") for i, value in enumerate(values)]
+        return np.array(texts, dtype=str)
+    raise InputError(f"{name} holds {_KINDS.get(kind, y.dtype)}; labels must be text, whole numbers or booleans")
+
+
+def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
+    pandas = sys.modules.get("pandas")  # where it was never imported, none of its own kinds of gaps can be here
+    return np.array(
+        [
+            value is None
+            or (isinstance(value, float | np.floating) and bool(np.isnan(value)))
+            or (isinstance(value, np.datetime64 | np.timedelta64) and bool(np.isnat(value)))
+            or (pandas is not None and (value is pandas.NA or value is pandas.NaT))
+            for value in values
+        ],
+        dtype=bool,
+    )
+
+
+def _refuse_missing(missing: NDArray[np.bool_], name: str) -> None:
+    if missing.any():
+        raise InputError(f"{name}[{int(missing.argmax())}] is missing; every sample needs a label")
+
+
+def _text(value: Any, name: str) -> str:
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            raise InputError(f"{name} is {value!r}, bytes that are not text in UTF-8; labels must be text") from None
+    if isinstance(value, _AS_TEXT) and not isinstance(value, np.complexfloating | np.timedelta64):
+        return str(value)
+    kind = type(_checks.plain(value)).__name__
+    raise InputError(f"{name} is of type {kind}; labels must be text, whole numbers or booleans")
+
+
+def _whole_numbers(y: NDArray[Any], name: str) -> NDArray[np.int64]:
+    _refuse_missing(np.isnan(y), name)
+    whole = np.where(np.abs(y) < 2**63, y, 0).astype(np.int64)
+    wrong = np.flatnonzero(whole != y)
+    if len(wrong):
+        at = int(wrong[0])
+        why = "not a class; for numbers as targets use SparseMLPRegressor" if np.isfinite(y[at]) else "not a label"
+        raise InputError(f"{name}[{at}] is {y[at]}, {why}")
+    return whole
 
 
 def _labels(y: NDArray[Any]) -> NDArray[Any]:

@@ -58,13 +58,14 @@ class Matrix(Reader, Protocol):
     def feature_name(self, feature: int) -> str:
         """How to name a feature to the user."""
 
-    def sample_number(self, sample: int) -> int:
-        """How to number a sample to the user."""
+    def origin(self, sample: int) -> tuple[str, int]:
+        """(name of the set, row in it) where the user finds a sample: in the file that it is read from."""
 
 
 def unusable(matrix: Matrix, sample: int, feature: int, value: Any, dtype: Any = np.float64) -> InputError:
     """The error for a value that a network of this type can't work on."""
-    where = f"{matrix.name}[{matrix.sample_number(sample)}, {matrix.feature_name(feature)}] is {value}"
+    name, row = matrix.origin(sample)
+    where = f"{name}[{row}, {matrix.feature_name(feature)}] is {value}"
     if np.isfinite(value):
         return InputError(f"{where}; features must lie within the range of {np.dtype(dtype)} once they are scaled")
     return InputError(f"{where}; features must be finite numbers")
@@ -88,8 +89,8 @@ class Held(ABC):
     def feature_name(self, feature: int) -> str:
         return str(feature)
 
-    def sample_number(self, sample: int) -> int:
-        return sample
+    def origin(self, sample: int) -> tuple[str, int]:
+        return self.name, sample
 
     def order(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
         return shuffled(rows, rng)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from trulysparse._arrays import Floats
@@ -68,13 +69,21 @@ class StreamMatrix:
         """The given samples, still in their files."""
         return StreamMatrix(self.blocks, self.name, self.numbers[rows], self._buffer_bytes)
 
+    def followed_by(self, other: StreamMatrix) -> StreamMatrix:
+        """These samples and then those of `other`, still in their files."""
+        joined = _Joined(self.blocks, other.blocks, (self.name, other.name))
+        rows = np.concatenate([self.numbers, other.numbers + int(self.blocks.bounds[-1])])
+        return StreamMatrix(joined, self.name, rows, self._buffer_bytes)
+
     def feature_name(self, feature: int) -> str:
         """How to name a feature to the user."""
-        return str(feature)
+        names = getattr(self.blocks, "features", None)
+        return str(feature) if names is None else f"'{names[feature]}'"
 
-    def sample_number(self, sample: int) -> int:
-        """The sample's place in the file."""
-        return int(self.numbers[sample])
+    def origin(self, sample: int) -> tuple[str, int]:
+        """(name of the set, row in its file)."""
+        row = int(self.numbers[sample])
+        return self.blocks.origin(row) if isinstance(self.blocks, _Joined) else (self.name, row)
 
     @property
     def room(self) -> int:
@@ -121,3 +130,26 @@ class StreamMatrix:
         """See Reader; reads the files anew at each call."""
         with self.reader() as reader:
             return reader.chunk(start, stop)
+
+
+class _Joined:
+    """The blocks of two sets, one after the other."""
+
+    def __init__(self, first: Blocks, second: Blocks, names: tuple[str, str]) -> None:
+        self._parts, self._names = (first, second), names
+        self._split = len(first.bounds) - 1
+        self.n_features = first.n_features
+        self.bounds = np.concatenate([first.bounds, first.bounds[-1] + second.bounds[1:]])
+        self.block_bytes = max(first.block_bytes, second.block_bytes)
+        self._mixed = sp.issparse(first.read(0)) != sp.issparse(second.read(0))
+
+    def read(self, block: int) -> Any:
+        """The samples of a block."""
+        late = block >= self._split
+        samples = self._parts[late].read(block - late * self._split)
+        return samples.toarray() if self._mixed and sp.issparse(samples) else samples
+
+    def origin(self, row: int) -> tuple[str, int]:
+        """(name of the set, row in it)."""
+        length = int(self._parts[0].bounds[-1])
+        return (self._names[0], row) if row < length else (self._names[1], row - length)

@@ -34,9 +34,12 @@ class TrainingFile:
     target: str | None
     test_size: float
     seed: int
+    header: bool | None = None
+    zero_based: bool | None = None
 
     def __call__(self) -> tuple[Any, Any]:
-        dataset = make_dataset(read(self.path, target=self.target), test_size=self.test_size, seed=self.seed)
+        table = read(self.path, target=self.target, header=self.header, zero_based=self.zero_based)
+        dataset = make_dataset(table, test_size=self.test_size, seed=self.seed)
         return dataset.X_train, dataset.y_train
 
 

@@ -1,0 +1,75 @@
+"""Archives of arrays: X and y, a training and a test set, or what scipy.sparse.save_npz writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from trulysparse.data.readers.guard import guarded
+from trulysparse.data.table import Table
+from trulysparse.errors import InputError
+
+_SPLIT = ("X_train", "y_train", "X_test", "y_test")
+_SPARSE = frozenset(("format", "shape", "data"))
+
+
+def read_npz(path: Path, need_target: bool) -> Table:
+    """X and y, or X_train, y_train, X_test and y_test; x for X as Keras names them; or a matrix of save_npz, with y."""
+    with guarded(path, ".npz"):
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise InputError(f"DATA: '{path}' holds a single array, not the archive of arrays that .npz files are")
+        with archive:
+            return _read(path, archive, need_target)
+
+
+def _read(path: Path, archive: Any, need_target: bool) -> Table:
+    held = set(archive.files)
+    stored = {name: name if name in held else name.replace("X", "x") for name in ("X", "y", *_SPLIT)}
+    names = {name for name, as_stored in stored.items() if as_stored in held}
+    if "X" not in names and held >= _SPARSE:
+        names.add("X")
+    split = "X_train" in names
+    wanted = _SPLIT if split else ("X", "y")
+    required = wanted if need_target else (("X_test",) if "X_test" in names else ("X",))
+    for name in required:
+        if name not in names:
+            raise InputError(
+                f"DATA: '{path}' has no array '{name}'; an .npz file needs X and y, or X_train, y_train, X_test and "
+                f"y_test (it has {', '.join(sorted(held)) or 'none'})"
+            )
+    if not split and "X" not in names:
+        wanted = ("X_test", "y_test")
+    arrays = {name: _array(path, archive, stored[name], name) for name in wanted if name in names}
+    return Table(*(arrays.get(name) for name in wanted))
+
+
+def _array(path: Path, archive: Any, stored: str, name: str) -> Any:
+    if stored not in archive.files:
+        return _sparse(path)
+    try:
+        array = archive[stored]
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise InputError(
+            f"DATA: '{path}' holds Python objects in '{stored}', which cannot be read without pickle; "
+            "store plain arrays"
+        ) from None
+    if not isinstance(array, np.ndarray):
+        raise InputError(f"DATA: '{path}' holds something else than an array as '{stored}'")
+    if name.startswith("X") and array.ndim > 2:  # images
+        array = array.reshape(len(array), -1)
+    return array
+
+
+def _sparse(path: Path) -> Any:
+    """The matrix of scipy.sparse.save_npz, its indices checked: SciPy itself trusts them."""
+    with path.open("rb") as file:
+        matrix = sp.load_npz(file)
+    if hasattr(matrix, "check_format"):
+        matrix.check_format(full_check=True)
+    return sp.csr_array(matrix)
