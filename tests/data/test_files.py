@@ -319,9 +319,9 @@ class TestLibsvm:
 
 
 class TestNpz:
-    def test_keras_names_and_images_are_read(self, tmp_path, rng):
+    def test_images_become_rows(self, tmp_path, rng):
         X = rng.integers(0, 255, (6, 4, 4), np.uint8)
-        np.savez(tmp_path / "x.npz", x_train=X, y_train=[0, 1] * 3, x_test=X[:2], y_test=[0, 1])
+        np.savez(tmp_path / "x.npz", X_train=X, y_train=[0, 1] * 3, X_test=X[:2], y_test=[0, 1])
         table = read(str(tmp_path / "x.npz"))
         np.testing.assert_array_equal(table.X, X.reshape(6, 16))
         assert (table.X_test.shape, table.y.tolist(), table.y_test.tolist()) == ((2, 16), [0, 1] * 3, [0, 1])
@@ -453,7 +453,7 @@ def test_errors_of_streamed_samples_name_the_files_row_and_column(tmp_path, rng)
         pass
     for table, match in sources:
         data = make_dataset(table, test_size=0.2, seed=0)
-        part = data.X_train if 41 in data.X_train._rows else data.X_test
+        part = data.X_train if 41 in data.X_train.numbers else data.X_test
         net = ts.SparseMLP((3, 4, 2), seed=0)
         with pytest.raises(ts.InputError, match=match):
             ts.Trainer(net, batch_size=7).fit(part, np.arange(part.n_samples) % 2, epochs=1)

@@ -226,8 +226,7 @@ def as_held(x: Any, name: str = "X") -> Held:
         except ValueError:
             raise InputError(f"{name} must have shape (n_samples, n_features): its rows differ in length") from None
         matrix = _dense(array, name)
-    if matrix.n_samples == 0 or matrix.n_features == 0:
-        raise InputError(f"{name} is empty: shape ({matrix.n_samples}, {matrix.n_features})")
+    _require_values(matrix, name)
     return matrix
 
 
@@ -236,8 +235,15 @@ def as_matrix(x: Any, name: str = "X") -> Matrix:
     non-empty."""
     if not isinstance(x, np.ndarray) and hasattr(type(x), "reader"):
         matrix: Matrix = x
+        _require_values(matrix, name)
         return matrix
     return as_held(x, name)
+
+
+def _require_values(matrix: Matrix, name: str) -> None:
+    """InputError where there are no samples or no features."""
+    if matrix.n_samples == 0 or matrix.n_features == 0:
+        raise InputError(f"{name} is empty: shape ({matrix.n_samples}, {matrix.n_features})")
 
 
 def chunks(matrix: Matrix) -> Iterator[tuple[int, Any]]:

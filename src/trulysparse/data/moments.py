@@ -85,7 +85,8 @@ class Moments:
         share = None if weight is None else np.repeat(weight, np.diff(rows.indptr))
 
         def summed(column: Column) -> Column:
-            return np.bincount(index, column if share is None else share * column, minlength=n)
+            weights: Column = column if share is None else share * column
+            return np.asarray(np.bincount(index, weights, minlength=n), np.float64)
 
         counts = np.bincount(index if share is None else index[share > 0], minlength=n)
         everywhere = counts == (rows.shape[0] if weight is None else np.count_nonzero(weight))

@@ -17,7 +17,7 @@ _SPARSE = frozenset(("format", "shape", "data"))
 
 
 def read_npz(path: Path, need_target: bool) -> Table:
-    """X and y, or X_train, y_train, X_test and y_test; x for X as Keras names them; or a matrix of save_npz, with y."""
+    """X and y, or X_train, y_train, X_test and y_test; or a matrix of save_npz, with y."""
     with guarded(path, ".npz"):
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
@@ -28,8 +28,7 @@ def read_npz(path: Path, need_target: bool) -> Table:
 
 def _read(path: Path, archive: Any, need_target: bool) -> Table:
     held = set(archive.files)
-    stored = {name: name if name in held else name.replace("X", "x") for name in ("X", "y", *_SPLIT)}
-    names = {name for name, as_stored in stored.items() if as_stored in held}
+    names = held & {"X", "y", *_SPLIT}
     if "X" not in names and held >= _SPARSE:
         names.add("X")
     split = "X_train" in names
@@ -43,24 +42,24 @@ def _read(path: Path, archive: Any, need_target: bool) -> Table:
             )
     if not split and "X" not in names:
         wanted = ("X_test", "y_test")
-    arrays = {name: _array(path, archive, stored[name], name) for name in wanted if name in names}
+    arrays = {name: _array(path, archive, name) for name in wanted if name in names}
     return Table(*(arrays.get(name) for name in wanted))
 
 
-def _array(path: Path, archive: Any, stored: str, name: str) -> Any:
-    if stored not in archive.files:
+def _array(path: Path, archive: Any, name: str) -> Any:
+    if name not in archive.files:
         return _sparse(path)
     try:
-        array = archive[stored]
+        array = archive[name]
     except ValueError as error:
         if "allow_pickle" not in str(error):
             raise
         raise InputError(
-            f"DATA: '{path}' holds Python objects in '{stored}', which cannot be read without pickle; "
+            f"DATA: '{path}' holds Python objects in '{name}', which cannot be read without pickle; "
             "store plain arrays"
         ) from None
     if not isinstance(array, np.ndarray):
-        raise InputError(f"DATA: '{path}' holds something else than an array as '{stored}'")
+        raise InputError(f"DATA: '{path}' holds something else than an array as '{name}'")
     if name.startswith("X") and array.ndim > 2:  # images
         array = array.reshape(len(array), -1)
     return array
