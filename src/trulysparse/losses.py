@@ -70,8 +70,8 @@ class _OnTargets:
             if not usable.all():
                 row, column = (int(i) for i in np.argwhere(~usable)[0])
                 raise InputError(
-                    f"y[{row}, {column}] is {targets[row, column]}; targets must be finite numbers within the range of "
-                    f"{np.dtype(dtype)}"
+                    f"y[{row}, {column}] is {targets[row, column]!s}; targets must be finite numbers within the range "
+                    f"of {np.dtype(dtype)}"
                 )
         if targets.dtype == bool:
             targets = targets.view(np.uint8)

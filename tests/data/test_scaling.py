@@ -96,6 +96,16 @@ def test_scaling_of_wide_sparse_samples_takes_time_by_stored_values(rng, wrap, k
     np.testing.assert_allclose(found.factor[some], wanted.factor, rtol=1e-9)
 
 
+@pytest.mark.skipif(np.finfo(np.longdouble).maxexp < 2000, reason="long doubles are doubles here")
+@pytest.mark.parametrize("kind", ["standard", "minmax"])
+@pytest.mark.parametrize("convert", [np.asarray, sp.csr_array])
+def test_figures_of_values_beyond_float64_are_refused(table, convert, kind):
+    far = table.astype(np.longdouble)
+    far[300, 2] = np.longdouble("1e4000")
+    with pytest.raises(ts.InputError, match=r"X\[300, 2\] is 1e\+4000; features must lie within .* float64"):
+        fit_scaling(kind, as_matrix(convert(far)))
+
+
 @pytest.mark.parametrize("kind", ["standard", "minmax"])
 @pytest.mark.parametrize("convert", [np.asarray, sp.csr_array])
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -65,7 +65,7 @@ class Matrix(Reader, Protocol):
 def unusable(matrix: Matrix, sample: int, feature: int, value: Any, dtype: Any = np.float64) -> InputError:
     """The error for a value that a network of this type can't work on."""
     name, row = matrix.origin(sample)
-    where = f"{name}[{row}, {matrix.feature_name(feature)}] is {value}"
+    where = f"{name}[{row}, {matrix.feature_name(feature)}] is {value!s}"
     if np.isfinite(value):
         return InputError(f"{where}; features must lie within the range of {np.dtype(dtype)} once they are scaled")
     return InputError(f"{where}; features must be finite numbers")
@@ -159,11 +159,11 @@ class SparseMatrix(Held):
     def fill(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> int:
         batch, (shift, factor) = self.x[rows], scaling.arrays() if scaling else (None, None)
         values = batch.data
-        if shift is not None and factor is not None and values.dtype.itemsize > out.dtype.itemsize:
-            # What is beyond the range of out's type may be within it when it is scaled.
-            values = as_doubles(values) * factor[batch.indices]
-            shift, factor = shift * factor, np.ones_like(factor)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):  # the kernel finds what is not finite
+            if shift is not None and factor is not None and values.dtype.itemsize > out.dtype.itemsize:
+                # What is beyond the range of out's type may be within it when it is scaled.
+                values = as_doubles(values) * factor[batch.indices]
+                shift, factor = shift * factor, np.ones_like(factor)
             values = values.astype(out.dtype, copy=False)
         ptr, index = batch.indptr.astype(np.int64), batch.indices.astype(np.int32, copy=False)
         return _kernels.load_sparse(ptr, index, values, shift, factor, out, threads)
@@ -268,14 +268,16 @@ def check_finite(matrix: Matrix) -> None:
 def check_chunk(matrix: Matrix, start: int, chunk: Any) -> None:
     """As check_finite, of the samples from `start` on."""
     values = chunk.data if sp.issparse(chunk) else chunk
-    if values.dtype.kind != "f" or np.isfinite(values).all():
+    if values.dtype.kind != "f":
+        return
+    usable = np.isfinite(as_doubles(values) if values.dtype.itemsize > 8 else values)
+    if usable.all():
         return
     if sp.issparse(chunk):
-        coo = chunk.tocoo()
-        wrong = np.flatnonzero(~np.isfinite(coo.data))
+        wrong, coo = np.flatnonzero(~usable), chunk.tocoo()
         at = wrong[np.lexsort((coo.col[wrong], coo.row[wrong]))[0]]
         sample, feature, value = int(coo.row[at]), int(coo.col[at]), coo.data[at]
     else:
-        sample, feature = (int(i) for i in np.argwhere(~np.isfinite(chunk))[0])
+        sample, feature = (int(i) for i in np.argwhere(~usable)[0])
         value = chunk[sample, feature]
     raise unusable(matrix, start + sample, feature, value)

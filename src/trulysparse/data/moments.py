@@ -85,8 +85,8 @@ class Moments:
         share = None if weight is None else np.repeat(weight, np.diff(rows.indptr))
 
         def summed(column: Column) -> Column:
-            weights: Column = column if share is None else share * column
-            return np.asarray(np.bincount(index, weights, minlength=n), np.float64)
+            parts = column if share is None else share * column
+            return np.bincount(index, parts, minlength=n).astype(np.float64, copy=False)
 
         counts = np.bincount(index if share is None else index[share > 0], minlength=n)
         everywhere = counts == (rows.shape[0] if weight is None else np.count_nonzero(weight))
