@@ -94,14 +94,14 @@ void bind_passes(nb::module_& m) {
             nb::gil_scoped_release free_lock;
             tile_forward(a, threads);
         },
-        nb::kw_only(), nb::arg("tiles"), nb::arg("weight"), nb::arg("bias"), nb::arg("x"), nb::arg("y"),
+        nb::arg("tiles"), nb::arg("weight"), nb::arg("bias"), nb::arg("x"), nb::arg("y"), nb::kw_only(),
         nb::arg("activation"), nb::arg("positive").noconvert().none(), nb::arg("kept").noconvert().none(),
         nb::arg("keep_probability"), nb::arg("key"), nb::arg("threads"));
     m.def(
         "tile_backward",
-        [](const HeldTiles& held, Values weight, std::vector<Values> slots, Maybe<Array<float>> gradient,
-           std::vector<Values> into, Values bias, std::vector<Values> bias_slots, Maybe<Array<float>> bias_gradient,
-           std::vector<Values> bias_into, bool add, Signals dy, Signals x, Maybe<Signals> dx,
+        [](const HeldTiles& held, Values weight, Values bias, Signals x, Signals dy, Maybe<Signals> dx,
+           std::vector<Values> slots, Maybe<Array<float>> gradient, std::vector<Values> into,
+           std::vector<Values> bias_slots, Maybe<Array<float>> bias_gradient, std::vector<Values> bias_into, bool add,
            const KernelActivation& activation, Bits positive, Bits kept, double keep_probability,
            const UpdateRule& rule, int threads) {
             TileBackwardArgs a;
@@ -127,9 +127,9 @@ void bind_passes(nb::module_& m) {
             nb::gil_scoped_release free_lock;
             tile_backward(a, threads);
         },
-        nb::kw_only(), nb::arg("tiles"), nb::arg("weight"), nb::arg("slots"), nb::arg("gradient").noconvert().none(),
-        nb::arg("into"), nb::arg("bias"), nb::arg("bias_slots"), nb::arg("bias_gradient").noconvert().none(),
-        nb::arg("bias_into"), nb::arg("add"), nb::arg("dy"), nb::arg("x"), nb::arg("dx").none(), nb::arg("activation"),
+        nb::arg("tiles"), nb::arg("weight"), nb::arg("bias"), nb::arg("x"), nb::arg("dy"), nb::arg("dx").none(),
+        nb::kw_only(), nb::arg("slots"), nb::arg("gradient").noconvert().none(), nb::arg("into"), nb::arg("bias_slots"),
+        nb::arg("bias_gradient").noconvert().none(), nb::arg("bias_into"), nb::arg("add"), nb::arg("activation"),
         nb::arg("positive").noconvert().none(), nb::arg("kept").noconvert().none(), nb::arg("keep_probability"),
         nb::arg("rule"), nb::arg("threads"));
     m.def(

@@ -46,13 +46,12 @@ class CompactLayer(Parameters):
 
     def forward(self, x: Signal, y: Signal, key: int, threads: int) -> None:
         """Fills y.values and y's bits from x.values; `key` names the dropout stream."""
-        con = self.connectivity
         _kernels.tile_forward(
-            tiles=con.tiles,
-            weight=self.values,
-            bias=self.bias,
-            x=x.values,
-            y=y.values,
+            self.connectivity.tiles,
+            self.values,
+            self.bias,
+            x.values,
+            y.values,
             activation=y.activation,
             positive=y.positive,
             kept=y.kept,
@@ -154,23 +153,22 @@ class CompactLayer(Parameters):
         add: bool,
         threads: int,
     ) -> None:
-        con = self.connectivity
         gradient, bias_gradient = gradients or (None, None)
         into, bias_into = self._into(slots) if gradients is None else ([], [])
         _kernels.tile_backward(
-            tiles=con.tiles,
-            weight=self.values,
+            self.connectivity.tiles,
+            self.values,
+            self.bias,
+            x.values,
+            dy,
+            dx,
             slots=slots.weight,
             gradient=gradient,
             into=into,
-            bias=self.bias,
             bias_slots=slots.bias,
             bias_gradient=bias_gradient,
             bias_into=bias_into,
             add=add,
-            dy=dy,
-            x=x.values,
-            dx=dx,
             activation=x.activation,
             positive=x.positive,
             kept=x.kept,
