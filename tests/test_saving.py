@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import save_file
 
 import trulysparse as ts
@@ -43,7 +45,7 @@ def test_round_trip(net, rng, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "labels", [None, np.array([3, 7, 11]), np.array([0.5, 1.5, 2.5]), np.array([True, False, True])]
+    "labels", [None, np.array([3, 7, 11]), np.array([0.5, 1.5, 2.5]), np.array([b"a", b"bc", b"\xff"])]
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_labels_and_types_survive(tmp_path, labels, dtype):
@@ -98,8 +100,6 @@ def test_foreign_files(tmp_path):
 
 @pytest.mark.parametrize("damage", ["unsorted", "out of range", "pointers", "missing", "length", "type"])
 def test_damaged_tensors(net, tmp_path, damage):
-    from safetensors import safe_open
-
     path = tmp_path / "m"
     ts.save(net, path)
     with safe_open(path, "np") as file:
@@ -145,3 +145,160 @@ def test_a_full_disk_leaves_the_old_file(net, tmp_path):
 def test_save_into_a_missing_folder(net, tmp_path):
     with pytest.raises(OSError, match="nowhere"):
         ts.save(net, tmp_path / "nowhere" / "m")
+
+
+NOT_KEPT = [
+    (np.array([1 + 2j, 3, 4]), "complex128"),
+    (np.array([(1, 2), (3, 4), (5, 6)], "i4,i4"), "cannot be kept"),
+    (np.array([b"a", "b", 3], object), "cannot be kept"),
+    (np.array(["a", 1, (2, 3)], object), "one-dimensional|cannot be kept"),
+    (np.array([1.0, 2.0, np.nan]), "do not fit|cannot be kept"),
+    (np.array([1, 2, 3], np.longdouble), "cannot be kept"),
+    (np.array([["a"], ["b"], ["c"]]), "one-dimensional"),
+    (np.array("a"), "list of values"),
+    (np.array(["a", "b"]), "2 labels for 3"),
+    (np.array(["a", "b", "a"]), "'a' is there more than once"),
+]
+
+
+@pytest.mark.parametrize(("labels", "message"), NOT_KEPT, ids=lambda v: v if isinstance(v, str) else str(v.dtype))
+def test_save_labels_that_cannot_be_kept_are_refused_before_writing(tmp_path, labels, message):
+    net = ts.SparseMLP((5, 3))
+    ts.save(net, tmp_path / "m")
+    old = (tmp_path / "m").read_bytes()
+    net.labels = labels
+    with pytest.raises(ts.InputError, match=message):
+        ts.save(net, tmp_path / "m")
+    assert (tmp_path / "m").read_bytes() == old
+    assert [p.name for p in tmp_path.iterdir()] == ["m"]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array(["2020-01-01", "2021-01-01", "2022-01-01"], "M8[D]"),
+        np.array([1, 2, 3], "m8[ns]"),
+        np.array(["ä", "b", ""]),
+        np.array(["a", "b", None], object),
+        np.array([1, 2, 3], ">i8"),
+        np.array([0, 1, 2**64 - 1], np.uint64),
+        np.array([0.1, 0.2, 0.3], np.float16),
+    ],
+    ids=lambda v: v.dtype.str,
+)
+def test_save_labels_of_other_types_come_back_the_same(tmp_path, labels):
+    net = ts.SparseMLP((5, 3))
+    net.labels = labels
+    ts.save(net, tmp_path / "m")
+    back = ts.load(tmp_path / "m").labels
+    assert back.dtype == labels.dtype
+    assert back.tolist() == labels.tolist()
+
+
+def rewritten(path, change):
+    """The same file with other settings, and without its checksums, which would give them away."""
+    raw = path.read_bytes()
+    (size,) = struct.unpack("<Q", raw[:8])
+    head = json.loads(raw[8 : 8 + size])
+    head["__metadata__"].pop("crc32", None)
+    (entry,) = head["__metadata__"]
+    config = json.loads(head["__metadata__"][entry])
+    change(config)
+    head["__metadata__"][entry] = json.dumps(config)
+    text = json.dumps(head).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + raw[8 + size :])
+
+
+STRANGE = [None, [], {}, "x", -1, 3.5, True, [None], [[1]], [4, 8], [4, "8", 2], [30, 40, 20, 3, 1], "[" * 99]
+
+
+@pytest.mark.parametrize("storage", ["indexed", "compact"])
+def test_load_settings_of_any_kind_load_or_are_refused_in_one_sentence(tmp_path, storage):
+    net = ts.SparseMLP((4, 8, 2), epsilon=2, storage=storage)
+    net.labels, net.scaling = np.array(["a", "b"]), Scaling("minmax", np.zeros(4), np.ones(4))
+    path = tmp_path / "m"
+    ts.save(net, path)
+    whole = path.read_bytes()
+    config = settings_of(path)
+    refused = dict.fromkeys(config, 0)
+    for name in config:
+        for value in [*STRANGE, "absent"]:
+            path.write_bytes(whole)
+            rewritten(path, lambda c, n=name, v=value: c.pop(n) if v == "absent" else c.__setitem__(n, v))
+            sentence = refusal(ts.load, path)
+            if sentence is not None:
+                refused[name] += 1
+                assert str(path) in sentence
+                assert "\n" not in sentence
+    free = {"epsilon", "seed", "version", "shifts", "weights", "signals", "storage"}
+    assert all(count >= len(STRANGE) - 3 for name, count in refused.items() if name not in free), refused
+    assert all(refused.values()) or storage == "indexed"
+
+
+def refusal(call, *arguments):
+    """The sentence with which a call is refused, or None."""
+    try:
+        call(*arguments)
+    except ts.InputError as error:
+        return str(error)
+    return None
+
+
+def settings_of(path):
+    with safe_open(path, "np") as file:
+        return json.loads(file.metadata()["trulysparse"])
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ({"dtype": "<U1", "values": ["apple", "bean", "corn"]}, "do not fit their type"),
+        ({"dtype": "<U5", "values": ["a", "b", "a"]}, "'a' is there more than once"),
+        ({"dtype": "<U5", "values": ["a", "b"]}, "2 labels for 3"),
+        ({"dtype": "<U5", "values": [["a"], ["b"], ["c"]]}, "one-dimensional"),
+        ({"dtype": "<i8", "values": [1, 2.5, 3]}, "do not fit"),
+        ({"dtype": "|i1", "values": [1, 300, 3]}, "damaged settings"),
+        ({"dtype": "<U199999999", "values": ["a", "b", "c"]}, "more than 1024 MiB"),
+        ({"dtype": "no type", "values": ["a", "b", "c"]}, "damaged settings"),
+        ({"dtype": "i4,i4", "values": ["a", "b", "c"]}, "cannot be kept"),
+        ({"dtype": "<U5"}, "a type and a list"),
+        ("abc", "a type and a list"),
+    ],
+)
+def test_load_labels_that_are_not_sound_are_refused(tmp_path, labels, message):
+    ts.save(ts.SparseMLP((5, 3)), tmp_path / "m")
+    rewritten(tmp_path / "m", lambda config: config.update(labels=labels))
+    with pytest.raises(ts.InputError, match=message):
+        ts.load(tmp_path / "m")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("what", ["weight", "bias", "scaling.shift", "scaling.factor"])
+@pytest.mark.parametrize("kind", ["float32", "float64", "compact", "bfloat16"])
+def test_load_values_that_are_not_finite_are_refused_by_name(tmp_path, kind, what, value):
+    settings = {"compact": dict(storage="compact"), "float64": dict(dtype="float64"), "float32": {},
+                "bfloat16": dict(storage="compact", weights="bfloat16")}[kind]  # fmt: skip
+    net = ts.SparseMLP((4, 8, 2), epsilon=2, **settings)
+    net.scaling = Scaling("minmax", np.zeros(4), np.ones(4))
+    if "scaling" in what:
+        getattr(net.scaling, what.split(".")[1])[2] = value
+        name = what
+    else:
+        array = net.layers[1].values if what == "weight" else net.layers[1].bias
+        bits = np.float32(value).view(np.uint32) >> np.uint32(16)
+        array[1] = bits if kind == "bfloat16" else value
+        name = f"layers.1.{what}"
+    ts.save(net, tmp_path / "m")
+    with pytest.raises(ts.InputError, match=f"{name} holds {'NaN' if np.isnan(value) else 'infinity'}"):
+        ts.load(tmp_path / "m")
+
+
+def test_load_a_changed_weight_is_noticed(net, tmp_path):
+    path = tmp_path / "m"
+    ts.save(net, path)
+    with safe_open(path, "np") as file:
+        tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+    tensors["layers.1.weight"][3] *= -1
+    save_file(tensors, path, metadata)
+    with pytest.raises(ts.InputError, match=r"layers\.1\.weight has changed"):
+        ts.load(path)

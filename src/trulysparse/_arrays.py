@@ -45,6 +45,22 @@ def zeros(size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     return array
 
 
+_EXPONENT = {2: 0x7F80, 4: 0x7F800000, 8: 0x7FF0000000000000}  # all ones in NaN and infinity
+
+
+def not_finite(array: Stored) -> str | None:
+    """'NaN' or 'infinity' where a contiguous array holds one, else None; bfloat16 is uint16. Block by block."""
+    bits = array.reshape(-1).view(np.dtype(f"u{array.dtype.itemsize}"))
+    mask = bits.dtype.type(_EXPONENT[array.dtype.itemsize])
+    magnitude = bits.dtype.type((1 << (8 * array.dtype.itemsize - 1)) - 1)
+    block = np.empty(1 << 15, bits.dtype)
+    worst = 0
+    for start in range(0, len(bits), len(block)):
+        part = bits[start : start + len(block)]
+        worst = max(worst, int(np.bitwise_and(part, magnitude, out=block[: len(part)]).max()))
+    return None if worst < mask else "infinity" if worst == mask else "NaN"
+
+
 def widened(array: Stored, threads: int = 1) -> Floats:
     """The values as floats: a bfloat16 array as float32, any other as it is."""
     if array.dtype != np.uint16:

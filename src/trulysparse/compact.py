@@ -126,7 +126,7 @@ class CompactLayer(Parameters):
             threads=threads,
         )
         self.values, slots.weight[:] = moved[0], moved[1:]
-        self.connectivity = TiledConnectivity(con.n_in, con.n_out, con.shift, ptr, place)
+        self.connectivity = TiledConnectivity.trusted(con.n_in, con.n_out, con.shift, ptr, place)
 
     # ---- where arrays lie: in memory, written in place ----
 

@@ -7,6 +7,10 @@ class InputError(ValueError):
     """Something handed in is not what it must be: an argument, a file, a column, a label."""
 
 
+class NotIndexedError(InputError, AttributeError):
+    """A network with storage='compact' is asked for connections indexed by neuron, which it does not have."""
+
+
 class NotEnoughMemoryError(MemoryError):
     """The network or the training would not fit in free memory; raised before anything is allocated."""
 

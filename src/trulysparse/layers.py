@@ -96,6 +96,14 @@ class Parameters:
         """Stored weights, biases not counted."""
         return self.connectivity.n_connections
 
+    def snapshot(self) -> tuple[Any, Stored, Stored]:
+        """Connections, weights and biases as they are now, for `restore`."""
+        return self.connectivity, self.values.copy(), self.bias.copy()
+
+    def restore(self, kept: tuple[Any, Stored, Stored]) -> None:
+        """Puts a snapshot back; the optimizer state is another's then."""
+        self.connectivity, self.values, self.bias = kept
+
     def fetch(self) -> None:
         """Called before the layer is used; here its arrays are in memory."""
 

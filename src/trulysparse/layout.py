@@ -77,7 +77,7 @@ class Layout:
         if self.folder is None:
             return con
         ptr, place = (self.folder.keep(f"{name}.{part}", getattr(con, part)) for part in ("ptr", "place"))
-        return TiledConnectivity(con.n_in, con.n_out, con.shift, ptr, place)
+        return TiledConnectivity.trusted(con.n_in, con.n_out, con.shift, ptr, place)
 
     def layer(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,27 +105,65 @@ def training_bytes(
     return sum(parts.values())
 
 
-def free_bytes() -> int | None:
-    """Memory this process can still get, by the system's and its control group's account; None if unknown."""
+def free_bytes(root: Path = Path("/")) -> int | None:
+    """Memory this process can still get, by the system's and its control groups' account; None if unknown. root: where
+    the file systems /proc and /sys are."""
     found = []
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                found.append(int(line.split()[1]) * 1024)
-    except OSError:
-        pass
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-        if limit != "max":
-            found.append(int(limit) - int(Path("/sys/fs/cgroup/memory.current").read_text()))
-    except (OSError, ValueError):
-        pass
+    available = _numbers_in(root / "proc/meminfo").get("MemAvailable:")
+    if available is not None:
+        found.append(available * 1024)
+    found += [left for folder, files in _control_groups(root) if (left := _left_in(folder, *files)) is not None]
     if not found:
         try:
             found.append(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
         except (AttributeError, OSError, ValueError):
             return None
     return max(0, min(found))
+
+
+# The files of a control group's limit and its use, in version 2 and version 1.
+_V2, _V1 = ("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")
+
+
+def _control_groups(root: Path) -> Iterator[tuple[Path, tuple[str, str]]]:
+    """The control groups that this process is in, from its own to the outermost, each of which may set a limit. Within
+    a container the names in /proc may be those outside, while /sys shows its own group at the top."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except (OSError, ValueError):
+        lines = []
+    names = {_V2: "/", _V1: "/"}
+    for line in lines:
+        _, controllers, name = line.split(":", 2) if line.count(":") >= 2 else ("", "-", "")
+        if controllers == "":
+            names[_V2] = name
+        elif "memory" in controllers.split(","):
+            names[_V1] = name
+    for files, mount in ((_V2, root / "sys/fs/cgroup"), (_V1, root / "sys/fs/cgroup/memory")):
+        parts = [part for part in names[files].split("/") if part not in ("", "..")]
+        for depth in range(len(parts), -1, -1):
+            yield mount.joinpath(*parts[:depth]), files
+
+
+def _left_in(group: Path, limit: str, use: str) -> int | None:
+    """What a control group has left, or None where it sets no limit. Cached files count as used there, but those that
+    are not at work the system takes back when it needs room."""
+    try:
+        most, used = (int((group / name).read_text()) for name in (limit, use))
+    except (OSError, ValueError):  # not there, or "max"
+        return None
+    stat = _numbers_in(group / "memory.stat")
+    cached = max(0, stat.get("file", 0) - stat.get("shmem", 0))
+    return most - used + stat.get("total_inactive_file", stat.get("inactive_file", cached))
+
+
+def _numbers_in(file: Path) -> dict[str, int]:
+    """The numbers in a file of lines such as 'name number ...'; none where it cannot be read."""
+    try:
+        lines = [line.split() for line in file.read_text().splitlines()]
+    except (OSError, ValueError):
+        return {}
+    return {words[0]: int(words[1]) for words in lines if len(words) > 1 and words[1].isdecimal()}
 
 
 def human(n_bytes: float) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trulysparse import _checks, _kernels, activations, losses, memory
-from trulysparse._arrays import Floats, Stored, widened
+from trulysparse._arrays import HELD, Floats, Stored, widened
 from trulysparse._random import stream_key
 from trulysparse._workspace import InferenceWorkspace, TrainingWorkspace, largest_batch
 from trulysparse.activations import Activation
@@ -28,6 +28,7 @@ from trulysparse.connectivity import (
     largest,
 )
 from trulysparse.connectivity._connectivity import MAX_WIDTH
+from trulysparse.data import Matrix
 from trulysparse.errors import InputError
 from trulysparse.frozen import FrozenMLP
 from trulysparse.initialization import WeightInit
@@ -42,7 +43,8 @@ class SparseMLP(Predictor):
 
     layer_sizes: neurons a layer, input first, output last, each 1 to 2^31 - 1.
     epsilon: Erdős-Rényi sparsity; layer n_in x n_out gets round(epsilon * (n_in + n_out)) connections. density: in its
-    place, connections of the whole network as a share of the dense one's, dealt out to layers by erk_counts.
+    place, connections of the whole network as a share of the dense one's, dealt out to layers by erk_counts; the
+    attribute epsilon is None then.
     connectivity: where they go, 'erdos_renyi', 'fixed_fan_in', 'small_world', 'scale_free', 'block_local' or a function
     such as functools.partial(small_world, rewiring=0.3).
     activation: of the hidden layers, an object or a name. output: 'softmax' (classes), 'sigmoid' (several
@@ -52,12 +54,15 @@ class SparseMLP(Predictor):
     'compact', in tiles, 6 to 8 bytes, for networks of millions of neurons (Erdős-Rényi connectivity, Static and SET
     evolution). weights, signals: types of weights and of hidden activations, 'float32' or, in compact networks,
     'bfloat16'; None: float32. folder: of a compact network whose layers live in memory-mapped files there, for those
-    that do not fit into memory. progress: called as layers are made, see trulysparse.progress. Raises InputError for an
+    that do not fit into memory; new, empty, or of an earlier such network, whose layers go with the first checkpoint
+    of this one. progress: called as layers are made, see trulysparse.progress. Raises InputError for an
     argument out of range and NotEnoughMemoryError, before anything is allocated, where the network would not fit.
 
     Attributes: layers; scaling (of the input, or None); labels (names of the classes in the order of the
     output neurons, or None for 0, 1, ...).
     """
+
+    epsilon: float | None
 
     def __init__(
         self,
@@ -82,7 +87,8 @@ class SparseMLP(Predictor):
     ) -> None:
         layout = Layout.make(storage, weights, signals, folder, dtype)
         self._set_up(layer_sizes, activation, output, WeightInit(init, fan, balance), dtype, seed, threads, layout)
-        self.epsilon = _checks.real("epsilon", epsilon, low=0, low_open=True)
+        _checks.real("epsilon", epsilon, low=0, low_open=True)
+        self.epsilon = float(epsilon) if density is None else None
         counts = epsilon_counts(self.layer_sizes, epsilon) if density is None else erk_counts(self.layer_sizes, density)
         if layout.compact and connectivity != "erdos_renyi":
             raise InputError(f"connectivity must be 'erdos_renyi' where storage='compact', not {connectivity!r}")
@@ -105,6 +111,8 @@ class SparseMLP(Predictor):
                 con = layout.settled(con, f"layer{number}")
             else:
                 con = connectivity(n_in, n_out, counts[number], seed=key, threads=self.threads)
+                if connectivity not in PATTERNS.values():
+                    _check_pattern(con, n_in, n_out, counts[number])
             last = number == len(self.layer_sizes) - 2
             scale = self.init.output_scale(con, power) if last else self.init.scale(con)
             values = layout.empty(f"layer{number}.weight", con.n_connections)
@@ -122,7 +130,7 @@ class SparseMLP(Predictor):
         values: Sequence[Stored],
         biases: Sequence[Stored],
         *,
-        epsilon: float,
+        epsilon: float | None,
         activation: Activation | str,
         output: str,
         init: WeightInit,
@@ -130,7 +138,16 @@ class SparseMLP(Predictor):
         threads: int | None = None,
         layout: Layout | None = None,
     ) -> Self:
-        """A network of given connectivity, weights (in the order of by_input, or of the tiles) and biases."""
+        """A network of given connectivity, weights (in the order of by_input, or of the tiles) and biases; InputError
+        where they do not fit together."""
+        kind = TiledConnectivity if layout is not None and layout.compact else Connectivity
+        lists = (("connectivities", connectivities), ("values", values), ("biases", biases))
+        for name, given in lists:
+            if len(given) != len(connectivities) or not len(given):
+                raise InputError(f"{name} must have one entry for each of at least one layer, not {len(given)}")
+        for number, con in enumerate(connectivities):
+            if not isinstance(con, kind):
+                raise InputError(f"connectivities[{number}] must be a {kind.__name__}, not {type(con).__name__}")
         sizes = [connectivities[0].n_in, *(c.n_out for c in connectivities)]
         dtype = "float32" if layout is not None and layout.compact else str(biases[0].dtype)
         layout = layout or Layout.make("indexed", None, None, None, dtype)
@@ -147,6 +164,7 @@ class SparseMLP(Predictor):
         )
         for con, weight, bias in zip(connectivities, values, biases, strict=True):
             net._append(con, weight, bias)
+        net.check_layers()
         return net
 
     @classmethod
@@ -154,7 +172,7 @@ class SparseMLP(Predictor):
         cls,
         layer_sizes: Sequence[int],
         *,
-        epsilon: float,
+        epsilon: float | None,
         activation: Activation | str,
         output: str,
         init: WeightInit,
@@ -192,6 +210,9 @@ class SparseMLP(Predictor):
         """
         if not matrices:
             raise InputError("matrices must name at least one layer")
+        _checks.choice("dtype", dtype, ("float32", "float64"))
+        if biases is not None and len(biases) != len(matrices):
+            raise InputError(f"biases must have one entry for each of {len(matrices)} matrices, not {len(biases)}")
         cons: list[Connectivity] = []
         values, offsets = [], []
         for number, matrix in enumerate(matrices):
@@ -200,12 +221,12 @@ class SparseMLP(Predictor):
             con, weight = from_matrix(kept, name=name, threads=threads)
             if cons and con.n_in != cons[-1].n_out:
                 raise InputError(f"{name} has {con.n_in} inputs, but the layer before has {cons[-1].n_out} outputs")
-            bias = np.zeros(con.n_out) if biases is None else np.asarray(biases[number], dtype=np.float64)
+            bias = np.zeros(con.n_out) if biases is None else _numbers(f"biases[{number}]", biases[number])
             if bias.shape != (con.n_out,):
                 raise InputError(f"biases[{number}] must have shape ({con.n_out},), not {bias.shape}")
             cons.append(con)
-            values.append(weight.astype(dtype))
-            offsets.append(bias.astype(dtype))
+            values.append(_cast(name, weight, dtype))
+            offsets.append(_cast(f"biases[{number}]", bias, dtype))
         return cls.from_layers(
             cons,
             values,
@@ -242,26 +263,52 @@ class SparseMLP(Predictor):
         self.seed = _checks.integer("seed", seed, low=0)
         self.threads = _checks.thread_count(threads)
         self.layout = layout
-        self.epsilon = 0.0
+        self.epsilon = None
         self.layers: list[Any] = []  # of Layer; what they offer beyond its common part depends on the storage
         self.scaling = None
         self.labels = None
 
-    def with_layers(self, layers: Sequence[Layer]) -> Self:
-        """A network like this one, of other layers."""
+    def with_layers(self, layers: Sequence[Layer], layout: Layout | None = None) -> Self:
+        """A network like this one, of other layers, stored as `layout` says (None: as these); InputError where they do
+        not fit together."""
+        if not len(layers):
+            raise InputError("layers must have at least one layer")
         twin = copy.copy(self)
-        twin.layers = list(layers)
+        twin.layers, twin.layout = list(layers), layout or self.layout
         twin.layer_sizes = (layers[0].n_in, *(layer.n_out for layer in layers))
+        twin.check_layers()
         return twin
+
+    def check_layers(self) -> None:
+        """InputError where the layers, which may be set from outside, do not fit layer_sizes, or a layer's weights and
+        biases do not fit its connections. No look at single connections: whoever makes a connectivity checks it."""
+        if len(self.layers) != len(self.layer_sizes) - 1:
+            raise InputError(f"layers must have {len(self.layer_sizes) - 1} entries, not {len(self.layers)}")
+        kind = HELD[self.layout.weights]
+        for number, (layer, n_in, n_out) in enumerate(
+            zip(self.layers, self.layer_sizes[:-1], self.layer_sizes[1:], strict=True)
+        ):
+            con, values, bias = layer.connectivity, layer.values, layer.bias
+            if (con.n_in, con.n_out) != (n_in, n_out):
+                raise InputError(f"layers[{number}] connects {con.n_in} x {con.n_out} neurons, not {n_in} x {n_out}")
+            for name, array, size in (("values", values, con.n_connections), ("bias", bias, n_out)):
+                if not isinstance(array, np.ndarray) or array.shape != (size,) or array.dtype != kind:
+                    there = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+                    raise InputError(
+                        f"layers[{number}].{name} must be {self.layout.weights} of shape ({size},), not {there}"
+                    )
+
+    def matrix(self, X: Any, name: str = "X") -> Matrix:
+        self.check_layers()
+        return super().matrix(X, name)
 
     def copy(self) -> Self:
         """A network with weights and biases of its own, in memory; connectivity, which never changes, is shared."""
         layout = replace(self.layout, folder=None)
-        twin = self.with_layers(
-            [layout.layer(x.connectivity, np.array(x.values), np.array(x.bias), x.activation, "") for x in self.layers]
+        return self.with_layers(
+            [layout.layer(x.connectivity, np.array(x.values), np.array(x.bias), x.activation, "") for x in self.layers],
+            layout,
         )
-        twin.layout = layout
-        return twin
 
     def indexed(self) -> Self:
         """A copy with storage='indexed', for what needs connections indexed by neuron: analysis, freezing,
@@ -275,9 +322,7 @@ class SparseMLP(Predictor):
                 layer.n_in, layer.n_out, csr.indptr.astype(np.int64), csr.indices.astype(np.int32), self.threads
             )
             layers.append(SparseLayer(con, csr.data[order], np.array(widened(layer.bias)), layer.activation))
-        twin = self.with_layers(layers)
-        twin.layout = Layout.make("indexed", None, None, None, "float32")
-        return twin
+        return self.with_layers(layers, Layout.make("indexed", None, None, None, "float32"))
 
     def _append(self, con: Connectivity | TiledConnectivity, values: Stored, bias: Stored) -> None:
         number = len(self.layers) + 1
@@ -362,6 +407,33 @@ class SparseMLP(Predictor):
                 coming.fetch()
             layer.forward(x, y, keys[first + number], threads)
             layer.release()
+
+
+def _check_pattern(con: Any, n_in: int, n_out: int, count: int) -> None:
+    """InputError where a function of the user's does not return a layer's connectivity."""
+    if not isinstance(con, Connectivity):
+        raise InputError(f"connectivity must return a Connectivity, not {type(con).__name__}")
+    con.check()
+    if (con.n_in, con.n_out) != (n_in, n_out):
+        raise InputError(f"connectivity must return a layer {n_in} x {n_out}, not {con.n_in} x {con.n_out}")
+    if con.n_connections == 0 and count > 0:
+        raise InputError(f"connectivity must return about {count} connections, at least one, not none")
+
+
+def _numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be an array of numbers") from None
+
+
+def _cast(name: str, values: NDArray[Any], dtype: str) -> Floats:
+    """The values in the network's type, or InputError where it cannot hold them."""
+    with np.errstate(over="ignore"):
+        found: Floats = values.astype(dtype)
+    if not np.isfinite(found).all():
+        raise InputError(f"{name} holds NaN, infinity or a value beyond {dtype}; weights and biases must be finite")
+    return found
 
 
 def sample_weights(sample_weight: ArrayLike | None, n_samples: int) -> NDArray[np.float64] | None:

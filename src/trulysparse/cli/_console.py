@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import resource
 import sys
 from collections.abc import Callable
@@ -56,5 +57,13 @@ def show(title: str, rows: dict[str, Any]) -> None:
 
 
 def print_json(values: dict[str, Any]) -> None:
-    """One object on one line."""
-    typer.echo(json.dumps(values))
+    """One object on one line; a figure that is not finite is null, as JSON knows no other."""
+    typer.echo(json.dumps({name: _or_null(value) for name, value in values.items()}, allow_nan=False))
+
+
+def _or_null(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _or_null(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_or_null(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

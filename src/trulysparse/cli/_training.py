@@ -224,7 +224,7 @@ class Work:
             trainer, state = checkpoint.restore(
                 folder / STATE, lambda _: None, self.trainer, self.threads, self.progress
             )
-        return trainer, Position.from_json(state["position"])
+        return trainer, Position.from_json(state.get("position"))
 
 
 def carry_out(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from trulysparse.cli._run import Run
 from trulysparse.cli._samples import pick, read_for
 from trulysparse.data import check_finite
 from trulysparse.data.dataset import code_labels, raw_labels
+from trulysparse.errors import InputError
 from trulysparse.training import evaluate as score
 from trulysparse.training.metrics import check_lengths
 
@@ -50,6 +52,8 @@ def evaluate(
     check_finite(matrix)
     assert opened.net.labels is not None
     scores = score(opened.net, X, code_labels(labels, opened.net.labels, "y"))
+    if not math.isfinite(scores["loss"]):
+        raise InputError(f"RUN: the loss of '{run}' on {data} is {scores['loss']}: its outputs are not finite numbers")
     show(
         f"{run} on {data}",
         {

@@ -53,6 +53,11 @@ def predict(
     matrix = opened.net.matrix(X)
     check_finite(matrix)
     probability = opened.net.predict_proba(X)
+    wrong = np.flatnonzero(~np.isfinite(probability).all(axis=1))
+    if len(wrong):
+        raise InputError(
+            f"RUN: the outputs of '{run}' for sample {wrong[0]} are not finite numbers; nothing was written"
+        )
     best = probability.argmax(axis=1)
     labels = opened.net.labels if opened.net.labels is not None else np.arange(probability.shape[1])
     columns: dict[str, NDArray[Any]] = {

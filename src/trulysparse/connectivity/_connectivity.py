@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from trulysparse import _kernels
+from trulysparse import _checks, _kernels
 from trulysparse.errors import InputError
 
 MAX_WIDTH = 2**31 - 1
@@ -39,45 +40,66 @@ class Connectivity:
     place of by_output's k-th connection in that order. by_output and position are made where they are missing.
     """
 
-    def __init__(
-        self,
-        n_in: int,
-        n_out: int,
-        by_input: Rows,
-        outputs: tuple[Rows, NDArray[np.uint32]] | None = None,
-        *,
-        threads: int,
+    def __init__(self, n_in: int, n_out: int, by_input: Rows, *, threads: int) -> None:
+        """by_input: rows by input neuron; InputError where they do not hold together."""
+        self._outputs: tuple[Rows, NDArray[np.uint32]] | None
+        self._set(n_in, n_out, by_input, None, threads)
+        self.check()
+        self._outputs = self._transposed()
+
+    def _set(
+        self, n_in: int, n_out: int, by_input: Rows, outputs: tuple[Rows, NDArray[np.uint32]] | None, threads: int
     ) -> None:
-        """by_input: rows by input neuron. outputs: (by_output, position), where they are at hand."""
         self.n_in = n_in
         self.n_out = n_out
         self.by_input = by_input
         self._threads = threads
-        self._outputs: tuple[Rows, NDArray[np.uint32]] | None = self._transposed() if outputs is None else outputs
+        self._outputs = outputs
 
     def _transposed(self) -> tuple[Rows, NDArray[np.uint32]]:
         ptr, index, position = _kernels.transpose(self.by_input.ptr, self.by_input.index, self.n_out, self._threads)
         return Rows.of(ptr, index), position
 
     @staticmethod
-    def from_inputs(
-        n_in: int, n_out: int, ptr: NDArray[np.int64], index: NDArray[np.int32], threads: int
-    ) -> Connectivity:
-        """From each input neuron's outputs (ptr: n_in + 1 row pointers, index: output neurons)."""
+    def from_inputs(n_in: int, n_out: int, ptr: ArrayLike, index: ArrayLike, threads: int) -> Connectivity:
+        """From each input neuron's outputs (ptr: n_in + 1 row pointers, index: output neurons, ascending and each once
+        within a row), or InputError."""
+        _check_widths(n_in, n_out)
+        return Connectivity.trusted(n_in, n_out, *_checked_rows(n_in, n_out, ptr, index, ("ptr", "index")), threads)
+
+    @staticmethod
+    def trusted(n_in: int, n_out: int, ptr: NDArray[np.int64], index: NDArray[np.int32], threads: int) -> Connectivity:
+        """As `from_inputs`, of rows that the kernels made: they are not looked at again."""
         check_size(n_in, n_out, len(index))
-        return Connectivity(n_in, n_out, Rows.of(ptr, index), threads=threads)
+        con = Connectivity.__new__(Connectivity)
+        con._set(n_in, n_out, Rows.of(ptr, index), None, threads)
+        con._outputs = con._transposed()
+        return con
 
     @staticmethod
     def from_outputs(
-        n_in: int, n_out: int, indptr: NDArray[np.int64], indices: NDArray[np.int32], threads: int
+        n_in: int, n_out: int, indptr: ArrayLike, indices: ArrayLike, threads: int
     ) -> tuple[Connectivity, NDArray[np.uint32]]:
-        """From CSR by output neuron; also the order that sorts values given that way into ours: values[order]."""
-        check_size(n_in, n_out, len(indices))
-        ptr, index, order = _kernels.transpose(indptr, indices, n_in, threads)
+        """From CSR by output neuron; also the order that sorts values given that way into ours: values[order].
+        InputError where the arrays do not hold together."""
+        _check_widths(n_in, n_out)
+        by_output = _checked_rows(n_out, n_in, indptr, indices, ("indptr", "indices"))
+        ptr, index, order = _kernels.transpose(*by_output, n_in, threads)
         position = np.empty_like(order)
         position[order] = np.arange(len(order), dtype=np.uint32)
-        outputs = Rows.of(indptr, indices), position
-        return Connectivity(n_in, n_out, Rows.of(ptr, index), outputs, threads=threads), order
+        con = Connectivity.__new__(Connectivity)
+        con._set(n_in, n_out, Rows.of(ptr, index), (Rows.of(*by_output), position), threads)
+        return con, order
+
+    def check(self) -> None:
+        """InputError where the arrays do not hold together."""
+        _check_widths(self.n_in, self.n_out)
+        rows = self.by_input
+        if rows.ptr.dtype != np.int64 or rows.index.dtype != np.int32:
+            raise InputError(
+                f"by_input must hold int64 pointers and int32 indices, not {rows.ptr.dtype}, {rows.index.dtype}"
+            )
+        _checked_rows(self.n_in, self.n_out, rows.ptr, rows.index, ("by_input.ptr", "by_input.index"))
 
     def release_outputs(self) -> None:
         """Frees by_output and position, half of the index, before a successor needs the memory. Who still asks for them
@@ -133,3 +155,54 @@ def check_size(n_in: int, n_out: int, n_connections: int) -> None:
             raise InputError(f"a layer has {width} {name}; at most {MAX_WIDTH} (32-bit column indices) are possible")
     if n_connections > MAX_CONNECTIONS:
         raise InputError(f"a layer has {n_connections} connections; at most {MAX_CONNECTIONS} are possible")
+
+
+def _check_widths(n_in: int, n_out: int) -> None:
+    _checks.integer("n_in", n_in, low=1, high=MAX_WIDTH)
+    _checks.integer("n_out", n_out, low=1, high=MAX_WIDTH)
+
+
+def _checked_rows(
+    rows: int, columns: int, ptr: ArrayLike, index: ArrayLike, names: tuple[str, str]
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Row pointers and column numbers in the kernels' types, or InputError where they are no `rows` rows of columns
+    below `columns`, ascending and each once. One pass over them; names: how to call them in an error."""
+    pointers = _as_integers(names[0], ptr, np.dtype(np.int64))
+    found = _as_integers(names[1], index, np.dtype(np.int32))
+    check_size(rows, columns, len(found))
+    if len(pointers) != rows + 1:
+        raise InputError(f"{names[0]} must hold {rows + 1} row pointers, one more than neurons, not {len(pointers)}")
+    if pointers[0] != 0 or pointers[-1] != len(found):
+        raise InputError(
+            f"{names[0]} must begin with 0 and end with the number of connections, {len(found)}, not with "
+            f"{pointers[0]} and {pointers[-1]}"
+        )
+    if (pointers[1:] < pointers[:-1]).any():
+        raise InputError(f"{names[0]} must not fall from one row to the next")
+    wrong = _kernels.first_invalid(pointers, found, columns)
+    if wrong >= 0:
+        raise InputError(
+            f"{names[1]} must be from 0 to {columns - 1}, ascending and unique in each row, but {names[1]}[{wrong}] is "
+            f"{found[wrong]}"
+        )
+    return pointers, found
+
+
+def _as_integers(name: str, values: Any, kind: np.dtype[Any]) -> NDArray[Any]:
+    """One-dimensional whole numbers as a contiguous array of type `kind`, or InputError; no number changes."""
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError, OverflowError):
+        raise InputError(f"{name} must be a one-dimensional array of integers, not {type(values).__name__}") from None
+    if array.size == 0 and not isinstance(values, np.ndarray):
+        array = array.astype(kind)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise InputError(
+            f"{name} must be a one-dimensional array of integers, not {array.dtype} of shape {array.shape}"
+        )
+    if array.dtype != kind and len(array):
+        limits = np.iinfo(kind)
+        least, most = int(array.min()), int(array.max())
+        if least < limits.min or most > limits.max:
+            raise InputError(f"{name} holds {least if least < limits.min else most}, which is out of range")
+    return np.ascontiguousarray(array, kind)

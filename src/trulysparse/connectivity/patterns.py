@@ -43,7 +43,7 @@ def uniform(n_in: int, n_out: int, count: int, *, seed: int = 0, threads: int | 
     """Every set of `count` connections is equally likely: Erdős-Rényi by number."""
     threads = _checked(n_in, n_out, count, threads)
     ptr, index = _sample(n_in, n_out, count, stream_key(seed, "erdos-renyi"), threads)
-    return Connectivity.from_inputs(n_in, n_out, ptr, index, threads)
+    return Connectivity.trusted(n_in, n_out, ptr, index, threads)
 
 
 def fixed_fan_in(n_in: int, n_out: int, count: int, *, seed: int = 0, threads: int | None = None) -> Connectivity:
@@ -118,7 +118,7 @@ def scale_free(
         lambda places: np.ones(len(places[1]), np.bool_),
         lambda: _sample(n_in, n_out, n_in * n_out, 0, threads),
     )
-    return Connectivity.from_inputs(n_in, n_out, ptr, index, threads)
+    return Connectivity.trusted(n_in, n_out, ptr, index, threads)
 
 
 def block_local(
@@ -143,7 +143,7 @@ def block_local(
         i, j = np.divmod(inside, width)
         keys.append((row[b] + i) * n_out + column[b] + j)
     ptr, index = places_of(np.concatenate(keys), n_in, n_out)
-    return Connectivity.from_inputs(n_in, n_out, ptr, index, threads)
+    return Connectivity.trusted(n_in, n_out, ptr, index, threads)
 
 
 PATTERNS: dict[str, Pattern] = {

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from trulysparse import _kernels
-from trulysparse.connectivity._connectivity import check_size
-from trulysparse.errors import InputError
+from trulysparse import _checks, _kernels
+from trulysparse.connectivity._connectivity import MAX_WIDTH, check_size
+from trulysparse.errors import InputError, NotIndexedError
 
 # Connections a tile at which its bookkeeping costs little; and the smallest and largest blocks.
 _WANTED, _LEAST, _MOST = 64, 6, _kernels.MAX_TILE_SHIFT
@@ -38,7 +38,7 @@ class TiledConnectivity:
 
     ptr: tile (o, i), between block o of outputs and block i of inputs, holds connections ptr[t] to ptr[t + 1] with
     t = o * blocks_in + i. place: output << 16 | input of each, both within the block, ascending within a tile. Weights
-    and optimizer state lie in this order."""
+    and optimizer state lie in this order. InputError where the arrays do not hold together."""
 
     n_in: int
     n_out: int
@@ -46,17 +46,40 @@ class TiledConnectivity:
     ptr: NDArray[np.int64]
     place: NDArray[np.uint32]
 
+    def __post_init__(self) -> None:
+        """Checks every connection, in one pass."""
+        self.check()
+
+    @classmethod
+    def trusted(cls, n_in: int, n_out: int, shift: int, ptr: NDArray[np.int64], place: NDArray[np.uint32]) -> Self:
+        """Of arrays that the kernels made or that have been checked: they are not looked at again."""
+        found = cls.__new__(cls)
+        found.__dict__.update(n_in=n_in, n_out=n_out, shift=shift, ptr=ptr, place=place)
+        return found
+
     @staticmethod
     def draw(n_in: int, n_out: int, count: int, *, seed: int, threads: int) -> TiledConnectivity:
         """`count` distinct connections, every set equally likely (Erdős-Rényi)."""
         check_size(n_in, n_out, count)
         shift = tile_shift(n_in, n_out, count)
-        return TiledConnectivity(n_in, n_out, shift, *_kernels.draw_tiles(n_in, n_out, shift, count, seed, threads))
+        arrays = _kernels.draw_tiles(n_in, n_out, shift, count, seed, threads)
+        return TiledConnectivity.trusted(n_in, n_out, shift, *arrays)
 
     def check(self) -> None:
         """InputError where the arrays do not hold together, as those of a damaged file may not."""
-        whole = len(self.ptr) == n_tiles(self.n_in, self.n_out, self.shift) + 1 and _LEAST <= self.shift <= _MOST
-        whole = whole and self.ptr[0] == 0 and self.ptr[-1] == len(self.place)
+        _checks.integer("n_in", self.n_in, low=1, high=MAX_WIDTH)
+        _checks.integer("n_out", self.n_out, low=1, high=MAX_WIDTH)
+        _checks.integer("shift", self.shift, low=_LEAST, high=_MOST)
+        for name, kind in (("ptr", np.int64), ("place", np.uint32)):
+            array = getattr(self, name)
+            if not isinstance(array, np.ndarray) or array.dtype != kind or array.ndim != 1:
+                found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+                raise InputError(f"{name} must be a one-dimensional array of {np.dtype(kind)}, not {found}")
+        check_size(self.n_in, self.n_out, len(self.place))
+        wanted = n_tiles(self.n_in, self.n_out, self.shift) + 1
+        if len(self.ptr) != wanted:
+            raise InputError(f"ptr must hold {wanted} pointers, one more than tiles, not {len(self.ptr)}")
+        whole = self.ptr[0] == 0 and self.ptr[-1] == len(self.place)
         if not whole or _kernels.first_invalid_tile(self.tiles) >= 0:
             raise InputError("its connections are not ascending, unique and in range in each tile")
 
@@ -93,7 +116,7 @@ class TiledConnectivity:
 
     def __getattr__(self, name: str) -> NoReturn:
         if name in ("by_input", "by_output", "position", "indptr", "indices", "pattern", "release_outputs"):
-            raise InputError(
+            raise NotIndexedError(
                 "this needs connections indexed by neuron, which storage='compact' does not keep: "
                 "use net.indexed(), a copy with storage='indexed'"
             )

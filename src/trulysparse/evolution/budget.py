@@ -7,11 +7,13 @@ from typing import TypeAlias
 
 import numpy as np
 
+from trulysparse.evolution.places import ANY, works_with
 from trulysparse.evolution.view import LayerView
 
 Budget: TypeAlias = Callable[[Sequence[LayerView]], list[int]]
 
 
+@works_with(ANY)
 def as_lost(views: Sequence[LayerView]) -> list[int]:
     """Each layer as many as it lost."""
     return [view.removed for view in views]

@@ -10,7 +10,8 @@ from trulysparse._arrays import Floats, zeros
 from trulysparse.compact import CompactLayer
 from trulysparse.errors import InputError
 from trulysparse.evolution.budget import Budget, as_lost
-from trulysparse.evolution.grow import Grow, nowhere, uniform
+from trulysparse.evolution.grow import Grow, nowhere
+from trulysparse.evolution.places import INDEXED, Uniform, storages_of
 from trulysparse.evolution.prune import LayerPrune, NetworkPrune, keep_largest
 from trulysparse.evolution.rewire import Change, rewire
 from trulysparse.evolution.schedule import CubicDensity, Schedule
@@ -29,6 +30,9 @@ class Evolution:
     network's start) or 'zero'; their optimizer state is zero. With 'zero', a connection removed and chosen again
     in the same evolution never left: it keeps weight and state. output_layer: whether it evolves too. density: lets the
     number of connections fall in the course of training, by magnitude across layers, before each evolution.
+
+    Each rule declares the storages it works with (`storages`, {"indexed", "tiled"} or {"indexed"}, the default); a
+    method works with those that all its rules do.
 
     Kept connections keep weight and optimizer state. All evolving layers are pruned before any grows, unless the prune
     rule needs gradients.
@@ -64,6 +68,26 @@ class Evolution:
     def needs_gradient(self) -> bool:
         """Whether a rule looks at gradients: evolution then takes the place of an update, on that update's batch."""
         return bool(getattr(self.prune, "needs_gradient", False) or getattr(self.grow, "needs_gradient", False))
+
+    @property
+    def storages(self) -> frozenset[str]:
+        """The storages that all rules work with, of 'indexed' and 'tiled'."""
+        found = storages_of(self.prune) & storages_of(self.grow) & storages_of(self.budget)
+        # Across layers, or with weights that are known before they are drawn, takes the index.
+        across = isinstance(self.prune, NetworkPrune) or self.density is not None or self.fresh == "zero"
+        return found & INDEXED if across else found
+
+    def check_storage(self, net: SparseMLP) -> None:
+        """InputError where this method cannot evolve a network that is stored like `net`."""
+        wanted = "tiled" if net.layout.compact else "indexed"
+        if wanted in self.storages:
+            return
+        parts = (("prune", self.prune), ("grow", self.grow), ("budget", self.budget))
+        wrong = next((f"its {part} rule" for part, rule in parts if wanted not in storages_of(rule)), "it")
+        raise InputError(
+            f"evolution {self.name!r} cannot evolve a network with storage={net.layout.storage!r}: {wrong} does not "
+            f"declare {wanted!r} among its storages" + ("; SET can, or use net.indexed()" if wanted == "tiled" else "")
+        )
 
     def due(self, done: int, steps_per_epoch: int, total: int) -> bool:
         """Whether to evolve when `done` of `total` updates are over."""
@@ -104,6 +128,7 @@ class Round:
         progress: float,
         memory: dict[str, Any],
     ) -> None:
+        method.check_storage(net)
         self._method = method
         self._net = net
         self._threads = threads
@@ -116,8 +141,6 @@ class Round:
         views = list(self.views.values())
         if method.density is not None and views:
             self._shrink(views, method.density, progress, memory)
-        if net.layout.compact:
-            require_tiled(method)
         # Marks for all layers at once only where one layer's depend on the others: they take a byte a connection.
         self._early = isinstance(method.prune, NetworkPrune) or method.budget is not as_lost
         if self._early and views:
@@ -137,7 +160,7 @@ class Round:
         surplus = now - density.target(memory.setdefault("initial", now), progress)
         if surplus > 0:
             for view, keep in zip(views, keep_largest(views, surplus), strict=True):
-                assert not isinstance(view.layer, CompactLayer)  # see require_tiled
+                assert not isinstance(view.layer, CompactLayer)  # see check_storage
                 rewire(view.layer, view.slots, Change(keep), self._threads)
 
     def layer(self, number: int, x: Floats | None = None, dy: Floats | None = None) -> int:
@@ -157,8 +180,6 @@ class Round:
             view.keep = self._method.prune(view)
             view.count = view.removed
         check_keep(view, self._method.prune)
-        if isinstance(view.layer, CompactLayer):
-            return  # places are drawn as the new topology is made
         view.grown = self._method.grow(view) if view.count else nowhere(view)
         check_grown(view, self._method.grow)
         if self._method.fresh == "zero":
@@ -169,6 +190,8 @@ class Round:
         """Does what `look` decided."""
         view = self.views[number]
         layer, count = view.layer, view.count
+        if view.moved is not None:
+            layer.values, view.moved = view.moved, None
         if isinstance(layer, CompactLayer):
             assert view.keep is not None
             layer.fetch()
@@ -176,6 +199,7 @@ class Round:
             layer.evolve(view.keep, count, self._net.init, keys, view.slots, self._threads)
             layer.release()
         elif view.removed or count:
+            assert not isinstance(view.grown, Uniform)
             change = Change(view.keep, view.grown)
             view.keep = view.grown = None
             if self._method.fresh == "zero":
@@ -189,14 +213,3 @@ class Round:
         if remember is not None:
             remember(view)
         return count
-
-
-def require_tiled(method: Evolution) -> None:
-    """InputError where a method cannot evolve layers in tiles."""
-    prune = method.prune
-    fits = method.grow in (uniform, nowhere) and method.fresh == "init" and method.budget is as_lost
-    if not fits or isinstance(prune, NetworkPrune) or getattr(prune, "needs_gradient", False) or method.density:
-        raise InputError(
-            f"evolution {method.name!r} cannot evolve a network with storage='compact': SET and Static can, and "
-            "methods that prune by magnitude layer by layer and grow at random (evolution.grow.uniform)"
-        )

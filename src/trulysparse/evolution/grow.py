@@ -1,5 +1,6 @@
 """Growth rules: where new connections of a layer go. A rule is a function of a LayerView that returns view.count
-distinct empty places as rows by input neuron. A rule with needs_gradient = True sees x and dy."""
+distinct empty places as rows by input neuron. A rule with needs_gradient = True sees x and dy. A rule that works on
+layers in tiles too declares it, storages = {"indexed", "tiled"}, and returns Uniform(view.count) for them."""
 
 from __future__ import annotations
 
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 
 from trulysparse import _checks, _kernels
 from trulysparse._arrays import Floats
+from trulysparse.compact import CompactLayer
 from trulysparse.connectivity.weighted import sample_weighted
 from trulysparse.errors import InputError
-from trulysparse.evolution.places import Grown, Keep, absent, chosen, nothing
+from trulysparse.evolution.places import ANY, Grown, Keep, Uniform, absent, chosen, nothing, works_with
 from trulysparse.evolution.view import LayerView
 
 # Multiply-adds of one layer's dense gradient beyond which it is refused: minutes on a core.
@@ -23,12 +25,15 @@ MOST_WORK = 1e13
 class Grow(Protocol):
     """Where a layer grows."""
 
-    def __call__(self, view: LayerView, /) -> Grown:
+    def __call__(self, view: LayerView, /) -> Grown | Uniform:
         """view.count empty places."""
 
 
-def uniform(view: LayerView) -> Grown:
+@works_with(ANY)
+def uniform(view: LayerView) -> Grown | Uniform:
     """Any empty places, those just emptied included, every subset equally likely. Linear in the connections."""
+    if isinstance(view.layer, CompactLayer):
+        return Uniform(view.count)
     return _uniform(view, view.keep, view.count, "grow")
 
 
@@ -38,8 +43,11 @@ def elsewhere(view: LayerView) -> Grown:
     return _uniform(view, None if view.count <= room else view.keep, view.count, "grow")
 
 
-def nowhere(view: LayerView) -> Grown:
+@works_with(ANY)
+def nowhere(view: LayerView) -> Grown | Uniform:
     """No places: connections only go."""
+    if isinstance(view.layer, CompactLayer):
+        return Uniform(0)
     return nothing(view.layer.n_in)
 
 

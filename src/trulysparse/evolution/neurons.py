@@ -97,7 +97,7 @@ def _shrink(net: SparseMLP, slots: Sequence[Slots] | None, alive: Sequence[Marks
         ptr = np.append(ptr[:-1][inputs], ptr[-1:])  # the rows that go are empty now
         _kernels.renumber(index, (np.cumsum(outputs) - 1).astype(np.int32), net.threads)
         n_in, n_out = int(np.count_nonzero(inputs)), int(np.count_nonzero(outputs))
-        layer.connectivity = Connectivity.from_inputs(n_in, n_out, ptr, index, net.threads)
+        layer.connectivity = Connectivity.trusted(n_in, n_out, ptr, index, net.threads)
     net.layer_sizes = (net.layer_sizes[0], *(layer.n_out for layer in net.layers))
     return stays[1:-1]
 

@@ -1,5 +1,6 @@
 """Prune rules: which connections stay. A rule is a function of a LayerView that returns one mark a connection, or an
-object with `across`, which decides for all layers together. A rule with needs_gradient = True sees x and dy."""
+object with `across`, which decides for all layers together. A rule with needs_gradient = True sees x and dy. A rule
+for layers in tiles too, with weights that may be bfloat16, declares it: storages = {"indexed", "tiled"}."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ from typing import ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from trulysparse import _checks, _kernels
-from trulysparse._arrays import Floats, empty
-from trulysparse.evolution.places import Keep
+from trulysparse._arrays import HELD, Floats, empty
+from trulysparse.evolution.places import ANY, Keep, works_with
 from trulysparse.evolution.view import LayerView
 
 
@@ -30,6 +31,7 @@ class NetworkPrune(Protocol):
         """Marks for each layer."""
 
 
+@works_with(ANY)
 def sign_magnitude(view: LayerView) -> Keep:
     """SET: the fraction of the positive weights closest to zero and the fraction of the negative weights closest to
     zero go, both rounded down (Mocanu et al. 2018, algorithm 1)."""
@@ -45,14 +47,17 @@ def smallest(scores: Floats, view: LayerView) -> Keep:
     return keep
 
 
+@works_with(ANY)
 def magnitude(view: LayerView) -> Keep:
     """The fraction of the layer's connections of least |weight| goes (Evci et al. 2020, section 3)."""
     return smallest(view.layer.values, view)
 
 
+@works_with(ANY)
 def random(view: LayerView) -> Keep:
     """A fraction of the layer's connections goes, each subset equally likely."""
-    scores = empty(view.layer.n_connections, view.layer.values.dtype)
+    kind = HELD["float32"] if view.layer.values.dtype == np.uint16 else view.layer.values.dtype
+    scores = empty(view.layer.n_connections, kind)
     _kernels.draw_weights(scores, _kernels.Draw.UNIFORM, 1.0, view.stream("prune"), view.threads)
     return smallest(scores, view)
 
@@ -111,13 +116,13 @@ class SignFlip:
 
     def __call__(self, view: LayerView) -> Keep:
         """One mark a connection."""
-        values = view.layer.values
+        before = view.layer.values
         born = view.memory.get("signs")
         if born is None:
             self.remember(view)
             born = view.memory["signs"]
-        # In an array of its own: others may be reading the old one.
-        values = view.layer.values = values - np.asarray(self.l1, values.dtype) * np.sign(values)
+        # In an array of its own: the layer stays as it is until the evolution is carried out.
+        values = view.moved = before - np.asarray(self.l1, before.dtype) * np.sign(before)
         if self.noise:
             step = empty(len(values), values.dtype)
             _kernels.draw_weights(step, _kernels.Draw.NORMAL, self.noise, view.stream("walk"), view.threads)

@@ -33,4 +33,4 @@ def rewire(layer: SparseLayer, slots: Slots, change: Change, threads: int) -> No
     layer.values, slots.weight[:] = moved[0], moved[1:]
     change.keep = change.grown = change.fresh = None
     del grown, moved
-    layer.connectivity = Connectivity.from_inputs(layer.n_in, layer.n_out, ptr, index, threads)
+    layer.connectivity = Connectivity.trusted(layer.n_in, layer.n_out, ptr, index, threads)

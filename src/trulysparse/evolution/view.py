@@ -12,7 +12,7 @@ from trulysparse._arrays import Floats, empty
 from trulysparse._random import stream_key
 from trulysparse.compact import CompactLayer
 from trulysparse.errors import InputError
-from trulysparse.evolution.places import Grown, Keep, absent, chosen
+from trulysparse.evolution.places import Grown, Keep, Uniform, absent, chosen
 from trulysparse.layers import Slots, SparseLayer
 
 
@@ -24,7 +24,8 @@ class LayerView:
     number: from 0. fraction: of connections to replace now. key: of this evolution's random streams. memory: a
     dictionary that this layer's rules find again at the next evolution. x, dy: where a rule asked for gradients, the
     layer's input (n_in x stride) and the loss gradient at its pre-activation (n_out x stride) for the batch at hand.
-    keep: the prune rule's decision. grown: the growth rule's. count: connections to grow.
+    keep: the prune rule's decision. moved: weights that it wants the layer to have then, or None: those it has. grown:
+    the growth rule's decision. count: connections to grow.
     """
 
     layer: SparseLayer | CompactLayer
@@ -37,7 +38,8 @@ class LayerView:
     x: Floats | None = None
     dy: Floats | None = None
     keep: Keep | None = None
-    grown: Grown | None = None
+    moved: Floats | None = None
+    grown: Grown | Uniform | None = None
     count: int = 0
 
     def stream(self, purpose: str) -> int:
@@ -56,7 +58,7 @@ class LayerView:
 
     def take_back(self) -> None:
         """Connections that were removed and chosen to grow stay instead."""
-        if self.keep is None or self.grown is None or not self.count:
+        if self.keep is None or self.grown is None or isinstance(self.grown, Uniform) or not self.count:
             return
         rows = self.layer.connectivity.by_input
         existing = (rows.ptr, rows.index)
@@ -100,6 +102,14 @@ def check_grown(view: LayerView, rule: object) -> None:
     """InputError where a growth rule has not returned view.count places. Rules from elsewhere are also checked place by
     place: each in range, once, and empty."""
     assert view.grown is not None
+    if isinstance(view.layer, CompactLayer):
+        if not isinstance(view.grown, Uniform) or view.grown.count != view.count:
+            raise InputError(
+                f"{_name(rule)} must return Uniform({view.count}) for a layer in tiles, not {view.grown!r}"
+            )
+        return
+    if not isinstance(view.grown, tuple) or len(view.grown) != 2:
+        raise InputError(f"{_name(rule)} must return places (row pointers, outputs), not {type(view.grown).__name__}")
     ptr, index = view.grown
     name, n_in, n_out = _name(rule), view.layer.n_in, view.layer.n_out
     fits = ptr.dtype == np.int64 and index.dtype == np.int32

@@ -239,7 +239,7 @@ class WorkerActor:
             if reply is None:
                 break
             if reply.topology is not None:
-                cons = [Connectivity.from_inputs(*part[:4], threads=1) for part in reply.topology]
+                cons = [Connectivity.trusted(*part[:4], threads=1) for part in reply.topology]
                 kinds = [part[4] for part in reply.topology]
             else:
                 cons, kinds = [x.connectivity for x in layers], [x.activation for x in layers]

@@ -33,7 +33,7 @@ def average(nets: Sequence[SparseMLP], counts: Sequence[int], threads: int) -> S
             keep = keep_within_signs(values, count, threads)
             ptr, index, (values,) = _kernels.rewire(ptr, index, keep, *nothing(len(ptr) - 1), [values], None, threads)
         bias = np.stack([layer.bias for layer in same]).mean(axis=0, dtype=np.float64).astype(values.dtype)
-        con = Connectivity.from_inputs(same[0].n_in, same[0].n_out, ptr, index, threads)
+        con = Connectivity.trusted(same[0].n_in, same[0].n_out, ptr, index, threads)
         layers.append(SparseLayer(con, values, bias, same[0].activation))
     return nets[0].with_layers(layers)
 

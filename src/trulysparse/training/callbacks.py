@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -11,8 +11,7 @@ from trulysparse.errors import InputError
 from trulysparse.training.history import Record
 
 if TYPE_CHECKING:
-    from trulysparse._arrays import Floats
-    from trulysparse.connectivity import Connectivity
+    from trulysparse._arrays import Stored
     from trulysparse.training.trainer import Trainer
 
 
@@ -73,7 +72,7 @@ class EarlyStopping(Callback):
         """Forgets what it saw in an earlier fit."""
         self._best = np.inf
         self._waited = 0
-        self._snapshot: list[tuple[Connectivity, Floats, Floats]] | None = None
+        self._snapshot: list[tuple[Any, Stored, Stored]] | None = None
         self.best_epoch = 0
 
     def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
@@ -84,9 +83,7 @@ class EarlyStopping(Callback):
         if value < self._best - self.min_delta:
             self._best, self._waited, self.best_epoch = value, 0, int(record["epoch"])
             if self.restore_best:
-                self._snapshot = [
-                    (layer.connectivity, layer.values.copy(), layer.bias.copy()) for layer in trainer.net.layers
-                ]
+                self._snapshot = [layer.snapshot() for layer in trainer.net.layers]
             return
         self._waited += 1
         trainer.stop = trainer.stop or self._waited >= self.patience
@@ -94,8 +91,8 @@ class EarlyStopping(Callback):
     def on_fit_end(self, trainer: Trainer) -> None:
         """Puts the best parameters back."""
         if self._snapshot is not None:
-            for layer, (con, values, bias) in zip(trainer.net.layers, self._snapshot, strict=True):
-                layer.connectivity, layer.values, layer.bias = con, values, bias
+            for layer, kept in zip(trainer.net.layers, self._snapshot, strict=True):
+                layer.restore(kept)
             sizes = (trainer.net.layer_sizes[0], *(layer.n_out for layer in trainer.net.layers))
             trainer.net.layer_sizes = sizes
             trainer.reset_state()

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from trulysparse import _checks, saving, tensors
+from trulysparse._arrays import Stored, type_name
 from trulysparse.errors import InputError
 from trulysparse.layers import Slots
 from trulysparse.network import SparseMLP
 from trulysparse.progress import Progress, silent
-from trulysparse.tensors import Tensor
+from trulysparse.tensors import Tensor, TensorFile
 from trulysparse.training.trainer import Trainer
 
 ENTRY = "trulysparse-checkpoint"
@@ -77,13 +78,22 @@ def restore(
     with tensors.opened(path, ENTRY, VERSION, "checkpoint", progress) as file:
         state = file.config
         check(state)
+        step_count = _checks.integer("step_count", state["step_count"], low=0)
+        epoch = _checks.real("epoch", state["epoch"], low=0)
+        for name in ("memory", "extra"):
+            if not isinstance(state[name], dict):
+                raise InputError(f"{name} must be a JSON object, not {type(state[name]).__name__}")
+        each = range(_checks.integer("slots", state["slots"], low=0, high=2))
         net = saving.build(state["network"], file, _checks.thread_count(threads))
         slots = []
         for number, layer in enumerate(net.layers):
-            each = range(state["slots"])
-            weight = [saving.restore_order(layer, file.read(f"layers.{number}.slot{i}")) for i in each]
-            slots.append(Slots(weight, [file.read(f"layers.{number}.bias_slot{i}") for i in each]))
-        memory = {name: file.read(name) for name in file.names if name.startswith("memory.")}
+            n, prefix = layer.n_connections, f"layers.{number}"
+            weight = [saving.restore_order(layer, _state_array(file, f"{prefix}.slot{i}", n, net)) for i in each]
+            slots.append(Slots(weight, [_state_array(file, f"{prefix}.bias_slot{i}", layer.n_out, net) for i in each]))
+        # What rules remember is theirs: any values.
+        memory = {name: file.read(name, finite=False) for name in file.names if name.startswith("memory.")}
+        if any(name.count(".") < 2 for name in state["memory"] | memory):
+            raise InputError("memory must name a layer and a part")
     trainer = trainer_for(net)
     trainer.net.layers, trainer.net.layer_sizes = net.layers, net.layer_sizes
     trainer.net.scaling, trainer.net.labels = net.scaling, net.labels
@@ -95,8 +105,17 @@ def restore(
             trainer.memory.setdefault(owner, {})[part] = value
         else:
             trainer.memory[owner] = value
-    trainer.step_count, trainer.epoch = int(state["step_count"]), float(state["epoch"])
+    trainer.step_count, trainer.epoch = step_count, epoch
     return trainer, state["extra"]
+
+
+def _state_array(file: TensorFile, name: str, size: int, net: SparseMLP) -> Stored:
+    """Optimizer state along connections or biases, or InputError."""
+    found = file.read(name)
+    kinds = ("float32", "bfloat16") if net.layout.compact else (str(net.dtype),)
+    if found.shape != (size,) or type_name(found) not in kinds:
+        raise InputError(f"tensor {name} is {type_name(found)}{found.shape}, not {' or '.join(kinds)} of length {size}")
+    return found
 
 
 def _check_kind(state: dict[str, Any], trainer: Trainer) -> None:

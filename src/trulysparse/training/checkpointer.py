@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trulysparse import _checks, saving
-from trulysparse.disk import ArrayFolder, DiskLayer
+from trulysparse.disk import MANIFEST, ArrayFolder, DiskLayer, committed
 from trulysparse.errors import InputError
 from trulysparse.layers import Slots
-from trulysparse.layout import Layout
 from trulysparse.training import checkpoint
 from trulysparse.training.callbacks import Callback
+from trulysparse.training.position import Position
 
 if TYPE_CHECKING:
     from trulysparse.network import SparseMLP
@@ -63,23 +64,33 @@ class Checkpointer(Callback):
             "position": trainer.position.to_json(),
             "layers": [layer.manifest(slots) for layer, slots in pairs],
         }
-        folder.commit(state, [a for layer, slots in pairs for kind in layer.arrays(slots).values() for a in kind])
+        arrays = [a for layer, slots in pairs for kind in layer.arrays(slots).values() for a in kind]
+        folder.commit(state, arrays, sync=self.every > 1 and trainer.step_count % self.every == 0)
         return True
 
 
 def has_state(folder: Path) -> bool:
     """Whether there is something to go on from."""
-    return (folder / STATE).is_file() or (folder / LAYERS / "manifest.json").is_file()
+    return (folder / STATE).is_file() or committed(folder / LAYERS)
 
 
 def open_network(folder: Path, threads: int | None) -> tuple[SparseMLP, list[Slots], dict[str, Any]]:
     """The network in memory-mapped files of a checkpoint, its optimizer state, and what else was committed."""
     files = ArrayFolder(folder / LAYERS)
-    state = files.state()
-    config = state["network"]
-    layout = Layout("compact", config["weights"], config["signals"], files)
-    net, slots = saving.open_layers(config, state["layers"], layout, threads)
-    for name in ("slots", "step_count", "epoch", "position"):
-        if name not in state:
-            raise InputError(f"'{folder}' has damaged settings: {name} is missing")
+    state, where = files.state(), f"'{folder / LAYERS / MANIFEST}'"
+    try:
+        config = state["network"]
+        _checks.choice("storage", config["storage"], ("compact",))
+        layout = replace(saving.layout_of(config), folder=files)
+        net, slots = saving.open_layers(config, state["layers"], layout, threads)
+        wanted = _checks.integer("slots", state["slots"], low=0)
+        if any(len(each.weight) != wanted for each in slots):
+            raise InputError(f"a layer has not {wanted} values of optimizer state for each parameter")
+        _checks.integer("step_count", state["step_count"], low=0)
+        _checks.real("epoch", state["epoch"], low=0)
+        Position.from_json(state["position"])
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise InputError(f"{where} has damaged settings: {error!r}") from None
     return net, slots, state

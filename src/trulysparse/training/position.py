@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from trulysparse import _checks
+from trulysparse.errors import InputError
 from trulysparse.training.history import Record
 
 
@@ -31,6 +33,18 @@ class Position:
         return asdict(self)
 
     @staticmethod
-    def from_json(values: dict[str, Any]) -> Position:
-        """What to_json gave."""
-        return Position(**values)
+    def from_json(values: dict[str, Any] | None) -> Position:
+        """What to_json gave, or InputError."""
+        try:
+            found = Position(**values)  # type: ignore[arg-type]  # None is caught too
+        except TypeError:
+            raise InputError(f"position must hold what a training was at, not {values!r:.80}") from None
+        for name, low in (("epoch", 1), ("epoch_start", 0), ("done", 0), ("evolved_layers", 0)):
+            _checks.integer(f"position.{name}", getattr(found, name), low=low)
+        for name in ("total", "seconds"):
+            _checks.real(f"position.{name}", getattr(found, name))
+        if not isinstance(found.evolved, bool) or not isinstance(found.records, list):
+            raise InputError("position.evolved must be true or false, and position.records a list")
+        if not all(isinstance(record, dict) for record in found.records):
+            raise InputError("position.records must list objects")
+        return found

@@ -16,7 +16,7 @@ from trulysparse._random import generator, stream_key
 from trulysparse.data import Matrix, check_finite
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution
-from trulysparse.evolution.evolution import Round, require_tiled
+from trulysparse.evolution.evolution import Round
 from trulysparse.layers import Signal, Slots
 from trulysparse.losses import Loss
 from trulysparse.network import SparseMLP, sample_weights
@@ -75,8 +75,8 @@ class Trainer:
         self.seed = _checks.integer("seed", seed, low=0)
         self.threads = net.threads if threads is None else _checks.thread_count(threads)
         self.callbacks = tuple(callbacks)
-        if evolution is not None and net.layout.compact:
-            require_tiled(evolution)
+        if evolution is not None:
+            evolution.check_storage(net)
         if parallel is not None and net.layout.compact:
             raise InputError("parallel training needs a network with storage='indexed'; see net.indexed()")
         self.parallel = parallel
@@ -103,7 +103,9 @@ class Trainer:
         self._listening: Sequence[Callback] = ()
         self.memory: dict[str, Any] = {}  # of evolution, by layer
         self._passes = Passes(net, self.loss, self.threads, self.recompute)
-        self.slots: list[Slots] = slots or []
+        self.slots: list[Slots] = [] if slots is None else slots
+        if slots is not None and len(slots) != len(net.layers):
+            raise InputError(f"slots must hold optimizer state of {len(net.layers)} layers, not of {len(slots)}")
         if slots is None:
             self.reset_state()
 

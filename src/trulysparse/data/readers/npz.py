@@ -55,8 +55,7 @@ def _array(path: Path, archive: Any, name: str) -> Any:
         if "allow_pickle" not in str(error):
             raise
         raise InputError(
-            f"DATA: '{path}' holds Python objects in '{name}', which cannot be read without pickle; "
-            "store plain arrays"
+            f"DATA: '{path}' holds Python objects in '{name}', which cannot be read without pickle; store plain arrays"
         ) from None
     if not isinstance(array, np.ndarray):
         raise InputError(f"DATA: '{path}' holds something else than an array as '{name}'")
