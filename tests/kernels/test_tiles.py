@@ -308,7 +308,10 @@ def test_tiles_hold_enough_connections():
 )
 def test_damaged_tiles_are_found(damage):
     con = TiledConnectivity.draw(300, 200, 900, seed=0, threads=1)
-    bad = TiledConnectivity(300, 200, con.shift, con.ptr, np.ascontiguousarray(damage(con.place)))
+    place = np.ascontiguousarray(damage(con.place))
+    with pytest.raises(InputError, match="ascending, unique"):
+        TiledConnectivity(300, 200, con.shift, con.ptr, place)
+    bad = TiledConnectivity.trusted(300, 200, con.shift, con.ptr, place)
     with pytest.raises(InputError, match="ascending, unique"):
         bad.check()
     with pytest.raises(InputError, match=r"net\.indexed"):
