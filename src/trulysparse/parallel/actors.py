@@ -17,7 +17,7 @@ import numpy as np
 from trulysparse import _checks
 from trulysparse.connectivity import Connectivity
 from trulysparse.errors import InputError
-from trulysparse.layers import SparseLayer
+from trulysparse.layers import Slots, SparseLayer
 from trulysparse.network import SparseMLP
 from trulysparse.parallel.gradient import Gradient
 from trulysparse.parallel.plan import WASAP, Span
@@ -96,10 +96,11 @@ class ServerActor:
     """The server of one phase 1, restored from the desk where that has a state of it."""
 
     def __init__(self, boxed: tuple[Any, Any], desk: Any) -> None:
-        """boxed: references to a Setup and to the network's layers, which the driver keeps alive for restarts."""
+        """boxed: references to a Setup and to the network's layers with their optimizer state, which the driver keeps
+        alive for restarts."""
         import ray
 
-        setup, layers = ray.get(list(boxed))
+        setup, (layers, slots) = ray.get(list(boxed))
         self._ray = ray
         self._setup = setup
         self._desk = desk
@@ -107,6 +108,7 @@ class ServerActor:
         net.threads = _checks.thread_count(None)
         trainer = trainer_of(setup.settings, net, net.threads)
         trainer.epochs = setup.epochs
+        trainer.take_slots([state.copy() for state in slots])
         self._events: list[tuple[Record, SparseMLP]] = []
         self._fetched = threading.Condition()
         trainer.step_count = setup.step_count
@@ -171,9 +173,10 @@ class ServerActor:
             self._fetched.notify_all()
             return self._events[0] if self._events else None
 
-    def layers(self) -> list[SparseLayer]:
-        """The network's layers."""
-        return self._server.trainer.net.copy().layers
+    def layers(self) -> tuple[list[SparseLayer], list[Slots]]:
+        """The network's layers and their optimizer state."""
+        trainer = self._server.trainer
+        return trainer.net.copy().layers, trainer.slots
 
     def pid(self) -> int:
         """Of this process."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from trulysparse.errors import InputError
 from trulysparse.parallel.average import average
 from trulysparse.parallel.local import Threads
 from trulysparse.parallel.plan import WASAP, Span
+from trulysparse.training.callbacks import started
 from trulysparse.training.history import History, Record
 from trulysparse.training.job import Job
 
@@ -35,24 +37,23 @@ class Place(Protocol):
 def train(plan: WASAP, trainer: Trainer, job: Job) -> History:
     """Trains trainer.net."""
     rounds = plan.check(len(job.rows), trainer.evolution, job.epochs)
+    if trainer.state_given and rounds[0][0][1] == 0:
+        raise InputError("slots are optimizer state for phase 1, which phase1_epochs=0 leaves out: give one of them")
     place = _place(plan, trainer, job)
     history = History()
     try:
-        for callback in job.callbacks:
-            callback.on_fit_start(trainer, job.epochs, sum(place.batches))
-        for together, alone in rounds:
-            if together[0] < together[1]:
-                place.together(together, history)
-            if trainer.stop:
-                break
-            if alone[0] < alone[1]:
-                _apart(place, trainer, job, alone, history)
-            if trainer.stop:
-                break
+        with started(job.callbacks, trainer, job.epochs, sum(place.batches)):
+            for together, alone in rounds:
+                if together[0] < together[1]:
+                    place.together(together, history)
+                if trainer.stop:
+                    break
+                if alone[0] < alone[1]:
+                    _apart(place, trainer, job, alone, history)
+                if trainer.stop:
+                    break
     finally:
         place.close()
-        for callback in job.callbacks:
-            callback.on_fit_end(trainer)
     return history
 
 
@@ -80,6 +81,7 @@ def _apart(place: Place, trainer: Trainer, job: Job, span: Span, history: Histor
     record: Record = {
         "epoch": span[1],
         "phase": 2,
+        "epochs": span[1] - span[0],
         "loss": sum(record["loss"] for _, record in found) / len(found),
         "learning_rate": found[0][1]["learning_rate"],
         "connections": net.n_connections,

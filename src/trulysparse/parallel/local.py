@@ -42,7 +42,12 @@ class Threads:
         self.batches = [shard.n_batches for shard in self._shards.values()]
         net = trainer.net
         each = memory.training_bytes(
-            net.layer_sizes, net.n_connections, trainer.batch_size, 1 + trainer.optimizer.slots, net.layout
+            net.layer_sizes,
+            net.n_connections,
+            trainer.micro_batch_size,
+            1 + trainer.optimizer.slots,
+            net.layout,
+            every=trainer.recompute,
         )
         memory.require(
             plan.workers * each,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trulysparse import memory
-from trulysparse.layers import SparseLayer
+from trulysparse.layers import Slots, SparseLayer
 from trulysparse.network import SparseMLP
 from trulysparse.parallel.actors import Desk, ServerActor, Setup, WorkerActor, alone
 from trulysparse.parallel.crew import POLL, Crew, connect, result
@@ -78,11 +78,12 @@ class OnRay:
         needed = memory.training_bytes(
             trainer.net.layer_sizes,
             trainer.net.n_connections,
-            trainer.batch_size,
+            trainer.micro_batch_size,
             trainer.optimizer.slots + 6,
             trainer.net.layout,
+            every=trainer.recompute,
         )
-        shared, layers = ray.put(setup), ray.put(trainer.net.layers)
+        shared, layers = ray.put(setup), ray.put((trainer.net.layers, trainer.slots))
         server = self._actor(ServerActor, num_cpus=0, memory=needed, max_concurrency=plan.n_shards + 8)(
             (shared, layers), self._desk
         )
@@ -102,7 +103,7 @@ class OnRay:
                     ray.get(server.stop.remote())
             self._spread_news()
             self._take_events(server, history)
-            self._adopt(ray.get(server.layers.remote()))
+            self._adopt(*ray.get(server.layers.remote()))
         finally:
             crew.dismiss()
             ray.kill(server)
@@ -118,12 +119,15 @@ class OnRay:
             self._trainer.epoch = float(record["epoch"])
             self._trainer.end_epoch(self._here, history, record)
 
-    def _adopt(self, layers: Sequence[SparseLayer]) -> None:
-        """Takes over layers from the cluster, whose arrays are read-only."""
+    def _adopt(self, layers: Sequence[SparseLayer], slots: Sequence[Slots] | None = None) -> None:
+        """Takes over layers from the cluster, whose arrays are read-only, and their optimizer state; None: zero."""
         net = self._trainer.net
         mine = net.with_layers(layers).copy()
         net.layers, net.layer_sizes = mine.layers, mine.layer_sizes
-        self._trainer.reset_state()
+        if slots is None:
+            self._trainer.reset_state()
+        else:
+            self._trainer.take_slots([state.copy() for state in slots])
 
     def alone(self, span: Span) -> list[tuple[SparseMLP, Record]]:
         ray, net = self._ray, self._trainer.net

@@ -125,6 +125,11 @@ class WASAP:
                 "see: in parallel training choose one that looks at weights only (Static, SET, DeepR, DSR), or "
                 "phase1_epochs=0"
             )
+        if evolution is not None and evolution.density is not None:
+            raise InputError(
+                f"evolution={type(evolution).__name__} lets the number of connections fall, which the average of "
+                "workers' networks does not follow: train without parallel, or choose another"
+            )
         return phases
 
     def fit(self, trainer: Trainer, job: Job) -> History:

@@ -22,7 +22,7 @@ from trulysparse.parallel.shards import Shard, Ticket
 from trulysparse.training import Callback, Trainer
 from trulysparse.training.history import Record
 from trulysparse.training.job import Job
-from trulysparse.training.passes import Passes, require_finite
+from trulysparse.training.passes import Passes, accumulated
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Settings:
     loss: Loss
     evolution: Evolution | None
     batch_size: int
+    micro_batch_size: int
+    recompute: int
     dropout: float
     seed: int
     compression: Compression | None = None
@@ -58,6 +60,8 @@ def settings_of(trainer: Trainer, plan: WASAP) -> Settings:
         trainer.loss,
         trainer.evolution,
         trainer.batch_size,
+        trainer.micro_batch_size,
+        trainer.recompute,
         trainer.dropout,
         seed,
         plan.compression,
@@ -73,6 +77,8 @@ def trainer_of(settings: Settings, net: SparseMLP, threads: int) -> Trainer:
         loss=settings.loss,
         evolution=settings.evolution,
         batch_size=settings.batch_size,
+        micro_batch_size=settings.micro_batch_size,
+        recompute=settings.recompute,
         dropout=settings.dropout,
         seed=settings.seed,
         threads=threads,
@@ -109,9 +115,9 @@ class Worker:
         batch = self._job.batch(shard.batch(ticket))
         step = ticket.epoch * shard.n_batches + ticket.batch
         key = stream_key(settings.seed, "dropout", ticket.shard, step) if settings.dropout else 0
-        signals, loss = passes.forward(batch, 1.0 - settings.dropout, key, loaded)
-        require_finite(loss, step)
-        found = passes.gradients(signals, into)
+        loss, found = accumulated(
+            passes, batch, settings.micro_batch_size, settings.dropout, key, into=into, loaded=loaded, step=step
+        )
         weights = self._pack([weight for weight, _ in found], ticket.shard)
         biases = [bias for _, bias in found]
         return Gradient(ticket, model.version, model.clock, weights, biases, loss, len(batch[1]))
@@ -120,7 +126,7 @@ class Worker:
         """Takes the model's layers; makes memory anew where the topology has changed."""
         net = self._net.with_layers(model.layers)
         if self._passes is None:
-            self._passes = Passes(net, self._settings.loss, 1)
+            self._passes = Passes(net, self._settings.loss, 1, self._settings.recompute)
         elif net.layer_sizes != self._passes.net.layer_sizes:
             self._passes.net = net
             self._passes.resize()

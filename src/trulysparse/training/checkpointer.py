@@ -15,6 +15,7 @@ from trulysparse.training.callbacks import Callback
 
 if TYPE_CHECKING:
     from trulysparse.network import SparseMLP
+    from trulysparse.training.job import Job
     from trulysparse.training.trainer import Trainer
 
 STATE, LAYERS = "state.safetensors", "layers"
@@ -28,11 +29,19 @@ class Checkpointer(Callback):
     """
 
     def __init__(self, folder: Path, *, every: int) -> None:
-        self.folder = folder
+        self.folder = Path(folder)
         self.every = _checks.integer("every", every, low=1)
+
+    def check(self, trainer: Trainer, job: Job) -> None:
+        """Refuses workers, whose state this process does not have, and a folder that is none."""
+        if trainer.parallel is not None:
+            raise InputError("Checkpointer cannot keep the state of parallel training: leave out one of the two")
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError(f"folder must be a folder to keep checkpoints in, not the file '{self.folder}'")
 
     def on_fit_start(self, trainer: Trainer, epochs: int, steps: int) -> None:
         """Commits layers in files, so that a run can go on from its start."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._commit(trainer)
 
     def on_step_end(self, trainer: Trainer, loss: float) -> None:

@@ -33,6 +33,7 @@ class Passes:
     def resize(self) -> None:
         """Takes note that layers have another number of neurons."""
         net = self.net
+        self.sizes = net.layer_sizes
         activations = [layer.activation for layer in net.layers]
         self._work = TrainingWorkspace(
             net.layer_sizes, activations, net.signal_types(), every=self.every, compact=net.layout.compact
@@ -109,6 +110,35 @@ class Passes:
             layer.fetch()
             layer.update([(*found, 1.0)], slots[number], rule, self.threads)
             layer.release()
+
+
+def accumulated(
+    passes: Passes,
+    batch: Batch,
+    size: int,
+    dropout: float,
+    key: int,
+    *,
+    into: list[tuple[Floats, Floats]] | None = None,
+    loaded: Callable[[], None] | None = None,
+    step: int | None = None,
+) -> tuple[float, list[tuple[Floats, Floats]]]:
+    """The loss of a batch and its gradient, the sum of those of parts of `size` samples, in `into` or arrays of its
+    own. key: of dropout. loaded: called when the first part is there. step: of a training, whose loss must be finite
+    (else DivergenceError)."""
+    matrix, rows, targets, weight = batch
+    value, total, found = 0.0, total_weight(batch), into
+    for part, start in enumerate(range(0, len(rows), size)):
+        here = slice(start, start + size)
+        piece = matrix, rows[here], targets[here], None if weight is None else weight[here]
+        own = stream_key(key, "part", part) if part and key else key
+        signals, share = passes.forward(piece, 1.0 - dropout, own, None if part else loaded, total)
+        if step is not None:
+            require_finite(share, step)
+        value += share
+        found = passes.gradients(signals, found, add=part > 0)
+    assert found is not None
+    return value, found
 
 
 def total_weight(batch: Batch) -> float:

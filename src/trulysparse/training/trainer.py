@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from trulysparse import _checks, _kernels, losses, memory
+from trulysparse import _checks, losses, memory
 from trulysparse._arrays import Floats
 from trulysparse._random import generator, stream_key
 from trulysparse.data import Matrix, check_finite
@@ -21,12 +21,13 @@ from trulysparse.layers import Signal, Slots
 from trulysparse.losses import Loss
 from trulysparse.network import SparseMLP, sample_weights
 from trulysparse.optimizers import SGD, Optimizer
-from trulysparse.training.callbacks import Callback
+from trulysparse.training.callbacks import Callback, started
 from trulysparse.training.history import History, Record
 from trulysparse.training.job import Batch, Job, Parallel
 from trulysparse.training.metrics import check_lengths, evaluate
-from trulysparse.training.passes import Passes, require_finite, total_weight
+from trulysparse.training.passes import Passes, accumulated, require_finite
 from trulysparse.training.position import Position
+from trulysparse.training.state import LayerWatch, check_layers, check_slots
 
 
 class Trainer:
@@ -77,6 +78,11 @@ class Trainer:
         self.callbacks = tuple(callbacks)
         if evolution is not None and net.layout.compact:
             require_tiled(evolution)
+        if evolution is not None and evolution.needs_gradient and self.micro_batch_size < self.batch_size:
+            raise InputError(
+                f"micro_batch_size must be None where evolution={type(evolution).__name__} looks at the gradients of a "
+                "whole batch; choose a smaller batch_size"
+            )
         if parallel is not None and net.layout.compact:
             raise InputError("parallel training needs a network with storage='indexed'; see net.indexed()")
         self.parallel = parallel
@@ -103,9 +109,34 @@ class Trainer:
         self._listening: Sequence[Callback] = ()
         self.memory: dict[str, Any] = {}  # of evolution, by layer
         self._passes = Passes(net, self.loss, self.threads, self.recompute)
-        self.slots: list[Slots] = slots or []
+        self._watch = LayerWatch()
+        self._slots: list[Slots] = []
+        self.state_given = slots is not None
         if slots is None:
             self.reset_state()
+        else:
+            self.take_slots(slots)
+
+    @property
+    def slots(self) -> list[Slots]:
+        """Optimizer state of each layer. Of layers that were changed without it (replaced, pruned) it is zero."""
+        self._notice()
+        return self._slots
+
+    def _notice(self) -> None:
+        """Brings state and memory in line with layers that others have changed."""
+        net, watch = self.net, self._watch
+        if watch.unchanged(net, self.optimizer):
+            return
+        check_layers(net)
+        stale = set(watch.stale(net, self._slots, self.optimizer))
+        self._slots = [
+            layer.new_slots(self.optimizer) if number in stale else self._slots[number]
+            for number, layer in enumerate(net.layers)
+        ]
+        if stale or self._passes.sizes != net.layer_sizes:
+            self.resize()
+        watch.note(net, self._slots, self.optimizer)
 
     def resize(self, stays: Sequence[NDArray[np.bool_]] = ()) -> None:
         """Takes note that the network's layers have another number of neurons (its optimizer state, in `slots`, has
@@ -123,12 +154,15 @@ class Trainer:
     def reset_state(self) -> None:
         """Sets the optimizer's state to zero."""
         self.resize()
-        self.slots = [layer.new_slots(self.optimizer) for layer in self.net.layers]
+        self._slots = [layer.new_slots(self.optimizer) for layer in self.net.layers]
+        self._watch.note(self.net, self._slots, self.optimizer)
 
     def take_slots(self, slots: list[Slots]) -> None:
         """Goes on with optimizer state from elsewhere, for the network's layers as they are now."""
+        check_slots(self.net, slots, self.optimizer)
         self.resize()
-        self.slots = slots
+        self._slots = list(slots)
+        self._watch.note(self.net, self._slots, self.optimizer)
 
     # ---- one update ----
 
@@ -146,9 +180,15 @@ class Trainer:
         """The loss and, layer by layer, its gradient: a csr_array (n_out, n_in) over the connections and an
         array (n_out,) over the biases. Parameters stay as they are; without dropout."""
         matrix, targets, weight = self._checked(X_batch, y_batch, sample_weight)
-        signals, value = self._passes.forward((matrix, np.arange(matrix.n_samples), targets, weight), 1.0, 0)
-        found = zip(self.net.layers, self._passes.gradients(signals), strict=True)
-        return value, [(layer.to_csr(layer.in_order(weights)), bias) for layer, (weights, bias) in found]
+        self._notice()
+        batch = matrix, np.arange(matrix.n_samples), targets, weight
+        value, found = accumulated(self._passes, batch, self.micro_batch_size, 0.0, 0)
+        pairs = zip(self.net.layers, found, strict=True)
+        return value, [(layer.to_csr(layer.in_order(weights)), bias) for layer, (weights, bias) in pairs]
+
+    def check_batch(self, X_batch: Any, y_batch: ArrayLike) -> None:
+        """InputError where `step` and `gradients` could not take these samples."""
+        self._checked(X_batch, y_batch, None)
 
     def _checked(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, names: tuple[str, str] = ("X", "y")
@@ -160,37 +200,26 @@ class Trainer:
 
     def _step(self, batch: Batch) -> float:
         """One update."""
+        self._notice()
         rule = self.optimizer.rule(self.step_count, self.epoch, self.epochs)
         key = stream_key(self.seed, "step", self.step_count)
         if len(batch[1]) <= self.micro_batch_size:
             signals, value = self._forward(batch)
-            self._passes.update(signals, self.slots, rule, key)
+            self._passes.update(signals, self._slots, rule, key)
         else:
-            value = self._accumulated(batch, rule, key)
+            value, found = accumulated(
+                self._passes, batch, self.micro_batch_size, self.dropout, self._dropout_key(), step=self.step_count
+            )
+            self._passes.apply(found, self._slots, rule, key)
         self.step_count += 1
         return value
 
-    def _accumulated(self, batch: Batch, rule: _kernels.UpdateRule, key: int) -> float:
-        """An update whose gradient is the sum of those of parts of the batch."""
-        matrix, rows, targets, weight = batch
-        value, total, size = 0.0, total_weight(batch), self.micro_batch_size
-        found: list[tuple[Floats, Floats]] | None = None
-        for part, start in enumerate(range(0, len(rows), size)):
-            here = slice(start, start + size)
-            piece = matrix, rows[here], targets[here], None if weight is None else weight[here]
-            signals, share = self._forward(piece, part, total)
-            value += share
-            found = self._passes.gradients(signals, found, add=found is not None)
-        assert found is not None
-        self._passes.apply(found, self.slots, rule, key)
-        return value
+    def _dropout_key(self) -> int:
+        return stream_key(self.seed, "dropout", self.step_count) if self.dropout else 0
 
-    def _forward(self, batch: Batch, part: int = 0, total: float | None = None) -> tuple[list[Signal], float]:
-        """The forward pass of an update, or of a part of its batch; DivergenceError where its loss is not finite."""
-        key = stream_key(self.seed, "dropout", self.step_count) if self.dropout else 0
-        if part and key:
-            key = stream_key(key, "part", part)
-        signals, value = self._passes.forward(batch, 1.0 - self.dropout, key, total=total)
+    def _forward(self, batch: Batch) -> tuple[list[Signal], float]:
+        """The forward pass of an update; DivergenceError where its loss is not finite."""
+        signals, value = self._passes.forward(batch, 1.0 - self.dropout, self._dropout_key())
         require_finite(value, self.step_count)
         return signals, value
 
@@ -219,9 +248,10 @@ class Trainer:
 
     def _start_evolution(self) -> Round:
         assert self.evolution is not None
+        self._notice()
         key = stream_key(self.seed, "evolution", self.step_count)
         return self.evolution.start(
-            self.net, self.slots, key=key, threads=self.threads, progress=self.progress, memory=self.memory
+            self.net, self._slots, key=key, threads=self.threads, progress=self.progress, memory=self.memory
         )
 
     def _evolve(self) -> int:
@@ -235,6 +265,7 @@ class Trainer:
                 self.position.evolved_layers = number + 1
                 self.tell("evolving", done, total)
         self.position.evolved_layers = 0
+        self._watch.note(self.net, self._slots, self.optimizer)
         return grown
 
     def tell(self, what: str, done: float, total: float) -> None:
@@ -256,6 +287,7 @@ class Trainer:
                 layer.input_gradient(dy, x, x.values, self.threads)
             if evolves:
                 grown += current.carry_out(number)
+        self._watch.note(self.net, self._slots, self.optimizer)
         self.step_count += 1
         return value, grown
 
@@ -277,7 +309,9 @@ class Trainer:
 
         X: (n_samples, n_inputs), NumPy of any numeric type, SciPy sparse, memory map or DataFrame, converted
         batch by batch. y: labels or targets, see the loss. validation_data: (X, y), scored after each epoch.
-        callbacks: in addition to the trainer's own. start: where an earlier call was broken off (its trainer.position,
+        callbacks: in addition to the trainer's own. Each call is a training of its own: learning rates and evolution
+        schedules begin anew, and what evolution remembers is forgotten; weights, optimizer state and step_count go on.
+        start: where an earlier call was broken off (its trainer.position,
         kept in a checkpoint), to go on with the same bits. Raises InputError for unusable data, DivergenceError where
         the loss stops being finite.
         """
@@ -298,12 +332,15 @@ class Trainer:
             validation,
             (*self.callbacks, *callbacks),
         )
+        if start is not None and self.parallel is not None:
+            raise InputError("start is for training that is not parallel")
+        for callback in job.callbacks:
+            callback.check(self, job)
+        self._notice()
         self.stop, self.epochs, self._listening = False, epochs, job.callbacks
         self.position = start or Position(epoch_start=self.step_count)
         if start is None:
             self.epoch, self.memory = 0.0, {}
-        elif self.parallel is not None:
-            raise InputError("start is for training that is not parallel")
         try:
             return self._fit(job) if self.parallel is None else self.parallel.fit(self, job)
         finally:
@@ -311,18 +348,13 @@ class Trainer:
 
     def _fit(self, job: Job) -> History:
         history = History(list(self.position.records))
-        for callback in job.callbacks:
-            callback.on_fit_start(self, job.epochs, self.steps(job))
-        try:
+        with started(job.callbacks, self, job.epochs, self.steps(job)):
             while self.position.epoch <= job.epochs:
                 number = self.position.epoch
                 self.end_epoch(job, history, self.run_epoch(job, number))
                 self.position = Position(number + 1, self.step_count, records=list(history.records))
                 if self.stop:
                     break
-        finally:
-            for callback in job.callbacks:
-                callback.on_fit_end(self)
         return history
 
     def end_epoch(self, job: Job, history: History, record: Record) -> None:
