@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import time
 
 import numpy as np
@@ -94,6 +96,18 @@ def test_evolution_that_brings_state_along_keeps_it(rng):
     assert all(a is b for a, b in zip(trainer.slots, slots, strict=True))
     assert trainer.slots[0].weight[0].any()
     trainer.step(X, y)
+
+
+@pytest.mark.parametrize("twin_of", [copy.deepcopy, lambda trainer: pickle.loads(pickle.dumps(trainer))])
+def test_copies_go_on_with_their_state_and_notice_changes(rng, twin_of):
+    trainer, X, y = trained(rng)
+    twin, changed = twin_of(trainer), twin_of(trainer)
+    assert twin.step(X, y) == trainer.step(X, y)
+    for a, b in zip(trainer.net.layers, twin.net.layers, strict=True):
+        np.testing.assert_array_equal(a.values, b.values)
+    ts.prune_neurons(changed.net, 20)
+    changed.step(X, y)
+    assert_fits(changed)
 
 
 def test_another_optimizer_begins_with_zero_state(rng):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -59,6 +59,11 @@ def check_layers(net: SparseMLP) -> None:
         raise InputError(f"net.layer_sizes is {net.layer_sizes}, but net.layers have {sizes}: set both")
 
 
+def _maybe(thing: Any) -> Callable[[], Any]:
+    """A weak reference, to nothing where there is nothing."""
+    return (lambda: None) if thing is None else ref(thing)
+
+
 class LayerWatch:
     """What a network's layers were when optimizer state last belonged to them. Holds on to no array."""
 
@@ -82,6 +87,17 @@ class LayerWatch:
         self._layers = [
             (layer, ref(layer.connectivity), ref(state.weight[0]) if state.weight else None)
             for layer, state in zip(net.layers, slots, strict=True)
+        ]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles look at layers of their own."""
+        layers = [(layer, con(), along and along()) for layer, con, along in self._layers]
+        return self.__dict__ | {"_layers": layers}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._layers = [
+            (layer, _maybe(con), None if along is None else ref(along)) for layer, con, along in self._layers
         ]
 
     def stale(self, net: SparseMLP, slots: Sequence[Slots], optimizer: Optimizer) -> list[int]:
