@@ -50,15 +50,17 @@ int64_t load_dense(const S* x, int64_t row_stride, int64_t column_stride, const 
                    int64_t features, const double* shift, const double* factor, T* out, int64_t stride, int threads) {
     // Types that the network's own type holds exactly are scaled in it, the others in double.
     using Wide = std::conditional_t<(sizeof(S) <= 2 || std::is_same_v<S, float>), T, double>;
+    constexpr bool kChecked = std::numeric_limits<S>::has_infinity;  // whole numbers stay in range
     if (batch == 1 && stride == 1 && column_stride == 1) {  // one sample: nothing to transpose
         const S* sample = x + rows[0] * row_stride;
-        unsigned wrong = 0;
-        for (int64_t f = 0; f < features; ++f) wrong |= sample[f] * S(0) != S(0);
         if (shift)
             for (int64_t f = 0; f < features; ++f) out[f] = T((Wide(sample[f]) - Wide(shift[f])) * Wide(factor[f]));
         else
             for (int64_t f = 0; f < features; ++f) out[f] = T(sample[f]);
-        return wrong ? std::find_if(sample, sample + features, [](S value) { return !std::isfinite(double(value)); }) - sample : -1;
+        unsigned wrong = 0;
+        if constexpr (kChecked)
+            for (int64_t f = 0; f < features; ++f) wrong |= out[f] * T(0) != T(0);
+        return wrong ? std::find_if(out, out + features, [](T value) { return !std::isfinite(value); }) - out : -1;
     }
     const int64_t blocks = (features + kFeatureBlock - 1) / kFeatureBlock;
     std::vector<int64_t> found(size_t(std::max<int64_t>(blocks, 1)), kNone);
@@ -73,13 +75,13 @@ int64_t load_dense(const S* x, int64_t row_stride, int64_t column_stride, const 
         for (int64_t b0 = 0; b0 < stride; b0 += kSampleBlock) {
             const int64_t count = std::clamp<int64_t>(batch - b0, 0, kSampleBlock);
             const auto sample = [&](int64_t b) { return x + rows[b0 + b] * row_stride + f0 * column_stride; };
-            Wide check[kFeatureBlock] = {};  // by feature, or vectors could not add; 0 where every value is finite
+            T check[kFeatureBlock] = {};  // by feature, or vectors could not add; 0 where every result is finite
             const auto convert = [&](int64_t b, int64_t step) __attribute__((always_inline)) {
                 const S* from = sample(b);
                 for (int64_t f = 0; f < width; ++f) {
-                    const Wide value = Wide(from[f * step]);
-                    check[f] += value * 0;
-                    tile[b][f] = T((value - offset[f]) * scale[f]);
+                    const T value = T((Wide(from[f * step]) - offset[f]) * scale[f]);
+                    if constexpr (kChecked) check[f] += value * 0;
+                    tile[b][f] = value;
                 }
             };
             for (int64_t f = 0; f < width; ++f) __builtin_prefetch(out + (f0 + f) * stride + b0, 1);
@@ -90,9 +92,9 @@ int64_t load_dense(const S* x, int64_t row_stride, int64_t column_stride, const 
                 if (column_stride == 1) convert(b, 1);
                 else convert(b, column_stride);
             }
-            if (std::numeric_limits<S>::has_infinity && std::any_of(check, check + width, [](Wide sum) { return sum != 0; })) {
+            if (std::any_of(check, check + width, [](T sum) { return sum != 0; })) {
                 int64_t b = 0, f = 0;
-                while (std::isfinite(T(sample(b)[f * column_stride])))
+                while (std::isfinite(tile[b][f]))
                     if (++f == width) ++b, f = 0;
                 found[size_t(block)] = std::min(found[size_t(block)], (b0 + b) * features + f0 + f);
             }
@@ -122,8 +124,9 @@ int64_t load_sparse(const int64_t* ptr, const int32_t* index, const T* value, in
     for (int64_t b = 0; b < batch; ++b)
         for (int64_t k = ptr[b]; k < ptr[b + 1]; ++k) {
             const int64_t f = index[k];
-            if (!std::isfinite(value[k])) first = std::min(first, b * features + f);
-            out[f * stride + b] += factor ? T(value[k] * factor[f]) : value[k];
+            T& to = out[f * stride + b];
+            to += factor ? T(value[k] * factor[f]) : value[k];
+            if (!std::isfinite(to) || !std::isfinite(value[k])) first = std::min(first, b * features + f);
         }
     return first == kNone ? -1 : first;
 }

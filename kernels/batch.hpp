@@ -6,7 +6,7 @@
 namespace ts {
 
 // out[f * stride + b] = (X[rows[b], f] - shift[f]) * factor[f], zeros in the padding. Strides of X are in
-// elements. shift and factor may be null. Returns b * features + f of the first value that is not finite
+// elements. shift and factor may be null. Returns b * features + f of the first result that is not finite
 // (in the order of samples), or -1.
 template <class S, class T>
 int64_t load_dense(const S* x, int64_t row_stride, int64_t column_stride, const int64_t* rows, int64_t batch,

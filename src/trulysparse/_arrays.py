@@ -59,3 +59,20 @@ def narrowed(array: Floats, threads: int = 1) -> NDArray[np.uint16]:
     out = np.empty(array.shape, np.uint16)
     _kernels.round_to(np.ascontiguousarray(array, np.float32).ravel(), out.ravel(), threads)
     return out
+
+
+_KERNEL_TYPES = frozenset(("f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"))
+
+
+def kernel_readable(array: NDArray[Any]) -> bool:
+    """Whether kernels can read an array in place: a type of theirs, native and aligned, at any strides of whole
+    values."""
+    whole = array.flags.c_contiguous or all(s % array.itemsize == 0 for s in array.strides)
+    known = array.dtype.str[1:] in _KERNEL_TYPES and array.dtype.isnative
+    return known and array.flags.aligned and whole
+
+
+def as_doubles(array: Any) -> NDArray[np.float64]:
+    """An array of any real type as float64; what is beyond its range becomes infinite."""
+    with np.errstate(over="ignore"):
+        return np.asarray(array, dtype=np.float64)

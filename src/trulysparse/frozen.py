@@ -53,17 +53,19 @@ class FrozenMLP(Predictor):
         shift, factor = self.scaling.arrays() if self.scaling else (None, None)
         softmax = activated and self.output == "softmax"
         z = np.empty((batch_size, self.layer_sizes[-1]), self.dtype)
-        for start in range(0, matrix.n_samples, batch_size):
-            stop = min(matrix.n_samples, start + batch_size)
-            out = z[: stop - start]
-            if isinstance(matrix, DenseMatrix) and matrix.array is not None:
-                bad = self._network.run(matrix.array[start:stop], shift, factor, out, softmax, self.threads)
-                if bad >= 0:
-                    raise matrix.refuse(start * matrix.n_features + bad)
-            else:
-                loaded = np.empty((matrix.n_features, _kernels.padded_batch(stop - start)), self.dtype)
-                matrix.load(np.arange(start, stop), loaded, self.scaling, self.threads)
-                self._network.run(loaded[:, : stop - start].T, None, None, out, softmax, self.threads)
-            if activated and self.output == "sigmoid":
-                _kernels.sigmoid(out, self.threads)
-            yield slice(start, stop), out.T
+        with matrix.reader() as reader:
+            for start in range(0, matrix.n_samples, batch_size):
+                stop = min(matrix.n_samples, start + batch_size)
+                out = z[: stop - start]
+                if isinstance(matrix, DenseMatrix) and matrix.array is not None:
+                    bad = self._network.run(matrix.array[start:stop], shift, factor, out, softmax, self.threads)
+                    if bad >= 0:
+                        sample, feature = divmod(bad, matrix.n_features)
+                        raise matrix.refuse(start + sample, feature, self.dtype)
+                else:
+                    loaded = np.empty((matrix.n_features, _kernels.padded_batch(stop - start)), self.dtype)
+                    reader.load(np.arange(start, stop), loaded, self.scaling, self.threads)
+                    self._network.run(loaded[:, : stop - start].T, None, None, out, softmax, self.threads)
+                if activated and self.output == "sigmoid":
+                    _kernels.sigmoid(out, self.threads)
+                yield slice(start, stop), out.T

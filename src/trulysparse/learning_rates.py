@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -74,7 +74,7 @@ class ScaledRate:
     """Another schedule times `factor`, which is reached along a line from 1 over `warmup` epochs: for batches `factor`
     times as large (Goyal et al. 2017, "Accurate, large minibatch SGD", sections 2.1 and 2.2)."""
 
-    base: ConstantRate | StepRate | CosineRate | ScaledRate
+    base: LearningRate
     factor: float
     warmup: float = 5.0
 
@@ -88,7 +88,27 @@ class ScaledRate:
         return self.base.at(epoch, epochs) * (1 + (self.factor - 1) * share)
 
 
-LearningRate: TypeAlias = ConstantRate | StepRate | CosineRate | ScaledRate
+@dataclass(frozen=True)
+class ContinuedRate:
+    """Another schedule from its epoch `done` on, where training over `epochs` in all comes in several calls of fit."""
+
+    base: LearningRate
+    done: int
+    epochs: int
+
+    def at(self, epoch: float, epochs: int | None) -> float:
+        """See ConstantRate.at."""
+        return self.base.at(self.done + epoch, self.epochs)
+
+
+LearningRate: TypeAlias = ConstantRate | StepRate | CosineRate | ScaledRate | ContinuedRate
+
+
+def scaled(rate: LearningRate, factor: float, warmup: float) -> LearningRate:
+    """A schedule times `factor`; see ScaledRate. The warm-up of one that goes on is not begun anew."""
+    if isinstance(rate, ContinuedRate):
+        return replace(rate, base=ScaledRate(rate.base, factor, warmup))
+    return ScaledRate(rate, factor, warmup)
 
 
 def make(rate: LearningRate | float) -> LearningRate:

@@ -9,8 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trulysparse import _kernels
-from trulysparse._arrays import Floats
+from trulysparse._arrays import Floats, kernel_readable
 from trulysparse.errors import InputError
+
+
+def _as_array(y: ArrayLike) -> NDArray[Any]:
+    try:
+        return np.asarray(y)
+    except ValueError:
+        raise InputError("y must be an array of numbers: its rows differ in length") from None
 
 
 class SoftmaxCrossEntropy:
@@ -19,9 +26,9 @@ class SoftmaxCrossEntropy:
     name: ClassVar[str] = "softmax_cross_entropy"
     output: ClassVar[str] = "softmax"
 
-    def check_targets(self, y: ArrayLike, n_outputs: int) -> NDArray[Any]:
+    def check_targets(self, y: ArrayLike, n_outputs: int, dtype: Any = np.float64) -> NDArray[Any]:
         """y as int32 labels, (n_samples,); InputError with the first position that is not one."""
-        labels = np.asarray(y)
+        labels = _as_array(y)
         if labels.ndim != 1:
             raise InputError(f"y must be one label a sample (1-dimensional), not of shape {labels.shape}")
         whole = labels.dtype.kind in "iub" or (labels.dtype.kind == "f" and np.array_equal(labels, np.floor(labels)))
@@ -42,9 +49,10 @@ class SoftmaxCrossEntropy:
 class _OnTargets:
     kind: ClassVar[int]
 
-    def check_targets(self, y: ArrayLike, n_outputs: int) -> NDArray[Any]:
-        """y as numbers, (n_samples, n_outputs)."""
-        targets = np.asarray(y)
+    def check_targets(self, y: ArrayLike, n_outputs: int, dtype: Any = np.float64) -> NDArray[Any]:
+        """y as numbers that kernels read, (n_samples, n_outputs). dtype: of the network, whose range they must keep
+        to."""
+        targets = _as_array(y)
         if targets.ndim == 1 and n_outputs == 1:
             targets = targets.reshape(-1, 1)
         if targets.ndim != 2 or targets.shape[1] != n_outputs:
@@ -53,16 +61,23 @@ class _OnTargets:
             )
         if targets.dtype.kind not in "iubf":
             raise InputError(f"y must hold numbers, not {targets.dtype}")
-        if targets.dtype.kind == "f" and not np.isfinite(targets).all():
-            row, column = (int(i) for i in np.argwhere(~np.isfinite(targets))[0])
-            raise InputError(f"y[{row}, {column}] is {targets[row, column]}; targets must be finite")
-        return targets
+        if targets.dtype.kind == "f":
+            with np.errstate(over="ignore"):
+                usable = np.isfinite(targets.astype(dtype, copy=False))
+            if not usable.all():
+                row, column = (int(i) for i in np.argwhere(~usable)[0])
+                raise InputError(
+                    f"y[{row}, {column}] is {targets[row, column]}; targets must be finite numbers within the range of "
+                    f"{np.dtype(dtype)}"
+                )
+        if targets.dtype == bool:
+            targets = targets.view(np.uint8)
+        return targets if kernel_readable(targets) else targets.astype(np.float64)
 
     def gradient(self, z: Floats, y: NDArray[Any], weight: Floats, threads: int) -> float:
         """See SoftmaxCrossEntropy.gradient."""
         target = np.empty_like(z)
-        source = y.view(np.uint8) if y.dtype == bool else y
-        _kernels.load_dense(source, np.arange(len(y)), None, None, target, threads)
+        _kernels.load_dense(y, np.arange(len(y)), None, None, target, threads)
         return float(_kernels.loss_and_gradient(self.kind, z, len(y), None, target, weight, threads))
 
 
@@ -74,9 +89,9 @@ class BinaryCrossEntropy(_OnTargets):
     output: ClassVar[str] = "sigmoid"
     kind: ClassVar[int] = 1
 
-    def check_targets(self, y: ArrayLike, n_outputs: int) -> NDArray[Any]:
+    def check_targets(self, y: ArrayLike, n_outputs: int, dtype: Any = np.float64) -> NDArray[Any]:
         """y as numbers in [0, 1], (n_samples, n_outputs)."""
-        targets = super().check_targets(y, n_outputs)
+        targets = super().check_targets(y, n_outputs, dtype)
         if targets.size and (targets.min() < 0 or targets.max() > 1):
             raise InputError(
                 f"y must lie in [0, 1] for binary cross-entropy, not in [{targets.min()}, {targets.max()}]"

@@ -319,16 +319,17 @@ class SparseMLP(Predictor):
         work = InferenceWorkspace(self.layer_sizes, self.signal_types(), batch_size)
         signals = [work.signal(0, (0, 0.0))]
         signals += [work.signal(number, layer.activation) for number, layer in enumerate(self.layers, start=1)]
-        for start in range(0, matrix.n_samples, batch_size):
-            stop = min(matrix.n_samples, start + batch_size)
-            matrix.load(np.arange(start, stop), signals[0].values, self.scaling, self.threads)
-            self.forward(signals, [0] * len(self.layers), self.threads)
-            z = signals[-1].values
-            if activated and self.output == "softmax":
-                _kernels.softmax(z, self.threads)
-            elif activated and self.output == "sigmoid":
-                _kernels.sigmoid(z, self.threads)
-            yield slice(start, stop), z[:, : stop - start]
+        with matrix.reader() as reader:
+            for start in range(0, matrix.n_samples, batch_size):
+                stop = min(matrix.n_samples, start + batch_size)
+                reader.load(np.arange(start, stop), signals[0].values, self.scaling, self.threads)
+                self.forward(signals, [0] * len(self.layers), self.threads)
+                z = signals[-1].values
+                if activated and self.output == "softmax":
+                    _kernels.softmax(z, self.threads)
+                elif activated and self.output == "sigmoid":
+                    _kernels.sigmoid(z, self.threads)
+                yield slice(start, stop), z[:, : stop - start]
 
     def hidden_batches(self, X: Any, batch_size: int = 256) -> Iterator[tuple[slice, list[Floats]]]:
         """(samples, activations of each hidden layer) batch by batch; the activations are neurons x stride, views that
@@ -336,12 +337,13 @@ class SparseMLP(Predictor):
         matrix = self.matrix(X)
         kinds = [layer.activation for layer in self.layers]
         work = TrainingWorkspace(self.layer_sizes, kinds, self.signal_types(), compact=self.layout.compact)
-        for start in range(0, matrix.n_samples, batch_size):
-            stop = min(matrix.n_samples, start + batch_size)
-            signals = work.signals(stop - start, 1.0)
-            matrix.load(np.arange(start, stop), signals[0].values, self.scaling, self.threads)
-            self.forward(signals, [0] * len(self.layers), self.threads)
-            yield slice(start, stop), [widened(signal.values) for signal in signals[1:-1]]
+        with matrix.reader() as reader:
+            for start in range(0, matrix.n_samples, batch_size):
+                stop = min(matrix.n_samples, start + batch_size)
+                signals = work.signals(stop - start, 1.0)
+                reader.load(np.arange(start, stop), signals[0].values, self.scaling, self.threads)
+                self.forward(signals, [0] * len(self.layers), self.threads)
+                yield slice(start, stop), [widened(signal.values) for signal in signals[1:-1]]
 
     def freeze(self, *, threads: int = 1) -> FrozenMLP:
         """A copy of this network for inference on single samples; see FrozenMLP."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import scipy.sparse as sp
 from sklearn.datasets import dump_svmlight_file, load_svmlight_file
 
 import trulysparse as ts
-from trulysparse.data import Matrix, blocks, fit_scaling
+from trulysparse.data import Reader, blocks, fit_scaling, stream
 from trulysparse.data.blocks import CsrBlocks, LibsvmBlocks, NpyBlocks, ParquetBlocks
 from trulysparse.data.files import read
 from trulysparse.data.matrix import as_matrix
@@ -43,12 +44,12 @@ def small_blocks(monkeypatch) -> None:
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 200)
 
 
-def loaded(matrix: Matrix, rows: np.ndarray) -> np.ndarray:
-    out = np.zeros((matrix.n_features, 16), np.float32)
+def loaded(reader: Reader, rows: np.ndarray, n_features: int = 7) -> np.ndarray:
+    out = np.zeros((n_features, 16), np.float32)
     found = []
     for start in range(0, len(rows), 16):
         some = rows[start : start + 16]
-        matrix.load(some, out, None, 1)
+        reader.load(some, out, None, 1)
         found.append(out[:, : len(some)].T.copy())
     return np.concatenate(found)
 
@@ -87,8 +88,8 @@ def test_every_kind_of_file_gives_its_samples(kind, table, tmp_path, monkeypatch
     assert matrix.shape == X.shape
     order = matrix.order(np.arange(103), rng)
     np.testing.assert_array_equal(np.sort(order), np.arange(103))
-    with matrix.reading(order):
-        np.testing.assert_allclose(loaded(matrix, order), X[order], rtol=1e-6)
+    with matrix.reader(order) as reader:
+        np.testing.assert_allclose(loaded(reader, order), X[order], rtol=1e-6)
     some = rng.integers(0, 103, 40)  # samples that nobody announced
     np.testing.assert_allclose(loaded(matrix, some), X[some], rtol=1e-6)
     part = matrix[np.arange(5, 90, 3)]
@@ -105,10 +106,10 @@ def test_each_block_is_read_once_an_epoch_and_few_are_held(rng):
     matrix = StreamMatrix(found, buffer_bytes=10 * found.block_bytes)
     held = []
     order = matrix.order(np.arange(1000), rng)
-    with matrix.reading(order):
+    with matrix.reader(order) as reader:
         for start in range(0, 1000, 16):
-            loaded(matrix, order[start : start + 16])
-            held.append(len(matrix._buffer))
+            loaded(reader, order[start : start + 16], 5)
+            held.append(len(reader._buffer))
     assert sorted(found.reads) == list(range(50))
     assert max(held) <= 10
     assert threading.active_count() == 1 or all(not t.name.startswith("Thread-read") for t in threading.enumerate())
@@ -149,16 +150,123 @@ def test_an_error_while_reading_ahead_arrives(rng):
         raise OSError("the disk is gone")
 
     found.read = broken
-    with pytest.raises(OSError, match="the disk is gone"), matrix.reading(np.arange(100)):
-        loaded(matrix, np.arange(100))
+    with pytest.raises(OSError, match="the disk is gone"), matrix.reader(np.arange(100)) as reader:
+        loaded(reader, np.arange(100), 5)
 
 
-def test_values_that_are_no_numbers_are_named(table, tmp_path):
+def test_reader_loads_samples_out_of_its_order(rng):
+    """Samples nobody announced, in an order that is not the announced one, blocks dropped before: nothing waits."""
+    X = rng.normal(size=(200, 7)).astype(np.float32)
+    found = Counted(X, 10)
+    matrix = StreamMatrix(found, buffer_bytes=3 * found.block_bytes)
+
+    def read_backwards():
+        with matrix.reader(np.arange(150)) as reader:
+            for rows in (np.arange(149, -1, -1), np.arange(200), np.arange(150)):
+                np.testing.assert_array_equal(loaded(reader, rows), X[rows])
+
+    in_time(read_backwards)
+
+
+def in_time(work, seconds: float = 30) -> None:
+    """Runs `work` in a thread; fails where it does not end."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(work).result(timeout=seconds)
+
+
+def test_concurrent_readers_of_one_matrix_load_right_samples(rng):
+    X = rng.normal(size=(600, 7)).astype(np.float32)
+    found = Counted(X, 20)
+    matrix = StreamMatrix(found, buffer_bytes=6 * found.block_bytes)
+
+    def read(number: int) -> None:
+        random = np.random.default_rng(number)
+        for _ in range(3):
+            order = matrix.order(np.arange(number, 600, 3), random)
+            with matrix.reader(order if number else None) as reader:
+                np.testing.assert_array_equal(loaded(reader, order), X[order])
+
+    with ThreadPoolExecutor(4) as pool:
+        for work in [pool.submit(read, number) for number in range(4)]:
+            work.result(timeout=60)
+
+
+def test_reader_without_order_keeps_as_many_blocks_as_are_shuffled_together(rng):
+    X = rng.normal(size=(400, 7)).astype(np.float32)
+    found = Counted(X, 20)
+    matrix = StreamMatrix(found, buffer_bytes=8 * found.block_bytes)
+    order = matrix.order(np.arange(400), rng)
+    with matrix.reader() as reader:
+        np.testing.assert_array_equal(loaded(reader, order), X[order])
+        assert len(reader._buffer) <= matrix.pool == 4
+    assert sorted(found.reads) == list(range(20))
+
+
+@pytest.mark.parametrize("plan", [ts.WASAP(2, phase2_epochs=2), ts.WASSP(2, phase2_epochs=2)], ids=["wasap", "wassp"])
+def test_workers_train_on_a_folder_as_on_the_same_samples_in_memory(tmp_path, rng, monkeypatch, plan):
+    X = rng.normal(size=(1200, 7)).astype(np.float32)
+    y = (X[:, 0] + X[:, 1] > 0).astype(np.int64)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1500)
+    monkeypatch.setattr(stream, "BUFFER_BYTES", 12_000)
+    np.save(tmp_path / "X.npy", X)
+    np.save(tmp_path / "y.npy", y)
+    streamed = read(str(tmp_path)).X
+    halved = streamed.shared_by(2)
+    assert len(streamed.blocks.bounds) > 20
+    networks = {}
+
+    def train(data) -> None:
+        net = ts.SparseMLP((7, 30, 2), seed=0)
+        ts.Trainer(net, optimizer=ts.SGD(0.1), batch_size=16, parallel=plan).fit(data, y, epochs=4)
+        networks[type(data).__name__] = net
+
+    in_time(lambda: train(streamed), 60)
+    monkeypatch.setattr(type(as_matrix(X)), "order", lambda self, rows, rng: halved.order(rows, rng))
+    train(X)
+    folder, memory = networks["StreamMatrix"], networks["ndarray"]
+    if plan.synchronous:  # the other kind varies from run to run
+        np.testing.assert_array_equal(folder.predict_proba(X), memory.predict_proba(X))
+    for net in (folder, memory):
+        assert ts.evaluate(net, streamed, y)["accuracy"] > 0.93
+
+
+def test_value_that_is_not_finite_is_named_by_its_place_in_the_file(table, tmp_path, monkeypatch):
     X, y = table
+    small_blocks(monkeypatch)
     X[17, 3] = np.nan
     matrix = StreamMatrix(npy(tmp_path, X))
-    with pytest.raises(ts.InputError, match="is nan; features must be finite"):
+    with pytest.raises(ts.InputError, match=r"X\[17, 3\] is nan; features must be finite"):
         ts.Trainer(ts.SparseMLP((7, 10, 2))).fit(matrix, y, epochs=1)
+    part = matrix[np.arange(10, 100)]
+    with pytest.raises(ts.InputError, match=r"X\[17, 3\] is nan; features must be finite"):
+        ts.SparseMLP((7, 10, 2)).predict(part)
+    with pytest.raises(ts.InputError, match=r"X\[17, 3\] is nan; features must be finite"):
+        fit_scaling("standard", part)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("scale", ["standard", "minmax"])
+@pytest.mark.parametrize("kind", [npy, csr, libsvm, parquet])
+def test_scaling_of_a_stream_names_what_is_not_finite(kind, scale, value, table, tmp_path, monkeypatch):
+    X, _ = table
+    small_blocks(monkeypatch)
+    X[23, 4] = 777 if kind is libsvm else value  # which scikit-learn does not write
+    samples = kind(tmp_path, X)
+    if kind is libsvm:
+        text = (tmp_path / "x.libsvm").read_text().replace(":777", f":{value}")
+        (tmp_path / "x.libsvm").write_text(text)
+        samples = LibsvmBlocks(tmp_path / "x.libsvm")
+    with pytest.raises(ts.InputError, match=rf"X\[23, 4\] is {value}; features must be finite numbers"):
+        fit_scaling(scale, StreamMatrix(samples))
+
+
+def test_stream_beyond_the_range_of_the_network_is_refused(table, tmp_path):
+    X, _ = table
+    wide = X.astype(np.float64)
+    wide[5, 2] = 1e39
+    for kind in (npy, csr):
+        with pytest.raises(ts.InputError, match=r"X\[5, 2\] is 1e\+39; .* range of float32"):
+            ts.SparseMLP((7, 10, 2)).predict_proba(StreamMatrix(kind(tmp_path, wide)))
 
 
 def test_scaling_passes_over_the_file(table, tmp_path, monkeypatch):

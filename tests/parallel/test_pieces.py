@@ -80,6 +80,7 @@ def gradient_of(rng, net, version=0):
         [rng.standard_normal(layer.n_out) for layer in net.layers],
         0.0,
         1,
+        1.0,
     )
 
 

@@ -121,4 +121,4 @@ def _check_samples(X: Any, y: NDArray[Any], x_name: str, y_name: str) -> None:
     if matrix.n_samples != len(y):
         raise InputError(f"{x_name} has {matrix.n_samples} samples, but {y_name} has {len(y)}; they must be as many")
     if not matrix.streamed:
-        check_finite(matrix, x_name)
+        check_finite(matrix)

@@ -3,72 +3,130 @@ batch: never converted as a whole."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from trulysparse import _kernels
-from trulysparse._arrays import Floats
+from trulysparse._arrays import Floats, as_doubles, kernel_readable
 from trulysparse.data.scaling import Scaling
+from trulysparse.data.sparse import as_csr
 from trulysparse.errors import InputError
 
 _CHUNK_BYTES = 32 << 20
-_LOADED = frozenset(("f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"))
 
 
-class Matrix(Protocol):
-    """Samples x features, of which the network asks for batches and the scaling for chunks."""
-
-    n_samples: int
-    n_features: int
-    x: Any
-    """The samples as they were given (bool as uint8, sparse formats as CSR)."""
-    streamed: bool
-    """Whether samples are in files: values are then checked on their way in, not in a pass of their own."""
+class Reader(Protocol):
+    """Loads samples, for one thread at a time."""
 
     def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
-        """Fills out (n_features x stride) with the samples `rows`, scaled; InputError at NaN or infinity."""
+        """Fills out (n_features x stride) with the samples `rows`, scaled; InputError at NaN or infinity, and at what
+        is beyond the range of out's type."""
 
     def chunk(self, start: int, stop: int) -> Any:
         """Samples start to stop as a NumPy array or a CSR array."""
 
+
+class Matrix(Reader, Protocol):
+    """Samples x features, of which the network asks for batches and the scaling for chunks."""
+
+    n_samples: int
+    n_features: int
+    name: str
+    x: Any
+    """The samples as they were given (bool as uint8, sparse formats as CSR)."""
+    streamed: bool
+    """Whether samples are in files: values are then checked on their way in, not in a pass of their own."""
+    sample_bytes: float
+    """About how much memory a sample takes in a chunk."""
+
     def order(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
         """The samples `rows` in a random order that this matrix can read well."""
 
-    def reading(self, order: NDArray[np.int64]) -> AbstractContextManager[object]:
-        """Within it, samples are loaded in this order, so that they may be read ahead."""
+    def reader(self, order: NDArray[np.int64] | None = None) -> AbstractContextManager[Reader]:
+        """A reader with a state of its own, for one thread. order: the samples that it will load, in that order, so
+        that they may be read ahead; None: not known."""
+
+    def shared_by(self, readers: int) -> Matrix:
+        """The same samples for so many readers at a time, which share the memory for reading ahead."""
 
     def feature_name(self, feature: int) -> str:
         """How to name a feature to the user."""
 
+    def sample_number(self, sample: int) -> int:
+        """How to number a sample to the user."""
 
-class _Base:
+
+def unusable(matrix: Matrix, sample: int, feature: int, value: Any, dtype: Any = np.float64) -> InputError:
+    """The error for a value that a network of this type can't work on."""
+    where = f"{matrix.name}[{matrix.sample_number(sample)}, {matrix.feature_name(feature)}] is {value}"
+    if np.isfinite(value):
+        return InputError(
+            f"{where}; features must lie within the range of {np.dtype(dtype)} once they are scaled "
+            "(first such position)"
+        )
+    return InputError(f"{where}; features must be finite numbers (first such position)")
+
+
+def shuffled(rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """The samples `rows` in a random order."""
+    return rows[rng.permutation(len(rows))]
+
+
+class Held(ABC):
+    """Samples in memory: each is its own reader, for any number of threads."""
+
     streamed = False
+    x: Any
     n_samples: int
     n_features: int
     name: str
+    sample_bytes: float
 
     def feature_name(self, feature: int) -> str:
         return str(feature)
 
+    def sample_number(self, sample: int) -> int:
+        return sample
+
     def order(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        return rows[rng.permutation(len(rows))]
+        return shuffled(rows, rng)
 
-    def reading(self, order: NDArray[np.int64]) -> AbstractContextManager[object]:
-        return nullcontext()
+    def reader(self, order: NDArray[np.int64] | None = None) -> AbstractContextManager[Self]:
+        return nullcontext(self)
 
-    def _refuse(self, sample: int, feature: int, value: object) -> InputError:
-        return InputError(
-            f"{self.name}[{sample}, {self.feature_name(feature)}] is {value}; features must be finite numbers "
-            "(first such position)"
-        )
+    def shared_by(self, readers: int) -> Self:
+        return self
+
+    def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
+        bad = self.fill(rows, out, scaling, threads)
+        if bad >= 0:
+            sample, feature = divmod(bad, self.n_features)
+            raise self.refuse(int(rows[sample]), feature, out.dtype)
+
+    def refuse(self, sample: int, feature: int, dtype: Any) -> InputError:
+        """The error for one of the values."""
+        return unusable(self, sample, feature, self.value(sample, feature), dtype)
+
+    @abstractmethod
+    def fill(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> int:
+        """As load; returns the first bad value's position, number of the row * n_features + feature, or -1."""
+
+    @abstractmethod
+    def chunk(self, start: int, stop: int) -> Any:
+        """See Reader."""
+
+    def value(self, sample: int, feature: int) -> Any:
+        """A single value."""
+        return self.x[sample, feature]
 
 
-class DenseMatrix(_Base):
+class DenseMatrix(Held):
     """A NumPy array or memory map, read in place whatever its strides. array: it, where kernels can read its type."""
 
     def __init__(self, x: NDArray[Any], name: str) -> None:
@@ -76,68 +134,59 @@ class DenseMatrix(_Base):
         self.name = name
         self.n_samples, self.n_features = x.shape
         self.streamed = isinstance(x, np.memmap)
-        direct = (
-            self.x.dtype.str[1:] in _LOADED
-            and self.x.dtype.isnative
-            and (self.x.flags.c_contiguous or all(s % self.x.itemsize == 0 for s in self.x.strides))
-        )
-        self.array = self.x if direct else None
+        self.sample_bytes = 8 * self.n_features
+        self.array = self.x if kernel_readable(self.x) else None
 
-    def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
+    def fill(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> int:
         shift, factor = scaling.arrays() if scaling else (None, None)
         if self.array is not None:
-            bad = _kernels.load_dense(self.array, rows, shift, factor, out, threads)
-        else:
-            batch = np.asarray(self.x[rows], dtype=np.float64)
-            bad = _kernels.load_dense(batch, np.arange(len(rows)), shift, factor, out, threads)
-        if bad >= 0:
-            sample, feature = divmod(bad, self.n_features)
-            raise self.refuse(int(rows[sample]) * self.n_features + feature)
-
-    def refuse(self, position: int) -> InputError:
-        """The error for a value that is not finite, at sample * n_features + feature."""
-        sample, feature = divmod(position, self.n_features)
-        return self._refuse(sample, feature, self.x[sample, feature])
+            return _kernels.load_dense(self.array, rows, shift, factor, out, threads)
+        batch = as_doubles(self.x[rows])
+        return _kernels.load_dense(batch, np.arange(len(rows)), shift, factor, out, threads)
 
     def chunk(self, start: int, stop: int) -> NDArray[Any]:
         return np.asarray(self.x[start:stop])
 
 
-class SparseMatrix(_Base):
+class SparseMatrix(Held):
     """A SciPy sparse array; other formats than CSR become CSR once."""
 
     def __init__(self, x: Any, name: str) -> None:
-        self.x = sp.csr_array(x)
+        self.x = as_csr(x, name)
         self.name = name
         self.n_samples, self.n_features = self.x.shape
+        stored = self.x.data.itemsize + self.x.indices.itemsize
+        self.sample_bytes = int(self.x.indptr[-1]) * stored / max(1, self.n_samples)
 
-    def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
-        shift, factor = scaling.arrays() if scaling else (None, None)
+    def fill(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> int:
         batch = self.x[rows]
-        bad = _kernels.load_sparse(
-            batch.indptr.astype(np.int64),
-            batch.indices.astype(np.int32, copy=False),
-            batch.data.astype(out.dtype, copy=False),
-            shift,
-            factor,
-            out,
-            threads,
-        )
-        if bad >= 0:
-            sample, feature = divmod(bad, self.n_features)
-            raise self._refuse(int(rows[sample]), feature, batch[sample, feature])
+        ptr, index = batch.indptr.astype(np.int64), batch.indices.astype(np.int32, copy=False)
+
+        def load(values: NDArray[Any], shift: NDArray[Any] | None, factor: NDArray[Any] | None) -> int:
+            with np.errstate(over="ignore"):
+                narrow = values.astype(out.dtype, copy=False)
+            return _kernels.load_sparse(ptr, index, narrow, shift, factor, out, threads)
+
+        if scaling is None:
+            return load(batch.data, None, None)
+        shift, factor = scaling.arrays()
+        bad = load(batch.data, shift, factor)
+        if bad >= 0:  # beyond the range of out's type, perhaps, until they are scaled
+            bad = load(as_doubles(batch.data) * factor[index], shift * factor, np.ones_like(factor))
+        return bad
 
     def chunk(self, start: int, stop: int) -> Any:
         return self.x[start:stop]
 
 
-class FrameMatrix(_Base):
+class FrameMatrix(Held):
     """A DataFrame whose columns are all numbers."""
 
     def __init__(self, x: Any, name: str) -> None:
         self.x = x
         self.name = name
         self.n_samples, self.n_features = x.shape
+        self.sample_bytes = 8 * self.n_features
         for column, dtype in zip(x.columns, x.dtypes, strict=True):
             if getattr(dtype, "kind", "O") not in "iufb":
                 raise InputError(f"{name}: column '{column}' holds {dtype}, not numbers; encode or drop it")
@@ -148,13 +197,12 @@ class FrameMatrix(_Base):
     def _numbers(self, frame: Any) -> NDArray[np.float64]:
         return np.ascontiguousarray(frame.to_numpy(dtype=np.float64, na_value=np.nan))
 
-    def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
+    def fill(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> int:
         batch = self._numbers(self.x.iloc[rows])
-        try:
-            DenseMatrix(batch, self.name).load(np.arange(len(rows)), out, scaling, threads)
-        except InputError:
-            sample, feature = (int(i) for i in np.argwhere(~np.isfinite(batch))[0])
-            raise self._refuse(int(rows[sample]), feature, batch[sample, feature]) from None
+        return DenseMatrix(batch, self.name).fill(np.arange(len(rows)), out, scaling, threads)
+
+    def value(self, sample: int, feature: int) -> Any:
+        return self._numbers(self.x.iloc[[sample]])[0, feature]
 
     def chunk(self, start: int, stop: int) -> NDArray[np.float64]:
         return self._numbers(self.x.iloc[start:stop])
@@ -168,14 +216,11 @@ def _dense(array: NDArray[Any], name: str) -> DenseMatrix:
     return DenseMatrix(array, name)
 
 
-def as_matrix(x: Any, name: str = "X") -> Matrix:
-    """Wraps X; InputError where it is not two-dimensional, numeric and non-empty."""
-    matrix: Matrix
+def as_held(x: Any, name: str = "X") -> Held:
+    """Wraps X in memory; InputError where it is not two-dimensional, numeric and non-empty."""
+    matrix: Held
     if isinstance(x, np.ndarray):  # asked first: single samples are a matter of microseconds
         matrix = _dense(x, name)
-    elif hasattr(x, "load") and hasattr(x, "reading"):
-        matrix = x
-        return matrix
     elif sp.issparse(x):
         if x.dtype.kind not in "iufb":
             raise InputError(f"{name} must hold numbers, not {x.dtype}")
@@ -183,34 +228,55 @@ def as_matrix(x: Any, name: str = "X") -> Matrix:
     elif hasattr(x, "iloc") and hasattr(x, "columns"):
         matrix = FrameMatrix(x, name)
     else:
-        matrix = _dense(np.asarray(x), name)
+        try:
+            array = np.asarray(x)
+        except ValueError:
+            raise InputError(f"{name} must have shape (n_samples, n_features): its rows differ in length") from None
+        matrix = _dense(array, name)
     if matrix.n_samples == 0 or matrix.n_features == 0:
         raise InputError(f"{name} is empty: shape ({matrix.n_samples}, {matrix.n_features})")
     return matrix
 
 
+def as_matrix(x: Any, name: str = "X") -> Matrix:
+    """Wraps X, or takes it as it is where it is a Matrix; InputError where it is not two-dimensional, numeric and
+    non-empty."""
+    if not isinstance(x, np.ndarray) and hasattr(type(x), "reader"):
+        matrix: Matrix = x
+        return matrix
+    return as_held(x, name)
+
+
 def chunks(matrix: Matrix) -> Iterator[tuple[int, Any]]:
-    """(first sample, chunk) over all samples, a bounded number of bytes at a time."""
-    rows = max(1, _CHUNK_BYTES // (8 * matrix.n_features))
-    for start in range(0, matrix.n_samples, rows):
-        yield start, matrix.chunk(start, min(matrix.n_samples, start + rows))
+    """(first sample, chunk) over all samples, a bounded number of bytes at a time: of stored values where samples are
+    sparse."""
+    rows = max(1, int(_CHUNK_BYTES // max(1.0, matrix.sample_bytes)))
+    doubles = max(1, _CHUNK_BYTES // (8 * matrix.n_features))
+    with matrix.reader() as reader:
+        for start in range(0, matrix.n_samples, rows):
+            chunk = reader.chunk(start, min(matrix.n_samples, start + rows))
+            step = rows if sp.issparse(chunk) else doubles
+            for at in range(0, chunk.shape[0], step):
+                yield start + at, chunk[at : at + step]
 
 
-def check_finite(matrix: Matrix, name: str = "X") -> None:
+def check_finite(matrix: Matrix) -> None:
     """InputError with the first position (in the order of samples) of a NaN or infinity."""
     for start, chunk in chunks(matrix):
-        values = chunk.data if sp.issparse(chunk) else chunk
-        if values.dtype.kind != "f" or np.isfinite(values).all():
-            continue
-        if sp.issparse(chunk):
-            coo = chunk.tocoo()
-            wrong = np.flatnonzero(~np.isfinite(coo.data))
-            at = wrong[np.lexsort((coo.col[wrong], coo.row[wrong]))[0]]
-            sample, feature, value = int(coo.row[at]), int(coo.col[at]), coo.data[at]
-        else:
-            sample, feature = (int(i) for i in np.argwhere(~np.isfinite(chunk))[0])
-            value = chunk[sample, feature]
-        raise InputError(
-            f"{name}[{start + sample}, {matrix.feature_name(feature)}] is {value}; features must be finite numbers "
-            "(first such position)"
-        )
+        check_chunk(matrix, start, chunk)
+
+
+def check_chunk(matrix: Matrix, start: int, chunk: Any) -> None:
+    """As check_finite, of the samples from `start` on."""
+    values = chunk.data if sp.issparse(chunk) else chunk
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return
+    if sp.issparse(chunk):
+        coo = chunk.tocoo()
+        wrong = np.flatnonzero(~np.isfinite(coo.data))
+        at = wrong[np.lexsort((coo.col[wrong], coo.row[wrong]))[0]]
+        sample, feature, value = int(coo.row[at]), int(coo.col[at]), coo.data[at]
+    else:
+        sample, feature = (int(i) for i in np.argwhere(~np.isfinite(chunk))[0])
+        value = chunk[sample, feature]
+    raise unusable(matrix, start + sample, feature, value)

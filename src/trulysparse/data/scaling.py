@@ -1,4 +1,5 @@
-"""Scaling of input features with the training set's figures; kept in the model and applied at its door."""
+"""Scaling of input features with the training set's figures; kept in the model and applied to
+what comes in."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from trulysparse import _checks
+from trulysparse._arrays import as_doubles
+from trulysparse.data.moments import Moments
 from trulysparse.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -31,6 +34,37 @@ class Scaling:
         return self.shift, self.factor
 
 
+class ScalingFigures:
+    """A scaling's figures, chunk by chunk, to which more samples may be added. kind: 'standard' or 'minmax'."""
+
+    def __init__(self, kind: str, n_features: int) -> None:
+        self.kind = kind
+        self.moments = Moments(n_features)
+        self.low = np.full(n_features, np.inf)
+        self.high = np.full(n_features, -np.inf)
+
+    def add(self, matrix: Matrix, sample_weight: NDArray[Any] | None = None, progress: Progress = silent) -> Scaling:
+        """The scaling by all samples so far and these; InputError at the first value that is not finite."""
+        from trulysparse.data.matrix import check_chunk, chunks
+
+        for start, chunk in chunks(matrix):
+            progress("scaling", start, matrix.n_samples)
+            check_chunk(matrix, start, chunk)
+            if self.kind == "standard":
+                stop = start + chunk.shape[0]
+                self.moments.add(chunk, None if sample_weight is None else sample_weight[start:stop])
+            else:
+                low, high = _extremes(chunk)
+                self.low, self.high = np.minimum(self.low, low), np.maximum(self.high, high)
+        progress("scaling", matrix.n_samples, matrix.n_samples)
+        return self._scaling()
+
+    def _scaling(self) -> Scaling:
+        if self.kind == "standard":
+            return Scaling("standard", self.moments.mean, _inverse(self.moments.deviation))
+        return Scaling("minmax", self.low, _inverse(self.high / 2 - self.low / 2) / 2)  # halves stay in range
+
+
 def fit_scaling(
     kind: str, matrix: Matrix, sample_weight: NDArray[Any] | None = None, progress: Progress = silent
 ) -> Scaling | None:
@@ -38,45 +72,28 @@ def fit_scaling(
 
     kind: 'none', 'standard' (mean 0, standard deviation 1) or 'minmax' (to [0, 1]).
     """
-    _checks.choice("scale", kind, KINDS)
-    if kind == "none":
+    if _checks.choice("scale", kind, KINDS) == "none":
         return None
-    found = _standard(matrix, sample_weight, progress) if kind == "standard" else _minmax(matrix, progress)
-    progress("scaling", matrix.n_samples, matrix.n_samples)
-    return found
+    return ScalingFigures(kind, matrix.n_features).add(matrix, sample_weight, progress)
 
 
-def _standard(matrix: Matrix, sample_weight: NDArray[Any] | None, progress: Progress) -> Scaling:
-    from sklearn.preprocessing import StandardScaler
-
-    from trulysparse.data.matrix import chunks
-
-    scaler: Any = None
-    for start, chunk in chunks(matrix):
-        progress("scaling", start, matrix.n_samples)
-        if scaler is None:
-            scaler = StandardScaler(with_mean=not sp.issparse(chunk))
-        weight = None if sample_weight is None else sample_weight[start : start + chunk.shape[0]]
-        scaler.partial_fit(chunk if chunk.dtype.kind == "f" else chunk.astype(np.float64), sample_weight=weight)
-    constant = scaler.scale_ == 1.0
-    constant &= scaler.var_ < 0.5  # scale_ is 1 for constant features and for a true deviation of 1
-    factor = np.where(constant, 0.0, 1.0 / scaler.scale_)
-    return Scaling("standard", np.asarray(scaler.mean_, dtype=np.float64), factor)
+def _inverse(width: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 / width, and 0 where that is not a number: of a constant feature."""
+    with np.errstate(divide="ignore", over="ignore"):
+        inverse = 1.0 / width
+    return np.where(np.isfinite(inverse), inverse, 0.0)
 
 
-def _minmax(matrix: Matrix, progress: Progress) -> Scaling:
-    from sklearn.utils.sparsefuncs import min_max_axis
-
-    from trulysparse.data.matrix import chunks
-
-    low = np.full(matrix.n_features, np.inf)
-    high = np.full(matrix.n_features, -np.inf)
-    for start, chunk in chunks(matrix):
-        progress("scaling", start, matrix.n_samples)
-        if sp.issparse(chunk):
-            least, most = min_max_axis(chunk.astype(np.float64), axis=0)
-        else:
-            least, most = chunk.min(axis=0), chunk.max(axis=0)
-        low, high = np.minimum(low, least), np.maximum(high, most)
-    span = high - low
-    return Scaling("minmax", low, np.divide(1.0, span, out=np.zeros_like(span), where=span > 0))
+def _extremes(chunk: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The least and the largest value of each feature."""
+    if not sp.issparse(chunk):
+        return as_doubles(chunk.min(axis=0)), as_doubles(chunk.max(axis=0))
+    if not chunk.has_canonical_format:
+        chunk = chunk.copy()
+        chunk.sum_duplicates()
+    n, values = chunk.shape[1], as_doubles(chunk.data)
+    everywhere = np.bincount(chunk.indices, minlength=n) == chunk.shape[0]
+    low, high = np.where(everywhere, np.inf, 0.0), np.where(everywhere, -np.inf, 0.0)
+    np.minimum.at(low, chunk.indices, values)
+    np.maximum.at(high, chunk.indices, values)
+    return low, high

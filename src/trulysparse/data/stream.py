@@ -3,19 +3,14 @@ blocks."""
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from trulysparse._arrays import Floats
-from trulysparse.data.matrix import as_matrix
 from trulysparse.data.scaling import Scaling
+from trulysparse.data.stream_reader import StreamReader
 
 BUFFER_BYTES = 512 << 20
 
@@ -57,13 +52,12 @@ class StreamMatrix:
     ) -> None:
         self.x: Any = self
         self.name = name
-        self._blocks = blocks
+        self.blocks = blocks
         self._buffer_bytes = buffer_bytes
-        self._rows = np.arange(int(blocks.bounds[-1])) if rows is None else rows
-        self.n_samples, self.n_features = len(self._rows), blocks.n_features
-        self._buffer: OrderedDict[int, Any] = OrderedDict()
-        self._changed = threading.Condition()
-        self._plan: _Plan | None = None
+        self.numbers = np.arange(int(blocks.bounds[-1])) if rows is None else rows
+        self.n_samples, self.n_features = len(self.numbers), blocks.n_features
+        largest = int(np.diff(blocks.bounds).max()) if len(blocks.bounds) > 1 else 1
+        self.sample_bytes = blocks.block_bytes / max(1, largest)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -72,134 +66,58 @@ class StreamMatrix:
 
     def __getitem__(self, rows: NDArray[np.int64]) -> StreamMatrix:
         """The given samples, still in their files."""
-        return StreamMatrix(self._blocks, self.name, self._rows[rows], self._buffer_bytes)
+        return StreamMatrix(self.blocks, self.name, self.numbers[rows], self._buffer_bytes)
 
     def feature_name(self, feature: int) -> str:
         """How to name a feature to the user."""
         return str(feature)
 
+    def sample_number(self, sample: int) -> int:
+        """The sample's place in the file."""
+        return int(self.numbers[sample])
+
+    @property
+    def room(self) -> int:
+        """Blocks that the buffer holds."""
+        return max(2, self._buffer_bytes // max(1, self.blocks.block_bytes))
+
     @property
     def pool(self) -> int:
         """Blocks whose samples are shuffled together."""
-        return max(1, self._buffer_bytes // (2 * max(1, self._blocks.block_bytes)))
+        return max(1, self._buffer_bytes // (2 * max(1, self.blocks.block_bytes)))
 
     def order(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
         """The samples `rows`, shuffled by blocks."""
-        block_of = self._block_of(rows)
-        first = np.searchsorted(block_of, np.arange(len(self._blocks.bounds)))
+        block_of = self.blocks_of(rows)
+        first = np.searchsorted(block_of, np.arange(len(self.blocks.bounds)))
         if (np.diff(block_of) < 0).any():  # not in the order of the file
             by_block = np.argsort(block_of, kind="stable")
-            rows, first = rows[by_block], np.searchsorted(block_of[by_block], np.arange(len(self._blocks.bounds)))
-        blocks = rng.permutation(len(self._blocks.bounds) - 1)
+            rows, first = rows[by_block], np.searchsorted(block_of[by_block], np.arange(len(self.blocks.bounds)))
+        blocks = rng.permutation(len(self.blocks.bounds) - 1)
         pools = []
         for start in range(0, len(blocks), self.pool):
             some = [rows[first[b] : first[b + 1]] for b in blocks[start : start + self.pool]]
             pools.append(rng.permutation(np.concatenate(some)))
         return np.concatenate(pools)
 
-    def _block_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.searchsorted(self._blocks.bounds, self._rows[rows], side="right") - 1
+    def blocks_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The block of each of the samples `rows`."""
+        return np.searchsorted(self.blocks.bounds, self.numbers[rows], side="right") - 1
 
-    @contextmanager
-    def reading(self, order: NDArray[np.int64]) -> Iterator[None]:
-        """Within it a thread reads ahead what this order needs."""
-        plan = _Plan(self._block_of(order))
-        reader = threading.Thread(target=self._read_ahead, args=(plan,), daemon=True)
-        self._plan = plan
-        reader.start()
-        try:
-            yield
-        finally:
-            with self._changed:
-                plan.over = True
-                self._changed.notify_all()
-            reader.join()
-            self._plan = None
-            self._buffer.clear()
+    def reader(self, order: NDArray[np.int64] | None = None) -> StreamReader:
+        """See Matrix.reader."""
+        return StreamReader(self, order)
 
-    def _read_ahead(self, plan: _Plan) -> None:
-        room = max(2, self._buffer_bytes // max(1, self._blocks.block_bytes))
-        try:
-            for block in plan.blocks:
-                with self._changed:
-                    while len(self._buffer) >= room and not plan.over and plan.wanted != block:
-                        self._changed.wait()
-                    if plan.over:
-                        return
-                samples = self._blocks.read(block)
-                with self._changed:
-                    self._buffer[block] = samples
-                    self._changed.notify_all()
-        except BaseException as error:  # handed to the thread that waits for the block
-            with self._changed:
-                plan.error = error
-                self._changed.notify_all()
-
-    def _block(self, block: int) -> Any:
-        """A block's samples: from the buffer where they are on their way, else read now."""
-        plan = self._plan
-        if plan is None or block not in plan.last:
-            with self._changed:
-                if block in self._buffer:
-                    return self._buffer[block]
-            samples = self._blocks.read(block)
-            if plan is None:  # without an order neighbouring samples come together: one block is kept
-                self._buffer.clear()
-                self._buffer[block] = samples
-            return samples
-        with self._changed:
-            plan.wanted = block
-            self._changed.notify_all()
-            while block not in self._buffer and plan.error is None:
-                self._changed.wait()
-            if plan.error is not None:
-                raise plan.error
-            return self._buffer[block]
-
-    def _gather(self, rows: NDArray[np.int64]) -> Any:
-        """The samples `rows`, in this order, as a NumPy array or a CSR array."""
-        blocks, samples = self._block_of(rows), self._rows[rows]
-        parts, places = [], []
-        for block in dict.fromkeys(blocks.tolist()):
-            here = np.flatnonzero(blocks == block)
-            parts.append(self._block(block)[samples[here] - int(self._blocks.bounds[block])])
-            places.append(here)
-        if self._plan is not None:
-            with self._changed:
-                for block in self._plan.passed(len(rows)):
-                    self._buffer.pop(block, None)
-                self._changed.notify_all()
-        back = np.argsort(np.concatenate(places))
-        if sp.issparse(parts[0]):
-            return sp.csr_array(sp.vstack(parts, format="csr")[back])
-        joined = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        return joined[back]
+    def shared_by(self, readers: int) -> StreamMatrix:
+        """See Matrix.shared_by."""
+        return StreamMatrix(self.blocks, self.name, self.numbers, self._buffer_bytes // readers)
 
     def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
-        """Fills out (n_features x stride) with the samples `rows`, scaled; InputError at NaN or infinity."""
-        as_matrix(self._gather(rows), self.name).load(np.arange(len(rows)), out, scaling, threads)
+        """See Reader; reads the files anew at each call."""
+        with self.reader() as reader:
+            reader.load(rows, out, scaling, threads)
 
     def chunk(self, start: int, stop: int) -> Any:
-        """Samples start to stop as a NumPy array or a CSR array."""
-        return self._gather(np.arange(start, stop))
-
-
-class _Plan:
-    """The blocks that an order needs: in which order, and after how many samples each is done with."""
-
-    def __init__(self, block_of: NDArray[np.int64]) -> None:
-        blocks, first = np.unique(block_of, return_index=True)
-        self.blocks: list[int] = blocks[np.argsort(first)].tolist()
-        _, from_end = np.unique(block_of[::-1], return_index=True)
-        self.last = dict(zip(blocks.tolist(), (len(block_of) - 1 - from_end).tolist(), strict=True))
-        self._ends = sorted(self.last, key=self.last.__getitem__, reverse=True)
-        self._at = 0
-        self.wanted = -1
-        self.over = False
-        self.error: BaseException | None = None
-
-    def passed(self, samples: int) -> Iterator[int]:
-        """Counts samples; gives the blocks that are done with."""
-        self._at += samples
-        while self._ends and self.last[self._ends[-1]] < self._at:
-            yield self._ends.pop()
+        """See Reader; reads the files anew at each call."""
+        with self.reader() as reader:
+            return reader.chunk(start, stop)

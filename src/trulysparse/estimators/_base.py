@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, replace
 from numbers import Integral
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
@@ -13,9 +16,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from trulysparse import _checks, activations
-from trulysparse.data import as_matrix, fit_scaling
+from trulysparse.data import as_matrix
+from trulysparse.data.scaling import KINDS, ScalingFigures
+from trulysparse.data.sparse import check_indices
 from trulysparse.errors import InputError
+from trulysparse.estimators._rescaling import rescale_inputs
 from trulysparse.evolution import Evolution, make
+from trulysparse.learning_rates import ContinuedRate
+from trulysparse.learning_rates import make as make_rate
 from trulysparse.network import SparseMLP, sample_weights
 from trulysparse.optimizers import SGD, Adam, Optimizer
 from trulysparse.parallel import WASAP, WASSP
@@ -31,64 +39,45 @@ def _float_types(X: Any) -> list[type] | None:
     return None if small else [np.float64, np.float32]
 
 
+def _check_sparse(X: Any) -> None:
+    """InputError where a sparse X holds indices that are not there, before anyone trusts them."""
+    if sp.issparse(X):
+        check_indices(X)
+
+
+@dataclass(eq=False, repr=False)
 class BaseSparseMLP(BaseEstimator):
-    """See the subclasses."""
+    """See the subclasses. The parameters are fields, of which the decorator makes the __init__ that scikit-learn reads
+    them from."""
 
-    _output: str
-    _monitor: str
+    _output: ClassVar[str]
+    _monitor: ClassVar[str]
 
-    def __init__(
-        self,
-        hidden_layer_sizes: tuple[int, ...] = (100, 100),
-        *,
-        epsilon: float = 20.0,
-        activation: str = "all_relu",
-        alpha: float | None = None,
-        evolution: str | Evolution | None = "set",
-        zeta: float = 0.3,
-        optimizer: str | Optimizer = "adam",
-        learning_rate: float = 0.001,
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-        dropout: float = 0.0,
-        batch_size: int = 128,
-        epochs: int = 100,
-        scale: str = "standard",
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        patience: int = 10,
-        dtype: str = "auto",
-        init: str = "he_uniform",
-        fan: str = "dense",
-        n_jobs: int | None = None,
-        parallel: str | WASAP | None = None,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: bool | int = False,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.epsilon = epsilon
-        self.activation = activation
-        self.alpha = alpha
-        self.evolution = evolution
-        self.zeta = zeta
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.momentum = momentum
-        self.weight_decay = weight_decay
-        self.dropout = dropout
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.scale = scale
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.dtype = dtype
-        self.init = init
-        self.fan = fan
-        self.n_jobs = n_jobs
-        self.parallel = parallel
-        self.random_state = random_state
-        self.verbose = verbose
+    hidden_layer_sizes: int | Sequence[int] = (100, 100)
+    _: KW_ONLY
+    epsilon: float = 20.0
+    activation: str = "all_relu"
+    alpha: float | None = None
+    evolution: str | Evolution | None = "set"
+    zeta: float = 0.3
+    optimizer: str | Optimizer = "adam"
+    learning_rate: float = 0.001
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    dropout: float = 0.0
+    batch_size: int = 128
+    epochs: int = 100
+    scale: str = "standard"
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    patience: int = 10
+    dtype: str = "auto"
+    init: str = "he_uniform"
+    fan: str = "dense"
+    n_jobs: int | None = None
+    parallel: str | WASAP | None = None
+    random_state: int | np.random.RandomState | None = None
+    verbose: bool | int = False
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -99,15 +88,27 @@ class BaseSparseMLP(BaseEstimator):
 
     def _validated(self, X: Any, y: ArrayLike | None, *, reset: bool, **options: Any) -> tuple[Any, NDArray[Any]]:
         """scikit-learn's own checks of X and y, whose messages its users know."""
+        _check_sparse(X)
         checked: tuple[Any, NDArray[Any]] = validate_data(
             self, X, y, reset=reset, accept_sparse=_SPARSE, dtype=_float_types(X), **options
         )
         return checked
 
     def _threads(self) -> int:
-        if self.n_jobs is None or self.n_jobs == -1:
-            return _checks.thread_count(None)
-        return _checks.integer("n_jobs", self.n_jobs, low=1)
+        every = _checks.thread_count(None)
+        number = every if self.n_jobs is None else _checks.integer("n_jobs", self.n_jobs, low=-(2**31))
+        if number == 0:
+            raise InputError("n_jobs must be at least 1, or below 0 to count down from all threads (-1), not 0")
+        return number if number > 0 else max(1, every + 1 + number)
+
+    def _hidden(self) -> tuple[int, ...]:
+        sizes: Any = self.hidden_layer_sizes
+        if isinstance(sizes, Integral):
+            sizes = (sizes,)
+        listed = sizes.ndim == 1 if isinstance(sizes, np.ndarray) else isinstance(sizes, Sequence)
+        if not listed or isinstance(sizes, str | bytes):
+            raise InputError(f"hidden_layer_sizes must be an integer or a sequence of integers, not {sizes!r}")
+        return tuple(_checks.integer(f"hidden_layer_sizes[{i}]", size, low=1) for i, size in enumerate(sizes))
 
     def _make_plan(self) -> WASAP | None:
         if self.parallel is None or isinstance(self.parallel, WASAP):
@@ -129,10 +130,7 @@ class BaseSparseMLP(BaseEstimator):
 
     def _start(self, X: Any, n_outputs: int, weight: NDArray[Any] | None) -> None:
         """A fresh network and trainer for data like X."""
-        sizes = self.hidden_layer_sizes
-        hidden = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
-        for i, size in enumerate(hidden):
-            _checks.integer(f"hidden_layer_sizes[{i}]", size, low=1)
+        hidden = self._hidden()
         _checks.choice("dtype", self.dtype, ("auto", "float32", "float64"))
         dtype = self.dtype if self.dtype != "auto" else ("float64" if X.dtype == np.float64 else "float32")
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -147,10 +145,13 @@ class BaseSparseMLP(BaseEstimator):
             seed=self._seed,
             threads=self._threads(),
         )
-        self.network_.scaling = fit_scaling(self.scale, as_matrix(X), weight)
+        scale = _checks.choice("scale", self.scale, KINDS)
+        self._figures = None if scale == "none" else ScalingFigures(scale, X.shape[1])
+        self.network_.scaling = None if self._figures is None else self._figures.add(as_matrix(X), weight)
+        self._optimizer = self._make_optimizer()
         self._trainer = Trainer(
             self.network_,
-            optimizer=self._make_optimizer(),
+            optimizer=self._optimizer,
             evolution=self._make_evolution(),
             batch_size=self.batch_size,
             dropout=self.dropout,
@@ -189,10 +190,16 @@ class BaseSparseMLP(BaseEstimator):
         if first:
             self._start(X, n_outputs, weight)
             self.history_ = History()
-        history = self._trainer.fit(X, y, epochs=1, sample_weight=weight)
-        self.history_.records += history.records
+        elif self._figures is not None and self.network_.scaling is not None:
+            found = self._figures.add(as_matrix(X), weight)
+            self.network_.scaling = rescale_inputs(self.network_.layers[0], self.network_.scaling, found)
+        trainer, done = self._trainer, len(self.history_)
+        rate = ContinuedRate(make_rate(self._optimizer.learning_rate), done, max(self.epochs, done + 1))
+        trainer.optimizer, trainer.evolution = replace(self._optimizer, learning_rate=rate), None
+        record = trainer.fit(X, y, epochs=1, sample_weight=weight).records[-1]
+        self.history_.records.append({**record, "epoch": done + 1})
         self.n_iter_ = len(self.history_)
-        self.loss_ = history["loss"][-1]
+        self.loss_ = record["loss"]
         return self
 
     def _strata(self, y: NDArray[Any]) -> NDArray[Any] | None:
@@ -212,6 +219,7 @@ class BaseSparseMLP(BaseEstimator):
 
     def _outputs(self, X: Any, *, activated: bool) -> NDArray[Any]:
         check_is_fitted(self, "network_")
+        _check_sparse(X)
         X = validate_data(self, X, reset=False, accept_sparse=_SPARSE, dtype=_float_types(X))
         net = self.network_
         return net.predict_proba(X) if activated else net.decision_function(X)

@@ -2,7 +2,7 @@
 
 PARAMETERS = """Parameters
     ----------
-    hidden_layer_sizes : tuple of int, each at least 1
+    hidden_layer_sizes : int or sequence of int, each at least 1
     epsilon : float above 0
         Erdos-Renyi sparsity: a layer n_in x n_out gets epsilon * (n_in + n_out) connections.
     activation : 'all_relu', 'relu', 'leaky_relu', 'tanh', 'sigmoid' or 'identity'
@@ -28,7 +28,8 @@ PARAMETERS = """Parameters
         'float32' needs half the memory and time.
     init, fan : see trulysparse.WeightInit
     n_jobs : int or None
-        Threads; None or -1 for all. Results do not depend on it, unless `parallel` makes workers of them.
+        Threads; None or -1 for all, -2 for all but one and so on. Results do not depend on it, unless `parallel` makes
+        workers of them.
     parallel : None, 'wasap', 'wassp' or a trulysparse.WASAP
         None: one network is trained by multi-threaded kernels. 'wasap', 'wassp': by n_jobs workers on one thread each.
     random_state : int, RandomState or None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,11 +15,9 @@ from sklearn.utils.validation import check_is_fitted
 from trulysparse.errors import InputError
 from trulysparse.estimators._base import BaseSparseMLP
 from trulysparse.estimators._docs import PARAMETERS
-from trulysparse.evolution import Evolution
-from trulysparse.optimizers import Optimizer
-from trulysparse.parallel import WASAP
 
 
+@dataclass(eq=False, repr=False)
 class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
     __doc__ = f"""A truly sparse multilayer perceptron for classification.
 
@@ -34,65 +33,11 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
     loss_, n_iter_, n_features_in_, feature_names_in_
     """
 
-    _output = "softmax"
-    _monitor = "val_accuracy"
+    _output: ClassVar[str] = "softmax"
+    _monitor: ClassVar[str] = "val_accuracy"
 
-    def __init__(
-        self,
-        hidden_layer_sizes: tuple[int, ...] = (100, 100),
-        *,
-        epsilon: float = 20.0,
-        activation: str = "all_relu",
-        alpha: float | None = None,
-        evolution: str | Evolution | None = "set",
-        zeta: float = 0.3,
-        optimizer: str | Optimizer = "adam",
-        learning_rate: float = 0.001,
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-        dropout: float = 0.0,
-        batch_size: int = 128,
-        epochs: int = 100,
-        scale: str = "standard",
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        patience: int = 10,
-        dtype: str = "auto",
-        init: str = "he_uniform",
-        fan: str = "dense",
-        class_weight: str | dict[Any, float] | None = None,
-        n_jobs: int | None = None,
-        parallel: str | WASAP | None = None,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: bool | int = False,
-    ) -> None:
-        super().__init__(
-            hidden_layer_sizes,
-            epsilon=epsilon,
-            activation=activation,
-            alpha=alpha,
-            evolution=evolution,
-            zeta=zeta,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            momentum=momentum,
-            weight_decay=weight_decay,
-            dropout=dropout,
-            batch_size=batch_size,
-            epochs=epochs,
-            scale=scale,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            patience=patience,
-            dtype=dtype,
-            init=init,
-            fan=fan,
-            n_jobs=n_jobs,
-            parallel=parallel,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.class_weight = class_weight
+    _: KW_ONLY
+    class_weight: str | dict[Any, float] | None = None
 
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Trains a fresh network. X: (n_samples, n_features), dense or sparse. y: (n_samples,), labels of any
@@ -102,7 +47,7 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
         weight = self._weights(sample_weight, len(y))
         present = y if weight is None else y[weight > 0]
         if len(np.unique(present)) < 2:
-            raise InputError(f"y has only one class, {present[0]!r}; a classifier needs at least two")
+            raise InputError(f"y has only one class, {present[:1].tolist()[0]!r}; a classifier needs at least two")
         self.classes_, coded = np.unique(y, return_inverse=True)
         self._fit(X, coded, self._with_class_weights(coded, weight), len(self.classes_))
         self.network_.labels = self.classes_
@@ -112,7 +57,8 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
         self, X: Any, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Self:
         """One pass over the given samples, without topology evolution. classes: all labels that will ever come;
-        needed at the first call, where the scaling's figures are taken too."""
+        needed at the first call. The scaling's figures are those of all samples so far; the learning rate's schedule
+        goes on from call to call, over `epochs` of them."""
         first = not hasattr(self, "network_")
         X, y = self._validated(X, y, reset=first)
         check_classification_targets(y)
@@ -121,14 +67,16 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
                 raise InputError("classes must be given at the first call of partial_fit")
             self.classes_ = np.unique(np.asarray(classes))
             if len(self.classes_) < 2:
-                raise InputError(f"classes has only one class, {self.classes_[0]!r}; a classifier needs at least two")
+                raise InputError(
+                    f"classes has only one class, {self.classes_.tolist()[0]!r}; a classifier needs at least two"
+                )
         elif classes is not None and not np.array_equal(np.unique(np.asarray(classes)), self.classes_):
             raise InputError("classes differ from those of the first call of partial_fit")
         coded = np.searchsorted(self.classes_, y)
         unknown = (coded == len(self.classes_)) | (self.classes_[np.minimum(coded, len(self.classes_) - 1)] != y)
         if unknown.any():
             at = int(np.flatnonzero(unknown)[0])
-            raise InputError(f"y[{at}] is {y[at]!r}, which is not among classes")
+            raise InputError(f"y[{at}] is {y[at : at + 1].tolist()[0]!r}, which is not among classes")
         weight = self._with_class_weights(coded, self._weights(sample_weight, len(y)))
         self._partial_fit(X, coded, weight, len(self.classes_), first)
         self.network_.labels = self.classes_

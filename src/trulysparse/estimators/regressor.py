@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
 
+from trulysparse.data.moments import Moments
 from trulysparse.errors import InputError
 from trulysparse.estimators._base import BaseSparseMLP
 from trulysparse.estimators._docs import PARAMETERS
+from trulysparse.estimators._rescaling import rescale_outputs
+
+_LARGEST = 1e300  # of targets: what is predicted lies a little farther out
 
 
 class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
     __doc__ = f"""A truly sparse multilayer perceptron for regression, one or several targets.
 
-    Targets are standardised with the training set's (weighted) figures for training and restored at predict.
+    Targets are standardised with the training set's (weighted) figures for training and restored at predict. Those of
+    more than 1e300 are refused.
 
     {PARAMETERS}
 
@@ -28,8 +34,8 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
     loss_, n_iter_, n_features_in_, feature_names_in_
     """
 
-    _output = "identity"
-    _monitor = "val_r2"
+    _output: ClassVar[str] = "identity"
+    _monitor: ClassVar[str] = "val_r2"
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -42,37 +48,73 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
         n_targets). sample_weight: (n_samples,), at least 0."""
         X, targets = self._checked(X, y, reset=True)
         weight = self._weights(sample_weight, len(targets))
-        self._set_target_scale(targets, weight)
+        self._moments = Moments(targets.shape[1])
+        self._note_targets(targets, weight)
         return self._fit(X, self._to_network(targets), weight, targets.shape[1])
 
     def partial_fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """One pass over the given samples, without topology evolution. The figures for scaling X and y are
-        taken at the first call."""
+        """One pass over the given samples, without topology evolution. The figures for scaling X and y are those
+        of all samples so far; the learning rate's schedule goes on from call to call, over `epochs` of them."""
         first = not hasattr(self, "network_")
         X, targets = self._checked(X, y, reset=first)
         weight = self._weights(sample_weight, len(targets))
         if first:
-            self._set_target_scale(targets, weight)
+            self._moments = Moments(targets.shape[1])
         elif targets.shape[1] != len(self.target_mean_):
             raise InputError(
                 f"y has {targets.shape[1]} targets, but the first call of partial_fit had {len(self.target_mean_)}"
             )
+        old = None if first else (self.target_mean_, self.target_scale_, self._moments.deviation > 0)
+        self._note_targets(targets, weight)
+        if old is not None:
+            self._carry_over(*old)
         return self._partial_fit(X, self._to_network(targets), weight, targets.shape[1], first)
 
     def predict(self, X: Any) -> NDArray[np.floating]:
         """(n_samples,), or (n_samples, n_targets) where y had two dimensions."""
-        values = self._outputs(X, activated=False) * self.target_scale_ + self.target_mean_
+        with np.errstate(over="ignore"):
+            values = self._outputs(X, activated=False) * self.target_scale_ + self.target_mean_
+        wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
+        if len(wrong):
+            raise InputError(
+                f"the prediction for X[{wrong[0]}] is beyond the range of float64; train on targets in a smaller unit"
+            )
         return values.ravel() if self._flat else values
+
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """R^2 of the predictions, the mean over targets; see sklearn.metrics.r2_score."""
+        found, wanted = self.predict(X), np.asarray(y)
+        if self._flat or wanted.ndim == 2:  # in the unit of the targets, whose squares may be out of range
+            unit = self.target_scale_[0] if self._flat else self.target_scale_
+            found, wanted = found / unit, wanted / unit
+        return float(r2_score(wanted, found, sample_weight=sample_weight))
 
     def _checked(self, X: Any, y: ArrayLike, *, reset: bool) -> tuple[Any, NDArray[np.float64]]:
         X, y = self._validated(X, y, reset=reset, multi_output=True, y_numeric=True)
         self._flat = y.ndim == 1
-        return X, np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        wrong = np.argwhere(np.abs(targets) > _LARGEST)
+        if len(wrong):
+            sample, target = wrong[0]
+            where = f"y[{sample}]" if self._flat else f"y[{sample}, {target}]"
+            raise InputError(
+                f"{where} is {targets[sample, target]}; targets must lie between -{_LARGEST} and {_LARGEST}"
+            )
+        return X, targets
 
-    def _set_target_scale(self, targets: NDArray[np.float64], weight: NDArray[np.float64] | None) -> None:
-        self.target_mean_ = np.average(targets, axis=0, weights=weight)
-        deviation = np.sqrt(np.average((targets - self.target_mean_) ** 2, axis=0, weights=weight))
+    def _note_targets(self, targets: NDArray[np.float64], weight: NDArray[np.float64] | None) -> None:
+        """Updates the figures that scale the targets."""
+        self._moments.add(targets, weight)
+        deviation = self._moments.deviation
+        self.target_mean_ = self._moments.mean
         self.target_scale_ = np.where(deviation > 0, deviation, 1.0)
+
+    def _carry_over(self, mean: NDArray[np.float64], scale: NDArray[np.float64], varied: NDArray[np.bool_]) -> None:
+        """Lets the network predict what it has predicted before the figures changed; targets that were constant until
+        then are begun anew."""
+        ratio = np.where(varied, scale / self.target_scale_, 1.0)
+        offset = np.where(varied, (mean - self.target_mean_) / self.target_scale_, 0.0)
+        rescale_outputs(self.network_.layers[-1], ratio, offset)
 
     def _to_network(self, targets: NDArray[np.float64]) -> NDArray[np.float64]:
         return (targets - self.target_mean_) / self.target_scale_

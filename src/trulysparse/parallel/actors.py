@@ -16,6 +16,7 @@ import numpy as np
 
 from trulysparse import _checks
 from trulysparse.connectivity import Connectivity
+from trulysparse.data import Reader
 from trulysparse.errors import InputError
 from trulysparse.layers import Slots, SparseLayer
 from trulysparse.network import SparseMLP
@@ -223,9 +224,13 @@ class WorkerActor:
 
     def serve(self) -> None:
         """Works until there is nothing left to do."""
+        job = _job(self._setup)
+        with job.matrix.reader() as reader:
+            self._serve(job, reader)
+
+    def _serve(self, job: Job, reader: Reader) -> None:
         setup = self._setup
-        job = _job(setup)
-        worker = Worker(self._number, setup.net, job, _shards(setup), setup.settings)
+        worker = Worker(self._number, setup.net, job, _shards(setup, job), setup.settings, reader)
         layers: list[SparseLayer] = []
         version, session = -1, int.from_bytes(os.urandom(6), "little")
         gradient: Gradient | None = None
@@ -267,16 +272,18 @@ def alone(setup: Setup, layers: list[SparseLayer], shard: int, desk: Any) -> tup
             losses.clear()
             told = time.monotonic()
 
-    net, record = train_alone(net, _job(setup), _shards(setup)[shard], setup.span, setup.settings, tell)
+    job = _job(setup)
+    net, record = train_alone(net, job, _shards(setup, job)[shard], setup.span, setup.settings, tell)
     desk.tell.remote(shard, losses)
     return net.layers, record
 
 
-def _shards(setup: Setup) -> dict[int, Shard]:
-    size, seed = setup.settings.batch_size, setup.settings.seed
+def _shards(setup: Setup, job: Job) -> dict[int, Shard]:
+    size, seed, order = setup.settings.batch_size, setup.settings.seed, job.matrix.order
+    count = len(setup.batches)
     return {
-        number: Shard(number, shard_rows(setup.n_samples, number, len(setup.batches), size), size, seed, setup.shuffle)
-        for number in range(len(setup.batches))
+        number: Shard(number, shard_rows(setup.n_samples, number, count, size), size, seed, setup.shuffle, order)
+        for number in range(count)
     }
 
 
@@ -288,7 +295,7 @@ def _job(setup: Setup) -> Job:
         source: Source = ray.get(setup.source[0])
         X, y, weight = source.open()
         matrix = setup.net.matrix(X)
-        targets = setup.settings.loss.check_targets(y, setup.net.layer_sizes[-1])
+        targets = setup.settings.loss.check_targets(y, setup.net.layer_sizes[-1], setup.net.dtype)
     except (OSError, ImportError, InputError, ray.exceptions.RaySystemError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"a worker on node {os.uname().nodename} cannot read its samples: {reason}") from None

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 from trulysparse.errors import InputError
 from trulysparse.parallel.average import average
 from trulysparse.parallel.local import Threads
 from trulysparse.parallel.plan import WASAP, Span
+from trulysparse.parallel.shards import shard_rows
 from trulysparse.training.callbacks import started
 from trulysparse.training.history import History, Record
 from trulysparse.training.job import Job
@@ -77,12 +80,14 @@ def _apart(place: Place, trainer: Trainer, job: Job, span: Span, history: Histor
     trainer.step_count += (span[1] - span[0]) * sum(place.batches)
     trainer.epoch = float(span[1])
     seconds = time.perf_counter() - began
+    shards = [shard_rows(len(job.rows), number, len(found), trainer.batch_size) for number in range(len(found))]
+    weights = [job.total_weight(job.rows[shard]) for shard in shards]
     samples = (span[1] - span[0]) * len(job.rows)
     record: Record = {
         "epoch": span[1],
         "phase": 2,
         "epochs": span[1] - span[0],
-        "loss": sum(record["loss"] for _, record in found) / len(found),
+        "loss": float(np.dot([record["loss"] for _, record in found], weights)) / max(sum(weights), 1e-300),
         "learning_rate": found[0][1]["learning_rate"],
         "connections": net.n_connections,
         "seconds": seconds,

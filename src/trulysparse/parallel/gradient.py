@@ -24,7 +24,8 @@ Marks: TypeAlias = NDArray[np.bool_]
 @dataclass(eq=False)
 class Gradient:
     """The gradient of one batch: for each layer an array along its connections (in the order of by_input) and one along
-    its biases. version: of the topology it was computed on. clock: updates the model had seen."""
+    its biases. version: of the topology it was computed on. clock: updates the model had seen. loss: the mean over the
+    batch's samples, whose weight in all is `weight`."""
 
     ticket: Ticket
     version: int
@@ -33,6 +34,7 @@ class Gradient:
     biases: list[Floats]
     loss: float
     n_samples: int
+    weight: float
 
     @property
     def nbytes(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -27,7 +28,7 @@ class Threads:
     def __init__(self, plan: WASAP, trainer: Trainer, job: Job) -> None:
         self._plan = plan
         self._trainer = trainer
-        self._job = job
+        self._job = job = replace(job, matrix=job.matrix.shared_by(plan.workers))
         self._settings = settings_of(trainer, plan)
         self._shards = {
             number: Shard(
@@ -36,6 +37,7 @@ class Threads:
                 trainer.batch_size,
                 self._settings.seed,
                 job.shuffle,
+                job.matrix.order,
             )
             for number in range(plan.n_shards)
         }
@@ -76,15 +78,16 @@ class Threads:
             server.join(number)
 
         def serve(number: int) -> None:
-            worker = Worker(number, trainer.net, job, self._shards, self._settings)
-            try:
-                while (given := server.pull(number)) is not None:
-                    # Layers that others were reading get their update while this worker loads its next batch.
-                    gradient = worker.gradient(given[1], given[0], partial(server.settle, number))
-                    if server.push(number, gradient, finish=False):
-                        self._tell(number, gradient.loss)
-            finally:
-                server.settle(number)
+            with job.matrix.reader() as reader:
+                worker = Worker(number, trainer.net, job, self._shards, self._settings, reader)
+                try:
+                    while (given := server.pull(number)) is not None:
+                        # Layers that others were reading get their update while this worker loads its next batch.
+                        gradient = worker.gradient(given[1], given[0], partial(server.settle, number))
+                        if server.push(number, gradient, finish=False):
+                            self._tell(number, gradient.loss)
+                finally:
+                    server.settle(number)
 
         try:
             self._run([partial(serve, number) for number in range(self._plan.workers)], server.stop)

@@ -13,7 +13,7 @@ import numpy as np
 from trulysparse import _kernels
 from trulysparse._arrays import Floats
 from trulysparse._kernels import SharedLock
-from trulysparse.learning_rates import ScaledRate, make
+from trulysparse.learning_rates import make, scaled
 from trulysparse.optimizers import SGD
 from trulysparse.parallel.dealer import Dealer
 from trulysparse.parallel.gradient import Gradient, Marks, Topology, retain
@@ -78,7 +78,7 @@ class Server:
         self._first_version = first_version
         self._optimizer = trainer.optimizer
         if isinstance(plan, WASSP):
-            rate = ScaledRate(make(trainer.optimizer.learning_rate), len(batches), plan.warmup_epochs)
+            rate = scaled(make(trainer.optimizer.learning_rate), len(batches), plan.warmup_epochs)
             self._optimizer = replace(trainer.optimizer, learning_rate=rate)
         self._rate = 0.0
         self._state = threading.Condition()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse._random import generator
+from trulysparse.data.matrix import shuffled
 
 
 @dataclass(frozen=True)
@@ -21,15 +23,24 @@ class Ticket:
 
 class Shard:
     """One worker's samples: each pass in a fresh order, which depends on the seed, the shard and the pass only, so that
-    any worker can go on where another stopped."""
+    any worker can go on where another stopped. ordered: puts samples in a random order; see Matrix.order."""
 
-    def __init__(self, number: int, rows: NDArray[np.int64], batch_size: int, seed: int, shuffle: bool) -> None:
+    def __init__(
+        self,
+        number: int,
+        rows: NDArray[np.int64],
+        batch_size: int,
+        seed: int,
+        shuffle: bool,
+        ordered: Callable[[NDArray[np.int64], np.random.Generator], NDArray[np.int64]] = shuffled,
+    ) -> None:
         self.number = number
         self.rows = rows
         self.n_batches = -(-len(rows) // batch_size)
         self._batch_size = batch_size
         self._seed = seed
         self._shuffle = shuffle
+        self._ordered = ordered
         self._pass = -1
         self._order = rows
 
@@ -37,7 +48,7 @@ class Shard:
         """The samples of a batch."""
         if self._shuffle and ticket.epoch != self._pass:
             random = generator(self._seed, "shard", self.number, ticket.epoch)
-            self._order = self.rows[random.permutation(len(self.rows))]
+            self._order = self._ordered(self.rows, random)
             self._pass = ticket.epoch
         return self._order[ticket.batch * self._batch_size : (ticket.batch + 1) * self._batch_size]
 

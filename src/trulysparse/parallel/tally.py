@@ -17,6 +17,7 @@ class Tally:
         self.dropped = int(so_far.get("dropped", 0))
         self._began = time.perf_counter() - so_far.get("seconds", 0.0)
         self._loss = so_far.get("loss", 0.0)
+        self._weight = so_far.get("weight", 0.0)
         self._samples = int(so_far.get("samples", 0))
         self._gradients = int(so_far.get("gradients", 0))
         self._staleness = int(so_far.get("staleness", 0))
@@ -29,6 +30,7 @@ class Tally:
             "dropped": self.dropped,
             "seconds": time.perf_counter() - self._began,
             "loss": self._loss,
+            "weight": self._weight,
             "samples": self._samples,
             "gradients": self._gradients,
             "staleness": self._staleness,
@@ -41,7 +43,8 @@ class Tally:
         staleness = clock - gradient.clock
         self._staleness += staleness
         self._most_stale = max(self._most_stale, staleness)
-        self._loss += gradient.loss * gradient.n_samples
+        self._loss += gradient.loss * gradient.weight
+        self._weight += gradient.weight
         self._samples += gradient.n_samples
         self._bytes += gradient.nbytes
         self._gradients += 1
@@ -53,7 +56,7 @@ class Tally:
         return {
             "epoch": epoch,
             "phase": 1,
-            "loss": self._loss / self._samples,
+            "loss": self._loss / max(self._weight, 1e-300),
             "learning_rate": learning_rate,
             "connections": connections,
             "seconds": seconds,

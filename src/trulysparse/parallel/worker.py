@@ -10,6 +10,7 @@ import numpy as np
 from trulysparse import _kernels
 from trulysparse._arrays import Floats, empty
 from trulysparse._random import stream_key
+from trulysparse.data import Reader
 from trulysparse.evolution import Evolution
 from trulysparse.layers import SparseLayer
 from trulysparse.losses import Loss
@@ -22,7 +23,7 @@ from trulysparse.parallel.shards import Shard, Ticket
 from trulysparse.training import Callback, Trainer
 from trulysparse.training.history import Record
 from trulysparse.training.job import Job
-from trulysparse.training.passes import Passes, accumulated
+from trulysparse.training.passes import Passes, accumulated, total_weight
 
 
 @dataclass(frozen=True)
@@ -86,14 +87,24 @@ def trainer_of(settings: Settings, net: SparseMLP, threads: int) -> Trainer:
 
 
 class Worker:
-    """Computes on one thread. net: an empty frame of the network (its layers are those of the model of the day)."""
+    """Computes on one thread. net: an empty frame of the network (its layers are those of the model of the day).
+    reader: of the job's matrix, for this worker alone."""
 
-    def __init__(self, number: int, net: SparseMLP, job: Job, shards: Mapping[int, Shard], settings: Settings) -> None:
+    def __init__(
+        self,
+        number: int,
+        net: SparseMLP,
+        job: Job,
+        shards: Mapping[int, Shard],
+        settings: Settings,
+        reader: Reader,
+    ) -> None:
         self.number = number
         self._net = net
         self._job = job
         self._shards = shards
         self._settings = settings
+        self._reader = reader
         self._version = -1
         self._layers: list[SparseLayer] = []
         self._rest: dict[int, list[Floats]] = {}
@@ -112,7 +123,7 @@ class Worker:
             dtype = self._net.dtype
             into = [(empty(layer.n_connections, dtype), empty(layer.n_out, dtype)) for layer in model.layers]
             self._into[kept_for] = into
-        batch = self._job.batch(shard.batch(ticket))
+        batch = self._job.batch(shard.batch(ticket), self._reader)
         step = ticket.epoch * shard.n_batches + ticket.batch
         key = stream_key(settings.seed, "dropout", ticket.shard, step) if settings.dropout else 0
         loss, found = accumulated(
@@ -120,7 +131,7 @@ class Worker:
         )
         weights = self._pack([weight for weight, _ in found], ticket.shard)
         biases = [bias for _, bias in found]
-        return Gradient(ticket, model.version, model.clock, weights, biases, loss, len(batch[1]))
+        return Gradient(ticket, model.version, model.clock, weights, biases, loss, len(batch[1]), total_weight(batch))
 
     def _show(self, model: Model) -> Passes:
         """Takes the model's layers; makes memory anew where the topology has changed."""

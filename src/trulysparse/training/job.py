@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse.data import Matrix
+from trulysparse.data import Matrix, Reader
 from trulysparse.training.callbacks import Callback
 from trulysparse.training.history import History
 
 if TYPE_CHECKING:
     from trulysparse.training.trainer import Trainer
 
-Batch: TypeAlias = tuple[Matrix, NDArray[np.int64], NDArray[Any], NDArray[np.float64] | None]
-"""The data, the numbers of a batch's samples, their targets and weights."""
+Batch: TypeAlias = tuple[Reader, NDArray[np.int64], NDArray[Any], NDArray[np.float64] | None]
+"""What loads the data, the numbers of a batch's samples, their targets and weights."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,13 @@ class Job:
         """The samples of one epoch in the order in which it takes them."""
         return self.matrix.order(self.rows, rng) if self.shuffle else self.rows
 
-    def batch(self, rows: NDArray[np.int64]) -> Batch:
-        """The samples `rows` as a batch."""
-        return self.matrix, rows, self.targets[rows], None if self.weight is None else self.weight[rows]
+    def batch(self, rows: NDArray[np.int64], reader: Reader) -> Batch:
+        """The samples `rows` as a batch. reader: of the job's matrix."""
+        return reader, rows, self.targets[rows], None if self.weight is None else self.weight[rows]
+
+    def total_weight(self, rows: NDArray[np.int64]) -> float:
+        """The weight of the samples `rows`, their number where samples have none."""
+        return float(len(rows) if self.weight is None else self.weight[rows].sum())
 
 
 class Parallel(Protocol):

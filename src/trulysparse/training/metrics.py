@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trulysparse import losses
+from trulysparse.data.moments import Moments
 from trulysparse.errors import InputError
 from trulysparse.losses import Loss
 from trulysparse.network import SparseMLP, sample_weights
@@ -23,13 +24,13 @@ def evaluate(
     batch_size: int = 256,
 ) -> dict[str, float]:
     """The weighted mean loss and, by the output activation, 'accuracy' (softmax: of samples; sigmoid: of
-    labels) or 'r2' (identity: variance-weighted coefficient of determination).
+    labels) or 'r2' (identity: variance-weighted coefficient of determination, as scikit-learn's r2_score has it).
 
     y: integer labels (n_samples,), or targets (n_samples, n_outputs).
     """
     loss = losses.make(loss, net.output)
     matrix = net.matrix(X)
-    targets = loss.check_targets(y, net.layer_sizes[-1])
+    targets = loss.check_targets(y, net.layer_sizes[-1], net.dtype)
     check_lengths(matrix.n_samples, len(targets))
     weight = sample_weights(sample_weight, matrix.n_samples)
     total = total_weight = 0.0
@@ -58,24 +59,35 @@ class _Tally:
     def __init__(self, output: str) -> None:
         self.output = output
         self.right = self.weight = 0.0
-        self.residual = self.first = self.second = np.zeros(1)
+        self.residual: NDArray[np.float64] | float = 0.0
+        self.first: NDArray[np.float64] | None = None
+        self.spread: Moments | None = None
 
     def add(self, z: NDArray[Any], y: NDArray[Any], weight: NDArray[np.float64]) -> None:
-        if self.output == "softmax":
-            self.right += float(weight @ (z.argmax(axis=0) == y))
-            self.weight += float(weight.sum())
-        elif self.output == "sigmoid":
-            self.right += float(weight @ ((z.T > 0) == (y > 0.5)).mean(axis=1))
-            self.weight += float(weight.sum())
-        else:
-            target = y.astype(np.float64)
-            self.residual = self.residual + weight @ (target - z.T) ** 2
-            self.first = self.first + weight @ target
-            self.second = self.second + weight @ target**2
-            self.weight += float(weight.sum())
+        if self.output == "identity":
+            self._add_targets(z, y.astype(np.float64), weight)
+            return
+        right = (z.argmax(axis=0) == y) if self.output == "softmax" else ((z.T > 0) == (y > 0.5)).mean(axis=1)
+        self.right += float(weight @ right)
+        self.weight += float(weight.sum())
+
+    def _add_targets(self, z: NDArray[Any], target: NDArray[np.float64], weight: NDArray[np.float64]) -> None:
+        if not weight.any():
+            return
+        if self.first is None or self.spread is None:  # targets are counted from one of them: a constant one is then 0
+            self.first, self.spread = target[np.flatnonzero(weight)[0]], Moments(target.shape[1])
+        self.spread.add(target - self.first, weight)
+        self.residual = self.residual + weight @ (target - z.T) ** 2
 
     def score(self) -> dict[str, float]:
         if self.output != "identity":
             return {"accuracy": self.right / max(self.weight, 1e-300)}
-        variance = float((self.second - self.first**2 / max(self.weight, 1e-300)).sum())
-        return {"r2": 1.0 - float(self.residual.sum()) / max(variance, 1e-300)}
+        if self.spread is None:
+            return {"r2": 0.0}
+        # As scikit-learn's r2_score: targets that are constant count only where all are, as 1 if met and 0 if not.
+        residual = np.asarray(self.residual)
+        variance = self.spread.weight * self.spread.deviation**2
+        varied = variance > 0
+        if not varied.any():
+            return {"r2": float(np.mean(residual == 0))}
+        return {"r2": 1.0 - float(residual[varied].sum() / variance[varied].sum())}

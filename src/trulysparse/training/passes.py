@@ -50,10 +50,10 @@ class Passes:
         """Forward pass and mean loss; the last signal then holds the gradient at the output. key: of dropout. loaded:
         called when the batch is there. total: the weight of all samples (their number, where they have none) of the
         batch that this is a part of; loss and gradient are then this part's share."""
-        matrix, rows, targets, weight = batch
+        reader, rows, targets, weight = batch
         net = self.net
         signals = self._work.signals(len(rows), keep_probability)
-        matrix.load(rows, signals[0].values, net.scaling, self.threads)
+        reader.load(rows, signals[0].values, net.scaling, self.threads)
         if loaded is not None:
             loaded()
         self._keys = [(key + number) & (2**64 - 1) for number in range(len(net.layers))]

@@ -12,9 +12,9 @@ from trulysparse.training.history import Record
 class Position:
     """Epoch `epoch` (from 1), which began after `epoch_start` updates in all, and of which `done` updates are over.
 
-    total: the sum of the losses of this epoch's samples so far. evolved: whether the evolution that is due at this step
-    has taken place. evolved_layers: while it does, how many layers have. seconds: spent in this epoch before a break.
-    records: of the epochs before.
+    total: the weighted sum of the losses of this epoch's samples so far. evolved: whether the evolution that is due at
+    this step has taken place. evolved_layers: while it does, how many layers have. seconds: spent in this epoch before
+    a break. records: of the epochs before.
     """
 
     epoch: int = 1

@@ -25,7 +25,7 @@ from trulysparse.training.callbacks import Callback, started
 from trulysparse.training.history import History, Record
 from trulysparse.training.job import Batch, Job, Parallel
 from trulysparse.training.metrics import check_lengths, evaluate
-from trulysparse.training.passes import Passes, accumulated, require_finite
+from trulysparse.training.passes import Passes, accumulated, require_finite, total_weight
 from trulysparse.training.position import Position
 from trulysparse.training.state import LayerWatch, check_layers, check_slots
 
@@ -194,7 +194,7 @@ class Trainer:
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, names: tuple[str, str] = ("X", "y")
     ) -> tuple[Matrix, NDArray[Any], NDArray[np.float64] | None]:
         matrix = self.net.matrix(X, names[0])
-        targets = self.loss.check_targets(y, self.net.layer_sizes[-1])
+        targets = self.loss.check_targets(y, self.net.layer_sizes[-1], self.net.dtype)
         check_lengths(matrix.n_samples, len(targets), *names)
         return matrix, targets, sample_weights(sample_weight, matrix.n_samples)
 
@@ -379,9 +379,9 @@ class Trainer:
         began = time.perf_counter() - at.seconds
         steps, size = self.steps(job), self.batch_size
         order = job.order(generator(self.seed, "shuffle", at.epoch_start))
-        with job.matrix.reading(order[at.done * size :]):
+        with job.matrix.reader(order[at.done * size :]) as reader:
             while at.done < steps:
-                batch = job.batch(order[at.done * size : (at.done + 1) * size])
+                batch = job.batch(order[at.done * size : (at.done + 1) * size], reader)
                 self.epoch = number - 1 + at.done / steps
                 done = (number - 1) * steps + at.done
                 self.progress = done / (steps * job.epochs)
@@ -394,7 +394,7 @@ class Trainer:
                         callback.on_evolution(self, grown)
                 if value is None:
                     value = self._step(batch)
-                at.total += value * len(batch[1])
+                at.total += value * total_weight(batch)
                 at.done, at.evolved, at.seconds = at.done + 1, False, time.perf_counter() - began
                 for callback in job.callbacks:
                     callback.on_step_end(self, value)
@@ -402,7 +402,7 @@ class Trainer:
         rate = self.optimizer.rule(self.step_count, number - 1, self.epochs).learning_rate
         return {
             "epoch": number,
-            "loss": at.total / len(job.rows),
+            "loss": at.total / max(job.total_weight(job.rows), 1e-300),
             "learning_rate": rate,
             "connections": self.net.n_connections,
             "seconds": time.perf_counter() - began,

@@ -1,0 +1,38 @@
+"""What a network has learned, kept as the figures that scale its inputs and targets change between calls of
+partial_fit."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trulysparse.data import Scaling
+from trulysparse.layers import SparseLayer
+
+# A few samples may say little of a feature's spread. Where later ones say something else altogether, what was learned
+# from them is not worth weights and biases many times as large.
+_LIMIT = 10.0
+
+
+def rescale_inputs(layer: SparseLayer, old: Scaling, new: Scaling) -> Scaling:
+    """Changes the first layer's weights and biases so that it answers under the scaling `new` as it has under `old`;
+    returns the scaling to use. The weights of features that were constant so far (whose input was 0 throughout) stay as
+    they were drawn. A change of more than _LIMIT times is made in part."""
+    lost = (new.factor == 0) & (old.factor > 0)
+    new = Scaling(new.kind, np.where(lost, old.shift, new.shift), np.where(lost, old.factor, new.factor))
+    learned = old.factor > 0
+    before, now = old.factor[learned], new.factor[learned]
+    before = np.clip(before, now / _LIMIT, now * _LIMIT)
+    ratio, offset = np.ones(layer.n_in), np.zeros(layer.n_in)
+    ratio[learned] = before / now
+    offset[learned] = np.clip((new.shift - old.shift)[learned] * before, -_LIMIT, _LIMIT)
+    layer.bias += layer.weight @ offset.astype(layer.bias.dtype)
+    layer.values *= np.repeat(ratio.astype(layer.values.dtype), np.diff(layer.connectivity.by_input.ptr))
+    return new
+
+
+def rescale_outputs(layer: SparseLayer, ratio: NDArray[np.float64], offset: NDArray[np.float64]) -> None:
+    """Changes the last layer's weights and biases so that output j becomes ratio[j] times as much plus offset[j]."""
+    layer.values *= ratio.astype(layer.values.dtype)[layer.connectivity.by_input.index]
+    layer.bias *= ratio.astype(layer.bias.dtype)
+    layer.bias += offset.astype(layer.bias.dtype)
