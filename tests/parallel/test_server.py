@@ -30,7 +30,7 @@ def answer(given, value=1.0):
     """The gradient of a ticket: all values the same."""
     ticket, model = given
     weights = [np.full(layer.n_connections, value) for layer in model.layers]
-    return Gradient(ticket, model.version, model.clock, weights, [np.zeros(x.n_out) for x in model.layers], 1.0, 4)
+    return Gradient(ticket, model.version, model.clock, weights, [np.zeros(x.n_out) for x in model.layers], 1.0, 4, 4.0)
 
 
 def test_who_leaves_is_made_up_for_and_comes_too_late():
