@@ -13,8 +13,8 @@ from trulysparse.errors import InputError
 from trulysparse.training.callbacks import Callback
 
 if TYPE_CHECKING:
+    from trulysparse.training.fit_data import FitData
     from trulysparse.training.history import Record
-    from trulysparse.training.job import Job
     from trulysparse.training.trainer import Trainer
 
 _MAP_PLACES = 1 << 26  # up to so many places a layer a byte each; beyond, the places themselves
@@ -53,7 +53,7 @@ class Exploration(Callback):
     over-parameterization?", ICML 2021). It needs neurons that keep their places: where neurons are removed during
     training it starts anew. Memory linear in the places tried."""
 
-    def check(self, trainer: Trainer, job: Job) -> None:
+    def check(self, trainer: Trainer, data: FitData) -> None:
         """Refuses networks whose connections are not indexed by neuron."""
         if trainer.net.layout.compact:
             raise InputError(

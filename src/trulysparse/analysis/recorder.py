@@ -16,8 +16,8 @@ from trulysparse.errors import InputError
 from trulysparse.network import SparseMLP
 
 if TYPE_CHECKING:
+    from trulysparse.training.fit_data import FitData
     from trulysparse.training.history import Record
-    from trulysparse.training.job import Job
     from trulysparse.training.trainer import Trainer
 
 
@@ -60,9 +60,9 @@ class TopologyRecorder(Exploration):
             raise InputError("X and y must be given together, or neither of them")
         self._batch = None if X is None or y is None else (X, y)
 
-    def check(self, trainer: Trainer, job: Job) -> None:
+    def check(self, trainer: Trainer, data: FitData) -> None:
         """Refuses networks that cannot be analysed, and a batch that is none of theirs."""
-        super().check(trainer, job)
+        super().check(trainer, data)
         if self._batch is not None:
             trainer.check_batch(*self._batch)
 

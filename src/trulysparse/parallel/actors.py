@@ -26,9 +26,10 @@ from trulysparse.parallel.server import Server
 from trulysparse.parallel.shards import Shard, Ticket, shard_rows
 from trulysparse.parallel.sources import Source
 from trulysparse.parallel.worker import Model, Settings, Worker, train_alone, trainer_of
-from trulysparse.training import Callback, checkpoint
+from trulysparse.training import checkpoint
+from trulysparse.training.callbacks import Callback
+from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import Record
-from trulysparse.training.job import Job
 
 _TELL = 0.5  # seconds between words of progress from a worker
 
@@ -224,13 +225,13 @@ class WorkerActor:
 
     def serve(self) -> None:
         """Works until there is nothing left to do."""
-        job = _job(self._setup)
-        with job.matrix.reader() as reader:
-            self._serve(job, reader)
+        data = _data(self._setup)
+        with data.matrix.reader() as reader:
+            self._serve(data, reader)
 
-    def _serve(self, job: Job, reader: Reader) -> None:
+    def _serve(self, data: FitData, reader: Reader) -> None:
         setup = self._setup
-        worker = Worker(self._number, setup.net, job, _shards(setup, job), setup.settings, reader)
+        worker = Worker(self._number, setup.net, data, _shards(setup, data), setup.settings, reader)
         layers: list[SparseLayer] = []
         version, session = -1, int.from_bytes(os.urandom(6), "little")
         gradient: Gradient | None = None
@@ -272,14 +273,14 @@ def alone(setup: Setup, layers: list[SparseLayer], shard: int, desk: Any) -> tup
             losses.clear()
             told = time.monotonic()
 
-    job = _job(setup)
-    net, record = train_alone(net, job, _shards(setup, job)[shard], setup.span, setup.settings, tell)
+    data = _data(setup)
+    net, record = train_alone(net, data, _shards(setup, data)[shard], setup.span, setup.settings, tell)
     desk.tell.remote(shard, losses)
     return net.layers, record
 
 
-def _shards(setup: Setup, job: Job) -> dict[int, Shard]:
-    size, seed, order = setup.settings.batch_size, setup.settings.seed, job.matrix.order
+def _shards(setup: Setup, data: FitData) -> dict[int, Shard]:
+    size, seed, order = setup.settings.batch_size, setup.settings.seed, data.matrix.order
     count = len(setup.batches)
     return {
         number: Shard(number, shard_rows(setup.n_samples, number, count, size), size, seed, setup.shuffle, order)
@@ -287,7 +288,7 @@ def _shards(setup: Setup, job: Job) -> dict[int, Shard]:
     }
 
 
-def _job(setup: Setup) -> Job:
+def _data(setup: Setup) -> FitData:
     """The samples, read by this process itself."""
     import ray
 
@@ -304,4 +305,4 @@ def _job(setup: Setup) -> Job:
             f"a worker on node {os.uname().nodename} finds {matrix.n_samples} samples and {len(targets)} targets where "
             f"fit was given {setup.n_samples}"
         )
-    return Job(matrix, targets, weight, np.arange(setup.n_samples), setup.epochs, setup.shuffle)
+    return FitData(matrix, targets, weight, np.arange(setup.n_samples), setup.epochs, setup.shuffle)

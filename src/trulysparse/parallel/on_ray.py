@@ -17,25 +17,25 @@ from trulysparse.parallel.plan import WASAP, Span
 from trulysparse.parallel.shards import shard_rows
 from trulysparse.parallel.sources import source_of
 from trulysparse.parallel.worker import settings_of
-from trulysparse.training import Trainer
+from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import History, Record
-from trulysparse.training.job import Job
+from trulysparse.training.loop import TrainingLoop
 
 
 class OnRay:
     """See algorithm.Place."""
 
-    def __init__(self, plan: WASAP, trainer: Trainer, job: Job) -> None:
+    def __init__(self, plan: WASAP, trainer: TrainingLoop, data: FitData) -> None:
         self._ray = connect(plan)
         self._plan = plan
         self._trainer = trainer
-        self._job = job
-        n = len(job.rows)
+        self._data = data
+        n = len(data.rows)
         self.batches = [
             -(-len(shard_rows(n, number, plan.n_shards, trainer.batch_size)) // trainer.batch_size)
             for number in range(plan.n_shards)
         ]
-        self._source = self._ray.put(source_of(job, plan.data, self._ray.put))
+        self._source = self._ray.put(source_of(data, plan.data, self._ray.put))
         frame = trainer.net.with_layers(trainer.net.layers)
         frame.layers = []
         self._setup = Setup(
@@ -44,14 +44,14 @@ class OnRay:
             replace(plan, data=None),
             (0, 0),
             0,
-            job.epochs,
+            data.epochs,
             tuple(self.batches),
             n,
-            job.shuffle,
+            data.shuffle,
             (self._source,),
-            tuple(callback for callback in job.callbacks if callback.on_server),
+            tuple(callback for callback in data.callbacks if callback.on_server),
         )
-        self._here = replace(job, callbacks=[callback for callback in job.callbacks if not callback.on_server])
+        self._here = replace(data, callbacks=[callback for callback in data.callbacks if not callback.on_server])
         self._temporary = tempfile.TemporaryDirectory()
         folder = Path(self._temporary.name if plan.checkpoint is None else plan.checkpoint)
         folder.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ class OnRay:
         needed = memory.training_bytes(
             trainer.net.layer_sizes,
             trainer.net.n_connections,
-            trainer.micro_batch_size,
+            trainer.micro_batch_size or trainer.batch_size,
             trainer.optimizer.slots + 6,
             trainer.net.layout,
             every=trainer.recompute,
@@ -145,8 +145,7 @@ class OnRay:
     def _spread_news(self) -> None:
         for worker, losses in self._ray.get(self._desk.news.remote()).items():
             for loss in losses:
-                for callback in self._here.callbacks:
-                    callback.on_worker_step(self._trainer, worker, loss)
+                self._trainer.notify(self._here.callbacks, "on_worker_step", worker, loss)
 
     def close(self) -> None:
         self._ray.kill(self._desk)

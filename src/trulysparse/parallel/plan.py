@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from trulysparse import _checks
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution
 from trulysparse.parallel.compression import Compression
-from trulysparse.training.job import Job
-
-if TYPE_CHECKING:
-    from trulysparse.training import History, Trainer
 
 Span: TypeAlias = tuple[int, int]
 """Epochs that are over before, and after, a phase."""
@@ -131,12 +127,6 @@ class WASAP:
                 "workers' networks does not follow: train without parallel, or choose another"
             )
         return phases
-
-    def fit(self, trainer: Trainer, job: Job) -> History:
-        """Trains trainer.net on the job."""
-        from trulysparse.parallel.algorithm import train
-
-        return train(self, trainer, job)
 
 
 @dataclass(frozen=True)

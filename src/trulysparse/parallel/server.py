@@ -22,8 +22,8 @@ from trulysparse.parallel.shards import Ticket
 from trulysparse.parallel.shared import SharedLayer, reading, writing
 from trulysparse.parallel.tally import Tally
 from trulysparse.parallel.worker import Model
-from trulysparse.training import Trainer
 from trulysparse.training.history import Record
+from trulysparse.training.loop import TrainingLoop
 
 
 @dataclass
@@ -43,7 +43,7 @@ class _Due:
 
 
 class Server:
-    """Holds the network and its optimizer state, in a Trainer.
+    """Holds the network and its optimizer state, in a TrainingLoop.
 
     batches: of each shard, a pass. span: the epochs of this phase, of `epochs` in all. end_epoch: called with each
     epoch's record while no gradient is applied, before the topology evolves. evolved: called with the number of new
@@ -53,7 +53,7 @@ class Server:
 
     def __init__(
         self,
-        trainer: Trainer,
+        trainer: TrainingLoop,
         plan: WASAP,
         batches: Sequence[int],
         span: Span,
@@ -293,7 +293,7 @@ class Server:
             if due.record is not None:
                 self._end_epoch(due.record)
             if due.evolves and not trainer.stop:
-                self._evolved(trainer.evolve())
+                self._evolved(trainer.evolve_now())
             self._publish()
             if due.record is not None and self._keep is not None:
                 self._keep(self.state())

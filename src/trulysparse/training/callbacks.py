@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -15,18 +15,19 @@ from trulysparse.training.history import Record
 if TYPE_CHECKING:
     from trulysparse._arrays import Floats
     from trulysparse.connectivity import Connectivity
-    from trulysparse.training.job import Job
+    from trulysparse.training.fit_data import FitData
     from trulysparse.training.trainer import Trainer
 
 
 class Callback:
-    """Hooks of Trainer.fit. Setting trainer.stop = True ends training after the current epoch. on_server: whether, with
+    """Hooks of Trainer.fit and TrainingLoop.run: `trainer` is who calls (beside the network on a cluster, a loop).
+    Setting trainer.stop = True ends training after the current epoch. on_server: whether, with
     workers on a cluster, on_epoch_end belongs beside the network in training (as it changes it), not into this process.
     """
 
     on_server: ClassVar[bool] = False
 
-    def check(self, trainer: Trainer, job: Job) -> None:
+    def check(self, trainer: Trainer, data: FitData) -> None:
         """At the start of fit, before anything else happens: raises InputError where this callback cannot do its work
         with this trainer and these samples."""
 
@@ -53,7 +54,7 @@ class Callback:
 
 
 @contextmanager
-def started(callbacks: Sequence[Callback], trainer: Trainer, epochs: int, steps: int) -> Iterator[None]:
+def started(callbacks: Sequence[Callback], trainer: Any, epochs: int, steps: int) -> Iterator[None]:
     """Starts the callbacks of fit and ends, in the same order and whatever happens, each of those that have started."""
     running: list[Callback] = []
     try:
@@ -91,11 +92,11 @@ class EarlyStopping(Callback):
         self._sign = -1.0 if rising else 1.0
         self.restore_best = restore_best
 
-    def check(self, trainer: Trainer, job: Job) -> None:
+    def check(self, trainer: Trainer, data: FitData) -> None:
         """Refuses a score that will not be there, and to restore what would not fit into memory."""
         score = "val_r2" if trainer.net.output == "identity" else "val_accuracy"
         if self.monitor in ("val_loss", "val_accuracy", "val_r2"):
-            if job.validation is None:
+            if data.validation is None:
                 raise InputError(f"EarlyStopping monitors {self.monitor!r}, for which fit needs validation_data")
             if self.monitor not in ("val_loss", score):
                 raise InputError(

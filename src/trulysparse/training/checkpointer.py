@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,12 @@ from trulysparse.layers import Slots
 from trulysparse.layout import Layout
 from trulysparse.training import checkpoint
 from trulysparse.training.callbacks import Callback
+from trulysparse.training.position import Position
 
 if TYPE_CHECKING:
     from trulysparse.network import SparseMLP
-    from trulysparse.training.job import Job
+    from trulysparse.training.fit_data import FitData
+    from trulysparse.training.loop import TrainingLoop
     from trulysparse.training.trainer import Trainer
 
 STATE, LAYERS = "state.safetensors", "layers"
@@ -32,7 +35,7 @@ class Checkpointer(Callback):
         self.folder = Path(folder)
         self.every = _checks.integer("every", every, low=1)
 
-    def check(self, trainer: Trainer, job: Job) -> None:
+    def check(self, trainer: Trainer, data: FitData) -> None:
         """Refuses workers, whose state this process does not have, and a folder that is none."""
         if trainer.parallel is not None:
             raise InputError("Checkpointer cannot keep the state of parallel training: leave out one of the two")
@@ -79,6 +82,28 @@ class Checkpointer(Callback):
 def has_state(folder: Path) -> bool:
     """Whether there is something to go on from."""
     return (folder / STATE).is_file() or (folder / LAYERS / "manifest.json").is_file()
+
+
+def resume(path: str | PathLike[str], trainer: TrainingLoop) -> Position:
+    """Puts a checkpoint into `trainer` and its network: a file, or the folder of a Checkpointer. Returns where the
+    training was."""
+    path = Path(path)
+    if path.is_dir() and not (path / STATE).is_file():
+        net, slots, state = open_network(path, trainer.net.threads)
+        mine = trainer.net
+        if (net.layer_sizes, net.layout.weights) != (
+            mine.layer_sizes,
+            mine.layout.weights,
+        ) or mine.layout.folder is None:
+            raise InputError(f"resume: '{path}' holds another network, whose layers live in files")
+        mine.layers, mine.layout = net.layers, net.layout
+        trainer.take_slots(slots)
+        trainer.step_count, trainer.epoch = state["step_count"], state["epoch"]
+    else:
+        state = checkpoint.read(path / STATE if path.is_dir() else path, trainer)
+    if "position" not in state:
+        raise InputError(f"resume: '{path}' was not written in the course of fit")
+    return Position.from_json(state["position"])
 
 
 def open_network(folder: Path, threads: int | None) -> tuple[SparseMLP, list[Slots], dict[str, Any]]:

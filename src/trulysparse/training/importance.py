@@ -20,8 +20,8 @@ from trulysparse.training.metrics import evaluate
 from trulysparse.training.state import check_slots
 
 if TYPE_CHECKING:
+    from trulysparse.training.fit_data import FitData
     from trulysparse.training.history import Record
-    from trulysparse.training.job import Job
     from trulysparse.training.trainer import Trainer
 
 SCORES = ("incoming", "both", "activation")
@@ -145,7 +145,7 @@ class ImportancePruning(Callback):
             raise InputError("score='activation' needs X, the samples to measure activations on")
         self._X = X
 
-    def check(self, trainer: Trainer, job: Job) -> None:
+    def check(self, trainer: Trainer, data: FitData) -> None:
         """Refuses networks that cannot be pruned."""
         check_prunable(trainer.net)
         if self._X is not None:
