@@ -21,7 +21,7 @@ class _Events(ts.Callback):
         if hook == self._fails:
             raise RuntimeError(f"{self._name} fails")
 
-    def check(self, trainer, job):
+    def check(self, trainer, data):
         self._note("check")
 
     def on_fit_start(self, trainer, epochs, steps):

@@ -62,7 +62,7 @@ def read(path: str | PathLike[str], trainer: TrainingLoop, progress: Progress = 
     `extra`. Raises InputError where the file is missing, truncated, not a checkpoint, or of another kind of
     training."""
     return restore(
-        path, lambda config: _check_kind(config, trainer), lambda net: trainer, trainer.net.threads, progress
+        path, lambda config: check_kind(config, trainer), lambda net: trainer, trainer.net.threads, progress
     )[1]
 
 
@@ -100,7 +100,8 @@ def restore(
     return trainer, state["extra"]
 
 
-def _check_kind(state: dict[str, Any], trainer: TrainingLoop) -> None:
+def check_kind(state: dict[str, Any], trainer: TrainingLoop) -> None:
+    """InputError where a checkpoint's settings are those of another kind of training."""
     net, slots, found = trainer.net, trainer.optimizer.slots, state["network"]
     if state["slots"] != slots:
         raise InputError(f"it holds {state['slots']} values of optimizer state a parameter, not {slots}")

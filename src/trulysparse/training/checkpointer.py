@@ -100,10 +100,17 @@ def resume(path: str | PathLike[str], trainer: TrainingLoop) -> Position:
         trainer.take_slots(slots)
         trainer.step_count, trainer.epoch = state["step_count"], state["epoch"]
     else:
-        state = checkpoint.read(path / STATE if path.is_dir() else path, trainer)
-    if "position" not in state:
-        raise InputError(f"resume: '{path}' was not written in the course of fit")
+        file = path / STATE if path.is_dir() else path
+        state = checkpoint.restore(file, lambda config: _check(config, trainer), lambda net: trainer, trainer.threads)[
+            1
+        ]
     return Position.from_json(state["position"])
+
+
+def _check(config: dict[str, Any], trainer: TrainingLoop) -> None:
+    checkpoint.check_kind(config, trainer)
+    if "position" not in config["extra"]:
+        raise InputError("it was not written in the course of fit, so resume does not know where to go on")
 
 
 def open_network(folder: Path, threads: int | None) -> tuple[SparseMLP, list[Slots], dict[str, Any]]:
