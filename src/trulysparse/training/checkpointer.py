@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,9 +102,8 @@ def resume(path: str | PathLike[str], trainer: TrainingLoop) -> Position:
         trainer.step_count, trainer.epoch = state["step_count"], state["epoch"]
     else:
         file = path / STATE if path.is_dir() else path
-        state = checkpoint.restore(file, lambda config: _check(config, trainer), lambda net: trainer, trainer.threads)[
-            1
-        ]
+        check, threads = partial(_check, trainer=trainer), trainer.net.threads
+        _, state = checkpoint.restore(file, check, lambda net: trainer, threads)
     return Position.from_json(state["position"])
 
 
