@@ -31,7 +31,7 @@ from trulysparse.parallel.gradient import Gradient
 from trulysparse.parallel.server import Server
 from trulysparse.parallel.shards import Shard, Ticket, shard_rows
 from trulysparse.parallel.worker import Model, Worker, settings_of
-from trulysparse.training.job import Job
+from trulysparse.training.fit_data import FitData
 
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
 BATCH = 128
@@ -127,15 +127,14 @@ class Learning:
             seed=0,
         )
         self.trainer.epochs = epochs
-        matrix = net.matrix(X)
-        job = Job(matrix, self.trainer.loss.check_targets(y, 10), None, np.arange(len(X)), epochs)
+        fit_data = FitData.checked(net, self.trainer.loss, X, y, epochs=epochs)
         self.settings = settings_of(self.trainer, plan)
         shards = {k: Shard(k, shard_rows(len(X), k, workers, BATCH), BATCH, 0, True) for k in range(workers)}
         batches = [shard.n_batches for shard in shards.values()]
         self.server = Server(self.trainer, plan, batches, (0, epochs), epochs, lambda record: None, lambda grown: None)
         for number in range(workers):
             self.server.join(number)
-        self._hand = Worker(0, net, job, shards, self.settings)
+        self._hand = Worker(0, net, fit_data, shards, self.settings, fit_data.matrix)
         self._given: dict[int, tuple[Ticket, Model]] = {}
 
     def fetch(self, worker: int) -> bool | None:

@@ -97,7 +97,7 @@ def test_goes_on_after_a_break(samples, tmp_path, hook, n, before):
     second = trainer_for(net, slots)
     second.step_count = state["step_count"]
     start = Position.from_json(state["position"])
-    history = second.fit(*samples, epochs=4, start=start, callbacks=[Checkpointer(tmp_path, every=1)])
+    history = second.fit(*samples, epochs=4, resume=start, callbacks=[Checkpointer(tmp_path, every=1)])
     assert len(history) == 4
     for a, b in zip(parameters(unbroken.net, unbroken), parameters(net, second), strict=True):
         np.testing.assert_array_equal(a, b)

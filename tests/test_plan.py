@@ -43,8 +43,8 @@ def test_bytes_are_those_of_the_arrays(storage, kind, every):
     trainer = ts.Trainer(net, batch_size=32, recompute=every)
     trainer.step(np.zeros((32, 5000)), np.zeros(32, np.int64))
     found = held(net)
-    signals = {id(a.base if a.base is not None else a): a.base for a in trainer._passes._work._flat}
-    work = trainer._passes._work
+    signals = {id(a.base if a.base is not None else a): a.base for a in trainer.training_step.passes._work._flat}
+    work = trainer.training_step.passes._work
     buffers = {a.__array_interface__["data"][0]: a.nbytes for a in work._flat}
     found["activations"] = sum(buffers.values())
     found["activation bits"] = sum(a.nbytes for arrays in work._bits.values() for a in arrays)

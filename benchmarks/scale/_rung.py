@@ -16,7 +16,9 @@ from trulysparse._random import stream_key
 from trulysparse.data import as_matrix
 from trulysparse.data.synthetic import MadelonLike
 from trulysparse.losses import SoftmaxCrossEntropy
-from trulysparse.training.passes import Passes
+from trulysparse.sinks import Update
+from trulysparse.training.fit_data import Batch
+from trulysparse.training.step import BatchPasses
 
 FEATURES, TRAIN, TEST = 65536, 2000, 500
 
@@ -67,7 +69,7 @@ def main() -> None:
     trainer = ts.Trainer(
         net, optimizer=optimizer, evolution=ts.SET(0.3), batch_size=options.batch, recompute=options.recompute
     )
-    passes = Passes(net, SoftmaxCrossEntropy(), net.threads, options.recompute)
+    passes = BatchPasses(net, SoftmaxCrossEntropy(), recompute=options.recompute)
     matrix, labels = as_matrix(X), y.astype(np.int32)
     order = np.random.default_rng(0).permutation(TRAIN)
     losses, forward, backward, one_pass = [], [], [], None
@@ -75,9 +77,9 @@ def main() -> None:
     for step in range(options.steps):
         rows = np.take(order, np.arange(step * options.batch, (step + 1) * options.batch), mode="wrap")
         start = time.perf_counter()
-        signals, loss = passes.forward((matrix, rows, labels[rows], None), 1.0, 0)
+        signals, loss = passes.forward(Batch(matrix, rows, labels[rows], None))
         middle = time.perf_counter()
-        passes.update(signals, trainer.slots, optimizer.rule(step, 0, None), stream_key(0, "step", step))
+        passes.backward(signals, Update(trainer.slots, optimizer.rule(step, 0, None), stream_key(0, "step", step)))
         backward.append(time.perf_counter() - middle)
         forward.append(middle - start)
         losses.append(loss)

@@ -3,6 +3,8 @@ connection beside its weight. For networks of millions of neurons, where memory 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -83,9 +85,13 @@ class CompactLayer(Parameters):
         self._backward(dy, x, dx, Slots([], []), gradient_rule(), found, add, threads)
         return found
 
+    def slot_type(self, optimizer: Optimizer) -> np.dtype[Any]:
+        """The type of optimizer state."""
+        return HELD[optimizer.state or "float32"]
+
     def new_slots(self, optimizer: Optimizer) -> Slots:
         """Optimizer state for this layer, all zero."""
-        kind, n = HELD[optimizer.state or "float32"], range(optimizer.slots)
+        kind, n = self.slot_type(optimizer), range(optimizer.slots)
         return Slots([zeros(self.n_connections, kind) for _ in n], [zeros(self.n_out, kind) for _ in n])
 
     def update(

@@ -57,6 +57,10 @@ class Slots:
     weight: list[Stored]
     bias: list[Stored]
 
+    def copy(self) -> Slots:
+        """The same values in arrays of their own, in memory."""
+        return Slots([np.array(values) for values in self.weight], [np.array(values) for values in self.bias])
+
     def padded(self) -> tuple[Floats | None, Floats | None, Floats | None, Floats | None]:
         """(weight slot 0, weight slot 1, bias slot 0, bias slot 1), None where there is none."""
         w0, w1 = (*self.weight, None, None)[:2]
@@ -185,7 +189,8 @@ class SparseLayer(Parameters):
         """As backward, but parameters stay and their gradients are returned: (along by_input, along biases), `into`
         where that is given, or added to what is there."""
         if add and into is not None:
-            for there, more in zip(into, self.gradients(dy, x, dx, threads), strict=True):
+            # Not self.gradients: where that takes a lock, it has been taken.
+            for there, more in zip(into, SparseLayer.gradients(self, dy, x, dx, threads), strict=True):
                 np.add(there, more, out=there)
             return into
         rule = gradient_rule()
@@ -193,14 +198,19 @@ class SparseLayer(Parameters):
         self._backward(dy, x, dx, Slots([], []), rule, weight, bias, threads)
         return weight, bias
 
-    def new_slots(self, optimizer: Optimizer) -> Slots:
-        """Optimizer state for this layer, all zero."""
+    def slot_type(self, optimizer: Optimizer) -> np.dtype[Any]:
+        """The type of optimizer state, or InputError where this layer cannot have what the optimizer asks for."""
         if optimizer.state is not None and optimizer.state != str(self.values.dtype):
             raise InputError(
                 f"state={optimizer.state!r} needs storage='compact'; here optimizer state has the weights' type"
             )
-        n = range(optimizer.slots)
-        return Slots([zeros(self.n_connections, self.values.dtype) for _ in n], [np.zeros_like(self.bias) for _ in n])
+        kind: np.dtype[Any] = self.values.dtype
+        return kind
+
+    def new_slots(self, optimizer: Optimizer) -> Slots:
+        """Optimizer state for this layer, all zero."""
+        kind, n = self.slot_type(optimizer), range(optimizer.slots)
+        return Slots([zeros(self.n_connections, kind) for _ in n], [zeros(self.n_out, kind) for _ in n])
 
     def update(
         self, gradients: list[tuple[Floats, Floats, float]], slots: Slots, rule: _kernels.UpdateRule, threads: int

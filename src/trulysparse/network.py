@@ -36,6 +36,7 @@ from trulysparse.layers import Signal, SparseLayer
 from trulysparse.layout import Layer, Layout, signal_types
 from trulysparse.predictor import Predictor
 from trulysparse.progress import Progress, silent
+from trulysparse.sinks import Sink
 
 
 class SparseMLP(Predictor):
@@ -407,6 +408,34 @@ class SparseMLP(Predictor):
                 coming.fetch()
             layer.forward(x, y, keys[first + number], threads)
             layer.release()
+
+    def backward(
+        self,
+        signals: Sequence[Signal],
+        dy: Stored,
+        sink: Sink,
+        *,
+        threads: int,
+        input_gradient: Stored | None = None,
+        keys: Sequence[int] = (),
+        every: int = 1,
+    ) -> None:
+        """Takes the loss gradient dy at the output's pre-activation (n_outputs x stride) down to the first layer, and
+        hands each layer's to `sink` (Update or Gradients, see sinks.py). signals: as `forward` left them; each is
+        overwritten by the gradient at its pre-activation. input_gradient: where to write the gradient at the network's
+        input, (n_inputs x stride), or None. every: of the signals only each every-th was kept; those between are
+        computed again, with the `keys` of the forward pass."""
+        last = len(self.layers) - 1
+        for number in range(last, -1, -1):
+            # What the last layers left is still there; later layers have overwritten that of others.
+            if every > 1 and number % every == every - 1 and number + 1 < last:
+                first = number + 1 - every
+                self.forward(signals[first : number + 1], keys, threads, first)
+            layer, x = self.layers[number], signals[number]
+            layer.fetch()
+            sink.take(number, layer, dy, x, x.values if number else input_gradient, threads)
+            layer.release()
+            dy = x.values
 
 
 def _check_pattern(con: Any, n_in: int, n_out: int, count: int) -> None:

@@ -12,6 +12,7 @@ import trulysparse as ts
 from trulysparse.parallel.dealer import Dealer
 from trulysparse.parallel.gradient import Gradient
 from trulysparse.parallel.server import Server
+from trulysparse.parallel.shared import writing
 from trulysparse.training import checkpoint
 
 
@@ -29,7 +30,7 @@ def answer(given, value=1.0):
     """The gradient of a ticket: all values the same."""
     ticket, model = given
     weights = [np.full(layer.n_connections, value) for layer in model.layers]
-    return Gradient(ticket, model.version, model.clock, weights, [np.zeros(x.n_out) for x in model.layers], 1.0, 4)
+    return Gradient(ticket, model.version, model.clock, weights, [np.zeros(x.n_out) for x in model.layers], 1.0, 4, 4.0)
 
 
 def test_who_leaves_is_made_up_for_and_comes_too_late():
@@ -204,3 +205,71 @@ def test_fast_workers_help_slow_ones(speeds):
             break
     for shard, n in enumerate((4, 5, 3)):
         assert done[shard] == [(epoch, batch) for epoch in range(3) for batch in range(n)]
+
+
+@pytest.mark.parametrize("plan", [ts.WASAP(2), ts.WASSP(2)])
+def test_topology_that_evolves_while_its_gradient_is_applied_is_kept(plan):
+    """Between a gradient's acceptance and its update, its worker leaves and the topology evolves twice: the update
+    changes the connections that the gradient was computed on and that still exist, and no others."""
+    server, _ = server_for(plan, [4, 4], evolution=ts.SET(0.3), epochs=4)
+    trainer = server.trainer
+    trainer.optimizer = ts.SGD(0.1, 0)
+    server._optimizer = trainer.optimizer
+    server.join(0)
+    server.join(1)
+    if plan.synchronous:
+        server.push(0, answer(server.pull(0)))
+    given = server.pull(1)
+    old = [{*zip(*layer.weight.nonzero(), strict=True)} for layer in trainer.net.layers]
+    apply, before = server._apply, []
+
+    def interrupted(gradients):
+        server.leave(1)
+        server.leave(0)
+        for _ in range(2):
+            with writing(server._topology):
+                trainer.evolve()
+                server._publish()
+        before.extend(layer.weight.tocoo() for layer in trainer.net.layers)
+        return apply(gradients)
+
+    server._apply = interrupted
+    assert server.push(1, answer(given))
+    for number, (layer, weight) in enumerate(zip(trainer.net.layers, before, strict=True)):
+        after = layer.weight.toarray()
+        changed = {(i, j) for i, j, v in zip(*weight.coords, weight.data, strict=True) if after[i, j] != v}
+        assert changed == old[number] & {*zip(*weight.coords, strict=True)}
+    with writing(server._topology):
+        trainer.evolve()
+        server._publish()
+    assert len(server._history) == 1  # nobody needs the old ones any more
+
+
+def test_gradient_of_unknown_neurons_is_dropped():
+    """A callback that prunes without a word: nobody knows which neurons went, so nothing of the gradient is applied."""
+    server, _ = server_for(ts.WASAP(1), [4])
+    trainer = server.trainer
+    server.join(0)
+    given = server.pull(0)
+    with writing(server._topology):
+        ts.prune_neurons(trainer.net, 30)
+        server._publish()
+    before = [layer.values.copy() for layer in trainer.net.layers]
+    assert server.push(0, answer(given))
+    for layer, values in zip(trainer.net.layers, before, strict=True):
+        np.testing.assert_array_equal(layer.values, values)
+
+
+def test_second_fit_goes_on_with_adams_clock():
+    """Bias correction is of the state's age, which a second call of fit does not make young again."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((40, 6)), rng.integers(0, 3, 40)
+    nets = []
+    for parallel in (None, ts.WASAP(1, phase2_epochs=0)):
+        net = ts.SparseMLP((6, 10, 3), epsilon=3, seed=0, dtype="float64")
+        trainer = ts.Trainer(net, optimizer=ts.Adam(0.01), batch_size=40, parallel=parallel)
+        for _ in range(3):
+            trainer.fit(X, y, epochs=4)
+        nets.append(net)
+    for a, b in zip(*(net.layers for net in nets), strict=True):
+        np.testing.assert_allclose(a.values, b.values, rtol=1e-9, atol=1e-12)

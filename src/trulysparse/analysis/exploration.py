@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from trulysparse.connectivity import Connectivity
 from trulysparse.connectivity.weighted import keys_of
+from trulysparse.errors import InputError
 from trulysparse.training.callbacks import Callback
 
 if TYPE_CHECKING:
+    from trulysparse.training.fit_data import FitData
     from trulysparse.training.history import Record
     from trulysparse.training.trainer import Trainer
 
@@ -50,6 +52,13 @@ class Exploration(Callback):
     evolving layers that have ever held a connection (R_s of Liu et al., "Do we actually need dense
     over-parameterization?", ICML 2021). It needs neurons that keep their places: where neurons are removed during
     training it starts anew. Memory linear in the places tried."""
+
+    def check(self, trainer: Trainer, data: FitData) -> None:
+        """Refuses networks whose connections are not indexed by neuron."""
+        if trainer.net.layout.compact:
+            raise InputError(
+                f"{type(self).__name__} needs a network with storage='indexed', not 'compact': see net.indexed()"
+            )
 
     def on_fit_start(self, trainer: Trainer, epochs: int, steps: int) -> None:
         """Starts with the network's connections."""

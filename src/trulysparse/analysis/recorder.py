@@ -12,9 +12,11 @@ from trulysparse.analysis.exploration import Exploration
 from trulysparse.analysis.neurons import dead_neurons, duplicate_neurons
 from trulysparse.analysis.paths import effective_paths
 from trulysparse.analysis.spectrum import spectral_norm
+from trulysparse.errors import InputError
 from trulysparse.network import SparseMLP
 
 if TYPE_CHECKING:
+    from trulysparse.training.fit_data import FitData
     from trulysparse.training.history import Record
     from trulysparse.training.trainer import Trainer
 
@@ -54,7 +56,15 @@ class TopologyRecorder(Exploration):
 
     def __init__(self, *, every: int = 1, X: Any = None, y: ArrayLike | None = None) -> None:
         self._every = _checks.integer("every", every, low=1)
+        if (X is None) != (y is None):
+            raise InputError("X and y must be given together, or neither of them")
         self._batch = None if X is None or y is None else (X, y)
+
+    def check(self, trainer: Trainer, data: FitData) -> None:
+        """Refuses networks that cannot be analysed, and a batch that is none of theirs."""
+        super().check(trainer, data)
+        if self._batch is not None:
+            trainer.check_batch(*self._batch)
 
     def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
         """Writes the figures."""

@@ -282,7 +282,7 @@ def carry_out(
         epochs=settings.epochs,
         validation_data=(dataset.X_test, dataset.y_test),
         callbacks=extras,
-        start=start,
+        resume=start,
     )
     seconds = time.perf_counter() - began
     passed = history["epoch"][-1]  # the epochs of a phase that workers spend alone have one record

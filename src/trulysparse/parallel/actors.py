@@ -19,7 +19,7 @@ from trulysparse.activations import KernelActivation
 from trulysparse.connectivity import Connectivity
 from trulysparse.data import Reader
 from trulysparse.errors import InputError
-from trulysparse.layers import SparseLayer
+from trulysparse.layers import Slots, SparseLayer
 from trulysparse.network import SparseMLP
 from trulysparse.parallel.gradient import Gradient
 from trulysparse.parallel.plan import WASAP, Span
@@ -27,9 +27,10 @@ from trulysparse.parallel.server import Server
 from trulysparse.parallel.shards import Shard, Ticket, shard_rows
 from trulysparse.parallel.sources import Source
 from trulysparse.parallel.worker import Model, Settings, Worker, train_alone, trainer_of
-from trulysparse.training import Callback, checkpoint
+from trulysparse.training import checkpoint
+from trulysparse.training.callbacks import Callback
+from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import Record
-from trulysparse.training.job import Job
 
 _TELL = 0.5  # seconds between words of progress from a worker
 
@@ -98,10 +99,11 @@ class ServerActor:
     """The server of one phase 1, restored from the desk where that has a state of it."""
 
     def __init__(self, boxed: tuple[Any, Any], desk: Any) -> None:
-        """boxed: references to a Setup and to the network's layers, which the driver keeps alive for restarts."""
+        """boxed: references to a Setup and to the network's layers with their optimizer state, which the driver keeps
+        alive for restarts."""
         import ray
 
-        setup, layers = ray.get(list(boxed))
+        setup, (layers, slots) = ray.get(list(boxed))
         self._ray = ray
         self._setup = setup
         self._desk = desk
@@ -109,6 +111,7 @@ class ServerActor:
         net.threads = _checks.thread_count(None)
         trainer = trainer_of(setup.settings, net, net.threads)
         trainer.epochs = setup.epochs
+        trainer.take_slots([state.copy() for state in slots])
         self._events: list[tuple[Record, SparseMLP]] = []
         self._fetched = threading.Condition()
         trainer.step_count = setup.step_count
@@ -173,9 +176,10 @@ class ServerActor:
             self._fetched.notify_all()
             return self._events[0] if self._events else None
 
-    def layers(self) -> list[SparseLayer]:
-        """The network's layers."""
-        return self._server.trainer.net.copy().layers
+    def layers(self) -> tuple[list[SparseLayer], list[Slots]]:
+        """The network's layers and their optimizer state."""
+        trainer = self._server.trainer
+        return trainer.net.copy().layers, trainer.slots
 
     def pid(self) -> int:
         """Of this process."""
@@ -222,13 +226,13 @@ class WorkerActor:
 
     def serve(self) -> None:
         """Works until there is nothing left to do."""
-        job = _job(self._setup)
-        with job.matrix.reader() as reader:
-            self._serve(job, reader)
+        data = _data(self._setup)
+        with data.matrix.reader() as reader:
+            self._serve(data, reader)
 
-    def _serve(self, job: Job, reader: Reader) -> None:
+    def _serve(self, data: FitData, reader: Reader) -> None:
         setup = self._setup
-        worker = Worker(self._number, setup.net, job, _shards(setup, job), setup.settings, reader)
+        worker = Worker(self._number, setup.net, data, _shards(setup, data), setup.settings, reader)
         layers: list[SparseLayer] = []
         version, session = -1, int.from_bytes(os.urandom(6), "little")
         gradient: Gradient | None = None
@@ -270,14 +274,14 @@ def alone(setup: Setup, layers: list[SparseLayer], shard: int, desk: Any) -> tup
             losses.clear()
             told = time.monotonic()
 
-    job = _job(setup)
-    net, record = train_alone(net, job, _shards(setup, job)[shard], setup.span, setup.settings, tell)
+    data = _data(setup)
+    net, record = train_alone(net, data, _shards(setup, data)[shard], setup.span, setup.settings, tell)
     desk.tell.remote(shard, losses)
     return net.layers, record
 
 
-def _shards(setup: Setup, job: Job) -> dict[int, Shard]:
-    size, seed, order = setup.settings.batch_size, setup.settings.seed, job.matrix.order
+def _shards(setup: Setup, data: FitData) -> dict[int, Shard]:
+    size, seed, order = setup.settings.batch_size, setup.settings.seed, data.matrix.order
     count = len(setup.batches)
     return {
         number: Shard(number, shard_rows(setup.n_samples, number, count, size), size, seed, setup.shuffle, order)
@@ -285,7 +289,7 @@ def _shards(setup: Setup, job: Job) -> dict[int, Shard]:
     }
 
 
-def _job(setup: Setup) -> Job:
+def _data(setup: Setup) -> FitData:
     """The samples, read by this process itself."""
     import ray
 
@@ -302,4 +306,4 @@ def _job(setup: Setup) -> Job:
             f"a worker on node {os.uname().nodename} finds {matrix.n_samples} samples and {len(targets)} targets where "
             f"fit was given {setup.n_samples}"
         )
-    return Job(matrix, targets, weight, np.arange(setup.n_samples), setup.epochs, setup.shuffle)
+    return FitData(matrix, targets, weight, np.arange(setup.n_samples), setup.epochs, setup.shuffle)

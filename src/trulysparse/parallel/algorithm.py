@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from trulysparse.errors import InputError
 from trulysparse.parallel.average import average
 from trulysparse.parallel.local import Threads
 from trulysparse.parallel.plan import WASAP, Span
 from trulysparse.parallel.shards import shard_rows
+from trulysparse.training.callbacks import started
+from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import History, Record
-from trulysparse.training.job import Job
 
 if TYPE_CHECKING:
     from trulysparse.network import SparseMLP
-    from trulysparse.training import Trainer
+    from trulysparse.training.loop import TrainingLoop
 
 
 class Place(Protocol):
@@ -35,39 +37,38 @@ class Place(Protocol):
         """Lets the workers go."""
 
 
-def train(plan: WASAP, trainer: Trainer, job: Job) -> History:
+def train(plan: WASAP, trainer: TrainingLoop, data: FitData) -> History:
     """Trains trainer.net."""
-    rounds = plan.check(len(job.rows), trainer.evolution, job.epochs)
-    place = _place(plan, trainer, job)
+    rounds = plan.check(len(data.rows), trainer.evolution, data.epochs)
+    if trainer.training_step.state_given and rounds[0][0][1] == 0:
+        raise InputError("slots are optimizer state for phase 1, which phase1_epochs=0 leaves out: give one of them")
+    place = _place(plan, trainer, data)
     history = History()
     try:
-        for callback in job.callbacks:
-            callback.on_fit_start(trainer, job.epochs, sum(place.batches))
-        for together, alone in rounds:
-            if together[0] < together[1]:
-                place.together(together, history)
-            if trainer.stop:
-                break
-            if alone[0] < alone[1]:
-                _apart(place, trainer, job, alone, history)
-            if trainer.stop:
-                break
+        with started(data.callbacks, trainer, data.epochs, sum(place.batches)):
+            for together, alone in rounds:
+                if together[0] < together[1]:
+                    place.together(together, history)
+                if trainer.stop:
+                    break
+                if alone[0] < alone[1]:
+                    _apart(place, trainer, data, alone, history)
+                if trainer.stop:
+                    break
     finally:
         place.close()
-        for callback in job.callbacks:
-            callback.on_fit_end(trainer)
     return history
 
 
-def _place(plan: WASAP, trainer: Trainer, job: Job) -> Place:
+def _place(plan: WASAP, trainer: TrainingLoop, data: FitData) -> Place:
     if plan.backend == "threads":
-        return Threads(plan, trainer, job)
+        return Threads(plan, trainer, data)
     from trulysparse.parallel.on_ray import OnRay
 
-    return OnRay(plan, trainer, job)
+    return OnRay(plan, trainer, data)
 
 
-def _apart(place: Place, trainer: Trainer, job: Job, span: Span, history: History) -> None:
+def _apart(place: Place, trainer: TrainingLoop, data: FitData, span: Span, history: History) -> None:
     """Phase 2 and the averaging."""
     began = time.perf_counter()
     net = trainer.net
@@ -79,12 +80,13 @@ def _apart(place: Place, trainer: Trainer, job: Job, span: Span, history: Histor
     trainer.step_count += (span[1] - span[0]) * sum(place.batches)
     trainer.epoch = float(span[1])
     seconds = time.perf_counter() - began
-    shards = [shard_rows(len(job.rows), number, len(found), trainer.batch_size) for number in range(len(found))]
-    weights = [job.total_weight(job.rows[shard]) for shard in shards]
-    samples = (span[1] - span[0]) * len(job.rows)
+    shards = [shard_rows(len(data.rows), number, len(found), trainer.batch_size) for number in range(len(found))]
+    weights = [data.total_weight(data.rows[shard]) for shard in shards]
+    samples = (span[1] - span[0]) * len(data.rows)
     record: Record = {
         "epoch": span[1],
         "phase": 2,
+        "epochs": span[1] - span[0],
         "loss": float(np.dot([record["loss"] for _, record in found], weights)) / max(sum(weights), 1e-300),
         "learning_rate": found[0][1]["learning_rate"],
         "connections": net.n_connections,
@@ -92,4 +94,4 @@ def _apart(place: Place, trainer: Trainer, job: Job, span: Span, history: Histor
         "samples": samples,
         "samples_per_second": samples / seconds,
     }
-    trainer.end_epoch(job, history, record)
+    trainer.end_epoch(data, history, record)

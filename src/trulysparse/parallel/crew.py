@@ -101,9 +101,33 @@ def connect(plan: WASAP) -> Any:
     try:
         ray.init(plan.address, **options)
     except Exception as error:  # Ray has no one kind for it
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"address: no Ray cluster answers at '{plan.address}' ({reason})") from None
+        raise InputError(_refusal(plan.address, error)) from None
     return ray
+
+
+def _refusal(address: str, error: BaseException) -> str:
+    """Why a cluster does not let this process in, in one sentence: the causes of Ray's error say it, not its first
+    line."""
+    lines: list[str] = []
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        text = str(cause).strip() or type(cause).__name__
+        if "Traceback (most recent call last)" in text:  # Ray quotes other processes' errors whole
+            text = text.splitlines()[-1]
+        text = " ".join(text.split())
+        if not any(text in line for line in lines):
+            lines.append(text)
+        cause = cause.__cause__ or cause.__context__
+    reason = "; ".join(line if len(line) <= 200 else f"{line[:200]} ..." for line in lines)
+    whole = " ".join(lines).lower()
+    if any(word in whole for word in ("unauthenticated", "authentication", "authtoken", "auth_token", "auth_mode")):
+        return (
+            f"address: the Ray cluster at '{address}' wants a valid token: set RAY_AUTH_MODE=token and the cluster's "
+            f"token in RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH ({reason})"
+        )
+    return f"address: no Ray cluster answers at '{address}' ({reason})"
 
 
 def _knock(address: str) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse import _kernels
-from trulysparse._arrays import Floats, empty
+from trulysparse._arrays import Floats, empty, zeros
 from trulysparse.connectivity import Connectivity
 from trulysparse.evolution.places import Grown, nothing
 from trulysparse.parallel.compression import Packed, unpack
@@ -20,7 +21,7 @@ Marks: TypeAlias = NDArray[np.bool_]
 """One mark a neuron: True stays."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Gradient:
     """The gradient of one batch: for each layer an array along its connections (in the order of by_input) and one along
     its biases. version: of the topology it was computed on. clock: updates the model had seen. loss: the mean over the
@@ -53,21 +54,34 @@ class Topology:
 
 def retain(gradient: Gradient, number: int, history: Sequence[Topology], threads: int) -> tuple[Floats, Floats, int]:
     """One layer's gradient on the newest topology (RetainValidUpdates): values of connections that are gone are
-    dropped, new connections get 0. history: the topologies from the gradient's version on. Returns (along
-    connections, along biases, values dropped)."""
+    dropped, new connections get 0. history: the topologies from the gradient's version on; where one has another number
+    of neurons and nothing says which went, nothing of the gradient is kept. Returns (along connections, along biases,
+    values dropped)."""
     old, new = history[0].connectivity[number], history[-1].connectivity[number]
     weight, bias = unpack(gradient.weights[number], gradient.biases[number].dtype), gradient.biases[number]
     if old is new:
         return weight, bias, 0
     places: Grown = (old.by_input.ptr, old.by_input.index)
-    for topology in history[:-1]:
+    for topology, following in pairwise(history):
+        after = following.connectivity[number]
+        inputs, outputs = _staying(topology, number)
+        if (int(inputs.sum()), int(outputs.sum())) != (after.n_in, after.n_out):
+            return zeros(new.n_connections, weight.dtype), zeros(new.n_out, bias.dtype), old.n_connections
         if topology.stays is not None:
-            sizes = [con.n_in for con in topology.connectivity] + [topology.connectivity[-1].n_out]
-            marks = [np.ones(sizes[0], np.bool_), *topology.stays, np.ones(sizes[-1], np.bool_)]
-            places, weight, bias = _without(marks[number], marks[number + 1], places, weight, bias, threads)
+            places, weight, bias = _without(inputs, outputs, places, weight, bias, threads)
     out = empty(new.n_connections, weight.dtype)
     found = _kernels.carry(*places, weight, new.by_input.ptr, new.by_input.index, out, threads)
     return out, bias, old.n_connections - found
+
+
+def _staying(topology: Topology, number: int) -> tuple[Marks, Marks]:
+    """Marks of a layer's inputs and outputs that the next version still has."""
+    n_in, n_out = topology.connectivity[0].n_in, topology.connectivity[-1].n_out
+    hidden = topology.stays
+    if hidden is None:
+        hidden = [np.ones(con.n_out, np.bool_) for con in topology.connectivity[:-1]]
+    marks = [np.ones(n_in, np.bool_), *hidden, np.ones(n_out, np.bool_)]
+    return marks[number], marks[number + 1]
 
 
 def _without(

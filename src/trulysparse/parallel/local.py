@@ -15,9 +15,9 @@ from trulysparse.parallel.plan import WASAP, Span
 from trulysparse.parallel.server import Server
 from trulysparse.parallel.shards import Shard, shard_rows
 from trulysparse.parallel.worker import Worker, settings_of, train_alone
-from trulysparse.training import Trainer
+from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import History, Record
-from trulysparse.training.job import Job
+from trulysparse.training.loop import TrainingLoop
 
 T = TypeVar("T")
 
@@ -25,26 +25,31 @@ T = TypeVar("T")
 class Threads:
     """See algorithm.Place."""
 
-    def __init__(self, plan: WASAP, trainer: Trainer, job: Job) -> None:
+    def __init__(self, plan: WASAP, trainer: TrainingLoop, data: FitData) -> None:
         self._plan = plan
         self._trainer = trainer
-        self._job = job = replace(job, matrix=job.matrix.shared_by(plan.workers))
+        self._data = data = replace(data, matrix=data.matrix.shared_by(plan.workers))
         self._settings = settings_of(trainer, plan)
         self._shards = {
             number: Shard(
                 number,
-                job.rows[shard_rows(len(job.rows), number, plan.n_shards, trainer.batch_size)],
+                data.rows[shard_rows(len(data.rows), number, plan.n_shards, trainer.batch_size)],
                 trainer.batch_size,
                 self._settings.seed,
-                job.shuffle,
-                job.matrix.order,
+                data.shuffle,
+                data.matrix.order,
             )
             for number in range(plan.n_shards)
         }
         self.batches = [shard.n_batches for shard in self._shards.values()]
         net = trainer.net
         each = memory.training_bytes(
-            net.layer_sizes, net.n_connections, trainer.batch_size, 1 + trainer.optimizer.slots, net.layout
+            net.layer_sizes,
+            net.n_connections,
+            trainer.micro_batch_size or trainer.batch_size,
+            1 + trainer.optimizer.slots,
+            net.layout,
+            every=trainer.recompute,
         )
         memory.require(
             plan.workers * each,
@@ -54,27 +59,26 @@ class Threads:
         self._telling = threading.Lock()
 
     def together(self, span: Span, history: History) -> None:
-        trainer, job = self._trainer, self._job
+        trainer, data = self._trainer, self._data
 
         def evolved(grown: int) -> None:
-            for callback in job.callbacks:
-                callback.on_evolution(trainer, grown)
+            trainer.notify(data.callbacks, "on_evolution", grown)
 
         server = Server(
             trainer,
             self._plan,
             self.batches,
             span,
-            job.epochs,
-            end_epoch=lambda record: trainer.end_epoch(job, history, record),
+            data.epochs,
+            end_epoch=lambda record: trainer.end_epoch(data, history, record),
             evolved=evolved,
         )
         for number in range(self._plan.workers):
             server.join(number)
 
         def serve(number: int) -> None:
-            with job.matrix.reader() as reader:
-                worker = Worker(number, trainer.net, job, self._shards, self._settings, reader)
+            with data.matrix.reader() as reader:
+                worker = Worker(number, trainer.net, data, self._shards, self._settings, reader)
                 try:
                     while (given := server.pull(number)) is not None:
                         # Layers that others were reading get their update while this worker loads its next batch.
@@ -93,7 +97,7 @@ class Threads:
         def task(number: int) -> tuple[SparseMLP, Record]:
             twin = self._trainer.net.copy()
             shard = self._shards[number]
-            return train_alone(twin, self._job, shard, span, self._settings, lambda loss: self._tell(number, loss))
+            return train_alone(twin, self._data, shard, span, self._settings, lambda loss: self._tell(number, loss))
 
         return self._run([partial(task, number) for number in self._shards], lambda: None)
 
@@ -102,8 +106,7 @@ class Threads:
 
     def _tell(self, worker: int, loss: float) -> None:
         with self._telling:
-            for callback in self._job.callbacks:
-                callback.on_worker_step(self._trainer, worker, loss)
+            self._trainer.notify(self._data.callbacks, "on_worker_step", worker, loss)
 
     def _run(self, tasks: list[Callable[[], T]], stop: Callable[[], None]) -> list[T]:
         """Runs the tasks, as many at a time as there are workers; the first error ends them all."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trulysparse import memory
-from trulysparse.layers import SparseLayer
+from trulysparse.layers import Slots, SparseLayer
 from trulysparse.network import SparseMLP
 from trulysparse.parallel.actors import Desk, ServerActor, Setup, WorkerActor, alone
 from trulysparse.parallel.crew import POLL, Crew, connect, result
@@ -17,25 +17,25 @@ from trulysparse.parallel.plan import WASAP, Span
 from trulysparse.parallel.shards import shard_rows
 from trulysparse.parallel.sources import source_of
 from trulysparse.parallel.worker import settings_of
-from trulysparse.training import Trainer
+from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import History, Record
-from trulysparse.training.job import Job
+from trulysparse.training.loop import TrainingLoop
 
 
 class OnRay:
     """See algorithm.Place."""
 
-    def __init__(self, plan: WASAP, trainer: Trainer, job: Job) -> None:
+    def __init__(self, plan: WASAP, trainer: TrainingLoop, data: FitData) -> None:
         self._ray = connect(plan)
         self._plan = plan
         self._trainer = trainer
-        self._job = job
-        n = len(job.rows)
+        self._data = data
+        n = len(data.rows)
         self.batches = [
             -(-len(shard_rows(n, number, plan.n_shards, trainer.batch_size)) // trainer.batch_size)
             for number in range(plan.n_shards)
         ]
-        self._source = self._ray.put(source_of(job, plan.data, self._ray.put))
+        self._source = self._ray.put(source_of(data, plan.data, self._ray.put))
         frame = trainer.net.with_layers(trainer.net.layers)
         frame.layers = []
         self._setup = Setup(
@@ -44,14 +44,14 @@ class OnRay:
             replace(plan, data=None),
             (0, 0),
             0,
-            job.epochs,
+            data.epochs,
             tuple(self.batches),
             n,
-            job.shuffle,
+            data.shuffle,
             (self._source,),
-            tuple(callback for callback in job.callbacks if callback.on_server),
+            tuple(callback for callback in data.callbacks if callback.on_server),
         )
-        self._here = replace(job, callbacks=[callback for callback in job.callbacks if not callback.on_server])
+        self._here = replace(data, callbacks=[callback for callback in data.callbacks if not callback.on_server])
         self._temporary = tempfile.TemporaryDirectory()
         folder = Path(self._temporary.name if plan.checkpoint is None else plan.checkpoint)
         folder.mkdir(parents=True, exist_ok=True)
@@ -78,11 +78,12 @@ class OnRay:
         needed = memory.training_bytes(
             trainer.net.layer_sizes,
             trainer.net.n_connections,
-            trainer.batch_size,
+            trainer.micro_batch_size or trainer.batch_size,
             trainer.optimizer.slots + 6,
             trainer.net.layout,
+            every=trainer.recompute,
         )
-        shared, layers = ray.put(setup), ray.put(trainer.net.layers)
+        shared, layers = ray.put(setup), ray.put((trainer.net.layers, trainer.slots))
         server = self._actor(ServerActor, num_cpus=0, memory=needed, max_concurrency=plan.n_shards + 8)(
             (shared, layers), self._desk
         )
@@ -102,7 +103,7 @@ class OnRay:
                     ray.get(server.stop.remote())
             self._spread_news()
             self._take_events(server, history)
-            self._adopt(ray.get(server.layers.remote()))
+            self._adopt(*ray.get(server.layers.remote()))
         finally:
             crew.dismiss()
             ray.kill(server)
@@ -118,12 +119,15 @@ class OnRay:
             self._trainer.epoch = float(record["epoch"])
             self._trainer.end_epoch(self._here, history, record)
 
-    def _adopt(self, layers: Sequence[SparseLayer]) -> None:
-        """Takes over layers from the cluster, whose arrays are read-only."""
+    def _adopt(self, layers: Sequence[SparseLayer], slots: Sequence[Slots] | None = None) -> None:
+        """Takes over layers from the cluster, whose arrays are read-only, and their optimizer state; None: zero."""
         net = self._trainer.net
         mine = net.with_layers(layers).copy()
         net.layers, net.layer_sizes = mine.layers, mine.layer_sizes
-        self._trainer.reset_state()
+        if slots is None:
+            self._trainer.reset_state()
+        else:
+            self._trainer.take_slots([state.copy() for state in slots])
 
     def alone(self, span: Span) -> list[tuple[SparseMLP, Record]]:
         ray, net = self._ray, self._trainer.net
@@ -141,8 +145,7 @@ class OnRay:
     def _spread_news(self) -> None:
         for worker, losses in self._ray.get(self._desk.news.remote()).items():
             for loss in losses:
-                for callback in self._here.callbacks:
-                    callback.on_worker_step(self._trainer, worker, loss)
+                self._trainer.notify(self._here.callbacks, "on_worker_step", worker, loss)
 
     def close(self) -> None:
         self._ray.kill(self._desk)

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from trulysparse import _checks
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution
 from trulysparse.parallel.compression import Compression
-from trulysparse.training.job import Job
-
-if TYPE_CHECKING:
-    from trulysparse.training import History, Trainer
 
 Span: TypeAlias = tuple[int, int]
 """Epochs that are over before, and after, a phase."""
@@ -125,13 +121,12 @@ class WASAP:
                 "see: in parallel training choose one that looks at weights only (Static, SET, DeepR, DSR), or "
                 "phase1_epochs=0"
             )
+        if evolution is not None and evolution.density is not None:
+            raise InputError(
+                f"evolution={type(evolution).__name__} lets the number of connections fall, which the average of "
+                "workers' networks does not follow: train without parallel, or choose another"
+            )
         return phases
-
-    def fit(self, trainer: Trainer, job: Job) -> History:
-        """Trains trainer.net on the job."""
-        from trulysparse.parallel.algorithm import train
-
-        return train(self, trainer, job)
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from trulysparse.parallel.shards import Ticket
 from trulysparse.parallel.shared import SharedLayer, reading, writing
 from trulysparse.parallel.tally import Tally
 from trulysparse.parallel.worker import Model
-from trulysparse.training import Trainer
 from trulysparse.training.history import Record
+from trulysparse.training.loop import TrainingLoop
 
 
 @dataclass
@@ -43,7 +43,7 @@ class _Due:
 
 
 class Server:
-    """Holds the network and its optimizer state, in a Trainer.
+    """Holds the network and its optimizer state, in a TrainingLoop.
 
     batches: of each shard, a pass. span: the epochs of this phase, of `epochs` in all. end_epoch: called with each
     epoch's record while no gradient is applied, before the topology evolves. evolved: called with the number of new
@@ -53,7 +53,7 @@ class Server:
 
     def __init__(
         self,
-        trainer: Trainer,
+        trainer: TrainingLoop,
         plan: WASAP,
         batches: Sequence[int],
         span: Span,
@@ -89,6 +89,7 @@ class Server:
         self._left: dict[int, _Left] = {}
         self._closing = False
         self._gathered: dict[int, Gradient] = {}
+        self._accepted: list[Gradient] = []  # and not applied yet: whoever leaves, their topologies are still needed
         self._history: list[Topology] = []
         self._tally = Tally()
         trainer.on_resize = self._note_removed
@@ -141,13 +142,18 @@ class Server:
             if self.stopped or not known or not dealer.knows(worker) or dealer.next_of(ticket.shard) != ticket:
                 return False
             dealer.accept(worker, ticket)
+            self._accepted.append(gradient)
             ready = [gradient]
             if self.plan.synchronous:
                 self._gathered[ticket.shard] = gradient
                 if len(self._gathered) < dealer.wanted(self.clock):
                     return True
                 ready = [self._gathered[shard] for shard in sorted(self._gathered)]
-        self._left[worker] = self._apply(ready)
+        try:
+            self._left[worker] = self._apply(ready)
+        finally:
+            with self._state:
+                self._accepted = [held for held in self._accepted if held not in ready]
         due = self._count(ready)
         if finish or self.plan.synchronous or due:
             self.settle(worker)
@@ -208,7 +214,7 @@ class Server:
         """The rule of the next update; momentum follows the learning rate (Goyal et al. 2017, section 3)."""
         trainer = self.trainer
         epoch = self._first + self.clock / self.steps
-        rule = self._optimizer.rule(self._first * self.steps + self.clock, epoch, self.epochs)
+        rule = self._optimizer.rule(trainer.step_count, epoch, self.epochs)
         if self.plan.momentum_correction and isinstance(trainer.optimizer, SGD) and self._rate > 0:
             rule.momentum *= rule.learning_rate / self._rate
         self._rate = rule.learning_rate
@@ -287,7 +293,7 @@ class Server:
             if due.record is not None:
                 self._end_epoch(due.record)
             if due.evolves and not trainer.stop:
-                self._evolved(trainer.evolve())
+                self._evolved(trainer.evolve_now())
             self._publish()
             if due.record is not None and self._keep is not None:
                 self._keep(self.state())
@@ -300,7 +306,7 @@ class Server:
 
     def _publish(self) -> None:
         """Shows workers the layers as they are now, under a new version where arrays have been replaced."""
-        layers = self.trainer.net.layers
+        layers, _ = self.trainer.net.layers, self.trainer.slots  # the state of layers that a callback changed
         if self._history and all(
             shown.values is layer.values and shown.bias is layer.bias and shown.connectivity is layer.connectivity
             for shown, layer in zip(self.model.layers, layers, strict=True)
@@ -311,7 +317,7 @@ class Server:
             version = self._history[-1].version + 1 if self._history else self._first_version
             self.model: Model = Model(version, self.clock, list(shared))
             self._history.append(Topology(version, [layer.connectivity for layer in layers]))
-            oldest = min(self._seen.values(), default=version)
+            oldest = min([version, *self._seen.values(), *(gradient.version for gradient in self._accepted)])
             while self._history[0].version < oldest:
                 del self._history[0]
 

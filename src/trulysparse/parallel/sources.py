@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from trulysparse.data.dataset import make_dataset
 from trulysparse.data.files import read
-from trulysparse.training.job import Job
+from trulysparse.training.fit_data import FitData
 
 Samples = tuple[Any, Any, NDArray[np.float64] | None]
 """X, targets and sample weights (or None)."""
@@ -89,16 +89,16 @@ class _InStore:
         return found
 
 
-def source_of(job: Job, load: Callable[[], tuple[Any, Any]] | None, put: Callable[[Any], Any]) -> Source:
-    """Where the samples of a job come from. load: given by the user; put: into the object store."""
-    X = job.matrix.x
+def source_of(data: FitData, load: Callable[[], tuple[Any, Any]] | None, put: Callable[[Any], Any]) -> Source:
+    """Where the samples of a fit come from. load: given by the user; put: into the object store."""
+    X = data.matrix.x
     if load is not None:
-        return _Called(load, job.weight)
+        return _Called(load, data.weight)
     if isinstance(X, np.memmap) and X.filename is not None and (X.flags.c_contiguous or X.flags.f_contiguous):
         base = X
         while isinstance(base.base, np.memmap):
             base = base.base
         start = base.offset + (X.__array_interface__["data"][0] - base.__array_interface__["data"][0])
         order = "C" if X.flags.c_contiguous else "F"
-        return _Mapped(str(Path(X.filename).resolve()), X.dtype, X.shape, start, order, (job.targets, job.weight))
-    return _InStore(put((X, job.targets, job.weight)))
+        return _Mapped(str(Path(X.filename).resolve()), X.dtype, X.shape, start, order, (data.targets, data.weight))
+    return _InStore(put((X, data.targets, data.weight)))

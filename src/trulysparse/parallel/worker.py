@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -20,10 +21,12 @@ from trulysparse.parallel.compression import Compression, Packed
 from trulysparse.parallel.gradient import Gradient
 from trulysparse.parallel.plan import WASAP, Span
 from trulysparse.parallel.shards import Shard, Ticket
-from trulysparse.training import Callback, Trainer
+from trulysparse.sinks import ParameterGradient
+from trulysparse.training.callbacks import Callback
+from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import Record
-from trulysparse.training.job import Job
-from trulysparse.training.passes import Passes, require_finite, total_weight
+from trulysparse.training.loop import TrainingLoop
+from trulysparse.training.step import BatchPasses, TrainingStep
 
 
 @dataclass(frozen=True)
@@ -43,13 +46,15 @@ class Settings:
     loss: Loss
     evolution: Evolution | None
     batch_size: int
+    micro_batch_size: int | None
+    recompute: int
     dropout: float
     seed: int
     compression: Compression | None = None
     in_step: bool = False
 
 
-def settings_of(trainer: Trainer, plan: WASAP) -> Settings:
+def settings_of(trainer: TrainingLoop, plan: WASAP) -> Settings:
     """Those of a trainer and a plan; a later call of fit takes other random numbers than the first."""
     seed = trainer.seed
     if trainer.step_count:
@@ -59,6 +64,8 @@ def settings_of(trainer: Trainer, plan: WASAP) -> Settings:
         trainer.loss,
         trainer.evolution,
         trainer.batch_size,
+        trainer.micro_batch_size,
+        trainer.recompute,
         trainer.dropout,
         seed,
         plan.compression,
@@ -66,44 +73,45 @@ def settings_of(trainer: Trainer, plan: WASAP) -> Settings:
     )
 
 
-def trainer_of(settings: Settings, net: SparseMLP, threads: int) -> Trainer:
+def trainer_of(settings: Settings, net: SparseMLP, threads: int) -> TrainingLoop:
     """A trainer of `net` with these settings."""
-    return Trainer(
+    step = TrainingStep(
         net,
-        optimizer=settings.optimizer,
-        loss=settings.loss,
-        evolution=settings.evolution,
-        batch_size=settings.batch_size,
-        dropout=settings.dropout,
+        settings.optimizer,
+        settings.loss,
         seed=settings.seed,
+        micro_batch_size=settings.micro_batch_size,
+        recompute=settings.recompute,
+        dropout=settings.dropout,
         threads=threads,
     )
+    return TrainingLoop(step, evolution=settings.evolution, batch_size=settings.batch_size)
 
 
 class Worker:
     """Computes on one thread. net: an empty frame of the network (its layers are those of the model of the day).
-    reader: of the job's matrix, for this worker alone."""
+    reader: of the data's matrix, for this worker alone."""
 
     def __init__(
         self,
         number: int,
         net: SparseMLP,
-        job: Job,
+        data: FitData,
         shards: Mapping[int, Shard],
         settings: Settings,
         reader: Reader,
     ) -> None:
         self.number = number
         self._net = net
-        self._job = job
+        self._data = data
         self._shards = shards
         self._settings = settings
         self._reader = reader
         self._version = -1
         self._layers: list[SparseLayer] = []
         self._rest: dict[int, list[Floats]] = {}
-        self._passes: Passes | None = None
-        self._into: dict[int, list[tuple[Floats, Floats]]] = {}
+        self._passes: BatchPasses | None = None
+        self._into: dict[int, list[ParameterGradient]] = {}
 
     def gradient(self, model: Model, ticket: Ticket, loaded: Callable[[], None] = lambda: None) -> Gradient:
         """The gradient of one batch on the model. Its arrays are the worker's own and last until the next call (for
@@ -117,21 +125,27 @@ class Worker:
             dtype = self._net.dtype
             into = [(empty(layer.n_connections, dtype), empty(layer.n_out, dtype)) for layer in model.layers]
             self._into[kept_for] = into
-        batch = self._job.batch(shard.batch(ticket), self._reader)
+        batch = self._data.batch(shard.batch(ticket), self._reader)
         step = ticket.epoch * shard.n_batches + ticket.batch
         key = stream_key(settings.seed, "dropout", ticket.shard, step) if settings.dropout else 0
-        signals, loss = passes.forward(batch, 1.0 - settings.dropout, key, loaded)
-        require_finite(loss, step)
-        found = passes.gradients(signals, into)
+        loss, found = passes.gradients(batch, key, into=into, loaded=loaded, step=step)
         weights = self._pack([weight for weight, _ in found], ticket.shard)
         biases = [bias for _, bias in found]
-        return Gradient(ticket, model.version, model.clock, weights, biases, loss, len(batch[1]), total_weight(batch))
+        return Gradient(ticket, model.version, model.clock, weights, biases, loss, len(batch.rows), batch.total_weight)
 
-    def _show(self, model: Model) -> Passes:
+    def _show(self, model: Model) -> BatchPasses:
         """Takes the model's layers; makes memory anew where the topology has changed."""
         net = self._net.with_layers(model.layers)
         if self._passes is None:
-            self._passes = Passes(net, self._settings.loss, 1)
+            settings = self._settings
+            self._passes = BatchPasses(
+                net,
+                settings.loss,
+                micro_batch_size=settings.micro_batch_size,
+                recompute=settings.recompute,
+                dropout=settings.dropout,
+                threads=1,
+            )
         elif net.layer_sizes != self._passes.net.layer_sizes:
             self._passes.net = net
             self._passes.resize()
@@ -173,19 +187,19 @@ class _Tell(Callback):
     def __init__(self, tell: Callable[[float], None]) -> None:
         self._tell = tell
 
-    def on_step_end(self, trainer: Trainer, loss: float) -> None:
+    def on_step_end(self, trainer: Any, loss: float) -> None:
         self._tell(loss)
 
 
 def train_alone(
-    net: SparseMLP, job: Job, shard: Shard, span: Span, settings: Settings, tell: Callable[[float], None]
+    net: SparseMLP, data: FitData, shard: Shard, span: Span, settings: Settings, tell: Callable[[float], None]
 ) -> tuple[SparseMLP, Record]:
     """Phase 2 on one shard: the epochs of `span` with momentum and topology evolution of its own, on one thread. net is
     trained in place. tell: called with the loss of each step. Returns the network and the last epoch's record."""
     seed = stream_key(settings.seed, "alone", shard.number, span[0]) >> 1
     trainer = trainer_of(replace(settings, seed=seed), net, threads=1)
-    trainer.epochs = job.epochs
-    part = Job(job.matrix, job.targets, job.weight, shard.rows, job.epochs, job.shuffle, None, (_Tell(tell),))
+    trainer.epochs = data.epochs
+    part = FitData(data.matrix, data.targets, data.weight, shard.rows, data.epochs, data.shuffle, None, (_Tell(tell),))
     for number in range(span[0] + 1, span[1] + 1):
         record = trainer.run_epoch(part, number)
     return net, record

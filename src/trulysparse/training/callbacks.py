@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -12,15 +14,21 @@ from trulysparse.training.history import Record
 
 if TYPE_CHECKING:
     from trulysparse._arrays import Stored
+    from trulysparse.training.fit_data import FitData
     from trulysparse.training.trainer import Trainer
 
 
 class Callback:
-    """Hooks of Trainer.fit. Setting trainer.stop = True ends training after the current epoch. on_server: whether, with
+    """Hooks of Trainer.fit and TrainingLoop.run: `trainer` is who calls (beside the network on a cluster, a loop).
+    Setting trainer.stop = True ends training after the current epoch. on_server: whether, with
     workers on a cluster, on_epoch_end belongs beside the network in training (as it changes it), not into this process.
     """
 
     on_server: ClassVar[bool] = False
+
+    def check(self, trainer: Trainer, data: FitData) -> None:
+        """At the start of fit, before anything else happens: raises InputError where this callback cannot do its work
+        with this trainer and these samples."""
 
     def on_fit_start(self, trainer: Trainer, epochs: int, steps: int) -> None:
         """Before the first epoch of `epochs`, each of `steps` steps."""
@@ -41,7 +49,22 @@ class Callback:
         """After an epoch, its validation and its record, before topology evolution."""
 
     def on_fit_end(self, trainer: Trainer) -> None:
-        """After the last epoch."""
+        """After the last epoch, or an error; called where on_fit_start has returned."""
+
+
+@contextmanager
+def started(callbacks: Sequence[Callback], trainer: Any, epochs: int, steps: int) -> Iterator[None]:
+    """Starts the callbacks of fit and ends, in the same order and whatever happens, each of those that have started."""
+    running: list[Callback] = []
+    try:
+        for callback in callbacks:
+            callback.on_fit_start(trainer, epochs, steps)
+            running.append(callback)
+        yield
+    finally:
+        with ExitStack() as ends:
+            for callback in reversed(running):
+                ends.callback(callback.on_fit_end, trainer)
 
 
 class EarlyStopping(Callback):
@@ -67,6 +90,23 @@ class EarlyStopping(Callback):
         rising = mode == "max" or (mode == "auto" and monitor.endswith(("accuracy", "r2")))
         self._sign = -1.0 if rising else 1.0
         self.restore_best = restore_best
+
+    def check(self, trainer: Trainer, data: FitData) -> None:
+        """Refuses a score that will not be there, and to restore what would not fit into memory."""
+        score = "val_r2" if trainer.net.output == "identity" else "val_accuracy"
+        if self.monitor in ("val_loss", "val_accuracy", "val_r2"):
+            if data.validation is None:
+                raise InputError(f"EarlyStopping monitors {self.monitor!r}, for which fit needs validation_data")
+            if self.monitor not in ("val_loss", score):
+                raise InputError(
+                    f"EarlyStopping monitors {self.monitor!r}, but with output={trainer.net.output!r} the score is "
+                    f"{score!r}"
+                )
+        if self.restore_best and trainer.net.layout.folder is not None:
+            raise InputError(
+                "EarlyStopping keeps the best epoch in memory: give restore_best=False for a network that lives in a "
+                "folder"
+            )
 
     def on_fit_start(self, trainer: Trainer, epochs: int, steps: int) -> None:
         """Forgets what it saw in an earlier fit."""

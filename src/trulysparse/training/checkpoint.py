@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from os import PathLike
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,14 +17,15 @@ from trulysparse.layers import Slots
 from trulysparse.network import SparseMLP
 from trulysparse.progress import Progress, silent
 from trulysparse.tensors import Tensor, TensorFile
-from trulysparse.training.trainer import Trainer
+from trulysparse.training.loop import TrainingLoop
 
 ENTRY = "trulysparse-checkpoint"
 VERSION = 1
+T = TypeVar("T", bound=TrainingLoop)
 
 
 def write(
-    path: str | PathLike[str], trainer: Trainer, extra: dict[str, Any] | None = None, progress: Progress = silent
+    path: str | PathLike[str], trainer: TrainingLoop, extra: dict[str, Any] | None = None, progress: Progress = silent
 ) -> None:
     """Writes the state of `trainer`; extra: what else JSON can hold. Whole or not at all."""
     net = trainer.net
@@ -52,27 +53,27 @@ def write(
     tensors.write_tensors(path, arrays, {ENTRY: json.dumps(state)}, progress, "checkpoint")
 
 
-def counters(trainer: Trainer) -> dict[str, Any]:
+def counters(trainer: TrainingLoop) -> dict[str, Any]:
     """What a trainer has counted."""
     return {"slots": trainer.optimizer.slots, "step_count": trainer.step_count, "epoch": trainer.epoch}
 
 
-def read(path: str | PathLike[str], trainer: Trainer, progress: Progress = silent) -> dict[str, Any]:
+def read(path: str | PathLike[str], trainer: TrainingLoop, progress: Progress = silent) -> dict[str, Any]:
     """Puts the state into `trainer`, whose network, optimizer and rules must be of the kind that wrote it; returns
     `extra`. Raises InputError where the file is missing, truncated, not a checkpoint, or of another kind of
     training."""
     return restore(
-        path, lambda config: _check_kind(config, trainer), lambda net: trainer, trainer.net.threads, progress
+        path, lambda config: check_kind(config, trainer), lambda net: trainer, trainer.net.threads, progress
     )[1]
 
 
 def restore(
     path: str | PathLike[str],
     check: Callable[[dict[str, Any]], None],
-    trainer_for: Callable[[SparseMLP], Trainer],
+    trainer_for: Callable[[SparseMLP], T],
     threads: int | None,
     progress: Progress = silent,
-) -> tuple[Trainer, dict[str, Any]]:
+) -> tuple[T, dict[str, Any]]:
     """As `read`, for a trainer that is made once the network is there: no other network is in memory meanwhile. check:
     of the file's settings, before anything is read."""
     with tensors.opened(path, ENTRY, VERSION, "checkpoint", progress) as file:
@@ -118,7 +119,8 @@ def _state_array(file: TensorFile, name: str, size: int, net: SparseMLP) -> Stor
     return found
 
 
-def _check_kind(state: dict[str, Any], trainer: Trainer) -> None:
+def check_kind(state: dict[str, Any], trainer: TrainingLoop) -> None:
+    """InputError where a checkpoint's settings are those of another kind of training."""
     net, slots, found = trainer.net, trainer.optimizer.slots, state["network"]
     if state["slots"] != slots:
         raise InputError(f"it holds {state['slots']} values of optimizer state a parameter, not {slots}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,8 @@ from trulysparse.training.position import Position
 
 if TYPE_CHECKING:
     from trulysparse.network import SparseMLP
+    from trulysparse.training.fit_data import FitData
+    from trulysparse.training.loop import TrainingLoop
     from trulysparse.training.trainer import Trainer
 
 STATE, LAYERS = "state.safetensors", "layers"
@@ -29,11 +33,19 @@ class Checkpointer(Callback):
     """
 
     def __init__(self, folder: Path, *, every: int) -> None:
-        self.folder = folder
+        self.folder = Path(folder)
         self.every = _checks.integer("every", every, low=1)
+
+    def check(self, trainer: Trainer, data: FitData) -> None:
+        """Refuses workers, whose state this process does not have, and a folder that is none."""
+        if trainer.parallel is not None:
+            raise InputError("Checkpointer cannot keep the state of parallel training: leave out one of the two")
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError(f"folder must be a folder to keep checkpoints in, not the file '{self.folder}'")
 
     def on_fit_start(self, trainer: Trainer, epochs: int, steps: int) -> None:
         """Commits layers in files, so that a run can go on from its start."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._commit(trainer)
 
     def on_step_end(self, trainer: Trainer, loss: float) -> None:
@@ -72,6 +84,34 @@ class Checkpointer(Callback):
 def has_state(folder: Path) -> bool:
     """Whether there is something to go on from."""
     return (folder / STATE).is_file() or committed(folder / LAYERS)
+
+
+def resume(path: str | PathLike[str], trainer: TrainingLoop) -> Position:
+    """Puts a checkpoint into `trainer` and its network: a file, or the folder of a Checkpointer. Returns where the
+    training was."""
+    path = Path(path)
+    if path.is_dir() and not (path / STATE).is_file():
+        net, slots, state = open_network(path, trainer.net.threads)
+        mine = trainer.net
+        if (net.layer_sizes, net.layout.weights) != (
+            mine.layer_sizes,
+            mine.layout.weights,
+        ) or mine.layout.folder is None:
+            raise InputError(f"resume: '{path}' holds another network, whose layers live in files")
+        mine.layers, mine.layout = net.layers, net.layout
+        trainer.take_slots(slots)
+        trainer.step_count, trainer.epoch = state["step_count"], state["epoch"]
+    else:
+        file = path / STATE if path.is_dir() else path
+        check, threads = partial(_check, trainer=trainer), trainer.net.threads
+        _, state = checkpoint.restore(file, check, lambda net: trainer, threads)
+    return Position.from_json(state["position"])
+
+
+def _check(config: dict[str, Any], trainer: TrainingLoop) -> None:
+    checkpoint.check_kind(config, trainer)
+    if "position" not in config["extra"]:
+        raise InputError("it was not written in the course of fit, so resume does not know where to go on")
 
 
 def open_network(folder: Path, threads: int | None) -> tuple[SparseMLP, list[Slots], dict[str, Any]]:

@@ -17,8 +17,10 @@ from trulysparse.layers import Slots
 from trulysparse.network import SparseMLP
 from trulysparse.training.callbacks import Callback
 from trulysparse.training.metrics import evaluate
+from trulysparse.training.state import check_slots
 
 if TYPE_CHECKING:
+    from trulysparse.training.fit_data import FitData
     from trulysparse.training.history import Record
     from trulysparse.training.trainer import Trainer
 
@@ -64,7 +66,8 @@ def prune_neurons(
     percentile: in [0, 100); 0 removes only neurons without inputs or outputs. score: 'incoming', the sum of |incoming
     weights| (the paper's importance); 'both', that times the sum of |outgoing weights|; 'activation', the mean
     |activation| on X times the sum of |outgoing weights|. X, y: data for the scores before and after in the report
-    (and X for 'activation'). slots: optimizer state to bring along (Trainer.slots). Source: Curci, Mocanu and
+    (and X for 'activation'). slots: optimizer state to bring along (trainer.slots); without it a Trainer of this
+    network goes on with zero state in the layers that have changed. Source: Curci, Mocanu and
     Pechenizkiy, "Truly sparse neural networks at scale" (2021), algorithm 2, where neurons keep their outgoing
     connections and may grow new inputs later.
     """
@@ -72,6 +75,9 @@ def prune_neurons(
     _checks.choice("score", score, SCORES)
     if score == "activation" and X is None:
         raise InputError("score='activation' needs X, the samples to measure activations on")
+    check_prunable(net)
+    if slots is not None:
+        check_slots(net, slots)
     before = _size(net)
     found = None if y is None else evaluate(net, X, y)
     strong = None
@@ -85,6 +91,14 @@ def prune_neurons(
     after = _size(net)
     pairs = None if found is None or y is None else (found, evaluate(net, X, y))
     return PruningReport((before[0], after[0]), (before[1], after[1]), pairs, tuple(stays))
+
+
+def check_prunable(net: SparseMLP) -> None:
+    """InputError where neurons cannot be removed from a network."""
+    if net.layout.compact:
+        raise InputError(
+            "importance pruning needs a network with storage='indexed', not storage='compact': see net.indexed()"
+        )
 
 
 def _size(net: SparseMLP) -> tuple[int, int]:
@@ -131,11 +145,18 @@ class ImportancePruning(Callback):
             raise InputError("score='activation' needs X, the samples to measure activations on")
         self._X = X
 
+    def check(self, trainer: Trainer, data: FitData) -> None:
+        """Refuses networks that cannot be pruned."""
+        check_prunable(trainer.net)
+        if self._X is not None:
+            trainer.net.matrix(self._X)
+
     def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
-        """Prunes where it is time."""
+        """Prunes where it is time, or was in one of the epochs that share this record."""
         epoch = int(record["epoch"])
-        last = self.stop is not None and epoch > self.stop
-        if epoch >= self.start and not last and (epoch - self.start) % self.every == 0:
+        passed = range(epoch - int(record.get("epochs", 1)) + 1, epoch + 1)
+        last = epoch if self.stop is None else self.stop
+        if any(self.start <= one <= last and (one - self.start) % self.every == 0 for one in passed):
             report = prune_neurons(trainer.net, self.percentile, score=self.score, X=self._X, slots=trainer.slots)
             trainer.resize(report.stays)
         record["neurons"] = sum(trainer.net.layer_sizes[1:-1])

@@ -1,45 +1,45 @@
-"""The training loop: data -> forward -> loss -> backward with update -> (now and then) evolution."""
+"""Trainer: the public face of a training step, the loop around it, and parallel training."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from os import PathLike
 from typing import Any
 
-import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from trulysparse import _checks, _kernels, losses, memory
+from trulysparse import _checks, memory
 from trulysparse._arrays import Floats
-from trulysparse._random import generator, stream_key
-from trulysparse.data import Matrix, check_finite
+from trulysparse.data import check_finite
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution
-from trulysparse.evolution.evolution import Round
-from trulysparse.layers import Signal, Slots
+from trulysparse.layers import Slots
 from trulysparse.losses import Loss
-from trulysparse.network import SparseMLP, sample_weights
+from trulysparse.network import SparseMLP
 from trulysparse.optimizers import SGD, Optimizer
+from trulysparse.parallel import algorithm
+from trulysparse.parallel.plan import WASAP
+from trulysparse.training import checkpointer
 from trulysparse.training.callbacks import Callback
-from trulysparse.training.history import History, Record
-from trulysparse.training.job import Batch, Job, Parallel
-from trulysparse.training.metrics import check_lengths, evaluate
-from trulysparse.training.passes import Passes, require_finite, total_weight
+from trulysparse.training.fit_data import FitData
+from trulysparse.training.history import History
+from trulysparse.training.loop import TrainingLoop
 from trulysparse.training.position import Position
+from trulysparse.training.step import TrainingStep
 
 
-class Trainer:
+class Trainer(TrainingLoop):
     """Trains one network.
 
     optimizer: SGD or Adam. loss: None for the one of the network's output activation. evolution: how the topology
-    changes, or None (it stays). batch_size: samples an update. dropout: share of hidden activations dropped, in [0,
-    1). seed: of shuffling, dropout and evolution; the same bits whatever `threads` (None: the network's). parallel: how
-    fit spreads over workers, WASAP or WASSP, or None: this process trains alone, with `threads` threads. slots:
-    optimizer state of an earlier trainer to go on with, or None: zero. micro_batch_size:
-    take so many samples of a batch at a time and add their gradients up, an array along the connections, before the
-    update; None: all at once. recompute: keep each recompute-th layer's activations only, and compute those between
-    again on the way back (a third more time; 1: keep all).
+    changes, or None (it stays). batch_size: samples per update. dropout: share of hidden activations dropped, in [0,
+    1). seed: of shuffling, dropout and evolution; the same bits whatever `threads` (None: the network's). callbacks: of
+    each fit. parallel: how fit spreads over workers, WASAP or WASSP, or None: this process trains alone, with `threads`
+    threads. slots: optimizer state of an earlier trainer to go on with, or None: zero. micro_batch_size: take so many
+    samples of a batch at a time and add their gradients up, an array along the connections, before the update; None:
+    all at once. recompute: keep each recompute-th layer's activations only, and compute those between again on the way
+    back (a third more time; 1: keep all).
 
     Attributes: step_count, updates so far; epoch, epochs so far (what schedules see; set it in loops of your
     own); epochs, of the call of fit in progress, or None; position, where in it; progress, the share of it that is
@@ -57,211 +57,85 @@ class Trainer:
         seed: int = 0,
         threads: int | None = None,
         callbacks: Sequence[Callback] = (),
-        parallel: Parallel | None = None,
-        slots: list[Slots] | None = None,
+        parallel: WASAP | None = None,
+        slots: Sequence[Slots] | None = None,
         micro_batch_size: int | None = None,
         recompute: int = 1,
     ) -> None:
-        self.net = net
-        self.optimizer: Optimizer = SGD() if optimizer is None else optimizer
-        self.loss = losses.make(loss, net.output)
-        self.evolution = evolution
-        self.batch_size = _checks.integer("batch_size", batch_size, low=1)
-        self.micro_batch_size = self.batch_size
+        optimizer = SGD() if optimizer is None else optimizer
+        _checks.integer("batch_size", batch_size, low=1)
+        _checks.integer("recompute", recompute, low=1)
+        size = batch_size
         if micro_batch_size is not None:
-            self.micro_batch_size = _checks.integer("micro_batch_size", micro_batch_size, low=1, high=self.batch_size)
-        self.recompute = _checks.integer("recompute", recompute, low=1)
-        self.dropout = _checks.real("dropout", dropout, low=0, high=1, high_open=True)
-        self.seed = _checks.integer("seed", seed, low=0)
-        self.threads = net.threads if threads is None else _checks.thread_count(threads)
-        self.callbacks = tuple(callbacks)
+            size = _checks.integer("micro_batch_size", micro_batch_size, low=1, high=batch_size)
         if evolution is not None:
             evolution.check_storage(net)
+        if evolution is not None and evolution.needs_gradient and size < batch_size:
+            raise InputError(
+                f"micro_batch_size must be None where evolution={type(evolution).__name__} looks at the gradients of a "
+                "whole batch; choose a smaller batch_size"
+            )
+        if parallel is not None and not isinstance(parallel, WASAP):
+            raise InputError(f"parallel must be a WASAP, a WASSP or None, not {parallel!r}")
         if parallel is not None and net.layout.compact:
             raise InputError("parallel training needs a network with storage='indexed'; see net.indexed()")
-        self.parallel = parallel
         memory.require(
             memory.training_bytes(
                 net.layer_sizes,
                 net.n_connections,
-                self.micro_batch_size,
-                self.optimizer.slots,
+                size,
+                optimizer.slots,
                 net.layout,
-                state=self.optimizer.state,
-                every=self.recompute,
+                state=optimizer.state,
+                every=recompute,
             ),
-            f"training at batch_size={self.batch_size}",
+            f"training at batch_size={batch_size}",
             "choose a smaller batch_size or micro_batch_size, or recompute activations (recompute=3)",
         )
-        self.step_count = 0
-        self.epoch = 0.0
-        self.stop = False
-        self.on_resize: Callable[[Sequence[NDArray[np.bool_]]], None] | None = None
-        self.epochs: int | None = None
-        self.progress = 0.0
-        self.position = Position()
-        self._listening: Sequence[Callback] = ()
-        self.memory: dict[str, Any] = {}  # of evolution, by layer
-        self._passes = Passes(net, self.loss, self.threads, self.recompute)
-        self.slots: list[Slots] = [] if slots is None else slots
-        if slots is not None and len(slots) != len(net.layers):
-            raise InputError(f"slots must hold optimizer state of {len(net.layers)} layers, not of {len(slots)}")
-        if slots is None:
-            self.reset_state()
-
-    def resize(self, stays: Sequence[NDArray[np.bool_]] = ()) -> None:
-        """Takes note that the network's layers have another number of neurons (its optimizer state, in `slots`, has
-        been brought along): memory for activations is made anew, what evolution remembers of single connections is
-        forgotten. stays: marks of the hidden neurons that are still there, for `on_resize`, where someone has set
-        it."""
-        self._passes.resize()
-        for kept in self.memory.values():
-            if isinstance(kept, dict):
-                for name in [name for name, value in kept.items() if isinstance(value, np.ndarray)]:
-                    del kept[name]
-        if self.on_resize is not None:
-            self.on_resize(stays)
-
-    def reset_state(self) -> None:
-        """Sets the optimizer's state to zero."""
-        self.resize()
-        self.slots = [layer.new_slots(self.optimizer) for layer in self.net.layers]
-
-    def take_slots(self, slots: list[Slots]) -> None:
-        """Goes on with optimizer state from elsewhere, for the network's layers as they are now."""
-        self.resize()
-        self.slots = slots
-
-    # ---- one update ----
+        step = TrainingStep(
+            net,
+            optimizer,
+            loss,
+            slots=slots,
+            seed=seed,
+            micro_batch_size=size,
+            recompute=recompute,
+            dropout=dropout,
+            threads=threads,
+        )
+        super().__init__(step, evolution=evolution, batch_size=batch_size)
+        self.callbacks = tuple(callbacks)
+        self.parallel = parallel
 
     def step(self, X_batch: Any, y_batch: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """One update on the given samples; returns their (weighted) mean loss before it.
 
         X_batch: (n, n_inputs). y_batch: labels (n,) or targets (n, n_outputs). sample_weight: (n,) or None.
         """
-        matrix, targets, weight = self._checked(X_batch, y_batch, sample_weight)
-        return self._step((matrix, np.arange(matrix.n_samples), targets, weight))
+        data = FitData.checked(self.net, self.loss, X_batch, y_batch, sample_weight)
+        return self.training_step.update(data.whole(), self.epoch, self.epochs)
 
     def gradients(
         self, X_batch: Any, y_batch: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> tuple[float, list[tuple[sp.csr_array, Floats]]]:
         """The loss and, layer by layer, its gradient: a csr_array (n_out, n_in) over the connections and an
         array (n_out,) over the biases. Parameters stay as they are; without dropout."""
-        matrix, targets, weight = self._checked(X_batch, y_batch, sample_weight)
-        signals, value = self._passes.forward((matrix, np.arange(matrix.n_samples), targets, weight), 1.0, 0)
-        found = zip(self.net.layers, self._passes.gradients(signals), strict=True)
-        return value, [(layer.to_csr(layer.in_order(weights)), bias) for layer, (weights, bias) in found]
+        data = FitData.checked(self.net, self.loss, X_batch, y_batch, sample_weight)
+        value, found = self.training_step.gradients(data.whole())
+        pairs = zip(self.net.layers, found, strict=True)
+        return value, [(layer.to_csr(layer.in_order(weights)), bias) for layer, (weights, bias) in pairs]
 
-    def _checked(
-        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, names: tuple[str, str] = ("X", "y")
-    ) -> tuple[Matrix, NDArray[Any], NDArray[np.float64] | None]:
-        matrix = self.net.matrix(X, names[0])
-        targets = self.loss.check_targets(y, self.net.layer_sizes[-1], self.net.dtype)
-        check_lengths(matrix.n_samples, len(targets), *names)
-        return matrix, targets, sample_weights(sample_weight, matrix.n_samples)
-
-    def _step(self, batch: Batch) -> float:
-        """One update."""
-        rule = self.optimizer.rule(self.step_count, self.epoch, self.epochs)
-        key = stream_key(self.seed, "step", self.step_count)
-        if len(batch[1]) <= self.micro_batch_size:
-            signals, value = self._forward(batch)
-            self._passes.update(signals, self.slots, rule, key)
-        else:
-            value = self._accumulated(batch, rule, key)
-        self.step_count += 1
-        return value
-
-    def _accumulated(self, batch: Batch, rule: _kernels.UpdateRule, key: int) -> float:
-        """An update whose gradient is the sum of those of parts of the batch."""
-        reader, rows, targets, weight = batch
-        value, total, size = 0.0, total_weight(batch), self.micro_batch_size
-        found: list[tuple[Floats, Floats]] | None = None
-        for part, start in enumerate(range(0, len(rows), size)):
-            here = slice(start, start + size)
-            piece = reader, rows[here], targets[here], None if weight is None else weight[here]
-            signals, share = self._forward(piece, part, total)
-            value += share
-            found = self._passes.gradients(signals, found, add=found is not None)
-        assert found is not None
-        self._passes.apply(found, self.slots, rule, key)
-        return value
-
-    def _forward(self, batch: Batch, part: int = 0, total: float | None = None) -> tuple[list[Signal], float]:
-        """The forward pass of an update, or of a part of its batch; DivergenceError where its loss is not finite."""
-        key = stream_key(self.seed, "dropout", self.step_count) if self.dropout else 0
-        if part and key:
-            key = stream_key(key, "part", part)
-        signals, value = self._passes.forward(batch, 1.0 - self.dropout, key, total=total)
-        require_finite(value, self.step_count)
-        return signals, value
-
-    # ---- evolution ----
+    def check_batch(self, X_batch: Any, y_batch: ArrayLike) -> None:
+        """InputError where `step` and `gradients` could not take these samples."""
+        FitData.checked(self.net, self.loss, X_batch, y_batch)
 
     def evolve(self, X_batch: Any = None, y_batch: ArrayLike | None = None) -> int:
         """Evolves the topology now (in loops of your own); returns how many connections came. Methods that look at
         gradients (RigL and its like) need a batch, and take its gradient in place of an update."""
-        if self.evolution is None:
-            raise InputError("evolution must be given to the Trainer (for example ts.SET()) to evolve")
-        if not self.evolution.needs_gradient:
-            return self._evolve()
-        if X_batch is None or y_batch is None:
-            raise InputError(f"{type(self.evolution).__name__} looks at gradients: evolve needs X_batch and y_batch")
-        matrix, targets, _ = self._checked(X_batch, y_batch, None)
-        return self._growth_step((matrix, np.arange(matrix.n_samples), targets, None))[1]
-
-    def _evolve_if_due(self, done: int, steps: int, epochs: int, batch: Batch) -> tuple[int | None, float | None]:
-        """(connections that came, or None where nothing was due; the batch's loss where it served for gradients)."""
-        if self.evolution is None or not self.evolution.due(done, steps, steps * epochs):
-            return None, None
-        if not self.evolution.needs_gradient:
-            return self._evolve(), None
-        value, grown = self._growth_step(batch)
-        return grown, value
-
-    def _start_evolution(self) -> Round:
-        assert self.evolution is not None
-        key = stream_key(self.seed, "evolution", self.step_count)
-        return self.evolution.start(
-            self.net, self.slots, key=key, threads=self.threads, progress=self.progress, memory=self.memory
-        )
-
-    def _evolve(self) -> int:
-        current = self._start_evolution()
-        total = sum(view.layer.n_connections for view in current.views.values())
-        done = grown = 0
-        for number, view in current.views.items():
-            done += view.layer.n_connections
-            if number >= self.position.evolved_layers:  # those before have evolved before a break
-                grown += current.layer(number)
-                self.position.evolved_layers = number + 1
-                self.tell("evolving", done, total)
-        self.position.evolved_layers = 0
-        return grown
-
-    def tell(self, what: str, done: float, total: float) -> None:
-        """Tells the callbacks of fit how far long work is; see trulysparse.progress."""
-        for callback in self._listening:
-            callback.on_progress(self, what, done, total)
-
-    def _growth_step(self, batch: Batch) -> tuple[float, int]:
-        """An evolution with gradients in the place of an update: (loss, connections that came)."""
-        current = self._start_evolution()
-        signals, value = self._forward(batch)
-        grown = 0
-        for number in self._passes.downwards(signals):
-            layer, x, dy = self.net.layers[number], signals[number], signals[number + 1].values
-            evolves = number in current.views
-            if evolves:
-                current.look(number, x.values, dy)
-            if number:  # with the connections that made the signals
-                layer.input_gradient(dy, x, x.values, self.threads)
-            if evolves:
-                grown += current.carry_out(number)
-        self.step_count += 1
-        return value, grown
-
-    # ---- many updates ----
+        method = self.evolution
+        if X_batch is None or y_batch is None or method is None or not method.needs_gradient:
+            return self.evolve_now()
+        return self.evolve_now(FitData.checked(self.net, self.loss, X_batch, y_batch).whole())
 
     def fit(
         self,
@@ -273,107 +147,41 @@ class Trainer:
         sample_weight: ArrayLike | None = None,
         callbacks: Sequence[Callback] = (),
         shuffle: bool = True,
-        start: Position | None = None,
+        resume: Position | str | PathLike[str] | None = None,
     ) -> History:
         """Trains for `epochs` passes over the samples, each in a fresh order, the last partial batch included.
 
         X: (n_samples, n_inputs), NumPy of any numeric type, SciPy sparse, memory map or DataFrame, converted
         batch by batch. y: labels or targets, see the loss. validation_data: (X, y), scored after each epoch.
-        callbacks: in addition to the trainer's own. start: where an earlier call was broken off (its trainer.position,
-        kept in a checkpoint), to go on with the same bits. Raises InputError for unusable data, DivergenceError where
-        the loss stops being finite.
+        callbacks: in addition to the trainer's own. Each call is a training of its own: learning rates and evolution
+        schedules begin anew, and what evolution remembers is forgotten; weights, optimizer state and step_count go on.
+        resume: goes on with a call that was broken off, with the same bits: a checkpoint of it (the file, or the folder
+        of a Checkpointer, whose state this trainer and its network then take), or its position where the trainer has
+        that state already. Raises InputError for unusable data, DivergenceError where the loss stops being finite.
         """
         _checks.integer("epochs", epochs, low=1)
-        matrix, targets, weight = self._checked(X, y, sample_weight)
-        if not matrix.streamed:
-            check_finite(matrix)
+        if resume is not None and self.parallel is not None:
+            raise InputError("resume is for training that is not parallel")
         validation = None
         if validation_data is not None:
-            validation = self._checked(*validation_data, None, names=("validation X", "validation y"))[:2]
-        job = Job(
-            matrix,
-            targets,
-            weight,
-            np.arange(matrix.n_samples),
-            epochs,
-            shuffle,
-            validation,
-            (*self.callbacks, *callbacks),
+            found = FitData.checked(self.net, self.loss, *validation_data, names=("validation X", "validation y"))
+            validation = found.matrix, found.targets
+        data = FitData.checked(
+            self.net,
+            self.loss,
+            X,
+            y,
+            sample_weight,
+            epochs=epochs,
+            shuffle=shuffle,
+            validation=validation,
+            callbacks=(*self.callbacks, *callbacks),
         )
-        self.stop, self.epochs, self._listening = False, epochs, job.callbacks
-        self.position = start or Position(epoch_start=self.step_count)
-        if start is None:
-            self.epoch, self.memory = 0.0, {}
-        elif self.parallel is not None:
-            raise InputError("start is for training that is not parallel")
-        try:
-            return self._fit(job) if self.parallel is None else self.parallel.fit(self, job)
-        finally:
-            self.epochs, self.progress, self._listening = None, 0.0, ()
-
-    def _fit(self, job: Job) -> History:
-        history = History(list(self.position.records))
-        for callback in job.callbacks:
-            callback.on_fit_start(self, job.epochs, self.steps(job))
-        try:
-            while self.position.epoch <= job.epochs:
-                number = self.position.epoch
-                self.end_epoch(job, history, self.run_epoch(job, number))
-                self.position = Position(number + 1, self.step_count, records=list(history.records))
-                if self.stop:
-                    break
-        finally:
-            for callback in job.callbacks:
-                callback.on_fit_end(self)
-        return history
-
-    def end_epoch(self, job: Job, history: History, record: Record) -> None:
-        """Validates, adds the record to the history and tells the callbacks."""
-        if job.validation is not None:
-            scores = evaluate(self.net, *job.validation, loss=self.loss)
-            record.update({f"val_{name}": value for name, value in scores.items()})
-        history.records.append(record)
-        for callback in job.callbacks:
-            callback.on_epoch_end(self, record)
-
-    def steps(self, job: Job) -> int:
-        """Updates an epoch."""
-        return -(-len(job.rows) // self.batch_size)
-
-    def run_epoch(self, job: Job, number: int) -> Record:
-        """Epoch `number` (from 1) of job.epochs: every sample once, in a fresh order; from self.position on, where that
-        is in this epoch."""
-        at = self.position
-        if at.epoch != number:
-            at = self.position = Position(number, self.step_count)
-        began = time.perf_counter() - at.seconds
-        steps, size = self.steps(job), self.batch_size
-        order = job.order(generator(self.seed, "shuffle", at.epoch_start))
-        with job.matrix.reader(order[at.done * size :]) as reader:
-            while at.done < steps:
-                batch = job.batch(order[at.done * size : (at.done + 1) * size], reader)
-                self.epoch = number - 1 + at.done / steps
-                done = (number - 1) * steps + at.done
-                self.progress = done / (steps * job.epochs)
-                grown = value = None
-                if not at.evolved:
-                    grown, value = self._evolve_if_due(done, steps, job.epochs, batch)
-                if grown is not None:
-                    at.evolved = value is None
-                    for callback in job.callbacks:
-                        callback.on_evolution(self, grown)
-                if value is None:
-                    value = self._step(batch)
-                at.total += value * total_weight(batch)
-                at.done, at.evolved, at.seconds = at.done + 1, False, time.perf_counter() - began
-                for callback in job.callbacks:
-                    callback.on_step_end(self, value)
-        self.epoch = float(number)
-        rate = self.optimizer.rule(self.step_count, number - 1, self.epochs).learning_rate
-        return {
-            "epoch": number,
-            "loss": at.total / max(job.total_weight(job.rows), 1e-300),
-            "learning_rate": rate,
-            "connections": self.net.n_connections,
-            "seconds": time.perf_counter() - began,
-        }
+        if not data.matrix.streamed:
+            check_finite(data.matrix)
+        if resume is not None and not isinstance(resume, Position):
+            resume = checkpointer.resume(resume, self)
+        if self.parallel is None:
+            return self.run(data, resume)
+        config = self.parallel
+        return self._session(data, None, lambda: algorithm.train(config, self, data))

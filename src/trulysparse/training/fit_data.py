@@ -1,0 +1,84 @@
+"""What a call of fit works on, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from trulysparse.data import Matrix, Reader
+from trulysparse.losses import Loss
+from trulysparse.network import SparseMLP, sample_weights
+from trulysparse.training.callbacks import Callback
+from trulysparse.training.metrics import check_lengths
+
+
+class Batch(NamedTuple):
+    """Samples of one update: what loads them, their numbers, targets and weights (None: all alike)."""
+
+    reader: Reader
+    rows: NDArray[np.int64]
+    targets: NDArray[Any]
+    weight: NDArray[np.float64] | None
+
+    def part(self, start: int, stop: int) -> Batch:
+        """The samples from start to stop of this batch."""
+        weight = None if self.weight is None else self.weight[start:stop]
+        return Batch(self.reader, self.rows[start:stop], self.targets[start:stop], weight)
+
+    @property
+    def total_weight(self) -> float:
+        """The weight of all samples, their number where they have none."""
+        return float(len(self.rows) if self.weight is None else self.weight.sum())
+
+
+@dataclass(frozen=True)
+class FitData:
+    """Samples, their targets and weights; what to do with them. rows: the samples to train on, in the order in which
+    they lie."""
+
+    matrix: Matrix
+    targets: NDArray[Any]
+    weight: NDArray[np.float64] | None
+    rows: NDArray[np.int64]
+    epochs: int = 1
+    shuffle: bool = True
+    validation: tuple[Matrix, NDArray[Any]] | None = None
+    callbacks: Sequence[Callback] = ()
+
+    @classmethod
+    def checked(
+        cls,
+        net: SparseMLP,
+        loss: Loss,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        names: tuple[str, str] = ("X", "y"),
+        **settings: Any,
+    ) -> Self:
+        """From what a user gives, or InputError. names: of X and y in messages."""
+        matrix = net.matrix(X, names[0])
+        targets = loss.check_targets(y, net.layer_sizes[-1], net.dtype)
+        check_lengths(matrix.n_samples, len(targets), *names)
+        weight = sample_weights(sample_weight, matrix.n_samples)
+        return cls(matrix, targets, weight, np.arange(matrix.n_samples), **settings)
+
+    def order(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """The samples of one epoch in the order in which it takes them."""
+        return self.matrix.order(self.rows, rng) if self.shuffle else self.rows
+
+    def batch(self, rows: NDArray[np.int64], reader: Reader) -> Batch:
+        """The samples `rows` as a batch. reader: of the matrix."""
+        return Batch(reader, rows, self.targets[rows], None if self.weight is None else self.weight[rows])
+
+    def whole(self) -> Batch:
+        """All samples as one batch."""
+        return Batch(self.matrix, self.rows, self.targets, self.weight)
+
+    def total_weight(self, rows: NDArray[np.int64]) -> float:
+        """The weight of the samples `rows`, their number where samples have none."""
+        return float(len(rows) if self.weight is None else self.weight[rows].sum())

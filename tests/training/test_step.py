@@ -1,0 +1,169 @@
+"""TrainingStep and the network's two passes, without a Trainer."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+import trulysparse as ts
+from trulysparse._arrays import widened
+from trulysparse._workspace import TrainingWorkspace
+from trulysparse.sinks import Gradients, Update
+from trulysparse.training.fit_data import FitData
+from trulysparse.training.step import BatchPasses, TrainingStep
+
+STORAGES = {
+    "indexed": {},
+    "float64": {"dtype": "float64"},
+    "compact": {"storage": "compact"},
+    "bfloat16": {"storage": "compact", "weights": "bfloat16", "signals": "bfloat16"},
+}
+
+
+def network(storage="indexed", **options):
+    return ts.SparseMLP((9, 14, 12, 11, 3), epsilon=4, seed=2, **STORAGES[storage], **options)
+
+
+def samples(rng, n=21):
+    return rng.standard_normal((n, 9)), rng.integers(0, 3, n)
+
+
+def dense_backward(net, X, dy, slopes):
+    """Gradients by the definition on dense matrices in float64: weights, biases and input."""
+    weights = [layer.weight.toarray().astype(np.float64) for layer in net.layers]
+    biases = [widened(layer.bias).astype(np.float64) for layer in net.layers]
+    activations, derivatives = [X.T], []
+    for w, b, slope in zip(weights, biases, slopes, strict=True):
+        z = w @ activations[-1] + b[:, None]
+        derivatives.append(np.where(z > 0, 1.0, slope))
+        activations.append(np.where(z > 0, z, slope * z))
+    found = []
+    for number in reversed(range(len(weights))):
+        found.append(((dy @ activations[number].T) * (weights[number] != 0), dy.sum(axis=1)))
+        dy = weights[number].T @ dy
+        if number:
+            dy = dy * derivatives[number - 1]
+    return found[::-1], dy
+
+
+@pytest.mark.parametrize("every", [1, 2, 3])
+@pytest.mark.parametrize("storage", ["indexed", "float64", "compact"])
+def test_backward_gives_gradients_of_parameters_and_input(rng, storage, every):
+    """Against the definition, for a loss gradient of anyone's own."""
+    net = network(storage, activation=ts.AllReLU(0.5))
+    X, n = rng.standard_normal((21, 9)), 21
+    kinds = [layer.activation for layer in net.layers]
+    work = TrainingWorkspace(net.layer_sizes, kinds, net.signal_types(), every=every, compact=net.layout.compact)
+    signals = work.signals(n, 1.0)
+    stride = signals[0].values.shape[1]
+    signals[0].values[:] = 0
+    signals[0].values[:, :n] = X.T
+    keys = [0] * len(net.layers)
+    net.forward(signals, keys, 2)
+    dy = np.zeros((3, stride), net.dtype)
+    dy[:, :n] = rng.standard_normal((3, n))
+    sink, dx = Gradients(len(net.layers)), np.empty((9, stride), net.dtype)
+    net.backward(signals, dy, sink, threads=2, input_gradient=dx, keys=keys, every=every)
+    expected, expected_dx = dense_backward(net, X, dy[:, :n].astype(np.float64), [-0.5, 0.5, -0.5, 1.0])
+    for layer, (weights, bias), (weight_wanted, bias_wanted) in zip(net.layers, sink.arrays, expected, strict=True):
+        np.testing.assert_allclose(layer.to_csr(layer.in_order(weights)).toarray(), weight_wanted, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(bias, bias_wanted, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(dx[:, :n], expected_dx, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_update_on_the_spot_is_the_update_by_gradients(rng, storage):
+    """Plain SGD: the weights after a step are those before less the rate times the gradient."""
+    net = network(storage)
+    step = TrainingStep(net, ts.SGD(0.1, 0.0))
+    batch = FitData.checked(net, step.passes.loss, *samples(rng)).whole()
+    before = [widened(layer.values).copy() for layer in net.layers]
+    loss, found = step.gradients(batch)
+    found = [weights.copy() for weights, _ in found]
+    assert step.update(batch) == loss
+    assert step.count == 1
+    tolerance = 1e-2 if storage == "bfloat16" else 1e-5
+    for layer, values, gradient in zip(net.layers, before, found, strict=True):
+        np.testing.assert_allclose(widened(layer.values), values - 0.1 * gradient, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize("micro", [1, 5, 21, 40])
+def test_parts_add_up_to_the_whole(rng, storage, micro):
+    net = network(storage)
+    batch = FitData.checked(net, ts.SoftmaxCrossEntropy(), *samples(rng), rng.random(21)).whole()
+    whole = BatchPasses(net).gradients(batch)
+    parts = BatchPasses(net, micro_batch_size=micro).gradients(batch)
+    tolerance = 2e-2 if storage == "bfloat16" else 1e-5
+    assert parts[0] == pytest.approx(whole[0], rel=tolerance)
+    for a, b in zip(parts[1], whole[1], strict=True):
+        for x, y in zip(a, b, strict=True):
+            np.testing.assert_allclose(x, y, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_recomputed_activations_give_the_same_bits(rng, storage):
+    X, y = samples(rng, 70)
+    nets = []
+    for every in (1, 2, 3, 9):
+        step = TrainingStep(network(storage), ts.Adam(0.01), recompute=every, dropout=0.3, seed=4)
+        for _ in range(3):
+            step.update(FitData.checked(step.net, step.passes.loss, X, y).whole())
+        nets.append(step.net)
+    for net in nets[1:]:
+        for a, b in zip(net.layers, nets[0].layers, strict=True):
+            np.testing.assert_array_equal(a.values, b.values)
+
+
+def test_steps_follow_the_schedule_they_are_told(rng):
+    step = TrainingStep(network("float64"), ts.SGD(ts.StepRate(0.1, every=1, factor=0.5), 0.0))
+    batch = FitData.checked(step.net, step.passes.loss, *samples(rng)).whole()
+    for epoch, rate in ((0.0, 0.1), (1.5, 0.05), (2.0, 0.025)):
+        before = step.net.layers[0].values.copy()
+        gradient = step.gradients(batch)[1][0][0].copy()
+        step.update(batch, epoch)
+        np.testing.assert_allclose(step.net.layers[0].values, before - rate * gradient, rtol=1e-9, atol=1e-12)
+
+
+def test_a_step_takes_state_and_goes_on(rng):
+    X, y = samples(rng)
+    step = TrainingStep(network(), ts.SGD(0.1, 0.9))
+    batch = FitData.checked(step.net, step.passes.loss, X, y).whole()
+    for _ in range(3):
+        step.update(batch)
+    other = TrainingStep(step.net.copy(), step.optimizer, slots=[slots.copy() for slots in step.slots])
+    twin = pickle.loads(pickle.dumps(step))
+    assert step.update(batch) == other.update(batch) == twin.update(batch)
+    for a, b, c in zip(step.net.layers, other.net.layers, twin.net.layers, strict=True):
+        np.testing.assert_array_equal(a.values, b.values)
+        np.testing.assert_array_equal(a.values, c.values)
+
+
+def test_divergence_leaves_the_count(rng):
+    net = network()
+    net.layers[0].values[:] = 3e38
+    step = TrainingStep(net, ts.SGD(0.1))
+    with pytest.raises(ts.DivergenceError, match="at step 0"):
+        step.update(FitData.checked(net, step.passes.loss, *samples(rng)).whole())
+    assert step.count == 0
+
+
+def test_update_by_gradients_added_up_before(rng):
+    """Two batches' gradients in one update: that of both batches together, weighted by their sizes."""
+    net = network("float64")
+    X, y = samples(rng, 30)
+    passes = BatchPasses(net)
+    parts = [FitData.checked(net, passes.loss, X[a:b], y[a:b]).whole() for a, b in ((0, 10), (10, 30))]
+    found = [
+        [(w * share, b * share) for w, b in passes.gradients(part)[1]]
+        for part, share in zip(parts, (1, 2), strict=True)
+    ]
+    total = [tuple((a + b) / 3 for a, b in zip(*pair, strict=True)) for pair in zip(*found, strict=True)]
+    rule = ts.SGD(0.1, 0.0).rule(0, 0.0, None)
+    whole = TrainingStep(net.copy(), ts.SGD(0.1, 0.0))
+    Update([layer.new_slots(ts.SGD(0.1, 0.0)) for layer in net.layers], rule).apply(net.layers, total, 1)
+    whole.update(FitData.checked(whole.net, passes.loss, X, y).whole())
+    for a, b in zip(net.layers, whole.net.layers, strict=True):
+        np.testing.assert_allclose(a.values, b.values, rtol=1e-9, atol=1e-12)
