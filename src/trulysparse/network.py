@@ -17,6 +17,7 @@ from trulysparse._arrays import HELD, Floats, Stored, widened
 from trulysparse._random import stream_key
 from trulysparse._workspace import InferenceWorkspace, TrainingWorkspace, largest_batch
 from trulysparse.activations import Activation
+from trulysparse.compact import CompactLayer
 from trulysparse.connectivity import (
     PATTERNS,
     Connectivity,
@@ -290,6 +291,8 @@ class SparseMLP(Predictor):
             zip(self.layers, self.layer_sizes[:-1], self.layer_sizes[1:], strict=True)
         ):
             con, values, bias = layer.connectivity, layer.values, layer.bias
+            if isinstance(layer, CompactLayer) != self.layout.compact:
+                raise InputError(f"layers[{number}] is not stored as storage={self.layout.storage!r} says")
             if (con.n_in, con.n_out) != (n_in, n_out):
                 raise InputError(f"layers[{number}] connects {con.n_in} x {con.n_out} neurons, not {n_in} x {n_out}")
             for name, array, size in (("values", values, con.n_connections), ("bias", bias, n_out)):

@@ -141,9 +141,9 @@ def tiled(net):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (swapped, r"net.layers\[1\] has 20 inputs, but the layer before has 30 outputs"),
-        (other_sizes, "net.layer_sizes is .*20, 40, 30, 4.*, but net.layers have .*20, 10, 30, 4.*: set both"),
-        (tiled, r"net.layers\[0\] is not stored as storage='indexed' says"),
+        (swapped, r"layers\[0\] connects 40 x 30 neurons, not 20 x 40"),
+        (other_sizes, r"layers\[0\] connects 20 x 10 neurons, not 20 x 40"),
+        (tiled, r"layers\[0\] is not stored as storage='indexed' says"),
     ],
 )
 @pytest.mark.parametrize("use", USES)

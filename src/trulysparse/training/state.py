@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from trulysparse.compact import CompactLayer
 from trulysparse.errors import InputError
 from trulysparse.layers import Slots
 
@@ -38,25 +37,6 @@ def check_slots(net: SparseMLP, slots: Sequence[Slots], optimizer: Optimizer | N
             if optimizer is not None:
                 wanted = f"{optimizer.slots} times {layer.slot_type(optimizer)} {wanted}"
             raise InputError(f"slots[{number}] must hold {wanted}: it belongs to another network or optimizer")
-
-
-def check_layers(net: SparseMLP) -> None:
-    """InputError where the layers of a network do not go together."""
-    layers = net.layers
-    for number, layer in enumerate(layers):
-        if isinstance(layer, CompactLayer) != net.layout.compact:
-            raise InputError(f"net.layers[{number}] is not stored as storage={net.layout.storage!r} says")
-        if number and layer.n_in != layers[number - 1].n_out:
-            before = layers[number - 1].n_out
-            raise InputError(f"net.layers[{number}] has {layer.n_in} inputs, but the layer before has {before} outputs")
-        if len(layer.values) != layer.n_connections or len(layer.bias) != layer.n_out:
-            raise InputError(
-                f"net.layers[{number}] must have {layer.n_connections} weights and {layer.n_out} biases, one a "
-                f"connection and one an output neuron, not {len(layer.values)} and {len(layer.bias)}"
-            )
-    sizes = (layers[0].n_in, *(layer.n_out for layer in layers))
-    if sizes != tuple(net.layer_sizes):
-        raise InputError(f"net.layer_sizes is {net.layer_sizes}, but net.layers have {sizes}: set both")
 
 
 def _maybe(thing: Any) -> Callable[[], Any]:

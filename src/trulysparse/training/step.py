@@ -17,7 +17,7 @@ from trulysparse.network import SparseMLP
 from trulysparse.optimizers import Optimizer
 from trulysparse.sinks import Gradients, ParameterGradient, Sink, Update
 from trulysparse.training.fit_data import Batch
-from trulysparse.training.state import LayerWatch, check_layers, check_slots
+from trulysparse.training.state import LayerWatch, check_slots
 
 
 class BatchPasses:
@@ -175,7 +175,7 @@ class TrainingStep:
         net, watch = self.net, self._watch
         if watch.unchanged(net, self.optimizer):
             return
-        check_layers(net)
+        net.check_layers()
         stale = set(watch.stale(net, self._slots, self.optimizer))
         self._slots = [
             layer.new_slots(self.optimizer) if number in stale else self._slots[number]
