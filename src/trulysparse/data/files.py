@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_svmlight_file
 
+from trulysparse._files import digest
 from trulysparse.data.blocks import CsrBlocks, LibsvmBlocks, NpyBlocks, ParquetBlocks, open_parquet
 from trulysparse.data.builtin import NAMES, is_builtin, load_builtin
 from trulysparse.data.stream import StreamMatrix
@@ -72,23 +73,23 @@ def read(
     return _read_frame(path, target, features, need_target)
 
 
+def lasting(source: str) -> str:
+    """The name of a source that holds in any working directory, by the rule of `read`: built-in names come first."""
+    return source if is_builtin(source) else str(Path(source).resolve())
+
+
 def fingerprint(source: str) -> str:
-    """Recognises a source again: its name if built in, else a hash of the file's size, beginning and end."""
+    """Recognises a source again: its name if built in, else the digest of its file or, for a folder, of its .npy
+    files."""
     if is_builtin(source):
         return source
-    if Path(source).is_dir():
-        named = sorted(file for file in Path(source).iterdir() if file.suffix == ".npy")
-        whole = hashlib.blake2b(digest_size=16)
-        for part in named:
-            whole.update(f"{part.name} {fingerprint(str(part))}".encode())
-        return whole.hexdigest()
-    size = Path(source).stat().st_size
-    digest = hashlib.blake2b(str(size).encode(), digest_size=16)
-    with Path(source).open("rb") as file:
-        digest.update(file.read(1 << 20))
-        file.seek(max(0, size - (1 << 20)))
-        digest.update(file.read())
-    return digest.hexdigest()
+    if not Path(source).is_dir():
+        return digest(Path(source))
+    named = sorted(file for file in Path(source).iterdir() if file.suffix == ".npy")
+    whole = hashlib.blake2b(digest_size=16)
+    for part in named:
+        whole.update(f"{part.name} {digest(part)}".encode())
+    return whole.hexdigest()
 
 
 def read_folder(path: Path, need_target: bool) -> Table:

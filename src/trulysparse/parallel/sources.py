@@ -28,15 +28,18 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class TrainingFile:
-    """The training samples of a file that every node can read, as `trulysparse train` takes them."""
+    """The training samples of a file or folder that every node can read, as `trulysparse train` takes them. path: see
+    data.files.lasting, as workers may run in another directory."""
 
     path: str
     target: str | None
     test_size: float
     seed: int
+    stream: bool = False
 
     def __call__(self) -> tuple[Any, Any]:
-        dataset = make_dataset(read(self.path, target=self.target), test_size=self.test_size, seed=self.seed)
+        table = read(self.path, target=self.target, stream=self.stream)
+        dataset = make_dataset(table, test_size=self.test_size, seed=self.seed)
         return dataset.X_train, dataset.y_train
 
 

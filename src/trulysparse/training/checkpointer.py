@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from trulysparse import _checks, saving
+from trulysparse._arrays import Stored
 from trulysparse.disk import ArrayFolder, DiskLayer
-from trulysparse.errors import InputError
+from trulysparse.errors import DivergenceError, InputError
 from trulysparse.layers import Slots
 from trulysparse.layout import Layout
 from trulysparse.training import checkpoint
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from trulysparse.training.trainer import Trainer
 
 STATE, LAYERS = "state.safetensors", "layers"
+_CHECKED = 1 << 20  # values looked at in one go
 
 
 class Checkpointer(Callback):
@@ -36,8 +40,14 @@ class Checkpointer(Callback):
         self._commit(trainer)
 
     def on_step_end(self, trainer: Trainer, loss: float) -> None:
-        """Writes or commits."""
-        if not self._commit(trainer) and trainer.step_count % self.every == 0:
+        """Writes or commits where it is time."""
+        if trainer.net.layout.folder is not None or trainer.step_count % self.every == 0:
+            self.keep(trainer)
+
+    def keep(self, trainer: Trainer) -> None:
+        """Writes or commits now. DivergenceError where the state is not finite: the one that is kept stays."""
+        _require_finite(trainer)
+        if not self._commit(trainer):
             where = {"position": trainer.position.to_json()}
             checkpoint.write(self.folder / STATE, trainer, where, trainer.tell)
 
@@ -65,6 +75,24 @@ class Checkpointer(Callback):
         }
         folder.commit(state, [a for layer, slots in pairs for kind in layer.arrays(slots).values() for a in kind])
         return True
+
+
+def _require_finite(trainer: Trainer) -> None:
+    for layer, slots in zip(trainer.net.layers, trainer.slots, strict=True):
+        for values in (layer.values, layer.bias, *slots.weight, *slots.bias):
+            for start in range(0, len(values), _CHECKED):
+                if not _finite(values[start : start + _CHECKED]):
+                    raise DivergenceError(
+                        f"the parameters are not finite after step {trainer.step_count - 1}: training has diverged; "
+                        "lower the learning rate or scale the features"
+                    )
+        layer.release()
+
+
+def _finite(values: Stored) -> bool:
+    if values.dtype == np.uint16:  # bfloat16, whose exponent is all ones in what is not finite
+        return not bool(((values & 0x7F80) == 0x7F80).any())
+    return bool(np.isfinite(values).all())
 
 
 def has_state(folder: Path) -> bool:
