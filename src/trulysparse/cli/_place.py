@@ -30,8 +30,6 @@ class Place:
             raise InputError(f"{self._argument}: '{nearest}' is a file, not a folder")
         if not os.access(nearest, os.W_OK | os.X_OK):
             raise InputError(f"{self._argument}: folder '{nearest}' cannot be written to")
-        if self.path.is_dir():
-            self._lock()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -44,10 +42,13 @@ class Place:
                 break
             folder.rmdir()
 
+    @property
+    def claimed(self) -> bool:
+        """Whether the folder is this process' own."""
+        return self._handle is not None
+
     def claim(self) -> None:
         """Makes the folder, where it is not there yet, and keeps others out of it."""
-        if self._handle is not None:
-            return
         missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         for folder in reversed(missing):
             try:

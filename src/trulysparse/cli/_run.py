@@ -62,8 +62,8 @@ class Run:
         net = load(model, threads=threads)
         if "model" in config and config["model"] != digest(model):
             raise InputError(
-                f"RUN: '{found / CONFIG}' does not belong to the {MODEL} beside it: one of them is of another training, or "
-                "was changed"
+                f"RUN: '{found / CONFIG}' does not belong to the {MODEL} beside it: one of them is of another "
+                "training, or was changed"
             )
         return Run(net, config, found)
 

@@ -39,7 +39,8 @@ from trulysparse.training.position import Position
 
 @dataclass
 class Job:
-    """A call of `train` or `resume`. given: names of the options that the user wrote."""
+    """A call of `train` or `resume`. given: names of the options that the user wrote. moved: whether an old checkpoint
+    has made way for layers in files."""
 
     settings: Settings
     out: Path
@@ -49,29 +50,43 @@ class Job:
     json_line: bool = False
     resume: bool = False
     given: Collection[str] = ()
+    overwrite: bool = False
+    moved: bool = False
     keeper: Keeper | None = None
     interrupts: Interrupts = field(default_factory=Interrupts)
 
 
-def train_anew(job: Job, *, overwrite: bool) -> None:
-    """Trains from the start; a training in the folder that could be resumed is in the way, unless `overwrite`."""
+def train_anew(job: Job) -> None:
+    """Trains from the start."""
     job.settings.check(job.given, report=job.report)
     with Place(job.out) as place:
-        recover(job.out)
-        if has_state(job.out / CHECKPOINT) and not overwrite:
-            raise InputError(
-                f"--out: '{job.out}' holds a training that was broken off; go on with `{_resume(job.out)}`, or give "
-                "--overwrite to do without it"
-            )
+        if job.out.is_dir():
+            _claim(job, place)
         _carry_out(job, place)
 
 
 def go_on(out: Path, *, learning_rate: float | None, threads: int | None, json_line: bool) -> None:
     """Trains on from the checkpoint in the folder."""
     with Place(out, "RUN") as place:
-        recover(out)
+        if out.is_dir():
+            place.claim()
+            recover(out)
         settings = settings_of(out, learning_rate)
         _carry_out(Job(settings, out, threads, json_line=json_line, resume=True), place)
+
+
+def _claim(job: Job, place: Place) -> None:
+    """Keeps others out of the folder; InputError where it holds a training that could be resumed, unless
+    job.overwrite."""
+    if place.claimed:
+        return
+    place.claim()
+    recover(job.out)
+    if has_state(job.out / CHECKPOINT) and not job.overwrite:
+        raise InputError(
+            f"--out: '{job.out}' holds a training that was broken off; go on with `{_resume(job.out)}`, or give "
+            "--overwrite to do without it"
+        )
 
 
 def _carry_out(job: Job, place: Place) -> None:
@@ -118,7 +133,7 @@ def _train(job: Job, place: Place) -> None:
         job.keeper = Keeper(out, settings, job.interrupts, resumed=job.resume)
     try:
         trainer, start = _trainer(job, work, place)
-        place.claim()
+        _claim(job, place)
         extras: list[Callback] = [ProgressBar()]
         extras += [TopologyRecorder()] if job.report else []
         extras += [pruning] if settings.importance_pruning else []
@@ -138,7 +153,7 @@ def _train(job: Job, place: Place) -> None:
             )
         seconds = time.perf_counter() - began
     except BaseException:
-        if settings.on_disk and not (job.keeper and job.keeper.began):
+        if job.moved and not (job.keeper and job.keeper.began):
             put_back(out)
         raise
     with job.interrupts.deferred():
@@ -171,7 +186,8 @@ def _trainer(job: Job, work: Work, place: Place) -> tuple[Trainer, Position | No
             return work.resumed(progress)
         work.require_room()
         if work.settings.on_disk:
-            place.claim()
+            _claim(job, place)
+            job.moved = True
             move_aside(job.out)
         return work.started(progress), None
 

@@ -175,4 +175,4 @@ def train(
     )
     sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
     given = {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
-    train_anew(Job(settings, out, threads, address, report, json, given=given), overwrite=overwrite)
+    train_anew(Job(settings, out, threads, address, report, json, given=given, overwrite=overwrite))
