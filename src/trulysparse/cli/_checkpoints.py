@@ -8,6 +8,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from trulysparse._files import write_whole
 from trulysparse.cli._interrupts import Interrupts, Stopped
 from trulysparse.cli._json import checked, read_object
@@ -15,7 +17,7 @@ from trulysparse.cli._run import CHECKPOINT
 from trulysparse.cli._settings import Settings
 from trulysparse.data.files import fingerprint, lasting
 from trulysparse.errors import InputError
-from trulysparse.training.checkpointer import LAYERS, STATE, Checkpointer, has_state
+from trulysparse.training.checkpointer import LAYERS, NEXT, STATE, Checkpointer, has_state
 from trulysparse.training.position import Position
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ class Keeper(Checkpointer):
         """Makes the folder this training's own."""
         if self._settings.checkpoint_every or self._settings.on_disk or self.began:
             self._begin()
+        # Knowing nothing gives log(classes): far beyond it, an earlier state is the better one to go on from.
+        self.worst = 10 * np.log(trainer.net.layer_sizes[-1])
         super().on_fit_start(trainer, epochs, steps)
 
     def on_step_end(self, trainer: Trainer, loss: float) -> None:
@@ -49,14 +53,12 @@ class Keeper(Checkpointer):
             super().on_step_end(trainer, loss)
         if self._interrupts.caught is None:
             return
-        if not self._settings.on_disk and not self._is_kept(trainer):
-            self._begin()
-            self.keep(trainer)
+        if not self._settings.on_disk:
+            if not self._waiting:
+                self._begin()
+                self.keep(trainer)
+            self._settle(loss)
         raise Stopped(self._interrupts.caught)
-
-    def _is_kept(self, trainer: Trainer) -> bool:
-        every = self._settings.checkpoint_every
-        return bool(every) and trainer.step_count % every == 0
 
     def _begin(self) -> None:
         if not self.began:
@@ -64,7 +66,7 @@ class Keeper(Checkpointer):
             (self.folder / STATE).unlink(missing_ok=True)
             if not self._settings.on_disk:
                 shutil.rmtree(self.folder / LAYERS, ignore_errors=True)
-        for left in self.folder.glob(f".{STATE}.*"):  # by a process that was killed while it wrote
+        for left in (*self.folder.glob(".state.*"), *self.folder.glob(NEXT)):  # by a process that was killed
             left.unlink()
         write_settings(self._out, self._settings)
         self.began = True
@@ -108,7 +110,7 @@ def position_of(values: object) -> Position:
     if not isinstance(values, dict):
         raise ValueError("it does not say where training is")
     found = Position(**checked(Position, values, whole=True))
-    if min(found.epoch_start, found.done, found.evolved_layers) < 0:
+    if min(found.epoch - 1, found.epoch_start, found.done, found.evolved_layers) < 0:
         raise ValueError("its position is negative")
     if [record.get("epoch") for record in found.records] != list(range(1, found.epoch)):
         raise ValueError("its records are not those of the epochs before")

@@ -95,10 +95,12 @@ def _carry_out(job: Job, place: Place) -> None:
         try:
             _train(job, place)
         except Stopped as stop:
+            if place.claimed and not _is_kept(job):
+                (job.out / PARTIAL).unlink(missing_ok=True)
             typer.echo(_how_to_go_on(job), err=True)
             raise typer.Exit(stop.exit_code) from None
         except DivergenceError as error:
-            if not _is_kept(job):
+            if not _is_kept(job) or job.settings.on_disk:  # whose last state is the one that diverges
                 raise
             raise DivergenceError(
                 f"{error}; `{_resume(job.out)} --learning-rate RATE` goes on from the last checkpoint"

@@ -15,25 +15,30 @@ from trulysparse.layers import Slots
 from trulysparse.layout import Layout
 from trulysparse.training import checkpoint
 from trulysparse.training.callbacks import Callback
+from trulysparse.training.history import Record
 
 if TYPE_CHECKING:
     from trulysparse.network import SparseMLP
     from trulysparse.training.trainer import Trainer
 
 STATE, LAYERS = "state.safetensors", "layers"
+NEXT = "state.next.safetensors"
 _CHECKED = 1 << 20  # values looked at in one go
 
 
 class Checkpointer(Callback):
     """Keeps the state of training in `folder`, every `every` updates.
 
-    Layers in memory are written to one file; layers that live in files are there already, and what is in force is
-    committed after each update and each layer's evolution.
+    Layers in memory are written to one file, which takes the place of the one before once the next loss has shown that
+    training has not diverged: it is at most `worst`. Layers that live in files are there already, and what is in force
+    is committed after each update and each layer's evolution.
     """
 
-    def __init__(self, folder: Path, *, every: int) -> None:
+    def __init__(self, folder: Path, *, every: int, worst: float = np.inf) -> None:
         self.folder = folder
         self.every = _checks.integer("every", every, low=1)
+        self.worst = worst
+        self._waiting = False
 
     def on_fit_start(self, trainer: Trainer, epochs: int, steps: int) -> None:
         """Commits layers in files, so that a run can go on from its start."""
@@ -41,15 +46,29 @@ class Checkpointer(Callback):
 
     def on_step_end(self, trainer: Trainer, loss: float) -> None:
         """Writes or commits where it is time."""
+        self._settle(loss)
         if trainer.net.layout.folder is not None or trainer.step_count % self.every == 0:
             self.keep(trainer)
+
+    def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
+        """The loss on other data serves as well as the next."""
+        self._settle(float(record["val_loss"] if "val_loss" in record else record["loss"]))
 
     def keep(self, trainer: Trainer) -> None:
         """Writes or commits now. DivergenceError where the state is not finite: the one that is kept stays."""
         _require_finite(trainer)
         if not self._commit(trainer):
             where = {"position": trainer.position.to_json()}
-            checkpoint.write(self.folder / STATE, trainer, where, trainer.tell)
+            checkpoint.write(self.folder / NEXT, trainer, where, trainer.tell)
+            self._waiting = True
+
+    def _settle(self, loss: float) -> None:
+        """Decides on the state that waits, whose loss this is."""
+        if self._waiting and loss <= self.worst:
+            (self.folder / NEXT).replace(self.folder / STATE)
+        elif self._waiting:
+            (self.folder / NEXT).unlink()
+        self._waiting = False
 
     def on_evolution(self, trainer: Trainer, grown: int) -> None:
         """Commits layers in files."""
