@@ -83,9 +83,9 @@ def show(title: str, rows: dict[str, Any]) -> None:
         console = Console(width=120)
     with console.capture() as text:
         console.print(table)
-    typer.echo(text.get(), nl=False)
+    print(text.get(), end="", flush=True)
 
 
 def print_json(values: dict[str, Any]) -> None:
     """One object on one line."""
-    typer.echo(json.dumps(values))
+    print(json.dumps(values), flush=True)
