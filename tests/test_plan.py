@@ -87,9 +87,22 @@ def run(*arguments: str, code: int = 0) -> tuple[str, str]:
     return result.stdout, result.stderr
 
 
+COMPACT = ["--storage", "compact", "--precision", "bfloat16", "--momentum", "0"]
+
+
 def test_the_command(monkeypatch):
     out, _ = run(
-        "plan", "--layers", "65536,500000x2,2", "--epsilon", "1", "--batch-size", "8", "--samples", "1000", "--json"
+        "plan",
+        "--layers",
+        "65536,500000x2,2",
+        "--epsilon",
+        "1",
+        "--batch-size",
+        "8",
+        "--samples",
+        "1000",
+        "--json",
+        *COMPACT,
     )
     for word in (
         "settings that fit",
@@ -106,7 +119,8 @@ def test_the_command(monkeypatch):
     assert figures["connections"] == 2_065_538
     assert figures["suggestion"] is None
     monkeypatch.setattr(memory, "free_bytes", lambda: 1000 << 20)
-    out, err = run("plan", "--layers", "65536,500000x8,2", "--epsilon", "1", "--batch-size", "64", "--json", code=2)
+    options = ["--epsilon", "1", "--batch-size", "64", "--json", *COMPACT]
+    out, err = run("plan", "--layers", "65536,500000x8,2", *options, code=2)
     assert "error: training needs about" in err
     assert "this fits: --storage compact" in err
     assert not json.loads(out.splitlines()[-1])["fits"]

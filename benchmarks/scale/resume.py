@@ -44,7 +44,7 @@ def run(data: Path, folder: Path, hidden: str, on_disk: bool) -> dict:
         time.sleep(0.02)
         if started.poll() is not None:
             raise RuntimeError("training ended before it could be killed")
-        if sign.is_file() and (broken / "metrics.jsonl").read_text().count("\n") >= 1:
+        if sign.is_file() and (broken / "metrics.partial.jsonl").read_text().count("\n") >= 1:
             now = sign.stat().st_mtime_ns
             first = first or now
             if now != first:
@@ -52,7 +52,7 @@ def run(data: Path, folder: Path, hidden: str, on_disk: bool) -> dict:
     time.sleep(0.3)  # in the middle of a step
     os.kill(started.pid, signal.SIGKILL)
     started.wait()
-    epochs = (broken / "metrics.jsonl").read_text().count("\n")
+    epochs = (broken / "metrics.partial.jsonl").read_text().count("\n")
     subprocess.run([*TRULYSPARSE, "resume", str(broken)], check=True)
     subprocess.run([*TRULYSPARSE, "train", str(data), "--out", str(whole), *options], check=True)
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -45,6 +46,17 @@ def sync_folder(folder: Path) -> None:
         pass
     finally:
         os.close(handle)
+
+
+def digest(path: Path) -> str:
+    """Recognises a file again: a hash of its size, its beginning and its end."""
+    size = path.stat().st_size
+    found = hashlib.blake2b(str(size).encode(), digest_size=16)
+    with path.open("rb") as file:
+        found.update(file.read(1 << 20))
+        file.seek(max(0, size - (1 << 20)))
+        found.update(file.read())
+    return found.hexdigest()
 
 
 def read_into(path: Path, offset: int, out: NDArray[Any]) -> Iterator[int]:

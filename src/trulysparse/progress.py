@@ -3,7 +3,6 @@ is over and how much there is in all; equal amounts mean that it is finished."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
@@ -33,7 +32,7 @@ class RateColumn(ProgressColumn):
 def bars() -> Iterator[Progress]:
     """A Progress that shows a bar with rate and time left for each kind of work, on the standard error stream where
     that is a terminal."""
-    console = Console(file=sys.stderr)
+    console = Console(stderr=True)
     if not console.is_terminal:
         yield silent
         return

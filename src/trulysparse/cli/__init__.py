@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
+from trulysparse import __version__
 from trulysparse.cli.bench import bench
 from trulysparse.cli.evaluate import evaluate
 from trulysparse.cli.info import info
@@ -12,6 +15,13 @@ from trulysparse.cli.predict import predict
 from trulysparse.cli.resume import resume
 from trulysparse.cli.train import train
 
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"trulysparse {__version__}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="trulysparse",
     help="Train and use truly sparse neural networks.",
@@ -19,6 +29,17 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def _whole(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Train and use truly sparse neural networks."""
+
+
 for command in (train, resume, evaluate, predict, info, plan, bench):
     app.command()(command)
 

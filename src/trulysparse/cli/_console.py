@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import os
 import resource
 import sys
 from collections.abc import Callable
@@ -25,11 +27,19 @@ def speaks_plainly(command: Callable[P, None]) -> Callable[P, None]:
 
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # labels that the terminal cannot show
         try:
             command(*args, **kwargs)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except BrokenPipeError:  # nobody reads on; what was to be written to files has been
+            _discard_output()
         except (InputError, NotEnoughMemoryError, MissingExtraError) as error:
             _fail(str(error), 2)
         except (DivergenceError, OSError) as error:
+            _discard_unwritten()
             _fail(str(error), 1)
 
     return wrapped
@@ -38,6 +48,22 @@ def speaks_plainly(command: Callable[P, None]) -> Callable[P, None]:
 def _fail(message: str, code: int) -> None:
     typer.echo(f"error: {message}", err=True)
     raise typer.Exit(code)
+
+
+def _discard_unwritten() -> None:
+    """Where standard output takes nothing (a full disk), what is buffered would fail again when the process ends."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        _discard_output()
+
+
+def _discard_output() -> None:
+    """Lets standard output go nowhere from here on, so that the end of the process does not fail for it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def peak_rss_mb() -> float:
@@ -53,12 +79,17 @@ def show(title: str, rows: dict[str, Any]) -> None:
     table.add_column()
     for name, value in rows.items():
         table.add_row(name, str(value))
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=120)
+    with console.capture() as text:
+        console.print(table)
+    print(text.get(), end="", flush=True)
 
 
 def print_json(values: dict[str, Any]) -> None:
     """One object on one line; a figure that is not finite is null, as JSON knows no other."""
-    typer.echo(json.dumps({name: _or_null(value) for name, value in values.items()}, allow_nan=False))
+    print(json.dumps({name: _or_null(value) for name, value in values.items()}, allow_nan=False), flush=True)
 
 
 def _or_null(value: Any) -> Any:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trulysparse._files import write_whole
+from trulysparse._files import digest, write_whole
+from trulysparse.cli._json import parse_object, read_object, typed
 from trulysparse.errors import InputError
 from trulysparse.network import SparseMLP
 from trulysparse.progress import Progress, silent
@@ -18,45 +20,122 @@ from trulysparse.training.history import Record
 
 MODEL, CONFIG, METRICS, REPORT = "model.safetensors", "config.json", "metrics.jsonl", "report.html"
 CHECKPOINT = "checkpoint"
+PARTIAL = "metrics.partial.jsonl"
+# Where a run is written before it is put in place.
+NEW = ".new"
+
+_TYPES: dict[str, Any] = {
+    "data": str,
+    "target": str | None,
+    "features": list[str] | None,
+    "fingerprint": str,
+    "test_size": float,
+    "seed": int,
+    "model": str,
+}
 
 
 @dataclass
 class Run:
-    """A finished run."""
+    """A finished run. folder: where its settings and metrics are."""
 
     net: SparseMLP
     config: dict[str, Any]
+    folder: Path
 
     @staticmethod
     def open(folder: Path, threads: int | None = None) -> Run:
         """Reads a run folder; InputError where it is not one."""
-        if not (folder / MODEL).is_file():
+        model = folder / MODEL
+        if not model.is_file():
             raise InputError(f"RUN: '{folder}' is not a run folder: it has no {MODEL}")
+        found = folder / NEW if is_pending(folder) else folder
+        config = read_object(found / CONFIG)
         try:
-            config = json.loads((folder / CONFIG).read_text())
+            for name, kind in _TYPES.items():
+                if name in config:
+                    typed(name, config[name], kind)
+            if "fingerprint" in config and not {"test_size", "seed"} <= set(config):
+                raise ValueError("it does not say how samples were held out")
+        except ValueError as error:
+            raise InputError(f"RUN: '{found / CONFIG}' cannot be read ({error})") from None
+        net = load(model, threads=threads)
+        if "model" in config and config["model"] != digest(model):
+            raise InputError(
+                f"RUN: '{found / CONFIG}' does not belong to the {MODEL} beside it: one of them is of another "
+                "training, or was changed"
+            )
+        return Run(net, config, found)
+
+    def last_record(self) -> str | None:
+        """The last line of its metrics, where there are any; InputError where it is not one."""
+        path = self.folder / METRICS
+        if not path.is_file():
+            return None
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+            if lines:
+                parse_object(lines[-1])
         except (OSError, ValueError) as error:
-            raise InputError(f"RUN: '{folder / CONFIG}' cannot be read ({error})") from None
-        return Run(load(folder / MODEL, threads=threads), config)
+            raise InputError(f"RUN: '{path}' cannot be read ({error})") from None
+        return lines[-1] if lines else None
 
 
-def write_run(folder: Path, net: SparseMLP, config: dict[str, Any], progress: Progress = silent) -> None:
-    """Writes model and settings, each whole or not at all; the report of an earlier run goes."""
-    write_whole(folder / CONFIG, lambda path: path.write_text(json.dumps(config, indent=2) + "\n"))
-    save(net, folder / MODEL, progress=progress)
-    (folder / REPORT).unlink(missing_ok=True)
+def write_run(
+    folder: Path,
+    net: SparseMLP,
+    config: dict[str, Any],
+    records: Sequence[Record],
+    report: Callable[[Path], None] | None = None,
+    progress: Progress = silent,
+) -> None:
+    """Writes model, settings, metrics and report, all or nothing: they are written beside and put in place once all are
+    there. The model goes first, and settings name the model that they belong to: a process that dies before they follow
+    leaves them where `settle` and `Run.open` find them."""
+    new = folder / NEW
+    settle(folder)
+    try:
+        new.mkdir()
+        save(net, new / MODEL, progress=progress)
+        lines = "".join(json.dumps(record) + "\n" for record in records)
+        write_whole(new / METRICS, lambda path: path.write_text(lines))
+        if report is not None:
+            report(new / REPORT)
+        text = json.dumps({**config, "model": digest(new / MODEL)}, indent=2) + "\n"
+        write_whole(new / CONFIG, lambda path: path.write_text(text))
+        (new / MODEL).replace(folder / MODEL)
+    finally:
+        settle(folder)
+    (folder / PARTIAL).unlink(missing_ok=True)
 
 
-def check_folder(folder: Path) -> None:
-    """InputError where a run cannot be written to `folder`."""
-    nearest = folder
-    while not nearest.exists() and nearest != nearest.parent:
-        nearest = nearest.parent
-    if not nearest.is_dir():
-        raise InputError(f"--out: '{nearest}' is a file, not a folder")
+def is_pending(folder: Path) -> bool:
+    """Whether the model in the folder was put in place, and its settings not yet."""
+    new = folder / NEW
+    if (new / MODEL).exists() or not (new / CONFIG).is_file() or not (folder / MODEL).is_file():
+        return False
+    try:
+        return read_object(new / CONFIG).get("model") == digest(folder / MODEL)
+    except InputError:
+        return False
+
+
+def settle(folder: Path) -> None:
+    """Puts in place what belongs to the model that is; what was left by a run that was never whole goes."""
+    new = folder / NEW
+    if not new.is_dir():
+        return
+    if is_pending(folder):
+        if not (new / REPORT).exists():
+            (folder / REPORT).unlink(missing_ok=True)
+        for name in (METRICS, REPORT, CONFIG):
+            if (new / name).exists():
+                (new / name).replace(folder / name)
+    shutil.rmtree(new)
 
 
 class MetricsFile(Callback):
-    """Appends each epoch's record to metrics.jsonl. records: of epochs before this call of fit."""
+    """Appends each epoch's record to a file, for those who watch. records: of epochs before this call of fit."""
 
     def __init__(self, path: Path, records: Sequence[Record] = ()) -> None:
         self._path = path
@@ -70,3 +149,8 @@ class MetricsFile(Callback):
         """Appends a line."""
         with self._path.open("a") as file:
             file.write(json.dumps(record) + "\n")
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Removes the file where there is nothing to see in it."""
+        if self._path.is_file() and not self._path.stat().st_size:
+            self._path.unlink()

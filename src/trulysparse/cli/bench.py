@@ -13,6 +13,7 @@ from trulysparse.bench.problems import preset
 from trulysparse.bench.report import machine, save_json, table
 from trulysparse.bench.steps import compare
 from trulysparse.cli._console import print_json, speaks_plainly
+from trulysparse.errors import InputError
 
 
 @speaks_plainly
@@ -35,6 +36,8 @@ def bench(
     _checks.integer("--batch-size", batch_size, low=1)
     _checks.real("--seconds", seconds, low=0, low_open=True)
     count = _checks.thread_count(threads)
+    if out is not None and not out.parent.is_dir():
+        raise InputError(f"--out: folder '{out.parent}' does not exist")
     results = []
     for name in chosen:
         result = compare(preset(name, batch_size), names, count, seconds)

@@ -11,7 +11,7 @@ import typer
 from trulysparse._arrays import widened
 from trulysparse.analysis import describe
 from trulysparse.cli._console import print_json, show, speaks_plainly
-from trulysparse.cli._run import METRICS, Run
+from trulysparse.cli._run import Run
 from trulysparse.connectivity import Connectivity, TiledConnectivity
 
 
@@ -62,9 +62,8 @@ def info(
                 f"degrees (least/median/largest) {spread}; spectral norm {figures['spectral_norm']:.3g}; "
                 f"{figures['dead'] or 0} dead, {figures['duplicates']} duplicate neurons"
             )
-    metrics = run / METRICS
-    if metrics.is_file() and (lines := metrics.read_text().splitlines()):
-        rows["last epoch"] = lines[-1]
+    if (last := opened.last_record()) is not None:
+        rows["last epoch"] = last
     show(str(run), rows)
     if json:
         print_json(

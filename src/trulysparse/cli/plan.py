@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from trulysparse import _checks, memory
 from trulysparse.cli._console import print_json, show, speaks_plainly
@@ -19,25 +19,28 @@ def sizes(text: str) -> tuple[int, ...]:
     """'65536,5000000x10,2' -> (65536, 5000000 ten times, 2)."""
     found: list[int] = []
     for part in text.split(","):
-        size, _, times = part.partition("x")
-        try:
-            found += [int(size)] * (int(times) if times else 1)
-        except ValueError:
-            raise InputError(
-                f"--layers must be comma-separated sizes such as 65536,5000000x10,2, not '{text}'"
-            ) from None
+        match = _SIZE.fullmatch(part.strip())
+        if match is None:
+            raise InputError(f"--layers must be comma-separated sizes such as 65536,5000000x10,2, not '{text}'")
+        times = _checks.integer(f"--layers: the number of layers in '{part}'", int(match[2] or 1), low=1, high=100_000)
+        found += [int(match[1])] * times
     return tuple(found)
+
+
+_SIZE = re.compile(r"([0-9]{1,18})(?:x([0-9]{1,18}))?")
 
 
 @speaks_plainly
 def plan(
     layers: Annotated[str, typer.Option(help="Sizes from input to output; 5000000x10 stands for ten such layers.")],
     epsilon: Annotated[float, typer.Option(help="A layer n_in x n_out has epsilon * (n_in + n_out) connections.")] = 20,
-    batch_size: Annotated[int, typer.Option(help="Samples an update.")] = 32,
-    storage: Annotated[str, typer.Option(help="indexed or compact.")] = "compact",
-    precision: Annotated[str, typer.Option(help="Of weights and activations: float32 or bfloat16.")] = "bfloat16",
-    momentum: Annotated[float, typer.Option(help="Of SGD; 0: no optimizer state.")] = 0.0,
-    momentum_precision: Annotated[str | None, typer.Option(help="float32 or bfloat16.")] = None,
+    batch_size: Annotated[int, typer.Option(help="Samples an update.")] = 128,
+    storage: Annotated[str, typer.Option(help="indexed or compact.")] = "indexed",
+    precision: Annotated[
+        str, typer.Option(help="Of weights and activations: float32 or, with compact storage, bfloat16.")
+    ] = "float32",
+    momentum: Annotated[float, typer.Option(help="Of SGD; 0: no optimizer state.")] = 0.9,
+    momentum_precision: Annotated[str | None, typer.Option(help="float32 or, with compact storage, bfloat16.")] = None,
     recompute: Annotated[int, typer.Option(help="Keep each n-th layer's activations; 1: all.")] = 1,
     on_disk: Annotated[bool, typer.Option("--on-disk", help="Layers live in files.")] = False,
     samples: Annotated[int | None, typer.Option(help="Samples an epoch, for its time.")] = None,
@@ -46,10 +49,16 @@ def plan(
         bool, typer.Option("--json", help="Print the figures as one JSON object on the last line.")
     ] = False,
 ) -> None:
-    """Say what a network and its training will need, before anything is allocated. Exit code 2 where it does not
-    fit."""
-    if storage == "indexed":
-        precision = "float32"
+    """Say what a network and its training will need, before anything is allocated; options and defaults are those of
+    train. Exit code 2 where it does not fit."""
+    if on_disk and storage != "compact":
+        raise InputError("--on-disk needs --storage compact")
+    if momentum_precision == "bfloat16" and storage != "compact":
+        raise InputError("--momentum-precision bfloat16 needs --storage compact")
+    if momentum_precision is not None and momentum == 0:
+        raise InputError("--momentum-precision needs a --momentum above 0")
+    if samples is not None:
+        _checks.integer("--samples", samples, low=1)
     optimizer = SGD(momentum=momentum, state=momentum_precision)
     setting = Setting(sizes(layers), epsilon, batch_size, storage, precision, precision, optimizer, recompute, on_disk)
     found = make_plan(setting, threads=threads)
@@ -63,7 +72,7 @@ def plan(
         shown["settings that fit"] = "none" if fitting is None else fitting_options(fitting, free)
     show(f"{layers}, epsilon {epsilon:g}, batch size {batch_size}", shown)
     if not fits:
-        Console(stderr=True).print(f"error: {advice(found, other, free or 0)}", highlight=False, soft_wrap=True)
+        typer.echo(f"error: {advice(found, other, free or 0)}", err=True)
     if json:
         print_json(
             {
@@ -95,7 +104,7 @@ def plan_rows(plan: Plan, samples: int | None) -> dict[str, str]:
     batch = plan.setting.batch_size
     shown["a step"] = f"{plan.step_seconds:.3g} s, {batch / plan.step_seconds:.3g} samples a second"
     if samples is not None:
-        steps = -(-_checks.integer("--samples", samples, low=1) // batch)
+        steps = -(-samples // batch)
         shown["an epoch"] = f"{steps * plan.step_seconds + plan.seconds['evolution']:.3g} s"
     return shown
 

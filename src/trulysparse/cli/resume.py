@@ -8,16 +8,20 @@ from typing import Annotated
 import typer
 
 from trulysparse.cli._console import speaks_plainly
-from trulysparse.cli._training import carry_out, settings_of
+from trulysparse.cli._training import go_on
 
 
 @speaks_plainly
 def resume(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training that was broken off.")],
+    learning_rate: Annotated[
+        float | None, typer.Option(help="From here on, for a training that diverged. Default: as before.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="Of the kernels. Default: all cores.")] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print the figures as one JSON object on the last line.")
     ] = False,
 ) -> None:
-    """Go on with a training from its last checkpoint; the result has the same bits as without the break."""
-    carry_out(settings_of(run), run, resume=True, threads=threads, json_line=json)
+    """Go on with a training from its last checkpoint; the result has the same bits as without the break, unless the
+    learning rate is another."""
+    go_on(run, learning_rate=learning_rate, threads=threads, json_line=json)

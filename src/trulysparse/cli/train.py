@@ -9,7 +9,8 @@ import typer
 
 from trulysparse import _checks, activations
 from trulysparse.cli._console import speaks_plainly
-from trulysparse.cli._training import Settings, carry_out
+from trulysparse.cli._settings import Settings
+from trulysparse.cli._training import Job, train_anew
 from trulysparse.connectivity import PATTERNS
 from trulysparse.errors import InputError
 from trulysparse.evolution import NAMES
@@ -25,6 +26,7 @@ def _sizes(text: str) -> list[int]:
 
 @speaks_plainly
 def train(
+    ctx: typer.Context,
     data: Annotated[
         str,
         typer.Argument(
@@ -128,6 +130,9 @@ def train(
     checkpoint_every: Annotated[
         int, typer.Option(help="Updates between checkpoints, from which `resume` goes on; 0: none.")
     ] = 0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Do without a training in --out that was broken off and could go on.")
+    ] = False,
     report: Annotated[
         bool, typer.Option("--report", help="Follow the topology and write report.html (extra 'analysis').")
     ] = False,
@@ -183,4 +188,6 @@ def train(
         backend=backend,
         checkpoint_every=checkpoint_every,
     )
-    carry_out(settings, out, threads=threads, address=address, report=report, json_line=json)
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    given = {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
+    train_anew(Job(settings, out, threads, address, report, json, given=given, overwrite=overwrite))

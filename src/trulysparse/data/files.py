@@ -6,6 +6,7 @@ import hashlib
 import warnings
 from pathlib import Path
 
+from trulysparse._files import digest
 from trulysparse.data.blocks import stream_libsvm
 from trulysparse.data.builtin import NAMES, is_builtin, load_builtin
 from trulysparse.data.readers.csv_table import read_csv
@@ -76,20 +77,20 @@ def read(
         return read_csv(path, target, features, need_target, header)
 
 
+def lasting(source: str) -> str:
+    """The name of a source that holds in any working directory, by the rule of `read`: built-in names come first."""
+    return source if is_builtin(source) else str(Path(source).resolve())
+
+
 def fingerprint(source: str) -> str:
-    """Recognises a source again: its name if built in, else a hash of the file's size, beginning and end."""
+    """Recognises a source again: its name if built in, else the digest of its file or, for a folder, of its .npy
+    files."""
     if is_builtin(source):
         return source
-    if Path(source).is_dir():
-        named = sorted(file for file in Path(source).iterdir() if file.suffix == ".npy")
-        whole = hashlib.blake2b(digest_size=16)
-        for part in named:
-            whole.update(f"{part.name} {fingerprint(str(part))}".encode())
-        return whole.hexdigest()
-    size = Path(source).stat().st_size
-    digest = hashlib.blake2b(str(size).encode(), digest_size=16)
-    with Path(source).open("rb") as file:
-        digest.update(file.read(1 << 20))
-        file.seek(max(0, size - (1 << 20)))
-        digest.update(file.read())
-    return digest.hexdigest()
+    if not Path(source).is_dir():
+        return digest(Path(source))
+    named = sorted(file for file in Path(source).iterdir() if file.suffix == ".npy")
+    whole = hashlib.blake2b(digest_size=16)
+    for part in named:
+        whole.update(f"{part.name} {digest(part)}".encode())
+    return whole.hexdigest()

@@ -28,7 +28,8 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class TrainingFile:
-    """The training samples of a file that every node can read, as `trulysparse train` takes them."""
+    """The training samples of a file or folder that every node can read, as `trulysparse train` takes them. path: see
+    data.files.lasting, as workers may run in another directory."""
 
     path: str
     target: str | None
@@ -36,9 +37,10 @@ class TrainingFile:
     seed: int
     header: bool | None = None
     zero_based: bool | None = None
+    stream: bool = False
 
     def __call__(self) -> tuple[Any, Any]:
-        table = read(self.path, target=self.target, header=self.header, zero_based=self.zero_based)
+        table = read(self.path, target=self.target, stream=self.stream, header=self.header, zero_based=self.zero_based)
         dataset = make_dataset(table, test_size=self.test_size, seed=self.seed)
         return dataset.X_train, dataset.y_train
 

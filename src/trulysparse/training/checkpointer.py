@@ -8,12 +8,16 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from trulysparse import _checks, saving
+from trulysparse._arrays import Stored
 from trulysparse.disk import MANIFEST, ArrayFolder, DiskLayer, committed
-from trulysparse.errors import InputError
+from trulysparse.errors import DivergenceError, InputError
 from trulysparse.layers import Slots
 from trulysparse.training import checkpoint
 from trulysparse.training.callbacks import Callback
+from trulysparse.training.history import Record
 from trulysparse.training.position import Position
 
 if TYPE_CHECKING:
@@ -23,18 +27,23 @@ if TYPE_CHECKING:
     from trulysparse.training.trainer import Trainer
 
 STATE, LAYERS = "state.safetensors", "layers"
+NEXT = "state.next.safetensors"
+_CHECKED = 1 << 20  # values looked at in one go
 
 
 class Checkpointer(Callback):
     """Keeps the state of training in `folder`, every `every` updates.
 
-    Layers in memory are written to one file; layers that live in files are there already, and what is in force is
-    committed after each update and each layer's evolution.
+    Layers in memory are written to one file, which takes the place of the one before once the next loss has shown that
+    training has not diverged: it is at most `worst`. Layers that live in files are there already, and what is in force
+    is committed after each update and each layer's evolution.
     """
 
-    def __init__(self, folder: Path, *, every: int) -> None:
+    def __init__(self, folder: Path, *, every: int, worst: float = np.inf) -> None:
         self.folder = Path(folder)
         self.every = _checks.integer("every", every, low=1)
+        self.worst = worst
+        self._waiting = False
 
     def check(self, trainer: Trainer, data: FitData) -> None:
         """Refuses workers, whose state this process does not have, and a folder that is none."""
@@ -49,10 +58,30 @@ class Checkpointer(Callback):
         self._commit(trainer)
 
     def on_step_end(self, trainer: Trainer, loss: float) -> None:
-        """Writes or commits."""
-        if not self._commit(trainer) and trainer.step_count % self.every == 0:
+        """Writes or commits where it is time."""
+        self._settle(loss)
+        if trainer.net.layout.folder is not None or trainer.step_count % self.every == 0:
+            self.keep(trainer)
+
+    def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
+        """The loss on other data serves as well as the next."""
+        self._settle(float(record["val_loss"] if "val_loss" in record else record["loss"]))
+
+    def keep(self, trainer: Trainer) -> None:
+        """Writes or commits now. DivergenceError where the state is not finite: the one that is kept stays."""
+        _require_finite(trainer)
+        if not self._commit(trainer):
             where = {"position": trainer.position.to_json()}
-            checkpoint.write(self.folder / STATE, trainer, where, trainer.tell)
+            checkpoint.write(self.folder / NEXT, trainer, where, trainer.tell)
+            self._waiting = True
+
+    def _settle(self, loss: float) -> None:
+        """Decides on the state that waits, whose loss this is."""
+        if self._waiting and loss <= self.worst:
+            (self.folder / NEXT).replace(self.folder / STATE)
+        elif self._waiting:
+            (self.folder / NEXT).unlink()
+        self._waiting = False
 
     def on_evolution(self, trainer: Trainer, grown: int) -> None:
         """Commits layers in files."""
@@ -79,6 +108,24 @@ class Checkpointer(Callback):
         arrays = [a for layer, slots in pairs for kind in layer.arrays(slots).values() for a in kind]
         folder.commit(state, arrays, sync=self.every > 1 and trainer.step_count % self.every == 0)
         return True
+
+
+def _require_finite(trainer: Trainer) -> None:
+    for layer, slots in zip(trainer.net.layers, trainer.slots, strict=True):
+        for values in (layer.values, layer.bias, *slots.weight, *slots.bias):
+            for start in range(0, len(values), _CHECKED):
+                if not _finite(values[start : start + _CHECKED]):
+                    raise DivergenceError(
+                        f"the parameters are not finite after step {trainer.step_count - 1}: training has diverged; "
+                        "lower the learning rate or scale the features"
+                    )
+        layer.release()
+
+
+def _finite(values: Stored) -> bool:
+    if values.dtype == np.uint16:  # bfloat16, whose exponent is all ones in what is not finite
+        return not bool(((values & 0x7F80) == 0x7F80).any())
+    return bool(np.isfinite(values).all())
 
 
 def has_state(folder: Path) -> bool:

@@ -1,0 +1,80 @@
+"""The folder that a training works in: one training at a time, and no trace of one that was refused."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from trulysparse.cli._run import settle
+from trulysparse.errors import InputError
+
+LOCK = ".lock"
+
+
+class Place:
+    """A run folder while a training works in it. On leaving, the lock and the folders that were made go, the latter
+    where nothing came into them."""
+
+    def __init__(self, path: Path, argument: str = "--out") -> None:
+        self.path = path
+        self._argument = argument
+        self._made: list[Path] = []
+        self._handle: int | None = None
+
+    def __enter__(self) -> Place:
+        nearest = self.path
+        while not nearest.exists() and nearest != nearest.parent:
+            nearest = nearest.parent
+        if not nearest.is_dir():
+            raise InputError(f"{self._argument}: '{nearest}' is a file, not a folder")
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            raise InputError(f"{self._argument}: folder '{nearest}' cannot be written to")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._handle is not None:
+            (self.path / LOCK).unlink(missing_ok=True)  # while it is held: nobody else's
+            os.close(self._handle)
+            self._handle = None
+        for folder in self._made:
+            if any(folder.iterdir()):
+                break
+            folder.rmdir()
+
+    @property
+    def claimed(self) -> bool:
+        """Whether the folder is this process' own."""
+        return self._handle is not None
+
+    def claim(self) -> None:
+        """Makes the folder, where it is not there yet, and keeps others out of it."""
+        missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        for folder in reversed(missing):
+            try:
+                folder.mkdir()
+                self._made.insert(0, folder)
+            except FileExistsError:  # another training made it meanwhile
+                continue
+        self._lock()
+
+    def _lock(self) -> None:
+        file = self.path / LOCK
+        while True:
+            handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                here = os.stat(file).st_ino == os.fstat(handle).st_ino
+            except BlockingIOError:
+                os.close(handle)
+                raise InputError(f"{self._argument}: another training is at work in '{self.path}'") from None
+            except FileNotFoundError:  # its owner ended and removed it between our two calls
+                here = False
+            except BaseException:
+                os.close(handle)
+                raise
+            if here:
+                break
+            os.close(handle)
+        self._handle = handle
+        settle(self.path)

@@ -1,0 +1,56 @@
+"""The command line in this process, for the tests of its commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from trulysparse.cli import app
+from trulysparse.training import ProgressBar
+
+SMALL = ["--hidden", "30,20", "--epochs", "3", "--epsilon", "5", "--batch-size", "16", "--learning-rate", "0.05"]
+COMPACT = ["--storage", "compact", "--precision", "bfloat16", "--fan", "sparse"]
+
+
+def run(*arguments: object, code: int = 0) -> str:
+    """Standard output, or standard error where the exit code is another than 0."""
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    assert result.exit_code == code, result.output
+    return result.stdout if code == 0 else result.stderr
+
+
+def refused(*arguments: object) -> str:
+    """The one sentence of a command that is refused."""
+    error = run(*arguments, code=2)
+    assert error.startswith("error: ")
+    assert len(error.strip().splitlines()) == 1, error
+    return error
+
+
+def last_json(output: str) -> dict:
+    return json.loads(output.strip().splitlines()[-1])
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files below a folder."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def signalled(monkeypatch: pytest.MonkeyPatch, *arguments: object, at: int = 7, number: int = signal.SIGINT) -> str:
+    """Standard error of a training that gets a signal in the course of its `at`-th update from here."""
+    steps = 0
+
+    def on_step_end(self, trainer, loss):
+        nonlocal steps
+        steps += 1
+        if steps == at:
+            os.kill(os.getpid(), number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ProgressBar, "on_step_end", on_step_end)
+        return run(*arguments, code=128 + number)

@@ -1,0 +1,62 @@
+"""Output that cannot take what is to be shown: results are written all the same."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from command import run
+
+import trulysparse as ts
+
+SMALL = ["--hidden", "8", "--epochs", "1", "--threads", "1"]
+
+
+def program(*arguments: object, shell: str, encoding: str = "ascii") -> subprocess.CompletedProcess:
+    """The real program, with its output as `shell` has it; $@ stands for the command."""
+    command = [sys.executable, "-m", "trulysparse", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "OPENBLAS_NUM_THREADS": "1"}
+    return subprocess.run(
+        ["sh", "-c", shell, "sh", *command], capture_output=True, text=True, env=environment, check=False
+    )
+
+
+@pytest.fixture
+def greek(tmp_path, rng):
+    """Data whose labels are not ASCII."""
+    y = rng.integers(0, 2, 60)
+    np.savez(tmp_path / "δ.npz", X=rng.standard_normal((60, 4)) + y[:, None], y=np.array(["λ", "π"])[y])
+    return tmp_path / "δ.npz"
+
+
+@pytest.mark.parametrize(
+    "shell", ['"$@"', '"$@" >&-', '"$@" >&- 2>&-', '"$@" | head -c 0', '"$@" | head -c 0; "$@" --json | head -c 1']
+)
+def test_training_whose_table_cannot_be_shown_is_written(greek, tmp_path, shell):
+    done = program("train", greek, "--out", tmp_path / "ω", *SMALL, shell=shell)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(p.name for p in (tmp_path / "ω").iterdir()) == ["config.json", "metrics.jsonl", "model.safetensors"]
+
+
+def test_labels_that_the_terminal_cannot_show_are_replaced(greek, tmp_path):
+    run("train", greek, "--out", tmp_path / "r", *SMALL)
+    done = program("info", tmp_path / "r", shell='"$@"')
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "?, ?" in done.stdout
+    done = program("info", tmp_path / "r", shell='"$@"', encoding="utf-8")
+    assert "λ, π" in done.stdout
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+def test_full_output_is_one_sentence(greek, tmp_path):
+    done = program("train", greek, "--out", tmp_path / "r", *SMALL, shell='"$@" >/dev/full')
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert (tmp_path / "r" / "model.safetensors").exists()
+
+
+def test_version():
+    assert run("--version") == f"trulysparse {ts.__version__}\n"

@@ -1,0 +1,207 @@
+"""No option of `train` is taken and then ignored: each combination works, or is refused before anything is written."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from command import last_json, refused, run
+from sklearn.datasets import dump_svmlight_file
+from typer.testing import CliRunner
+
+from trulysparse import parallel
+from trulysparse.cli import app
+
+TINY = ["--hidden", "8", "--epochs", "2", "--threads", "1"]
+STORAGES = {
+    "indexed": [],
+    "compact": ["--storage", "compact"],
+    "bfloat16": ["--storage", "compact", "--precision", "bfloat16"],
+    "on disk": ["--storage", "compact", "--on-disk"],
+}
+WAYS = {"alone": [], "wasap": ["--workers", "2"], "wassp": ["--workers", "2", "--parallel", "wassp"]}
+
+# Each option with what it needs to have an effect; None: it has one in every training.
+OPTIONS = {
+    "--epsilon 5": None,
+    "--density 0.3": None,
+    "--density 0.3 --epsilon 5": False,
+    "--connectivity fixed_fan_in": "indexed",
+    "--activation relu": None,
+    "--activation relu --alpha 0.1": False,
+    "--activation tanh --alpha 0.1": False,
+    "--activation leaky_relu --alpha 0.1": None,
+    "--alpha 0.1": None,
+    "--init normal": None,
+    "--init normal --fan sparse": False,
+    "--init xavier_uniform --fan sparse": None,
+    "--no-balance": None,
+    "--precision bfloat16": "compact",
+    "--evolution none": None,
+    "--evolution none --zeta 0.1": False,
+    "--evolution deepr --zeta 0.1": False,
+    "--evolution set --zeta 0.1": None,
+    "--importance-pruning 20": False,  # begins after epoch 200
+    "--importance-pruning 20 --importance-start 1": "indexed",
+    "--importance-start 1": False,
+    "--importance-every 1": False,
+    "--optimizer adam": None,
+    "--optimizer adam --momentum 0.5": False,
+    "--optimizer adam --nesterov": False,
+    "--nesterov": None,
+    "--nesterov --momentum 0": False,
+    "--momentum-precision float32": "float32",
+    "--momentum-precision bfloat16": "compact",
+    "--momentum-precision float32 --momentum 0": False,
+    "--weight-decay 0.1 --weight-decay-mode direct": None,
+    "--weight-decay-mode direct": False,
+    "--schedule cosine": None,
+    "--schedule cosine --warmup 1": None,
+    "--warmup 1": False,
+    "--dropout 0.1": None,
+    "--patience 5": "in memory",
+    "--recompute 2": "alone",
+    "--micro-batch-size 50": "alone",
+    "--checkpoint-every 3": "alone",
+    "--phase1-epochs 1": "parallel",
+    "--backend threads": "parallel",
+    "--backend nonsense": False,
+    "--backend ray --workers 1": False,
+    "--address here:1": False,
+    "--stream": False,
+    "--target y": False,
+    "--test-size 0.3": None,
+    "--scale minmax": None,
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_option_works_or_is_refused(tmp_path, option):
+    for (storage, stored), (way, ways) in product(STORAGES.items(), WAYS.items()):
+        if option in ("--recompute 2", "--micro-batch-size 50") and way != "alone":
+            continue
+        out = tmp_path / f"{storage} {way}".replace(" ", "_")
+        need = OPTIONS[option]
+        works = {
+            None: True,
+            False: False,
+            "indexed": storage == "indexed",
+            "compact": storage != "indexed",
+            "float32": True,
+            "in memory": storage != "on disk",
+            "alone": way == "alone",
+            "parallel": way != "alone",
+        }[need]
+        if storage != "indexed" and way != "alone":
+            works = False
+        if option == "--backend ray --workers 1" and way == "wassp":
+            continue  # one worker that is asked for
+        if option == "--connectivity fixed_fan_in":
+            works = works or None  # a pattern may know compact networks or not
+        arguments = ["train", "digits", "--out", str(out), *TINY, *stored, *ways, *option.split()]
+        result = CliRunner().invoke(app, arguments)
+        text = f"{arguments}: {result.output}"
+        assert result.exit_code == (0 if works else 2) or (works is None and result.exit_code in (0, 2)), text
+        if result.exit_code == 2:
+            assert len(result.stderr.strip().splitlines()) == 1, text
+            assert result.stderr.startswith("error: "), text
+            assert not out.exists(), text
+        else:
+            assert (out / "model.safetensors").exists(), text
+
+
+@pytest.fixture
+def sources(tmp_path, rng):
+    """The same samples in every kind of source that needs no extra."""
+    y = rng.integers(0, 2, 60)
+    X = rng.standard_normal((60, 4)) + y[:, None]
+    np.savez(tmp_path / "plain.npz", X=X, y=y)
+    np.savez(tmp_path / "split.npz", X_train=X[:40], y_train=y[:40], X_test=X[40:], y_test=y[40:])
+    dump_svmlight_file(X, y, str(tmp_path / "d.libsvm"))
+    (tmp_path / "folder").mkdir()
+    np.save(tmp_path / "folder" / "X.npy", X)
+    np.save(tmp_path / "folder" / "y.npy", y)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "source, option, message",
+    [
+        ("plain.npz", ["--target", "y"], "--target: '.*' has no columns"),
+        ("plain.npz", ["--stream"], "--stream: '.npz' files are read as a whole"),
+        ("plain.npz", ["--test-size", 0.3], None),
+        ("split.npz", ["--test-size", 0.3], "--test-size: '.*' has a test set of its own"),
+        ("d.libsvm", ["--target", "y"], "--target: '.*' has no columns"),
+        ("d.libsvm", ["--stream"], None),
+        ("folder", ["--target", "y"], "--target: '.*' has no columns"),
+        ("folder", ["--stream"], None),
+    ],
+)
+def test_option_that_depends_on_the_data(sources, source, option, message):
+    import re
+
+    arguments = ["train", sources / source, "--out", sources / "r", *TINY, *option]
+    if message is None:
+        run(*arguments)
+        return
+    assert re.search(message, refused(*arguments))
+    assert not (sources / "r").exists()
+
+
+@pytest.mark.parametrize("source, option", [("d.libsvm", ["--stream"]), ("d.libsvm", []), ("folder", [])])
+def test_workers_on_a_cluster_read_the_same_samples(sources, monkeypatch, source, option):
+    """Each worker opens the data for itself, in a directory of its own."""
+    seen = {}
+
+    def fit(plan, trainer, job):
+        with monkeypatch.context() as patch:
+            patch.chdir("/")
+            seen["X"], seen["y"] = plan.data()
+        rows = np.arange(len(seen["y"]))
+        np.testing.assert_array_equal(seen["y"], job.targets)
+        assert type(seen["X"]) is type(job.matrix.x)
+        assert len(rows) == job.matrix.n_samples
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parallel.WASAP, "fit", fit)
+    monkeypatch.chdir(sources)
+    arguments = ["train", source, "--out", "r", *TINY, "--workers", "2", "--backend", "ray", *option]
+    assert CliRunner().invoke(app, arguments).exit_code in (1, 130)
+    assert seen
+
+
+@pytest.mark.parametrize(
+    "text", ["10,5x0,5", "10,5x-1,5", "10,5x,5", "10,x5", "10,,5", "10,5x2x2", "", "1e3,5", "5x999999999,2"]
+)
+def test_plan_refuses_odd_layers(text):
+    assert "--layers" in refused("plan", "--layers", text)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--storage", "indexed", "--precision", "bfloat16"], "needs storage='compact'"),
+        (["--precision", "bfloat16"], "needs storage='compact'"),
+        (["--on-disk"], "--on-disk needs --storage compact"),
+        (["--momentum-precision", "bfloat16"], "--momentum-precision bfloat16 needs --storage compact"),
+        (["--momentum-precision", "float32", "--momentum", "0"], "--momentum-precision needs a --momentum above 0"),
+        (["--samples", "0"], "--samples must be at least 1"),
+    ],
+)
+def test_plan_refuses_what_train_does(tmp_path, options, message):
+    assert message in refused("plan", "--layers", "64,30,10", *options)
+    if "--samples" not in options:
+        refused("train", "digits", "--out", tmp_path / "r", *TINY, *options)
+
+
+def test_plan_has_the_defaults_of_train():
+    chosen = ["--storage", "indexed", "--precision", "float32", "--batch-size", "128", "--momentum", "0.9"]
+    found = [last_json(run("plan", "--layers", "64,30,10", "--json", *options)) for options in ([], chosen)]
+    assert found[0]["bytes"] == found[1]["bytes"]
+    assert last_json(run("plan", "--layers", "64,30,10", "--json", "--momentum", "0"))["bytes"] != found[0]["bytes"]
+
+
+def test_bench_makes_no_folders(tmp_path):
+    assert "does not exist" in refused("bench", "--seconds", 0.01, "--out", tmp_path / "no" / "figures.json")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,370 @@
+"""Trainings that are broken off, and how they go on."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command import COMPACT, SMALL, contents, last_json, refused, run, signalled
+
+from trulysparse.training import checkpoint
+
+ON_DISK = [*COMPACT, "--on-disk"]
+MODEL = "model.safetensors"
+
+
+def train(out: Path, *options: object) -> list[object]:
+    """12 updates an epoch."""
+    return ["train", "digits", "--out", out, *SMALL, "--batch-size", 128, "--dropout", 0.1, *options]
+
+
+@pytest.fixture
+def broken_off(tmp_path, monkeypatch):
+    """A run folder whose training was broken off after 8 updates."""
+    signalled(monkeypatch, *train(tmp_path / "r", "--checkpoint-every", 4), at=8)
+    return tmp_path / "r"
+
+
+@pytest.mark.parametrize(
+    "options, number",
+    [
+        ([], signal.SIGINT),
+        ([], signal.SIGTERM),
+        ([], signal.SIGHUP),
+        (["--checkpoint-every", 5], signal.SIGINT),
+        (["--checkpoint-every", 40], signal.SIGTERM),
+        (COMPACT, signal.SIGINT),
+        (ON_DISK, signal.SIGTERM),
+        (["--evolution", "rigl", "--optimizer", "adam"], signal.SIGINT),
+    ],
+)
+def test_signal_keeps_the_state_and_says_how_to_go_on(tmp_path, monkeypatch, number, options):
+    out = tmp_path / "r"
+    handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    error = signalled(monkeypatch, *train(out, *options), at=15, number=number)  # in the second epoch
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == handlers
+    assert error == f"stopped: `trulysparse resume {out}` goes on from the last checkpoint\n"
+    assert not [name for name in contents(out) if Path(name).name.startswith(".")]
+    run("resume", out)
+    run(*train(tmp_path / "whole", *options))
+    assert (out / MODEL).read_bytes() == (tmp_path / "whole" / MODEL).read_bytes()
+    assert sorted(contents(out)) == ["config.json", "metrics.jsonl", MODEL]
+
+
+def test_signal_twice_and_again(tmp_path, monkeypatch):
+    out = tmp_path / "r"
+    signalled(monkeypatch, *train(out), at=10)
+    signalled(monkeypatch, "resume", out, at=9)
+    signalled(monkeypatch, "resume", out, at=1)
+    run("resume", out)
+    run(*train(tmp_path / "whole"))
+    assert (out / MODEL).read_bytes() == (tmp_path / "whole" / MODEL).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "options, why",
+    [(["--workers", 2], "--workers"), (["--patience", 3], "--patience"), (["--report"], "--report")],
+)
+def test_signal_where_nothing_can_be_kept(tmp_path, monkeypatch, options, why):
+    if why == "--report":
+        pytest.importorskip("matplotlib", reason="matplotlib comes with the extra trulysparse[analysis]")
+    error = signalled(monkeypatch, *train(tmp_path / "r", *options))
+    assert error == f"stopped: nothing was kept, as {why} keeps no state\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_signal_before_training_leaves_no_trace(tmp_path, monkeypatch):
+    def read(*_, **__):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(1)
+        raise AssertionError("the signal did not end the command")
+
+    monkeypatch.setattr("trulysparse.cli._training.read", read)
+    assert "stopped: nothing was kept" in run(*train(tmp_path / "a" / "b"), code=143)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_second_signal_ends_at_once(broken_off, monkeypatch):
+    state = (broken_off / "checkpoint" / "state.safetensors").read_bytes()
+
+    def write(*_, **__):
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("the second signal did not end the command")
+
+    monkeypatch.setattr(checkpoint, "write", write)
+    assert "goes on from the last checkpoint" in signalled(monkeypatch, "resume", broken_off, at=1)
+    assert (broken_off / "checkpoint" / "state.safetensors").read_bytes() == state
+
+
+def test_signal_while_the_run_is_written_lets_it_be_finished(tmp_path, monkeypatch):
+    from trulysparse.cli import _training
+
+    write_run = _training.write_run
+
+    def interrupted(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        write_run(*arguments)
+
+    monkeypatch.setattr(_training, "write_run", interrupted)
+    run(*train(tmp_path / "r"), code=130)
+    assert last_json(run("evaluate", tmp_path / "r", "digits", "--json"))["accuracy"] > 0.5
+
+
+def test_ignored_signals_stay_ignored(tmp_path, monkeypatch):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with pytest.raises(AssertionError):  # it ends with 0: nohup
+            signalled(monkeypatch, *train(tmp_path / "r"), number=signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert (tmp_path / "r" / MODEL).exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--checkpoint-every", 4], ["--workers", 2], ON_DISK, COMPACT])
+def test_train_refuses_a_folder_that_can_be_resumed(broken_off, options):
+    before = contents(broken_off)
+    error = refused(*train(broken_off, *options))
+    assert f"`trulysparse resume {broken_off}`" in error
+    assert "--overwrite" in error
+    assert contents(broken_off) == before
+    run(*train(broken_off, *options, "--overwrite"))
+    assert sorted(contents(broken_off)) == ["config.json", "metrics.jsonl", MODEL]
+
+
+@pytest.mark.parametrize("old", [["--checkpoint-every", 4], ON_DISK])
+@pytest.mark.parametrize(
+    "options",
+    [
+        [*ON_DISK, "--epsilon", 0],
+        [*ON_DISK, "--connectivity", "small_world"],
+        [*ON_DISK, "--scale", "some"],
+        [*ON_DISK, "--evolution", "rigl"],
+        [*ON_DISK, "--hidden", 2_000_000_000],
+        [*ON_DISK, "--batch-size", 0],
+        ["--checkpoint-every", 4, "--batch-size", 0],
+        ["--checkpoint-every", 4, "--momentum-precision", "bfloat16"],
+        ["--workers", 2, "--backend", "mpi"],
+    ],
+)
+def test_refused_training_leaves_a_checkpoint_even_with_overwrite(tmp_path, monkeypatch, old, options):
+    out = tmp_path / "r"
+    signalled(monkeypatch, *train(out, *old), at=15)
+    before = contents(out)
+    refused(*train(out, *options, "--overwrite"))
+    assert contents(out) == before
+    run("resume", out)
+    run(*train(tmp_path / "whole", *old))
+    assert (out / MODEL).read_bytes() == (tmp_path / "whole" / MODEL).read_bytes()
+
+
+def test_checkpoint_that_had_made_way_when_the_process_died_is_found_again(broken_off):
+    (broken_off / "checkpoint").rename(broken_off / ".checkpoint.old")
+    (broken_off / "checkpoint" / "layers").mkdir(parents=True)
+    run("resume", broken_off)
+    assert (broken_off / MODEL).exists()
+
+
+@pytest.mark.parametrize("command", ["train", "resume", "overwrite"])
+def test_second_training_in_a_folder_is_refused(broken_off, command):
+    before = contents(broken_off)
+    with (broken_off / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # as a training at work holds it
+        arguments = ["resume", broken_off] if command == "resume" else train(broken_off, "--checkpoint-every", 4)
+        arguments += ["--overwrite"] if command == "overwrite" else []
+        assert "another training is at work in" in refused(*arguments)
+        (broken_off / ".lock").unlink()
+    assert contents(broken_off) == before
+    run("resume", broken_off)
+
+
+def test_lock_of_a_killed_training_is_free(broken_off):
+    (broken_off / ".lock").touch()
+    run("resume", broken_off)
+    assert not (broken_off / ".lock").exists()
+
+
+def test_two_trainings_started_together(tmp_path):
+    """Real processes, in one new folder: one trains, the other is refused."""
+    command = [
+        sys.executable,
+        "-m",
+        "trulysparse",
+        *map(str, train(tmp_path / "r", *ON_DISK, "--epochs", 8)),
+    ]
+    pair = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    errors = [process.communicate()[1] for process in pair]
+    assert sorted(process.returncode for process in pair) == [0, 2], errors
+    assert sum("another training is at work in" in error for error in errors) == 1
+    assert sorted(contents(tmp_path / "r")) == ["config.json", "metrics.jsonl", MODEL]
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_names_of_built_in_data_come_first(tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    out = "digits" if kind == "folder" else "r"
+    if kind == "file":
+        Path("digits").write_text("a file of this name")
+    signalled(monkeypatch, *train(Path(out), "--checkpoint-every", 4))
+    run("resume", out)
+    assert last_json(run("evaluate", out, "digits", "--json"))["samples"] == 359
+
+
+def test_data_is_found_from_another_folder(tmp_path, monkeypatch, rng):
+    data = tmp_path / "set"
+    data.mkdir()
+    y = rng.integers(0, 2, 100)
+    np.save(data / "X.npy", rng.standard_normal((100, 4)) + y[:, None])
+    np.save(data / "y.npy", y)
+    monkeypatch.chdir(tmp_path)
+    signalled(monkeypatch, "train", "set", "--out", "r", *SMALL, "--checkpoint-every", 1)
+    monkeypatch.chdir(data)
+    run("resume", tmp_path / "r")
+
+
+@pytest.mark.parametrize("every", [1, 2, 5])
+def test_diverged_training_goes_on_with_a_lower_rate(tmp_path, monkeypatch, every):
+    out = tmp_path / "r"
+    signalled(monkeypatch, *train(out, "--checkpoint-every", every), at=15)
+    path = out / "checkpoint" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"learning_rate": 1e12}))
+    error = run("resume", out, code=1)
+    assert "training has diverged" in error
+    assert f"`trulysparse resume {out} --learning-rate RATE` goes on from the last checkpoint" in error
+    assert len(error.strip().splitlines()) == 1
+    run("resume", out, code=1)
+    assert "learning_rate must lie in" in refused("resume", out, "--learning-rate", 0)
+    assert last_json(run("resume", out, "--learning-rate", 0.05, "--json"))["accuracy"] > 0.4
+    assert json.loads((out / "config.json").read_text())["learning_rate"] == 0.05
+
+
+def test_checkpoint_takes_its_place_once_the_next_loss_is_known(tmp_path, monkeypatch):
+    from trulysparse.cli._checkpoints import Keeper
+
+    out, seen, on_step_end = tmp_path / "r", [], Keeper.on_step_end
+
+    def watched(self, trainer, loss):
+        on_step_end(self, trainer, np.inf if trainer.step_count == 5 else loss)
+        state = out / "checkpoint" / "state.safetensors"
+        seen.append(state.stat().st_mtime_ns if state.exists() else 0)
+
+    monkeypatch.setattr(Keeper, "on_step_end", watched)
+    run(*train(out, "--checkpoint-every", 2, "--epochs", 1))
+    changes = [step + 1 for step in range(1, 12) if seen[step] != seen[step - 1]]
+    assert changes == [3, 7, 9, 11]  # not at step 5, whose loss tells that the state of step 4 is no good
+
+
+def test_learning_rate_is_recorded_with_the_checkpoint(broken_off, monkeypatch):
+    signalled(monkeypatch, "resume", broken_off, "--learning-rate", 0.001)
+    run("resume", broken_off)
+    assert json.loads((broken_off / "config.json").read_text())["learning_rate"] == 0.001
+    rates = [json.loads(line)["learning_rate"] for line in (broken_off / "metrics.jsonl").open()]
+    assert rates == [0.001] * 3
+
+
+@pytest.mark.parametrize(
+    "precision, part, value",
+    [([], "values", np.nan), ([], "slots", np.inf), (COMPACT, "values", np.inf), (COMPACT, "bias", np.nan),
+     (ON_DISK, "values", np.nan), (ON_DISK, "slots", np.inf)],
+)  # fmt: skip
+def test_state_that_is_not_finite_is_not_kept(tmp_path, monkeypatch, precision, part, value):
+    from trulysparse.training.checkpointer import Checkpointer
+
+    out, keep, seen = tmp_path / "r", Checkpointer.keep, 0
+
+    def spoilt(self, trainer):
+        nonlocal seen
+        seen += 1
+        if seen == 5:
+            layer = trainer.net.layers[1]
+            array = trainer.slots[1].weight[0] if part == "slots" else getattr(layer, part)
+            array[-1] = np.uint16(np.float32(value).view(np.uint32) >> 16) if array.dtype == np.uint16 else value
+        keep(self, trainer)
+
+    options = [*precision] if "--on-disk" in precision else [*precision, "--checkpoint-every", 1]
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpointer, "keep", spoilt)
+        assert "the parameters are not finite after step 4" in run(*train(out, *options), code=1)
+    run("resume", out)
+    run(*train(tmp_path / "whole", *options))
+    assert (out / MODEL).read_bytes() == (tmp_path / "whole" / MODEL).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "3",
+        "null",
+        "{",
+        "[" * 100_000,
+        b"\xff\xfe\x00",
+        {"data": None},
+        {"seed": "x"},
+        {"seed": -1},
+        {"epochs": 0},
+        {"epochs": 2.5},
+        {"hidden": 3},
+        {"hidden": [30, "x"]},
+        {"hidden": [30, 0]},
+        {"epsilon": "5"},
+        {"learning_rate": None},
+        {"learning_rate": 10**400},
+        {"on_disk": 1},
+        {"target": []},
+        {"optimizer": "other"},
+    ],
+    ids=lambda value: str(value)[:25],
+)
+def test_checkpoint_settings_that_are_not_what_they_must_be_are_refused(broken_off, text):
+    path = broken_off / "checkpoint" / "config.json"
+    if isinstance(text, dict):
+        text = json.dumps(json.loads(path.read_text()) | text)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    before = contents(broken_off)
+    assert "config.json' cannot be read" in refused("resume", broken_off)
+    assert contents(broken_off) == before
+
+
+@pytest.mark.parametrize(
+    "position",
+    [
+        None,
+        [],
+        {},
+        {"epoch": "1"},
+        {"epoch": 9},
+        {"epoch": 0},
+        {"done": -1},
+        {"done": None},
+        {"records": 3},
+        {"records": [{}]},
+        {"records": ["x"]},
+    ],
+    ids=str,
+)
+def test_checkpoint_with_a_damaged_position_is_refused(broken_off, monkeypatch, position):
+    restore = checkpoint.restore
+
+    def damaged(*arguments):
+        trainer, extra = restore(*arguments)
+        if isinstance(position, dict) and position:
+            return trainer, {"position": extra["position"] | position}
+        return trainer, {"position": position}
+
+    monkeypatch.setattr(checkpoint, "restore", damaged)
+    before = contents(broken_off)
+    assert "is damaged" in refused("resume", broken_off)
+    assert contents(broken_off) == before
+
+
+def test_resume_without_a_folder_makes_none(tmp_path):
+    assert "has no checkpoint to go on from" in refused("resume", tmp_path / "none")
+    assert list(tmp_path.iterdir()) == []
