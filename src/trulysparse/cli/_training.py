@@ -292,6 +292,7 @@ def carry_out(
         "fingerprint": fingerprint(settings.data),
         "target": table.target,
         "features": table.features,
+        "columns": table.columns,
         "zero_based": table.zero_based,
         "has_test_set": table.X_test is not None,
         **activations.settings(net.activation),
