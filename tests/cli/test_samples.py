@@ -90,6 +90,22 @@ def test_without_a_header_every_sample_is_used_from_training_to_prediction(tmp_p
     assert "no column" in run("predict", tmp_path / "r", data, "--header", "--out", tmp_path / "p.csv", code=2)
 
 
+@pytest.mark.parametrize("first", ["kind", "a"])
+def test_a_later_file_without_a_header_has_the_columns_of_the_training_file(tmp_path, rng, first):
+    pd = pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
+    frame = pd.DataFrame(rng.normal(size=(40, 2)), columns=["a", "b"]).assign(kind=["u", "v"] * 20)
+    frame = frame[["kind", "a", "b"] if first == "kind" else ["a", "b", "kind"]]
+    frame.to_csv(tmp_path / "d.csv", index=False)
+    run("train", tmp_path / "d.csv", "--target", "kind", "--out", tmp_path / "r", *SMALL)
+    frame.to_csv(tmp_path / "bare.csv", index=False, header=False)
+    named = figures("evaluate", tmp_path / "r", tmp_path / "d.csv", "--part", "all")
+    assert figures("evaluate", tmp_path / "r", tmp_path / "bare.csv", "--no-header") == named
+    run("predict", tmp_path / "r", tmp_path / "d.csv", "--out", tmp_path / "p.csv")
+    frame.drop(columns="kind").to_csv(tmp_path / "less.csv", index=False, header=False)
+    run("predict", tmp_path / "r", tmp_path / "less.csv", "--no-header", "--out", tmp_path / "q.csv")
+    assert (tmp_path / "p.csv").read_text() == (tmp_path / "q.csv").read_text()
+
+
 def test_resume_reads_the_data_as_the_training_did(tmp_path, rng, monkeypatch):
     pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
     from trulysparse.training import checkpointer

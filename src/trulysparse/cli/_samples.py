@@ -37,6 +37,7 @@ def read_for(
         n_features=run.net.layer_sizes[0],
         need_target=need_target,
         header=header,
+        columns=run.config.get("columns"),
         zero_based=zero_based,
     )
 

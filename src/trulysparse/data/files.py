@@ -31,6 +31,7 @@ def read(
     need_target: bool = True,
     stream: bool = False,
     header: bool | None = None,
+    columns: list[str] | None = None,
     zero_based: bool | None = None,
 ) -> Table:
     """The table named `source`, a built-in name, a file, or a folder of .npy files.
@@ -39,8 +40,8 @@ def read(
     last. features: take these columns, in this order. n_features: width of a .libsvm file, which names only the
     features that are not 0. need_target: whether a missing label is an error. stream: leave the samples in their file
     and read them block by block (.libsvm, .parquet; folders always do). header: whether the first line of a .csv file
-    names the columns; None: it must. zero_based: whether a .libsvm file numbers its features from 0; None: it does if
-    it has a feature 0."""
+    names the columns; None: it must. columns: those of the file that was trained on, for one without a header.
+    zero_based: whether a .libsvm file numbers its features from 0; None: it does if it has a feature 0."""
     for given, option, suffix in (
         (header, "--header" if header else "--no-header", ".csv"),
         (zero_based, "--zero-based" if zero_based else "--one-based", ".libsvm"),
@@ -74,7 +75,7 @@ def read(
             )
         if path.suffix == ".npz":
             return read_npz(path, need_target)
-        return read_csv(path, target, features, need_target, header)
+        return read_csv(path, target, features, need_target, header, columns)
 
 
 def lasting(source: str) -> str:

@@ -17,6 +17,7 @@ from trulysparse.data.table import Table
 from trulysparse.errors import InputError, MissingExtraError
 
 _ADVICE = "give --no-header to take that line as a sample, or --header if these are names"
+_ADVICE_LATER = "give --no-header if its columns are those that the run was trained on, in the same order"
 # What counts as missing among features: pandas' list, written out because the label column must do without it.
 _MISSING = frozenset(
     "|NA|N/A|n/a|<NA>|#NA|#N/A|#N/A N/A|NULL|null|None|nan|NaN|-nan|-NaN|1.#IND|-1.#IND|1.#QNAN|-1.#QNAN".split("|")  # noqa: SIM905
@@ -24,10 +25,16 @@ _MISSING = frozenset(
 
 
 def read_csv(
-    path: Path, target: str | None, features: list[str] | None, need_target: bool, header: bool | None
+    path: Path,
+    target: str | None,
+    features: list[str] | None,
+    need_target: bool,
+    header: bool | None,
+    columns_before: list[str] | None,
 ) -> Table:
     """A table in memory. header: whether the first line names the columns; None: it must, and one that looks like a
-    sample is refused. Without names columns are called 0, 1, 2, ..."""
+    sample is refused. Without a header columns are called as in the file that the run was trained on (columns_before),
+    or as its features where only those are there; in training 0, 1, 2, ..."""
     try:
         import pandas as pd
     except ImportError:
@@ -35,9 +42,12 @@ def read_csv(
     with guarded(path, ".csv"):
         first = _check_form(path, header is not False, features)
     numbered = header is False
-    names = [str(i) for i in range(len(first))] if numbered else first
+    names = first
+    if numbered:
+        known = (columns for columns in (columns_before, features) if columns and len(columns) == len(first))
+        names = next(known, [str(i) for i in range(len(first))])
     if header is None and (features is None or not set(features) <= set(names)):
-        _doubt(path, names, "it must name those that the run was trained on" if features else _ADVICE)
+        _doubt(path, names, _ADVICE_LATER if features else _ADVICE)
     row_names = not numbered and len(names) > 1 and names[0] == ""
     present = names[1:] if row_names else names
     if "" in present:
@@ -65,7 +75,8 @@ def read_csv(
     other = [column for column in columns if not pd.api.types.is_numeric_dtype(X[column])]
     if other:
         X = X.assign(**{column: _numbers(X[column], pd) for column in other})
-    return Table(X, None if name is None else _labels(frame[name], pd), features=columns, target=name)
+    y = None if name is None else _labels(frame[name], pd)
+    return Table(X, y, features=columns, target=name, columns=present)
 
 
 def _check_form(path: Path, named: bool, features: list[str] | None) -> list[str]:
