@@ -74,7 +74,6 @@ REFUSALS = [
     ("indexed", None, lambda _: TopologyRecorder(X=np.zeros((2, 5)), y=[0, 9]), {}, "labels must lie between 0 and 2"),
     ("indexed", None, lambda _: ts.EarlyStopping(), {}, "monitors 'val_loss', for which fit needs validation_data"),
     ("indexed", None, lambda _: ts.EarlyStopping("val_r2"), VALIDATED, "the score is 'val_accuracy'"),
-    ("folder", None, lambda _: ts.EarlyStopping("loss"), {}, "restore_best=False for a network that lives in a folder"),
     (
         "indexed",
         ts.WASAP(2),
@@ -117,7 +116,7 @@ def test_callbacks_refuse_before_the_first_update(rng, tmp_path, storage, parall
 @pytest.mark.parametrize("storage", ["indexed", "compact", "bfloat16", "folder"])
 def test_early_stopping_works_with_every_storage(rng, tmp_path, storage):
     trainer = ts.Trainer(network(storage, tmp_path), batch_size=8)
-    stopping = ts.EarlyStopping("loss", mode="max", patience=2, restore_best=storage != "folder")
+    stopping = ts.EarlyStopping("loss", mode="max", patience=2)
     history = trainer.fit(rng.normal(size=(60, 5)), rng.integers(0, 3, 60), epochs=9, callbacks=[stopping])
     assert len(history) == 3
     trainer.step(rng.normal(size=(60, 5)), rng.integers(0, 3, 60))

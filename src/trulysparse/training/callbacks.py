@@ -102,11 +102,6 @@ class EarlyStopping(Callback):
                     f"EarlyStopping monitors {self.monitor!r}, but with output={trainer.net.output!r} the score is "
                     f"{score!r}"
                 )
-        if self.restore_best and trainer.net.layout.folder is not None:
-            raise InputError(
-                "EarlyStopping keeps the best epoch in memory: give restore_best=False for a network that lives in a "
-                "folder"
-            )
 
     def on_fit_start(self, trainer: Trainer, epochs: int, steps: int) -> None:
         """Forgets what it saw in an earlier fit."""
