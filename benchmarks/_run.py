@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from trulysparse import _checks
+from trulysparse._core import checks
 from trulysparse.bench.report import machine, save_json
 
 RESULTS = Path(__file__).parent / "results"
@@ -15,7 +15,7 @@ RESULTS = Path(__file__).parent / "results"
 def options(description: str | None, **extra: Any) -> argparse.Namespace:
     """--threads, --seconds and `extra` (name = default)."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--threads", type=int, default=_checks.thread_count(None))
+    parser.add_argument("--threads", type=int, default=checks.thread_count(None))
     parser.add_argument("--seconds", type=float, default=5.0, help="time for each contender")
     for name, default in extra.items():
         parser.add_argument(f"--{name}", type=type(default), default=default)

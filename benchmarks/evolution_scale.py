@@ -18,14 +18,14 @@ import numpy as np
 from _run import RESULTS, keep
 
 from trulysparse import _kernels
-from trulysparse._arrays import zeros
+from trulysparse._core.arrays import zeros
 from trulysparse.bench.report import plot, table
 from trulysparse.connectivity import Connectivity, erdos_renyi
 from trulysparse.evolution import LayerView, grow, prune
 from trulysparse.evolution.rewire import Change, rewire
-from trulysparse.initialization import WeightInit
-from trulysparse.layers import Slots, SparseLayer
-from trulysparse.network import SparseMLP
+from trulysparse.nn.initialization import WeightInit
+from trulysparse.nn.layers.indexed import Slots, SparseLayer
+from trulysparse.nn.network import SparseMLP
 from trulysparse.training import prune_neurons
 
 BATCH = 8

@@ -10,10 +10,10 @@ from _ceilings import Ceilings
 from _run import keep, options
 
 from trulysparse import _kernels
-from trulysparse._arrays import zeros
+from trulysparse._core.arrays import zeros
 from trulysparse.bench.report import table
 from trulysparse.connectivity import erdos_renyi
-from trulysparse.layers import Signal, Slots, SparseLayer
+from trulysparse.nn.layers.indexed import Signal, Slots, SparseLayer
 
 BATCH, TURN = 128, 0.2
 LEFT_RELU = _kernels.Activation.LEAKY, -0.6

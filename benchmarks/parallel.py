@@ -15,7 +15,7 @@ import numpy as np
 from _run import keep
 
 import trulysparse as ts
-from trulysparse import _checks
+from trulysparse._core import checks
 from trulysparse.bench.report import table
 from trulysparse.data import as_matrix, fit_scaling
 from trulysparse.parallel import Half, TopK
@@ -85,7 +85,7 @@ parser.add_argument("--workers", default="2,4,8")
 parser.add_argument("--compression", action="store_true", help="two workers with gradients compressed, in their place")
 parser.add_argument("--name", default="parallel", help="results/NAME.json")
 given = parser.parse_args()
-cores = _checks.thread_count(None)
+cores = checks.thread_count(None)
 counts = [int(n) for n in given.workers.split(",")]
 contenders: list[tuple[str, int, ts.WASAP | None]] = [("one thread", 1, None)]
 if given.compression:

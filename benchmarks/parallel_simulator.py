@@ -26,9 +26,9 @@ from _run import RESULTS, keep
 import trulysparse as ts
 from trulysparse.bench.report import plot, table
 from trulysparse.data import as_matrix, fit_scaling
-from trulysparse.layers import SparseLayer
+from trulysparse.nn.layers.indexed import SparseLayer
 from trulysparse.parallel.gradient import Gradient
-from trulysparse.parallel.server import Server
+from trulysparse.parallel.server.server import Server
 from trulysparse.parallel.shards import Shard, Ticket, shard_rows
 from trulysparse.parallel.worker import Model, Worker, settings_of
 from trulysparse.training.fit_data import FitData

@@ -11,12 +11,12 @@ import time
 import numpy as np
 
 import trulysparse as ts
-from trulysparse import plan as planning
-from trulysparse._random import stream_key
+from trulysparse._core.random import stream_key
 from trulysparse.data import as_matrix
 from trulysparse.data.synthetic import MadelonLike
-from trulysparse.losses import SoftmaxCrossEntropy
-from trulysparse.sinks import Update
+from trulysparse.nn.losses import SoftmaxCrossEntropy
+from trulysparse.nn.sinks import Update
+from trulysparse.planning import plan as planning
 from trulysparse.training.fit_data import Batch
 from trulysparse.training.step import BatchPasses
 

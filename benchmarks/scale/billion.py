@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 import trulysparse as ts
-from trulysparse import plan as planning
 from trulysparse.bench.report import machine, save_json
 from trulysparse.data.synthetic import MadelonLike
+from trulysparse.planning import plan as planning
 
 FEATURES, HIDDEN, BATCH = 65536, [100_000_000] * 10, 4
 

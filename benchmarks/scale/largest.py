@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 
 import trulysparse as ts
-from trulysparse import plan as planning
 from trulysparse.bench.report import machine, save_json
 from trulysparse.data.synthetic import MadelonLike
-from trulysparse.training.checkpointer import LAYERS, Checkpointer
+from trulysparse.planning import plan as planning
+from trulysparse.training.callbacks.checkpointer import LAYERS, Checkpointer
 
 FEATURES, WIDTH, BATCH, MEMORY, DISK = 65536, 100_000_000, 1, 20e9, 40e9
 

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from trulysparse.activations import AllReLU, Identity, LeakyReLU, ReLU, Sigmoid, Tanh
 from trulysparse.errors import DivergenceError, InputError, MissingExtraError, NotEnoughMemoryError
 from trulysparse.evolution import (
     DSR,
@@ -18,14 +17,15 @@ from trulysparse.evolution import (
     Schedule,
     Static,
 )
-from trulysparse.frozen import FrozenMLP
-from trulysparse.initialization import WeightInit
-from trulysparse.learning_rates import ConstantRate, CosineRate, ScaledRate, StepRate
-from trulysparse.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
-from trulysparse.network import SparseMLP
-from trulysparse.optimizers import SGD, Adam
+from trulysparse.io.models import load, save
+from trulysparse.nn.activations import AllReLU, Identity, LeakyReLU, ReLU, Sigmoid, Tanh
+from trulysparse.nn.frozen import FrozenMLP
+from trulysparse.nn.initialization import WeightInit
+from trulysparse.nn.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
+from trulysparse.nn.network import SparseMLP
+from trulysparse.optim.schedules import ConstantRate, CosineRate, ScaledRate, StepRate
+from trulysparse.optim.sgd import SGD, Adam
 from trulysparse.parallel import WASAP, WASSP
-from trulysparse.saving import load, save
 from trulysparse.training import (
     Callback,
     EarlyStopping,

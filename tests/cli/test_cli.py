@@ -16,7 +16,7 @@ from sklearn.datasets import dump_svmlight_file
 from typer.testing import CliRunner
 
 import trulysparse as ts
-from trulysparse import memory
+from trulysparse._core import memory
 from trulysparse.cli import app
 from trulysparse.evolution import NAMES
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from command import COMPACT, SMALL, contents, last_json, refused, run, signalled
 
-from trulysparse.training import checkpoint
+from trulysparse.io import checkpoints as checkpoint
 
 ON_DISK = [*COMPACT, "--on-disk"]
 MODEL = "model.safetensors"
@@ -275,7 +275,7 @@ def test_learning_rate_is_recorded_with_the_checkpoint(broken_off, monkeypatch):
      (ON_DISK, "values", np.nan), (ON_DISK, "slots", np.inf)],
 )  # fmt: skip
 def test_state_that_is_not_finite_is_not_kept(tmp_path, monkeypatch, precision, part, value):
-    from trulysparse.training.checkpointer import Checkpointer
+    from trulysparse.training.callbacks.checkpointer import Checkpointer
 
     out, keep, seen = tmp_path / "r", Checkpointer.keep, 0
 

@@ -108,7 +108,7 @@ def test_a_later_file_without_a_header_has_the_columns_of_the_training_file(tmp_
 
 def test_resume_reads_the_data_as_the_training_did(tmp_path, rng, monkeypatch):
     pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
-    from trulysparse.training import checkpointer
+    from trulysparse.training.callbacks import checkpointer
 
     data = tmp_path / "d.csv"
     data.write_text("\n".join(f"{a:.2f},{b:.2f},{int(a > 0)}" for a, b in rng.normal(size=(40, 2))) + "\n")

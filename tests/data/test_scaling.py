@@ -13,7 +13,7 @@ import trulysparse as ts
 from trulysparse.data import as_matrix, fit_scaling
 from trulysparse.data.moments import Moments
 from trulysparse.data.scaling import ScalingFigures
-from trulysparse.data.stream import StreamMatrix
+from trulysparse.data.stream.matrix import StreamMatrix
 
 
 @pytest.fixture

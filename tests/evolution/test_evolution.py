@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from trulysparse._arrays import widened
+from trulysparse._core.arrays import widened
+from trulysparse.connectivity.coordinates import Uniform
 from trulysparse.evolution import NAMES, Evolution, Schedule, grow, make, prune
-from trulysparse.evolution.places import Uniform
 
 METHODS = [name for name in NAMES if name != "none"]
 ON_TILES = {"static", "set"}

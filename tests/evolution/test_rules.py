@@ -9,9 +9,9 @@ import pytest
 
 import trulysparse as ts
 from trulysparse import _kernels
-from trulysparse._arrays import zeros
+from trulysparse._core.arrays import zeros
 from trulysparse.evolution import LayerView, budget, grow, prune
-from trulysparse.layers import Slots
+from trulysparse.nn.layers.indexed import Slots
 
 BATCH = 32
 

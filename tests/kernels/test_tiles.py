@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trulysparse import _kernels
-from trulysparse._arrays import narrowed, widened
-from trulysparse.compact import CompactLayer
+from trulysparse._core.arrays import narrowed, widened
+from trulysparse._core.memory import bit_bytes
 from trulysparse.connectivity import TiledConnectivity
 from trulysparse.connectivity.tiled import n_tiles, tile_shift
 from trulysparse.errors import InputError
-from trulysparse.initialization import WeightInit
-from trulysparse.layers import Signal, Slots
-from trulysparse.memory import bit_bytes
-from trulysparse.optimizers import SGD, Adam
+from trulysparse.nn.initialization import WeightInit
+from trulysparse.nn.layers.indexed import Signal, Slots
+from trulysparse.nn.layers.tiled import CompactLayer
+from trulysparse.optim.sgd import SGD, Adam
 
 SHAPES = [(1, 1, 1), (7, 3, 15), (300, 200, 900), (1, 500, 400), (500, 2, 700), (1000, 40, 60), (130, 129, 0)]
 BATCHES = [1, 2, 4, 8, 16, 32, 64, 144]

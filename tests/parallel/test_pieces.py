@@ -11,12 +11,12 @@ import scipy.sparse as sp
 import trulysparse as ts
 from conftest import check_invariants, random_connectivity
 from trulysparse import _kernels
-from trulysparse.evolution.neurons import remove_neurons
-from trulysparse.layers import SparseLayer
+from trulysparse.nn.layers.indexed import SparseLayer
 from trulysparse.parallel.average import average, keep_within_signs
 from trulysparse.parallel.compression import Half, TopK, unpack
 from trulysparse.parallel.gradient import Gradient, Topology, retain
 from trulysparse.parallel.shards import Shard, Ticket, shard_rows
+from trulysparse.pruning.remove_neurons import remove_neurons
 
 
 def places(con):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from trulysparse import memory
+from trulysparse._core import memory
 from trulysparse.evolution import NAMES, make
 from trulysparse.parallel import Half, TopK
 from trulysparse.parallel.shards import Shard, Ticket, shard_rows

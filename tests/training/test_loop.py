@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from trulysparse.training import checkpoint
-from trulysparse.training.checkpointer import Checkpointer
+from trulysparse.io import checkpoints as checkpoint
+from trulysparse.training.callbacks.checkpointer import Checkpointer
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.loop import TrainingLoop
 from trulysparse.training.step import TrainingStep

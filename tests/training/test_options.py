@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from trulysparse._workspace import TrainingWorkspace
+from trulysparse.nn.activations_buffer import TrainingWorkspace
 
 STORAGES = ["indexed", "compact", "bfloat16", "folder"]
 PLANS = {"alone": None, "wasap": ts.WASAP(2), "wassp": ts.WASSP(2), "apart": ts.WASAP(2, phase1_epochs=0)}

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from trulysparse._arrays import widened
-from trulysparse._workspace import TrainingWorkspace
-from trulysparse.sinks import Gradients, Update
+from trulysparse._core.arrays import widened
+from trulysparse.nn.activations_buffer import TrainingWorkspace
+from trulysparse.nn.sinks import Gradients, Update
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.step import BatchPasses, TrainingStep
 

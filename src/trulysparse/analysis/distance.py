@@ -9,9 +9,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from trulysparse import memory
+from trulysparse._core import memory
 from trulysparse.errors import InputError
-from trulysparse.network import SparseMLP
+from trulysparse.nn.network import SparseMLP
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse.connectivity import Connectivity
-from trulysparse.connectivity.weighted import keys_of
+from trulysparse.connectivity.sampling import keys_of
 from trulysparse.errors import InputError
-from trulysparse.training.callbacks import Callback
+from trulysparse.training.callbacks.base import Callback
 
 if TYPE_CHECKING:
     from trulysparse.training.fit_data import FitData

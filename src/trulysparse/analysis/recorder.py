@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from trulysparse import _checks
+from trulysparse._core import checks
 from trulysparse.analysis.exploration import Exploration
 from trulysparse.analysis.neurons import dead_neurons, duplicate_neurons
 from trulysparse.analysis.paths import effective_paths
 from trulysparse.analysis.spectrum import spectral_norm
 from trulysparse.errors import InputError
-from trulysparse.network import SparseMLP
+from trulysparse.nn.network import SparseMLP
 
 if TYPE_CHECKING:
     from trulysparse.training.fit_data import FitData
@@ -55,7 +55,7 @@ class TopologyRecorder(Exploration):
     """
 
     def __init__(self, *, every: int = 1, X: Any = None, y: ArrayLike | None = None) -> None:
-        self._every = _checks.integer("every", every, low=1)
+        self._every = checks.integer("every", every, low=1)
         if (X is None) != (y is None):
             raise InputError("X and y must be given together, or neither of them")
         self._batch = None if X is None or y is None else (X, y)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse.linalg import svds
 
-from trulysparse.layers import SparseLayer
+from trulysparse.nn.layers.indexed import SparseLayer
 
 
 def spectral_norm(layer: SparseLayer) -> float:

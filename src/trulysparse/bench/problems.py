@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse._arrays import zeros
+from trulysparse._core.arrays import zeros
 from trulysparse.connectivity import Connectivity, erdos_renyi
-from trulysparse.initialization import WeightInit
-from trulysparse.network import SparseMLP
+from trulysparse.nn.initialization import WeightInit
+from trulysparse.nn.network import SparseMLP
 
 LEARNING_RATE, MOMENTUM, ALPHA = 0.01, 0.9, 0.6
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from trulysparse import __version__, _kernels
-from trulysparse._files import write_whole
+from trulysparse._core.files import write_whole
 from trulysparse.errors import MissingExtraError
 
 

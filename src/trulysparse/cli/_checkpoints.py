@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trulysparse._files import write_whole
+from trulysparse._core.files import write_whole
 from trulysparse.cli._interrupts import Interrupts, Stopped
 from trulysparse.cli._json import checked, read_object
 from trulysparse.cli._run import CHECKPOINT
 from trulysparse.cli._settings import Settings
 from trulysparse.data.files import fingerprint, lasting
 from trulysparse.errors import InputError
-from trulysparse.training.checkpointer import LAYERS, NEXT, STATE, Checkpointer, has_state
+from trulysparse.training.callbacks.checkpointer import LAYERS, NEXT, STATE, Checkpointer, has_state
 from trulysparse.training.position import Position
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trulysparse._files import digest, write_whole
+from trulysparse._core.files import digest, write_whole
+from trulysparse._core.progress import Progress, silent
 from trulysparse.cli._json import parse_object, read_object, typed
 from trulysparse.errors import InputError
-from trulysparse.network import SparseMLP
-from trulysparse.progress import Progress, silent
-from trulysparse.saving import load, save
+from trulysparse.io.models import load, save
+from trulysparse.nn.network import SparseMLP
 from trulysparse.training import Callback, Trainer
 from trulysparse.training.history import Record
 

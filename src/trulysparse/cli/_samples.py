@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from trulysparse import _checks
+from trulysparse._core import checks
 from trulysparse.cli._run import Run
 from trulysparse.data.builtin import is_builtin
 from trulysparse.data.dataset import code_labels, join, raw_labels, split, take
@@ -45,7 +45,7 @@ def read_for(
 def pick(run: Run, data: str, table: Table, part: str) -> tuple[Any, Any, str]:
     """(X, y or None, what they are). part: 'test', 'all', or 'auto': the test set where DATA has one or where
     the run held one out of this very DATA, else all samples."""
-    _checks.choice("--part", part, ("auto", "test", "all"))
+    checks.choice("--part", part, ("auto", "test", "all"))
     if table.X_test is not None:
         if part == "all":
             y = None if table.y is None or table.y_test is None else np.concatenate([table.y, table.y_test])

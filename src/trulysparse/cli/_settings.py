@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from trulysparse import _checks
+from trulysparse._core import checks
 from trulysparse.data import as_matrix
 from trulysparse.data.files import Table, lasting
 from trulysparse.errors import InputError
-from trulysparse.learning_rates import CosineRate, LearningRate
-from trulysparse.optimizers import SGD, Adam, Optimizer
+from trulysparse.optim.schedules import CosineRate, LearningRate
+from trulysparse.optim.sgd import SGD, Adam, Optimizer
 from trulysparse.parallel import WASAP, WASSP
-from trulysparse.parallel.sources import TrainingFile
+from trulysparse.parallel.ray.sources import TrainingFile
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,10 @@ class Settings:
     def make_optimizer(self) -> Optimizer:
         """The optimizer."""
         rate: LearningRate | float = self.learning_rate
-        if _checks.choice("--schedule", self.schedule, ("constant", "cosine")) == "cosine":
+        if checks.choice("--schedule", self.schedule, ("constant", "cosine")) == "cosine":
             rate = CosineRate(self.learning_rate, warmup=self.warmup)
         state = self.momentum_precision
-        if _checks.choice("--optimizer", self.optimizer, ("sgd", "adam")) == "adam":
+        if checks.choice("--optimizer", self.optimizer, ("sgd", "adam")) == "adam":
             mode = self.weight_decay_mode or "decoupled"
             return Adam(rate, weight_decay=self.weight_decay, weight_decay_mode=mode, state=state)
         return SGD(rate, self.momentum, self.nesterov, self.weight_decay, self.weight_decay_mode or "l2", state)
@@ -100,15 +100,15 @@ class Settings:
         """InputError where options do not go together. given: the names of those that the user wrote, none of which is
         taken in vain."""
         for size in self.hidden:
-            _checks.integer("--hidden", size, low=1)
-        _checks.integer("--epochs", self.epochs, low=1)
-        _checks.integer("--seed", self.seed, low=0)
-        _checks.real("--zeta", self.zeta, low=0, high=1)
-        _checks.integer("--checkpoint-every", self.checkpoint_every, low=0)
-        _checks.integer("--workers", self.workers, low=1)
-        _checks.choice("--backend", self.backend, ("threads", "ray"))
+            checks.integer("--hidden", size, low=1)
+        checks.integer("--epochs", self.epochs, low=1)
+        checks.integer("--seed", self.seed, low=0)
+        checks.real("--zeta", self.zeta, low=0, high=1)
+        checks.integer("--checkpoint-every", self.checkpoint_every, low=0)
+        checks.integer("--workers", self.workers, low=1)
+        checks.choice("--backend", self.backend, ("threads", "ray"))
         if self.parallel is not None:
-            _checks.choice("--parallel", self.parallel, ("wasap", "wassp"))
+            checks.choice("--parallel", self.parallel, ("wasap", "wassp"))
         if self.checkpoint_every or self.on_disk:
             why = "--on-disk" if self.on_disk else "--checkpoint-every"
             for option in self.keeps_no_state(report):

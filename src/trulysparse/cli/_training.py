@@ -12,7 +12,8 @@ from pathlib import Path
 
 import typer
 
-from trulysparse import _checks, activations
+from trulysparse._core import checks
+from trulysparse._core.progress import bars
 from trulysparse.analysis import TopologyRecorder
 from trulysparse.cli._checkpoints import Keeper, move_aside, put_back, recover, settings_of
 from trulysparse.cli._console import peak_rss_mb, print_json, show
@@ -26,13 +27,13 @@ from trulysparse.data.dataset import make_dataset
 from trulysparse.data.files import fingerprint, read
 from trulysparse.errors import DivergenceError, InputError
 from trulysparse.evolution import make
-from trulysparse.initialization import WeightInit
-from trulysparse.layout import Layout
-from trulysparse.progress import bars
+from trulysparse.nn import activations
+from trulysparse.nn.initialization import WeightInit
+from trulysparse.nn.layers.storage import Layout
 from trulysparse.report import write_report
 from trulysparse.report.figures import new_figure
 from trulysparse.training import Callback, EarlyStopping, ImportancePruning, ProgressBar, Trainer, evaluate
-from trulysparse.training.checkpointer import has_state
+from trulysparse.training.callbacks.checkpointer import has_state
 from trulysparse.training.history import History
 from trulysparse.training.position import Position
 
@@ -170,7 +171,7 @@ def _prepare(job: Job) -> Work:
     activations.make(s.activation, s.alpha)
     WeightInit(s.init, s.fan, s.balance)
     Layout.make(s.storage, s.weights, s.weights, None, "float32")
-    _checks.thread_count(job.threads)
+    checks.thread_count(job.threads)
     plan = s.make_plan(job.address)
     if job.report:
         new_figure()  # a missing extra is better known before training

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from trulysparse import activations, memory
+from trulysparse._core import memory
+from trulysparse._core.progress import Progress
 from trulysparse.cli._checkpoints import position_of
 from trulysparse.cli._console import show
 from trulysparse.cli._run import CHECKPOINT
@@ -16,14 +17,15 @@ from trulysparse.data.dataset import Dataset
 from trulysparse.data.files import Table
 from trulysparse.errors import InputError, NotEnoughMemoryError
 from trulysparse.evolution import Evolution
-from trulysparse.layers import Slots
-from trulysparse.network import SparseMLP
+from trulysparse.io import checkpoints as checkpoint
+from trulysparse.nn import activations
+from trulysparse.nn.layers.indexed import Slots
+from trulysparse.nn.network import SparseMLP
 from trulysparse.parallel import WASAP
-from trulysparse.plan import Setting, best_setting
-from trulysparse.plan import plan as make_plan
-from trulysparse.progress import Progress
-from trulysparse.training import Trainer, checkpoint
-from trulysparse.training.checkpointer import LAYERS, STATE, open_network
+from trulysparse.planning.plan import Setting, best_setting
+from trulysparse.planning.plan import plan as make_plan
+from trulysparse.training import Trainer
+from trulysparse.training.callbacks.checkpointer import LAYERS, STATE, open_network
 from trulysparse.training.position import Position
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trulysparse import _checks
+from trulysparse._core import checks
 from trulysparse.bench import PEERS, PRESETS
 from trulysparse.bench.problems import preset
 from trulysparse.bench.report import machine, save_json, table
@@ -29,13 +29,13 @@ def bench(
     ] = False,
 ) -> None:
     """Measure a training step on this machine beside other ways to take it."""
-    chosen = [_checks.choice("--networks", name, tuple(PRESETS)) for name in networks.split(",")]
+    chosen = [checks.choice("--networks", name, tuple(PRESETS)) for name in networks.split(",")]
     asked = tuple(PEERS) if peers == "all" else tuple(peers.split(","))
-    names = [_checks.choice("--peers", name, tuple(PEERS)) for name in asked]
+    names = [checks.choice("--peers", name, tuple(PEERS)) for name in asked]
     names = ["trulysparse", *(name for name in names if name != "trulysparse")]
-    _checks.integer("--batch-size", batch_size, low=1)
-    _checks.real("--seconds", seconds, low=0, low_open=True)
-    count = _checks.thread_count(threads)
+    checks.integer("--batch-size", batch_size, low=1)
+    checks.real("--seconds", seconds, low=0, low_open=True)
+    count = checks.thread_count(threads)
     if out is not None and not out.parent.is_dir():
         raise InputError(f"--out: folder '{out.parent}' does not exist")
     results = []

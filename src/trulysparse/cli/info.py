@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from trulysparse._arrays import widened
+from trulysparse._core.arrays import widened
 from trulysparse.analysis import describe
 from trulysparse.cli._console import print_json, show, speaks_plainly
 from trulysparse.cli._run import Run

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from trulysparse import _checks, memory
+from trulysparse._core import checks, memory
 from trulysparse.cli._console import print_json, show, speaks_plainly
 from trulysparse.errors import InputError
-from trulysparse.optimizers import SGD
-from trulysparse.plan import Plan, Setting, best_setting, largest_batch_size
-from trulysparse.plan import plan as make_plan
+from trulysparse.optim.sgd import SGD
+from trulysparse.planning.plan import Plan, Setting, best_setting, largest_batch_size
+from trulysparse.planning.plan import plan as make_plan
 
 
 def sizes(text: str) -> tuple[int, ...]:
@@ -22,7 +22,7 @@ def sizes(text: str) -> tuple[int, ...]:
         match = _SIZE.fullmatch(part.strip())
         if match is None:
             raise InputError(f"--layers must be comma-separated sizes such as 65536,5000000x10,2, not '{text}'")
-        times = _checks.integer(f"--layers: the number of layers in '{part}'", int(match[2] or 1), low=1, high=100_000)
+        times = checks.integer(f"--layers: the number of layers in '{part}'", int(match[2] or 1), low=1, high=100_000)
         found += [int(match[1])] * times
     return tuple(found)
 
@@ -58,7 +58,7 @@ def plan(
     if momentum_precision is not None and momentum == 0:
         raise InputError("--momentum-precision needs a --momentum above 0")
     if samples is not None:
-        _checks.integer("--samples", samples, low=1)
+        checks.integer("--samples", samples, low=1)
     optimizer = SGD(momentum=momentum, state=momentum_precision)
     setting = Setting(sizes(layers), epsilon, batch_size, storage, precision, precision, optimizer, recompute, on_disk)
     found = make_plan(setting, threads=threads)

@@ -10,7 +10,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from trulysparse._files import write_whole
+from trulysparse._core.files import write_whole
 from trulysparse.cli._console import speaks_plainly
 from trulysparse.cli._run import Run
 from trulysparse.cli._samples import pick, read_for

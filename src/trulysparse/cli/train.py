@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from trulysparse import _checks, activations
+from trulysparse._core import checks
 from trulysparse.cli._console import speaks_plainly
 from trulysparse.cli._settings import Settings
 from trulysparse.cli._training import Job, train_anew
 from trulysparse.connectivity import PATTERNS
 from trulysparse.errors import InputError
 from trulysparse.evolution import NAMES
+from trulysparse.nn import activations
 
 
 def _sizes(text: str) -> list[int]:
@@ -21,7 +22,7 @@ def _sizes(text: str) -> list[int]:
         sizes = [int(part) for part in text.split(",")]
     except ValueError:
         raise InputError(f"--hidden must be comma-separated integers such as 1000,1000, not '{text}'") from None
-    return [_checks.integer("--hidden", size, low=1) for size in sizes]
+    return [checks.integer("--hidden", size, low=1) for size in sizes]
 
 
 @speaks_plainly

@@ -1,8 +1,8 @@
 """Starting connectivity of a layer."""
 
-from trulysparse.connectivity._connectivity import Connectivity, Rows
 from trulysparse.connectivity.counts import epsilon_counts, erk_counts, uniform_counts
 from trulysparse.connectivity.erdos_renyi import erdos_renyi
+from trulysparse.connectivity.indexed import Connectivity, Rows
 from trulysparse.connectivity.matrices import from_matrix, largest
 from trulysparse.connectivity.patterns import (
     PATTERNS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from trulysparse import _checks, memory
+from trulysparse._core import checks, memory
 
 
 def epsilon_counts(layer_sizes: Sequence[int], epsilon: float) -> list[int]:
@@ -15,7 +15,7 @@ def epsilon_counts(layer_sizes: Sequence[int], epsilon: float) -> list[int]:
 
 def uniform_counts(layer_sizes: Sequence[int], density: float) -> list[int]:
     """The same density in each layer; at least one connection."""
-    _checks.real("density", density, low=0, high=1, low_open=True)
+    checks.real("density", density, low=0, high=1, low_open=True)
     return [max(1, round(density * a * b)) for a, b in pairwise(layer_sizes)]
 
 
@@ -23,7 +23,7 @@ def erk_counts(layer_sizes: Sequence[int], density: float) -> list[int]:
     """Erdős-Rényi-kernel: the network has the given density; each layer's own is in proportion to (n_in + n_out) /
     (n_in * n_out), layers that would exceed 1 are dense and the others share the rest (Evci et al. 2020, section 3,
     where kernels of convolutions add their width and height)."""
-    _checks.real("density", density, low=0, high=1, low_open=True)
+    checks.real("density", density, low=0, high=1, low_open=True)
     pairs = list(pairwise(layer_sizes))
     wanted = round(density * sum(a * b for a, b in pairs))
     dense: set[int] = set()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from trulysparse import _checks, memory
-from trulysparse.connectivity._connectivity import Connectivity
+from trulysparse._core import checks, memory
+from trulysparse.connectivity.indexed import Connectivity
 from trulysparse.connectivity.patterns import uniform
 
 
@@ -15,7 +15,7 @@ def erdos_renyi(n_in: int, n_out: int, epsilon: float, *, seed: int = 0, threads
     artificial neural networks with adaptive sparse connectivity" (2018), eq. 1, with the number fixed
     rather than its expectation.
     """
-    _checks.integer("n_in", n_in, low=1)
-    _checks.integer("n_out", n_out, low=1)
-    _checks.real("epsilon", epsilon, low=0, low_open=True)
+    checks.integer("n_in", n_in, low=1)
+    checks.integer("n_out", n_out, low=1)
+    checks.real("epsilon", epsilon, low=0, low_open=True)
     return uniform(n_in, n_out, memory.connection_count(n_in, n_out, epsilon), seed=seed, threads=threads)

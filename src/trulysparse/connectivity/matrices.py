@@ -8,9 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from trulysparse import _checks
-from trulysparse._arrays import Floats
-from trulysparse.connectivity._connectivity import Connectivity, check_size
+from trulysparse._core import checks
+from trulysparse._core.arrays import Floats
+from trulysparse.connectivity.indexed import Connectivity, check_size
 from trulysparse.errors import InputError
 
 
@@ -36,7 +36,7 @@ def from_matrix(matrix: Any, *, name: str = "matrix", threads: int | None = None
         raise InputError(f"{name} is empty: shape {csr.shape}")
     check_size(n_in, n_out, csr.nnz)
     indptr, indices = csr.indptr.astype(np.int64), csr.indices.astype(np.int32)
-    con, order = Connectivity.from_outputs(n_in, n_out, indptr, indices, _checks.thread_count(threads))
+    con, order = Connectivity.from_outputs(n_in, n_out, indptr, indices, checks.thread_count(threads))
     return con, csr.data[order]
 
 
@@ -94,7 +94,7 @@ def _check_range(index: NDArray[Any], size: int, what: str) -> None:
 def largest(weight: NDArray[Any], density: float, *, name: str = "weight") -> sp.csr_array:
     """The `density` share of a dense weight matrix' values that is largest in magnitude, at least one; of equal ones
     the first."""
-    _checks.real("density", density, low=0, high=1, low_open=True)
+    checks.real("density", density, low=0, high=1, low_open=True)
     array = np.asarray(weight)
     if array.ndim != 2 or array.dtype.kind not in "iuf" or array.size == 0:
         raise InputError(f"{name} must be a matrix of numbers (n_out, n_in), not {array.dtype} of shape {array.shape}")

@@ -9,10 +9,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse import _checks, _kernels
-from trulysparse._random import generator, stream_key
-from trulysparse.connectivity._connectivity import Connectivity, check_size
-from trulysparse.connectivity.weighted import Places, keys_of, places_of, sample_weighted
+from trulysparse import _kernels
+from trulysparse._core import checks
+from trulysparse._core.random import generator, stream_key
+from trulysparse.connectivity.indexed import Connectivity, check_size
+from trulysparse.connectivity.sampling import Places, keys_of, places_of, sample_weighted
 from trulysparse.errors import InputError
 
 
@@ -24,13 +25,13 @@ class Pattern(Protocol):
 
 
 def _checked(n_in: int, n_out: int, count: int, threads: int | None) -> int:
-    _checks.integer("n_in", n_in, low=1)
-    _checks.integer("n_out", n_out, low=1)
-    _checks.integer("count", count, low=0)
+    checks.integer("n_in", n_in, low=1)
+    checks.integer("n_out", n_out, low=1)
+    checks.integer("count", count, low=0)
     if count > n_in * n_out:
         raise InputError(f"count is {count}, but a layer {n_in} x {n_out} has room for {n_in * n_out} connections")
     check_size(n_in, n_out, count)
-    return _checks.thread_count(threads)
+    return checks.thread_count(threads)
 
 
 def _sample(n_in: int, n_out: int, count: int, key: int, threads: int) -> Places:
@@ -76,7 +77,7 @@ def small_world(
     """Watts and Strogatz (1998) for a layer: inputs and outputs lie on two rings, each output is connected to the
     inputs nearest to it, then each connection moves with probability `rewiring` to a uniformly random empty place."""
     threads = _checked(n_in, n_out, count, threads)
-    _checks.real("rewiring", rewiring, low=0, high=1)
+    checks.real("rewiring", rewiring, low=0, high=1)
     fan = np.full(n_out, count // n_out, np.int64)
     # The remainder spread evenly along the ring.
     extra = np.arange(n_out + 1) * (count % n_out) // n_out
@@ -104,7 +105,7 @@ def scale_free(
     weights r^(-1 / (exponent - 1)), r their rank in a random order, and connections are drawn with probability
     proportional to the product of the weights at their ends (the static model of Goh, Kahng and Kim 2001)."""
     threads = _checked(n_in, n_out, count, threads)
-    _checks.real("exponent", exponent, low=1, low_open=True)
+    checks.real("exponent", exponent, low=1, low_open=True)
     random = generator(seed, "scale free")
 
     def weights(n: int) -> NDArray[np.float64]:
@@ -127,7 +128,7 @@ def block_local(
     """Inputs and outputs are cut into runs of neighbours, as many as `blocks` at most and as leave room for `count`;
     connections lie within a pair of runs, uniformly."""
     threads = _checked(n_in, n_out, count, threads)
-    blocks = min(_checks.integer("blocks", blocks, low=1), n_in, n_out)
+    blocks = min(checks.integer("blocks", blocks, low=1), n_in, n_out)
     while True:
         row, column = (np.arange(blocks + 1) * n // blocks for n in (n_in, n_out))
         rooms = [int(h) * int(w) for h, w in zip(np.diff(row), np.diff(column), strict=True)]

@@ -10,8 +10,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from trulysparse import _checks, _kernels
-from trulysparse.connectivity._connectivity import MAX_WIDTH, check_size
+from trulysparse import _kernels
+from trulysparse._core import checks
+from trulysparse.connectivity.indexed import MAX_WIDTH, check_size
 from trulysparse.errors import InputError, NotIndexedError
 
 # Connections a tile at which its bookkeeping costs little; and the smallest and largest blocks.
@@ -67,9 +68,9 @@ class TiledConnectivity:
 
     def check(self) -> None:
         """InputError where the arrays do not hold together, as those of a damaged file may not."""
-        _checks.integer("n_in", self.n_in, low=1, high=MAX_WIDTH)
-        _checks.integer("n_out", self.n_out, low=1, high=MAX_WIDTH)
-        _checks.integer("shift", self.shift, low=_LEAST, high=_MOST)
+        checks.integer("n_in", self.n_in, low=1, high=MAX_WIDTH)
+        checks.integer("n_out", self.n_out, low=1, high=MAX_WIDTH)
+        checks.integer("shift", self.shift, low=_LEAST, high=_MOST)
         for name, kind in (("ptr", np.int64), ("place", np.uint32)):
             array = getattr(self, name)
             if not isinstance(array, np.ndarray) or array.dtype != kind or array.ndim != 1:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_digits, make_classification
 
-from trulysparse.data.stream import StreamMatrix
+from trulysparse.data.stream.matrix import StreamMatrix
 from trulysparse.data.synthetic import MadelonLike
 
 NAMES = ("digits", "breast_cancer", "madelon-like")

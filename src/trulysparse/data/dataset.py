@@ -13,10 +13,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from trulysparse import _checks
-from trulysparse._random import stream_key
+from trulysparse._core import checks
+from trulysparse._core.random import stream_key
 from trulysparse.data.matrix import as_matrix, check_finite
-from trulysparse.data.stream import StreamMatrix
+from trulysparse.data.stream.matrix import StreamMatrix
 from trulysparse.data.table import Table
 from trulysparse.errors import InputError
 
@@ -63,7 +63,7 @@ def make_dataset(table: Table, *, test_size: float, seed: int) -> Dataset:
 
 def split(codes: NDArray[np.int32], *, test_size: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(training samples, test samples), ascending; the same for a seed."""
-    fraction = _checks.real("test_size", test_size, low=0, high=1, low_open=True, high_open=True)
+    fraction = checks.real("test_size", test_size, low=0, high=1, low_open=True, high_open=True)
     n_test, counts = max(1, round(fraction * len(codes))), np.bincount(codes)
     stratify = codes if counts[counts > 0].min() > 1 and n_test >= len(counts) else None
     state = stream_key(seed, "split") % (2**32)
@@ -161,7 +161,7 @@ def _text(value: Any, name: str) -> str:
             raise InputError(f"{name} is {value!r}, bytes that are not text in UTF-8; labels must be text") from None
     if isinstance(value, _AS_TEXT) and not isinstance(value, np.complexfloating | np.timedelta64):
         return str(value)
-    kind = type(_checks.plain(value)).__name__
+    kind = type(checks.plain(value)).__name__
     raise InputError(f"{name} is of type {kind}; labels must be text, whole numbers or booleans")
 
 

@@ -6,14 +6,14 @@ import hashlib
 import warnings
 from pathlib import Path
 
-from trulysparse._files import digest
-from trulysparse.data.blocks import stream_libsvm
+from trulysparse._core.files import digest
 from trulysparse.data.builtin import NAMES, is_builtin, load_builtin
 from trulysparse.data.readers.csv_table import read_csv
 from trulysparse.data.readers.folder import read_folder
 from trulysparse.data.readers.libsvm import read_libsvm
 from trulysparse.data.readers.npz import read_npz
 from trulysparse.data.readers.parquet import read_parquet
+from trulysparse.data.stream.blocks import stream_libsvm
 from trulysparse.data.table import Table
 from trulysparse.errors import InputError
 

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from trulysparse import _kernels
-from trulysparse._arrays import Floats, as_doubles, kernel_readable
+from trulysparse._core.arrays import Floats, as_doubles, kernel_readable
 from trulysparse.data.scaling import Scaling
 from trulysparse.data.sparse import as_csr
 from trulysparse.errors import InputError

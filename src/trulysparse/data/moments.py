@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from trulysparse._arrays import as_doubles
+from trulysparse._core.arrays import as_doubles
 
 Column = NDArray[np.float64]
 _SMALLEST = -1000  # exponent of the smallest unit, whose inverse is still a number

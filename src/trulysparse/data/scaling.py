@@ -10,10 +10,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from trulysparse import _checks
-from trulysparse._arrays import as_doubles
+from trulysparse._core import checks
+from trulysparse._core.arrays import as_doubles
+from trulysparse._core.progress import Progress, silent
 from trulysparse.data.moments import Moments
-from trulysparse.progress import Progress, silent
 
 if TYPE_CHECKING:
     from trulysparse.data.matrix import Matrix
@@ -72,7 +72,7 @@ def fit_scaling(
 
     kind: 'none', 'standard' (mean 0, standard deviation 1) or 'minmax' (to [0, 1]).
     """
-    if _checks.choice("scale", kind, KINDS) == "none":
+    if checks.choice("scale", kind, KINDS) == "none":
         return None
     return ScalingFigures(kind, matrix.n_features).add(matrix, sample_weight, progress)
 

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from trulysparse._arrays import as_doubles
+from trulysparse._core.arrays import as_doubles
 from trulysparse.errors import InputError
 
 

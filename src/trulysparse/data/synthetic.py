@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse import _checks
-from trulysparse._random import generator
+from trulysparse._core import checks
+from trulysparse._core.random import generator
 
 BLOCK = 256  # samples made together; the same samples for a seed, whatever is asked for at a time
 
@@ -34,12 +34,12 @@ class MadelonLike:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _checks.integer("n_samples", self.n_samples, low=1)
-        _checks.integer("n_features", self.n_features, low=1)
-        _checks.integer("clusters", self.clusters, low=1)
+        checks.integer("n_samples", self.n_samples, low=1)
+        checks.integer("n_features", self.n_features, low=1)
+        checks.integer("clusters", self.clusters, low=1)
         for name in ("informative", "redundant", "flip"):
-            _checks.real(name, getattr(self, name), low=0, high=1)
-        _checks.real("separation", self.separation, low=0)
+            checks.real(name, getattr(self, name), low=0, high=1)
+        checks.real("separation", self.separation, low=0)
 
     @cached_property
     def _shape(self) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:

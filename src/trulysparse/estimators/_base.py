@@ -15,17 +15,18 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from trulysparse import _checks, activations
+from trulysparse._core import checks
 from trulysparse.data import as_matrix
 from trulysparse.data.scaling import KINDS, ScalingFigures
 from trulysparse.data.sparse import check_indices
 from trulysparse.errors import InputError
 from trulysparse.estimators._rescaling import rescale_inputs
 from trulysparse.evolution import Evolution, make
-from trulysparse.learning_rates import ContinuedRate
-from trulysparse.learning_rates import make as make_rate
-from trulysparse.network import SparseMLP, sample_weights
-from trulysparse.optimizers import SGD, Adam, Optimizer
+from trulysparse.nn import activations
+from trulysparse.nn.network import SparseMLP, sample_weights
+from trulysparse.optim.schedules import ContinuedRate
+from trulysparse.optim.schedules import make as make_rate
+from trulysparse.optim.sgd import SGD, Adam, Optimizer
 from trulysparse.parallel import WASAP, WASSP
 from trulysparse.training import Callback, EarlyStopping, History, ProgressBar, Trainer
 from trulysparse.training.history import Record
@@ -95,8 +96,8 @@ class BaseSparseMLP(BaseEstimator):
         return checked
 
     def _threads(self) -> int:
-        every = _checks.thread_count(None)
-        number = every if self.n_jobs is None else _checks.integer("n_jobs", self.n_jobs, low=-(2**31))
+        every = checks.thread_count(None)
+        number = every if self.n_jobs is None else checks.integer("n_jobs", self.n_jobs, low=-(2**31))
         if number == 0:
             raise InputError("n_jobs must be at least 1, or below 0 to count down from all threads (-1), not 0")
         return number if number > 0 else max(1, every + 1 + number)
@@ -108,18 +109,18 @@ class BaseSparseMLP(BaseEstimator):
         listed = sizes.ndim == 1 if isinstance(sizes, np.ndarray) else isinstance(sizes, Sequence)
         if not listed or isinstance(sizes, str | bytes):
             raise InputError(f"hidden_layer_sizes must be an integer or a sequence of integers, not {sizes!r}")
-        return tuple(_checks.integer(f"hidden_layer_sizes[{i}]", size, low=1) for i, size in enumerate(sizes))
+        return tuple(checks.integer(f"hidden_layer_sizes[{i}]", size, low=1) for i, size in enumerate(sizes))
 
     def _make_plan(self) -> WASAP | None:
         if self.parallel is None or isinstance(self.parallel, WASAP):
             return self.parallel
-        kind = _checks.choice("parallel", self.parallel, ("wasap", "wassp"))
+        kind = checks.choice("parallel", self.parallel, ("wasap", "wassp"))
         return (WASSP if kind == "wassp" else WASAP)(self._threads())
 
     def _make_optimizer(self) -> Optimizer:
         if isinstance(self.optimizer, SGD | Adam):
             return self.optimizer
-        if _checks.choice("optimizer", self.optimizer, ("sgd", "adam")) == "sgd":
+        if checks.choice("optimizer", self.optimizer, ("sgd", "adam")) == "sgd":
             return SGD(self.learning_rate, self.momentum, weight_decay=self.weight_decay)
         return Adam(self.learning_rate, weight_decay=self.weight_decay)
 
@@ -131,7 +132,7 @@ class BaseSparseMLP(BaseEstimator):
     def _start(self, X: Any, n_outputs: int, weight: NDArray[Any] | None) -> None:
         """A fresh network and trainer for data like X."""
         hidden = self._hidden()
-        _checks.choice("dtype", self.dtype, ("auto", "float32", "float64"))
+        checks.choice("dtype", self.dtype, ("auto", "float32", "float64"))
         dtype = self.dtype if self.dtype != "auto" else ("float64" if X.dtype == np.float64 else "float32")
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.network_ = SparseMLP(
@@ -145,7 +146,7 @@ class BaseSparseMLP(BaseEstimator):
             seed=self._seed,
             threads=self._threads(),
         )
-        scale = _checks.choice("scale", self.scale, KINDS)
+        scale = checks.choice("scale", self.scale, KINDS)
         self._figures = None if scale == "none" else ScalingFigures(scale, X.shape[1])
         self.network_.scaling = None if self._figures is None else self._figures.add(as_matrix(X), weight)
         self._optimizer = self._make_optimizer()
@@ -160,10 +161,10 @@ class BaseSparseMLP(BaseEstimator):
         )
 
     def _fit(self, X: Any, y: NDArray[Any], weight: NDArray[np.float64] | None, n_outputs: int) -> Self:
-        epochs = _checks.integer("epochs", self.epochs, low=1)
+        epochs = checks.integer("epochs", self.epochs, low=1)
         validation, callbacks = None, self._reporters()
         if self.early_stopping:
-            fraction = _checks.real(
+            fraction = checks.real(
                 "validation_fraction", self.validation_fraction, low=0, high=1, low_open=True, high_open=True
             )
             parts = train_test_split(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse.data import Scaling
-from trulysparse.layers import SparseLayer
+from trulysparse.nn.layers.indexed import SparseLayer
 
 # A few samples may say little of a feature's spread. Where later ones say something else altogether, what was learned
 # from them is not worth weights and biases many times as large.

@@ -12,7 +12,7 @@ from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from trulysparse import _checks
+from trulysparse._core import checks
 from trulysparse.errors import InputError
 from trulysparse.estimators._base import BaseSparseMLP
 from trulysparse.estimators._docs import PARAMETERS
@@ -48,7 +48,7 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
         weight = self._weights(sample_weight, len(y))
         present = y if weight is None else y[weight > 0]
         if len(np.unique(present)) < 2:
-            raise InputError(f"y has only one class, {_checks.plain(present[0])!r}; a classifier needs at least two")
+            raise InputError(f"y has only one class, {checks.plain(present[0])!r}; a classifier needs at least two")
         self.classes_, coded = np.unique(y, return_inverse=True)
         self._fit(X, coded, self._with_class_weights(coded, weight), len(self.classes_))
         self.network_.labels = self.classes_
@@ -69,7 +69,7 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
             self.classes_ = np.unique(np.asarray(classes))
             if len(self.classes_) < 2:
                 raise InputError(
-                    f"classes has only one class, {_checks.plain(self.classes_[0])!r}; a classifier needs at least two"
+                    f"classes has only one class, {checks.plain(self.classes_[0])!r}; a classifier needs at least two"
                 )
         elif classes is not None and not np.array_equal(np.unique(np.asarray(classes)), self.classes_):
             raise InputError("classes differ from those of the first call of partial_fit")
@@ -77,7 +77,7 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
         unknown = (coded == len(self.classes_)) | (self.classes_[np.minimum(coded, len(self.classes_) - 1)] != y)
         if unknown.any():
             at = int(np.flatnonzero(unknown)[0])
-            raise InputError(f"y[{at}] is {_checks.plain(y[at])!r}, which is not among classes")
+            raise InputError(f"y[{at}] is {checks.plain(y[at])!r}, which is not among classes")
         weight = self._with_class_weights(coded, self._weights(sample_weight, len(y)))
         self._partial_fit(X, coded, weight, len(self.classes_), first)
         self.network_.labels = self.classes_

@@ -1,17 +1,17 @@
 """Topology evolution: prune rule + growth rule + schedule."""
 
-from trulysparse.evolution.deepr import DeepR
-from trulysparse.evolution.dsr import DSR
 from trulysparse.evolution.evolution import Evolution
-from trulysparse.evolution.granet import GraNet
-from trulysparse.evolution.gse import GSE
-from trulysparse.evolution.mest import MEST
-from trulysparse.evolution.methods import NAMES, make
-from trulysparse.evolution.rigl import RigL
+from trulysparse.evolution.methods.deepr import DeepR
+from trulysparse.evolution.methods.dsr import DSR
+from trulysparse.evolution.methods.granet import GraNet
+from trulysparse.evolution.methods.gse import GSE
+from trulysparse.evolution.methods.mest import MEST
+from trulysparse.evolution.methods.registry import NAMES, make
+from trulysparse.evolution.methods.rigl import RigL
+from trulysparse.evolution.methods.set import SET
+from trulysparse.evolution.methods.snfs import SNFS
+from trulysparse.evolution.methods.static import Static
 from trulysparse.evolution.schedule import CubicDensity, Schedule
-from trulysparse.evolution.set import SET
-from trulysparse.evolution.snfs import SNFS
-from trulysparse.evolution.static import Static
 from trulysparse.evolution.view import LayerView
 
 __all__ = [

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from trulysparse.evolution.places import ANY, works_with
+from trulysparse.connectivity.coordinates import ANY, works_with
 from trulysparse.evolution.view import LayerView
 
 Budget: TypeAlias = Callable[[Sequence[LayerView]], list[int]]

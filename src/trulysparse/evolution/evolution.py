@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from trulysparse import _checks
-from trulysparse._arrays import Floats, zeros
-from trulysparse.compact import CompactLayer
+from trulysparse._core import checks
+from trulysparse._core.arrays import Floats, zeros
+from trulysparse.connectivity.coordinates import INDEXED, Uniform, storages_of
 from trulysparse.errors import InputError
 from trulysparse.evolution.budget import Budget, as_lost
 from trulysparse.evolution.grow import Grow, nowhere
-from trulysparse.evolution.places import INDEXED, Uniform, storages_of
 from trulysparse.evolution.prune import LayerPrune, NetworkPrune, keep_largest
 from trulysparse.evolution.rewire import Change, rewire
 from trulysparse.evolution.schedule import CubicDensity, Schedule
 from trulysparse.evolution.view import LayerView, check_grown, check_keep
-from trulysparse.layers import Slots
+from trulysparse.nn.layers.indexed import Slots
+from trulysparse.nn.layers.tiled import CompactLayer
 
 if TYPE_CHECKING:
-    from trulysparse.network import SparseMLP
+    from trulysparse.nn.network import SparseMLP
 
 
 class Evolution:
@@ -55,7 +55,7 @@ class Evolution:
         self.grow = grow
         self.schedule = schedule
         self.budget = budget
-        self.fresh = _checks.choice("fresh", fresh, ("init", "zero"))
+        self.fresh = checks.choice("fresh", fresh, ("init", "zero"))
         self.output_layer = output_layer
         self.density = density
         if getattr(prune, "needs_gradient", False) and budget is not as_lost:

@@ -10,13 +10,14 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse import _checks, _kernels
-from trulysparse._arrays import Floats
-from trulysparse.compact import CompactLayer
-from trulysparse.connectivity.weighted import sample_weighted
+from trulysparse import _kernels
+from trulysparse._core import checks
+from trulysparse._core.arrays import Floats
+from trulysparse.connectivity.coordinates import ANY, Grown, Keep, Uniform, absent, chosen, nothing, works_with
+from trulysparse.connectivity.sampling import sample_weighted
 from trulysparse.errors import InputError
-from trulysparse.evolution.places import ANY, Grown, Keep, Uniform, absent, chosen, nothing, works_with
 from trulysparse.evolution.view import LayerView
+from trulysparse.nn.layers.tiled import CompactLayer
 
 # Multiply-adds of one layer's dense gradient beyond which it is refused: minutes on a core.
 MOST_WORK = 1e13
@@ -94,8 +95,8 @@ class GuidedGradient:
     needs_gradient: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        _checks.real("candidates", self.candidates, low=0, low_open=True)
-        _checks.choice("distribution", self.distribution, ("uniform", "bound"))
+        checks.real("candidates", self.candidates, low=0, low_open=True)
+        checks.choice("distribution", self.distribution, ("uniform", "bound"))
 
     def __call__(self, view: LayerView) -> Grown:
         """view.count empty places."""

@@ -10,9 +10,10 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
-from trulysparse import _checks, _kernels
-from trulysparse._arrays import HELD, Floats, empty
-from trulysparse.evolution.places import ANY, Keep, works_with
+from trulysparse import _kernels
+from trulysparse._core import checks
+from trulysparse._core.arrays import HELD, Floats, empty
+from trulysparse.connectivity.coordinates import ANY, Keep, works_with
 from trulysparse.evolution.view import LayerView
 
 
@@ -111,8 +112,8 @@ class SignFlip:
     noise: float = 1e-5
 
     def __post_init__(self) -> None:
-        _checks.real("l1", self.l1, low=0)
-        _checks.real("noise", self.noise, low=0)
+        checks.real("l1", self.l1, low=0)
+        checks.real("noise", self.noise, low=0)
 
     def __call__(self, view: LayerView) -> Keep:
         """One mark a connection."""

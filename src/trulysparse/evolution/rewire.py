@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trulysparse import _kernels
-from trulysparse._arrays import Floats
+from trulysparse._core.arrays import Floats
 from trulysparse.connectivity import Connectivity
-from trulysparse.evolution.places import Grown, Keep, nothing
-from trulysparse.layers import Slots, SparseLayer
+from trulysparse.connectivity.coordinates import Grown, Keep, nothing
+from trulysparse.nn.layers.indexed import Slots, SparseLayer
 
 
 @dataclass

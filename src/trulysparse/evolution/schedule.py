@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from trulysparse import _checks
+from trulysparse._core import checks
 from trulysparse.errors import InputError
 
 
@@ -44,14 +44,14 @@ class Schedule:
     stop: float = 1.0
 
     def __post_init__(self) -> None:
-        _checks.real("fraction", self.fraction, low=0, high=1)
-        _checks.real("stop", self.stop, low=0, high=1, low_open=True)
+        checks.real("fraction", self.fraction, low=0, high=1)
+        checks.real("stop", self.stop, low=0, high=1, low_open=True)
         if (self.every_steps is None) == (self.every_epochs is None):
             raise InputError("a Schedule needs either every_steps or every_epochs")
         name = "every_epochs" if self.every_steps is None else "every_steps"
-        _checks.integer(name, getattr(self, name), low=1)
+        checks.integer(name, getattr(self, name), low=1)
         if not callable(self.decay):
-            _checks.choice("decay", self.decay, tuple(DECAYS))
+            checks.choice("decay", self.decay, tuple(DECAYS))
 
     def due(self, done: int, steps_per_epoch: int, total: int) -> bool:
         """Whether to evolve when `done` of `total` updates are over."""
@@ -74,9 +74,9 @@ class CubicDensity:
     stop: float = 0.75
 
     def __post_init__(self) -> None:
-        _checks.real("final", self.final, low=0, high=1, low_open=True)
-        _checks.real("start", self.start, low=0, high=1)
-        _checks.real("stop", self.stop, low=self.start, high=1, low_open=True)
+        checks.real("final", self.final, low=0, high=1, low_open=True)
+        checks.real("start", self.start, low=0, high=1)
+        checks.real("stop", self.stop, low=self.start, high=1, low_open=True)
 
     def target(self, initial: int, progress: float) -> int:
         """Connections there should be when the share `progress` of training is over."""

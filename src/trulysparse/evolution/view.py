@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from trulysparse import _kernels
-from trulysparse._arrays import Floats, empty
-from trulysparse._random import stream_key
-from trulysparse.compact import CompactLayer
+from trulysparse._core.arrays import Floats, empty
+from trulysparse._core.random import stream_key
+from trulysparse.connectivity.coordinates import Grown, Keep, Uniform, absent, chosen
 from trulysparse.errors import InputError
-from trulysparse.evolution.places import Grown, Keep, Uniform, absent, chosen
-from trulysparse.layers import Slots, SparseLayer
+from trulysparse.nn.layers.indexed import Slots, SparseLayer
+from trulysparse.nn.layers.tiled import CompactLayer
 
 
 @dataclass

@@ -9,15 +9,15 @@ import numpy as np
 
 from trulysparse.errors import InputError
 from trulysparse.parallel.average import average
-from trulysparse.parallel.local import Threads
-from trulysparse.parallel.plan import WASAP, Span
+from trulysparse.parallel.config import WASAP, Span
 from trulysparse.parallel.shards import shard_rows
-from trulysparse.training.callbacks import started
+from trulysparse.parallel.threads import Threads
+from trulysparse.training.callbacks.base import started
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import History, Record
 
 if TYPE_CHECKING:
-    from trulysparse.network import SparseMLP
+    from trulysparse.nn.network import SparseMLP
     from trulysparse.training.loop import TrainingLoop
 
 
@@ -63,7 +63,7 @@ def train(plan: WASAP, trainer: TrainingLoop, data: FitData) -> History:
 def _place(plan: WASAP, trainer: TrainingLoop, data: FitData) -> Place:
     if plan.backend == "threads":
         return Threads(plan, trainer, data)
-    from trulysparse.parallel.on_ray import OnRay
+    from trulysparse.parallel.ray.driver import OnRay
 
     return OnRay(plan, trainer, data)
 

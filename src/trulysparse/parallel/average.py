@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from trulysparse import _kernels
-from trulysparse._arrays import Floats
+from trulysparse._core.arrays import Floats
 from trulysparse.connectivity import Connectivity
+from trulysparse.connectivity.coordinates import Grown, Keep, nothing
 from trulysparse.errors import InputError
-from trulysparse.evolution.places import Grown, Keep, nothing
-from trulysparse.layers import SparseLayer
-from trulysparse.network import SparseMLP
+from trulysparse.nn.layers.indexed import SparseLayer
+from trulysparse.nn.network import SparseMLP
 
 
 def average(nets: Sequence[SparseMLP], counts: Sequence[int], threads: int) -> SparseMLP:

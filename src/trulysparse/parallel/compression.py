@@ -8,8 +8,9 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse import _checks, _kernels
-from trulysparse._arrays import Floats, zeros
+from trulysparse import _kernels
+from trulysparse._core import checks
+from trulysparse._core.arrays import Floats, zeros
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class TopK:
     keeps_rest = True
 
     def __post_init__(self) -> None:
-        _checks.real("share", self.share, low=0, high=1, low_open=True)
+        checks.real("share", self.share, low=0, high=1, low_open=True)
 
     def pack(self, gradient: Floats) -> Packed:
         """See Compression."""

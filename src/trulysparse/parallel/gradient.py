@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse import _kernels
-from trulysparse._arrays import Floats, empty, zeros
+from trulysparse._core.arrays import Floats, empty, zeros
 from trulysparse.connectivity import Connectivity
-from trulysparse.evolution.places import Grown, nothing
+from trulysparse.connectivity.coordinates import Grown, nothing
 from trulysparse.parallel.compression import Packed, unpack
 from trulysparse.parallel.shards import Ticket
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse._random import generator
+from trulysparse._core.random import generator
 from trulysparse.data.matrix import shuffled
 
 

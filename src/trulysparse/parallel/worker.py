@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 
 from trulysparse import _kernels
-from trulysparse._arrays import Floats, empty
-from trulysparse._random import stream_key
+from trulysparse._core.arrays import Floats, empty
+from trulysparse._core.random import stream_key
 from trulysparse.data import Reader
 from trulysparse.evolution import Evolution
-from trulysparse.layers import SparseLayer
-from trulysparse.losses import Loss
-from trulysparse.network import SparseMLP
-from trulysparse.optimizers import Optimizer
+from trulysparse.nn.layers.indexed import SparseLayer
+from trulysparse.nn.losses import Loss
+from trulysparse.nn.network import SparseMLP
+from trulysparse.nn.sinks import ParameterGradient
+from trulysparse.optim.sgd import Optimizer
 from trulysparse.parallel.compression import Compression, Packed
+from trulysparse.parallel.config import WASAP, Span
 from trulysparse.parallel.gradient import Gradient
-from trulysparse.parallel.plan import WASAP, Span
 from trulysparse.parallel.shards import Shard, Ticket
-from trulysparse.sinks import ParameterGradient
-from trulysparse.training.callbacks import Callback
+from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import Record
 from trulysparse.training.loop import TrainingLoop

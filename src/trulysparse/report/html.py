@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trulysparse._files import write_whole
-from trulysparse.network import SparseMLP
+from trulysparse._core.files import write_whole
+from trulysparse.nn.network import SparseMLP
 from trulysparse.report import figures
 from trulysparse.training.history import Record
 

@@ -1,10 +1,10 @@
 """The training loop and what may hang on it."""
 
-from trulysparse.training.callbacks import Callback, EarlyStopping
+from trulysparse.pruning.importance import ImportancePruning, PruningReport, prune_neurons
+from trulysparse.training.callbacks.base import Callback, EarlyStopping
+from trulysparse.training.callbacks.progress_bar import ProgressBar
 from trulysparse.training.history import History
-from trulysparse.training.importance import ImportancePruning, PruningReport, prune_neurons
 from trulysparse.training.metrics import evaluate
-from trulysparse.training.progress import ProgressBar
 from trulysparse.training.trainer import Trainer
 
 __all__ = [

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trulysparse.data import Matrix, Reader
-from trulysparse.losses import Loss
-from trulysparse.network import SparseMLP, sample_weights
-from trulysparse.training.callbacks import Callback
+from trulysparse.nn.losses import Loss
+from trulysparse.nn.network import SparseMLP, sample_weights
+from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.metrics import check_lengths
 
 

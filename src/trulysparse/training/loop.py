@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse import _checks
-from trulysparse._random import generator
+from trulysparse._core import checks
+from trulysparse._core.random import generator
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution
-from trulysparse.layers import Slots
-from trulysparse.losses import Loss
-from trulysparse.network import SparseMLP
-from trulysparse.optimizers import Optimizer
-from trulysparse.training.callbacks import Callback, started
-from trulysparse.training.evolving import TopologyEvolution
+from trulysparse.nn.layers.indexed import Slots
+from trulysparse.nn.losses import Loss
+from trulysparse.nn.network import SparseMLP
+from trulysparse.optim.sgd import Optimizer
+from trulysparse.training.callbacks.base import Callback, started
 from trulysparse.training.fit_data import Batch, FitData
 from trulysparse.training.history import History, Record
 from trulysparse.training.metrics import evaluate
 from trulysparse.training.position import Position
 from trulysparse.training.step import TrainingStep
+from trulysparse.training.topology import TopologyEvolution
 
 
 def _of(where: str, name: str) -> Any:
@@ -57,7 +57,7 @@ class TrainingLoop:
     ) -> None:
         self.training_step = training_step
         self._passes = training_step.passes
-        self.batch_size = _checks.integer("batch_size", batch_size, low=1)
+        self.batch_size = checks.integer("batch_size", batch_size, low=1)
         self._topology: TopologyEvolution | None = None
         self.evolution = evolution
         self.epoch = 0.0
@@ -144,7 +144,7 @@ class TrainingLoop:
     # ---- callbacks ----
 
     def tell(self, what: str, done: float, total: float) -> None:
-        """Tells the callbacks of fit how far long work is; see trulysparse.progress."""
+        """Tells the callbacks of fit how far long work is; see trulysparse._core.progress."""
         self.notify(self._listening, "on_progress", what, done, total)
 
     def notify(self, callbacks: Sequence[Callback], hook: str, *arguments: Any) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trulysparse import losses
 from trulysparse.data.moments import Moments
 from trulysparse.errors import InputError
-from trulysparse.losses import Loss
-from trulysparse.network import SparseMLP, sample_weights
+from trulysparse.nn import losses
+from trulysparse.nn.losses import Loss
+from trulysparse.nn.network import SparseMLP, sample_weights
 
 
 def evaluate(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from trulysparse import _checks
+from trulysparse._core import checks
 from trulysparse.errors import InputError
 from trulysparse.training.history import Record
 
@@ -40,9 +40,9 @@ class Position:
         except TypeError:
             raise InputError(f"position must hold what a training was at, not {values!r:.80}") from None
         for name, low in (("epoch", 1), ("epoch_start", 0), ("done", 0), ("evolved_layers", 0)):
-            _checks.integer(f"position.{name}", getattr(found, name), low=low)
+            checks.integer(f"position.{name}", getattr(found, name), low=low)
         for name in ("total", "seconds"):
-            _checks.real(f"position.{name}", getattr(found, name))
+            checks.real(f"position.{name}", getattr(found, name))
         if not isinstance(found.evolved, bool) or not isinstance(found.records, list):
             raise InputError("position.evolved must be true or false, and position.records a list")
         if not all(isinstance(record, dict) for record in found.records):

@@ -7,17 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from trulysparse import _checks, losses
-from trulysparse._random import stream_key
-from trulysparse._workspace import TrainingWorkspace
+from trulysparse._core import checks
+from trulysparse._core.random import stream_key
 from trulysparse.errors import DivergenceError
-from trulysparse.layers import Signal, Slots
-from trulysparse.losses import Loss
-from trulysparse.network import SparseMLP
-from trulysparse.optimizers import Optimizer
-from trulysparse.sinks import Gradients, ParameterGradient, Sink, Update
+from trulysparse.nn import losses
+from trulysparse.nn.activations_buffer import TrainingWorkspace
+from trulysparse.nn.layers.indexed import Signal, Slots
+from trulysparse.nn.losses import Loss
+from trulysparse.nn.network import SparseMLP
+from trulysparse.nn.sinks import Gradients, ParameterGradient, Sink, Update
+from trulysparse.optim.sgd import Optimizer
 from trulysparse.training.fit_data import Batch
-from trulysparse.training.state import LayerWatch, check_slots
+from trulysparse.training.layer_watch import LayerWatch, check_slots
 
 
 class BatchPasses:
@@ -42,9 +43,9 @@ class BatchPasses:
         self.net = net
         self.loss = losses.make(loss, net.output)
         self.micro_batch_size = micro_batch_size
-        self.recompute = _checks.integer("recompute", recompute, low=1)
-        self.dropout = _checks.real("dropout", dropout, low=0, high=1, high_open=True)
-        self.threads = net.threads if threads is None else _checks.thread_count(threads)
+        self.recompute = checks.integer("recompute", recompute, low=1)
+        self.dropout = checks.real("dropout", dropout, low=0, high=1, high_open=True)
+        self.threads = net.threads if threads is None else checks.thread_count(threads)
         self._keys: Sequence[int] = ()
         self.resize()
 
@@ -147,7 +148,7 @@ class TrainingStep:
     ) -> None:
         self.passes = BatchPasses(net, loss, **settings)
         self.optimizer = optimizer
-        self.seed = _checks.integer("seed", seed, low=0)
+        self.seed = checks.integer("seed", seed, low=0)
         self.count = 0
         self.state_given = slots is not None
         self.on_change: Callable[[], None] | None = None

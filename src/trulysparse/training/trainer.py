@@ -9,19 +9,19 @@ from typing import Any
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
-from trulysparse import _checks, memory
-from trulysparse._arrays import Floats
+from trulysparse._core import checks, memory
+from trulysparse._core.arrays import Floats
 from trulysparse.data import check_finite
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution
-from trulysparse.layers import Slots
-from trulysparse.losses import Loss
-from trulysparse.network import SparseMLP
-from trulysparse.optimizers import SGD, Optimizer
+from trulysparse.nn.layers.indexed import Slots
+from trulysparse.nn.losses import Loss
+from trulysparse.nn.network import SparseMLP
+from trulysparse.optim.sgd import SGD, Optimizer
 from trulysparse.parallel import algorithm
-from trulysparse.parallel.plan import WASAP
-from trulysparse.training import checkpointer
-from trulysparse.training.callbacks import Callback
+from trulysparse.parallel.config import WASAP
+from trulysparse.training.callbacks import checkpointer
+from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import History
 from trulysparse.training.loop import TrainingLoop
@@ -63,11 +63,11 @@ class Trainer(TrainingLoop):
         recompute: int = 1,
     ) -> None:
         optimizer = SGD() if optimizer is None else optimizer
-        _checks.integer("batch_size", batch_size, low=1)
-        _checks.integer("recompute", recompute, low=1)
+        checks.integer("batch_size", batch_size, low=1)
+        checks.integer("recompute", recompute, low=1)
         size = batch_size
         if micro_batch_size is not None:
-            size = _checks.integer("micro_batch_size", micro_batch_size, low=1, high=batch_size)
+            size = checks.integer("micro_batch_size", micro_batch_size, low=1, high=batch_size)
         if evolution is not None:
             evolution.check_storage(net)
         if evolution is not None and evolution.needs_gradient and size < batch_size:
@@ -159,7 +159,7 @@ class Trainer(TrainingLoop):
         of a Checkpointer, whose state this trainer and its network then take), or its position where the trainer has
         that state already. Raises InputError for unusable data, DivergenceError where the loss stops being finite.
         """
-        _checks.integer("epochs", epochs, low=1)
+        checks.integer("epochs", epochs, low=1)
         if resume is not None and self.parallel is not None:
             raise InputError("resume is for training that is not parallel")
         validation = None

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse.data.blocks import CsrBlocks, NpyBlocks, load_npy
-from trulysparse.data.stream import StreamMatrix
+from trulysparse.data.stream.blocks import CsrBlocks, NpyBlocks, load_npy
+from trulysparse.data.stream.matrix import StreamMatrix
 from trulysparse.data.table import Table
 from trulysparse.errors import InputError
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from trulysparse.data.readers.columns import choose
 from trulysparse.data.readers.guard import guarded
-from trulysparse.data.stream import StreamMatrix
+from trulysparse.data.stream.matrix import StreamMatrix
 from trulysparse.data.table import Table
 from trulysparse.errors import InputError, MissingExtraError
 

@@ -1,0 +1,1 @@
+"""What every folder uses: arrays, checks of arguments, files, memory, random numbers, progress callbacks."""

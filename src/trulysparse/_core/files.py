@@ -1,0 +1,73 @@
+"""Reading and writing files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from trulysparse._core.arrays import bytes_of
+from trulysparse.errors import InputError
+
+CHUNK = 64 << 20  # bytes read or written at a time
+
+
+def write_whole(path: str | os.PathLike[str], write: Callable[[Path], object]) -> None:
+    """Calls write(temporary name beside `path`) and renames the result: `path` is either the old file or the
+    whole new one, also where the disk is full or the process dies."""
+    path = Path(path)
+    # Made with the rights of any new file; asking for the process' umask would change it for a moment, for all threads.
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(8)}"
+    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    try:
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes sure that the names in a folder outlive a power cut; where the system cannot, nothing happens."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
+
+
+def digest(path: Path) -> str:
+    """Recognises a file again: a hash of its size, its beginning and its end."""
+    size = path.stat().st_size
+    found = hashlib.blake2b(str(size).encode(), digest_size=16)
+    with path.open("rb") as file:
+        found.update(file.read(1 << 20))
+        file.seek(max(0, size - (1 << 20)))
+        found.update(file.read())
+    return found.hexdigest()
+
+
+def read_into(path: Path, offset: int, out: NDArray[Any]) -> Iterator[int]:
+    """Fills a contiguous array from `offset` of a file, and gives the bytes that were read each time. InputError where
+    the file ends before."""
+    view = bytes_of(out)
+    with path.open("rb", buffering=0) as file:
+        file.seek(offset)
+        while len(view) > 0:
+            got = file.readinto(view[:CHUNK])
+            if not got:
+                raise InputError(f"'{path}' ended while it was read: it is truncated")
+            view = view[got:]
+            yield got

@@ -1,0 +1,31 @@
+"""Methods by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from trulysparse._core import checks
+from trulysparse.evolution.evolution import Evolution
+from trulysparse.evolution.methods.deepr import DeepR
+from trulysparse.evolution.methods.dsr import DSR
+from trulysparse.evolution.methods.granet import GraNet
+from trulysparse.evolution.methods.gse import GSE
+from trulysparse.evolution.methods.mest import MEST
+from trulysparse.evolution.methods.rigl import RigL
+from trulysparse.evolution.methods.set import SET
+from trulysparse.evolution.methods.snfs import SNFS
+from trulysparse.evolution.methods.static import Static
+
+_METHODS: dict[str, Callable[[], Evolution]] = {
+    each.name: each for each in (Static, SET, DeepR, RigL, SNFS, DSR, MEST, GSE, GraNet)
+}
+NAMES = ("none", *_METHODS)
+
+
+def make(name: str, *, zeta: float = 0.3, argument: str = "evolution") -> Evolution | None:
+    """The method of that name with its source's settings ('set' with `zeta`); None for 'none'. argument: how to call
+    the name in an error."""
+    checks.choice(argument, name, NAMES)
+    if name == "none":
+        return None
+    return SET(zeta) if name == "set" else _METHODS[name]()

@@ -1,0 +1,1 @@
+"""Networks and checkpoints in safetensors files."""

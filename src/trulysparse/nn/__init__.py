@@ -1,0 +1,1 @@
+"""Networks: layers, activations, losses, initialization, both passes."""

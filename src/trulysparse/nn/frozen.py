@@ -1,0 +1,72 @@
+"""A network laid out for answering one sample at a time, in microseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trulysparse import _kernels
+from trulysparse._core import checks
+from trulysparse._core.arrays import Floats
+from trulysparse.data.matrix import DenseMatrix
+from trulysparse.nn.predictor import Predictor
+
+if TYPE_CHECKING:
+    from trulysparse.nn.network import SparseMLP
+
+
+class FrozenMLP(Predictor):
+    """A copy of a SparseMLP for inference only, made by `net.freeze()`: weights lie in the order in which one sample
+    meets them, indices take 16 bits where a layer has no more than 65,536 inputs, and all layers run in one call.
+
+    Faster than the network itself for a few samples at a time, slower for large batches. Later changes of the network
+    do not reach it. Threads may predict side by side. Differs from the network's own outputs by the rounding of
+    another order of summation.
+
+    threads: over samples; one sample is always computed by one thread.
+    """
+
+    def __init__(self, net: SparseMLP, threads: int = 1) -> None:
+        self.layer_sizes = net.layer_sizes
+        self.output = net.output
+        self.dtype = net.dtype
+        self.scaling = net.scaling
+        self.labels = net.labels
+        self.n_connections = net.n_connections
+        self.threads = checks.thread_count(threads)
+        kind = _kernels.FrozenNetwork32 if net.dtype == np.float32 else _kernels.FrozenNetwork64
+        self._network = kind(net.layer_sizes[0])
+        for layer in net.layers:
+            con = layer.connectivity
+            rows = con.by_output
+            self._network.append(rows.ptr, rows.index, con.position, layer.values, layer.bias, layer.activation)
+
+    def __repr__(self) -> str:
+        return f"FrozenMLP({'-'.join(map(str, self.layer_sizes))}, {self.n_connections} connections, {self.dtype})"
+
+    def output_batches(
+        self, X: Any, batch_size: int = 256, *, activated: bool = True
+    ) -> Iterator[tuple[slice, Floats]]:
+        matrix = self.matrix(X)
+        batch_size = min(checks.integer("batch_size", batch_size, low=1), matrix.n_samples)
+        shift, factor = self.scaling.arrays() if self.scaling else (None, None)
+        softmax = activated and self.output == "softmax"
+        z = np.empty((batch_size, self.layer_sizes[-1]), self.dtype)
+        with matrix.reader() as reader:
+            for start in range(0, matrix.n_samples, batch_size):
+                stop = min(matrix.n_samples, start + batch_size)
+                out = z[: stop - start]
+                if isinstance(matrix, DenseMatrix) and matrix.array is not None:
+                    bad = self._network.run(matrix.array[start:stop], shift, factor, out, softmax, self.threads)
+                    if bad >= 0:
+                        sample, feature = divmod(bad, matrix.n_features)
+                        raise matrix.refuse(start + sample, feature, self.dtype)
+                else:
+                    loaded = np.empty((matrix.n_features, _kernels.padded_batch(stop - start)), self.dtype)
+                    reader.load(np.arange(start, stop), loaded, self.scaling, self.threads)
+                    self._network.run(loaded[:, : stop - start].T, None, None, out, softmax, self.threads)
+                if activated and self.output == "sigmoid":
+                    _kernels.sigmoid(out, self.threads)
+                yield slice(start, stop), out.T

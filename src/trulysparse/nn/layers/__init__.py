@@ -1,0 +1,1 @@
+"""Layers by how they are stored: indexed, tiled, and mapped into files."""

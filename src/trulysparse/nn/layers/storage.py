@@ -1,0 +1,104 @@
+"""How a network is stored: which form its layers have, which types its values, and where its arrays lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trulysparse._core import checks
+from trulysparse._core.arrays import HELD, Stored, empty, zeros
+from trulysparse.connectivity import Connectivity, TiledConnectivity
+from trulysparse.errors import InputError
+from trulysparse.nn.activations import KernelActivation
+from trulysparse.nn.layers.indexed import SparseLayer
+from trulysparse.nn.layers.mapped import ArrayFolder, DiskLayer
+from trulysparse.nn.layers.tiled import CompactLayer
+
+STORAGE = ("indexed", "compact")
+_TYPES = ("float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """storage: 'indexed' or 'compact'. weights, signals: types of weights and biases, and of hidden activations.
+    folder: where layers live in memory-mapped files, or None: in memory."""
+
+    storage: str
+    weights: str
+    signals: str
+    folder: ArrayFolder | None = None
+
+    @staticmethod
+    def make(
+        storage: str, weights: str | None, signals: str | None, folder: str | PathLike[str] | None, dtype: str
+    ) -> Layout:
+        """Checks the settings; None: dtype."""
+        checks.choice("storage", storage, STORAGE)
+        checks.choice("dtype", dtype, ("float32", "float64"))
+        weights, signals = weights or dtype, signals or dtype
+        if storage == "compact":
+            if dtype != "float32":
+                raise InputError(f"dtype must be 'float32' where storage='compact', not {dtype!r}")
+            checks.choice("weights", weights, _TYPES)
+            checks.choice("signals", signals, _TYPES)
+            return Layout(storage, weights, signals, None if folder is None else ArrayFolder(Path(folder)))
+        for name, value in (("weights", weights), ("signals", signals)):
+            if value != dtype:
+                raise InputError(f"{name}={value!r} needs storage='compact'")
+        if folder is not None:
+            raise InputError("folder needs storage='compact'")
+        return Layout(storage, dtype, dtype)
+
+    @property
+    def compact(self) -> bool:
+        """Whether connections lie in tiles."""
+        return self.storage == "compact"
+
+    def empty(self, name: str, size: int) -> Stored:
+        """`size` values of the weights' type, not set; name: what a file would be called."""
+        kind = HELD[self.weights]
+        return empty(size, kind) if self.folder is None else self.folder.create(name, size, kind)
+
+    def zeros(self, name: str, size: int) -> Stored:
+        """The same, zero."""
+        kind = HELD[self.weights]
+        return zeros(size, kind) if self.folder is None else self.folder.create(name, size, kind)
+
+    def held(self, name: str, array: Stored) -> Stored:
+        """The array, where this layout has its arrays."""
+        return array if self.folder is None else self.folder.keep(name, array)
+
+    def settled(self, con: TiledConnectivity, name: str) -> TiledConnectivity:
+        """The connectivity, its arrays where this layout has them."""
+        if self.folder is None:
+            return con
+        ptr, place = (self.folder.keep(f"{name}.{part}", getattr(con, part)) for part in ("ptr", "place"))
+        return TiledConnectivity.trusted(con.n_in, con.n_out, con.shift, ptr, place)
+
+    def layer(
+        self,
+        con: Connectivity | TiledConnectivity,
+        values: Stored,
+        bias: Stored,
+        activation: KernelActivation,
+        name: str,
+    ) -> Layer:
+        """A layer of these arrays."""
+        if isinstance(con, Connectivity):
+            return SparseLayer(con, values, bias, activation)
+        if self.folder is None:
+            return CompactLayer(con, values, bias, activation)
+        return DiskLayer(con, values, bias, activation, self.folder, name)
+
+
+def signal_types(layout: Layout, n_signals: int) -> list[np.dtype[Any]]:
+    """How the values of each layer's signal are held, the input first: input and output are float32 or float64."""
+    outer = np.dtype("float64" if layout.weights == "float64" else "float32")
+    return [outer, *[HELD[layout.signals]] * (n_signals - 2), outer]
+
+
+Layer = SparseLayer | CompactLayer

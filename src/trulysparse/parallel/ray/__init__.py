@@ -1,0 +1,1 @@
+"""Workers and server as actors of a Ray cluster."""

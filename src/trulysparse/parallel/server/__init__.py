@@ -1,0 +1,1 @@
+"""The parameter server: which worker does which batch, updates, locks, statistics."""

@@ -1,0 +1,123 @@
+"""Workers as threads of this process. They share the weights; kernels give up the interpreter lock while they run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+
+from trulysparse._core import memory
+from trulysparse.nn.network import SparseMLP
+from trulysparse.parallel.config import WASAP, Span
+from trulysparse.parallel.server.server import Server
+from trulysparse.parallel.shards import Shard, shard_rows
+from trulysparse.parallel.worker import Worker, settings_of, train_alone
+from trulysparse.training.fit_data import FitData
+from trulysparse.training.history import History, Record
+from trulysparse.training.loop import TrainingLoop
+
+T = TypeVar("T")
+
+
+class Threads:
+    """See algorithm.Place."""
+
+    def __init__(self, plan: WASAP, trainer: TrainingLoop, data: FitData) -> None:
+        self._plan = plan
+        self._trainer = trainer
+        self._data = data = replace(data, matrix=data.matrix.shared_by(plan.workers))
+        self._settings = settings_of(trainer, plan)
+        self._shards = {
+            number: Shard(
+                number,
+                data.rows[shard_rows(len(data.rows), number, plan.n_shards, trainer.batch_size)],
+                trainer.batch_size,
+                self._settings.seed,
+                data.shuffle,
+                data.matrix.order,
+            )
+            for number in range(plan.n_shards)
+        }
+        self.batches = [shard.n_batches for shard in self._shards.values()]
+        net = trainer.net
+        each = memory.training_bytes(
+            net.layer_sizes,
+            net.n_connections,
+            trainer.micro_batch_size or trainer.batch_size,
+            1 + trainer.optimizer.slots,
+            net.layout,
+            every=trainer.recompute,
+        )
+        memory.require(
+            plan.workers * each,
+            f"training with {plan.workers} workers at batch_size={trainer.batch_size}",
+            "choose fewer workers or a smaller batch_size",
+        )
+        self._telling = threading.Lock()
+
+    def together(self, span: Span, history: History) -> None:
+        trainer, data = self._trainer, self._data
+
+        def evolved(grown: int) -> None:
+            trainer.notify(data.callbacks, "on_evolution", grown)
+
+        server = Server(
+            trainer,
+            self._plan,
+            self.batches,
+            span,
+            data.epochs,
+            end_epoch=lambda record: trainer.end_epoch(data, history, record),
+            evolved=evolved,
+        )
+        for number in range(self._plan.workers):
+            server.join(number)
+
+        def serve(number: int) -> None:
+            with data.matrix.reader() as reader:
+                worker = Worker(number, trainer.net, data, self._shards, self._settings, reader)
+                try:
+                    while (given := server.pull(number)) is not None:
+                        # Layers that others were reading get their update while this worker loads its next batch.
+                        gradient = worker.gradient(given[1], given[0], partial(server.settle, number))
+                        if server.push(number, gradient, finish=False):
+                            self._tell(number, gradient.loss)
+                finally:
+                    server.settle(number)
+
+        try:
+            self._run([partial(serve, number) for number in range(self._plan.workers)], server.stop)
+        finally:
+            trainer.on_resize = None
+
+    def alone(self, span: Span) -> list[tuple[SparseMLP, Record]]:
+        def task(number: int) -> tuple[SparseMLP, Record]:
+            twin = self._trainer.net.copy()
+            shard = self._shards[number]
+            return train_alone(twin, self._data, shard, span, self._settings, lambda loss: self._tell(number, loss))
+
+        return self._run([partial(task, number) for number in self._shards], lambda: None)
+
+    def close(self) -> None:
+        pass
+
+    def _tell(self, worker: int, loss: float) -> None:
+        with self._telling:
+            self._trainer.notify(self._data.callbacks, "on_worker_step", worker, loss)
+
+    def _run(self, tasks: list[Callable[[], T]], stop: Callable[[], None]) -> list[T]:
+        """Runs the tasks, as many at a time as there are workers; the first error ends them all."""
+        with ThreadPoolExecutor(self._plan.workers, thread_name_prefix="worker") as pool:
+            futures = [pool.submit(task) for task in tasks]
+            try:
+                done = wait(futures, return_when="FIRST_EXCEPTION")[0]
+                for future in done:
+                    future.result()
+            except BaseException:
+                stop()
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+        return [future.result() for future in futures]

@@ -1,0 +1,1 @@
+"""Importance pruning: hidden neurons removed for good."""

@@ -1,0 +1,184 @@
+"""Checkpoints in the course of training, from which a run that was killed goes on with the same bits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trulysparse._core import checks
+from trulysparse._core.arrays import Stored
+from trulysparse.errors import DivergenceError, InputError
+from trulysparse.io import checkpoints as checkpoint
+from trulysparse.io import models as saving
+from trulysparse.nn.layers.indexed import Slots
+from trulysparse.nn.layers.mapped import MANIFEST, ArrayFolder, DiskLayer, committed
+from trulysparse.training.callbacks.base import Callback
+from trulysparse.training.history import Record
+from trulysparse.training.position import Position
+
+if TYPE_CHECKING:
+    from trulysparse.nn.network import SparseMLP
+    from trulysparse.training.fit_data import FitData
+    from trulysparse.training.loop import TrainingLoop
+    from trulysparse.training.trainer import Trainer
+
+STATE, LAYERS = "state.safetensors", "layers"
+NEXT = "state.next.safetensors"
+_CHECKED = 1 << 20  # values looked at in one go
+
+
+class Checkpointer(Callback):
+    """Keeps the state of training in `folder`, every `every` updates.
+
+    Layers in memory are written to one file, which takes the place of the one before once the next loss has shown that
+    training has not diverged: it is at most `worst`. Layers that live in files are there already, and what is in force
+    is committed after each update and each layer's evolution.
+    """
+
+    def __init__(self, folder: Path, *, every: int, worst: float = np.inf) -> None:
+        self.folder = Path(folder)
+        self.every = checks.integer("every", every, low=1)
+        self.worst = worst
+        self._waiting = False
+
+    def check(self, trainer: Trainer, data: FitData) -> None:
+        """Refuses workers, whose state this process does not have, and a folder that is none."""
+        if trainer.parallel is not None:
+            raise InputError("Checkpointer cannot keep the state of parallel training: leave out one of the two")
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError(f"folder must be a folder to keep checkpoints in, not the file '{self.folder}'")
+
+    def on_fit_start(self, trainer: Trainer, epochs: int, steps: int) -> None:
+        """Commits layers in files, so that a run can go on from its start."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._commit(trainer)
+
+    def on_step_end(self, trainer: Trainer, loss: float) -> None:
+        """Writes or commits where it is time."""
+        self._settle(loss)
+        if trainer.net.layout.folder is not None or trainer.step_count % self.every == 0:
+            self.keep(trainer)
+
+    def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
+        """The loss on other data serves as well as the next."""
+        self._settle(float(record["val_loss"] if "val_loss" in record else record["loss"]))
+
+    def keep(self, trainer: Trainer) -> None:
+        """Writes or commits now. DivergenceError where the state is not finite: the one that is kept stays."""
+        _require_finite(trainer)
+        if not self._commit(trainer):
+            where = {"position": trainer.position.to_json()}
+            checkpoint.write(self.folder / NEXT, trainer, where, trainer.tell)
+            self._waiting = True
+
+    def _settle(self, loss: float) -> None:
+        """Decides on the state that waits, whose loss this is."""
+        if self._waiting and loss <= self.worst:
+            (self.folder / NEXT).replace(self.folder / STATE)
+        elif self._waiting:
+            (self.folder / NEXT).unlink()
+        self._waiting = False
+
+    def on_evolution(self, trainer: Trainer, grown: int) -> None:
+        """Commits layers in files."""
+        self._commit(trainer)
+
+    def on_progress(self, trainer: Trainer, what: str, done: float, total: float) -> None:
+        """Commits layers in files as each has evolved, so that no more than one is there twice."""
+        if what == "evolving":
+            self._commit(trainer)
+
+    def _commit(self, trainer: Trainer) -> bool:
+        net = trainer.net
+        folder = net.layout.folder
+        if folder is None:
+            return False
+        layers: list[DiskLayer] = net.layers
+        pairs = list(zip(layers, trainer.slots, strict=True))
+        state = {
+            "network": saving.settings(net),
+            **checkpoint.counters(trainer),
+            "position": trainer.position.to_json(),
+            "layers": [layer.manifest(slots) for layer, slots in pairs],
+        }
+        arrays = [a for layer, slots in pairs for kind in layer.arrays(slots).values() for a in kind]
+        folder.commit(state, arrays, sync=self.every > 1 and trainer.step_count % self.every == 0)
+        return True
+
+
+def _require_finite(trainer: Trainer) -> None:
+    for layer, slots in zip(trainer.net.layers, trainer.slots, strict=True):
+        for values in (layer.values, layer.bias, *slots.weight, *slots.bias):
+            for start in range(0, len(values), _CHECKED):
+                if not _finite(values[start : start + _CHECKED]):
+                    raise DivergenceError(
+                        f"the parameters are not finite after step {trainer.step_count - 1}: training has diverged; "
+                        "lower the learning rate or scale the features"
+                    )
+        layer.release()
+
+
+def _finite(values: Stored) -> bool:
+    if values.dtype == np.uint16:  # bfloat16, whose exponent is all ones in what is not finite
+        return not bool(((values & 0x7F80) == 0x7F80).any())
+    return bool(np.isfinite(values).all())
+
+
+def has_state(folder: Path) -> bool:
+    """Whether there is something to go on from."""
+    return (folder / STATE).is_file() or committed(folder / LAYERS)
+
+
+def resume(path: str | PathLike[str], trainer: TrainingLoop) -> Position:
+    """Puts a checkpoint into `trainer` and its network: a file, or the folder of a Checkpointer. Returns where the
+    training was."""
+    path = Path(path)
+    if path.is_dir() and not (path / STATE).is_file():
+        net, slots, state = open_network(path, trainer.net.threads)
+        mine = trainer.net
+        if (net.layer_sizes, net.layout.weights) != (
+            mine.layer_sizes,
+            mine.layout.weights,
+        ) or mine.layout.folder is None:
+            raise InputError(f"resume: '{path}' holds another network, whose layers live in files")
+        mine.layers, mine.layout = net.layers, net.layout
+        trainer.take_slots(slots)
+        trainer.step_count, trainer.epoch = state["step_count"], state["epoch"]
+    else:
+        file = path / STATE if path.is_dir() else path
+        check, threads = partial(_check, trainer=trainer), trainer.net.threads
+        _, state = checkpoint.restore(file, check, lambda net: trainer, threads)
+    return Position.from_json(state["position"])
+
+
+def _check(config: dict[str, Any], trainer: TrainingLoop) -> None:
+    checkpoint.check_kind(config, trainer)
+    if "position" not in config["extra"]:
+        raise InputError("it was not written in the course of fit, so resume does not know where to go on")
+
+
+def open_network(folder: Path, threads: int | None) -> tuple[SparseMLP, list[Slots], dict[str, Any]]:
+    """The network in memory-mapped files of a checkpoint, its optimizer state, and what else was committed."""
+    files = ArrayFolder(folder / LAYERS)
+    state, where = files.state(), f"'{folder / LAYERS / MANIFEST}'"
+    try:
+        config = state["network"]
+        checks.choice("storage", config["storage"], ("compact",))
+        layout = replace(saving.layout_of(config), folder=files)
+        net, slots = saving.open_layers(config, state["layers"], layout, threads)
+        wanted = checks.integer("slots", state["slots"], low=0)
+        if any(len(each.weight) != wanted for each in slots):
+            raise InputError(f"a layer has not {wanted} values of optimizer state for each parameter")
+        checks.integer("step_count", state["step_count"], low=0)
+        checks.real("epoch", state["epoch"], low=0)
+        Position.from_json(state["position"])
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise InputError(f"{where} has damaged settings: {error!r}") from None
+    return net, slots, state

@@ -1,0 +1,96 @@
+"""Whether optimizer state belongs to a network's layers as they are: others may have pruned or replaced them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+from trulysparse.errors import InputError
+from trulysparse.nn.layers.indexed import Slots
+
+if TYPE_CHECKING:
+    from trulysparse.nn.network import SparseMLP
+    from trulysparse.optim.sgd import Optimizer
+
+
+def fits(layer: Any, slots: Any, optimizer: Optimizer | None = None) -> bool:
+    """Whether optimizer state has the sizes of a layer and, where an optimizer is given, the form that it needs."""
+    if not isinstance(slots, Slots) or len(slots.weight) != len(slots.bias):
+        return False
+    if optimizer is not None:
+        kind = layer.slot_type(optimizer)
+        if len(slots.weight) != optimizer.slots or any(a.dtype != kind for a in (*slots.weight, *slots.bias)):
+            return False
+    sizes = [(a, layer.n_connections) for a in slots.weight] + [(a, layer.n_out) for a in slots.bias]
+    return all(a.shape == (size,) for a, size in sizes)
+
+
+def check_slots(net: SparseMLP, slots: Sequence[Slots], optimizer: Optimizer | None = None) -> None:
+    """InputError where `slots` is not optimizer state for this network."""
+    layers = net.layers
+    if len(slots) != len(layers):
+        raise InputError(f"slots must hold optimizer state of each of the {len(layers)} layers, not of {len(slots)}")
+    for number, (layer, state) in enumerate(zip(layers, slots, strict=True)):
+        if not fits(layer, state, optimizer):
+            wanted = f"values along {layer.n_connections} connections and {layer.n_out} biases"
+            if optimizer is not None:
+                wanted = f"{optimizer.slots} times {layer.slot_type(optimizer)} {wanted}"
+            raise InputError(f"slots[{number}] must hold {wanted}: it belongs to another network or optimizer")
+
+
+def _maybe(thing: Any) -> Callable[[], Any]:
+    """A weak reference, to nothing where there is nothing."""
+    return (lambda: None) if thing is None else ref(thing)
+
+
+class LayerWatch:
+    """What a network's layers were when optimizer state last belonged to them. Holds on to no array."""
+
+    def __init__(self) -> None:
+        self._optimizer: Optimizer | None = None
+        self._sizes: tuple[int, ...] = ()
+        self._layers: list[tuple[Any, Any, Any]] = []
+
+    def unchanged(self, net: SparseMLP, optimizer: Optimizer) -> bool:
+        """Whether layers, connectivity and optimizer are those of before. Called at each step."""
+        if optimizer is not self._optimizer or net.layer_sizes != self._sizes or len(net.layers) != len(self._layers):
+            return False
+        for layer, (known, connectivity, _) in zip(net.layers, self._layers, strict=False):
+            if layer is not known or layer.connectivity is not connectivity():
+                return False
+        return True
+
+    def note(self, net: SparseMLP, slots: Sequence[Slots], optimizer: Optimizer) -> None:
+        """Remembers layers, to which the state belongs."""
+        self._optimizer, self._sizes = optimizer, net.layer_sizes
+        self._layers = [
+            (layer, ref(layer.connectivity), ref(state.weight[0]) if state.weight else None)
+            for layer, state in zip(net.layers, slots, strict=True)
+        ]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles look at layers of their own."""
+        layers = [(layer, con(), along and along()) for layer, con, along in self._layers]
+        return self.__dict__ | {"_layers": layers}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._layers = [
+            (layer, _maybe(con), None if along is None else ref(along)) for layer, con, along in self._layers
+        ]
+
+    def stale(self, net: SparseMLP, slots: Sequence[Slots], optimizer: Optimizer) -> list[int]:
+        """Numbers of the layers that the state does not belong to: those replaced, of other sizes, or with other
+        connections while the state along them is the old one. (Evolution and pruning that bring the state along put
+        new arrays in its place.)"""
+        found = []
+        for number, layer in enumerate(net.layers):
+            if number >= min(len(slots), len(self._layers)) or not fits(layer, slots[number], optimizer):
+                found.append(number)
+                continue
+            known, connectivity, along = self._layers[number]
+            moved = along is None or along() is not slots[number].weight[0]
+            if layer is not known or (layer.connectivity is not connectivity() and not moved):
+                found.append(number)
+        return found

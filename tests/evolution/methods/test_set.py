@@ -1,0 +1,164 @@
+"""SET against the paper's rule written naively, and its invariants."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+import trulysparse as ts
+from conftest import check_invariants
+from trulysparse.evolution import LayerView
+from trulysparse.evolution.prune import sign_magnitude
+from trulysparse.nn.layers.indexed import Slots
+
+
+def naive_keep(values, zeta):
+    """Sort each sign by magnitude, drop the fraction zeta from the front."""
+    keep = np.ones(len(values), np.uint8)
+    for sign in (np.signbit(values), ~np.signbit(values)):
+        members = np.flatnonzero(sign)
+        order = members[np.argsort(np.abs(values[members]), kind="stable")]
+        keep[order[: int(np.floor(zeta * len(members)))]] = 0
+    return keep
+
+
+def small_net(dtype="float32", seed=0, epsilon=4.0):
+    return ts.SparseMLP((30, 40, 25, 5), epsilon=epsilon, dtype=dtype, seed=seed)
+
+
+def view_of(net, number, fraction, threads=2):
+    return LayerView(net.layers[number], Slots([], []), number, fraction, 0, threads)
+
+
+def slots_for(net, n=2):
+    rng = np.random.default_rng(1)
+    return [
+        Slots(
+            [rng.random(layer.n_connections).astype(net.dtype) for _ in range(n)],
+            [rng.random(layer.n_out).astype(net.dtype) for _ in range(n)],
+        )
+        for layer in net.layers
+    ]
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.integers(0, 2**31), st.floats(0, 1), st.sampled_from(["float32", "float64"]), st.booleans(), st.integers(1, 3)
+)
+def test_prune_rule_is_the_papers(seed, zeta, dtype, with_ties, threads):
+    net = small_net(dtype, seed % 7)
+    rng = np.random.default_rng(seed)
+    layer = net.layers[0]
+    values = rng.standard_normal(layer.n_connections)
+    if with_ties:
+        values = np.round(values * 2) / 2 * rng.choice([1, -1, 0.0], len(values))
+    layer.values = values.astype(dtype)
+    np.testing.assert_array_equal(sign_magnitude(view_of(net, 0, zeta, threads)), naive_keep(layer.values, zeta))
+
+
+def test_prune_rule_across_blocks(rng):
+    """More weights than one counting block, with many ties."""
+    net = ts.SparseMLP((2000, 2000, 2), epsilon=60)
+    layer = net.layers[0]
+    layer.values = (np.round(rng.standard_normal(layer.n_connections) * 8) / 8).astype(np.float32)
+    expected = naive_keep(layer.values, 0.3)
+    for threads in (1, 2, 4):
+        np.testing.assert_array_equal(sign_magnitude(view_of(net, 0, 0.3, threads)), expected)
+
+
+def as_dict(layer, state):
+    """(input, output) -> (weight, state...), connection by connection."""
+    rows = np.repeat(np.arange(layer.n_in), np.diff(layer.connectivity.by_input.ptr)).tolist()
+    columns = layer.connectivity.by_input.index.tolist()
+    return dict(zip(zip(rows, columns, strict=True), zip(layer.values, *state.weight, strict=True), strict=True))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("zeta", [0.0, 0.1, 0.3, 1.0])
+@pytest.mark.parametrize("epsilon", [0.5, 4, 12, 100])
+def test_kept_connections_keep_weight_and_state(dtype, zeta, epsilon):
+    net = small_net(dtype, epsilon=epsilon)
+    state = slots_for(net)
+    keeps = [naive_keep(layer.values, zeta) for layer in net.layers]
+    before = [as_dict(layer, s) for layer, s in zip(net.layers, state, strict=True)]
+    counts = [layer.n_connections for layer in net.layers]
+    replaced = ts.SET(zeta).evolve(net, state, 99, 2)
+    assert replaced == sum(int((keep == 0).sum()) for keep in keeps[:-1])
+    for number, (layer, old, keep) in enumerate(zip(net.layers, before, keeps, strict=True)):
+        check_invariants(layer.connectivity)
+        assert layer.n_connections == counts[number]
+        new = as_dict(layer, state[number])
+        if number == len(net.layers) - 1:
+            assert new == old  # the output layer stays
+            continue
+        kept = [place for place, k in zip(old, keep, strict=True) if k]
+        assert all(new[place] == old[place] for place in kept)
+        grown = [new[place] for place in new.keys() - set(kept)]
+        assert len(grown) == int((keep == 0).sum())
+        limit = net.init.scale(layer.connectivity)
+        assert all(0 < abs(weight) <= limit and not any(rest) for weight, *rest in grown)
+
+
+def test_growth_is_uniform_over_empty_places():
+    hits, runs = np.zeros((12, 10)), 3000
+    empty = None
+    for key in range(runs):
+        net = ts.SparseMLP((12, 10, 3), epsilon=2.0, seed=5)
+        layer = net.layers[0]
+        keep = naive_keep(layer.values, 0.3)
+        rows = np.repeat(np.arange(12), np.diff(layer.connectivity.by_input.ptr))
+        kept = np.zeros((12, 10), bool)
+        kept[rows[keep == 1], layer.connectivity.by_input.index[keep == 1]] = True
+        empty, grown = ~kept, int((keep == 0).sum())
+        ts.SET(0.3).evolve(net, slots_for(net, 0), key, 1)
+        con = layer.connectivity
+        now = np.zeros((12, 10), bool)
+        now[np.repeat(np.arange(12), np.diff(con.by_input.ptr)), con.by_input.index] = True
+        assert now[kept].all()
+        hits += now & empty
+    share = grown / empty.sum()
+    counts = hits[empty]
+    statistic = ((counts - runs * share) ** 2).sum() / (runs * share * (1 - share)) * (1 - 1 / len(counts))
+    assert 1e-4 < stats.chi2.sf(statistic, len(counts) - 1) < 1 - 1e-4
+
+
+def test_same_for_any_thread_count():
+    results = []
+    for threads in (1, 2, 4):
+        net = ts.SparseMLP((3000, 4000, 3000, 10), epsilon=10, seed=2)
+        state = slots_for(net, 1)
+        for key in (1, 2):
+            ts.SET(0.3).evolve(net, state, key, threads)
+        results.append(
+            [
+                a
+                for layer, s in zip(net.layers, state, strict=True)
+                for a in (layer.connectivity.by_input.index, layer.values, s.weight[0])
+            ]
+        )
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("zeta", [-0.1, 1.1, float("nan"), "a", True])
+def test_zeta_out_of_range(zeta):
+    with pytest.raises(ts.InputError, match=r"^zeta must"):
+        ts.SET(zeta)
+
+
+def test_after_each_epoch_but_the_last(rng):
+    X, y = rng.standard_normal((40, 30)), rng.integers(0, 5, 40)
+    net = small_net()
+    seen = []
+
+    class Watch(ts.Callback):
+        def on_epoch_end(self, trainer, record):
+            seen.append(net.layers[0].connectivity)
+
+    ts.Trainer(net, evolution=ts.SET(0.3), callbacks=[Watch()]).fit(X, y, epochs=3)
+    assert len({id(con) for con in [*seen, net.layers[0].connectivity]}) == 3
+    assert net.layers[0].connectivity is seen[-1]
