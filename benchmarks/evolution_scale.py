@@ -24,9 +24,9 @@ from trulysparse.connectivity import Connectivity, erdos_renyi
 from trulysparse.evolution import LayerView, grow, prune
 from trulysparse.evolution.rewire import Change, rewire
 from trulysparse.nn.initialization import WeightInit
-from trulysparse.nn.layers.indexed import Slots, SparseLayer
+from trulysparse.nn.layers.indexed import IndexedLayer, OptimizerState
 from trulysparse.nn.network import SparseMLP
-from trulysparse.training import prune_neurons
+from trulysparse.pruning import prune_neurons
 
 BATCH = 8
 FRACTION = 0.3
@@ -56,9 +56,9 @@ class Peak:
         self._thread.join()
 
 
-def layer_bytes(con: Connectivity, itemsize: int, slots: int) -> int:
+def layer_bytes(con: Connectivity, itemsize: int, n_slots: int) -> int:
     index = sum(a.nbytes for rows in (con.by_input, con.by_output) for a in (rows.ptr, rows.index))
-    return index + con.position.nbytes + con.n_connections * itemsize * (1 + slots)
+    return index + con.position.nbytes + con.n_connections * itemsize * (1 + n_slots)
 
 
 def measure(connections: int, threads: int) -> dict:
@@ -67,11 +67,11 @@ def measure(connections: int, threads: int) -> dict:
     con = erdos_renyi(n, n, 2.0, seed=0, threads=threads)
     dtype = np.dtype(np.float32)
     init = WeightInit(fan="sparse")
-    layer = SparseLayer(con, init.draw(con.n_connections, 1.0, dtype, 1, threads), zeros(n, dtype), (1, 0.0))
-    slots = Slots([zeros(con.n_connections, dtype)], [zeros(n, dtype)])
+    layer = IndexedLayer(con, init.draw(con.n_connections, 1.0, dtype, 1, threads), zeros(n, dtype), (1, 0.0))
+    optimizer_state = OptimizerState([zeros(con.n_connections, dtype)], [zeros(n, dtype)])
     own = layer_bytes(con, 4, 1)
     del con
-    view = LayerView(layer, slots, 0, FRACTION, 5, threads)
+    view = LayerView(layer, optimizer_state, 0, FRACTION, 5, threads)
     found: dict = {
         "connections": layer.n_connections,
         "own_mb": own / 2**20,
@@ -86,12 +86,12 @@ def measure(connections: int, threads: int) -> dict:
         found["seconds"][name] = min(seconds, found["seconds"].get(name, seconds))
 
     def set_step() -> None:
-        view.keep = prune.sign_magnitude(view)
+        view.keep_mask = prune.sign_magnitude(view)
         view.count = view.removed
-        change = Change(view.keep, grow.uniform(view))
-        view.keep = None
+        change = Change(view.keep_mask, grow.uniform(view))
+        view.keep_mask = None
         change.fresh = init.draw(view.count, 1.0, dtype, 3, threads)
-        rewire(layer, slots, change, threads)
+        rewire(layer, optimizer_state, change, threads)
 
     # The first step may also wait for memory that this machine's host has to find; training takes many.
     with Peak() as peak:
@@ -117,12 +117,12 @@ def measure(connections: int, threads: int) -> dict:
         "grow: guided gradient": lambda: grow.GuidedGradient()(view),
         "grow: active": lambda: grow.Active()(view),
     }
-    view.keep = prune.magnitude(view)
+    view.keep_mask = prune.magnitude(view)
     view.count = view.removed
     for name, rule in rules.items():
         timed(name, rule)
         gc.collect()
-    view.x = view.dy = view.keep = None
+    view.x = view.dy = view.keep_mask = None
 
     other = erdos_renyi(n, 2, 0.5, seed=1, threads=threads)
     net = SparseMLP.from_layers(
@@ -136,8 +136,8 @@ def measure(connections: int, threads: int) -> dict:
         seed=0,
         threads=threads,
     )
-    state = [slots, Slots([zeros(other.n_connections, dtype)], [zeros(2, dtype)])]
-    timed("importance pruning", lambda: prune_neurons(net, 20, slots=state))
+    state = [optimizer_state, OptimizerState([zeros(other.n_connections, dtype)], [zeros(2, dtype)])]
+    timed("importance pruning", lambda: prune_neurons(net, 20, optimizer_state=state))
     return found
 
 

@@ -13,7 +13,7 @@ from trulysparse import _kernels
 from trulysparse._core.arrays import zeros
 from trulysparse.bench.report import table
 from trulysparse.connectivity import erdos_renyi
-from trulysparse.nn.layers.indexed import Signal, Slots, SparseLayer
+from trulysparse.nn.layers.indexed import Activations, IndexedLayer, OptimizerState
 
 BATCH, TURN = 128, 0.2
 LEFT_RELU = _kernels.Activation.LEAKY, -0.6
@@ -38,20 +38,20 @@ def passes(n: int, fan: float, threads: int):
     con = erdos_renyi(n, n, fan / 2, seed=0)
     rng = np.random.default_rng(0)
     dtype = np.dtype(np.float32)
-    layer = SparseLayer(con, zeros(con.n_connections, dtype), zeros(n, dtype), LEFT_RELU)
+    layer = IndexedLayer(con, zeros(con.n_connections, dtype), zeros(n, dtype), LEFT_RELU)
     layer.values[:] = rng.standard_normal(con.n_connections) / np.sqrt(fan)
     x, y = (zeros(n * BATCH, dtype).reshape(n, BATCH) for _ in range(2))
     x[:] = rng.standard_normal(BATCH, dtype=np.float32)
     bits = [np.zeros(n * BATCH // 8, np.uint8) for _ in range(2)]
-    source, out = Signal(x, LEFT_RELU, bits[0]), Signal(y, LEFT_RELU, bits[1])
+    source, out = Activations(x, LEFT_RELU, bits[0]), Activations(y, LEFT_RELU, bits[1])
     rule = _kernels.UpdateRule()
     rule.kind, rule.learning_rate, rule.momentum = _kernels.Update.SGD, 1e-9, 0.9
-    slots = Slots([zeros(con.n_connections, dtype)], [np.zeros(n, dtype)])
+    optimizer_state = OptimizerState([zeros(con.n_connections, dtype)], [np.zeros(n, dtype)])
     layer.forward(source, out, 0, threads)
     return {
         "connections": con.n_connections,
         "forward": lambda: layer.forward(source, out, 0, threads),
-        "backward": lambda: layer.backward(y, source, x, slots, rule, threads),
+        "backward": lambda: layer.backward(y, source, x, optimizer_state, rule, threads),
     }
 
 

@@ -4,7 +4,7 @@ learning.
     python benchmarks/parallel_simulator.py fashion_mnist.npz
 
 The algorithm is the library's own (Server, Worker): each gradient is computed, on the weights that its worker would
-have seen, when it would have arrived. Only the clock is made up: a worker's step and the server's update take what
+have seen, when it would have arrived. Only the n_updates is made up: a worker's step and the server's update take what
 was measured here, messages pay latency and queue for the server's link (one for each direction), the server applies
 one gradient at a time. The network of 10^8 connections is played without learning. Its step is that of
 results/scaling.json on one thread.
@@ -26,11 +26,11 @@ from _run import RESULTS, keep
 import trulysparse as ts
 from trulysparse.bench.report import plot, table
 from trulysparse.data import as_matrix, fit_scaling
-from trulysparse.nn.layers.indexed import SparseLayer
+from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.parallel.gradient import Gradient
 from trulysparse.parallel.server.server import Server
-from trulysparse.parallel.shards import Shard, Ticket, shard_rows
-from trulysparse.parallel.worker import Model, Worker, settings_of
+from trulysparse.parallel.shards import BatchId, Shard, shard_rows
+from trulysparse.parallel.worker import ModelSnapshot, Worker, settings_of
 from trulysparse.training.fit_data import FitData
 
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
@@ -78,7 +78,7 @@ def play(world: World, workers: int, fetch: Callable[[int], bool | None], apply:
     out, into, processor = Queue(), Queue(), Queue()
     transfer = world.message / world.bandwidth / world.servers
     events: list[tuple[float, int, int, str]] = [(0.0, number, number, "send") for number in range(workers)]
-    count, now, clock, staleness = workers, 0.0, 0, 0
+    count, now, n_updates, staleness = workers, 0.0, 0, 0
     seen: dict[int, int] = {}
     waiting: list[int] = []
     while events:
@@ -89,7 +89,7 @@ def play(world: World, workers: int, fetch: Callable[[int], bool | None], apply:
                 waiting.append(worker)
             if not sent:
                 continue
-            seen[worker] = clock
+            seen[worker] = n_updates
             arrived = out.serve(now, transfer) + world.latency
             after = arrived + world.step + world.latency, "arrive"
         elif what == "arrive":
@@ -97,8 +97,8 @@ def play(world: World, workers: int, fetch: Callable[[int], bool | None], apply:
         elif what == "received":
             after = processor.serve(now, world.update / world.servers), "applied"
         else:
-            staleness += clock - seen[worker]
-            clock += 1
+            staleness += n_updates - seen[worker]
+            n_updates += 1
             apply(worker)
             after = now, "send"
             for other in waiting:
@@ -108,7 +108,7 @@ def play(world: World, workers: int, fetch: Callable[[int], bool | None], apply:
         count += 1
         heapq.heappush(events, (after[0], count, worker, after[1]))
     busy = {"sending": out.worked / now, "receiving": into.worked / now, "updating": processor.worked / now}
-    return Outcome(now, clock, staleness / max(1, clock), busy)
+    return Outcome(now, n_updates, staleness / max(1, n_updates), busy)
 
 
 class Learning:
@@ -135,24 +135,24 @@ class Learning:
         for number in range(workers):
             self.server.join(number)
         self._hand = Worker(0, net, fit_data, shards, self.settings, fit_data.matrix)
-        self._given: dict[int, tuple[Ticket, Model]] = {}
+        self._given: dict[int, tuple[BatchId, ModelSnapshot]] = {}
 
     def fetch(self, worker: int) -> bool | None:
         given = self.server.pull(worker, wait=False)
         if given is None:
-            return None if self.server.clock < self.server.total else False
-        ticket, model = given
+            return None if self.server.n_updates < self.server.total else False
+        batch_id, model = given
         layers = [
-            SparseLayer(layer.connectivity, values, bias, layer.activation)
+            IndexedLayer(layer.connectivity, values, bias, layer.activation)
             for layer, (values, bias) in zip(model.layers, self.server.snapshot(model), strict=True)
         ]
-        self._given[worker] = ticket, Model(model.version, model.clock, layers)
+        self._given[worker] = batch_id, ModelSnapshot(model.version, model.n_updates, layers)
         return True
 
     def gradient(self, worker: int) -> Gradient:
-        ticket, model = self._given.pop(worker)
+        batch_id, model = self._given.pop(worker)
         self._hand._version = -1  # one pair of hands for all workers: memory is made anew
-        return self._hand.gradient(model, ticket)
+        return self._hand.gradient(model, batch_id)
 
     def apply(self, worker: int) -> None:
         self.server.push(worker, self.gradient(worker))
@@ -190,11 +190,11 @@ class Nothing:
     """So many updates, without learning."""
 
     def __init__(self, updates: int) -> None:
-        self._left = updates
+        self._pending = updates
 
     def fetch(self, worker: int) -> bool:
-        self._left -= 1
-        return self._left >= 0
+        self._pending -= 1
+        return self._pending >= 0
 
     def apply(self, worker: int) -> None:
         pass

@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--save")
     options = parser.parse_args()
     sizes = (FEATURES, *options.hidden, 2)
-    setting = planning.Setting(
+    setting = planning.PlanRequest(
         sizes,
         options.epsilon,
         options.batch,
@@ -79,7 +79,9 @@ def main() -> None:
         start = time.perf_counter()
         signals, loss = passes.forward(Batch(matrix, rows, labels[rows], None))
         middle = time.perf_counter()
-        passes.backward(signals, Update(trainer.slots, optimizer.rule(step, 0, None), stream_key(0, "step", step)))
+        passes.backward(
+            signals, Update(trainer.optimizer_state, optimizer.rule(step, 0, None), stream_key(0, "step", step))
+        )
         backward.append(time.perf_counter() - middle)
         forward.append(middle - start)
         losses.append(loss)

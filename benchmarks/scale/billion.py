@@ -32,7 +32,7 @@ def samples() -> tuple[np.ndarray, np.ndarray]:
 
 def build_and_train(model: Path, steps: int) -> dict:
     sizes = (FEATURES, *HIDDEN, 2)
-    predicted = planning.plan(planning.Setting(sizes, 0.5, BATCH))
+    predicted = planning.plan(planning.PlanRequest(sizes, 0.5, BATCH))
     X, y = samples()
     began = time.perf_counter()
     net = ts.SparseMLP(

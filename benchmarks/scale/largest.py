@@ -56,9 +56,9 @@ class Watch(ts.Callback):
             raise Enough
 
 
-def setting(layers: int, on_disk: bool) -> planning.Setting:
+def setting(layers: int, on_disk: bool) -> planning.PlanRequest:
     every = max(1, round(layers**0.5))
-    return planning.Setting((FEATURES, *[WIDTH] * layers, 2), 0.5, BATCH, recompute=every, on_disk=on_disk)
+    return planning.PlanRequest((FEATURES, *[WIDTH] * layers, 2), 0.5, BATCH, recompute=every, on_disk=on_disk)
 
 
 def most_layers(on_disk: bool) -> int:

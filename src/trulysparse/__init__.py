@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from trulysparse._core.version import __version__ as __version__
 from trulysparse.errors import DivergenceError, InputError, MissingExtraError, NotEnoughMemoryError
 from trulysparse.evolution import (
     DSR,
@@ -26,22 +27,12 @@ from trulysparse.nn.network import SparseMLP
 from trulysparse.optim.schedules import ConstantRate, CosineRate, ScaledRate, StepRate
 from trulysparse.optim.sgd import SGD, Adam
 from trulysparse.parallel import WASAP, WASSP
-from trulysparse.training import (
-    Callback,
-    EarlyStopping,
-    History,
-    ImportancePruning,
-    ProgressBar,
-    PruningReport,
-    Trainer,
-    evaluate,
-    prune_neurons,
-)
+from trulysparse.pruning import ImportancePruning, PruningReport, prune_neurons
+from trulysparse.training import Callback, EarlyStopping, History, ProgressBar, Trainer, evaluate
 
 if TYPE_CHECKING:
     from trulysparse.estimators import SparseMLPClassifier, SparseMLPRegressor
 
-__version__ = "0.1.0"
 
 __all__ = [
     "DSR",

@@ -6,10 +6,10 @@ from itertools import product
 
 import numpy as np
 import pytest
-from command import last_json, refused, run
 from sklearn.datasets import dump_svmlight_file
 from typer.testing import CliRunner
 
+from command import last_json, refused, run
 from trulysparse import parallel
 from trulysparse.cli import app
 
@@ -154,7 +154,7 @@ def test_workers_on_a_cluster_read_the_same_samples(sources, monkeypatch, source
     """Each worker opens the data for itself, in a directory of its own."""
     seen = {}
 
-    def fit(plan, trainer, job):
+    def train(plan, loop, job):
         with monkeypatch.context() as patch:
             patch.chdir("/")
             seen["X"], seen["y"] = plan.data()
@@ -164,7 +164,7 @@ def test_workers_on_a_cluster_read_the_same_samples(sources, monkeypatch, source
         assert len(rows) == job.matrix.n_samples
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(parallel.WASAP, "fit", fit)
+    monkeypatch.setattr(parallel.WASAP, "train", train)
     monkeypatch.chdir(sources)
     arguments = ["train", source, "--out", "r", *TINY, "--workers", "2", "--backend", "ray", *option]
     assert CliRunner().invoke(app, arguments).exit_code in (1, 130)

@@ -284,7 +284,7 @@ def test_state_that_is_not_finite_is_not_kept(tmp_path, monkeypatch, precision, 
         seen += 1
         if seen == 5:
             layer = trainer.net.layers[1]
-            array = trainer.slots[1].weight[0] if part == "slots" else getattr(layer, part)
+            array = trainer.optimizer_state[1].weight[0] if part == "slots" else getattr(layer, part)
             array[-1] = np.uint16(np.float32(value).view(np.uint32) >> 16) if array.dtype == np.uint16 else value
         keep(self, trainer)
 

@@ -46,7 +46,7 @@ def test_every_place_is_equally_likely(epsilon):
         con = erdos_renyi(9, 12, epsilon, seed=seed, threads=1)
         hits[np.repeat(np.arange(12), np.diff(con.indptr)), con.indices] += 1
     density = con.density
-    # Places of one draw are not independent (the count is fixed): the variance shrinks by 1 - 1/places.
+    # Coordinates of one draw are not independent (the count is fixed): the variance shrinks by 1 - 1/places.
     statistic = ((hits - draws * density) ** 2).sum() / (draws * density * (1 - density)) * (1 - 1 / hits.size)
     assert 1e-4 < stats.chi2.sf(statistic, hits.size - 1) < 1 - 1e-4
 

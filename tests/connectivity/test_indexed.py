@@ -10,8 +10,8 @@ import trulysparse as ts
 from trulysparse.connectivity import Connectivity, Rows, TiledConnectivity, uniform
 from trulysparse.nn.activations import AllReLU
 from trulysparse.nn.initialization import WeightInit
-from trulysparse.nn.layers.indexed import SparseLayer
-from trulysparse.nn.layers.storage import Layout
+from trulysparse.nn.layers.indexed import IndexedLayer
+from trulysparse.nn.layers.storage import StorageConfig
 
 # A layer of 3 inputs and 2 outputs: (row pointers, columns, part of the message).
 BAD_ROWS = [
@@ -109,7 +109,7 @@ def test_a_users_pattern_that_returns_something_else_is_refused(result, message)
         ts.SparseMLP((5, 4), epsilon=1, connectivity=pattern)
 
 
-def from_layers(cons, values, biases, layout=None):
+def from_layers(cons, values, biases, storage_config=None):
     return ts.SparseMLP.from_layers(
         cons,
         values,
@@ -119,7 +119,7 @@ def from_layers(cons, values, biases, layout=None):
         output="softmax",
         init=WeightInit(),
         seed=0,
-        layout=layout,
+        storage_config=storage_config,
     )
 
 
@@ -139,7 +139,10 @@ def test_from_layers_that_do_not_fit_are_refused():
         ((cons, [values[0], values[1].astype(np.float64)], biases), "values must be float32"),
         ((cons, [values[0], None], biases), "not NoneType"),
         (([cons[0], "con"], values, biases), r"connectivities\[1\] must be a Connectivity, not str"),
-        ((cons, values, biases, Layout.make("compact", None, None, None, "float32")), "must be a TiledConnectivity"),
+        (
+            (cons, values, biases, StorageConfig.create("compact", None, None, None, "float32")),
+            "must be a TiledConnectivity",
+        ),
     ]:
         with pytest.raises(ts.InputError, match=message):
             from_layers(*wrong)
@@ -150,7 +153,7 @@ def test_layers_set_by_the_user_are_checked_before_use(rng):
     X = rng.normal(size=(6, 5))
     first = net.layers[0]
     for wrong in (uniform(5, 9, 8), uniform(4, 5, 8)):
-        net.layers[0] = SparseLayer(wrong, np.ones(8, np.float32), np.zeros(wrong.n_out, np.float32), (0, 0.0))
+        net.layers[0] = IndexedLayer(wrong, np.ones(8, np.float32), np.zeros(wrong.n_out, np.float32), (0, 0.0))
         with pytest.raises(ts.InputError, match=r"layers\[0\] connects"):
             net.predict(X)
         with pytest.raises(ts.InputError, match=r"layers\[0\] connects"):

@@ -12,7 +12,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 import trulysparse as ts
 from trulysparse.data import as_matrix, fit_scaling
 from trulysparse.data.moments import Moments
-from trulysparse.data.scaling import ScalingFigures
+from trulysparse.data.scaling_figures import ScalingFigures
 from trulysparse.data.stream.matrix import StreamMatrix
 
 

@@ -8,7 +8,7 @@ import pytest
 import trulysparse as ts
 from trulysparse._core.arrays import widened
 from trulysparse.connectivity.coordinates import Uniform
-from trulysparse.evolution import NAMES, Evolution, Schedule, grow, make, prune
+from trulysparse.evolution import NAMES, Evolution, Schedule, grow, make_evolution, prune
 
 METHODS = [name for name in NAMES if name != "none"]
 ON_TILES = {"static", "set"}
@@ -22,14 +22,14 @@ def started(net, method, key=7):
     trainer = ts.Trainer(net, evolution=method, optimizer=ts.SGD(0.05, momentum=0.9), batch_size=32)
     rng = np.random.default_rng(0)
     trainer.step(rng.normal(size=(32, 20)), rng.integers(0, 3, 32))
-    current = method.start(net, trainer.slots, key=key, threads=2, progress=0.2, memory={})
+    current = method.start(net, trainer.optimizer_state, key=key, threads=2, progress=0.2, evolution_state={})
     return trainer, current
 
 
 @pytest.mark.parametrize("storage", ["indexed", "compact"])
 @pytest.mark.parametrize("name", METHODS)
 def test_look_leaves_the_layer_as_it_is(name, storage):
-    method = make(name)
+    method = make_evolution(name)
     if storage == "compact" and name not in ON_TILES:
         pytest.skip("refused, see below")
     net = network(storage)
@@ -39,22 +39,22 @@ def test_look_leaves_the_layer_as_it_is(name, storage):
         layer = net.layers[number]
         before, con, array = layer.values.copy(), layer.connectivity, layer.values
         x, dy = (rng.normal(size=(n, 32)).astype(np.float32) for n in (layer.n_in, layer.n_out))
-        current.look(number, x, dy)
+        current.decide(number, x, dy)
         assert layer.values is array
         assert layer.connectivity is con
         np.testing.assert_array_equal(layer.values.view(np.uint8), before.view(np.uint8))
-        current.carry_out(number)
+        current.apply(number)
 
 
 def test_sign_flip_moves_weights_when_it_is_carried_out():
     net = network("indexed")
     _, current = started(net, ts.DeepR(l1=0.01, noise=0))
     before = net.layers[0].values.copy()
-    current.look(0, None, None)
+    current.decide(0, None, None)
     np.testing.assert_array_equal(net.layers[0].values, before)
-    keep = current.views[0].keep.astype(bool)
+    keep = current.views[0].keep_mask.astype(bool)
     moved = (before - np.float32(0.01) * np.sign(before))[keep]
-    current.carry_out(0)
+    current.apply(0)
     found = {(v.tobytes()) for v in net.layers[0].values}
     assert {v.tobytes() for v in moved} <= found
 
@@ -65,12 +65,12 @@ def test_methods_that_need_the_index_are_refused_on_tiles_before_training(name, 
     net = network("compact", weights=weights, signals=weights)
     before = [layer.values.copy() for layer in net.layers]
     if name in ON_TILES:
-        assert ts.Trainer(net, evolution=make(name)).net is net
+        assert ts.Trainer(net, evolution=make_evolution(name)).net is net
         return
     with pytest.raises(ts.InputError, match=f"evolution '{name}' cannot evolve a network with storage='compact'"):
-        ts.Trainer(net, evolution=make(name))
+        ts.Trainer(net, evolution=make_evolution(name))
     with pytest.raises(ts.InputError, match="storage='compact'"):
-        make(name).start(net, [], key=0, threads=1)
+        make_evolution(name).start(net, [], key=0, threads=1)
     for layer, values in zip(net.layers, before, strict=True):
         np.testing.assert_array_equal(layer.values, values)
 
@@ -149,8 +149,8 @@ def test_bfloat16_weights_survive_every_method_that_is_allowed():
 def test_random_prune_on_bfloat16_removes_the_exact_fraction_everywhere():
     net = network("compact", weights="bfloat16")
     _, current = started(net, Evolution(prune.random, grow.uniform, Schedule(0.5, every_epochs=1)))
-    current.look(0, None, None)
-    keep = current.views[0].keep
+    current.decide(0, None, None)
+    keep = current.views[0].keep_mask
     assert len(keep) - keep.sum() == len(keep) // 2
     half = len(keep) // 2
     assert 0.3 < keep[:half].mean() < 0.7
@@ -159,7 +159,7 @@ def test_random_prune_on_bfloat16_removes_the_exact_fraction_everywhere():
 @pytest.mark.parametrize("count", [0, 1, 4])
 def test_trainer_slots_of_another_number_of_layers_are_refused(count):
     net = network("indexed")
-    slots = ts.Trainer(net).slots
-    assert len(slots) == 3
-    with pytest.raises(ts.InputError, match="slots must hold optimizer state of 3 layers"):
-        ts.Trainer(net, slots=(slots * 2)[:count])
+    optimizer_state = ts.Trainer(net).optimizer_state
+    assert len(optimizer_state) == 3
+    with pytest.raises(ts.InputError, match="optimizer_state must hold optimizer state of each of the 3 layers"):
+        ts.Trainer(net, optimizer_state=(optimizer_state * 2)[:count])

@@ -11,7 +11,7 @@ import trulysparse as ts
 from trulysparse import _kernels
 from trulysparse._core.arrays import zeros
 from trulysparse.evolution import LayerView, budget, grow, prune
-from trulysparse.nn.layers.indexed import Slots
+from trulysparse.nn.layers.indexed import OptimizerState
 
 BATCH = 32
 
@@ -24,8 +24,10 @@ def view_of(sizes=(30, 40), epsilon=3.0, fraction=0.3, *, seed=0, dtype="float32
     x, dy = (zeros(n * stride, net.dtype).reshape(n, stride) for n in sizes)
     x[:, :batch] = rng.standard_normal((sizes[0], batch))
     dy[:, :batch] = rng.standard_normal((sizes[1], batch))
-    slots = Slots([rng.standard_normal(layer.n_connections).astype(dtype)], [np.zeros(layer.n_out, dtype)])
-    return LayerView(layer, slots, 0, fraction, 7, threads, x=x, dy=dy)
+    optimizer_state = OptimizerState(
+        [rng.standard_normal(layer.n_connections).astype(dtype)], [np.zeros(layer.n_out, dtype)]
+    )
+    return LayerView(layer, optimizer_state, 0, fraction, 7, threads, x=x, dy=dy)
 
 
 def pairs(ptr, index):
@@ -37,7 +39,7 @@ def existing(view, kept_only=False):
     all_pairs = list(
         zip(np.repeat(np.arange(view.layer.n_in), np.diff(rows.ptr)).tolist(), rows.index.tolist(), strict=True)
     )
-    return {p for p, k in zip(all_pairs, view.keep, strict=True) if k or not kept_only}
+    return {p for p, k in zip(all_pairs, view.keep_mask, strict=True) if k or not kept_only}
 
 
 def check_places(view, places):
@@ -55,7 +57,7 @@ def check_places(view, places):
 
 
 def pruned(view):
-    view.keep = prune.magnitude(view)
+    view.keep_mask = prune.magnitude(view)
     view.count = view.removed
     return view
 
@@ -171,7 +173,7 @@ def test_largest_gradient_ties_and_threads():
     for threads in (1, 2, 5):
         view = view_of((300, 400), 2.0, threads=threads)
         view.x[:], view.dy[:] = 1, 1
-        view.keep = np.ones(view.layer.n_connections, np.uint8)
+        view.keep_mask = np.ones(view.layer.n_connections, np.uint8)
         view.count = 60_000
         places = grow.LargestGradient()(view)
         results.append(check_places(view, places))
@@ -188,8 +190,8 @@ def test_exact_gradient_of_a_giant_layer_is_refused(monkeypatch):
 
 def test_all_that_is_left():
     view = view_of((20, 30), 5.0)
-    view.keep = np.ones(view.layer.n_connections, np.uint8)
-    view.count = view.room
+    view.keep_mask = np.ones(view.layer.n_connections, np.uint8)
+    view.count = view.n_empty
     for rule in (grow.uniform, grow.LargestGradient(), grow.Active(), grow.GuidedGradient(0.1)):
         check_places(view, rule(view))
 
@@ -197,7 +199,7 @@ def test_all_that_is_left():
 def test_uniform_and_elsewhere():
     view = pruned(view_of((30, 40), 4.0))
     check_places(view, grow.uniform(view))
-    places = grow.elsewhere(view)
+    places = grow.uniform_excluding_pruned(view)
     assert not check_places(view, places) & existing(view)
 
 
@@ -227,7 +229,7 @@ def test_weighted_follows_its_weights():
     of_input, of_output = np.array([0, 1.0, 2, 3, 4]), np.array([1.0, 0, 1, 2])
     for key in range(300):
         view = view_of((5, 4), 0.12, 1.0)
-        view.keep, view.key, view.count = np.zeros(view.layer.n_connections, np.uint8), key, 1
+        view.keep_mask, view.key, view.count = np.zeros(view.layer.n_connections, np.uint8), key, 1
         for i, j in pairs(*grow.weighted(view, of_input, of_output, 1)):
             counts[i, j] += 1
     expected = np.outer(of_input, of_output) / (of_input.sum() * of_output.sum()) * 300
@@ -245,10 +247,10 @@ def test_budgets():
     assert budget.as_lost(views) == lost
     survivors = budget.by_survivors(views)
     assert sum(survivors) == sum(lost)
-    assert all(n <= view.room for n, view in zip(survivors, views, strict=True))
+    assert all(n <= view.n_empty for n, view in zip(survivors, views, strict=True))
     momentum = budget.by_momentum(views)
     assert sum(momentum) == sum(lost)
-    means = [np.abs(v.slots.weight[0])[v.keep.astype(bool)].mean() for v in views]
+    means = [np.abs(v.optimizer_state.weight[0])[v.keep_mask.astype(bool)].mean() for v in views]
     shares = np.array(momentum) / sum(lost)
     np.testing.assert_allclose(shares, np.array(means) / sum(means), atol=0.02)
 
@@ -258,7 +260,7 @@ def test_shares_respect_room(weights):
     views = [view_of((4, 4), 1.5, 0.9), view_of((4, 4), 2.0, 1.0), view_of((10, 4), 0.2, 1.0)]
     counts = budget.share([pruned(v) for v in views], weights)
     assert sum(counts) == sum(v.removed for v in views)
-    assert all(0 <= n <= v.room for n, v in zip(counts, views, strict=True))
+    assert all(0 <= n <= v.n_empty for n, v in zip(counts, views, strict=True))
 
 
 def test_schedules():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from trulysparse.evolution import NAMES, make
+from trulysparse.evolution import NAMES, make_evolution
 from trulysparse.io import checkpoints as checkpoint
 
 
@@ -24,24 +24,26 @@ def steps(trainer, first, last):
         if step % 3 == 0:
             trainer.evolve(X, y)
         if step == 7:
-            ts.prune_neurons(trainer.net, 20, slots=trainer.slots)
+            ts.prune_neurons(trainer.net, 20, optimizer_state=trainer.optimizer_state)
             trainer.resize()
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("none", "static")])
 @pytest.mark.parametrize("optimizer", [ts.SGD(0.05, 0), ts.SGD(0.05, 0.9), ts.Adam()])
 def test_going_on_gives_the_same_bits(tmp_path, name, optimizer):
-    unbroken = trainer_for(make(name), optimizer)
+    unbroken = trainer_for(make_evolution(name), optimizer)
     steps(unbroken, 0, 20)
-    first = trainer_for(make(name), optimizer)
+    first = trainer_for(make_evolution(name), optimizer)
     steps(first, 0, 11)
     checkpoint.write(tmp_path / "c", first, {"any": [1, "thing"]})
-    second = trainer_for(make(name), optimizer)
+    second = trainer_for(make_evolution(name), optimizer)
     assert checkpoint.read(tmp_path / "c", second) == {"any": [1, "thing"]}
     assert second.step_count == first.step_count
     steps(second, 11, 20)
     assert second.net.layer_sizes == unbroken.net.layer_sizes
-    for a, b, s, t in zip(second.net.layers, unbroken.net.layers, second.slots, unbroken.slots, strict=True):
+    for a, b, s, t in zip(
+        second.net.layers, unbroken.net.layers, second.optimizer_state, unbroken.optimizer_state, strict=True
+    ):
         np.testing.assert_array_equal(a.connectivity.by_input.index, b.connectivity.by_input.index)
         np.testing.assert_array_equal(a.values, b.values)
         np.testing.assert_array_equal(a.bias, b.bias)
@@ -64,7 +66,7 @@ def test_files_that_are_no_checkpoint(tmp_path):
     with pytest.raises(ts.InputError, match="but not a checkpoint"):
         checkpoint.read(path, trainer)
     path.write_bytes(whole)
-    with pytest.raises(ts.InputError, match="holds 1 values of optimizer state a parameter, not 2"):
+    with pytest.raises(ts.InputError, match="holds 1 values of optimizer state per parameter, not 2"):
         checkpoint.read(path, trainer_for(ts.SET(), ts.Adam()))
     for other in (trainer_for(ts.SET(), sizes=(12, 30, 3)), trainer_for(ts.SET(), dtype="float64")):
         before = [layer.values.copy() for layer in other.net.layers]

@@ -1,4 +1,4 @@
-"""The door: every numeric type and memory layout, scaling, and the first position of what is not finite."""
+"""The door: every numeric type and memory storage_config, scaling, and the first position of what is not finite."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from conftest import random_connectivity
 from trulysparse import _kernels
-from trulysparse.nn.layers.indexed import Signal, Slots, SparseLayer
+from trulysparse.nn.layers.indexed import Activations, IndexedLayer, OptimizerState
 
 ACTIVATIONS = [(0, 0.0), (1, 0.0), (1, -0.6), (1, 0.6), (2, 0.0), (3, 0.0)]
 BATCHES = [1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 64, 100, 128, 129, 300]
@@ -33,7 +33,7 @@ def derivative(activation, z):
 def make_layer(rng, n_in, n_out, density, dtype, activation):
     con = random_connectivity(rng, n_in, n_out, density)
     values = rng.standard_normal(con.n_connections).astype(dtype)
-    return SparseLayer(con, values, rng.standard_normal(n_out).astype(dtype), activation)
+    return IndexedLayer(con, values, rng.standard_normal(n_out).astype(dtype), activation)
 
 
 def padded(rng, n, batch, dtype):
@@ -45,7 +45,7 @@ def padded(rng, n, batch, dtype):
 
 def signal(n, stride, dtype, activation=(0, 0.0), keep=1.0):
     bits = n * _kernels.bit_stride(stride)
-    return Signal(
+    return Activations(
         np.full((n, stride), np.nan, dtype),
         activation,
         np.zeros(bits, np.uint8) if activation[0] == 1 else None,
@@ -66,7 +66,7 @@ def test_forward_matches_scipy(isa, rng, shape, dtype):
             layer = make_layer(rng, *shape, dtype, activation)
             x = padded(rng, shape[0], batch, dtype)
             y = signal(shape[1], x.shape[1], dtype, activation)
-            layer.forward(Signal(x), y, 0, 2)
+            layer.forward(Activations(x), y, 0, 2)
             z = layer.weight.astype(np.float64) @ x.astype(np.float64) + layer.bias[:, None]
             tolerance = 2e-5 if dtype is np.float32 else 1e-12
             np.testing.assert_allclose(
@@ -74,14 +74,14 @@ def test_forward_matches_scipy(isa, rng, shape, dtype):
             )
             if activation[0] == 1:
                 np.testing.assert_array_equal(
-                    bits_of(y.positive, shape[1], x.shape[1])[:, :batch], y_positive(y, z, batch)
+                    bits_of(y.sign_bits, shape[1], x.shape[1])[:, :batch], y_positive(y, z, batch)
                 )
 
 
 def y_positive(y, z, batch):
     """Signs of the pre-activation, undecided ones (within rounding of zero) taken from the kernel."""
     stride = y.values.shape[1]
-    given_bits = bits_of(y.positive, len(z), stride)[:, :batch]
+    given_bits = bits_of(y.sign_bits, len(z), stride)[:, :batch]
     return np.where(np.abs(z[:, :batch]) < 1e-5, given_bits, z[:, :batch] > 0)
 
 
@@ -93,10 +93,10 @@ def test_backward_gradients_match_scipy(isa, rng, shape, dtype):
         for activation in ACTIVATIONS:
             layer = make_layer(rng, *shape, dtype, (0, 0.0))
             z = padded(rng, n_in, batch, dtype)
-            x = Signal(apply(activation, z.astype(np.float64)).astype(dtype), activation)
+            x = Activations(apply(activation, z.astype(np.float64)).astype(dtype), activation)
             if activation[0] == 1:
                 bits = np.packbits(z > 0, axis=1, bitorder="little").reshape(-1)
-                x.positive = np.ascontiguousarray(bits)
+                x.sign_bits = np.ascontiguousarray(bits)
             dy = padded(rng, n_out, batch, dtype)
             before = x.values.copy()
             weight_gradient, bias_gradient = layer.gradients(dy, x, x.values, 2)
@@ -119,10 +119,10 @@ def test_any_shape(n_in, n_out, density, batch, seed):
     layer = make_layer(rng, n_in, n_out, density, np.float64, (2, 0.0))
     x = padded(rng, n_in, batch, np.float64)
     y = signal(n_out, x.shape[1], np.float64, (2, 0.0))
-    layer.forward(Signal(x), y, 0, 1)
+    layer.forward(Activations(x), y, 0, 1)
     np.testing.assert_allclose(y.values, np.tanh(layer.weight @ x + layer.bias[:, None]), rtol=1e-11, atol=1e-11)
     dy = padded(rng, n_out, batch, np.float64)
-    weight_gradient, _ = layer.gradients(dy, Signal(x), None, 1)
+    weight_gradient, _ = layer.gradients(dy, Activations(x), None, 1)
     coo = layer.weight.tocoo()
     np.testing.assert_allclose(
         weight_gradient[layer.connectivity.position], (dy[coo.row] * x[coo.col]).sum(axis=1), rtol=1e-9, atol=1e-9
@@ -141,14 +141,14 @@ def test_rows_longer_than_a_segment(isa, rng):
         con, order = Connectivity.from_outputs(
             n_in, n_out, weight.indptr.astype(np.int64), weight.indices.astype(np.int32), 1
         )
-        layer = SparseLayer(con, weight.data[order], rng.standard_normal(n_out), (1, -0.5))
+        layer = IndexedLayer(con, weight.data[order], rng.standard_normal(n_out), (1, -0.5))
         assert len(con.by_output.long) or len(con.by_input.long)
         x, results = padded(rng, n_in, 20, np.float64), []
         dy = padded(rng, n_out, 20, np.float64)
         for threads in (1, 2, 3):
             y = signal(n_out, x.shape[1], np.float64, (1, -0.5))
-            layer.forward(Signal(x), y, 0, threads)
-            inner = Signal(x.copy())
+            layer.forward(Activations(x), y, 0, threads)
+            inner = Activations(x.copy())
             gradient, _ = layer.gradients(dy, inner, inner.values, threads)
             results.append((y.values.copy(), inner.values, gradient))
         np.testing.assert_allclose(
@@ -168,8 +168,8 @@ def test_dropout(isa, rng, keep, batch):
     layer = make_layer(rng, n_in, n_out, 0.2, np.float64, (2, 0.0))
     x = padded(rng, n_in, batch, np.float64)
     y = signal(n_out, x.shape[1], np.float64, (2, 0.0), keep)
-    layer.forward(Signal(x), y, 1234, 2)
-    kept = bits_of(y.kept, n_out, x.shape[1])[:, :batch]
+    layer.forward(Activations(x), y, 1234, 2)
+    kept = bits_of(y.dropout_bits, n_out, x.shape[1])[:, :batch]
     clean = np.tanh(layer.weight @ x + layer.bias[:, None])[:, :batch]
     np.testing.assert_allclose(y.values[:, :batch], np.where(kept, clean / keep, 0), rtol=1e-10, atol=1e-12)
     deviation = np.sqrt(keep * (1 - keep) / kept.size)
@@ -188,8 +188,8 @@ def test_dropout_bits_do_not_repeat(rng):
     masks = []
     for key in (1, 2):
         y = signal(600, 256, np.float32, (2, 0.0), 0.5)
-        layer.forward(Signal(x), y, key, 2)
-        masks.append(bits_of(y.kept, 600, 256))
+        layer.forward(Activations(x), y, key, 2)
+        masks.append(bits_of(y.dropout_bits, 600, 256))
     pairs = [(masks[0], masks[1]), (masks[0][1:], masks[0][:-1]), (masks[0][:, 1:], masks[0][:, :-1])]
     for a, b in pairs:
         assert abs((a == b).mean() - 0.5) < 5 * 0.5 / np.sqrt(a.size)
@@ -217,15 +217,19 @@ def test_fused_update_equals_gradient_then_rule(isa, rng, kind):
     rule.kind, rule.learning_rate, rule.momentum, rule.l2, rule.decay = kind, 0.05, 0.9, 0.01, 0.002
     rule.beta1, rule.beta2, rule.epsilon, rule.correction1, rule.correction2 = 0.9, 0.99, 1e-8, 0.1, 0.01
     n = 2 if kind == 4 else 1
-    slots = Slots([rng.random(layer.n_connections) for _ in range(n)], [rng.random(70) for _ in range(n)])
+    optimizer_state = OptimizerState(
+        [rng.random(layer.n_connections) for _ in range(n)], [rng.random(70) for _ in range(n)]
+    )
     x, dy = padded(rng, 90, 40, np.float64), padded(rng, 70, 40, np.float64)
-    weight_gradient, bias_gradient = layer.gradients(dy, Signal(x), None, 2)
-    expected_weight = reference_step(kind, layer.values, weight_gradient, [s.copy() for s in slots.weight], rule)
+    weight_gradient, bias_gradient = layer.gradients(dy, Activations(x), None, 2)
+    expected_weight = reference_step(
+        kind, layer.values, weight_gradient, [s.copy() for s in optimizer_state.weight], rule
+    )
     plain = _kernels.UpdateRule()
     for name in ("kind", "learning_rate", "momentum", "beta1", "beta2", "epsilon", "correction1", "correction2"):
         setattr(plain, name, getattr(rule, name))
-    expected_bias = reference_step(kind, layer.bias, bias_gradient, [s.copy() for s in slots.bias], plain)
-    layer.backward(dy, Signal(x), None, slots, rule, 2)
+    expected_bias = reference_step(kind, layer.bias, bias_gradient, [s.copy() for s in optimizer_state.bias], plain)
+    layer.backward(dy, Activations(x), None, optimizer_state, rule, 2)
     np.testing.assert_allclose(layer.values, expected_weight, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(layer.bias, expected_bias, rtol=1e-12, atol=1e-14)
 
@@ -233,11 +237,11 @@ def test_fused_update_equals_gradient_then_rule(isa, rng, kind):
 def test_mismatched_arrays_are_refused(rng):
     layer = make_layer(rng, 10, 8, 0.5, np.float32, (0, 0.0))
     with pytest.raises(ValueError, match="outputs x stride"):
-        layer.forward(Signal(np.zeros((10, 16), np.float32)), Signal(np.zeros((9, 16), np.float32)), 0, 1)
+        layer.forward(Activations(np.zeros((10, 16), np.float32)), Activations(np.zeros((9, 16), np.float32)), 0, 1)
     with pytest.raises(ValueError, match="padded batch"):
-        layer.forward(Signal(np.zeros((10, 17), np.float32)), Signal(np.zeros((8, 17), np.float32)), 0, 1)
+        layer.forward(Activations(np.zeros((10, 17), np.float32)), Activations(np.zeros((8, 17), np.float32)), 0, 1)
     with pytest.raises(TypeError):
-        layer.forward(Signal(np.zeros((10, 16))), Signal(np.zeros((8, 16), np.float32)), 0, 1)
+        layer.forward(Activations(np.zeros((10, 16))), Activations(np.zeros((8, 16), np.float32)), 0, 1)
 
 
 @pytest.mark.parametrize("kept", [0, 1 << 20])
@@ -245,8 +249,8 @@ def test_calls_follow_their_arrays(rng, monkeypatch, kept):
     """Whatever array of a layer is replaced, the next pass uses the new one; large layers' arrays are not held."""
     monkeypatch.setattr("trulysparse.nn.layers.indexed._KEPT_CONNECTIONS", kept)
     layer = make_layer(rng, 30, 20, 0.3, np.float64, (1, -0.5))
-    x, y = Signal(padded(rng, 30, 8, np.float64)), signal(20, 8, np.float64, (1, -0.5))
-    slots = Slots([np.zeros(layer.n_connections)], [np.zeros(20)])
+    x, y = Activations(padded(rng, 30, 8, np.float64)), signal(20, 8, np.float64, (1, -0.5))
+    optimizer_state = OptimizerState([np.zeros(layer.n_connections)], [np.zeros(20)])
     rule = _kernels.UpdateRule()
     rule.kind, rule.learning_rate, rule.momentum = 2, 0.1, 0.5
 
@@ -255,9 +259,9 @@ def test_calls_follow_their_arrays(rng, monkeypatch, kept):
         z = layer.weight @ x.values + layer.bias[:, None]
         np.testing.assert_allclose(y.values, apply((1, -0.5), z), rtol=1e-12)
         dy = padded(rng, 20, 8, np.float64)
-        before, speed = layer.weight.toarray(), layer.to_csr(layer.in_order(slots.weight[0])).toarray()
+        before, speed = layer.weight.toarray(), layer.to_csr(layer.in_order(optimizer_state.weight[0])).toarray()
         there = layer.to_csr(np.ones(layer.n_connections)).toarray()
-        layer.backward(dy, x, None, slots, rule, 1)
+        layer.backward(dy, x, None, optimizer_state, rule, 1)
         expected = before + 0.5 * speed - 0.1 * there * (dy @ x.values.T)
         np.testing.assert_allclose(layer.weight.toarray(), expected, rtol=1e-12, atol=1e-14)
 
@@ -267,11 +271,11 @@ def test_calls_follow_their_arrays(rng, monkeypatch, kept):
     check()
     layer.bias = rng.standard_normal(20)
     check()
-    slots.weight[0] = rng.standard_normal(layer.n_connections)
+    optimizer_state.weight[0] = rng.standard_normal(layer.n_connections)
     check()
     layer.connectivity = random_connectivity(rng, 30, 20, 0.5)
     layer.values = rng.standard_normal(layer.n_connections)
-    slots.weight[0] = np.zeros(layer.n_connections)
+    optimizer_state.weight[0] = np.zeros(layer.n_connections)
     check()
     assert bool(x._calls) == bool(y._calls) == bool(kept)
     twin = pickle.loads(pickle.dumps(y))
@@ -286,9 +290,9 @@ def test_rows_of_every_length_beside_each_other(isa, rng, shape):
     n_in, n_out, density = shape
     con = random_connectivity(rng, n_in, n_out, density)
     values = rng.standard_normal(con.n_connections)
-    layer = SparseLayer(con, values, rng.standard_normal(n_out), (0, 0.0))
+    layer = IndexedLayer(con, values, rng.standard_normal(n_out), (0, 0.0))
     for batch in (1, 8, 128):
-        x, y = Signal(padded(rng, n_in, batch, np.float64)), signal(n_out, batch, np.float64)
+        x, y = Activations(padded(rng, n_in, batch, np.float64)), signal(n_out, batch, np.float64)
         for threads in (1, 3):
             layer.forward(x, y, 0, threads)
             expected = layer.weight @ x.values + layer.bias[:, None]

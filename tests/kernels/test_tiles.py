@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from trulysparse import _kernels
 from trulysparse._core.arrays import narrowed, widened
-from trulysparse._core.memory import bit_bytes
 from trulysparse.connectivity import TiledConnectivity
 from trulysparse.connectivity.tiled import n_tiles, tile_shift
 from trulysparse.errors import InputError
+from trulysparse.nn.activations_buffer import bit_bytes
 from trulysparse.nn.initialization import WeightInit
-from trulysparse.nn.layers.indexed import Signal, Slots
-from trulysparse.nn.layers.tiled import CompactLayer
+from trulysparse.nn.layers.indexed import Activations, OptimizerState
+from trulysparse.nn.layers.tiled import TiledLayer
 from trulysparse.optim.sgd import SGD, Adam
 
 SHAPES = [(1, 1, 1), (7, 3, 15), (300, 200, 900), (1, 500, 400), (500, 2, 700), (1000, 40, 60), (130, 129, 0)]
@@ -26,10 +26,10 @@ def held(values: np.ndarray, kind: str) -> np.ndarray:
     return narrowed(values) if kind == "bfloat16" else values.astype(np.float32)
 
 
-def make(shape: tuple[int, int, int], kind: str, rng: np.random.Generator, threads: int = 2) -> CompactLayer:
+def make(shape: tuple[int, int, int], kind: str, rng: np.random.Generator, threads: int = 2) -> TiledLayer:
     n_in, n_out, count = shape
     con = TiledConnectivity.draw(n_in, n_out, count, seed=5, threads=threads)
-    return CompactLayer(con, held(rng.normal(size=count), kind), held(rng.normal(size=n_out), kind), (0, 0.0))
+    return TiledLayer(con, held(rng.normal(size=count), kind), held(rng.normal(size=n_out), kind), (0, 0.0))
 
 
 def bits(n: int, batch: int) -> np.ndarray:
@@ -46,9 +46,9 @@ def tolerance(*kinds: str) -> dict[str, float]:
 def test_forward_and_backward_agree_with_scipy(isa, rng, shape, batch, kind):
     n_in, n_out, _ = shape
     layer = make(shape, kind, rng)
-    x = Signal(held(rng.normal(size=(n_in, batch)), kind), (1, -0.5), bits(n_in, batch))
-    x.positive[:] = rng.integers(0, 256, len(x.positive), dtype=np.uint8)
-    y = Signal(held(np.zeros((n_out, batch)), kind), (1, 0.25), bits(n_out, batch))
+    x = Activations(held(rng.normal(size=(n_in, batch)), kind), (1, -0.5), bits(n_in, batch))
+    x.sign_bits[:] = rng.integers(0, 256, len(x.sign_bits), dtype=np.uint8)
+    y = Activations(held(np.zeros((n_out, batch)), kind), (1, 0.25), bits(n_out, batch))
     weight = layer.weight.astype(np.float64)
     bias = widened(layer.bias).astype(np.float64)
 
@@ -57,7 +57,7 @@ def test_forward_and_backward_agree_with_scipy(isa, rng, shape, batch, kind):
     z = weight @ x64 + bias[:, None]
     np.testing.assert_allclose(widened(y.values), np.where(z > 0, z, 0.25 * z), **tolerance(kind))
     sure = np.abs(z).ravel() > 1e-3
-    positive = np.unpackbits(y.positive, bitorder="little")[: z.size].astype(bool)
+    positive = np.unpackbits(y.sign_bits, bitorder="little")[: z.size].astype(bool)
     np.testing.assert_array_equal(positive[sure], (z > 0).ravel()[sure])
 
     dy = held(rng.normal(size=(n_out, batch)), kind)
@@ -70,9 +70,9 @@ def test_forward_and_backward_agree_with_scipy(isa, rng, shape, batch, kind):
     layer.gradients(dy, x, None, 2, (gradient, bias_gradient), add=True)
     np.testing.assert_allclose(gradient, 2 * wanted, rtol=1e-3, atol=1e-3)
 
-    slope = np.where(np.unpackbits(x.positive, bitorder="little")[: x64.size].reshape(x64.shape), 1, -0.5)
+    slope = np.where(np.unpackbits(x.sign_bits, bitorder="little")[: x64.size].reshape(x64.shape), 1, -0.5)
     rule = SGD(0.1, momentum=0).rule(0, 0, None)
-    layer.backward(dy, x, x.values, Slots([], []), rule, 2)
+    layer.backward(dy, x, x.values, OptimizerState([], []), rule, 2)
     np.testing.assert_allclose(widened(x.values), slope * (weight.T @ dy64), **tolerance(kind))
     np.testing.assert_allclose(widened(layer.values), weight[rows, columns] - 0.1 * wanted, **tolerance(kind))
     np.testing.assert_allclose(widened(layer.bias), bias - 0.1 * dy64.sum(axis=1), **tolerance(kind))
@@ -84,8 +84,8 @@ def test_rows_in_order_against_scipy(isa, rng, batch, kind):
     """Layers beyond the caches, at small batches, bring rows into order first (propagation blocking)."""
     n_in, n_out = 600_000, 560_000
     layer = make((n_in, n_out, 700_000), kind, rng)
-    x = Signal(held(rng.normal(size=(n_in, batch)), kind))
-    y = Signal(held(np.zeros((n_out, batch)), kind))
+    x = Activations(held(rng.normal(size=(n_in, batch)), kind))
+    y = Activations(held(np.zeros((n_out, batch)), kind))
     weight = layer.weight.astype(np.float64)
     layer.forward(x, y, 0, 2)
     z = weight @ widened(x.values) + widened(layer.bias)[:, None]
@@ -105,10 +105,10 @@ def test_derivatives_of_activations_and_dropout(isa, rng, activation):
     n_in, n_out, batch, keep = 90, 70, 16, 0.75
     below = make((50, n_in, 400), "float32", rng)
     layer = make((n_in, n_out, 500), "float32", rng)
-    x = Signal(np.empty((n_in, batch), np.float32), activation, bits(n_in, batch), bits(n_in, batch), keep)
-    below.forward(Signal(rng.normal(size=(50, batch)).astype(np.float32)), x, 3, 2)
-    kept = np.unpackbits(x.kept, bitorder="little")[: x.values.size].reshape(x.values.shape)
-    positive = np.unpackbits(x.positive, bitorder="little")[: x.values.size].reshape(x.values.shape)
+    x = Activations(np.empty((n_in, batch), np.float32), activation, bits(n_in, batch), bits(n_in, batch), keep)
+    below.forward(Activations(rng.normal(size=(50, batch)).astype(np.float32)), x, 3, 2)
+    kept = np.unpackbits(x.dropout_bits, bitorder="little")[: x.values.size].reshape(x.values.shape)
+    positive = np.unpackbits(x.sign_bits, bitorder="little")[: x.values.size].reshape(x.values.shape)
     assert kept.mean() == pytest.approx(keep, abs=0.05)
     np.testing.assert_array_equal(x.values[kept == 0], 0)
     f = x.values.astype(np.float64) * keep
@@ -126,16 +126,16 @@ def test_derivatives_of_activations_and_dropout(isa, rng, activation):
 def test_updates_follow_the_rule_of_the_indexed_form(isa, rng, optimizer, state):
     """The same rule on the same gradients as the kernel for plain arrays; state in bfloat16 keeps it to rounding."""
     layer = make((60, 50, 1000), "float32", rng)
-    slots = layer.new_slots(type(optimizer)(**{**optimizer.__dict__, "state": state}))
-    value, plain = layer.values.copy(), [np.zeros(1000, np.float32) for _ in slots.weight]
+    optimizer_state = layer.new_state(type(optimizer)(**{**optimizer.__dict__, "state": state}))
+    value, plain = layer.values.copy(), [np.zeros(1000, np.float32) for _ in optimizer_state.weight]
     for step in range(3):
         gradient = rng.normal(size=1000).astype(np.float32)
         rule = optimizer.rule(step, 0, None)
         _kernels.update(value, *[*plain, None, None][:2], [(gradient, 1.0)], rule, False, 1)
-        layer.update([(gradient, np.zeros(50, np.float32), 1.0)], slots, rule, 2)
+        layer.update([(gradient, np.zeros(50, np.float32), 1.0)], optimizer_state, rule, 2)
     close = dict(rtol=1e-6, atol=1e-7) if state == "float32" else dict(rtol=3e-2, atol=5e-2)
     np.testing.assert_allclose(layer.values, value, **close)
-    for ours, theirs in zip(slots.weight, plain, strict=True):
+    for ours, theirs in zip(optimizer_state.weight, plain, strict=True):
         np.testing.assert_allclose(widened(ours), theirs, rtol=1e-6 if state == "float32" else 3e-2, atol=1e-2)
 
 
@@ -143,18 +143,18 @@ def test_stochastic_rounding_is_right_on_average(isa):
     """Steps far under half a unit in the last place of bfloat16 must neither vanish nor drift."""
     n = 200_000
     con = TiledConnectivity.draw(1000, 1000, n, seed=0, threads=1)
-    layer = CompactLayer(con, narrowed(np.full(n, 1.0)), narrowed(np.zeros(1000)), (0, 0.0))
+    layer = TiledLayer(con, narrowed(np.full(n, 1.0)), narrowed(np.zeros(1000)), (0, 0.0))
     gradient = np.full(n, 1 / 4096, np.float32)  # a unit in the last place under 1 is 1/256
     rule = SGD(1.0, momentum=0).rule(0, 0, None)
     for step in range(4):
         rule.key = step
-        layer.update([(gradient, np.zeros(1000, np.float32), 1.0)], Slots([], []), rule, 1)
+        layer.update([(gradient, np.zeros(1000, np.float32), 1.0)], OptimizerState([], []), rule, 1)
     moved = 1 - widened(layer.values).astype(np.float64)
     assert moved.mean() == pytest.approx(4 / 4096, rel=0.05)
     assert set(np.unique(moved * 256)) <= {0.0, 1.0, 2.0, 3.0, 4.0}
     rule.key = 9
     before = layer.values.copy()
-    layer.update([(0 * gradient, np.zeros(1000, np.float32), 1.0)], Slots([], []), rule, 1)
+    layer.update([(0 * gradient, np.zeros(1000, np.float32), 1.0)], OptimizerState([], []), rule, 1)
     np.testing.assert_array_equal(layer.values, before)  # what bfloat16 holds exactly stays
 
 
@@ -201,22 +201,24 @@ def test_evolution_against_a_dictionary(rng, shape, kind):
     count = shape[2]
     layer = make(shape, kind, rng)
     before = layer.connectivity
-    slots = Slots([held(rng.normal(size=count), "float32")], [])
+    optimizer_state = OptimizerState([held(rng.normal(size=count), "float32")], [])
     rows, columns = before.coordinates()
     keep = (rng.random(count) < 0.7).astype(np.uint8)
     grow = int(count - keep.sum())
     kept = {
         place: (w, s)
-        for place, w, s, k in zip(zip(rows, columns, strict=True), layer.values, slots.weight[0], keep, strict=True)
+        for place, w, s, k in zip(
+            zip(rows, columns, strict=True), layer.values, optimizer_state.weight[0], keep, strict=True
+        )
         if k
     }
-    layer.evolve(keep, grow, WeightInit(), (1, 2), slots, 2)
+    layer.evolve(keep, grow, WeightInit(), (1, 2), optimizer_state, 2)
     layer.connectivity.check()
     assert layer.n_connections == count
     found = dict(
         zip(
             zip(*layer.connectivity.coordinates(), strict=True),
-            zip(layer.values, slots.weight[0], strict=True),
+            zip(layer.values, optimizer_state.weight[0], strict=True),
             strict=True,
         )
     )
@@ -239,8 +241,8 @@ def test_grown_places_are_uniform_among_the_empty_ones(rng):
     rows, columns = start.coordinates()
     seen, rounds = np.zeros((n_out, n_in)), 1500
     for number in range(rounds):
-        layer = CompactLayer(start, np.zeros(count, np.float32), np.zeros(n_out, np.float32), (0, 0.0))
-        layer.evolve(keep, 300, WeightInit(), (number, 0), Slots([], []), 1)
+        layer = TiledLayer(start, np.zeros(count, np.float32), np.zeros(n_out, np.float32), (0, 0.0))
+        layer.evolve(keep, 300, WeightInit(), (number, 0), OptimizerState([], []), 1)
         seen[layer.connectivity.coordinates()] += 1
     stays = np.zeros(seen.shape, bool)
     stays[rows[::2], columns[::2]] = True
@@ -262,12 +264,29 @@ def test_same_bits_for_any_number_of_threads(isa, rng, shape, batch):
     rule.key = 77
     results = []
     for threads in (1, 2, 3):
-        twin = CompactLayer(layer.connectivity, layer.values.copy(), layer.bias.copy(), (0, 0.0))
-        slots, y, dx = twin.new_slots(SGD(state="bfloat16")), Signal(np.zeros_like(dy)), np.zeros_like(x)
-        twin.forward(Signal(x), y, 0, threads)
-        twin.backward(dy, Signal(x), dx, slots, rule, threads)
-        twin.evolve((np.arange(twin.n_connections) % 3 > 0).astype(np.uint8), 500, WeightInit(), (1, 2), slots, threads)
-        results.append([y.values, dx, twin.values, twin.bias, *slots.weight, *slots.bias, twin.connectivity.place])
+        twin = TiledLayer(layer.connectivity, layer.values.copy(), layer.bias.copy(), (0, 0.0))
+        optimizer_state, y, dx = twin.new_state(SGD(state="bfloat16")), Activations(np.zeros_like(dy)), np.zeros_like(x)
+        twin.forward(Activations(x), y, 0, threads)
+        twin.backward(dy, Activations(x), dx, optimizer_state, rule, threads)
+        twin.evolve(
+            (np.arange(twin.n_connections) % 3 > 0).astype(np.uint8),
+            500,
+            WeightInit(),
+            (1, 2),
+            optimizer_state,
+            threads,
+        )
+        results.append(
+            [
+                y.values,
+                dx,
+                twin.values,
+                twin.bias,
+                *optimizer_state.weight,
+                *optimizer_state.bias,
+                twin.connectivity.place,
+            ]
+        )
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
             np.testing.assert_array_equal(a, b)
@@ -276,21 +295,21 @@ def test_same_bits_for_any_number_of_threads(isa, rng, shape, batch):
 def test_updates_may_go_elsewhere(rng):
     """What was there stays, as layers on disk need it."""
     layer = make((500, 300, 4000), "bfloat16", rng)
-    slots = layer.new_slots(SGD())
+    optimizer_state = layer.new_state(SGD())
     spare = (
-        [np.zeros_like(layer.values), np.zeros_like(slots.weight[0])],
-        [np.zeros_like(layer.bias), np.zeros_like(slots.bias[0])],
+        [np.zeros_like(layer.values), np.zeros_like(optimizer_state.weight[0])],
+        [np.zeros_like(layer.bias), np.zeros_like(optimizer_state.bias[0])],
     )
     layer._into = lambda _: spare
     before = layer.values.copy()
     x, dy = held(rng.normal(size=(500, 8)), "bfloat16"), held(rng.normal(size=(300, 8)), "bfloat16")
     rule = SGD(0.1).rule(0, 0, None)
-    layer.backward(dy, Signal(x), None, slots, rule, 2)
+    layer.backward(dy, Activations(x), None, optimizer_state, rule, 2)
     np.testing.assert_array_equal(layer.values, before)
-    assert not slots.weight[0].any()
+    assert not optimizer_state.weight[0].any()
     twin = make((500, 300, 4000), "bfloat16", np.random.default_rng(0))
-    twin_slots = twin.new_slots(SGD())
-    twin.backward(dy, Signal(x), None, twin_slots, rule, 2)
+    twin_slots = twin.new_state(SGD())
+    twin.backward(dy, Activations(x), None, twin_slots, rule, 2)
     np.testing.assert_array_equal(spare[0][0], twin.values)
     np.testing.assert_array_equal(spare[0][1], twin_slots.weight[0])
     np.testing.assert_array_equal(spare[1][0], twin.bias)

@@ -14,6 +14,7 @@ from scipy.special import expit, softmax
 import trulysparse as ts
 from trulysparse._core import memory
 from trulysparse.data import Scaling
+from trulysparse.nn import memory_use
 
 
 def reference_outputs(net, X):
@@ -207,9 +208,11 @@ def test_memory_estimate_is_near_the_truth():
                 layer.bias,
             )
         )
-    estimate = memory.network_bytes(net.layer_sizes, [layer.n_connections for layer in net.layers], net.layout)
+    estimate = memory_use.network_bytes(
+        net.layer_sizes, [layer.n_connections for layer in net.layers], net.storage_config
+    )
     largest = max(layer.n_connections for layer in net.layers)
-    assert estimate - memory.BUILD_BYTES * largest == pytest.approx(held, rel=0.01)
+    assert estimate - memory_use.BUILD_BYTES * largest == pytest.approx(held, rel=0.01)
 
 
 def test_importing_leaves_scikit_learn_alone():

@@ -11,11 +11,11 @@ import scipy.sparse as sp
 import trulysparse as ts
 from conftest import check_invariants, random_connectivity
 from trulysparse import _kernels
-from trulysparse.nn.layers.indexed import SparseLayer
+from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.parallel.average import average, keep_within_signs
 from trulysparse.parallel.compression import Half, TopK, unpack
 from trulysparse.parallel.gradient import Gradient, Topology, retain
-from trulysparse.parallel.shards import Shard, Ticket, shard_rows
+from trulysparse.parallel.shards import BatchId, Shard, shard_rows
 from trulysparse.pruning.remove_neurons import remove_neurons
 
 
@@ -39,12 +39,14 @@ def test_an_update_from_arrays_is_the_fused_one(isa, rng, dtype, optimizer):
     for step in range(3):
         a.step(X, y)
         rule = optimizer.rule(step, 0, None)
-        for layer, slots, (weight, bias) in zip(arrays.layers, b.slots, b.gradients(X, y)[1], strict=True):
+        for layer, optimizer_state, (weight, bias) in zip(
+            arrays.layers, b.optimizer_state, b.gradients(X, y)[1], strict=True
+        ):
             along = np.empty_like(layer.values)
             along[layer.connectivity.position] = weight.data
             # In two parts that sum to the gradient.
-            layer.update([(along, bias, 0.25), (3 * along, 3 * bias, 0.25)], slots, rule, 2)
-    for one, other, s, t in zip(fused.layers, arrays.layers, a.slots, b.slots, strict=True):
+            layer.update([(along, bias, 0.25), (3 * along, 3 * bias, 0.25)], optimizer_state, rule, 2)
+    for one, other, s, t in zip(fused.layers, arrays.layers, a.optimizer_state, b.optimizer_state, strict=True):
         rtol = 1e-5 if dtype == "float64" else 2e-2
         scale = 1e-9 if dtype == "float64" else 2e-5
         np.testing.assert_allclose(one.values, other.values, rtol=rtol, atol=scale)
@@ -73,7 +75,7 @@ def test_carry_and_add_are_scipys(rng, threads):
 
 def gradient_of(rng, net, version=0):
     return Gradient(
-        Ticket(0, 0, 0),
+        BatchId(0, 0, 0),
         version,
         0,
         [rng.standard_normal(layer.n_connections) for layer in net.layers],
@@ -100,7 +102,7 @@ def test_retained_gradients_through_evolution_and_removed_neurons(seed):
         stays = None
         if version % 2:
             marks = [rng.random(n) > 0.3 for n in net.layer_sizes[1:-1]]
-            stays = remove_neurons(net, trainer.slots, marks)
+            stays = remove_neurons(net, trainer.optimizer_state, marks)
             trainer.resize()
             for number, kept in enumerate(stays, start=1):
                 names[number] = names[number][kept]
@@ -167,7 +169,7 @@ def test_shards_hold_every_sample_once(n, count, batch):
     np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(n))
     assert max(map(len, parts)) - min(map(len, parts)) <= min(batch, n // count)
     shard = Shard(0, parts[0], batch, seed=1, shuffle=True)
-    passes = [np.concatenate([shard.batch(Ticket(0, e, b)) for b in range(shard.n_batches)]) for e in (0, 1, 0)]
+    passes = [np.concatenate([shard.batch(BatchId(0, e, b)) for b in range(shard.n_batches)]) for e in (0, 1, 0)]
     for order in passes:
         np.testing.assert_array_equal(np.sort(order), parts[0])
     np.testing.assert_array_equal(passes[0], passes[2])  # whoever asks, and when
@@ -194,14 +196,14 @@ def test_shared_layers_lose_no_update():
     layer = net.layers[0]
     layer.values[:] = 0
     rule = ts.SGD(1.0, 0).rule(0, 0, None)
-    slots = ts.Trainer(net, optimizer=ts.SGD(1.0, 0)).slots[0]
+    optimizer_state = ts.Trainer(net, optimizer=ts.SGD(1.0, 0)).optimizer_state[0]
     ones = (-np.ones(layer.n_connections), np.zeros(400), 1.0)
     torn = []
 
     def write():
         for _ in range(200):
             lock.acquire()
-            layer.update([ones], slots, rule, 1)
+            layer.update([ones], optimizer_state, rule, 1)
             lock.release()
 
     def read():
@@ -224,7 +226,7 @@ def test_shared_layers_lose_no_update():
 def test_gradients_need_no_writable_weights(rng):
     net = ts.SparseMLP((10, 8, 3), epsilon=2)
     layer = net.layers[1]
-    frozen = SparseLayer(layer.connectivity, layer.values.copy(), layer.bias.copy(), layer.activation)
+    frozen = IndexedLayer(layer.connectivity, layer.values.copy(), layer.bias.copy(), layer.activation)
     frozen.values.flags.writeable = frozen.bias.flags.writeable = False
     X, y = rng.standard_normal((6, 10)), rng.integers(0, 3, 6)
     expected = ts.Trainer(net).gradients(X, y)

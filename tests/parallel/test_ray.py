@@ -74,12 +74,12 @@ class _At(ts.Callback):
     """Does something once, in the middle of an epoch."""
 
     def __init__(self, action, batches=150):
-        self._action, self._left = action, batches
+        self._action, self._pending = action, batches
         self.done = False
 
     def on_worker_step(self, trainer, worker, loss):
-        self._left -= 1
-        if self._left <= 0 and not self.done:
+        self._pending -= 1
+        if self._pending <= 0 and not self.done:
             self.done = True
             self._action()
 
@@ -136,7 +136,7 @@ def test_a_node_that_leaves_is_replaced_or_done_without(cluster, unbroken, worke
         threading.Thread(target=cluster.remove_node, args=(cluster.nodes[0], False), daemon=True).start()
 
     at = _At(action)
-    plan = ts.WASAP(workers, backend="ray", patience=5)
+    plan = ts.WASAP(workers, backend="ray", worker_timeout=5)
     net, history = train(plan, callbacks=[at])
     assert at.done
     check(history, 8)

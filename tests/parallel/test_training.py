@@ -7,9 +7,9 @@ import pytest
 
 import trulysparse as ts
 from trulysparse._core import memory
-from trulysparse.evolution import NAMES, make
+from trulysparse.evolution import NAMES, make_evolution
 from trulysparse.parallel import Half, TopK
-from trulysparse.parallel.shards import Shard, Ticket, shard_rows
+from trulysparse.parallel.shards import BatchId, Shard, shard_rows
 
 
 def problem(n=400, features=20, classes=3, seed=0):
@@ -44,7 +44,7 @@ def test_one_asynchronous_worker_is_plain_sgd():
     shard = shards_of(len(X), 1)[0]
     for epoch in range(3):
         for batch in range(shard.n_batches):
-            rows = shard.batch(Ticket(0, epoch, batch))
+            rows = shard.batch(BatchId(0, epoch, batch))
             alone.step(X[rows], y[rows])
     same(together.net, alone.net)
     assert together.step_count == alone.step_count
@@ -61,7 +61,7 @@ def test_synchronous_workers_are_one_large_batch(workers):
     assert len({shard.n_batches for shard in shards}) > 1  # the last step of an epoch lacks a shard
     for epoch in range(3):
         for step in range(steps):
-            parts = [s.batch(Ticket(s.number, epoch, step)) for s in shards if step < s.n_batches]
+            parts = [s.batch(BatchId(s.number, epoch, step)) for s in shards if step < s.n_batches]
             rows = np.concatenate(parts)
             share = min(1.0, (epoch + step / steps) / 2)
             alone.optimizer = ts.SGD(0.02 * (1 + 2 * share), 0.9)
@@ -78,12 +78,12 @@ def test_momentum_follows_the_learning_rate():
     together.fit(X, y, epochs=2)
     shard, alone = shards_of(64, 1)[0], trainer_for()
     for step in range(4):
-        rows = shard.batch(Ticket(0, step // 2, step % 2))
+        rows = shard.batch(BatchId(0, step // 2, step % 2))
         rate = 0.1 if step < 2 else 0.01
         alone.optimizer = ts.SGD(rate, 0.9)
         if step == 2:
-            for slots in alone.slots:
-                for array in (*slots.weight, *slots.bias):
+            for optimizer_state in alone.optimizer_state:
+                for array in (*optimizer_state.weight, *optimizer_state.bias):
                     np.multiply(array, 0.1, out=array)
         alone.step(X[rows], y[rows])
     same(together.net, alone.net)
@@ -256,7 +256,13 @@ def test_bad_set_ups():
         trainer_for(ts.WASAP(5)).fit(X, y, epochs=1)
     with pytest.raises(ts.InputError, match="evolution=RigL looks at the training data"):
         trainer_for(ts.WASAP(2), evolution=ts.RigL()).fit(X, y, epochs=2)
-    for options in ({"workers": 0}, {"rounds": 0}, {"backend": "mpi"}, {"workers": 3, "shards": 2}, {"patience": 0}):
+    for options in (
+        {"workers": 0},
+        {"rounds": 0},
+        {"backend": "mpi"},
+        {"workers": 3, "shards": 2},
+        {"worker_timeout": 0},
+    ):
         with pytest.raises(ts.InputError, match=next(reversed(options))):
             ts.WASAP(**options)
     with pytest.raises(ts.InputError, match="address is for workers on a Ray cluster"):
@@ -266,7 +272,7 @@ def test_bad_set_ups():
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("none", "static")])
 def test_evolution_writes_into_no_array_that_others_read(name):
     X, y = problem(100)
-    trainer = trainer_for(evolution=make(name), dtype="float32")
+    trainer = trainer_for(evolution=make_evolution(name), dtype="float32")
     for _ in range(3):
         trainer.step(X, y)
     trainer.progress = 0.1
@@ -275,7 +281,7 @@ def test_evolution_writes_into_no_array_that_others_read(name):
         held = [(x.values, x.bias, x.connectivity.by_input.index) for x in layers]
         copies = [tuple(array.copy() for array in arrays) for arrays in held]
         trainer.evolve(X, y)
-        ts.prune_neurons(trainer.net, 5, slots=trainer.slots)
+        ts.prune_neurons(trainer.net, 5, optimizer_state=trainer.optimizer_state)
         trainer.resize()
         for arrays, before in zip(held, copies, strict=True):
             for array, copy in zip(arrays, before, strict=True):

@@ -14,7 +14,7 @@ from trulysparse._core import memory
 from trulysparse.cli import app
 from trulysparse.cli.plan import sizes
 from trulysparse.planning import plan
-from trulysparse.planning.plan import Setting, best_setting, largest_batch_size
+from trulysparse.planning.plan import PlanRequest, best_setting, largest_batch_size
 
 LAYERS = (5000, 40_000, 30_000, 20_000, 3)
 
@@ -23,7 +23,7 @@ def held(net: ts.SparseMLP) -> dict[str, int]:
     found = {"connectivity": 0, "weights": 0, "biases": 0}
     for layer in net.layers:
         con = layer.connectivity
-        if net.layout.compact:
+        if net.storage_config.tiled:
             arrays = [con.ptr, con.place]
         else:
             arrays = [con.by_input.ptr, con.by_input.index, con.by_output.ptr, con.by_output.index, con.position]
@@ -36,7 +36,7 @@ def held(net: ts.SparseMLP) -> dict[str, int]:
 @pytest.mark.parametrize("storage, kind", [("indexed", "float32"), ("compact", "float32"), ("compact", "bfloat16")])
 @pytest.mark.parametrize("every", [1, 2, 3])
 def test_bytes_are_those_of_the_arrays(storage, kind, every):
-    setting = Setting(LAYERS, 2, 32, storage, kind, kind, ts.SGD(), every)
+    setting = PlanRequest(LAYERS, 2, 32, storage, kind, kind, ts.SGD(), every)
     planned = plan.plan(setting, measure=False)
     net = ts.SparseMLP(LAYERS, epsilon=2, storage=storage, weights=kind, signals=kind)
     assert planned.connections == net.n_connections
@@ -49,29 +49,31 @@ def test_bytes_are_those_of_the_arrays(storage, kind, every):
     buffers = {a.__array_interface__["data"][0]: a.nbytes for a in work._flat}
     found["activations"] = sum(buffers.values())
     found["activation bits"] = sum(a.nbytes for arrays in work._bits.values() for a in arrays)
-    found["optimizer state"] = sum(a.nbytes for slots in trainer.slots for a in slots.weight + slots.bias)
+    found["optimizer state"] = sum(
+        a.nbytes for n_slots in trainer.optimizer_state for a in n_slots.weight + n_slots.bias
+    )
     assert signals
     for name, size in found.items():
         assert planned.parts[name] == pytest.approx(size, rel=0.01), name
 
 
 def test_seconds_follow_the_network():
-    small, large = (plan.plan(Setting((1000, n, n, 2), 2, 8)) for n in (1_000_000, 4_000_000))
+    small, large = (plan.plan(PlanRequest((1000, n, n, 2), 2, 8)) for n in (1_000_000, 4_000_000))
     assert small.seconds["forward"] > 0
     assert large.step_seconds == pytest.approx(4 * small.step_seconds, rel=0.05)
-    again = plan.plan(Setting((1000, 1_000_000, 1_000_000, 2), 2, 8, recompute=2))
+    again = plan.plan(PlanRequest((1000, 1_000_000, 1_000_000, 2), 2, 8, recompute=2))
     assert again.seconds["backward and update"] > small.seconds["backward and update"]
 
 
 def test_the_suggestion_fits():
-    wanted = Setting((65536, *[5_000_000] * 10, 2), 1, 64, "indexed", "float32", "float32")
+    wanted = PlanRequest((65536, *[5_000_000] * 10, 2), 1, 64, "indexed", "float32", "float32")
     needed = plan.plan(wanted, measure=False).resident
     for free in (needed / 2, needed / 8, 1.5e9):
         found = best_setting(wanted, int(free))
         assert found is not None
         assert plan.plan(found, measure=False).resident <= free
     assert best_setting(wanted, 10**6) is None
-    fitting = Setting((65536, 5_000_000, 2), 1, 8)
+    fitting = PlanRequest((65536, 5_000_000, 2), 1, 8)
     largest = replace(fitting, batch_size=largest_batch_size(fitting, int(4e9)))
     assert plan.plan(largest, measure=False).resident <= 4e9
     assert plan.plan(replace(largest, batch_size=2 * largest.batch_size), measure=False).resident > 4e9

@@ -7,6 +7,7 @@ import pytest
 
 import trulysparse as ts
 from conftest import check_invariants
+from trulysparse.nn.layers.indexed import OptimizerState
 from trulysparse.pruning.importance import mean_activation
 from trulysparse.pruning.remove_neurons import incoming, outgoing, remove_neurons
 
@@ -137,21 +138,21 @@ def test_state_comes_along_in_training():
     history = trainer.fit(X, y, epochs=8, callbacks=[ts.ImportancePruning(20, start=2, every=2, stop=6)])
     neurons = [record["neurons"] for record in history.records]
     assert neurons[0] > neurons[1] > neurons[3] > neurons[5] == neurons[7]
-    for layer, slots in zip(net.layers, trainer.slots, strict=True):
-        assert all(len(slot) == layer.n_connections for slot in slots.weight)
-        assert all(len(slot) == layer.n_out for slot in slots.bias)
+    for layer, optimizer_state in zip(net.layers, trainer.optimizer_state, strict=True):
+        assert all(len(slot) == layer.n_connections for slot in optimizer_state.weight)
+        assert all(len(slot) == layer.n_out for slot in optimizer_state.bias)
         check_invariants(layer.connectivity)
 
 
 def test_slots_follow_their_neurons():
     net = network(5, epsilon=1.0)
     marks = [(layer.values.copy(), layer.bias.copy()) for layer in net.layers]
-    slots = [ts.layers.Slots([values], [bias]) for values, bias in marks]
-    ts.prune_neurons(net, 30, slots=slots)
-    for layer, state in zip(net.layers, slots, strict=True):
+    optimizer_state = [OptimizerState([values], [bias]) for values, bias in marks]
+    ts.prune_neurons(net, 30, optimizer_state=optimizer_state)
+    for layer, state in zip(net.layers, optimizer_state, strict=True):
         np.testing.assert_array_equal(state.weight[0], layer.values)
     # biases differ by what was folded into them; those of the first hidden layer are untouched
-    np.testing.assert_array_equal(slots[0].bias[0], net.layers[0].bias)
+    np.testing.assert_array_equal(optimizer_state[0].bias[0], net.layers[0].bias)
 
 
 def test_report_and_saving(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 
 import trulysparse as ts
 from trulysparse.io import checkpoints as checkpoint
-from trulysparse.nn.layers.indexed import Slots
+from trulysparse.nn.layers.indexed import OptimizerState
 from trulysparse.training.layer_watch import LayerWatch
 
 
@@ -25,9 +25,9 @@ def trained(rng, optimizer=None, *, steps=5, **options):
 
 
 def assert_fits(trainer):
-    for layer, slots in zip(trainer.net.layers, trainer.slots, strict=True):
-        assert all(len(slot) == layer.n_connections for slot in slots.weight)
-        assert all(len(slot) == layer.n_out for slot in slots.bias)
+    for layer, optimizer_state in zip(trainer.net.layers, trainer.optimizer_state, strict=True):
+        assert all(len(slot) == layer.n_connections for slot in optimizer_state.weight)
+        assert all(len(slot) == layer.n_out for slot in optimizer_state.bias)
 
 
 USES = {
@@ -61,10 +61,14 @@ def test_parallel_training_goes_on_after_pruning(rng, parallel):
 def test_state_of_pruned_layers_is_zero_and_is_brought_along_on_request(rng):
     without, X, y = trained(rng)
     ts.prune_neurons(without.net, 20)
-    assert not any(slot.any() for slots in without.slots for slot in (*slots.weight, *slots.bias))
+    assert not any(
+        slot.any()
+        for optimizer_state in without.optimizer_state
+        for slot in (*optimizer_state.weight, *optimizer_state.bias)
+    )
     brought, X, y = trained(rng)
-    ts.prune_neurons(brought.net, 20, slots=brought.slots)
-    assert all(slots.weight[0].any() for slots in brought.slots)
+    ts.prune_neurons(brought.net, 20, optimizer_state=brought.optimizer_state)
+    assert all(optimizer_state.weight[0].any() for optimizer_state in brought.optimizer_state)
     assert_fits(brought)
     brought.step(X, y)
 
@@ -84,17 +88,17 @@ def test_connections_replaced_in_place_lose_their_state(rng):
     trainer, X, y = trained(rng)
     layer, other = trainer.net.layers[1], ts.SparseMLP((20, 40, 30, 4), epsilon=4, seed=9).layers[1]
     layer.connectivity, layer.values, layer.bias = other.connectivity, other.values, other.bias
-    assert not trainer.slots[1].weight[0].any()
-    assert trainer.slots[0].weight[0].any()
+    assert not trainer.optimizer_state[1].weight[0].any()
+    assert trainer.optimizer_state[0].weight[0].any()
     trainer.step(X, y)
 
 
 def test_evolution_that_brings_state_along_keeps_it(rng):
     trainer, X, y = trained(rng)
-    slots = trainer.slots
-    ts.SET(0.3).evolve(trainer.net, slots, 5, 1)
-    assert all(a is b for a, b in zip(trainer.slots, slots, strict=True))
-    assert trainer.slots[0].weight[0].any()
+    optimizer_state = trainer.optimizer_state
+    ts.SET(0.3).evolve(trainer.net, optimizer_state, 5, 1)
+    assert all(a is b for a, b in zip(trainer.optimizer_state, optimizer_state, strict=True))
+    assert trainer.optimizer_state[0].weight[0].any()
     trainer.step(X, y)
 
 
@@ -114,7 +118,7 @@ def test_another_optimizer_begins_with_zero_state(rng):
     trainer, X, y = trained(rng)
     trainer.optimizer = ts.Adam(0.01)
     trainer.step(X, y)
-    assert [len(slots.weight) for slots in trainer.slots] == [2, 2, 2]
+    assert [len(optimizer_state.weight) for optimizer_state in trainer.optimizer_state] == [2, 2, 2]
 
 
 def test_checkpoint_after_pruning_holds_what_fits(rng, tmp_path):
@@ -157,32 +161,41 @@ def test_layers_that_do_not_go_together_are_refused(rng, change, message, use):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (lambda slots: [], "slots must hold optimizer state of each of the 3 layers, not of 0"),
-        (lambda slots: slots[:2], "each of the 3 layers, not of 2"),
-        (lambda slots: slots[::-1], r"slots\[0\] must hold 1 times float32 values along \d+ connections"),
-        (lambda slots: [*slots[:2], Slots([], [])], r"slots\[2\] must hold"),
-        (lambda slots: [*slots[:2], None], r"slots\[2\] must hold"),
-        (lambda slots: [*slots[:2], Slots([s.astype("f8") for s in slots[2].weight], slots[2].bias)], r"slots\[2\]"),
+        (lambda optimizer_state: [], "optimizer_state must hold optimizer state of each of the 3 layers, not of 0"),
+        (lambda optimizer_state: optimizer_state[:2], "each of the 3 layers, not of 2"),
+        (
+            lambda optimizer_state: optimizer_state[::-1],
+            r"optimizer_state\[0\] must hold 1 times float32 values along \d+ connections",
+        ),
+        (lambda optimizer_state: [*optimizer_state[:2], OptimizerState([], [])], r"optimizer_state\[2\] must hold"),
+        (lambda optimizer_state: [*optimizer_state[:2], None], r"optimizer_state\[2\] must hold"),
+        (
+            lambda optimizer_state: [
+                *optimizer_state[:2],
+                OptimizerState([s.astype("f8") for s in optimizer_state[2].weight], optimizer_state[2].bias),
+            ],
+            r"optimizer_state\[2\]",
+        ),
     ],
 )
 def test_wrong_slots_are_refused(rng, wrong, message):
     trainer, _, _ = trained(rng)
     with pytest.raises(ts.InputError, match=message):
-        ts.Trainer(trainer.net, optimizer=trainer.optimizer, slots=wrong(trainer.slots))
+        ts.Trainer(trainer.net, optimizer=trainer.optimizer, optimizer_state=wrong(trainer.optimizer_state))
     with pytest.raises(ts.InputError, match=message):
-        trainer.take_slots(wrong(trainer.slots))
+        trainer.set_optimizer_state(wrong(trainer.optimizer_state))
 
 
 def test_pruning_refuses_slots_of_another_network(rng):
     trainer, _, _ = trained(rng)
-    with pytest.raises(ts.InputError, match="slots must hold optimizer state of each of the 3 layers"):
-        ts.prune_neurons(trainer.net, 20, slots=trainer.slots[:1])
+    with pytest.raises(ts.InputError, match="optimizer_state must hold optimizer state of each of the 3 layers"):
+        ts.prune_neurons(trainer.net, 20, optimizer_state=trainer.optimizer_state[:1])
 
 
 def test_noticing_costs_next_to_nothing(rng):
     trainer, _, _ = trained(rng)
     watch = LayerWatch()
-    watch.note(trainer.net, trainer.slots, trainer.optimizer)
+    watch.note(trainer.net, trainer.optimizer_state, trainer.optimizer)
     began = time.perf_counter()
     for _ in range(1000):
         assert watch.unchanged(trainer.net, trainer.optimizer)

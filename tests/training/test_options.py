@@ -104,14 +104,14 @@ def test_given_state_acts_or_is_refused(tmp_path, plan):
     states = []
     trainer = ts.Trainer(network("indexed", tmp_path), batch_size=BATCH)
     trainer.fit(*samples(), epochs=1)
-    states = trainer.slots
+    states = trainer.optimizer_state
     parallel = ts.WASAP(1) if plan == "wasap" else PLANS[plan]
     plain, _ = fitted("indexed", tmp_path / "a", parallel)
     if plan == "apart":
-        with pytest.raises(ts.InputError, match="slots are optimizer state for phase 1"):
-            fitted("indexed", tmp_path / "b", parallel, slots=states)
+        with pytest.raises(ts.InputError, match="optimizer_state are optimizer state for phase 1"):
+            fitted("indexed", tmp_path / "b", parallel, optimizer_state=states)
         return
-    other, _ = fitted("indexed", tmp_path / "b", parallel, slots=states)
+    other, _ = fitted("indexed", tmp_path / "b", parallel, optimizer_state=states)
     assert differ(plain, other)
 
 
@@ -195,7 +195,7 @@ def test_each_fit_begins_its_schedule_anew_and_keeps_the_state(tmp_path):
         assert history["learning_rate"] == [0.1, 0.05, 0.025]
         assert history["epoch"] == [1, 2, 3]
     assert rates == [(i + 1, 0.1 * 0.5 ** (i % 3)) for i in range(6)]
-    momentum = [slots.weight[0].copy() for slots in trainer.slots]
+    momentum = [optimizer_state.weight[0].copy() for optimizer_state in trainer.optimizer_state]
     assert all(values.any() for values in momentum)
     fresh = ts.Trainer(net.copy(), optimizer=trainer.optimizer, batch_size=BATCH)
     trainer.step(X, y)

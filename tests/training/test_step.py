@@ -55,7 +55,7 @@ def test_backward_gives_gradients_of_parameters_and_input(rng, storage, every):
     net = network(storage, activation=ts.AllReLU(0.5))
     X, n = rng.standard_normal((21, 9)), 21
     kinds = [layer.activation for layer in net.layers]
-    work = TrainingWorkspace(net.layer_sizes, kinds, net.signal_types(), every=every, compact=net.layout.compact)
+    work = TrainingWorkspace(net.layer_sizes, kinds, net.signal_types(), every=every, tiled=net.storage_config.tiled)
     signals = work.signals(n, 1.0)
     stride = signals[0].values.shape[1]
     signals[0].values[:] = 0
@@ -133,7 +133,11 @@ def test_a_step_takes_state_and_goes_on(rng):
     batch = FitData.checked(step.net, step.passes.loss, X, y).whole()
     for _ in range(3):
         step.update(batch)
-    other = TrainingStep(step.net.copy(), step.optimizer, slots=[slots.copy() for slots in step.slots])
+    other = TrainingStep(
+        step.net.copy(),
+        step.optimizer,
+        optimizer_state=[optimizer_state.copy() for optimizer_state in step.optimizer_state],
+    )
     twin = pickle.loads(pickle.dumps(step))
     assert step.update(batch) == other.update(batch) == twin.update(batch)
     for a, b, c in zip(step.net.layers, other.net.layers, twin.net.layers, strict=True):
@@ -163,7 +167,7 @@ def test_update_by_gradients_added_up_before(rng):
     total = [tuple((a + b) / 3 for a, b in zip(*pair, strict=True)) for pair in zip(*found, strict=True)]
     rule = ts.SGD(0.1, 0.0).rule(0, 0.0, None)
     whole = TrainingStep(net.copy(), ts.SGD(0.1, 0.0))
-    Update([layer.new_slots(ts.SGD(0.1, 0.0)) for layer in net.layers], rule).apply(net.layers, total, 1)
+    Update([layer.new_state(ts.SGD(0.1, 0.0)) for layer in net.layers], rule).apply(net.layers, total, 1)
     whole.update(FitData.checked(whole.net, passes.loss, X, y).whole())
     for a, b in zip(net.layers, whole.net.layers, strict=True):
         np.testing.assert_allclose(a.values, b.values, rtol=1e-9, atol=1e-12)

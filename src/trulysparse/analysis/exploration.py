@@ -11,11 +11,11 @@ from trulysparse.connectivity import Connectivity
 from trulysparse.connectivity.sampling import keys_of
 from trulysparse.errors import InputError
 from trulysparse.training.callbacks.base import Callback
+from trulysparse.training.callbacks.running import RunningTrainer
 
 if TYPE_CHECKING:
     from trulysparse.training.fit_data import FitData
     from trulysparse.training.history import Record
-    from trulysparse.training.trainer import Trainer
 
 _MAP_PLACES = 1 << 26  # up to so many places a layer a byte each; beyond, the places themselves
 
@@ -53,23 +53,23 @@ class Exploration(Callback):
     over-parameterization?", ICML 2021). It needs neurons that keep their places: where neurons are removed during
     training it starts anew. Memory linear in the places tried."""
 
-    def check(self, trainer: Trainer, data: FitData) -> None:
+    def check(self, trainer: RunningTrainer, data: FitData) -> None:
         """Refuses networks whose connections are not indexed by neuron."""
-        if trainer.net.layout.compact:
+        if trainer.net.storage_config.tiled:
             raise InputError(
                 f"{type(self).__name__} needs a network with storage='indexed', not 'compact': see net.indexed()"
             )
 
-    def on_fit_start(self, trainer: Trainer, epochs: int, steps: int) -> None:
+    def on_fit_start(self, trainer: RunningTrainer, epochs: int, steps: int) -> None:
         """Starts with the network's connections."""
         self._sizes: tuple[int, ...] = ()
         self._look(trainer)
 
-    def on_evolution(self, trainer: Trainer, grown: int) -> None:
+    def on_evolution(self, trainer: RunningTrainer, grown: int) -> None:
         """Adds what has grown."""
         self._look(trainer)
 
-    def _look(self, trainer: Trainer) -> None:
+    def _look(self, trainer: RunningTrainer) -> None:
         layers = trainer.net.layers if len(trainer.net.layers) == 1 else trainer.net.layers[:-1]
         if trainer.net.layer_sizes != self._sizes:
             self._sizes = trainer.net.layer_sizes
@@ -83,6 +83,6 @@ class Exploration(Callback):
         """The share so far."""
         return float(sum(map(len, self._seen)) / self._possible)
 
-    def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
+    def on_epoch_end(self, trainer: RunningTrainer, record: Record) -> None:
         """Writes the rate to the record."""
         record["exploration"] = self.rate

@@ -14,11 +14,11 @@ from trulysparse.analysis.paths import effective_paths
 from trulysparse.analysis.spectrum import spectral_norm
 from trulysparse.errors import InputError
 from trulysparse.nn.network import SparseMLP
+from trulysparse.training.callbacks.running import RunningTrainer
 
 if TYPE_CHECKING:
     from trulysparse.training.fit_data import FitData
     from trulysparse.training.history import Record
-    from trulysparse.training.trainer import Trainer
 
 
 def describe(net: SparseMLP) -> dict[str, Any]:
@@ -60,13 +60,13 @@ class TopologyRecorder(Exploration):
             raise InputError("X and y must be given together, or neither of them")
         self._batch = None if X is None or y is None else (X, y)
 
-    def check(self, trainer: Trainer, data: FitData) -> None:
+    def check(self, trainer: RunningTrainer, data: FitData) -> None:
         """Refuses networks that cannot be analysed, and a batch that is none of theirs."""
         super().check(trainer, data)
         if self._batch is not None:
             trainer.check_batch(*self._batch)
 
-    def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
+    def on_epoch_end(self, trainer: RunningTrainer, record: Record) -> None:
         """Writes the figures."""
         super().on_epoch_end(trainer, record)
         if int(record["epoch"]) % self._every:

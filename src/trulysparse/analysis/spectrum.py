@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse.linalg import svds
 
-from trulysparse.nn.layers.indexed import SparseLayer
+from trulysparse.nn.layers.indexed import IndexedLayer
 
 
-def spectral_norm(layer: SparseLayer) -> float:
+def spectral_norm(layer: IndexedLayer) -> float:
     """The largest singular value of a layer's weights, by Lanczos iteration: a few products with the sparse matrix."""
     weight = layer.weight.astype(np.float64)
     if weight.nnz == 0:

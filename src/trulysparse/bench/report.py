@@ -12,8 +12,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from trulysparse import __version__, _kernels
+from trulysparse import _kernels
 from trulysparse._core.files import write_whole
+from trulysparse._core.version import __version__
 from trulysparse.errors import MissingExtraError
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from trulysparse import __version__
+from trulysparse._core.version import __version__
 from trulysparse.cli.bench import bench
 from trulysparse.cli.evaluate import evaluate
 from trulysparse.cli.info import info

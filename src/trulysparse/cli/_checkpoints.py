@@ -6,7 +6,6 @@ import json
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,10 +17,8 @@ from trulysparse.cli._settings import Settings
 from trulysparse.data.files import fingerprint, lasting
 from trulysparse.errors import InputError
 from trulysparse.training.callbacks.checkpointer import LAYERS, NEXT, STATE, Checkpointer, has_state
+from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.position import Position
-
-if TYPE_CHECKING:
-    from trulysparse.training import Trainer
 
 SETTINGS = "config.json"
 OLD = ".checkpoint.old"
@@ -39,7 +36,7 @@ class Keeper(Checkpointer):
         self._interrupts = interrupts
         self.began = resumed
 
-    def on_fit_start(self, trainer: Trainer, epochs: int, steps: int) -> None:
+    def on_fit_start(self, trainer: RunningTrainer, epochs: int, steps: int) -> None:
         """Makes the folder this training's own."""
         if self._settings.checkpoint_every or self._settings.on_disk or self.began:
             self._begin()
@@ -47,7 +44,7 @@ class Keeper(Checkpointer):
         self.worst = 10 * np.log(trainer.net.layer_sizes[-1])
         super().on_fit_start(trainer, epochs, steps)
 
-    def on_step_end(self, trainer: Trainer, loss: float) -> None:
+    def on_step_end(self, trainer: RunningTrainer, loss: float) -> None:
         """Keeps the state where it is time."""
         if self._settings.checkpoint_every or self._settings.on_disk:
             super().on_step_end(trainer, loss)

@@ -21,7 +21,7 @@ from trulysparse.errors import DivergenceError, InputError, MissingExtraError, N
 P = ParamSpec("P")
 
 
-def speaks_plainly(command: Callable[P, None]) -> Callable[P, None]:
+def handle_user_errors(command: Callable[P, None]) -> Callable[P, None]:
     """Turns errors that a user can act on into one sentence and an exit code: 2 for bad input, 1 for a run
     that failed."""
 

@@ -15,7 +15,8 @@ from trulysparse.cli._json import parse_object, read_object, typed
 from trulysparse.errors import InputError
 from trulysparse.io.models import load, save
 from trulysparse.nn.network import SparseMLP
-from trulysparse.training import Callback, Trainer
+from trulysparse.training import Callback
+from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.history import Record
 
 MODEL, CONFIG, METRICS, REPORT = "model.safetensors", "config.json", "metrics.jsonl", "report.html"
@@ -141,16 +142,16 @@ class MetricsFile(Callback):
         self._path = path
         self._records = records
 
-    def on_fit_start(self, trainer: Trainer, epochs: int, steps: int) -> None:
+    def on_fit_start(self, trainer: RunningTrainer, epochs: int, steps: int) -> None:
         """Starts the file anew."""
         self._path.write_text("".join(json.dumps(record) + "\n" for record in self._records))
 
-    def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
+    def on_epoch_end(self, trainer: RunningTrainer, record: Record) -> None:
         """Appends a line."""
         with self._path.open("a") as file:
             file.write(json.dumps(record) + "\n")
 
-    def on_fit_end(self, trainer: Trainer) -> None:
+    def on_fit_end(self, trainer: RunningTrainer) -> None:
         """Removes the file where there is nothing to see in it."""
         if self._path.is_file() and not self._path.stat().st_size:
             self._path.unlink()

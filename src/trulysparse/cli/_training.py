@@ -26,20 +26,21 @@ from trulysparse.data import as_matrix
 from trulysparse.data.dataset import make_dataset
 from trulysparse.data.files import fingerprint, read
 from trulysparse.errors import DivergenceError, InputError
-from trulysparse.evolution import make
+from trulysparse.evolution import make_evolution
 from trulysparse.nn import activations
 from trulysparse.nn.initialization import WeightInit
-from trulysparse.nn.layers.storage import Layout
+from trulysparse.nn.layers.storage import StorageConfig
+from trulysparse.pruning import ImportancePruning
 from trulysparse.report import write_report
 from trulysparse.report.figures import new_figure
-from trulysparse.training import Callback, EarlyStopping, ImportancePruning, ProgressBar, Trainer, evaluate
+from trulysparse.training import Callback, EarlyStopping, ProgressBar, Trainer, evaluate
 from trulysparse.training.callbacks.checkpointer import has_state
 from trulysparse.training.history import History
 from trulysparse.training.position import Position
 
 
 @dataclass
-class Job:
+class FitData:
     """A call of `train` or `resume`. given: names of the options that the user wrote. moved: whether an old checkpoint
     has made way for layers in files."""
 
@@ -57,7 +58,7 @@ class Job:
     interrupts: Interrupts = field(default_factory=Interrupts)
 
 
-def train_anew(job: Job) -> None:
+def train_anew(job: FitData) -> None:
     """Trains from the start."""
     job.settings.check(job.given, report=job.report)
     with Place(job.out) as place:
@@ -73,10 +74,10 @@ def go_on(out: Path, *, learning_rate: float | None, threads: int | None, json_l
             place.claim()
             recover(out)
         settings = settings_of(out, learning_rate)
-        _carry_out(Job(settings, out, threads, json_line=json_line, resume=True), place)
+        _carry_out(FitData(settings, out, threads, json_line=json_line, resume=True), place)
 
 
-def _claim(job: Job, place: Place) -> None:
+def _claim(job: FitData, place: Place) -> None:
     """Keeps others out of the folder; InputError where it holds a training that could be resumed, unless
     job.overwrite."""
     if place.claimed:
@@ -90,7 +91,7 @@ def _claim(job: Job, place: Place) -> None:
         )
 
 
-def _carry_out(job: Job, place: Place) -> None:
+def _carry_out(job: FitData, place: Place) -> None:
     """Trains, scores on data that training has not seen, writes the run folder and prints what came of it."""
     with job.interrupts:
         try:
@@ -110,7 +111,7 @@ def _carry_out(job: Job, place: Place) -> None:
         raise typer.Exit(128 + job.interrupts.caught)
 
 
-def _is_kept(job: Job) -> bool:
+def _is_kept(job: FitData) -> bool:
     """Whether the folder holds a checkpoint of this training."""
     return (job.resume or (job.keeper is not None and job.keeper.began)) and has_state(job.out / CHECKPOINT)
 
@@ -119,14 +120,14 @@ def _resume(out: Path) -> str:
     return f"trulysparse resume {shlex.quote(str(out))}"
 
 
-def _how_to_go_on(job: Job) -> str:
+def _how_to_go_on(job: FitData) -> str:
     if _is_kept(job):
         return f"stopped: `{_resume(job.out)}` goes on from the last checkpoint"
     options = job.settings.keeps_no_state(job.report)
     return "stopped: nothing was kept" + (f", as {options[0]} keeps no state" if options else " to go on from")
 
 
-def _train(job: Job, place: Place) -> None:
+def _train(job: FitData, place: Place) -> None:
     settings, out = job.settings, job.out
     work = _prepare(job)
     pruning = ImportancePruning(
@@ -163,14 +164,14 @@ def _train(job: Job, place: Place) -> None:
         _finish(job, work, trainer, history, seconds)
 
 
-def _prepare(job: Job) -> Work:
+def _prepare(job: FitData) -> Work:
     """Reads the data and refuses all that can be refused before a network is made."""
     s = job.settings
-    topology = make(s.evolution, zeta=s.zeta, argument="--evolution")
+    topology = make_evolution(s.evolution, zeta=s.zeta, argument="--evolution")
     s.make_optimizer()
-    activations.make(s.activation, s.alpha)
+    activations.make_activation(s.activation, s.alpha)
     WeightInit(s.init, s.fan, s.balance)
-    Layout.make(s.storage, s.weights, s.weights, None, "float32")
+    StorageConfig.create(s.storage, s.weights, s.weights, None, "float32")
     checks.thread_count(job.threads)
     plan = s.make_plan(job.address)
     if job.report:
@@ -183,7 +184,7 @@ def _prepare(job: Job) -> Work:
     return Work(s, job.out, job.threads, table, dataset, topology, plan)
 
 
-def _trainer(job: Job, work: Work, place: Place) -> tuple[Trainer, Position | None]:
+def _trainer(job: FitData, work: Work, place: Place) -> tuple[Trainer, Position | None]:
     with bars() as progress:
         if job.resume:
             return work.resumed(progress)
@@ -195,7 +196,7 @@ def _trainer(job: Job, work: Work, place: Place) -> tuple[Trainer, Position | No
         return work.started(progress), None
 
 
-def _finish(job: Job, work: Work, trainer: Trainer, history: History, seconds: float) -> None:
+def _finish(job: FitData, work: Work, trainer: Trainer, history: History, seconds: float) -> None:
     """Writes the run folder and prints what came of the training."""
     settings, out, net = job.settings, job.out, trainer.net
     table, dataset = work.table, work.dataset

@@ -19,10 +19,10 @@ from trulysparse.errors import InputError, NotEnoughMemoryError
 from trulysparse.evolution import Evolution
 from trulysparse.io import checkpoints as checkpoint
 from trulysparse.nn import activations
-from trulysparse.nn.layers.indexed import Slots
+from trulysparse.nn.layers.indexed import OptimizerState
 from trulysparse.nn.network import SparseMLP
 from trulysparse.parallel import WASAP
-from trulysparse.planning.plan import Setting, best_setting
+from trulysparse.planning.plan import PlanRequest, best_setting
 from trulysparse.planning.plan import plan as make_plan
 from trulysparse.training import Trainer
 from trulysparse.training.callbacks.checkpointer import LAYERS, STATE, open_network
@@ -41,7 +41,7 @@ class Work:
     topology: Evolution | None
     plan: WASAP | None
 
-    def trainer(self, net: SparseMLP, slots: list[Slots] | None = None) -> Trainer:
+    def trainer(self, net: SparseMLP, optimizer_state: list[OptimizerState] | None = None) -> Trainer:
         """The trainer of a network."""
         s = self.settings
         return Trainer(
@@ -54,7 +54,7 @@ class Work:
             dropout=s.dropout,
             seed=s.seed,
             parallel=self.plan,
-            slots=slots,
+            optimizer_state=optimizer_state,
         )
 
     def started(self, progress: Progress) -> Trainer:
@@ -65,7 +65,7 @@ class Work:
             epsilon=s.epsilon,
             density=s.density,
             connectivity=s.connectivity,
-            activation=activations.make(s.activation, s.alpha),
+            activation=activations.make_activation(s.activation, s.alpha),
             init=s.init,
             fan=s.fan,
             balance=s.balance,
@@ -93,7 +93,7 @@ class Work:
             return
         size = s.micro_batch_size or s.batch_size
         found = make_plan(
-            Setting(
+            PlanRequest(
                 sizes, s.epsilon, size, s.storage, s.precision, s.precision, s.make_optimizer(), s.recompute, s.on_disk
             ),
             measure=False,
@@ -108,8 +108,8 @@ class Work:
         folder = self.out / CHECKPOINT
         try:
             if self.settings.on_disk:
-                net, slots, state = open_network(folder, self.threads)
-                trainer = self.trainer(net, slots)
+                net, optimizer_state, state = open_network(folder, self.threads)
+                trainer = self.trainer(net, optimizer_state)
                 trainer.step_count, trainer.epoch = int(state["step_count"]), float(state["epoch"])
                 net.labels = self.dataset.labels
                 net.scaling = fit_scaling(self.settings.scale, as_matrix(self.dataset.X_train), progress=progress)

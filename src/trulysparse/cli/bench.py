@@ -12,11 +12,11 @@ from trulysparse.bench import PEERS, PRESETS
 from trulysparse.bench.problems import preset
 from trulysparse.bench.report import machine, save_json, table
 from trulysparse.bench.steps import compare
-from trulysparse.cli._console import print_json, speaks_plainly
+from trulysparse.cli._console import handle_user_errors, print_json
 from trulysparse.errors import InputError
 
 
-@speaks_plainly
+@handle_user_errors
 def bench(
     networks: Annotated[str, typer.Option(help=f"Comma-separated, of {', '.join(PRESETS)}.")] = "fashion,cifar",
     peers: Annotated[str, typer.Option(help=f"Comma-separated, of {', '.join(PEERS)}; or all.")] = "all",

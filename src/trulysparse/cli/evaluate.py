@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from trulysparse.cli._console import print_json, show, speaks_plainly
+from trulysparse.cli._console import handle_user_errors, print_json, show
 from trulysparse.cli._run import Run
 from trulysparse.cli._samples import pick, read_for
 from trulysparse.data import check_finite
@@ -18,7 +18,7 @@ from trulysparse.training import evaluate as score
 from trulysparse.training.metrics import check_lengths
 
 
-@speaks_plainly
+@handle_user_errors
 def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that train wrote.")],
     data: Annotated[str, typer.Argument(metavar="DATA", help="As for train.")],

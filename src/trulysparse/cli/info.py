@@ -10,12 +10,12 @@ import typer
 
 from trulysparse._core.arrays import widened
 from trulysparse.analysis import describe
-from trulysparse.cli._console import print_json, show, speaks_plainly
+from trulysparse.cli._console import handle_user_errors, print_json, show
 from trulysparse.cli._run import Run
 from trulysparse.connectivity import Connectivity, TiledConnectivity
 
 
-@speaks_plainly
+@handle_user_errors
 def info(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that train wrote.")],
     topology: Annotated[
@@ -53,7 +53,7 @@ def info(
             f"{layer['n_in']} x {layer['n_out']}: {layer['connections']:,} connections ({layer['density']:.2%}), "
             f"mean |w| {layer['mean_abs_weight']:.4f}, {layer['neurons_without_inputs']} neurons without inputs"
         )
-    found = describe(net.indexed() if net.layout.compact else net) if topology else None
+    found = describe(net.indexed() if net.storage_config.tiled else net) if topology else None
     if found is not None:
         rows["paths"] = f"10^{found['log10_paths']:.1f} from inputs to outputs"
         for number, figures in enumerate(found["layers"], start=1):

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from trulysparse._core import checks, memory
-from trulysparse.cli._console import print_json, show, speaks_plainly
+from trulysparse.cli._console import handle_user_errors, print_json, show
 from trulysparse.errors import InputError
 from trulysparse.optim.sgd import SGD
-from trulysparse.planning.plan import Plan, Setting, best_setting, largest_batch_size
+from trulysparse.planning.plan import Plan, PlanRequest, best_setting, largest_batch_size
 from trulysparse.planning.plan import plan as make_plan
 
 
@@ -30,7 +30,7 @@ def sizes(text: str) -> tuple[int, ...]:
 _SIZE = re.compile(r"([0-9]{1,18})(?:x([0-9]{1,18}))?")
 
 
-@speaks_plainly
+@handle_user_errors
 def plan(
     layers: Annotated[str, typer.Option(help="Sizes from input to output; 5000000x10 stands for ten such layers.")],
     epsilon: Annotated[float, typer.Option(help="A layer n_in x n_out has epsilon * (n_in + n_out) connections.")] = 20,
@@ -60,7 +60,9 @@ def plan(
     if samples is not None:
         checks.integer("--samples", samples, low=1)
     optimizer = SGD(momentum=momentum, state=momentum_precision)
-    setting = Setting(sizes(layers), epsilon, batch_size, storage, precision, precision, optimizer, recompute, on_disk)
+    setting = PlanRequest(
+        sizes(layers), epsilon, batch_size, storage, precision, precision, optimizer, recompute, on_disk
+    )
     found = make_plan(setting, threads=threads)
     free = memory.free_bytes()
     fits = free is None or found.resident <= free
@@ -109,7 +111,7 @@ def plan_rows(plan: Plan, samples: int | None) -> dict[str, str]:
     return shown
 
 
-def options(setting: Setting) -> str:
+def options(setting: PlanRequest) -> str:
     """A setting as options of the command line."""
     return (
         f"--storage {setting.storage} --precision {setting.weights} --batch-size {setting.batch_size} "
@@ -117,12 +119,12 @@ def options(setting: Setting) -> str:
     )
 
 
-def fitting_options(setting: Setting, free: int) -> str:
+def fitting_options(setting: PlanRequest, free: int) -> str:
     """A setting that fits as options of the command line, and how far its batches may grow."""
     return f"{options(setting)} (up to --batch-size {largest_batch_size(setting, free)})"
 
 
-def advice(plan: Plan, other: Setting | None, free: int) -> str:
+def advice(plan: Plan, other: PlanRequest | None, free: int) -> str:
     """Why the plan does not fit, and what would."""
     text = f"training needs about {memory.human(plan.resident)}, but only {memory.human(free)} of memory is free; "
     return text + ("try smaller layers or epsilon" if other is None else f"this fits: {options(other)}")

@@ -11,14 +11,14 @@ import typer
 from numpy.typing import NDArray
 
 from trulysparse._core.files import write_whole
-from trulysparse.cli._console import speaks_plainly
+from trulysparse.cli._console import handle_user_errors
 from trulysparse.cli._run import Run
 from trulysparse.cli._samples import pick, read_for
 from trulysparse.data import check_finite
 from trulysparse.errors import InputError
 
 
-@speaks_plainly
+@handle_user_errors
 def predict(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that train wrote.")],
     data: Annotated[str, typer.Argument(metavar="DATA", help="As for train; labels are not needed.")],

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from trulysparse.cli._console import speaks_plainly
+from trulysparse.cli._console import handle_user_errors
 from trulysparse.cli._training import go_on
 
 
-@speaks_plainly
+@handle_user_errors
 def resume(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training that was broken off.")],
     learning_rate: Annotated[

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from trulysparse._core import checks
-from trulysparse.cli._console import speaks_plainly
+from trulysparse.cli._console import handle_user_errors
 from trulysparse.cli._settings import Settings
-from trulysparse.cli._training import Job, train_anew
+from trulysparse.cli._training import FitData, train_anew
 from trulysparse.connectivity import PATTERNS
 from trulysparse.errors import InputError
 from trulysparse.evolution import NAMES
@@ -25,7 +25,7 @@ def _sizes(text: str) -> list[int]:
     return [checks.integer("--hidden", size, low=1) for size in sizes]
 
 
-@speaks_plainly
+@handle_user_errors
 def train(
     ctx: typer.Context,
     data: Annotated[
@@ -191,4 +191,4 @@ def train(
     )
     sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
     given = {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
-    train_anew(Job(settings, out, threads, address, report, json, given=given, overwrite=overwrite))
+    train_anew(FitData(settings, out, threads, address, report, json, given=given, overwrite=overwrite))

@@ -1,4 +1,4 @@
-"""Places of a layer, connected or not, as rows by input neuron, and choices among them."""
+"""Coordinates of a layer, connected or not, as rows by input neuron, and choices among them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from trulysparse import _kernels
 
-Keep: TypeAlias = NDArray[np.uint8]
+KeepMask: TypeAlias = NDArray[np.uint8]
 """One mark a connection in the order of connectivity.by_input: 1 stays, 0 goes."""
-Grown: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int32]]
+NewConnections: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int32]]
 """New connections as rows by input neuron: (row pointers, n_in + 1; output neurons, ascending within a row)."""
 
 
@@ -48,18 +48,18 @@ class Uniform:
     count: int
 
 
-def nothing(n_in: int) -> Grown:
+def nothing(n_in: int) -> NewConnections:
     """No places."""
     return np.zeros(n_in + 1, np.int64), np.empty(0, np.int32)
 
 
-def chosen(places: Grown, keep: Keep, threads: int) -> Grown:
+def chosen(places: NewConnections, keep: KeepMask, threads: int) -> NewConnections:
     """The marked ones of some places."""
     ptr, index, _ = _kernels.rewire(*places, keep, *nothing(len(places[0]) - 1), [], None, threads)
     return ptr, index
 
 
-def absent(places: Grown, existing: Grown, threads: int, keep: Keep | None = None) -> Keep:
+def absent(places: NewConnections, existing: NewConnections, threads: int, keep: KeepMask | None = None) -> KeepMask:
     """Marks the places that `existing` does not hold, or holds with keep == 0."""
     mark = np.empty(len(places[1]), np.uint8)
     _kernels.mark_empty(*existing, keep, *places, mark, threads)

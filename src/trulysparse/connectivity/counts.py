@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from trulysparse._core import checks, memory
+from trulysparse._core import checks
+
+
+def connection_count(n_in: int, n_out: int, epsilon: float) -> int:
+    """Connections of an Erdős-Rényi layer: epsilon * (n_in + n_out), or all n_in * n_out if fewer."""
+    return min(round(epsilon * (n_in + n_out)), n_in * n_out)
 
 
 def epsilon_counts(layer_sizes: Sequence[int], epsilon: float) -> list[int]:
     """epsilon * (n_in + n_out) a layer, at most all (Mocanu et al. 2018, eq. 1)."""
-    return [memory.connection_count(a, b, epsilon) for a, b in pairwise(layer_sizes)]
+    return [connection_count(a, b, epsilon) for a, b in pairwise(layer_sizes)]
 
 
 def uniform_counts(layer_sizes: Sequence[int], density: float) -> list[int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from trulysparse._core import checks, memory
+from trulysparse._core import checks
+from trulysparse.connectivity.counts import connection_count
 from trulysparse.connectivity.indexed import Connectivity
 from trulysparse.connectivity.patterns import uniform
 
@@ -18,4 +19,4 @@ def erdos_renyi(n_in: int, n_out: int, epsilon: float, *, seed: int = 0, threads
     checks.integer("n_in", n_in, low=1)
     checks.integer("n_out", n_out, low=1)
     checks.real("epsilon", epsilon, low=0, low_open=True)
-    return uniform(n_in, n_out, memory.connection_count(n_in, n_out, epsilon), seed=seed, threads=threads)
+    return uniform(n_in, n_out, connection_count(n_in, n_out, epsilon), seed=seed, threads=threads)

@@ -13,7 +13,7 @@ from trulysparse import _kernels
 from trulysparse._core import checks
 from trulysparse._core.random import generator, stream_key
 from trulysparse.connectivity.indexed import Connectivity, check_size
-from trulysparse.connectivity.sampling import Places, keys_of, places_of, sample_weighted
+from trulysparse.connectivity.sampling import Coordinates, coordinates_of, keys_of, sample_weighted
 from trulysparse.errors import InputError
 
 
@@ -34,7 +34,7 @@ def _checked(n_in: int, n_out: int, count: int, threads: int | None) -> int:
     return checks.thread_count(threads)
 
 
-def _sample(n_in: int, n_out: int, count: int, key: int, threads: int) -> Places:
+def _sample(n_in: int, n_out: int, count: int, key: int, threads: int) -> Coordinates:
     nothing = np.zeros(n_in + 1, np.int64), np.empty(0, np.int32)
     ptr, index = _kernels.sample_empty(*nothing, n_out, None, count, key, threads)
     return ptr, index
@@ -64,7 +64,7 @@ def fixed_fan_in(n_in: int, n_out: int, count: int, *, seed: int = 0, threads: i
             break
         rows = np.repeat(np.arange(n_out, dtype=np.int64) * n_in, missing)
         held = np.union1d(held, rows + random.integers(n_in, size=len(rows)))
-    indptr, indices = places_of(held, n_out, n_in)
+    indptr, indices = coordinates_of(held, n_out, n_in)
     if inverse:
         indptr, indices = _kernels.sample_empty(indptr, indices, n_in, None, count, 0, threads)
     con, _ = Connectivity.from_outputs(n_in, n_out, indptr, indices, threads)
@@ -86,7 +86,7 @@ def small_world(
     step = np.arange(count) - np.repeat(np.cumsum(fan) - fan, fan)
     center = (rows * 2 + 1) * n_in // (2 * n_out)
     columns = (center - np.repeat(fan, fan) // 2 + step) % n_in
-    indptr, indices = places_of(np.sort(rows * n_in + columns), n_out, n_in)
+    indptr, indices = coordinates_of(np.sort(rows * n_in + columns), n_out, n_in)
     keep = generator(seed, "small world").random(count) >= rewiring
     moved = count - int(np.count_nonzero(keep))
     if moved:
@@ -143,7 +143,7 @@ def block_local(
         inside = keys_of(_sample(height, width, share, stream_key(seed, "block", b), threads), width)
         i, j = np.divmod(inside, width)
         keys.append((row[b] + i) * n_out + column[b] + j)
-    ptr, index = places_of(np.concatenate(keys), n_in, n_out)
+    ptr, index = coordinates_of(np.concatenate(keys), n_in, n_out)
     return Connectivity.trusted(n_in, n_out, ptr, index, threads)
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Places: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int32]]
+Coordinates: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int32]]
 """Rows by input neuron: row pointers (n_in + 1) and output neurons, ascending within a row."""
 
 
@@ -18,9 +18,9 @@ def sample_weighted(
     of_output: NDArray[Any],
     count: int,
     random: np.random.Generator,
-    empty: Callable[[Places], NDArray[np.bool_]],
-    rest: Callable[[], Places],
-) -> Places:
+    empty: Callable[[Coordinates], NDArray[np.bool_]],
+    rest: Callable[[], Coordinates],
+) -> Coordinates:
     """`count` distinct empty places, drawn one after the other with probability proportional to of_input[i] *
     of_output[j]; where that reaches too few places, uniform ones join them. Drawn in rounds, in time linear in count
     but for sorting. empty: which of some places are empty. rest: all empty places, asked for only where nearly all are
@@ -38,7 +38,7 @@ def sample_weighted(
         else:
             drawn = random.integers(n_in, size=draws) * n_out + random.integers(n_out, size=draws)
         drawn, first = np.unique(random.permutation(drawn), return_index=True)
-        fresh = empty(places_of(drawn, n_in, n_out))
+        fresh = empty(coordinates_of(drawn, n_in, n_out))
         if len(held):
             fresh &= ~np.isin(drawn, held, assume_unique=True)
         drawn, first = drawn[fresh], first[fresh]
@@ -49,7 +49,7 @@ def sample_weighted(
         left = keys_of(rest(), n_out)
         left = left[~np.isin(left, held, assume_unique=True)]
         held = np.concatenate([held, random.permutation(left)[: count - len(held)]])
-    return places_of(np.sort(held), n_in, n_out)
+    return coordinates_of(np.sort(held), n_in, n_out)
 
 
 def _draw(cumulative: NDArray[np.float64], draws: int, random: np.random.Generator) -> NDArray[np.int64]:
@@ -61,13 +61,13 @@ def _draw(cumulative: NDArray[np.float64], draws: int, random: np.random.Generat
     return found
 
 
-def keys_of(places: Places, n_out: int) -> NDArray[np.int64]:
+def keys_of(places: Coordinates, n_out: int) -> NDArray[np.int64]:
     """Each place as input * n_out + output, ascending."""
     ptr, index = places
     return np.repeat(np.arange(len(ptr) - 1, dtype=np.int64) * n_out, np.diff(ptr)) + index
 
 
-def places_of(keys: NDArray[np.int64], n_in: int, n_out: int) -> Places:
+def coordinates_of(keys: NDArray[np.int64], n_in: int, n_out: int) -> Coordinates:
     """The rows of ascending keys."""
     rows, columns = np.divmod(keys, n_out)
     ptr = np.zeros(n_in + 1, np.int64)

@@ -62,7 +62,17 @@ class Matrix(Reader, Protocol):
         """(name of the set, row in it) where the user finds a sample: in the file that it is read from."""
 
 
-def unusable(matrix: Matrix, sample: int, feature: int, value: Any, dtype: Any = np.float64) -> InputError:
+class Named(Protocol):
+    """Samples and features that can be named to the user."""
+
+    def origin(self, sample: int) -> tuple[str, int]:
+        """(name of the set, row in it) where the user finds a sample."""
+
+    def feature_name(self, feature: int) -> str:
+        """How to name a feature."""
+
+
+def unusable(matrix: Named, sample: int, feature: int, value: Any, dtype: Any = np.float64) -> InputError:
     """The error for a value that a network of this type can't work on."""
     name, row = matrix.origin(sample)
     where = f"{name}[{row}, {matrix.feature_name(feature)}] is {value!s}"

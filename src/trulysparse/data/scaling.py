@@ -1,24 +1,11 @@
-"""Scaling of input features with the training set's figures; kept in the model and applied to
-what comes in."""
+"""Scaling of input features with the training set's figures; kept in the model and applied to what comes in."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
-
-from trulysparse._core import checks
-from trulysparse._core.arrays import as_doubles
-from trulysparse._core.progress import Progress, silent
-from trulysparse.data.moments import Moments
-
-if TYPE_CHECKING:
-    from trulysparse.data.matrix import Matrix
-
-KINDS = ("none", "standard", "minmax")
 
 
 @dataclass(frozen=True)
@@ -32,68 +19,3 @@ class Scaling:
     def arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(shift, factor)."""
         return self.shift, self.factor
-
-
-class ScalingFigures:
-    """A scaling's figures, chunk by chunk, to which more samples may be added. kind: 'standard' or 'minmax'."""
-
-    def __init__(self, kind: str, n_features: int) -> None:
-        self.kind = kind
-        self.moments = Moments(n_features)
-        self.low = np.full(n_features, np.inf)
-        self.high = np.full(n_features, -np.inf)
-
-    def add(self, matrix: Matrix, sample_weight: NDArray[Any] | None = None, progress: Progress = silent) -> Scaling:
-        """The scaling by all samples so far and these; InputError at the first value that is not finite."""
-        from trulysparse.data.matrix import check_chunk, chunks
-
-        for start, chunk in chunks(matrix):
-            progress("scaling", start, matrix.n_samples)
-            check_chunk(matrix, start, chunk)
-            if self.kind == "standard":
-                stop = start + chunk.shape[0]
-                self.moments.add(chunk, None if sample_weight is None else sample_weight[start:stop])
-            else:
-                low, high = _extremes(chunk)
-                self.low, self.high = np.minimum(self.low, low), np.maximum(self.high, high)
-        progress("scaling", matrix.n_samples, matrix.n_samples)
-        return self._scaling()
-
-    def _scaling(self) -> Scaling:
-        if self.kind == "standard":
-            return Scaling("standard", self.moments.mean, _inverse(self.moments.deviation))
-        return Scaling("minmax", self.low, _inverse(self.high / 2 - self.low / 2) / 2)  # halves stay in range
-
-
-def fit_scaling(
-    kind: str, matrix: Matrix, sample_weight: NDArray[Any] | None = None, progress: Progress = silent
-) -> Scaling | None:
-    """The scaling's figures from all samples, chunk by chunk.
-
-    kind: 'none', 'standard' (mean 0, standard deviation 1) or 'minmax' (to [0, 1]).
-    """
-    if checks.choice("scale", kind, KINDS) == "none":
-        return None
-    return ScalingFigures(kind, matrix.n_features).add(matrix, sample_weight, progress)
-
-
-def _inverse(width: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 / width, and 0 where that is not a number: of a constant feature."""
-    with np.errstate(divide="ignore", over="ignore"):
-        inverse = 1.0 / width
-    return np.where(np.isfinite(inverse), inverse, 0.0)
-
-
-def _extremes(chunk: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The least and the largest value of each feature."""
-    if not sp.issparse(chunk):
-        return as_doubles(chunk.min(axis=0)), as_doubles(chunk.max(axis=0))
-    if not chunk.has_canonical_format:
-        chunk = chunk.copy()
-        chunk.sum_duplicates()
-    n, values = chunk.shape[1], as_doubles(chunk.data)
-    everywhere = np.bincount(chunk.indices, minlength=n) == chunk.shape[0]
-    low, high = np.where(everywhere, np.inf, 0.0), np.where(everywhere, -np.inf, 0.0)
-    np.minimum.at(low, chunk.indices, values)
-    np.maximum.at(high, chunk.indices, values)
-    return low, high

@@ -17,18 +17,18 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from trulysparse._core import checks
 from trulysparse.data import as_matrix
-from trulysparse.data.scaling import KINDS, ScalingFigures
+from trulysparse.data.scaling_figures import KINDS, ScalingFigures
 from trulysparse.data.sparse import check_indices
 from trulysparse.errors import InputError
 from trulysparse.estimators._rescaling import rescale_inputs
-from trulysparse.evolution import Evolution, make
+from trulysparse.evolution import Evolution, make_evolution
 from trulysparse.nn import activations
 from trulysparse.nn.network import SparseMLP, sample_weights
-from trulysparse.optim.schedules import ContinuedRate
-from trulysparse.optim.schedules import make as make_rate
+from trulysparse.optim.schedules import ContinuedRate, make_schedule
 from trulysparse.optim.sgd import SGD, Adam, Optimizer
 from trulysparse.parallel import WASAP, WASSP
 from trulysparse.training import Callback, EarlyStopping, History, ProgressBar, Trainer
+from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.history import Record
 
 _SPARSE = ("csr", "csc")
@@ -127,7 +127,7 @@ class BaseSparseMLP(BaseEstimator):
     def _make_evolution(self) -> Evolution | None:
         if self.evolution is None or isinstance(self.evolution, Evolution):
             return self.evolution
-        return make(self.evolution, zeta=self.zeta)
+        return make_evolution(self.evolution, zeta=self.zeta)
 
     def _start(self, X: Any, n_outputs: int, weight: NDArray[Any] | None) -> None:
         """A fresh network and trainer for data like X."""
@@ -138,7 +138,7 @@ class BaseSparseMLP(BaseEstimator):
         self.network_ = SparseMLP(
             (X.shape[1], *hidden, n_outputs),
             epsilon=self.epsilon,
-            activation=activations.make(self.activation, self.alpha),
+            activation=activations.make_activation(self.activation, self.alpha),
             output=self._output,
             init=self.init,
             fan=self.fan,
@@ -195,7 +195,7 @@ class BaseSparseMLP(BaseEstimator):
             found = self._figures.add(as_matrix(X), weight)
             self.network_.scaling = rescale_inputs(self.network_.layers[0], self.network_.scaling, found)
         trainer, done = self._trainer, len(self.history_)
-        rate = ContinuedRate(make_rate(self._optimizer.learning_rate), done, max(self.epochs, done + 1))
+        rate = ContinuedRate(make_schedule(self._optimizer.learning_rate), done, max(self.epochs, done + 1))
         trainer.optimizer, trainer.evolution = replace(self._optimizer, learning_rate=rate), None
         record = trainer.fit(X, y, epochs=1, sample_weight=weight).records[-1]
         self.history_.records.append({**record, "epoch": done + 1})
@@ -229,5 +229,5 @@ class BaseSparseMLP(BaseEstimator):
 class _PrintEpochs(Callback):
     """verbose=2: a line an epoch."""
 
-    def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
+    def on_epoch_end(self, trainer: RunningTrainer, record: Record) -> None:
         print("  ".join(f"{name} {value:.6g}" for name, value in record.items()))

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse.data import Scaling
-from trulysparse.nn.layers.indexed import SparseLayer
+from trulysparse.nn.layers.indexed import IndexedLayer
 
 # A few samples may say little of a feature's spread. Where later ones say something else altogether, what was learned
 # from them is not worth weights and biases many times as large.
 _LIMIT = 10.0
 
 
-def rescale_inputs(layer: SparseLayer, old: Scaling, new: Scaling) -> Scaling:
+def rescale_inputs(layer: IndexedLayer, old: Scaling, new: Scaling) -> Scaling:
     """Changes the first layer's weights and biases so that it answers under the scaling `new` as it has under `old`;
     returns the scaling to use. The weights of features that were constant so far (whose input was 0 throughout) stay as
     they were drawn. A change of more than _LIMIT times is made in part."""
@@ -31,7 +31,7 @@ def rescale_inputs(layer: SparseLayer, old: Scaling, new: Scaling) -> Scaling:
     return new
 
 
-def rescale_outputs(layer: SparseLayer, ratio: NDArray[np.float64], offset: NDArray[np.float64]) -> None:
+def rescale_outputs(layer: IndexedLayer, ratio: NDArray[np.float64], offset: NDArray[np.float64]) -> None:
     """Changes the last layer's weights and biases so that output j becomes ratio[j] times as much plus offset[j]."""
     layer.values *= ratio.astype(layer.values.dtype)[layer.connectivity.by_input.index]
     layer.bias *= ratio.astype(layer.bias.dtype)

@@ -6,7 +6,7 @@ from trulysparse.evolution.methods.dsr import DSR
 from trulysparse.evolution.methods.granet import GraNet
 from trulysparse.evolution.methods.gse import GSE
 from trulysparse.evolution.methods.mest import MEST
-from trulysparse.evolution.methods.registry import NAMES, make
+from trulysparse.evolution.methods.registry import NAMES, make_evolution
 from trulysparse.evolution.methods.rigl import RigL
 from trulysparse.evolution.methods.set import SET
 from trulysparse.evolution.methods.snfs import SNFS
@@ -29,5 +29,5 @@ __all__ = [
     "RigL",
     "Schedule",
     "Static",
-    "make",
+    "make_evolution",
 ]

@@ -29,10 +29,10 @@ def by_momentum(views: Sequence[LayerView]) -> list[int]:
     4.1); as lost, where the optimizer has no momentum."""
     means = []
     for view in views:
-        if not view.slots.weight or view.keep is None:
+        if not view.optimizer_state.weight or view.keep_mask is None:
             return as_lost(views)
-        alive = max(1, int(np.count_nonzero(view.keep)))
-        means.append(float(np.abs(view.slots.weight[0]) @ view.keep.astype(np.float32)) / alive)
+        alive = max(1, int(np.count_nonzero(view.keep_mask)))
+        means.append(float(np.abs(view.optimizer_state.weight[0]) @ view.keep_mask.astype(np.float32)) / alive)
     return share(views, means)
 
 
@@ -46,13 +46,13 @@ def share(views: Sequence[LayerView], weights: Sequence[float]) -> list[int]:
         total = sum(weights[i] for i in open_layers)
         even = total <= 0
         parts = [left / len(open_layers) if even else left * weights[i] / total for i in open_layers]
-        given = [min(int(part), views[i].room - counts[i]) for i, part in zip(open_layers, parts, strict=True)]
+        given = [min(int(part), views[i].n_empty - counts[i]) for i, part in zip(open_layers, parts, strict=True)]
         if not any(given):  # less than one each: the largest remainders first
             order = sorted(range(len(parts)), key=lambda j: -parts[j])
             for j in order[:left]:
-                given[j] = min(1, views[open_layers[j]].room - counts[open_layers[j]])
+                given[j] = min(1, views[open_layers[j]].n_empty - counts[open_layers[j]])
         for i, more in zip(open_layers, given, strict=True):
             counts[i] += more
             left -= more
-        open_layers = [i for i in open_layers if counts[i] < views[i].room]
+        open_layers = [i for i in open_layers if counts[i] < views[i].n_empty]
     return counts

@@ -10,13 +10,13 @@ from trulysparse._core.arrays import Floats, zeros
 from trulysparse.connectivity.coordinates import INDEXED, Uniform, storages_of
 from trulysparse.errors import InputError
 from trulysparse.evolution.budget import Budget, as_lost
-from trulysparse.evolution.grow import Grow, nowhere
+from trulysparse.evolution.grow import Grow, no_growth
 from trulysparse.evolution.prune import LayerPrune, NetworkPrune, keep_largest
 from trulysparse.evolution.rewire import Change, rewire
 from trulysparse.evolution.schedule import CubicDensity, Schedule
-from trulysparse.evolution.view import LayerView, check_grown, check_keep
-from trulysparse.nn.layers.indexed import Slots
-from trulysparse.nn.layers.tiled import CompactLayer
+from trulysparse.evolution.view import LayerView, check_keep_mask, check_new_connections
+from trulysparse.nn.layers.indexed import OptimizerState
+from trulysparse.nn.layers.tiled import TiledLayer
 
 if TYPE_CHECKING:
     from trulysparse.nn.network import SparseMLP
@@ -79,13 +79,13 @@ class Evolution:
 
     def check_storage(self, net: SparseMLP) -> None:
         """InputError where this method cannot evolve a network that is stored like `net`."""
-        wanted = "tiled" if net.layout.compact else "indexed"
+        wanted = "tiled" if net.storage_config.tiled else "indexed"
         if wanted in self.storages:
             return
         parts = (("prune", self.prune), ("grow", self.grow), ("budget", self.budget))
         wrong = next((f"its {part} rule" for part, rule in parts if wanted not in storages_of(rule)), "it")
         raise InputError(
-            f"evolution {self.name!r} cannot evolve a network with storage={net.layout.storage!r}: {wrong} does not "
+            f"evolution {self.name!r} cannot evolve a network with storage={net.storage_config.storage!r}: {wrong} does not "
             f"declare {wanted!r} among its storages" + ("; SET can, or use net.indexed()" if wanted == "tiled" else "")
         )
 
@@ -96,37 +96,41 @@ class Evolution:
     def start(
         self,
         net: SparseMLP,
-        slots: Sequence[Slots],
+        optimizer_state: Sequence[OptimizerState],
         *,
         key: int,
         threads: int,
         progress: float = 0.0,
-        memory: dict[str, Any] | None = None,
-    ) -> Round:
+        evolution_state: dict[str, Any] | None = None,
+    ) -> EvolutionStep:
         """Begins one evolution. key: of its random streams. progress: share of training that is over. memory: what the
         rules keep from one evolution to the next."""
-        return Round(self, net, slots, key, threads, progress, {} if memory is None else memory)
+        return EvolutionStep(
+            self, net, optimizer_state, key, threads, progress, {} if evolution_state is None else evolution_state
+        )
 
-    def evolve(self, net: SparseMLP, slots: Sequence[Slots], key: int, threads: int, **settings: Any) -> int:
+    def evolve(
+        self, net: SparseMLP, optimizer_state: Sequence[OptimizerState], key: int, threads: int, **settings: Any
+    ) -> int:
         """Evolves once without gradients; returns how many connections were replaced."""
         if self.needs_gradient:
             raise InputError(f"{type(self).__name__} needs gradients: use Trainer.evolve(X_batch, y_batch)")
-        current = self.start(net, slots, key=key, threads=threads, **settings)
+        current = self.start(net, optimizer_state, key=key, threads=threads, **settings)
         return sum(map(current.layer, current.views))
 
 
-class Round:
+class EvolutionStep:
     """One evolution of a network, layer by layer in any order."""
 
     def __init__(
         self,
         method: Evolution,
         net: SparseMLP,
-        slots: Sequence[Slots],
+        optimizer_state: Sequence[OptimizerState],
         key: int,
         threads: int,
         progress: float,
-        memory: dict[str, Any],
+        evolution_state: dict[str, Any],
     ) -> None:
         method.check_storage(net)
         self._method = method
@@ -135,12 +139,20 @@ class Round:
         layers = net.layers if method.output_layer else net.layers[:-1]
         fraction = method.schedule.fraction_at(progress)
         self.views = {
-            number: LayerView(layer, slots[number], number, fraction, key, threads, memory.setdefault(f"{number}", {}))
+            number: LayerView(
+                layer,
+                optimizer_state[number],
+                number,
+                fraction,
+                key,
+                threads,
+                evolution_state.setdefault(f"{number}", {}),
+            )
             for number, layer in enumerate(layers)
         }
         views = list(self.views.values())
         if method.density is not None and views:
-            self._shrink(views, method.density, progress, memory)
+            self._shrink(views, method.density, progress, evolution_state)
         # Marks for all layers at once only where one layer's depend on the others: they take a byte a connection.
         self._early = isinstance(method.prune, NetworkPrune) or method.budget is not as_lost
         if self._early and views:
@@ -149,66 +161,66 @@ class Round:
             else:
                 keeps = [method.prune(view) for view in views]
             for view, keep in zip(views, keeps, strict=True):
-                view.keep = keep
+                view.keep_mask = keep
             for view, count in zip(views, method.budget(views), strict=True):
                 view.count = count
 
     def _shrink(
-        self, views: Sequence[LayerView], density: CubicDensity, progress: float, memory: dict[str, Any]
+        self, views: Sequence[LayerView], density: CubicDensity, progress: float, evolution_state: dict[str, Any]
     ) -> None:
         now = sum(view.layer.n_connections for view in views)
-        surplus = now - density.target(memory.setdefault("initial", now), progress)
+        surplus = now - density.target(evolution_state.setdefault("initial", now), progress)
         if surplus > 0:
             for view, keep in zip(views, keep_largest(views, surplus), strict=True):
-                assert not isinstance(view.layer, CompactLayer)  # see check_storage
-                rewire(view.layer, view.slots, Change(keep), self._threads)
+                assert not isinstance(view.layer, TiledLayer)  # see check_storage
+                rewire(view.layer, view.optimizer_state, Change(keep), self._threads)
 
     def layer(self, number: int, x: Floats | None = None, dy: Floats | None = None) -> int:
         """Evolves one layer, given its input and output gradient where a rule needs them; returns how many connections
         came. Layers that do not evolve are passed over."""
         if number not in self.views:
             return 0
-        self.look(number, x, dy)
-        return self.carry_out(number)
+        self.decide(number, x, dy)
+        return self.apply(number)
 
-    def look(self, number: int, x: Floats | None, dy: Floats | None) -> None:
+    def decide(self, number: int, x: Floats | None, dy: Floats | None) -> None:
         """Decides what goes and where to grow, and leaves the layer as it is."""
         view = self.views[number]
         view.x, view.dy = x, dy
         if not self._early:
             assert not isinstance(self._method.prune, NetworkPrune)
-            view.keep = self._method.prune(view)
+            view.keep_mask = self._method.prune(view)
             view.count = view.removed
-        check_keep(view, self._method.prune)
-        view.grown = self._method.grow(view) if view.count else nowhere(view)
-        check_grown(view, self._method.grow)
+        check_keep_mask(view, self._method.prune)
+        view.new_connections = self._method.grow(view) if view.count else no_growth(view)
+        check_new_connections(view, self._method.grow)
         if self._method.fresh == "zero":
-            view.take_back()
+            view.restore_regrown()
         view.x = view.dy = None
 
-    def carry_out(self, number: int) -> int:
+    def apply(self, number: int) -> int:
         """Does what `look` decided."""
         view = self.views[number]
         layer, count = view.layer, view.count
         if view.moved is not None:
             layer.values, view.moved = view.moved, None
-        if isinstance(layer, CompactLayer):
-            assert view.keep is not None
+        if isinstance(layer, TiledLayer):
+            assert view.keep_mask is not None
             layer.fetch()
             keys = view.stream("grow"), view.stream("fresh")
-            layer.evolve(view.keep, count, self._net.init, keys, view.slots, self._threads)
+            layer.evolve(view.keep_mask, count, self._net.init, keys, view.optimizer_state, self._threads)
             layer.release()
         elif view.removed or count:
-            assert not isinstance(view.grown, Uniform)
-            change = Change(view.keep, view.grown)
-            view.keep = view.grown = None
+            assert not isinstance(view.new_connections, Uniform)
+            change = Change(view.keep_mask, view.new_connections)
+            view.keep_mask = view.new_connections = None
             if self._method.fresh == "zero":
                 change.fresh = zeros(count, self._net.dtype)
             else:
                 scale = self._net.init.scale(layer.connectivity)
                 change.fresh = self._net.init.draw(count, scale, self._net.dtype, view.stream("fresh"), self._threads)
-            rewire(layer, view.slots, change, self._threads)
-        view.keep = view.grown = None
+            rewire(layer, view.optimizer_state, change, self._threads)
+        view.keep_mask = view.new_connections = None
         remember = getattr(self._method.prune, "remember", None)
         if remember is not None:
             remember(view)

@@ -13,11 +13,20 @@ from numpy.typing import NDArray
 from trulysparse import _kernels
 from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
-from trulysparse.connectivity.coordinates import ANY, Grown, Keep, Uniform, absent, chosen, nothing, works_with
+from trulysparse.connectivity.coordinates import (
+    ANY,
+    KeepMask,
+    NewConnections,
+    Uniform,
+    absent,
+    chosen,
+    nothing,
+    works_with,
+)
 from trulysparse.connectivity.sampling import sample_weighted
 from trulysparse.errors import InputError
 from trulysparse.evolution.view import LayerView
-from trulysparse.nn.layers.tiled import CompactLayer
+from trulysparse.nn.layers.tiled import TiledLayer
 
 # Multiply-adds of one layer's dense gradient beyond which it is refused: minutes on a core.
 MOST_WORK = 1e13
@@ -26,33 +35,33 @@ MOST_WORK = 1e13
 class Grow(Protocol):
     """Where a layer grows."""
 
-    def __call__(self, view: LayerView, /) -> Grown | Uniform:
+    def __call__(self, view: LayerView, /) -> NewConnections | Uniform:
         """view.count empty places."""
 
 
 @works_with(ANY)
-def uniform(view: LayerView) -> Grown | Uniform:
+def uniform(view: LayerView) -> NewConnections | Uniform:
     """Any empty places, those just emptied included, every subset equally likely. Linear in the connections."""
-    if isinstance(view.layer, CompactLayer):
+    if isinstance(view.layer, TiledLayer):
         return Uniform(view.count)
-    return _uniform(view, view.keep, view.count, "grow")
+    return _uniform(view, view.keep_mask, view.count, "grow")
 
 
-def elsewhere(view: LayerView) -> Grown:
+def uniform_excluding_pruned(view: LayerView) -> NewConnections:
     """As uniform, but not where a connection has just been removed (as far as there is room)."""
     room = view.layer.n_in * view.layer.n_out - view.layer.n_connections
-    return _uniform(view, None if view.count <= room else view.keep, view.count, "grow")
+    return _uniform(view, None if view.count <= room else view.keep_mask, view.count, "grow")
 
 
 @works_with(ANY)
-def nowhere(view: LayerView) -> Grown | Uniform:
+def no_growth(view: LayerView) -> NewConnections | Uniform:
     """No places: connections only go."""
-    if isinstance(view.layer, CompactLayer):
+    if isinstance(view.layer, TiledLayer):
         return Uniform(0)
     return nothing(view.layer.n_in)
 
 
-def _uniform(view: LayerView, keep: Keep | None, count: int, purpose: str) -> Grown:
+def _uniform(view: LayerView, keep: KeepMask | None, count: int, purpose: str) -> NewConnections:
     rows = view.layer.connectivity.by_input
     ptr, index = _kernels.sample_empty(
         rows.ptr, rows.index, view.layer.n_out, keep, count, view.stream(purpose), view.threads
@@ -67,7 +76,7 @@ class LargestGradient:
 
     needs_gradient: ClassVar[bool] = True
 
-    def __call__(self, view: LayerView) -> Grown:
+    def __call__(self, view: LayerView) -> NewConnections:
         """view.count empty places."""
         x, dy = view.signals()
         work = view.layer.n_in * view.layer.n_out * x.shape[1]
@@ -77,7 +86,7 @@ class LargestGradient:
                 f"above {MOST_WORK:.0g}, grow by GuidedGradient (the method GSE), which is linear in connections"
             )
         rows = view.layer.connectivity.by_input
-        ptr, index = _kernels.grow_by_gradient(rows.ptr, rows.index, view.keep, x, dy, view.count, view.threads)
+        ptr, index = _kernels.grow_by_gradient(rows.ptr, rows.index, view.keep_mask, x, dy, view.count, view.threads)
         return ptr, index
 
 
@@ -98,11 +107,11 @@ class GuidedGradient:
         checks.real("candidates", self.candidates, low=0, low_open=True)
         checks.choice("distribution", self.distribution, ("uniform", "bound"))
 
-    def __call__(self, view: LayerView) -> Grown:
+    def __call__(self, view: LayerView) -> NewConnections:
         """view.count empty places."""
-        wanted = min(view.room, max(view.count, round(self.candidates * view.layer.n_connections)))
+        wanted = min(view.n_empty, max(view.count, round(self.candidates * view.layer.n_connections)))
         if self.distribution == "uniform":
-            places = _uniform(view, view.keep, wanted, "candidates")
+            places = _uniform(view, view.keep_mask, wanted, "candidates")
         else:
             x, dy = view.signals()
             places = weighted(view, np.abs(x).sum(axis=1), np.abs(dy).sum(axis=1), wanted)
@@ -116,7 +125,7 @@ class Active:
 
     needs_gradient: ClassVar[bool] = True
 
-    def __call__(self, view: LayerView) -> Grown:
+    def __call__(self, view: LayerView) -> NewConnections:
         """view.count empty places."""
         x, _ = view.signals()
         rows = view.layer.connectivity.by_input
@@ -124,21 +133,21 @@ class Active:
         return weighted(view, np.abs(x).sum(axis=1), strength, view.count)
 
 
-def best(view: LayerView, places: Grown, scores: Floats) -> Grown:
+def best(view: LayerView, places: NewConnections, scores: Floats) -> NewConnections:
     """Of the given places the view.count with the largest |score|."""
     keep = np.empty(len(scores), np.uint8)
     _kernels.keep_by_magnitude([scores], len(scores) - view.count, [keep], view.threads)
     return chosen(places, keep, view.threads)
 
 
-def weighted(view: LayerView, of_input: NDArray[Any], of_output: NDArray[Any], count: int) -> Grown:
+def weighted(view: LayerView, of_input: NDArray[Any], of_output: NDArray[Any], count: int) -> NewConnections:
     """`count` empty places, (i, j) with probability proportional to of_input[i] * of_output[j]; see sample_weighted."""
 
-    def empty(places: Grown) -> NDArray[np.bool_]:
+    def empty(places: NewConnections) -> NDArray[np.bool_]:
         rows = view.layer.connectivity.by_input
-        return absent(places, (rows.ptr, rows.index), view.threads, view.keep).astype(np.bool_)
+        return absent(places, (rows.ptr, rows.index), view.threads, view.keep_mask).astype(np.bool_)
 
     random = np.random.Generator(np.random.Philox(key=view.stream("weighted")))
     return sample_weighted(
-        of_input, of_output, count, random, empty, lambda: _uniform(view, view.keep, view.room, "rest")
+        of_input, of_output, count, random, empty, lambda: _uniform(view, view.keep_mask, view.n_empty, "rest")
     )

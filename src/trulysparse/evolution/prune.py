@@ -13,14 +13,14 @@ import numpy as np
 from trulysparse import _kernels
 from trulysparse._core import checks
 from trulysparse._core.arrays import HELD, Floats, empty
-from trulysparse.connectivity.coordinates import ANY, Keep, works_with
+from trulysparse.connectivity.coordinates import ANY, KeepMask, works_with
 from trulysparse.evolution.view import LayerView
 
 
 class LayerPrune(Protocol):
     """Decides layer by layer."""
 
-    def __call__(self, view: LayerView, /) -> Keep:
+    def __call__(self, view: LayerView, /) -> KeepMask:
         """One mark a connection, 1: stays."""
 
 
@@ -28,12 +28,12 @@ class LayerPrune(Protocol):
 class NetworkPrune(Protocol):
     """Decides for all evolving layers together."""
 
-    def across(self, views: Sequence[LayerView]) -> list[Keep]:
+    def across(self, views: Sequence[LayerView]) -> list[KeepMask]:
         """Marks for each layer."""
 
 
 @works_with(ANY)
-def sign_magnitude(view: LayerView) -> Keep:
+def sign_magnitude(view: LayerView) -> KeepMask:
     """SET: the fraction of the positive weights closest to zero and the fraction of the negative weights closest to
     zero go, both rounded down (Mocanu et al. 2018, algorithm 1)."""
     keep = np.empty(view.layer.n_connections, np.uint8)
@@ -41,7 +41,7 @@ def sign_magnitude(view: LayerView) -> Keep:
     return keep
 
 
-def smallest(scores: Floats, view: LayerView) -> Keep:
+def smallest(scores: Floats, view: LayerView) -> KeepMask:
     """The fraction of connections of least |score| goes, rounded down; of equal ones the first."""
     keep = np.empty(len(scores), np.uint8)
     _kernels.keep_by_magnitude([scores], int(view.fraction * len(scores)), [keep], view.threads)
@@ -49,13 +49,13 @@ def smallest(scores: Floats, view: LayerView) -> Keep:
 
 
 @works_with(ANY)
-def magnitude(view: LayerView) -> Keep:
+def magnitude(view: LayerView) -> KeepMask:
     """The fraction of the layer's connections of least |weight| goes (Evci et al. 2020, section 3)."""
     return smallest(view.layer.values, view)
 
 
 @works_with(ANY)
-def random(view: LayerView) -> Keep:
+def random(view: LayerView) -> KeepMask:
     """A fraction of the layer's connections goes, each subset equally likely."""
     kind = HELD["float32"] if view.layer.values.dtype == np.uint16 else view.layer.values.dtype
     scores = empty(view.layer.n_connections, kind)
@@ -70,13 +70,13 @@ class GlobalMagnitude:
 
     least: int = 1
 
-    def across(self, views: Sequence[LayerView]) -> list[Keep]:
+    def across(self, views: Sequence[LayerView]) -> list[KeepMask]:
         """Marks for each layer."""
         total = sum(view.layer.n_connections for view in views)
         return keep_largest(views, int(views[0].fraction * total), self.least)
 
 
-def keep_largest(views: Sequence[LayerView], remove: int, least: int = 1) -> list[Keep]:
+def keep_largest(views: Sequence[LayerView], remove: int, least: int = 1) -> list[KeepMask]:
     """Marks off the `remove` connections of least |weight| of all layers together, save the `least` largest of each."""
     keeps = [np.empty(view.layer.n_connections, np.uint8) for view in views]
     _kernels.keep_by_magnitude([view.layer.values for view in views], remove, keeps, views[0].threads)
@@ -94,7 +94,7 @@ class MagnitudeAndGradient:
     weight: float = 0.01
     needs_gradient: ClassVar[bool] = True
 
-    def __call__(self, view: LayerView) -> Keep:
+    def __call__(self, view: LayerView) -> KeepMask:
         """One mark a connection."""
         scores = np.abs(view.gradient())
         scores *= self.weight
@@ -115,13 +115,13 @@ class SignFlip:
         checks.real("l1", self.l1, low=0)
         checks.real("noise", self.noise, low=0)
 
-    def __call__(self, view: LayerView) -> Keep:
+    def __call__(self, view: LayerView) -> KeepMask:
         """One mark a connection."""
         before = view.layer.values
-        born = view.memory.get("signs")
+        born = view.rule_state.get("signs")
         if born is None:
             self.remember(view)
-            born = view.memory["signs"]
+            born = view.rule_state["signs"]
         # In an array of its own: the layer stays as it is until the evolution is carried out.
         values = view.moved = before - np.asarray(self.l1, before.dtype) * np.sign(before)
         if self.noise:
@@ -129,12 +129,12 @@ class SignFlip:
             _kernels.draw_weights(step, _kernels.Draw.NORMAL, self.noise, view.stream("walk"), view.threads)
             values += step
         negative = np.unpackbits(born, count=len(values))
-        keep: Keep = (np.signbit(values) == negative).astype(np.uint8)
+        keep: KeepMask = (np.signbit(values) == negative).astype(np.uint8)
         return keep
 
     def remember(self, view: LayerView) -> None:
         """Keeps the signs, one bit a connection, for the next evolution."""
-        view.memory["signs"] = np.packbits(np.signbit(view.layer.values))
+        view.rule_state["signs"] = np.packbits(np.signbit(view.layer.values))
 
 
 @dataclass(frozen=True)
@@ -145,16 +145,16 @@ class AdaptiveThreshold:
     threshold: float = 1e-3
     tolerance: float = 0.1
 
-    def across(self, views: Sequence[LayerView]) -> list[Keep]:
+    def across(self, views: Sequence[LayerView]) -> list[KeepMask]:
         """Marks for each layer."""
-        memory = views[0].memory
-        threshold = memory.get("threshold", self.threshold)
+        state = views[0].rule_state
+        threshold = state.get("threshold", self.threshold)
         keeps = [(np.abs(view.layer.values) >= threshold).view(np.uint8) for view in views]
         total = sum(view.layer.n_connections for view in views)
         removed = total - sum(int(np.count_nonzero(keep)) for keep in keeps)
         wanted = views[0].fraction * total
         if removed < (1 - self.tolerance) * wanted:
-            memory["threshold"] = threshold * 2
+            state["threshold"] = threshold * 2
         elif removed > (1 + self.tolerance) * wanted:
-            memory["threshold"] = threshold / 2
+            state["threshold"] = threshold / 2
         return keeps

@@ -4,9 +4,9 @@ state, what topology evolution remembers, counters. No pickle."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os import PathLike
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -17,29 +17,49 @@ from trulysparse.errors import InputError
 from trulysparse.io import models as saving
 from trulysparse.io import tensors
 from trulysparse.io.tensors import Tensor, TensorFile
-from trulysparse.nn.layers.indexed import Slots
+from trulysparse.nn.layers.indexed import OptimizerState
 from trulysparse.nn.network import SparseMLP
-from trulysparse.training.loop import TrainingLoop
+from trulysparse.optim.sgd import Optimizer
 
 ENTRY = "trulysparse-checkpoint"
 VERSION = 1
-T = TypeVar("T", bound=TrainingLoop)
+
+
+class TrainingState(Protocol):
+    """What a checkpoint holds of a training, and puts back into one."""
+
+    net: SparseMLP
+    optimizer: Optimizer
+    evolution_state: dict[str, Any]
+    step_count: int
+    epoch: float
+
+    @property
+    def optimizer_state(self) -> list[OptimizerState]:
+        """Of each layer."""
+
+    def set_optimizer_state(self, optimizer_state: Sequence[OptimizerState]) -> None:
+        """Goes on with other optimizer state."""
+
+
+T = TypeVar("T", bound=TrainingState)
 
 
 def write(
-    path: str | PathLike[str], trainer: TrainingLoop, extra: dict[str, Any] | None = None, progress: Progress = silent
+    path: str | PathLike[str], trainer: TrainingState, extra: dict[str, Any] | None = None, progress: Progress = silent
 ) -> None:
     """Writes the state of `trainer`; extra: what else JSON can hold. Whole or not at all."""
     net = trainer.net
     arrays = saving.scaling_tensors(net)
-    for number, (layer, slots) in enumerate(zip(net.layers, trainer.slots, strict=True)):
+    for number, (layer, optimizer_state) in enumerate(zip(net.layers, trainer.optimizer_state, strict=True)):
         arrays += saving.layer_tensors(net, number)
         arrays += [
-            saving.along_connections(layer, f"layers.{number}.slot{i}", values) for i, values in enumerate(slots.weight)
+            saving.along_connections(layer, f"layers.{number}.slot{i}", values)
+            for i, values in enumerate(optimizer_state.weight)
         ]
-        arrays += [Tensor.of(f"layers.{number}.bias_slot{i}", values) for i, values in enumerate(slots.bias)]
+        arrays += [Tensor.of(f"layers.{number}.bias_slot{i}", values) for i, values in enumerate(optimizer_state.bias)]
     numbers: dict[str, Any] = {}
-    for owner, kept in trainer.memory.items():
+    for owner, kept in trainer.evolution_state.items():
         for name, value in kept.items() if isinstance(kept, dict) else [("", kept)]:
             if isinstance(value, np.ndarray):
                 arrays.append(Tensor.of(f"memory.{owner}.{name}", value))
@@ -55,12 +75,12 @@ def write(
     tensors.write_tensors(path, arrays, {ENTRY: json.dumps(state)}, progress, "checkpoint")
 
 
-def counters(trainer: TrainingLoop) -> dict[str, Any]:
+def counters(trainer: TrainingState) -> dict[str, Any]:
     """What a trainer has counted."""
-    return {"slots": trainer.optimizer.slots, "step_count": trainer.step_count, "epoch": trainer.epoch}
+    return {"slots": trainer.optimizer.n_slots, "step_count": trainer.step_count, "epoch": trainer.epoch}
 
 
-def read(path: str | PathLike[str], trainer: TrainingLoop, progress: Progress = silent) -> dict[str, Any]:
+def read(path: str | PathLike[str], trainer: TrainingState, progress: Progress = silent) -> dict[str, Any]:
     """Puts the state into `trainer`, whose network, optimizer and rules must be of the kind that wrote it; returns
     `extra`. Raises InputError where the file is missing, truncated, not a checkpoint, or of another kind of
     training."""
@@ -88,11 +108,13 @@ def restore(
                 raise InputError(f"{name} must be a JSON object, not {type(state[name]).__name__}")
         each = range(checks.integer("slots", state["slots"], low=0, high=2))
         net = saving.build(state["network"], file, checks.thread_count(threads))
-        slots = []
+        optimizer_state = []
         for number, layer in enumerate(net.layers):
             n, prefix = layer.n_connections, f"layers.{number}"
             weight = [saving.restore_order(layer, _state_array(file, f"{prefix}.slot{i}", n, net)) for i in each]
-            slots.append(Slots(weight, [_state_array(file, f"{prefix}.bias_slot{i}", layer.n_out, net) for i in each]))
+            optimizer_state.append(
+                OptimizerState(weight, [_state_array(file, f"{prefix}.bias_slot{i}", layer.n_out, net) for i in each])
+            )
         # What rules remember is theirs: any values.
         memory = {name: file.read(name, finite=False) for name in file.names if name.startswith("memory.")}
         if any(name.count(".") < 2 for name in state["memory"] | memory):
@@ -100,14 +122,14 @@ def restore(
     trainer = trainer_for(net)
     trainer.net.layers, trainer.net.layer_sizes = net.layers, net.layer_sizes
     trainer.net.scaling, trainer.net.labels = net.scaling, net.labels
-    trainer.take_slots(slots)
-    trainer.memory = {}
+    trainer.set_optimizer_state(optimizer_state)
+    trainer.evolution_state = {}
     for name, value in (state["memory"] | memory).items():
         _, owner, part = name.split(".", 2)
         if part:
-            trainer.memory.setdefault(owner, {})[part] = value
+            trainer.evolution_state.setdefault(owner, {})[part] = value
         else:
-            trainer.memory[owner] = value
+            trainer.evolution_state[owner] = value
     trainer.step_count, trainer.epoch = step_count, epoch
     return trainer, state["extra"]
 
@@ -115,20 +137,20 @@ def restore(
 def _state_array(file: TensorFile, name: str, size: int, net: SparseMLP) -> Stored:
     """Optimizer state along connections or biases, or InputError."""
     found = file.read(name)
-    kinds = ("float32", "bfloat16") if net.layout.compact else (str(net.dtype),)
+    kinds = ("float32", "bfloat16") if net.storage_config.tiled else (str(net.dtype),)
     if found.shape != (size,) or type_name(found) not in kinds:
         raise InputError(f"tensor {name} is {type_name(found)}{found.shape}, not {' or '.join(kinds)} of length {size}")
     return found
 
 
-def check_kind(state: dict[str, Any], trainer: TrainingLoop) -> None:
+def check_kind(state: dict[str, Any], trainer: TrainingState) -> None:
     """InputError where a checkpoint's settings are those of another kind of training."""
-    net, slots, found = trainer.net, trainer.optimizer.slots, state["network"]
-    if state["slots"] != slots:
-        raise InputError(f"it holds {state['slots']} values of optimizer state a parameter, not {slots}")
+    net, n_slots, found = trainer.net, trainer.optimizer.n_slots, state["network"]
+    if state["slots"] != n_slots:
+        raise InputError(f"it holds {state['slots']} values of optimizer state per parameter, not {n_slots}")
     sizes = tuple(found["layer_sizes"])
     same = sizes[0] == net.layer_sizes[0] and sizes[-1] == net.layer_sizes[-1] and len(sizes) == len(net.layer_sizes)
-    kinds = [(found["dtype"], found.get("storage", "indexed")), (str(net.dtype), net.layout.storage)]
+    kinds = [(found["dtype"], found.get("storage", "indexed")), (str(net.dtype), net.storage_config.storage)]
     if not same or kinds[0] != kinds[1]:
         here, wanted = ("-".join(map(str, s)) for s in (sizes, net.layer_sizes))
         raise InputError(

@@ -19,15 +19,15 @@ from trulysparse._core.progress import Progress, silent
 from trulysparse.connectivity import Connectivity, TiledConnectivity
 from trulysparse.connectivity.indexed import MAX_WIDTH
 from trulysparse.data import Scaling
-from trulysparse.data.scaling import KINDS
+from trulysparse.data.scaling_figures import KINDS
 from trulysparse.errors import InputError
 from trulysparse.io.tensors import Tensor, TensorFile, opened, write_tensors
 from trulysparse.nn import activations
 from trulysparse.nn.initialization import WeightInit
-from trulysparse.nn.layers.indexed import Slots
-from trulysparse.nn.layers.mapped import DiskLayer
-from trulysparse.nn.layers.storage import Layout
-from trulysparse.nn.layers.tiled import CompactLayer
+from trulysparse.nn.layers.indexed import OptimizerState
+from trulysparse.nn.layers.mapped import MappedLayer
+from trulysparse.nn.layers.storage import StorageConfig
+from trulysparse.nn.layers.tiled import TiledLayer
 from trulysparse.nn.network import SparseMLP
 
 # One metadata entry, so that the same network gives the same bytes (several would come in any order).
@@ -57,10 +57,10 @@ def settings(net: SparseMLP) -> dict[str, Any]:
         "fan": net.init.fan,
         "balance": net.init.balance,
         "dtype": str(net.dtype),
-        "storage": net.layout.storage,
-        "weights": net.layout.weights,
-        "signals": net.layout.signals,
-        "shifts": [layer.connectivity.shift for layer in net.layers] if net.layout.compact else None,
+        "storage": net.storage_config.storage,
+        "weights": net.storage_config.weights,
+        "signals": net.storage_config.signals,
+        "shifts": [layer.connectivity.shift for layer in net.layers] if net.storage_config.tiled else None,
         "seed": net.seed,
         "scaling": net.scaling.kind if net.scaling else "none",
         "labels": None if net.labels is None else label_settings(net.labels, net.layer_sizes[-1]),
@@ -160,41 +160,43 @@ def load(
     memory-mapped files there. Raises InputError where the file is missing, truncated, not one of ours, or does not hold
     together, NotEnoughMemoryError where it does not fit."""
     with opened(path, ENTRY, VERSION, "trulysparse model", progress) as file:
-        layout = layout_of(file.config, folder)
+        storage_config = storage_config_of(file.config, folder)
         if folder is None:
             pointers = 16 * sum(_sizes(file.config))
             memory.require(
                 file.nbytes + pointers, f"the network in {path}", "load it with folder=, into memory-mapped files"
             )
-        return build(file.config, file, checks.thread_count(threads), layout)
+        return build(file.config, file, checks.thread_count(threads), storage_config)
 
 
-def layout_of(config: dict[str, Any], folder: str | os.PathLike[str] | None = None) -> Layout:
-    """The layout that a file's settings name."""
+def storage_config_of(config: dict[str, Any], folder: str | os.PathLike[str] | None = None) -> StorageConfig:
+    """The storage_config that a file's settings name."""
     storage = config.get("storage", "indexed")
     weights, signals = config.get("weights"), config.get("signals")
     for name, kind in (("weights", weights), ("signals", signals)):
         if kind is not None or storage == "compact":
             checks.choice(name, kind, tuple(HELD))
-    return Layout.make(storage, weights, signals, folder, config["dtype"])
+    return StorageConfig.create(storage, weights, signals, folder, config["dtype"])
 
 
-def build(config: dict[str, Any], file: TensorFile, threads: int, layout: Layout | None = None) -> SparseMLP:
-    """The network with the given settings and the tensors of a file, or InputError. layout: where its arrays go; None:
+def build(
+    config: dict[str, Any], file: TensorFile, threads: int, storage_config: StorageConfig | None = None
+) -> SparseMLP:
+    """The network with the given settings and the tensors of a file, or InputError. storage_config: where its arrays go; None:
     as the settings say, in memory."""
     sizes = _sizes(config)
-    layout = layout or layout_of(config)
+    storage_config = storage_config or storage_config_of(config)
     connectivities: list[Connectivity | TiledConnectivity] = []
     values, biases = [], []
     for number, (n_in, n_out) in enumerate(pairwise(sizes)):
         prefix = f"layers.{number}"
-        if layout.compact:
+        if storage_config.tiled:
             tiles, places = file.array(f"{prefix}.tiles", "int64"), file.array(f"{prefix}.places", "uint32")
             with _named(prefix):
                 tiled = TiledConnectivity(n_in, n_out, _shift(config, number), tiles, places)
-            connectivities.append(layout.settled(tiled, f"layer{number}"))
-            weight = file.array(f"{prefix}.weight", layout.weights, len(places))
-            values.append(layout.held(f"layer{number}.weight", weight))
+            connectivities.append(storage_config.settled(tiled, f"layer{number}"))
+            weight = file.array(f"{prefix}.weight", storage_config.weights, len(places))
+            values.append(storage_config.held(f"layer{number}.weight", weight))
         else:
             indptr = file.array(f"{prefix}.indptr", "int64", n_out + 1)
             indices = file.array(f"{prefix}.indices", "int32")
@@ -202,14 +204,16 @@ def build(config: dict[str, Any], file: TensorFile, threads: int, layout: Layout
                 connectivity, order = Connectivity.from_outputs(n_in, n_out, indptr, indices, threads)
             connectivities.append(connectivity)
             values.append(file.array(f"{prefix}.weight", config["dtype"], len(indices))[order])
-        biases.append(layout.held(f"layer{number}.bias", file.array(f"{prefix}.bias", layout.weights, n_out)))
+        biases.append(
+            storage_config.held(f"layer{number}.bias", file.array(f"{prefix}.bias", storage_config.weights, n_out))
+        )
     net = SparseMLP.from_layers(
         connectivities,
         values,
         biases,
         **_made(config),
         threads=threads,
-        layout=layout,
+        storage_config=storage_config,
     )
     if checks.choice("scaling", config["scaling"], KINDS) != "none":
         shift, factor = (file.array(f"scaling.{part}", "float64", sizes[0]) for part in ("shift", "factor"))
@@ -241,7 +245,7 @@ def _made(config: dict[str, Any]) -> dict[str, Any]:
         raise InputError(f"balance must be true or false, not {config['balance']!r:.80}")
     return {
         "epsilon": None if epsilon is None else checks.real("epsilon", epsilon, low=0),
-        "activation": activations.make(config["activation"], config["alpha"]),
+        "activation": activations.make_activation(config["activation"], config["alpha"]),
         "output": config["output"],
         "init": WeightInit(config["init"], config["fan"], config["balance"]),
         "seed": config["seed"],
@@ -256,9 +260,9 @@ def _named(prefix: str) -> Iterator[None]:
         raise InputError(f"{prefix}: {error}") from None
 
 
-def restore_order(layer: CompactLayer | Any, values: Stored) -> Stored:
+def restore_order(layer: TiledLayer | Any, values: Stored) -> Stored:
     """Values that a file has along a layer's connections, in the order in which they lie in memory."""
-    if isinstance(layer, CompactLayer):
+    if isinstance(layer, TiledLayer):
         return values
     out = np.empty_like(values)
     out[layer.connectivity.position] = values
@@ -266,23 +270,30 @@ def restore_order(layer: CompactLayer | Any, values: Stored) -> Stored:
 
 
 def open_layers(
-    config: dict[str, Any], manifests: list[dict[str, Any]], layout: Layout, threads: int | None
-) -> tuple[SparseMLP, list[Slots]]:
+    config: dict[str, Any], manifests: list[dict[str, Any]], storage_config: StorageConfig, threads: int | None
+) -> tuple[SparseMLP, list[OptimizerState]]:
     """The network with the given settings whose layers live in the files that manifests name, and its optimizer
     state."""
-    assert layout.folder is not None
+    assert storage_config.folder is not None
     sizes = _sizes(config)
-    net = SparseMLP.of_settings(sizes, **_made(config), dtype=config["dtype"], threads=threads, layout=layout)
+    net = SparseMLP.of_settings(
+        sizes, **_made(config), dtype=config["dtype"], threads=threads, storage_config=storage_config
+    )
     if not isinstance(manifests, list) or len(manifests) != len(sizes) - 1:
         raise InputError(f"layers must list {len(sizes) - 1} layers")
-    slots = []
+    optimizer_state = []
     for number, manifest in enumerate(manifests):
         last = number == len(manifests) - 1
         activation = activations.IDENTITY if last else net.activation.kernel(number + 1)
         with _named(f"layers[{number}]"):
-            layer, state = DiskLayer.opened(
-                layout.folder, f"layer{number}", manifest, sizes[number : number + 2], layout.weights, activation
+            layer, state = MappedLayer.opened(
+                storage_config.folder,
+                f"layer{number}",
+                manifest,
+                sizes[number : number + 2],
+                storage_config.weights,
+                activation,
             )
         net.layers.append(layer)
-        slots.append(state)
-    return net, slots
+        optimizer_state.append(state)
+    return net, optimizer_state

@@ -101,7 +101,7 @@ Activation: TypeAlias = AllReLU | ReLU | LeakyReLU | Tanh | Sigmoid | Identity
 NAMES = tuple(kind.name for kind in (AllReLU, ReLU, LeakyReLU, Tanh, Sigmoid, Identity))
 
 
-def make(activation: Activation | str, alpha: float | None = None) -> Activation:
+def make_activation(activation: Activation | str, alpha: float | None = None) -> Activation:
     """An activation from its object or its name; `alpha` is the slope of all_relu and leaky_relu."""
     if not isinstance(activation, str):
         if not isinstance(activation, Activation):

@@ -9,11 +9,16 @@ import numpy as np
 
 from trulysparse import _kernels
 from trulysparse._core.arrays import Stored, empty
-from trulysparse._core.memory import bit_bytes
 from trulysparse.nn.activations import IDENTITY, KernelActivation
-from trulysparse.nn.layers.indexed import Signal
+from trulysparse.nn.layers.indexed import Activations
 
 Types = Sequence[np.dtype[Any]]
+
+
+def bit_bytes(n: int, stride: int, tiled: bool) -> int:
+    """Bytes for a bit a value of n x stride: each row in whole bytes or, in compact networks, all in a row, in groups
+    of sixteen."""
+    return (n * stride + 15) // 16 * 2 if tiled else n * int(_kernels.bit_stride(stride))
 
 
 def kept_layers(n_signals: int, every: int) -> list[bool]:
@@ -23,11 +28,11 @@ def kept_layers(n_signals: int, every: int) -> list[bool]:
 
 
 class TrainingWorkspace:
-    """A Signal a layer (the input first) that lives from the forward to the backward pass. The gradient at a
+    """A Activations a layer (the input first) that lives from the forward to the backward pass. The gradient at a
     layer's pre-activation later overwrites its activations: nobody reads those after that.
 
     types: how values are held, the input's first. every: keep the values of each every-th layer only; those between
-    take turns in every - 1 buffers, and are computed again when the backward pass needs them. compact: the network's
+    take turns in every - 1 buffers, and are computed again when the backward pass needs them. tiled: the network's
     storage."""
 
     def __init__(
@@ -37,20 +42,20 @@ class TrainingWorkspace:
         types: Types,
         *,
         every: int = 1,
-        compact: bool = False,
+        tiled: bool = False,
     ) -> None:
         self._sizes = sizes
         self._activations: list[KernelActivation] = [IDENTITY, *activations]
         self._types = types
         self._kept = kept_layers(len(sizes), every)
         self._every = every
-        self._compact = compact
+        self._tiled = tiled
         self._flat: list[Stored] = []
         self._bits: dict[str, list[np.ndarray]] = {}
         self._stride = 0
-        self._made: dict[tuple[int, float], list[Signal]] = {}
+        self._made: dict[tuple[int, float], list[Activations]] = {}
 
-    def signals(self, batch: int, keep_probability: float) -> list[Signal]:
+    def signals(self, batch: int, keep_probability: float) -> list[Activations]:
         """Signals for a batch of `batch` samples. Dropout acts on hidden layers."""
         stride = int(_kernels.padded_batch(batch))
         if stride > self._stride:
@@ -80,18 +85,18 @@ class TrainingWorkspace:
 
     def _bits_of(self, purpose: str, layer: int) -> np.ndarray:
         if purpose not in self._bits:
-            sizes = [bit_bytes(n, self._stride, self._compact) for n in self._sizes[1:-1]]
+            sizes = [bit_bytes(n, self._stride, self._tiled) for n in self._sizes[1:-1]]
             self._bits[purpose] = [np.empty(size, np.uint8) for size in sizes]
         return self._bits[purpose][layer - 1]
 
-    def _signal(self, layer: int, stride: int, keep_probability: float) -> Signal:
+    def _signal(self, layer: int, stride: int, keep_probability: float) -> Activations:
         n = self._sizes[layer]
         values = self._flat[layer][: n * stride].reshape(n, stride)
         if not 0 < layer < len(self._sizes) - 1:
-            return Signal(values)
+            return Activations(values)
         activation = self._activations[layer]
         dropping = keep_probability < 1
-        return Signal(
+        return Activations(
             values,
             activation,
             self._bits_of("positive", layer) if activation[0] == _kernels.Activation.LEAKY else None,
@@ -122,11 +127,11 @@ class InferenceWorkspace:
         room = [n * self.stride * types[layer].itemsize for layer, n in enumerate(sizes)]
         self._flat = _arena([max(room[parity::2]) for parity in (0, 1)], [np.dtype(np.uint8)] * 2)
 
-    def signal(self, layer: int, activation: KernelActivation) -> Signal:
-        """The Signal for the output of layer number `layer` (0: the input)."""
+    def signal(self, layer: int, activation: KernelActivation) -> Activations:
+        """The Activations for the output of layer number `layer` (0: the input)."""
         n, kind = self._sizes[layer], self._types[layer]
         values = self._flat[layer % 2][: n * self.stride * kind.itemsize].view(kind)
-        return Signal(values.reshape(n, self.stride), activation)
+        return Activations(values.reshape(n, self.stride), activation)
 
 
 def _arena(sizes: list[int], types: Types) -> list[Stored]:

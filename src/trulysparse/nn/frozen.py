@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trulysparse import _kernels
 from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
 from trulysparse.data.matrix import DenseMatrix
+from trulysparse.data.scaling import Scaling
 from trulysparse.nn.predictor import Predictor
 
-if TYPE_CHECKING:
-    from trulysparse.nn.network import SparseMLP
+
+class Freezable(Protocol):
+    """What can be frozen: a network whose layers are indexed."""
+
+    layer_sizes: tuple[int, ...]
+    output: str
+    dtype: np.dtype[np.floating]
+    scaling: Scaling | None
+    labels: NDArray[Any] | None
+    layers: list[Any]
+
+    @property
+    def n_connections(self) -> int:
+        """Stored weights."""
 
 
 class FrozenMLP(Predictor):
@@ -28,7 +42,7 @@ class FrozenMLP(Predictor):
     threads: over samples; one sample is always computed by one thread.
     """
 
-    def __init__(self, net: SparseMLP, threads: int = 1) -> None:
+    def __init__(self, net: Freezable, threads: int = 1) -> None:
         self.layer_sizes = net.layer_sizes
         self.output = net.output
         self.dtype = net.dtype

@@ -117,7 +117,7 @@ BY_OUTPUT: dict[str, type[Loss]] = {
 }
 
 
-def make(loss: Loss | str | None, output: str) -> Loss:
+def make_loss(loss: Loss | str | None, output: str) -> Loss:
     """A loss from its object or name; None: the one that belongs to the output activation."""
     if loss is None:
         return BY_OUTPUT[output]()

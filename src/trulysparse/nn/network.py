@@ -30,14 +30,14 @@ from trulysparse.connectivity import (
 from trulysparse.connectivity.indexed import MAX_WIDTH
 from trulysparse.data import Matrix
 from trulysparse.errors import InputError
-from trulysparse.nn import activations, losses
+from trulysparse.nn import activations, losses, memory_use
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.activations_buffer import InferenceWorkspace, TrainingWorkspace, largest_batch
 from trulysparse.nn.frozen import FrozenMLP
 from trulysparse.nn.initialization import WeightInit
-from trulysparse.nn.layers.indexed import Signal, SparseLayer
-from trulysparse.nn.layers.storage import Layer, Layout, signal_types
-from trulysparse.nn.layers.tiled import CompactLayer
+from trulysparse.nn.layers.indexed import Activations, IndexedLayer
+from trulysparse.nn.layers.storage import Layer, StorageConfig, signal_types
+from trulysparse.nn.layers.tiled import TiledLayer
 from trulysparse.nn.predictor import Predictor
 from trulysparse.nn.sinks import Sink
 
@@ -89,15 +89,17 @@ class SparseMLP(Predictor):
         threads: int | None = None,
         progress: Progress = silent,
     ) -> None:
-        layout = Layout.make(storage, weights, signals, folder, dtype)
-        self._set_up(layer_sizes, activation, output, WeightInit(init, fan, balance), dtype, seed, threads, layout)
+        storage_config = StorageConfig.create(storage, weights, signals, folder, dtype)
+        self._set_up(
+            layer_sizes, activation, output, WeightInit(init, fan, balance), dtype, seed, threads, storage_config
+        )
         checks.real("epsilon", epsilon, low=0, low_open=True)
         self.epsilon = float(epsilon) if density is None else None
         counts = epsilon_counts(self.layer_sizes, epsilon) if density is None else erk_counts(self.layer_sizes, density)
-        if layout.compact and connectivity != "erdos_renyi":
+        if storage_config.tiled and connectivity != "erdos_renyi":
             raise InputError(f"connectivity must be 'erdos_renyi' where storage='compact', not {connectivity!r}")
         memory.require(
-            memory.network_bytes(self.layer_sizes, counts, layout),
+            memory_use.network_bytes(self.layer_sizes, counts, storage_config),
             f"a network of layers {self._sizes_text()} at "
             + (f"epsilon {epsilon:g}" if density is None else f"density {density:g}"),
             f"choose a smaller {'epsilon' if density is None else 'density'} or smaller layers",
@@ -110,18 +112,18 @@ class SparseMLP(Predictor):
             progress("building", sum(counts[:number]), total)
             key = stream_key(seed, "connectivity", number)
             con: Connectivity | TiledConnectivity
-            if layout.compact:
+            if storage_config.tiled:
                 con = TiledConnectivity.draw(n_in, n_out, counts[number], seed=key, threads=self.threads)
-                con = layout.settled(con, f"layer{number}")
+                con = storage_config.settled(con, f"layer{number}")
             else:
                 con = connectivity(n_in, n_out, counts[number], seed=key, threads=self.threads)
                 if connectivity not in PATTERNS.values():
                     _check_pattern(con, n_in, n_out, counts[number])
             last = number == len(self.layer_sizes) - 2
             scale = self.init.output_scale(con, power) if last else self.init.scale(con)
-            values = layout.empty(f"layer{number}.weight", con.n_connections)
+            values = storage_config.empty(f"layer{number}.weight", con.n_connections)
             self.init.fill(values, scale, stream_key(seed, "weights", number), self.threads)
-            self._append(con, values, layout.zeros(f"layer{number}.bias", n_out))
+            self._append(con, values, storage_config.zeros(f"layer{number}.bias", n_out))
             self.layers[-1].release()
             if not last:
                 power = self.init.power_after(con, power, self.layers[-1].activation)
@@ -140,11 +142,11 @@ class SparseMLP(Predictor):
         init: WeightInit,
         seed: int,
         threads: int | None = None,
-        layout: Layout | None = None,
+        storage_config: StorageConfig | None = None,
     ) -> Self:
         """A network of given connectivity, weights (in the order of by_input, or of the tiles) and biases; InputError
         where they do not fit together."""
-        kind = TiledConnectivity if layout is not None and layout.compact else Connectivity
+        kind = TiledConnectivity if storage_config is not None and storage_config.tiled else Connectivity
         lists = (("connectivities", connectivities), ("values", values), ("biases", biases))
         for name, given in lists:
             if len(given) != len(connectivities) or not len(given):
@@ -153,8 +155,8 @@ class SparseMLP(Predictor):
             if not isinstance(con, kind):
                 raise InputError(f"connectivities[{number}] must be a {kind.__name__}, not {type(con).__name__}")
         sizes = [connectivities[0].n_in, *(c.n_out for c in connectivities)]
-        dtype = "float32" if layout is not None and layout.compact else str(biases[0].dtype)
-        layout = layout or Layout.make("indexed", None, None, None, dtype)
+        dtype = "float32" if storage_config is not None and storage_config.tiled else str(biases[0].dtype)
+        storage_config = storage_config or StorageConfig.create("indexed", None, None, None, dtype)
         net = cls.of_settings(
             sizes,
             epsilon=epsilon,
@@ -164,7 +166,7 @@ class SparseMLP(Predictor):
             dtype=dtype,
             seed=seed,
             threads=threads,
-            layout=layout,
+            storage_config=storage_config,
         )
         for con, weight, bias in zip(connectivities, values, biases, strict=True):
             net._append(con, weight, bias)
@@ -183,11 +185,11 @@ class SparseMLP(Predictor):
         dtype: str,
         seed: int,
         threads: int | None,
-        layout: Layout,
+        storage_config: StorageConfig,
     ) -> Self:
         """A network that has no layers yet."""
         net = cls.__new__(cls)
-        net._set_up(layer_sizes, activation, output, init, dtype, seed, threads, layout)
+        net._set_up(layer_sizes, activation, output, init, dtype, seed, threads, storage_config)
         net.epsilon = epsilon
         return net
 
@@ -252,7 +254,7 @@ class SparseMLP(Predictor):
         dtype: str,
         seed: int,
         threads: int | None,
-        layout: Layout,
+        storage_config: StorageConfig,
     ) -> None:
         sizes = list(layer_sizes)
         if len(sizes) < 2:
@@ -260,25 +262,25 @@ class SparseMLP(Predictor):
         self.layer_sizes = tuple(
             checks.integer(f"layer_sizes[{i}]", n, low=1, high=MAX_WIDTH) for i, n in enumerate(sizes)
         )
-        self.activation = activations.make(activation)
+        self.activation = activations.make_activation(activation)
         self.output = checks.choice("output", output, tuple(losses.BY_OUTPUT))
         self.init = init
         self.dtype: np.dtype[np.floating] = np.dtype(checks.choice("dtype", dtype, ("float32", "float64")))
         self.seed = checks.integer("seed", seed, low=0)
         self.threads = checks.thread_count(threads)
-        self.layout = layout
+        self.storage_config = storage_config
         self.epsilon = None
         self.layers: list[Any] = []  # of Layer; what they offer beyond its common part depends on the storage
         self.scaling = None
         self.labels = None
 
-    def with_layers(self, layers: Sequence[Layer], layout: Layout | None = None) -> Self:
-        """A network like this one, of other layers, stored as `layout` says (None: as these); InputError where they do
+    def with_layers(self, layers: Sequence[Layer], storage_config: StorageConfig | None = None) -> Self:
+        """A network like this one, of other layers, stored as `storage_config` says (None: as these); InputError where they do
         not fit together."""
         if not len(layers):
             raise InputError("layers must have at least one layer")
         twin = copy.copy(self)
-        twin.layers, twin.layout = list(layers), layout or self.layout
+        twin.layers, twin.storage_config = list(layers), storage_config or self.storage_config
         twin.layer_sizes = (layers[0].n_in, *(layer.n_out for layer in layers))
         twin.check_layers()
         return twin
@@ -288,20 +290,20 @@ class SparseMLP(Predictor):
         biases do not fit its connections. No look at single connections: whoever makes a connectivity checks it."""
         if len(self.layers) != len(self.layer_sizes) - 1:
             raise InputError(f"layers must have {len(self.layer_sizes) - 1} entries, not {len(self.layers)}")
-        kind = HELD[self.layout.weights]
+        kind = HELD[self.storage_config.weights]
         for number, (layer, n_in, n_out) in enumerate(
             zip(self.layers, self.layer_sizes[:-1], self.layer_sizes[1:], strict=True)
         ):
             con, values, bias = layer.connectivity, layer.values, layer.bias
-            if isinstance(layer, CompactLayer) != self.layout.compact:
-                raise InputError(f"layers[{number}] is not stored as storage={self.layout.storage!r} says")
+            if isinstance(layer, TiledLayer) != self.storage_config.tiled:
+                raise InputError(f"layers[{number}] is not stored as storage={self.storage_config.storage!r} says")
             if (con.n_in, con.n_out) != (n_in, n_out):
                 raise InputError(f"layers[{number}] connects {con.n_in} x {con.n_out} neurons, not {n_in} x {n_out}")
             for name, array, size in (("values", values, con.n_connections), ("bias", bias, n_out)):
                 if not isinstance(array, np.ndarray) or array.shape != (size,) or array.dtype != kind:
                     there = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
                     raise InputError(
-                        f"layers[{number}].{name} must be {self.layout.weights} of shape ({size},), not {there}"
+                        f"layers[{number}].{name} must be {self.storage_config.weights} of shape ({size},), not {there}"
                     )
 
     def matrix(self, X: Any, name: str = "X") -> Matrix:
@@ -310,16 +312,19 @@ class SparseMLP(Predictor):
 
     def copy(self) -> Self:
         """A network with weights and biases of its own, in memory; connectivity, which never changes, is shared."""
-        layout = replace(self.layout, folder=None)
+        storage_config = replace(self.storage_config, folder=None)
         return self.with_layers(
-            [layout.layer(x.connectivity, np.array(x.values), np.array(x.bias), x.activation, "") for x in self.layers],
-            layout,
+            [
+                storage_config.layer(x.connectivity, np.array(x.values), np.array(x.bias), x.activation, "")
+                for x in self.layers
+            ],
+            storage_config,
         )
 
     def indexed(self) -> Self:
         """A copy with storage='indexed', for what needs connections indexed by neuron: analysis, freezing,
         gradient-based evolution, parallel training."""
-        if not self.layout.compact:
+        if not self.storage_config.tiled:
             return self.copy()
         layers: list[Layer] = []
         for layer in self.layers:
@@ -327,14 +332,14 @@ class SparseMLP(Predictor):
             con, order = Connectivity.from_outputs(
                 layer.n_in, layer.n_out, csr.indptr.astype(np.int64), csr.indices.astype(np.int32), self.threads
             )
-            layers.append(SparseLayer(con, csr.data[order], np.array(widened(layer.bias)), layer.activation))
-        return self.with_layers(layers, Layout.make("indexed", None, None, None, "float32"))
+            layers.append(IndexedLayer(con, csr.data[order], np.array(widened(layer.bias)), layer.activation))
+        return self.with_layers(layers, StorageConfig.create("indexed", None, None, None, "float32"))
 
     def _append(self, con: Connectivity | TiledConnectivity, values: Stored, bias: Stored) -> None:
         number = len(self.layers) + 1
         last = number == len(self.layer_sizes) - 1
         activation = activations.IDENTITY if last else self.activation.kernel(number)
-        self.layers.append(self.layout.layer(con, values, bias, activation, f"layer{number - 1}"))
+        self.layers.append(self.storage_config.layer(con, values, bias, activation, f"layer{number - 1}"))
 
     def _sizes_text(self) -> str:
         return "-".join(map(str, self.layer_sizes))
@@ -387,7 +392,7 @@ class SparseMLP(Predictor):
         the next batch overwrites. Without dropout."""
         matrix = self.matrix(X)
         kinds = [layer.activation for layer in self.layers]
-        work = TrainingWorkspace(self.layer_sizes, kinds, self.signal_types(), compact=self.layout.compact)
+        work = TrainingWorkspace(self.layer_sizes, kinds, self.signal_types(), tiled=self.storage_config.tiled)
         with matrix.reader() as reader:
             for start in range(0, matrix.n_samples, batch_size):
                 stop = min(matrix.n_samples, start + batch_size)
@@ -402,9 +407,9 @@ class SparseMLP(Predictor):
 
     def signal_types(self) -> list[np.dtype[Any]]:
         """How the values of each layer's signal are held, the input first: input and output in the network's type."""
-        return signal_types(self.layout, len(self.layer_sizes))
+        return signal_types(self.storage_config, len(self.layer_sizes))
 
-    def forward(self, signals: Sequence[Signal], keys: Sequence[int], threads: int, first: int = 0) -> None:
+    def forward(self, signals: Sequence[Activations], keys: Sequence[int], threads: int, first: int = 0) -> None:
         """Fills signals[1:] from signals[0]; keys[l] names the dropout stream of layer l. first: number of the first
         layer."""
         layers = self.layers[first : first + len(signals) - 1]
@@ -416,7 +421,7 @@ class SparseMLP(Predictor):
 
     def backward(
         self,
-        signals: Sequence[Signal],
+        signals: Sequence[Activations],
         dy: Stored,
         sink: Sink,
         *,

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from trulysparse import _kernels
 from trulysparse._core.arrays import Floats, Stored
 from trulysparse._core.random import stream_key
-from trulysparse.nn.layers.indexed import Signal, Slots
+from trulysparse.nn.layers.indexed import Activations, OptimizerState
 
 ParameterGradient = tuple[Floats, Floats]
 """One layer's: along connections (in the order of by_input, or of the tiles), along biases."""
@@ -17,28 +17,30 @@ ParameterGradient = tuple[Floats, Floats]
 class Sink(Protocol):
     """Takes the layers of a network one by one, from the last to the first."""
 
-    def take(self, number: int, layer: Any, dy: Stored, x: Signal, dx: Stored | None, threads: int) -> None:
+    def take(self, number: int, layer: Any, dy: Stored, x: Activations, dx: Stored | None, threads: int) -> None:
         """Does with layer `number` what is to be done and writes the gradient at the pre-activation of x to dx (which
         may be x.values; None: not wanted). dy: the gradient at the layer's own pre-activation."""
 
 
 class Update:
-    """Updates weights and biases as their gradients become known. slots: optimizer state of each layer. rule: of the
+    """Updates weights and biases as their gradients become known. optimizer_state: optimizer state of each layer. rule: of the
     optimizer. key: of the random numbers by which bfloat16 is rounded; None: nothing is rounded."""
 
-    def __init__(self, slots: Sequence[Slots], rule: _kernels.UpdateRule, key: int | None = None) -> None:
-        self._slots = slots
+    def __init__(
+        self, optimizer_state: Sequence[OptimizerState], rule: _kernels.UpdateRule, key: int | None = None
+    ) -> None:
+        self._optimizer_state = optimizer_state
         self._rule = rule
         self._key = key
 
-    def take(self, number: int, layer: Any, dy: Stored, x: Signal, dx: Stored | None, threads: int) -> None:
-        layer.backward(dy, x, dx, self._slots[number], self._rule_of(number), threads)
+    def take(self, number: int, layer: Any, dy: Stored, x: Activations, dx: Stored | None, threads: int) -> None:
+        layer.backward(dy, x, dx, self._optimizer_state[number], self._rule_of(number), threads)
 
     def apply(self, layers: Sequence[Any], gradients: Sequence[ParameterGradient], threads: int) -> None:
         """Updates layers by gradients that were added up before."""
         for number, (layer, found) in enumerate(zip(layers, gradients, strict=True)):
             layer.fetch()
-            layer.update([(*found, 1.0)], self._slots[number], self._rule_of(number), threads)
+            layer.update([(*found, 1.0)], self._optimizer_state[number], self._rule_of(number), threads)
             layer.release()
 
     def _rule_of(self, number: int) -> _kernels.UpdateRule:
@@ -61,6 +63,6 @@ class Gradients:
         """Those of the layers that have been taken, the first layer's first."""
         return [found for found in self._found if found is not None]
 
-    def take(self, number: int, layer: Any, dy: Stored, x: Signal, dx: Stored | None, threads: int) -> None:
+    def take(self, number: int, layer: Any, dy: Stored, x: Activations, dx: Stored | None, threads: int) -> None:
         out = None if self._into is None else self._into[number]
         self._found[number] = layer.gradients(dy, x, dx, threads, out, self._add)

@@ -111,7 +111,7 @@ def scaled(rate: LearningRate, factor: float, warmup: float) -> LearningRate:
     return ScaledRate(rate, factor, warmup)
 
 
-def make(rate: LearningRate | float) -> LearningRate:
+def make_schedule(rate: LearningRate | float) -> LearningRate:
     """A schedule from itself or from a constant rate."""
     if isinstance(rate, float):
         return _constant(rate)

@@ -16,7 +16,7 @@ from trulysparse import _kernels
 from trulysparse._core import checks
 from trulysparse._kernels import Update
 from trulysparse.errors import InputError
-from trulysparse.optim.schedules import LearningRate, make
+from trulysparse.optim.schedules import LearningRate, make_schedule
 
 DECAY_MODES = ("l2", "decoupled", "direct")
 
@@ -60,20 +60,20 @@ class SGD:
 
     def __post_init__(self) -> None:
         _check_state(self.state)
-        make(self.learning_rate)
+        make_schedule(self.learning_rate)
         checks.real("momentum", self.momentum, low=0, high=1, high_open=True)
         if self.nesterov and self.momentum == 0:
             raise InputError("nesterov=True needs a momentum above 0")
         _check_decay(self.weight_decay, self.weight_decay_mode)
 
     @property
-    def slots(self) -> int:
+    def n_slots(self) -> int:
         """State values a parameter."""
         return 1 if self.momentum else 0
 
     def rule(self, step: int, epoch: float, epochs: int | None) -> _kernels.UpdateRule:
         """The kernel's rule for step number `step` (from 0)."""
-        rate = make(self.learning_rate).at(epoch, epochs)
+        rate = make_schedule(self.learning_rate).at(epoch, epochs)
         rule = _rule(Update.NESTEROV if self.nesterov else Update.SGD, rate, self.weight_decay, self.weight_decay_mode)
         rule.momentum = self.momentum
         return rule
@@ -96,20 +96,22 @@ class Adam:
 
     def __post_init__(self) -> None:
         _check_state(self.state)
-        make(self.learning_rate)
+        make_schedule(self.learning_rate)
         checks.real("beta1", self.beta1, low=0, high=1, high_open=True)
         checks.real("beta2", self.beta2, low=0, high=1, high_open=True)
         checks.real("epsilon", self.epsilon, low=0, low_open=True)
         _check_decay(self.weight_decay, self.weight_decay_mode)
 
     @property
-    def slots(self) -> int:
+    def n_slots(self) -> int:
         """State values a parameter."""
         return 2
 
     def rule(self, step: int, epoch: float, epochs: int | None) -> _kernels.UpdateRule:
         """The kernel's rule for step number `step` (from 0)."""
-        rule = _rule(Update.ADAM, make(self.learning_rate).at(epoch, epochs), self.weight_decay, self.weight_decay_mode)
+        rule = _rule(
+            Update.ADAM, make_schedule(self.learning_rate).at(epoch, epochs), self.weight_decay, self.weight_decay_mode
+        )
         rule.beta1, rule.beta2, rule.epsilon = self.beta1, self.beta2, self.epsilon
         rule.correction1 = 1 - self.beta1 ** (step + 1)
         rule.correction2 = 1 - self.beta2 ** (step + 1)

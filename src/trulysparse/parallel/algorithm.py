@@ -9,9 +9,9 @@ import numpy as np
 
 from trulysparse.errors import InputError
 from trulysparse.parallel.average import average
-from trulysparse.parallel.config import WASAP, Span
+from trulysparse.parallel.config import ParallelConfig, Span
 from trulysparse.parallel.shards import shard_rows
-from trulysparse.parallel.threads import Threads
+from trulysparse.parallel.threads import ThreadBackend
 from trulysparse.training.callbacks.base import started
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import History, Record
@@ -21,38 +21,40 @@ if TYPE_CHECKING:
     from trulysparse.training.loop import TrainingLoop
 
 
-class Place(Protocol):
+class Backend(Protocol):
     """Where workers run."""
 
     batches: list[int]
     """Of each shard, a pass."""
 
-    def together(self, span: Span, history: History) -> None:
+    def run_phase1(self, span: Span, history: History) -> None:
         """Phase 1: trains trainer.net with a server and workers, and ends each epoch with trainer.end_epoch."""
 
-    def alone(self, span: Span) -> list[tuple[SparseMLP, Record]]:
+    def run_phase2(self, span: Span) -> list[tuple[SparseMLP, Record]]:
         """Phase 2: trains a copy of trainer.net on each shard; (network, last epoch's record) of each."""
 
     def close(self) -> None:
         """Lets the workers go."""
 
 
-def train(plan: WASAP, trainer: TrainingLoop, data: FitData) -> History:
+def train(config: ParallelConfig, trainer: TrainingLoop, data: FitData) -> History:
     """Trains trainer.net."""
-    rounds = plan.check(len(data.rows), trainer.evolution, data.epochs)
+    rounds = config.check(len(data.rows), trainer.evolution, data.epochs)
     if trainer.training_step.state_given and rounds[0][0][1] == 0:
-        raise InputError("slots are optimizer state for phase 1, which phase1_epochs=0 leaves out: give one of them")
-    place = _place(plan, trainer, data)
+        raise InputError(
+            "optimizer_state are optimizer state for phase 1, which phase1_epochs=0 leaves out: give one of them"
+        )
+    place = _backend(config, trainer, data)
     history = History()
     try:
         with started(data.callbacks, trainer, data.epochs, sum(place.batches)):
             for together, alone in rounds:
                 if together[0] < together[1]:
-                    place.together(together, history)
+                    place.run_phase1(together, history)
                 if trainer.stop:
                     break
                 if alone[0] < alone[1]:
-                    _apart(place, trainer, data, alone, history)
+                    _run_phase2(place, trainer, data, alone, history)
                 if trainer.stop:
                     break
     finally:
@@ -60,20 +62,20 @@ def train(plan: WASAP, trainer: TrainingLoop, data: FitData) -> History:
     return history
 
 
-def _place(plan: WASAP, trainer: TrainingLoop, data: FitData) -> Place:
-    if plan.backend == "threads":
-        return Threads(plan, trainer, data)
-    from trulysparse.parallel.ray.driver import OnRay
+def _backend(config: ParallelConfig, trainer: TrainingLoop, data: FitData) -> Backend:
+    if config.backend == "threads":
+        return ThreadBackend(config, trainer, data)
+    from trulysparse.parallel.ray.driver import RayBackend
 
-    return OnRay(plan, trainer, data)
+    return RayBackend(config, trainer, data)
 
 
-def _apart(place: Place, trainer: TrainingLoop, data: FitData, span: Span, history: History) -> None:
+def _run_phase2(place: Backend, trainer: TrainingLoop, data: FitData, span: Span, history: History) -> None:
     """Phase 2 and the averaging."""
     began = time.perf_counter()
     net = trainer.net
     counts = [layer.n_connections for layer in net.layers]
-    found = place.alone(span)
+    found = place.run_phase2(span)
     mean = average([twin for twin, _ in found], counts, trainer.threads)
     net.layers = mean.layers
     trainer.reset_state()

@@ -9,9 +9,9 @@ import numpy as np
 from trulysparse import _kernels
 from trulysparse._core.arrays import Floats
 from trulysparse.connectivity import Connectivity
-from trulysparse.connectivity.coordinates import Grown, Keep, nothing
+from trulysparse.connectivity.coordinates import KeepMask, NewConnections, nothing
 from trulysparse.errors import InputError
-from trulysparse.nn.layers.indexed import SparseLayer
+from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.nn.network import SparseMLP
 
 
@@ -34,16 +34,16 @@ def average(nets: Sequence[SparseMLP], counts: Sequence[int], threads: int) -> S
             ptr, index, (values,) = _kernels.rewire(ptr, index, keep, *nothing(len(ptr) - 1), [values], None, threads)
         bias = np.stack([layer.bias for layer in same]).mean(axis=0, dtype=np.float64).astype(values.dtype)
         con = Connectivity.trusted(same[0].n_in, same[0].n_out, ptr, index, threads)
-        layers.append(SparseLayer(con, values, bias, same[0].activation))
+        layers.append(IndexedLayer(con, values, bias, same[0].activation))
     return nets[0].with_layers(layers)
 
 
-def _rows(layer: SparseLayer) -> tuple[Grown, Floats]:
+def _rows(layer: IndexedLayer) -> tuple[NewConnections, Floats]:
     rows = layer.connectivity.by_input
     return (rows.ptr, rows.index), layer.values
 
 
-def _sum(parts: list[tuple[Grown, Floats]], threads: int) -> tuple[np.ndarray, np.ndarray, Floats]:
+def _sum(parts: list[tuple[NewConnections, Floats]], threads: int) -> tuple[np.ndarray, np.ndarray, Floats]:
     """Pair by pair, so that no connection is visited more often than log2 of their number."""
     if len(parts) == 1:
         (ptr, index), values = parts[0]
@@ -58,7 +58,7 @@ def _sum(parts: list[tuple[Grown, Floats]], threads: int) -> tuple[np.ndarray, n
     return ptr, index, values
 
 
-def keep_within_signs(values: Floats, count: int, threads: int) -> Keep:
+def keep_within_signs(values: Floats, count: int, threads: int) -> KeepMask:
     """Marks `count` of the values: of each sign the largest, the same share of both (to rounding)."""
     negative = np.signbit(values)
     n_negative = int(np.count_nonzero(negative))

@@ -56,17 +56,17 @@ Packed: TypeAlias = Floats | HalfValues | LargestValues
 class Compression(Protocol):
     """A way to pack a gradient."""
 
-    keeps_rest: bool
+    error_feedback: bool
 
     def pack(self, gradient: Floats) -> Packed:
-        """The packed gradient. Where keeps_rest, `gradient` is left holding what did not travel."""
+        """The packed gradient. Where error_feedback, `gradient` is left holding what did not travel."""
 
 
 @dataclass(frozen=True)
 class Half:
     """16 bits a value, relative to the largest: half the bytes, three significant digits."""
 
-    keeps_rest = False
+    error_feedback = False
 
     def pack(self, gradient: Floats) -> Packed:
         """See Compression."""
@@ -81,7 +81,7 @@ class TopK:
     (Aji and Heafield 2017; Lin et al. 2018). share: in (0, 1]; 8 bytes a value that travels."""
 
     share: float = 0.1
-    keeps_rest = True
+    error_feedback = True
 
     def __post_init__(self) -> None:
         checks.real("share", self.share, low=0, high=1, low_open=True)

@@ -1,4 +1,4 @@
-"""How a call of fit spreads over workers: WASAP-SGD and WASSP-SGD."""
+"""How a call of fit spreads over workers, as values that are checked."""
 
 from __future__ import annotations
 
@@ -16,37 +16,12 @@ Span: TypeAlias = tuple[int, int]
 """Epochs that are over before, and after, a phase."""
 
 BACKENDS = ("threads", "ray")
-TOGETHER = 0.7  # share of the epochs in phase 1, as in the source
+PHASE1_SHARE = 0.7  # share of the epochs in phase 1, as in the source
 
 
 @dataclass(frozen=True)
-class WASAP:
-    """Weight-averaging sparse asynchronous parallel SGD. Phase 1: each worker computes the gradient of a batch of its
-    shard on the newest model it saw; the server applies each gradient as it comes and evolves the topology at epoch
-    ends; of a gradient from an older topology it applies what still exists (RetainValidUpdates). Phase 2: each worker
-    trains alone, momentum and topology evolution of its own; then the models are averaged over the union of their
-    connections and each layer is pruned back to its number of connections, by magnitude within each sign.
-
-    workers: at least 1. phase1_epochs, phase2_epochs: None: 70 % and 30 % of the epochs of fit, or what the other
-    leaves. rounds: how often both phases take turns; each gets its share of the epochs. backend: 'threads' of this
-    process, whose kernels then run on one thread each, or 'ray' (extra 'ray'). shards: parts the samples are cut
-    into, at least `workers`; None: as many. compression: of gradients, Half() or TopK(share), or None.
-    momentum_correction: scale momentum with the learning rate where that changes (Goyal et al. 2017, section 3).
-    staleness_aware: divide each gradient by the number of updates since its model was fetched (Zhang et al.,
-    "Staleness-aware async-SGD", IJCAI 2016); with momentum 0.9, more than four workers need it or a smaller learning
-    rate.
-
-    For Ray: address: HOST:PORT of a running cluster, or 'auto'; None: the one this process is connected to, else a
-    local one is started. data: a function that returns (X, y), called by each worker for itself (it must be
-    importable there); None: memory maps are opened by workers themselves, other arrays travel once. patience: seconds
-    after which a worker that does not answer is done without, until it is back. Workers may join up to `shards`.
-    checkpoint: folder for the server's state at each epoch's end; None: a temporary one.
-
-    With threads, weights are shared without copies: a worker may read a weight that is some updates old, never one
-    that is half written; weights, biases and optimizer state are updated under a lock a layer. Which gradient comes
-    first is up to the machine: results vary from run to run. Source: Curci, Mocanu and Pechenizkiy, "Truly sparse
-    neural networks at scale" (2021), algorithm 1.
-    """
+class ParallelConfig:
+    """What WASAP and WASSP are given; see WASAP for the fields."""
 
     workers: int = 2
     phase1_epochs: int | None = None
@@ -60,7 +35,7 @@ class WASAP:
     staleness_aware: bool = False
     checkpoint: str | PathLike[str] | None = None
     data: Callable[[], tuple[Any, Any]] | None = None
-    patience: float = 30.0
+    worker_timeout: float = 30.0
 
     synchronous: ClassVar[bool] = False
 
@@ -73,7 +48,7 @@ class WASAP:
         checks.choice("backend", self.backend, BACKENDS)
         if self.shards is not None:
             checks.integer("shards", self.shards, low=self.workers)
-        checks.real("patience", self.patience, low=0, low_open=True)
+        checks.real("worker_timeout", self.worker_timeout, low=0, low_open=True)
         if self.backend != "ray":
             for name in ("address", "data", "checkpoint"):
                 if getattr(self, name) is not None:
@@ -88,7 +63,7 @@ class WASAP:
         """(phase 1, phase 2) of each round of a training over so many epochs."""
         first, second = self.phase1_epochs, self.phase2_epochs
         if first is None and second is None:
-            first = max(1, round(TOGETHER * epochs))
+            first = max(1, round(PHASE1_SHARE * epochs))
         if first is None:
             first = epochs - (second or 0)
         elif second is not None and first + second != epochs:
@@ -130,13 +105,8 @@ class WASAP:
 
 
 @dataclass(frozen=True)
-class WASSP(WASAP):
-    """Weight-averaging sparse synchronous parallel SGD: WASAP, but in phase 1 the server waits for one gradient of each
-    shard, averages them (weighted by samples) and makes one update with the learning rate times the number of shards,
-    which is reached in a linear warm-up. Same result for the same number of shards, whatever the workers' speed.
-
-    warmup_epochs: until the full learning rate. See WASAP for the others.
-    """
+class SynchronousConfig(ParallelConfig):
+    """What WASSP is given in addition; see there."""
 
     warmup_epochs: float = 5.0
 

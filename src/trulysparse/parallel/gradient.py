@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from trulysparse import _kernels
 from trulysparse._core.arrays import Floats, empty, zeros
 from trulysparse.connectivity import Connectivity
-from trulysparse.connectivity.coordinates import Grown, nothing
+from trulysparse.connectivity.coordinates import NewConnections, nothing
 from trulysparse.parallel.compression import Packed, unpack
-from trulysparse.parallel.shards import Ticket
+from trulysparse.parallel.shards import BatchId
 
 Marks: TypeAlias = NDArray[np.bool_]
 """One mark a neuron: True stays."""
@@ -24,12 +24,12 @@ Marks: TypeAlias = NDArray[np.bool_]
 @dataclass(eq=False)
 class Gradient:
     """The gradient of one batch: for each layer an array along its connections (in the order of by_input) and one along
-    its biases. version: of the topology it was computed on. clock: updates the model had seen. loss: the mean over the
+    its biases. version: of the topology it was computed on. n_updates: updates the model had seen. loss: the mean over the
     batch's samples, whose weight in all is `weight` (None: their number)."""
 
-    ticket: Ticket
+    batch_id: BatchId
     version: int
-    clock: int
+    n_updates: int
     weights: list[Packed]
     biases: list[Floats]
     loss: float
@@ -61,7 +61,7 @@ def retain(gradient: Gradient, number: int, history: Sequence[Topology], threads
     weight, bias = unpack(gradient.weights[number], gradient.biases[number].dtype), gradient.biases[number]
     if old is new:
         return weight, bias, 0
-    places: Grown = (old.by_input.ptr, old.by_input.index)
+    places: NewConnections = (old.by_input.ptr, old.by_input.index)
     for topology, following in pairwise(history):
         after = following.connectivity[number]
         inputs, outputs = _staying(topology, number)
@@ -85,8 +85,8 @@ def _staying(topology: Topology, number: int) -> tuple[Marks, Marks]:
 
 
 def _without(
-    inputs: Marks, outputs: Marks, places: Grown, weight: Floats, bias: Floats, threads: int
-) -> tuple[Grown, Floats, Floats]:
+    inputs: Marks, outputs: Marks, places: NewConnections, weight: Floats, bias: Floats, threads: int
+) -> tuple[NewConnections, Floats, Floats]:
     """Leaves out neurons that went and numbers the others anew."""
     keep = np.empty(len(places[1]), np.uint8)
     _kernels.mark_between(*places, inputs.view(np.uint8), outputs.view(np.uint8), keep, threads)

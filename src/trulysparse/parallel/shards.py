@@ -13,7 +13,7 @@ from trulysparse.data.matrix import shuffled
 
 
 @dataclass(frozen=True)
-class Ticket:
+class BatchId:
     """One batch to compute: number `batch` of the pass number `epoch` over a shard, all from 0."""
 
     shard: int
@@ -44,13 +44,13 @@ class Shard:
         self._pass = -1
         self._order = rows
 
-    def batch(self, ticket: Ticket) -> NDArray[np.int64]:
+    def batch(self, batch_id: BatchId) -> NDArray[np.int64]:
         """The samples of a batch."""
-        if self._shuffle and ticket.epoch != self._pass:
-            random = generator(self._seed, "shard", self.number, ticket.epoch)
+        if self._shuffle and batch_id.epoch != self._pass:
+            random = generator(self._seed, "shard", self.number, batch_id.epoch)
             self._order = self._ordered(self.rows, random)
-            self._pass = ticket.epoch
-        return self._order[ticket.batch * self._batch_size : (ticket.batch + 1) * self._batch_size]
+            self._pass = batch_id.epoch
+        return self._order[batch_id.batch * self._batch_size : (batch_id.batch + 1) * self._batch_size]
 
 
 def shard_rows(n_samples: int, number: int, count: int, batch_size: int) -> NDArray[np.int64]:

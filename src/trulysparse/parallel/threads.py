@@ -10,11 +10,12 @@ from functools import partial
 from typing import TypeVar
 
 from trulysparse._core import memory
+from trulysparse.nn import memory_use
 from trulysparse.nn.network import SparseMLP
-from trulysparse.parallel.config import WASAP, Span
+from trulysparse.parallel.config import ParallelConfig, Span
 from trulysparse.parallel.server.server import Server
 from trulysparse.parallel.shards import Shard, shard_rows
-from trulysparse.parallel.worker import Worker, settings_of, train_alone
+from trulysparse.parallel.worker import Worker, settings_of, train_phase2
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import History, Record
 from trulysparse.training.loop import TrainingLoop
@@ -22,43 +23,43 @@ from trulysparse.training.loop import TrainingLoop
 T = TypeVar("T")
 
 
-class Threads:
-    """See algorithm.Place."""
+class ThreadBackend:
+    """See algorithm.Backend."""
 
-    def __init__(self, plan: WASAP, trainer: TrainingLoop, data: FitData) -> None:
-        self._plan = plan
+    def __init__(self, config: ParallelConfig, trainer: TrainingLoop, data: FitData) -> None:
+        self._config = config
         self._trainer = trainer
-        self._data = data = replace(data, matrix=data.matrix.shared_by(plan.workers))
-        self._settings = settings_of(trainer, plan)
+        self._data = data = replace(data, matrix=data.matrix.shared_by(config.workers))
+        self._settings = settings_of(trainer, config)
         self._shards = {
             number: Shard(
                 number,
-                data.rows[shard_rows(len(data.rows), number, plan.n_shards, trainer.batch_size)],
+                data.rows[shard_rows(len(data.rows), number, config.n_shards, trainer.batch_size)],
                 trainer.batch_size,
                 self._settings.seed,
                 data.shuffle,
                 data.matrix.order,
             )
-            for number in range(plan.n_shards)
+            for number in range(config.n_shards)
         }
         self.batches = [shard.n_batches for shard in self._shards.values()]
         net = trainer.net
-        each = memory.training_bytes(
+        each = memory_use.training_bytes(
             net.layer_sizes,
             net.n_connections,
             trainer.micro_batch_size or trainer.batch_size,
-            1 + trainer.optimizer.slots,
-            net.layout,
+            1 + trainer.optimizer.n_slots,
+            net.storage_config,
             every=trainer.recompute,
         )
         memory.require(
-            plan.workers * each,
-            f"training with {plan.workers} workers at batch_size={trainer.batch_size}",
+            config.workers * each,
+            f"training with {config.workers} workers at batch_size={trainer.batch_size}",
             "choose fewer workers or a smaller batch_size",
         )
         self._telling = threading.Lock()
 
-    def together(self, span: Span, history: History) -> None:
+    def run_phase1(self, span: Span, history: History) -> None:
         trainer, data = self._trainer, self._data
 
         def evolved(grown: int) -> None:
@@ -66,14 +67,14 @@ class Threads:
 
         server = Server(
             trainer,
-            self._plan,
+            self._config,
             self.batches,
             span,
             data.epochs,
             end_epoch=lambda record: trainer.end_epoch(data, history, record),
             evolved=evolved,
         )
-        for number in range(self._plan.workers):
+        for number in range(self._config.workers):
             server.join(number)
 
         def serve(number: int) -> None:
@@ -89,15 +90,15 @@ class Threads:
                     server.settle(number)
 
         try:
-            self._run([partial(serve, number) for number in range(self._plan.workers)], server.stop)
+            self._run([partial(serve, number) for number in range(self._config.workers)], server.stop)
         finally:
             trainer.on_resize = None
 
-    def alone(self, span: Span) -> list[tuple[SparseMLP, Record]]:
+    def run_phase2(self, span: Span) -> list[tuple[SparseMLP, Record]]:
         def task(number: int) -> tuple[SparseMLP, Record]:
             twin = self._trainer.net.copy()
             shard = self._shards[number]
-            return train_alone(twin, self._data, shard, span, self._settings, lambda loss: self._tell(number, loss))
+            return train_phase2(twin, self._data, shard, span, self._settings, lambda loss: self._tell(number, loss))
 
         return self._run([partial(task, number) for number in self._shards], lambda: None)
 
@@ -110,7 +111,7 @@ class Threads:
 
     def _run(self, tasks: list[Callable[[], T]], stop: Callable[[], None]) -> list[T]:
         """Runs the tasks, as many at a time as there are workers; the first error ends them all."""
-        with ThreadPoolExecutor(self._plan.workers, thread_name_prefix="worker") as pool:
+        with ThreadPoolExecutor(self._config.workers, thread_name_prefix="worker") as pool:
             futures = [pool.submit(task) for task in tasks]
             try:
                 done = wait(futures, return_when="FIRST_EXCEPTION")[0]

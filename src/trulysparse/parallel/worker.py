@@ -13,15 +13,15 @@ from trulysparse._core.arrays import Floats, empty
 from trulysparse._core.random import stream_key
 from trulysparse.data import Reader
 from trulysparse.evolution import Evolution
-from trulysparse.nn.layers.indexed import SparseLayer
+from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.network import SparseMLP
 from trulysparse.nn.sinks import ParameterGradient
 from trulysparse.optim.sgd import Optimizer
 from trulysparse.parallel.compression import Compression, Packed
-from trulysparse.parallel.config import WASAP, Span
+from trulysparse.parallel.config import ParallelConfig, Span
 from trulysparse.parallel.gradient import Gradient
-from trulysparse.parallel.shards import Shard, Ticket
+from trulysparse.parallel.shards import BatchId, Shard
 from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import Record
@@ -30,12 +30,12 @@ from trulysparse.training.step import BatchPasses, TrainingStep
 
 
 @dataclass(frozen=True)
-class Model:
-    """What the server shows: layers at a version of the topology, after `clock` updates."""
+class ModelSnapshot:
+    """What the server shows: layers at a version of the topology, after `n_updates` updates."""
 
     version: int
-    clock: int
-    layers: list[SparseLayer]
+    n_updates: int
+    layers: list[IndexedLayer]
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,11 @@ class Settings:
     dropout: float
     seed: int
     compression: Compression | None = None
-    in_step: bool = False
+    synchronous: bool = False
 
 
-def settings_of(trainer: TrainingLoop, plan: WASAP) -> Settings:
-    """Those of a trainer and a plan; a later call of fit takes other random numbers than the first."""
+def settings_of(trainer: TrainingLoop, config: ParallelConfig) -> Settings:
+    """Those of a trainer and a config; a later call of fit takes other random numbers than the first."""
     seed = trainer.seed
     if trainer.step_count:
         seed = stream_key(seed, "fit", trainer.step_count) >> 1
@@ -68,8 +68,8 @@ def settings_of(trainer: TrainingLoop, plan: WASAP) -> Settings:
         trainer.recompute,
         trainer.dropout,
         seed,
-        plan.compression,
-        plan.synchronous,
+        config.compression,
+        config.synchronous,
     )
 
 
@@ -108,32 +108,34 @@ class Worker:
         self._settings = settings
         self._reader = reader
         self._version = -1
-        self._layers: list[SparseLayer] = []
+        self._layers: list[IndexedLayer] = []
         self._rest: dict[int, list[Floats]] = {}
         self._passes: BatchPasses | None = None
         self._into: dict[int, list[ParameterGradient]] = {}
 
-    def gradient(self, model: Model, ticket: Ticket, loaded: Callable[[], None] = lambda: None) -> Gradient:
+    def gradient(self, model: ModelSnapshot, batch_id: BatchId, loaded: Callable[[], None] = lambda: None) -> Gradient:
         """The gradient of one batch on the model. Its arrays are the worker's own and last until the next call (for
         this shard, where workers go in step). loaded: called when the batch is there, before it goes through the
         network."""
         passes = self._show(model)
-        settings, shard = self._settings, self._shards[ticket.shard]
-        kept_for = ticket.shard if settings.in_step else -1
+        settings, shard = self._settings, self._shards[batch_id.shard]
+        kept_for = batch_id.shard if settings.synchronous else -1
         into = self._into.get(kept_for)
         if into is None:
             dtype = self._net.dtype
             into = [(empty(layer.n_connections, dtype), empty(layer.n_out, dtype)) for layer in model.layers]
             self._into[kept_for] = into
-        batch = self._data.batch(shard.batch(ticket), self._reader)
-        step = ticket.epoch * shard.n_batches + ticket.batch
-        key = stream_key(settings.seed, "dropout", ticket.shard, step) if settings.dropout else 0
+        batch = self._data.batch(shard.batch(batch_id), self._reader)
+        step = batch_id.epoch * shard.n_batches + batch_id.batch
+        key = stream_key(settings.seed, "dropout", batch_id.shard, step) if settings.dropout else 0
         loss, found = passes.gradients(batch, key, into=into, loaded=loaded, step=step)
-        weights = self._pack([weight for weight, _ in found], ticket.shard)
+        weights = self._pack([weight for weight, _ in found], batch_id.shard)
         biases = [bias for _, bias in found]
-        return Gradient(ticket, model.version, model.clock, weights, biases, loss, len(batch.rows), batch.total_weight)
+        return Gradient(
+            batch_id, model.version, model.n_updates, weights, biases, loss, len(batch.rows), batch.total_weight
+        )
 
-    def _show(self, model: Model) -> BatchPasses:
+    def _show(self, model: ModelSnapshot) -> BatchPasses:
         """Takes the model's layers; makes memory anew where the topology has changed."""
         net = self._net.with_layers(model.layers)
         if self._passes is None:
@@ -166,16 +168,16 @@ class Worker:
         compression = self._settings.compression
         if compression is None:
             return list(weights)
-        if compression.keeps_rest:
+        if compression.error_feedback:
             for weight, rest in zip(weights, self._rest.get(shard, []), strict=False):
                 np.add(weight, rest, out=weight)
         packed = [compression.pack(weight) for weight in weights]
-        if compression.keeps_rest:
+        if compression.error_feedback:
             self._rest[shard] = [weight.copy() for weight in weights]
         return packed
 
 
-def _carried(values: Floats, old: SparseLayer, new: SparseLayer) -> Floats:
+def _carried(values: Floats, old: IndexedLayer, new: IndexedLayer) -> Floats:
     """Values along the connections of one topology brought to another."""
     a, b = old.connectivity.by_input, new.connectivity.by_input
     out = empty(new.n_connections, values.dtype)
@@ -191,7 +193,7 @@ class _Tell(Callback):
         self._tell(loss)
 
 
-def train_alone(
+def train_phase2(
     net: SparseMLP, data: FitData, shard: Shard, span: Span, settings: Settings, tell: Callable[[float], None]
 ) -> tuple[SparseMLP, Record]:
     """Phase 2 on one shard: the epochs of `span` with momentum and topology evolution of its own, on one thread. net is

@@ -12,16 +12,17 @@ from itertools import pairwise
 import numpy as np
 
 from trulysparse import _kernels
-from trulysparse._core import checks, memory
+from trulysparse._core import checks
 from trulysparse._core.arrays import HELD, empty
 from trulysparse.connectivity import TiledConnectivity, epsilon_counts
 from trulysparse.connectivity.tiled import tile_shift
 from trulysparse.errors import InputError
-from trulysparse.nn.activations_buffer import largest_batch
+from trulysparse.nn import memory_use
+from trulysparse.nn.activations_buffer import bit_bytes, largest_batch
 from trulysparse.nn.initialization import WeightInit
-from trulysparse.nn.layers.indexed import Signal, Slots
-from trulysparse.nn.layers.storage import Layout, signal_types
-from trulysparse.nn.layers.tiled import CompactLayer
+from trulysparse.nn.layers.indexed import Activations, OptimizerState
+from trulysparse.nn.layers.storage import StorageConfig, signal_types
+from trulysparse.nn.layers.tiled import TiledLayer
 from trulysparse.optim.sgd import SGD, Optimizer
 
 # The interpreter, the libraries and the batch on its way in.
@@ -31,7 +32,7 @@ PREDICTED = 256
 
 
 @dataclass(frozen=True)
-class Setting:
+class PlanRequest:
     """A network and how it is trained; the arguments of SparseMLP and Trainer of the same names."""
 
     layer_sizes: tuple[int, ...]
@@ -45,16 +46,16 @@ class Setting:
     on_disk: bool = False
 
     @property
-    def layout(self) -> Layout:
-        """The layout, as if in memory."""
-        return Layout.make(self.storage, self.weights, self.signals, None, "float32")
+    def storage_config(self) -> StorageConfig:
+        """The storage_config, as if in memory."""
+        return StorageConfig.create(self.storage, self.weights, self.signals, None, "float32")
 
 
 @dataclass(frozen=True)
 class Plan:
     """Bytes by part, what of them is in memory at the peak of training and what on disk, and seconds a step."""
 
-    setting: Setting
+    setting: PlanRequest
     connections: int
     neurons: int
     parts: dict[str, int]
@@ -77,7 +78,7 @@ class Plan:
         return self.seconds["forward"] + self.seconds["backward and update"]
 
 
-def plan(setting: Setting, *, threads: int | None = None, measure: bool = True) -> Plan:
+def plan(setting: PlanRequest, *, threads: int | None = None, measure: bool = True) -> Plan:
     """The plan for a setting. measure: take rates on this machine (a second); else seconds are 0."""
     sizes = tuple(checks.integer(f"layers[{i}]", n, low=1) for i, n in enumerate(setting.layer_sizes))
     if len(sizes) < 2:
@@ -85,14 +86,14 @@ def plan(setting: Setting, *, threads: int | None = None, measure: bool = True) 
     checks.integer("batch_size", setting.batch_size, low=1)
     checks.integer("recompute", setting.recompute, low=1)
     counts = epsilon_counts(sizes, checks.real("epsilon", setting.epsilon, low=0, low_open=True))
-    layout, optimizer = setting.layout, setting.optimizer
-    network = memory.network_parts(sizes, counts, layout)
-    training = memory.training_parts(
+    storage_config, optimizer = setting.storage_config, setting.optimizer
+    network = memory_use.network_parts(sizes, counts, storage_config)
+    training = memory_use.training_parts(
         sizes,
         sum(counts),
         setting.batch_size,
-        optimizer.slots,
-        layout,
+        optimizer.n_slots,
+        storage_config,
         state=optimizer.state,
         every=setting.recompute,
     )
@@ -105,7 +106,7 @@ def plan(setting: Setting, *, threads: int | None = None, measure: bool = True) 
     disk = 0
     ordered = training["rows in order"]
     at_rest, at_work = stored, sum(training.values()) - training["optimizer state"] - ordered
-    types = signal_types(layout, len(sizes))
+    types = signal_types(storage_config, len(sizes))
     batch = largest_batch(sizes, types, PREDICTED)
     parts["predictions"] = 2 * batch * max(n * kind.itemsize for n, kind in zip(sizes, types, strict=True))
     if setting.on_disk:
@@ -113,15 +114,15 @@ def plan(setting: Setting, *, threads: int | None = None, measure: bool = True) 
         share = counts[largest] / max(1, sum(counts))
         # What changes has a spare; the layer that evolves is there twice.
         disk = stored + network["weights"] + network["biases"] + training["optimizer state"]
-        disk += (memory.TILE_BYTES + 2 * HELD[layout.weights].itemsize) * max(counts)
+        disk += (memory_use.TILE_BYTES + 2 * HELD[storage_config.weights].itemsize) * max(counts)
         at_rest = int(2 * share * disk)  # the layer at work and the one that is read ahead
-    evolving = (memory.TILE_BYTES + HELD[layout.weights].itemsize + 1) * max(counts) + scratch // 2
+    evolving = (memory_use.TILE_BYTES + HELD[storage_config.weights].itemsize + 1) * max(counts) + scratch // 2
     resident = BASE_BYTES + at_rest + max(at_work + max(evolving, ordered, parts["predictions"]), scratch)
     seconds = _seconds(sizes, counts, setting, threads) if measure else dict.fromkeys(_STAGES, 0.0)
     return Plan(setting, sum(counts), sum(sizes[1:]), parts, resident, disk, seconds)
 
 
-def best_setting(setting: Setting, free: int) -> Setting | None:
+def best_setting(setting: PlanRequest, free: int) -> PlanRequest | None:
     """The setting nearest to the given one that needs at most `free` bytes of memory, or None: first other types, then
     activations computed again, then smaller batches, then layers on disk."""
     for on_disk in (False, True):
@@ -144,7 +145,7 @@ def best_setting(setting: Setting, free: int) -> Setting | None:
     return None
 
 
-def largest_batch_size(setting: Setting, free: int) -> int:
+def largest_batch_size(setting: PlanRequest, free: int) -> int:
     """The largest of the setting's batch size, doubled and doubled again, that needs at most `free` bytes of memory."""
     batch = setting.batch_size
     while batch < 1 << 20 and plan(replace(setting, batch_size=2 * batch), measure=False).resident <= free:
@@ -155,7 +156,7 @@ def largest_batch_size(setting: Setting, free: int) -> int:
 _STAGES = ("forward", "backward and update", "evolution")
 
 
-def _scratch(sizes: Sequence[int], counts: Sequence[int], setting: Setting, threads: int) -> dict[str, int]:
+def _scratch(sizes: Sequence[int], counts: Sequence[int], setting: PlanRequest, threads: int) -> dict[str, int]:
     """What the compact kernels take for a while: sums of blocks, and rows that are brought into order."""
     sums = ordered = 0
     few = _kernels.FEW_BLOCKS
@@ -180,13 +181,13 @@ class Rates:
 
 
 @lru_cache(maxsize=32)
-def measured_rates(batch_size: int, weights: str, signals: str, slots: int, threads: int) -> Rates:
+def measured_rates(batch_size: int, weights: str, signals: str, n_slots: int, threads: int) -> Rates:
     """Rates of the compact kernels on this machine, from two layers that no cache holds: one and four connections a
     neuron."""
     stride = int(_kernels.padded_batch(batch_size))
     kind = HELD[signals]
     n = max(1 << 20, (128 << 20) // (stride * kind.itemsize))
-    times = [_time_layer(n, per_neuron * n, stride, weights, kind, slots, threads) for per_neuron in (1, 4)]
+    times = [_time_layer(n, per_neuron * n, stride, weights, kind, n_slots, threads) for per_neuron in (1, 4)]
 
     def solve(which: int) -> tuple[float, float]:
         one, four = times[0][which], times[1][which]
@@ -197,21 +198,21 @@ def measured_rates(batch_size: int, weights: str, signals: str, slots: int, thre
 
 
 def _time_layer(
-    n: int, count: int, stride: int, weights: str, kind: np.dtype[np.generic], slots: int, threads: int
+    n: int, count: int, stride: int, weights: str, kind: np.dtype[np.generic], n_slots: int, threads: int
 ) -> tuple[float, float, float]:
     con = TiledConnectivity.draw(n, n, count, seed=0, threads=threads)
     values, bias = empty(count, HELD[weights]), empty(n, HELD[weights])
     values.fill(0)
     bias.fill(0)
     activation = _kernels.Activation.LEAKY, -0.5
-    layer = CompactLayer(con, values, bias, activation)
-    optimizer = SGD(1e-9, momentum=0.9 if slots else 0.0)
-    state = layer.new_slots(optimizer) if slots else Slots([], [])
+    layer = TiledLayer(con, values, bias, activation)
+    optimizer = SGD(1e-9, momentum=0.9 if n_slots else 0.0)
+    state = layer.new_state(optimizer) if n_slots else OptimizerState([], [])
     signals = [empty(n * stride, np.dtype(kind)).reshape(n, stride) for _ in range(2)]
     for signal in signals:
         signal.fill(0)
-    bits = [np.zeros(memory.bit_bytes(n, stride, True), np.uint8) for _ in range(2)]
-    x, y = (Signal(v, activation, b) for v, b in zip(signals, bits, strict=True))
+    bits = [np.zeros(bit_bytes(n, stride, True), np.uint8) for _ in range(2)]
+    x, y = (Activations(v, activation, b) for v, b in zip(signals, bits, strict=True))
     rule = optimizer.rule(0, 0, None)
     forward, backward = [], []
     for _ in range(3):
@@ -229,10 +230,10 @@ def _time_layer(
     return sorted(forward)[1], sorted(backward)[1], time.perf_counter() - began
 
 
-def _seconds(sizes: Sequence[int], counts: Sequence[int], setting: Setting, threads: int) -> dict[str, float]:
+def _seconds(sizes: Sequence[int], counts: Sequence[int], setting: PlanRequest, threads: int) -> dict[str, float]:
     signals = setting.signals if setting.storage == "compact" else "float32"
     weights = setting.weights if setting.storage == "compact" else "float32"
-    rates = measured_rates(setting.batch_size, weights, signals, setting.optimizer.slots, threads)
+    rates = measured_rates(setting.batch_size, weights, signals, setting.optimizer.n_slots, threads)
     found = dict.fromkeys(_STAGES, 0.0)
     again = 1 - 1 / setting.recompute
     for number, ((a, b), count) in enumerate(zip(pairwise(sizes), counts, strict=True)):

@@ -12,17 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
 from trulysparse.errors import InputError
-from trulysparse.nn.layers.indexed import Slots
+from trulysparse.nn.layers.indexed import OptimizerState
 from trulysparse.nn.network import SparseMLP
 from trulysparse.pruning.remove_neurons import remove_neurons, scores
 from trulysparse.training.callbacks.base import Callback
-from trulysparse.training.layer_watch import check_slots
+from trulysparse.training.callbacks.running import RunningTrainer
+from trulysparse.training.layer_watch import check_optimizer_state
 from trulysparse.training.metrics import evaluate
 
 if TYPE_CHECKING:
     from trulysparse.training.fit_data import FitData
     from trulysparse.training.history import Record
-    from trulysparse.training.trainer import Trainer
 
 SCORES = ("incoming", "both", "activation")
 
@@ -55,7 +55,7 @@ def prune_neurons(
     score: str = "incoming",
     X: Any = None,
     y: ArrayLike | None = None,
-    slots: Sequence[Slots] | None = None,
+    optimizer_state: Sequence[OptimizerState] | None = None,
 ) -> PruningReport:
     """Removes, in each hidden layer, the neurons whose importance is at or under a percentile of the layer's, in place.
 
@@ -66,7 +66,7 @@ def prune_neurons(
     percentile: in [0, 100); 0 removes only neurons without inputs or outputs. score: 'incoming', the sum of |incoming
     weights| (the paper's importance); 'both', that times the sum of |outgoing weights|; 'activation', the mean
     |activation| on X times the sum of |outgoing weights|. X, y: data for the scores before and after in the report
-    (and X for 'activation'). slots: optimizer state to bring along (trainer.slots); without it a Trainer of this
+    (and X for 'activation'). optimizer_state: optimizer state to bring along (trainer.optimizer_state); without it a Trainer of this
     network goes on with zero state in the layers that have changed. Source: Curci, Mocanu and
     Pechenizkiy, "Truly sparse neural networks at scale" (2021), algorithm 2, where neurons keep their outgoing
     connections and may grow new inputs later.
@@ -76,8 +76,8 @@ def prune_neurons(
     if score == "activation" and X is None:
         raise InputError("score='activation' needs X, the samples to measure activations on")
     check_prunable(net)
-    if slots is not None:
-        check_slots(net, slots)
+    if optimizer_state is not None:
+        check_optimizer_state(net, optimizer_state)
     before = _size(net)
     found = None if y is None else evaluate(net, X, y)
     strong = None
@@ -87,7 +87,7 @@ def prune_neurons(
         for values in scores(net, score, activity):
             marks = values > np.percentile(values, percentile)
             strong.append(marks if marks.any() else np.ones_like(marks))
-    stays = remove_neurons(net, slots, strong)
+    stays = remove_neurons(net, optimizer_state, strong)
     after = _size(net)
     pairs = None if found is None or y is None else (found, evaluate(net, X, y))
     return PruningReport((before[0], after[0]), (before[1], after[1]), pairs, tuple(stays))
@@ -95,7 +95,7 @@ def prune_neurons(
 
 def check_prunable(net: SparseMLP) -> None:
     """InputError where neurons cannot be removed from a network."""
-    if net.layout.compact:
+    if net.storage_config.tiled:
         raise InputError(
             "importance pruning needs a network with storage='indexed', not storage='compact': see net.indexed()"
         )
@@ -145,18 +145,20 @@ class ImportancePruning(Callback):
             raise InputError("score='activation' needs X, the samples to measure activations on")
         self._X = X
 
-    def check(self, trainer: Trainer, data: FitData) -> None:
+    def check(self, trainer: RunningTrainer, data: FitData) -> None:
         """Refuses networks that cannot be pruned."""
         check_prunable(trainer.net)
         if self._X is not None:
             trainer.net.matrix(self._X)
 
-    def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
+    def on_epoch_end(self, trainer: RunningTrainer, record: Record) -> None:
         """Prunes where it is time, or was in one of the epochs that share this record."""
         epoch = int(record["epoch"])
         passed = range(epoch - int(record.get("epochs", 1)) + 1, epoch + 1)
         last = epoch if self.stop is None else self.stop
         if any(self.start <= one <= last and (one - self.start) % self.every == 0 for one in passed):
-            report = prune_neurons(trainer.net, self.percentile, score=self.score, X=self._X, slots=trainer.slots)
+            report = prune_neurons(
+                trainer.net, self.percentile, score=self.score, X=self._X, optimizer_state=trainer.optimizer_state
+            )
             trainer.resize(report.stays)
         record["neurons"] = sum(trainer.net.layer_sizes[1:-1])

@@ -16,7 +16,7 @@ from trulysparse._core.arrays import Floats
 from trulysparse.connectivity import Connectivity, Rows
 from trulysparse.connectivity.coordinates import nothing
 from trulysparse.nn import activations
-from trulysparse.nn.layers.indexed import Slots, SparseLayer
+from trulysparse.nn.layers.indexed import IndexedLayer, OptimizerState
 from trulysparse.nn.network import SparseMLP
 
 Marks = NDArray[np.bool_]
@@ -24,14 +24,14 @@ Marks = NDArray[np.bool_]
 
 
 def remove_neurons(
-    net: SparseMLP, slots: Sequence[Slots] | None = None, stays: Sequence[Marks] | None = None
+    net: SparseMLP, optimizer_state: Sequence[OptimizerState] | None = None, stays: Sequence[Marks] | None = None
 ) -> list[Marks]:
     """Removes hidden neurons: those not marked in stays[l] (l = 0: the first hidden layer), which lose their inputs and
     so become constants; then all without inputs and all without outputs, until there are none. Input and output neurons
     stay, and one neuron a hidden layer. Returns marks of the hidden neurons that stayed.
 
     Where stays is None the network's function stays the same to rounding; else it is that of the network without the
-    inputs of the unmarked neurons. slots: optimizer state to bring along. Linear in connections; each layer's
+    inputs of the unmarked neurons. optimizer_state: optimizer state to bring along. Linear in connections; each layer's
     connections are made anew once.
     """
     layers, threads = net.layers, net.threads
@@ -40,7 +40,7 @@ def remove_neurons(
         following = layers[number + 1]
         heard = alive[number + 1] if number + 1 < len(alive) else np.ones(following.n_out, np.bool_)
         alive[number] &= _count(following.connectivity.by_input, heard, threads) > 0
-    return alive if all(marks.all() for marks in alive) else _shrink(net, slots, alive)
+    return alive if all(marks.all() for marks in alive) else _shrink(net, optimizer_state, alive)
 
 
 def _fold_constants(net: SparseMLP, stays: Sequence[Marks]) -> list[Marks]:
@@ -72,7 +72,7 @@ def _count(rows: Rows, marked: Marks, threads: int) -> NDArray[np.int64]:
     return count
 
 
-def _shrink(net: SparseMLP, slots: Sequence[Slots] | None, alive: Sequence[Marks]) -> list[Marks]:
+def _shrink(net: SparseMLP, optimizer_state: Sequence[OptimizerState] | None, alive: Sequence[Marks]) -> list[Marks]:
     """Drops the unmarked neurons with all their connections. Of a layer without marks the first neuron stays,
     unconnected. Returns marks of those that stayed."""
     all_in, all_out = np.ones(net.layer_sizes[0], np.bool_), np.ones(net.layer_sizes[-1], np.bool_)
@@ -81,7 +81,7 @@ def _shrink(net: SparseMLP, slots: Sequence[Slots] | None, alive: Sequence[Marks
     for number, layer in enumerate(net.layers):
         if connected[number].all() and connected[number + 1].all():
             continue
-        state = Slots([], []) if slots is None else slots[number]
+        state = OptimizerState([], []) if optimizer_state is None else optimizer_state[number]
         rows = layer.connectivity.by_input
         layer.connectivity.release_outputs()
         keep = np.empty(layer.n_connections, np.uint8)
@@ -103,14 +103,14 @@ def _shrink(net: SparseMLP, slots: Sequence[Slots] | None, alive: Sequence[Marks
     return stays[1:-1]
 
 
-def incoming(layer: SparseLayer, threads: int) -> NDArray[np.float64]:
+def incoming(layer: IndexedLayer, threads: int) -> NDArray[np.float64]:
     """The importance of each output neuron: the sum of its |incoming weights|, (n_out,)."""
     con, out = layer.connectivity, np.empty(layer.n_out)
     _kernels.strength(con.by_output.ptr, con.by_output.index, con.position, layer.values, out, threads)
     return out
 
 
-def outgoing(layer: SparseLayer, threads: int) -> NDArray[np.float64]:
+def outgoing(layer: IndexedLayer, threads: int) -> NDArray[np.float64]:
     """The sum of each input neuron's |outgoing weights|, (n_in,)."""
     con, out = layer.connectivity, np.empty(layer.n_in)
     _kernels.strength(con.by_input.ptr, con.by_input.index, None, layer.values, out, threads)

@@ -1,6 +1,5 @@
 """The training loop and what may hang on it."""
 
-from trulysparse.pruning.importance import ImportancePruning, PruningReport, prune_neurons
 from trulysparse.training.callbacks.base import Callback, EarlyStopping
 from trulysparse.training.callbacks.progress_bar import ProgressBar
 from trulysparse.training.history import History
@@ -11,10 +10,7 @@ __all__ = [
     "Callback",
     "EarlyStopping",
     "History",
-    "ImportancePruning",
     "ProgressBar",
-    "PruningReport",
     "Trainer",
     "evaluate",
-    "prune_neurons",
 ]

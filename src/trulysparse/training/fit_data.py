@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from trulysparse.data import Matrix, Reader
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.network import SparseMLP, sample_weights
-from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.metrics import check_lengths
 
 
@@ -47,7 +46,7 @@ class FitData:
     epochs: int = 1
     shuffle: bool = True
     validation: tuple[Matrix, NDArray[Any]] | None = None
-    callbacks: Sequence[Callback] = ()
+    callbacks: Sequence[Any] = ()  # of Callback, whose hooks are given this object
 
     @classmethod
     def checked(

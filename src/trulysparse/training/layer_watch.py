@@ -7,36 +7,46 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from trulysparse.errors import InputError
-from trulysparse.nn.layers.indexed import Slots
+from trulysparse.nn.layers.indexed import OptimizerState
 
 if TYPE_CHECKING:
     from trulysparse.nn.network import SparseMLP
     from trulysparse.optim.sgd import Optimizer
 
 
-def fits(layer: Any, slots: Any, optimizer: Optimizer | None = None) -> bool:
+def fits(layer: Any, optimizer_state: Any, optimizer: Optimizer | None = None) -> bool:
     """Whether optimizer state has the sizes of a layer and, where an optimizer is given, the form that it needs."""
-    if not isinstance(slots, Slots) or len(slots.weight) != len(slots.bias):
+    if not isinstance(optimizer_state, OptimizerState) or len(optimizer_state.weight) != len(optimizer_state.bias):
         return False
     if optimizer is not None:
         kind = layer.slot_type(optimizer)
-        if len(slots.weight) != optimizer.slots or any(a.dtype != kind for a in (*slots.weight, *slots.bias)):
+        if len(optimizer_state.weight) != optimizer.n_slots or any(
+            a.dtype != kind for a in (*optimizer_state.weight, *optimizer_state.bias)
+        ):
             return False
-    sizes = [(a, layer.n_connections) for a in slots.weight] + [(a, layer.n_out) for a in slots.bias]
+    sizes = [(a, layer.n_connections) for a in optimizer_state.weight] + [
+        (a, layer.n_out) for a in optimizer_state.bias
+    ]
     return all(a.shape == (size,) for a, size in sizes)
 
 
-def check_slots(net: SparseMLP, slots: Sequence[Slots], optimizer: Optimizer | None = None) -> None:
-    """InputError where `slots` is not optimizer state for this network."""
+def check_optimizer_state(
+    net: SparseMLP, optimizer_state: Sequence[OptimizerState], optimizer: Optimizer | None = None
+) -> None:
+    """InputError where `optimizer_state` is not optimizer state for this network."""
     layers = net.layers
-    if len(slots) != len(layers):
-        raise InputError(f"slots must hold optimizer state of each of the {len(layers)} layers, not of {len(slots)}")
-    for number, (layer, state) in enumerate(zip(layers, slots, strict=True)):
+    if len(optimizer_state) != len(layers):
+        raise InputError(
+            f"optimizer_state must hold optimizer state of each of the {len(layers)} layers, not of {len(optimizer_state)}"
+        )
+    for number, (layer, state) in enumerate(zip(layers, optimizer_state, strict=True)):
         if not fits(layer, state, optimizer):
             wanted = f"values along {layer.n_connections} connections and {layer.n_out} biases"
             if optimizer is not None:
-                wanted = f"{optimizer.slots} times {layer.slot_type(optimizer)} {wanted}"
-            raise InputError(f"slots[{number}] must hold {wanted}: it belongs to another network or optimizer")
+                wanted = f"{optimizer.n_slots} times {layer.slot_type(optimizer)} {wanted}"
+            raise InputError(
+                f"optimizer_state[{number}] must hold {wanted}: it belongs to another network or optimizer"
+            )
 
 
 def _maybe(thing: Any) -> Callable[[], Any]:
@@ -61,12 +71,12 @@ class LayerWatch:
                 return False
         return True
 
-    def note(self, net: SparseMLP, slots: Sequence[Slots], optimizer: Optimizer) -> None:
+    def note(self, net: SparseMLP, optimizer_state: Sequence[OptimizerState], optimizer: Optimizer) -> None:
         """Remembers layers, to which the state belongs."""
         self._optimizer, self._sizes = optimizer, net.layer_sizes
         self._layers = [
             (layer, ref(layer.connectivity), ref(state.weight[0]) if state.weight else None)
-            for layer, state in zip(net.layers, slots, strict=True)
+            for layer, state in zip(net.layers, optimizer_state, strict=True)
         ]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -80,17 +90,19 @@ class LayerWatch:
             (layer, _maybe(con), None if along is None else ref(along)) for layer, con, along in self._layers
         ]
 
-    def stale(self, net: SparseMLP, slots: Sequence[Slots], optimizer: Optimizer) -> list[int]:
+    def stale(self, net: SparseMLP, optimizer_state: Sequence[OptimizerState], optimizer: Optimizer) -> list[int]:
         """Numbers of the layers that the state does not belong to: those replaced, of other sizes, or with other
         connections while the state along them is the old one. (Evolution and pruning that bring the state along put
         new arrays in its place.)"""
         found = []
         for number, layer in enumerate(net.layers):
-            if number >= min(len(slots), len(self._layers)) or not fits(layer, slots[number], optimizer):
+            if number >= min(len(optimizer_state), len(self._layers)) or not fits(
+                layer, optimizer_state[number], optimizer
+            ):
                 found.append(number)
                 continue
             known, connectivity, along = self._layers[number]
-            moved = along is None or along() is not slots[number].weight[0]
+            moved = along is None or along() is not optimizer_state[number].weight[0]
             if layer is not known or (layer.connectivity is not connectivity() and not moved):
                 found.append(number)
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from trulysparse._core import checks
 from trulysparse._core.random import generator
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution
-from trulysparse.nn.layers.indexed import Slots
+from trulysparse.nn.layers.indexed import OptimizerState
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.network import SparseMLP
 from trulysparse.optim.sgd import Optimizer
@@ -52,6 +52,8 @@ class TrainingLoop:
     recompute: int = _of("_passes", "recompute")
     micro_batch_size: int | None = _of("_passes", "micro_batch_size")
 
+    parallel: ParallelTraining | None = None
+
     def __init__(
         self, training_step: TrainingStep, *, evolution: Evolution | None = None, batch_size: int = 128
     ) -> None:
@@ -78,24 +80,24 @@ class TrainingLoop:
 
     @evolution.setter
     def evolution(self, method: Evolution | None) -> None:
-        memory = self.memory
+        state = self.evolution_state
         self._topology = None if method is None else TopologyEvolution(method, self.training_step)
-        self.memory = memory
+        self.evolution_state = state
 
     @property
-    def memory(self) -> dict[str, Any]:
+    def evolution_state(self) -> dict[str, Any]:
         """What evolution remembers, by layer."""
-        return {} if self._topology is None else self._topology.memory
+        return {} if self._topology is None else self._topology.evolution_state
 
-    @memory.setter
-    def memory(self, memory: dict[str, Any]) -> None:
+    @evolution_state.setter
+    def evolution_state(self, state: dict[str, Any]) -> None:
         if self._topology is not None:
-            self._topology.memory = memory
+            self._topology.evolution_state = state
 
     @property
-    def slots(self) -> list[Slots]:
+    def optimizer_state(self) -> list[OptimizerState]:
         """Optimizer state of each layer. Of layers that were changed without it (replaced, pruned) it is zero."""
-        return self.training_step.slots
+        return self.training_step.optimizer_state
 
     def resize(self, stays: Sequence[NDArray[np.bool_]] = ()) -> None:
         """Takes note of what a callback did to the network: layers may have another number of neurons. stays: marks of
@@ -110,9 +112,9 @@ class TrainingLoop:
         self.training_step.reset_state()
         self._forget_connections()
 
-    def take_slots(self, slots: Sequence[Slots]) -> None:
+    def set_optimizer_state(self, optimizer_state: Sequence[OptimizerState]) -> None:
         """Goes on with optimizer state from elsewhere, for the network's layers as they are now."""
-        self.training_step.take_slots(slots)
+        self.training_step.set_optimizer_state(optimizer_state)
         self._forget_connections()
 
     def _forget_connections(self) -> None:
@@ -165,7 +167,7 @@ class TrainingLoop:
         self.stop, self.epochs, self._listening = False, data.epochs, data.callbacks
         self.position = start or Position(epoch_start=self.step_count)
         if start is None:
-            self.epoch, self.memory = 0.0, {}
+            self.epoch, self.evolution_state = 0.0, {}
         try:
             return train()
         finally:
@@ -229,3 +231,10 @@ class TrainingLoop:
             "connections": self.net.n_connections,
             "seconds": time.perf_counter() - began,
         }
+
+
+class ParallelTraining(Protocol):
+    """A way to spread a call of fit over workers; see trulysparse.parallel."""
+
+    def train(self, loop: TrainingLoop, data: FitData) -> History:
+        """Trains loop.net on the data."""

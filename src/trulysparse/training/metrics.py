@@ -28,13 +28,13 @@ def evaluate(
 
     y: integer labels (n_samples,), or targets (n_samples, n_outputs).
     """
-    loss = losses.make(loss, net.output)
+    loss = losses.make_loss(loss, net.output)
     matrix = net.matrix(X)
     targets = loss.check_targets(y, net.layer_sizes[-1], net.dtype)
     check_lengths(matrix.n_samples, len(targets))
     weight = sample_weights(sample_weight, matrix.n_samples)
     total = total_weight = 0.0
-    tally = _Tally(net.output)
+    tally = _ScoreSums(net.output)
     for samples, z in net.output_batches(matrix, batch_size, activated=False):
         part = targets[samples]
         share = np.ones(len(part)) if weight is None else weight[samples]
@@ -53,7 +53,7 @@ def check_lengths(n_samples: int, n_targets: int, x_name: str = "X", y_name: str
         raise InputError(f"{x_name} has {n_samples} samples, but {y_name} has {n_targets}")
 
 
-class _Tally:
+class _ScoreSums:
     """Sums for the score, batch by batch."""
 
     def __init__(self, output: str) -> None:

@@ -12,13 +12,13 @@ from trulysparse._core.random import stream_key
 from trulysparse.errors import DivergenceError
 from trulysparse.nn import losses
 from trulysparse.nn.activations_buffer import TrainingWorkspace
-from trulysparse.nn.layers.indexed import Signal, Slots
+from trulysparse.nn.layers.indexed import Activations, OptimizerState
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.network import SparseMLP
 from trulysparse.nn.sinks import Gradients, ParameterGradient, Sink, Update
 from trulysparse.optim.sgd import Optimizer
 from trulysparse.training.fit_data import Batch
-from trulysparse.training.layer_watch import LayerWatch, check_slots
+from trulysparse.training.layer_watch import LayerWatch, check_optimizer_state
 
 
 class BatchPasses:
@@ -41,7 +41,7 @@ class BatchPasses:
         threads: int | None = None,
     ) -> None:
         self.net = net
-        self.loss = losses.make(loss, net.output)
+        self.loss = losses.make_loss(loss, net.output)
         self.micro_batch_size = micro_batch_size
         self.recompute = checks.integer("recompute", recompute, low=1)
         self.dropout = checks.real("dropout", dropout, low=0, high=1, high_open=True)
@@ -55,7 +55,7 @@ class BatchPasses:
         self.sizes = net.layer_sizes
         activations = [layer.activation for layer in net.layers]
         self._work = TrainingWorkspace(
-            net.layer_sizes, activations, net.signal_types(), every=self.recompute, compact=net.layout.compact
+            net.layer_sizes, activations, net.signal_types(), every=self.recompute, tiled=net.storage_config.tiled
         )
 
     def in_parts(self, batch: Batch) -> bool:
@@ -70,7 +70,7 @@ class BatchPasses:
         dropout: bool = True,
         loaded: Callable[[], None] | None = None,
         total: float | None = None,
-    ) -> tuple[list[Signal], float]:
+    ) -> tuple[list[Activations], float]:
         """Forward pass and mean loss; the last signal then holds the gradient at the output. key: of dropout. loaded:
         called when the batch is there. total: the weight of all samples of the batch that this is a part of; loss and
         gradient are then this part's share."""
@@ -91,7 +91,7 @@ class BatchPasses:
             share[: len(rows)] = weight / total
         return signals, self.loss.gradient(z, batch.targets, share, self.threads)
 
-    def backward(self, signals: list[Signal], sink: Sink) -> None:
+    def backward(self, signals: list[Activations], sink: Sink) -> None:
         """Backward pass after `forward`; uses the signals up."""
         net, dy = self.net, signals[-1].values
         net.backward(signals, dy, sink, threads=self.threads, keys=self._keys, every=self.recompute)
@@ -132,7 +132,7 @@ class BatchPasses:
 class TrainingStep:
     """Updates a network, batch by batch.
 
-    optimizer: its rule and how much state it needs. slots: state to go on with, or None: zero. seed: of dropout and
+    optimizer: its rule and how much state it needs. optimizer_state: state to go on with, or None: zero. seed: of dropout and
     rounding. The others: see BatchPasses. Attributes: count, updates so far.
     """
 
@@ -142,7 +142,7 @@ class TrainingStep:
         optimizer: Optimizer,
         loss: Loss | str | None = None,
         *,
-        slots: Sequence[Slots] | None = None,
+        optimizer_state: Sequence[OptimizerState] | None = None,
         seed: int = 0,
         **settings: Any,
     ) -> None:
@@ -150,14 +150,14 @@ class TrainingStep:
         self.optimizer = optimizer
         self.seed = checks.integer("seed", seed, low=0)
         self.count = 0
-        self.state_given = slots is not None
+        self.state_given = optimizer_state is not None
         self.on_change: Callable[[], None] | None = None
         self._watch = LayerWatch()
-        self._slots: list[Slots] = []
-        if slots is None:
+        self._optimizer_state: list[OptimizerState] = []
+        if optimizer_state is None:
             self.reset_state()
         else:
-            self.take_slots(slots)
+            self.set_optimizer_state(optimizer_state)
 
     @property
     def net(self) -> SparseMLP:
@@ -165,10 +165,10 @@ class TrainingStep:
         return self.passes.net
 
     @property
-    def slots(self) -> list[Slots]:
+    def optimizer_state(self) -> list[OptimizerState]:
         """Optimizer state of each layer. Of layers that were changed without it (replaced, pruned) it is zero."""
         self.notice()
-        return self._slots
+        return self._optimizer_state
 
     def notice(self) -> None:
         """Brings state and memory in line with layers that others have changed; `on_change` is called where it does not
@@ -177,9 +177,9 @@ class TrainingStep:
         if watch.unchanged(net, self.optimizer):
             return
         net.check_layers()
-        stale = set(watch.stale(net, self._slots, self.optimizer))
-        self._slots = [
-            layer.new_slots(self.optimizer) if number in stale else self._slots[number]
+        stale = set(watch.stale(net, self._optimizer_state, self.optimizer))
+        self._optimizer_state = [
+            layer.new_state(self.optimizer) if number in stale else self._optimizer_state[number]
             for number, layer in enumerate(net.layers)
         ]
         if stale or self.passes.sizes != net.layer_sizes:
@@ -190,19 +190,19 @@ class TrainingStep:
 
     def note(self) -> None:
         """Takes the layers, and the state that has been brought along with them, as they are now."""
-        self._watch.note(self.net, self._slots, self.optimizer)
+        self._watch.note(self.net, self._optimizer_state, self.optimizer)
 
     def reset_state(self) -> None:
         """Sets the optimizer's state to zero."""
         self.passes.resize()
-        self._slots = [layer.new_slots(self.optimizer) for layer in self.net.layers]
+        self._optimizer_state = [layer.new_state(self.optimizer) for layer in self.net.layers]
         self.note()
 
-    def take_slots(self, slots: Sequence[Slots]) -> None:
+    def set_optimizer_state(self, optimizer_state: Sequence[OptimizerState]) -> None:
         """Goes on with optimizer state from elsewhere, for the network's layers as they are now."""
-        check_slots(self.net, slots, self.optimizer)
+        check_optimizer_state(self.net, optimizer_state, self.optimizer)
         self.passes.resize()
-        self._slots = list(slots)
+        self._optimizer_state = list(optimizer_state)
         self.note()
 
     def update(self, batch: Batch, epoch: float = 0.0, epochs: int | None = None) -> float:
@@ -212,8 +212,8 @@ class TrainingStep:
         rule = self.optimizer.rule(self.count, epoch, epochs)
         passes = self.passes
         in_parts = passes.in_parts(batch)
-        rounded = in_parts or self.net.layout.compact
-        sink = Update(self._slots, rule, stream_key(self.seed, "step", self.count) if rounded else None)
+        rounded = in_parts or self.net.storage_config.tiled
+        sink = Update(self._optimizer_state, rule, stream_key(self.seed, "step", self.count) if rounded else None)
         if in_parts:
             value, found = passes.gradients(batch, self._dropout_key(), step=self.count)
             sink.apply(self.net.layers, found, passes.threads)

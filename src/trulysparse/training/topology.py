@@ -10,8 +10,8 @@ import numpy as np
 from trulysparse._core.arrays import Stored
 from trulysparse._core.random import stream_key
 from trulysparse.evolution import Evolution
-from trulysparse.evolution.evolution import Round
-from trulysparse.nn.layers.indexed import Signal
+from trulysparse.evolution.evolution import EvolutionStep
+from trulysparse.nn.layers.indexed import Activations
 from trulysparse.training.fit_data import Batch
 from trulysparse.training.position import Position
 from trulysparse.training.step import TrainingStep
@@ -20,18 +20,18 @@ from trulysparse.training.step import TrainingStep
 class _EvolvingSink:
     """Evolves each layer on the gradients of a batch, in the place of its update."""
 
-    def __init__(self, current: Round) -> None:
+    def __init__(self, current: EvolutionStep) -> None:
         self._current = current
         self.grown = 0
 
-    def take(self, number: int, layer: Any, dy: Stored, x: Signal, dx: Stored | None, threads: int) -> None:
+    def take(self, number: int, layer: Any, dy: Stored, x: Activations, dx: Stored | None, threads: int) -> None:
         evolves = number in self._current.views
         if evolves:
-            self._current.look(number, x.values, dy)
+            self._current.decide(number, x.values, dy)
         if dx is not None:  # with the connections that made the signals
             layer.input_gradient(dy, x, dx, threads)
         if evolves:
-            self.grown += self._current.carry_out(number)
+            self.grown += self._current.apply(number)
 
 
 class TopologyEvolution:
@@ -40,12 +40,12 @@ class TopologyEvolution:
 
     def __init__(self, method: Evolution, step: TrainingStep) -> None:
         self.method = method
-        self.memory: dict[str, Any] = {}
+        self.evolution_state: dict[str, Any] = {}
         self._step = step
 
     def forget_connections(self) -> None:
         """Forgets what is remembered of single connections: there are others now."""
-        for kept in self.memory.values():
+        for kept in self.evolution_state.values():
             if isinstance(kept, dict):
                 for name in [name for name, value in kept.items() if isinstance(value, np.ndarray)]:
                     del kept[name]
@@ -74,8 +74,15 @@ class TopologyEvolution:
         self._step.count += 1
         return sink.grown, value
 
-    def _start(self, progress: float) -> Round:
+    def _start(self, progress: float) -> EvolutionStep:
         step = self._step
         key = stream_key(step.seed, "evolution", step.count)
         threads = step.passes.threads
-        return self.method.start(step.net, step.slots, key=key, threads=threads, progress=progress, memory=self.memory)
+        return self.method.start(
+            step.net,
+            step.optimizer_state,
+            key=key,
+            threads=threads,
+            progress=progress,
+            evolution_state=self.evolution_state,
+        )

@@ -14,17 +14,16 @@ from trulysparse._core.arrays import Floats
 from trulysparse.data import check_finite
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution
-from trulysparse.nn.layers.indexed import Slots
+from trulysparse.nn import memory_use
+from trulysparse.nn.layers.indexed import OptimizerState
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.network import SparseMLP
 from trulysparse.optim.sgd import SGD, Optimizer
-from trulysparse.parallel import algorithm
-from trulysparse.parallel.config import WASAP
 from trulysparse.training.callbacks import checkpointer
 from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import History
-from trulysparse.training.loop import TrainingLoop
+from trulysparse.training.loop import ParallelTraining, TrainingLoop
 from trulysparse.training.position import Position
 from trulysparse.training.step import TrainingStep
 
@@ -36,7 +35,7 @@ class Trainer(TrainingLoop):
     changes, or None (it stays). batch_size: samples per update. dropout: share of hidden activations dropped, in [0,
     1). seed: of shuffling, dropout and evolution; the same bits whatever `threads` (None: the network's). callbacks: of
     each fit. parallel: how fit spreads over workers, WASAP or WASSP, or None: this process trains alone, with `threads`
-    threads. slots: optimizer state of an earlier trainer to go on with, or None: zero. micro_batch_size: take so many
+    threads. optimizer_state: optimizer state of an earlier trainer to go on with, or None: zero. micro_batch_size: take so many
     samples of a batch at a time and add their gradients up, an array along the connections, before the update; None:
     all at once. recompute: keep each recompute-th layer's activations only, and compute those between again on the way
     back (a third more time; 1: keep all).
@@ -57,8 +56,8 @@ class Trainer(TrainingLoop):
         seed: int = 0,
         threads: int | None = None,
         callbacks: Sequence[Callback] = (),
-        parallel: WASAP | None = None,
-        slots: Sequence[Slots] | None = None,
+        parallel: ParallelTraining | None = None,
+        optimizer_state: Sequence[OptimizerState] | None = None,
         micro_batch_size: int | None = None,
         recompute: int = 1,
     ) -> None:
@@ -75,17 +74,17 @@ class Trainer(TrainingLoop):
                 f"micro_batch_size must be None where evolution={type(evolution).__name__} looks at the gradients of a "
                 "whole batch; choose a smaller batch_size"
             )
-        if parallel is not None and not isinstance(parallel, WASAP):
+        if parallel is not None and not callable(getattr(parallel, "train", None)):
             raise InputError(f"parallel must be a WASAP, a WASSP or None, not {parallel!r}")
-        if parallel is not None and net.layout.compact:
+        if parallel is not None and net.storage_config.tiled:
             raise InputError("parallel training needs a network with storage='indexed'; see net.indexed()")
         memory.require(
-            memory.training_bytes(
+            memory_use.training_bytes(
                 net.layer_sizes,
                 net.n_connections,
                 size,
-                optimizer.slots,
-                net.layout,
+                optimizer.n_slots,
+                net.storage_config,
                 state=optimizer.state,
                 every=recompute,
             ),
@@ -96,7 +95,7 @@ class Trainer(TrainingLoop):
             net,
             optimizer,
             loss,
-            slots=slots,
+            optimizer_state=optimizer_state,
             seed=seed,
             micro_batch_size=size,
             recompute=recompute,
@@ -183,5 +182,5 @@ class Trainer(TrainingLoop):
             resume = checkpointer.resume(resume, self)
         if self.parallel is None:
             return self.run(data, resume)
-        config = self.parallel
-        return self._session(data, None, lambda: algorithm.train(config, self, data))
+        parallel = self.parallel
+        return self._session(data, None, lambda: parallel.train(self, data))

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 import trulysparse as ts
 from conftest import check_invariants
-from trulysparse.evolution import NAMES, grow, make, prune
+from trulysparse.evolution import NAMES, grow, make_evolution, prune
 
 METHODS = [name for name in NAMES if name not in ("none", "static")]
 
@@ -23,7 +23,7 @@ def quick(name):
     """The method, set to evolve often enough for a short test."""
     short = {"rigl": ts.RigL(every=5), "gse": ts.GSE(every=5), "dsr": ts.DSR(every=5, threshold=0.02),
              "granet": ts.GraNet(every=5), "mest": ts.MEST(0.1, every=1)}  # fmt: skip
-    return short.get(name) or make(name)
+    return short.get(name) or make_evolution(name)
 
 
 def trained(method, *, threads=2, epochs=4, optimizer=None, callbacks=(), epsilon=4.0):
@@ -38,10 +38,10 @@ def trained(method, *, threads=2, epochs=4, optimizer=None, callbacks=(), epsilo
 def test_invariants_and_state(name):
     start = ts.SparseMLP((20, 30, 25, 3), epsilon=4.0, seed=0)
     trainer, history = trained(quick(name), optimizer=ts.Adam(0.01))
-    for layer, slots in zip(trainer.net.layers, trainer.slots, strict=True):
+    for layer, optimizer_state in zip(trainer.net.layers, trainer.optimizer_state, strict=True):
         check_invariants(layer.connectivity)
         assert len(layer.values) == layer.n_connections
-        assert all(len(slot) == layer.n_connections for slot in slots.weight)
+        assert all(len(slot) == layer.n_connections for slot in optimizer_state.weight)
     if name == "granet":
         assert trainer.net.n_connections == pytest.approx(start.n_connections / 2, rel=0.1)
     else:
@@ -78,7 +78,7 @@ def test_momentum_moves_with_its_connection():
     def table():
         rows = layer.connectivity.by_input
         places = zip(np.repeat(np.arange(20), np.diff(rows.ptr)).tolist(), rows.index.tolist(), strict=True)
-        return dict(zip(places, zip(layer.values, trainer.slots[0].weight[0], strict=True), strict=True))
+        return dict(zip(places, zip(layer.values, trainer.optimizer_state[0].weight[0], strict=True), strict=True))
 
     before = table()
     assert trainer.evolve(X, y) > 0
@@ -97,12 +97,14 @@ def test_a_full_layer_keeps_its_weights(method):
     trainer = ts.Trainer(net, optimizer=ts.SGD(0.05), evolution=method, seed=0)
     trainer.step(X, y)
     weights = [layer.values.copy() for layer in net.layers]
-    momenta = [slots.weight[0].copy() for slots in trainer.slots]
+    momenta = [optimizer_state.weight[0].copy() for optimizer_state in trainer.optimizer_state]
     assert net.density == 1
     assert trainer.evolve(X, y) == 0
-    for layer, slots, weight, momentum in zip(net.layers, trainer.slots, weights, momenta, strict=True):
+    for layer, optimizer_state, weight, momentum in zip(
+        net.layers, trainer.optimizer_state, weights, momenta, strict=True
+    ):
         np.testing.assert_array_equal(layer.values, weight)
-        np.testing.assert_array_equal(slots.weight[0], momentum)
+        np.testing.assert_array_equal(optimizer_state.weight[0], momentum)
         assert np.all(weight)
 
 
@@ -185,7 +187,7 @@ def taken(view):
         (lambda view: None, grow.uniform, "must return uint8 marks"),
         (marks(1, bool), grow.uniform, "must return uint8 marks"),
         (lambda view: np.ones(3, np.uint8), grow.uniform, "must return uint8 marks"),
-        (prune.magnitude, grow.nowhere, r"nowhere must return \d+ places"),
+        (prune.magnitude, grow.no_growth, r"no_growth must return \d+ places"),
         (marks(0), lambda view: (taken(view)[0], taken(view)[1] - 1), "must return outputs from 0 to"),
     ],
 )
@@ -204,17 +206,17 @@ def test_places_that_are_taken():
         keep[::2] = 0
         return keep
 
-    def elsewhere(view):
+    def uniform_excluding_pruned(view):
         ptr, index = grow.uniform(view)
         rows = view.layer.connectivity.by_input
         first = int(np.flatnonzero(np.diff(ptr) > 0)[0])
         row = slice(rows.ptr[first], rows.ptr[first + 1])
-        index[ptr[first]] = rows.index[row][view.keep[row] > 0][0]
+        index[ptr[first]] = rows.index[row][view.keep_mask[row] > 0][0]
         index[ptr[first] : ptr[first + 1]].sort()
         return ptr, index
 
     net = ts.SparseMLP((20, 30, 25, 3), epsilon=4.0, seed=0)
-    method = ts.Evolution(half, elsewhere, ts.Schedule(0.3, every_epochs=1))
+    method = ts.Evolution(half, uniform_excluding_pruned, ts.Schedule(0.3, every_epochs=1))
     with pytest.raises(ts.InputError, match=r"hold a connection that stays|ascending and each once"):
         ts.Trainer(net, evolution=method).evolve()
 

@@ -12,7 +12,7 @@ import trulysparse as ts
 from conftest import check_invariants
 from trulysparse.evolution import LayerView
 from trulysparse.evolution.prune import sign_magnitude
-from trulysparse.nn.layers.indexed import Slots
+from trulysparse.nn.layers.indexed import OptimizerState
 
 
 def naive_keep(values, zeta):
@@ -30,13 +30,13 @@ def small_net(dtype="float32", seed=0, epsilon=4.0):
 
 
 def view_of(net, number, fraction, threads=2):
-    return LayerView(net.layers[number], Slots([], []), number, fraction, 0, threads)
+    return LayerView(net.layers[number], OptimizerState([], []), number, fraction, 0, threads)
 
 
 def slots_for(net, n=2):
     rng = np.random.default_rng(1)
     return [
-        Slots(
+        OptimizerState(
             [rng.random(layer.n_connections).astype(net.dtype) for _ in range(n)],
             [rng.random(layer.n_out).astype(net.dtype) for _ in range(n)],
         )

@@ -47,8 +47,16 @@ def make(folder=None, **settings) -> ts.SparseMLP:
     )
 
 
-def trainer_for(net, slots=None) -> ts.Trainer:
-    return ts.Trainer(net, optimizer=ts.SGD(0.05), evolution=ts.SET(), batch_size=16, dropout=0.1, seed=2, slots=slots)
+def trainer_for(net, optimizer_state=None) -> ts.Trainer:
+    return ts.Trainer(
+        net,
+        optimizer=ts.SGD(0.05),
+        evolution=ts.SET(),
+        batch_size=16,
+        dropout=0.1,
+        seed=2,
+        optimizer_state=optimizer_state,
+    )
 
 
 @pytest.fixture
@@ -58,7 +66,9 @@ def samples(rng):
 
 def parameters(net, trainer) -> list[np.ndarray]:
     found = [a for x in net.layers for a in (x.values, x.bias, x.connectivity.place, x.connectivity.ptr)]
-    return found + [a for slots in trainer.slots for a in slots.weight + slots.bias]
+    return found + [
+        a for optimizer_state in trainer.optimizer_state for a in optimizer_state.weight + optimizer_state.bias
+    ]
 
 
 def test_same_bits_as_in_memory(samples, tmp_path):
@@ -93,8 +103,8 @@ def test_goes_on_after_a_break(samples, tmp_path, hook, n, before):
         first.fit(*samples, epochs=4, callbacks=callbacks if before else callbacks[::-1])
     if not before:
         first.step(*samples)  # the beginning of the next update, which a kill may find at any place
-    net, slots, state = open_network(tmp_path, None)
-    second = trainer_for(net, slots)
+    net, optimizer_state, state = open_network(tmp_path, None)
+    second = trainer_for(net, optimizer_state)
     second.step_count = state["step_count"]
     start = Position.from_json(state["position"])
     history = second.fit(*samples, epochs=4, resume=start, callbacks=[Checkpointer(tmp_path, every=1)])
@@ -181,8 +191,8 @@ def test_committed_files_stay_when_the_network_goes(samples, tmp_path):
     expected = [np.array(a) for a in parameters(trainer.net, trainer)]
     del trainer
     gc.collect()
-    net, slots, _ = open_network(tmp_path, None)
-    for a, b in zip(expected, parameters(net, trainer_for(net, slots)), strict=True):
+    net, optimizer_state, _ = open_network(tmp_path, None)
+    for a, b in zip(expected, parameters(net, trainer_for(net, optimizer_state)), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -345,7 +355,7 @@ def test_commit_writes_new_files_to_the_disk_before_it_names_them(samples, tmp_p
 KILLED = """
 import sys, numpy as np, trulysparse as ts
 from pathlib import Path
-from trulysparse.training.checkpointer import LAYERS, Checkpointer
+from trulysparse.training.callbacks.checkpointer import LAYERS, Checkpointer
 folder = Path(sys.argv[1])
 rng = np.random.default_rng(0)
 net = ts.SparseMLP((20, 3000, 3), epsilon=2, storage="compact", seed=1, folder=folder / LAYERS)
@@ -368,9 +378,9 @@ def test_a_killed_training_leaves_layers_to_go_on_from(tmp_path, seconds):
     child.kill()
     child.wait()
     child.stdout.close()
-    net, slots, _ = open_network(tmp_path, None)
+    net, optimizer_state, _ = open_network(tmp_path, None)
     rng = np.random.default_rng(0)
-    trainer = ts.Trainer(net, evolution=ts.SET(), batch_size=16, seed=2, slots=slots)
+    trainer = ts.Trainer(net, evolution=ts.SET(), batch_size=16, seed=2, optimizer_state=optimizer_state)
     trainer.fit(
         rng.normal(size=(70, 20)), rng.integers(0, 3, 70), epochs=1, callbacks=[Checkpointer(tmp_path, every=1)]
     )

@@ -9,7 +9,7 @@ from safetensors import safe_open
 import trulysparse as ts
 from trulysparse._core.arrays import widened
 from trulysparse.nn import activations_buffer
-from trulysparse.training import prune_neurons
+from trulysparse.pruning import prune_neurons
 
 SIZES = (20, 300, 200, 100, 50, 3)
 
@@ -143,7 +143,7 @@ def test_saving(samples, tmp_path, kind):
     for back in (ts.load(tmp_path / "m"), ts.load(tmp_path / "m", folder=tmp_path / "layers")):
         assert_same(net, back)
         np.testing.assert_array_equal(net.decision_function(X), back.decision_function(X))
-        assert (back.layout.weights, back.layout.signals) == (kind, kind)
+        assert (back.storage_config.weights, back.storage_config.signals) == (kind, kind)
     with safe_open(tmp_path / "m", "np") as file:  # as other readers of the format see it
         assert file.get_slice("layers.0.weight").get_dtype() == {"float32": "F32", "bfloat16": "BF16"}[kind]
 

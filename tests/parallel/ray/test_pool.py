@@ -8,7 +8,7 @@ import types
 import pytest
 
 import trulysparse as ts
-from trulysparse.parallel.ray import pool as crew
+from trulysparse.parallel.ray import pool
 
 # As Ray 2.60 raises it: the reason is in the cause, at the end of a quoted traceback.
 QUOTED = """Failed to connect to GCS. Last connection error: Traceback (most recent call last):
@@ -45,5 +45,5 @@ def test_refused_by_a_cluster_says_why(monkeypatch, error, said, not_said):
     fake = types.SimpleNamespace(init=init, is_initialized=lambda: False)
     monkeypatch.setitem(sys.modules, "ray", fake)
     with pytest.raises(ts.InputError, match=said) as caught:
-        crew.connect(ts.WASAP(1, backend="ray", address="auto"))
+        pool.connect(ts.WASAP(1, backend="ray", address="auto"))
     assert not_said not in str(caught.value)

@@ -12,7 +12,7 @@ import trulysparse as ts
 from trulysparse.io import checkpoints as checkpoint
 from trulysparse.parallel.gradient import Gradient
 from trulysparse.parallel.server.locks import writing
-from trulysparse.parallel.server.scheduler import Dealer
+from trulysparse.parallel.server.scheduler import BatchScheduler
 from trulysparse.parallel.server.server import Server
 
 
@@ -27,10 +27,12 @@ def server_for(plan, batches, epochs=2, keep=None, evolution=None, trainer=None)
 
 
 def answer(given, value=1.0):
-    """The gradient of a ticket: all values the same."""
-    ticket, model = given
+    """The gradient of a batch_id: all values the same."""
+    batch_id, model = given
     weights = [np.full(layer.n_connections, value) for layer in model.layers]
-    return Gradient(ticket, model.version, model.clock, weights, [np.zeros(x.n_out) for x in model.layers], 1.0, 4, 4.0)
+    return Gradient(
+        batch_id, model.version, model.n_updates, weights, [np.zeros(x.n_out) for x in model.layers], 1.0, 4, 4.0
+    )
 
 
 def test_who_leaves_is_made_up_for_and_comes_too_late():
@@ -48,10 +50,10 @@ def test_who_leaves_is_made_up_for_and_comes_too_late():
         assert server.push(0, answer(given))
         assert not server.push(0, answer(given))  # the same batch again
     assert server.pull(2) is None
-    assert server.clock == len(done) == len(set(done)) == 14
+    assert server.n_updates == len(done) == len(set(done)) == 14
     assert [record["samples"] for record in records] == [28, 28]
     for shard in range(3):
-        own = [(ticket.epoch, ticket.batch) for ticket in done if ticket.shard == shard]
+        own = [(batch_id.epoch, batch_id.batch) for batch_id in done if batch_id.shard == shard]
         assert own == [(epoch, batch) for epoch in (0, 1) for batch in range((3, 2, 2)[shard])]
 
 
@@ -83,8 +85,8 @@ def test_one_who_is_started_anew_gets_its_batch_again(plan):
     server, _ = server_for(plan, [2, 2])
     server.join(0)
     server.join(1)
-    first = server.pull(0, session=1)
-    again = server.pull(0, session=2)
+    first = server.pull(0, incarnation=1)
+    again = server.pull(0, incarnation=2)
     assert first[0] == again[0]
     assert server.push(0, answer(again))
 
@@ -93,13 +95,13 @@ def test_what_a_former_self_waits_for_is_off():
     server, _ = server_for(ts.WASSP(2), [2, 2])
     server.join(0)
     server.join(1)
-    server.push(0, answer(server.pull(0, session=1)))
+    server.push(0, answer(server.pull(0, incarnation=1)))
     ghosts = []
-    ghost = threading.Thread(target=lambda: ghosts.append(server.pull(0, session=1)))
+    ghost = threading.Thread(target=lambda: ghosts.append(server.pull(0, incarnation=1)))
     ghost.start()
     ghost.join(0.05)
     found = []
-    alive = threading.Thread(target=lambda: found.append(server.pull(0, session=2)))
+    alive = threading.Thread(target=lambda: found.append(server.pull(0, incarnation=2)))
     alive.start()
     ghost.join(5)
     assert ghosts == [None]
@@ -160,15 +162,15 @@ def test_what_was_counted_before_the_state_was_kept_is_not_forgotten():
 
 
 def test_a_gradient_on_its_way_is_not_kept_as_done():
-    dealer = Dealer([2, 2], 0, 1, in_step=False)
-    dealer.join(0)
-    dealer.join(1)
-    a, b = dealer.hand_out(0, 0), dealer.hand_out(1, 0)
-    dealer.accept(0, a)
-    dealer.accept(1, b)
-    dealer.count(a)
-    assert dealer.positions == [1, 1]
-    assert dealer.counted() == [1, 0]
+    scheduler = BatchScheduler([2, 2], 0, 1, synchronous=False)
+    scheduler.join(0)
+    scheduler.join(1)
+    a, b = scheduler.next_batch(0, 0), scheduler.next_batch(1, 0)
+    scheduler.accept(0, a)
+    scheduler.accept(1, b)
+    scheduler.count(a)
+    assert scheduler.positions == [1, 1]
+    assert scheduler.counted() == [1, 0]
 
 
 def test_an_unknown_version_is_refused():
@@ -185,20 +187,20 @@ def test_an_unknown_version_is_refused():
 @pytest.mark.parametrize("speeds", [(1, 1), (1, 5), (3, 1, 1), (1, 0, 2)])
 def test_fast_workers_help_slow_ones(speeds):
     """All passes over all shards are made, in order, and no shard is two passes behind another."""
-    dealer = Dealer([4, 5, 3], 0, 3, in_step=False)
+    scheduler = BatchScheduler([4, 5, 3], 0, 3, synchronous=False)
     for worker in range(len(speeds)):
-        dealer.join(worker)
+        scheduler.join(worker)
     done = {shard: [] for shard in range(3)}
     while True:
         given = False
         for worker, speed in enumerate(speeds):
             for _ in range(speed):
-                ticket = dealer.hand_out(worker, 0)
-                if ticket is not None:
+                batch_id = scheduler.next_batch(worker, 0)
+                if batch_id is not None:
                     given = True
-                    done[ticket.shard].append((ticket.epoch, ticket.batch))
-                    dealer.accept(worker, ticket)
-                    dealer.count(ticket)
+                    done[batch_id.shard].append((batch_id.epoch, batch_id.batch))
+                    scheduler.accept(worker, batch_id)
+                    scheduler.count(batch_id)
                     passes = [len(done[shard]) // n for shard, n in enumerate((4, 5, 3))]
                     assert max(passes) - min(passes) <= 2
         if not given:

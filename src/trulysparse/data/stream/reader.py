@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,8 +15,31 @@ from trulysparse._core.arrays import Floats
 from trulysparse.data.matrix import as_held, unusable
 from trulysparse.data.scaling import Scaling
 
-if TYPE_CHECKING:
-    from trulysparse.data.stream.matrix import StreamMatrix
+
+class Stream(Protocol):
+    """What a reader asks of the samples that it reads."""
+
+    name: str
+    blocks: Any
+    numbers: NDArray[np.int64]
+    n_features: int
+
+    @property
+    def room(self) -> int:
+        """Blocks that the buffer holds."""
+
+    @property
+    def pool(self) -> int:
+        """Blocks whose samples are shuffled together."""
+
+    def blocks_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The block of each of the samples `rows`."""
+
+    def origin(self, sample: int) -> tuple[str, int]:
+        """(name of the set, row in its file)."""
+
+    def feature_name(self, feature: int) -> str:
+        """How to name a feature to the user."""
 
 
 class StreamReader:
@@ -26,7 +49,7 @@ class StreamReader:
     holds, and dropped when they are done with. Other samples may be loaded too, more slowly. None: the last blocks
     read are kept, as many as are shuffled together."""
 
-    def __init__(self, stream: StreamMatrix, order: NDArray[np.int64] | None) -> None:
+    def __init__(self, stream: Stream, order: NDArray[np.int64] | None) -> None:
         self._stream = stream
         self._plan = None if order is None else _Plan(stream.blocks_of(order))
         self._buffer: OrderedDict[int, Any] = OrderedDict()

@@ -2,7 +2,7 @@
 
 from trulysparse.evolution.budget import by_survivors
 from trulysparse.evolution.evolution import Evolution
-from trulysparse.evolution.grow import elsewhere
+from trulysparse.evolution.grow import uniform_excluding_pruned
 from trulysparse.evolution.prune import AdaptiveThreshold
 from trulysparse.evolution.schedule import Schedule
 
@@ -22,7 +22,7 @@ class DSR(Evolution):
     def __init__(self, fraction: float = 0.1, every: int = 500, stop: float = 0.9, *, threshold: float = 1e-3) -> None:
         super().__init__(
             AdaptiveThreshold(threshold),
-            elsewhere,
+            uniform_excluding_pruned,
             Schedule(fraction, every_steps=every, stop=stop),
             budget=by_survivors,
             fresh="zero",

@@ -22,7 +22,7 @@ _METHODS: dict[str, Callable[[], Evolution]] = {
 NAMES = ("none", *_METHODS)
 
 
-def make(name: str, *, zeta: float = 0.3, argument: str = "evolution") -> Evolution | None:
+def make_evolution(name: str, *, zeta: float = 0.3, argument: str = "evolution") -> Evolution | None:
     """The method of that name with its source's settings ('set' with `zeta`); None for 'none'. argument: how to call
     the name in an error."""
     checks.choice(argument, name, NAMES)

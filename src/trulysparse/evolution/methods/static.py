@@ -1,7 +1,7 @@
 """No evolution."""
 
 from trulysparse.evolution.evolution import Evolution
-from trulysparse.evolution.grow import nowhere
+from trulysparse.evolution.grow import no_growth
 from trulysparse.evolution.prune import magnitude
 from trulysparse.evolution.schedule import Schedule
 
@@ -13,7 +13,7 @@ class Static(Evolution):
     name = "static"
 
     def __init__(self) -> None:
-        super().__init__(magnitude, nowhere, Schedule(0.0, every_epochs=1))
+        super().__init__(magnitude, no_growth, Schedule(0.0, every_epochs=1))
 
     def due(self, done: int, steps_per_epoch: int, total: int) -> bool:
         """Never."""

@@ -24,14 +24,14 @@ _KEPT_CONNECTIONS = 1 << 20
 
 
 @dataclass
-class Signal:
+class Activations:
     """A layer's output for one batch: values, n x stride, and what the derivative of its activation needs, a bit a
-    value. The network's input is a Signal with identity activation."""
+    value. The network's input is a Activations with identity activation."""
 
     values: Stored
     activation: KernelActivation = IDENTITY
-    positive: NDArray[np.uint8] | None = None
-    kept: NDArray[np.uint8] | None = None
+    sign_bits: NDArray[np.uint8] | None = None
+    dropout_bits: NDArray[np.uint8] | None = None
     keep_probability: float = 1.0
     _calls: dict[str, tuple[tuple[object, ...], Any]] = field(default_factory=dict, repr=False)
 
@@ -51,15 +51,15 @@ class Signal:
 
 
 @dataclass
-class Slots:
+class OptimizerState:
     """Optimizer state of one layer: up to two arrays along its connections and two along its biases."""
 
     weight: list[Stored]
     bias: list[Stored]
 
-    def copy(self) -> Slots:
+    def copy(self) -> OptimizerState:
         """The same values in arrays of their own, in memory."""
-        return Slots([np.array(values) for values in self.weight], [np.array(values) for values in self.bias])
+        return OptimizerState([np.array(values) for values in self.weight], [np.array(values) for values in self.bias])
 
     def padded(self) -> tuple[Floats | None, Floats | None, Floats | None, Floats | None]:
         """(weight slot 0, weight slot 1, bias slot 0, bias slot 1), None where there is none."""
@@ -115,7 +115,7 @@ class Parameters:
         """Called when the layer is not used for a while."""
 
 
-class SparseLayer(Parameters):
+class IndexedLayer(Parameters):
     """y = f(W x + b) with W sparse, its connections indexed by input and by output neuron.
 
     values: the weights, in the order of connectivity.by_input. bias: n_out values.
@@ -142,7 +142,7 @@ class SparseLayer(Parameters):
         # SciPy wants both index arrays of one type, and would downcast them where they fit.
         return sp.csr_array((values, con.indices.copy(), con.indptr.copy()), shape=(con.n_out, con.n_in))
 
-    def forward(self, x: Signal, y: Signal, key: int, threads: int) -> None:
+    def forward(self, x: Activations, y: Activations, key: int, threads: int) -> None:
         """Fills y.values and y's bits from x.values; `key` names the dropout stream."""
         con, values, bias = self.connectivity, self.values, self.bias
         arrays = con, values, bias, x.values
@@ -159,28 +159,34 @@ class SparseLayer(Parameters):
                 y=y.values,
                 long_rows=rows.long,
                 activation=y.activation,
-                positive=y.positive,
-                kept=y.kept,
+                positive=y.sign_bits,
+                kept=y.dropout_bits,
                 keep_probability=y.keep_probability,
             )
             y.keep("forward", self, arrays, call)
         call(key, threads)
 
     def backward(
-        self, dy: Floats, x: Signal, dx: Floats | None, slots: Slots, rule: _kernels.UpdateRule, threads: int
+        self,
+        dy: Floats,
+        x: Activations,
+        dx: Floats | None,
+        optimizer_state: OptimizerState,
+        rule: _kernels.UpdateRule,
+        threads: int,
     ) -> None:
         """Updates weights and biases in place from dy, the loss gradient at this layer's pre-activation, and
         writes the gradient at the pre-activation of x to dx (which may be x.values itself; None: not wanted)."""
-        self._backward(dy, x, dx, slots, rule, None, None, threads)
+        self._backward(dy, x, dx, optimizer_state, rule, None, None, threads)
 
-    def input_gradient(self, dy: Floats, x: Signal, dx: Floats, threads: int) -> None:
+    def input_gradient(self, dy: Floats, x: Activations, dx: Floats, threads: int) -> None:
         """As backward, but parameters stay: writes dx alone."""
-        self._backward(dy, x, dx, Slots([], []), _kernels.UpdateRule(), None, None, threads)
+        self._backward(dy, x, dx, OptimizerState([], []), _kernels.UpdateRule(), None, None, threads)
 
     def gradients(
         self,
         dy: Floats,
-        x: Signal,
+        x: Activations,
         dx: Floats | None,
         threads: int,
         into: tuple[Floats, Floats] | None = None,
@@ -190,12 +196,12 @@ class SparseLayer(Parameters):
         where that is given, or added to what is there."""
         if add and into is not None:
             # Not self.gradients: where that takes a lock, it has been taken.
-            for there, more in zip(into, SparseLayer.gradients(self, dy, x, dx, threads), strict=True):
+            for there, more in zip(into, IndexedLayer.gradients(self, dy, x, dx, threads), strict=True):
                 np.add(there, more, out=there)
             return into
         rule = gradient_rule()
         weight, bias = into or (empty(self.n_connections, self.values.dtype), np.empty_like(self.bias))
-        self._backward(dy, x, dx, Slots([], []), rule, weight, bias, threads)
+        self._backward(dy, x, dx, OptimizerState([], []), rule, weight, bias, threads)
         return weight, bias
 
     def slot_type(self, optimizer: Optimizer) -> np.dtype[Any]:
@@ -207,16 +213,20 @@ class SparseLayer(Parameters):
         kind: np.dtype[Any] = self.values.dtype
         return kind
 
-    def new_slots(self, optimizer: Optimizer) -> Slots:
+    def new_state(self, optimizer: Optimizer) -> OptimizerState:
         """Optimizer state for this layer, all zero."""
-        kind, n = self.slot_type(optimizer), range(optimizer.slots)
-        return Slots([zeros(self.n_connections, kind) for _ in n], [zeros(self.n_out, kind) for _ in n])
+        kind, n = self.slot_type(optimizer), range(optimizer.n_slots)
+        return OptimizerState([zeros(self.n_connections, kind) for _ in n], [zeros(self.n_out, kind) for _ in n])
 
     def update(
-        self, gradients: list[tuple[Floats, Floats, float]], slots: Slots, rule: _kernels.UpdateRule, threads: int
+        self,
+        gradients: list[tuple[Floats, Floats, float]],
+        optimizer_state: OptimizerState,
+        rule: _kernels.UpdateRule,
+        threads: int,
     ) -> None:
         """Updates weights and biases by the sum of gradients (along by_input, along biases), each times its factor."""
-        w0, w1, b0, b1 = slots.padded()
+        w0, w1, b0, b1 = optimizer_state.padded()
         weights = [(weight, factor) for weight, _, factor in gradients]
         biases = [(bias, factor) for _, bias, factor in gradients]
         _kernels.update(self.values, w0, w1, weights, rule, False, threads)
@@ -225,16 +235,16 @@ class SparseLayer(Parameters):
     def _backward(
         self,
         dy: Floats,
-        x: Signal,
+        x: Activations,
         dx: Floats | None,
-        slots: Slots,
+        optimizer_state: OptimizerState,
         rule: _kernels.UpdateRule,
         gradient: Floats | None,
         bias_gradient: Floats | None,
         threads: int,
     ) -> None:
         con, values, bias = self.connectivity, self.values, self.bias
-        w0, w1, b0, b1 = slots.padded()
+        w0, w1, b0, b1 = optimizer_state.padded()
         kernel = _kernels.backward if rule.updates else _kernels.gradients
         arrays = kernel, con, values, bias, w0, w1, b0, b1, gradient, bias_gradient, dy, dx
         call = x.call("backward", arrays)
@@ -244,18 +254,18 @@ class SparseLayer(Parameters):
                 ptr=rows.ptr,
                 index=rows.index,
                 weight=values,
-                slots=slots.weight,
+                slots=optimizer_state.weight,
                 gradient=gradient,
                 bias=bias,
-                bias_slots=slots.bias,
+                bias_slots=optimizer_state.bias,
                 bias_gradient=bias_gradient,
                 dy=dy,
                 x=x.values,
                 dx=dx,
                 long_rows=rows.long,
                 activation=x.activation,
-                positive=x.positive,
-                kept=x.kept,
+                positive=x.sign_bits,
+                kept=x.dropout_bits,
                 keep_probability=x.keep_probability,
             )
             x.keep("backward", self, arrays, call)

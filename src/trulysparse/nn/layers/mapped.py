@@ -23,8 +23,8 @@ from trulysparse._core.files import write_whole
 from trulysparse.connectivity import TiledConnectivity
 from trulysparse.errors import InputError
 from trulysparse.nn.activations import KernelActivation
-from trulysparse.nn.layers.indexed import Slots
-from trulysparse.nn.layers.tiled import CompactLayer
+from trulysparse.nn.layers.indexed import OptimizerState
+from trulysparse.nn.layers.tiled import TiledLayer
 from trulysparse.optim.sgd import Optimizer
 
 MANIFEST = "manifest.json"
@@ -260,8 +260,8 @@ def release(array: NDArray[Any]) -> None:
             os.close(descriptor)
 
 
-class DiskLayer(CompactLayer):
-    """A CompactLayer whose arrays are files. Each array that updates change has a spare, which the next update
+class MappedLayer(TiledLayer):
+    """A TiledLayer whose arrays are files. Each array that updates change has a spare, which the next update
     fills."""
 
     def __init__(
@@ -282,32 +282,33 @@ class DiskLayer(CompactLayer):
     def _twin(self, part: str, array: Stored) -> Stored:
         return self._folder.create(f"{self._name}.{part}", len(array), array.dtype)
 
-    def new_slots(self, optimizer: Optimizer) -> Slots:
+    def new_state(self, optimizer: Optimizer) -> OptimizerState:
         """Optimizer state for this layer, all zero, with spares."""
-        kind, parts = HELD[optimizer.state or "float32"], range(optimizer.slots)
+        kind, parts = HELD[optimizer.state or "float32"], range(optimizer.n_slots)
         create, (weights, biases) = self._folder.create, self._spare
         del weights[1:], biases[1:]
         weights += [create(f"{self._name}.slot{i}", self.n_connections, kind) for i in parts]
         biases += [create(f"{self._name}.bias_slot{i}", self.n_out, kind) for i in parts]
-        return Slots(
+        return OptimizerState(
             [create(f"{self._name}.slot{i}", self.n_connections, kind) for i in parts],
             [create(f"{self._name}.bias_slot{i}", self.n_out, kind) for i in parts],
         )
 
-    def arrays(self, slots: Slots) -> dict[str, list[NDArray[Any]]]:
+    def arrays(self, optimizer_state: OptimizerState) -> dict[str, list[NDArray[Any]]]:
         """All arrays, by what they are."""
         return {
             "connectivity": [self.connectivity.ptr, self.connectivity.place],
-            "weight": [self.values, *slots.weight],
-            "bias": [self.bias, *slots.bias],
+            "weight": [self.values, *optimizer_state.weight],
+            "bias": [self.bias, *optimizer_state.bias],
             "spare_weight": self._spare[0],
             "spare_bias": self._spare[1],
         }
 
-    def manifest(self, slots: Slots) -> dict[str, Any]:
+    def manifest(self, optimizer_state: OptimizerState) -> dict[str, Any]:
         """What `opened` needs to find the layer again."""
         found: dict[str, Any] = {
-            part: [self._folder.entry(array) for array in arrays] for part, arrays in self.arrays(slots).items()
+            part: [self._folder.entry(array) for array in arrays]
+            for part, arrays in self.arrays(optimizer_state).items()
         }
         con = self.connectivity
         return {"n_in": con.n_in, "n_out": con.n_out, "shift": con.shift, **found}
@@ -320,7 +321,7 @@ class DiskLayer(CompactLayer):
         sizes: Sequence[int],
         weights: str,
         activation: KernelActivation,
-    ) -> tuple[DiskLayer, Slots]:
+    ) -> tuple[MappedLayer, OptimizerState]:
         """The layer that a manifest names, and its optimizer state; InputError where it is not a layer of `sizes`
         neurons with weights of that type, or does not hold together. Reads every connection and weight once."""
         parts = ("connectivity", "weight", "bias", "spare_weight", "spare_bias")
@@ -350,8 +351,8 @@ class DiskLayer(CompactLayer):
                 raise InputError(f"a spare is {type_name(spare)}, not {type_name(array)}")
         for array in (place, *weight):
             release(array)
-        layer = DiskLayer(connectivity, weight[0], bias[0], activation, folder, name, (spare_weight, spare_bias))
-        return layer, Slots(weight[1:], bias[1:])
+        layer = MappedLayer(connectivity, weight[0], bias[0], activation, folder, name, (spare_weight, spare_bias))
+        return layer, OptimizerState(weight[1:], bias[1:])
 
     def snapshot(self) -> tuple[TiledConnectivity, Stored, Stored]:
         """Connections, weights and biases as they are now, in files without a name."""
@@ -368,10 +369,10 @@ class DiskLayer(CompactLayer):
         self.values, self.bias = keep(f"{name}.weight", values), keep(f"{name}.bias", bias)
         self._spare = [self._twin("weight", values)], [self._twin("bias", bias)]
 
-    def _room(self, pointers: int, size: int, slots: Slots) -> list[np.ndarray]:
+    def _room(self, pointers: int, size: int, optimizer_state: OptimizerState) -> list[np.ndarray]:
         create, name = self._folder.create, self._name
-        kinds = [self.values.dtype, *(slot.dtype for slot in slots.weight)]
-        names = ["weight", *(f"slot{i}" for i in range(len(slots.weight)))]
+        kinds = [self.values.dtype, *(slot.dtype for slot in optimizer_state.weight)]
+        names = ["weight", *(f"slot{i}" for i in range(len(optimizer_state.weight)))]
         self._spare[0][:] = [create(f"{name}.{part}", size, kind) for part, kind in zip(names, kinds, strict=True)]
         return [
             create(f"{name}.ptr", pointers, np.dtype(np.int64)),
@@ -379,16 +380,16 @@ class DiskLayer(CompactLayer):
             *(create(f"{name}.{part}", size, kind) for part, kind in zip(names, kinds, strict=True)),
         ]
 
-    def _into(self, slots: Slots) -> tuple[list[Stored], list[Stored]]:
+    def _into(self, optimizer_state: OptimizerState) -> tuple[list[Stored], list[Stored]]:
         return self._spare
 
-    def _updated(self, slots: Slots) -> None:
+    def _updated(self, optimizer_state: OptimizerState) -> None:
         weights, biases = self._spare
         weights[0], self.values = self.values, weights[0]
         biases[0], self.bias = self.bias, biases[0]
-        for i in range(len(slots.weight)):
-            weights[i + 1], slots.weight[i] = slots.weight[i], weights[i + 1]
-            biases[i + 1], slots.bias[i] = slots.bias[i], biases[i + 1]
+        for i in range(len(optimizer_state.weight)):
+            weights[i + 1], optimizer_state.weight[i] = optimizer_state.weight[i], weights[i + 1]
+            biases[i + 1], optimizer_state.bias[i] = optimizer_state.bias[i], biases[i + 1]
 
     def fetch(self) -> None:
         """Starts reading what the next pass needs."""

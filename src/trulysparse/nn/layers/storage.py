@@ -14,16 +14,16 @@ from trulysparse._core.arrays import HELD, Stored, empty, zeros
 from trulysparse.connectivity import Connectivity, TiledConnectivity
 from trulysparse.errors import InputError
 from trulysparse.nn.activations import KernelActivation
-from trulysparse.nn.layers.indexed import SparseLayer
-from trulysparse.nn.layers.mapped import ArrayFolder, DiskLayer
-from trulysparse.nn.layers.tiled import CompactLayer
+from trulysparse.nn.layers.indexed import IndexedLayer
+from trulysparse.nn.layers.mapped import ArrayFolder, MappedLayer
+from trulysparse.nn.layers.tiled import TiledLayer
 
 STORAGE = ("indexed", "compact")
 _TYPES = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
-class Layout:
+class StorageConfig:
     """storage: 'indexed' or 'compact'. weights, signals: types of weights and biases, and of hidden activations.
     folder: where layers live in memory-mapped files, or None: in memory."""
 
@@ -33,9 +33,9 @@ class Layout:
     folder: ArrayFolder | None = None
 
     @staticmethod
-    def make(
+    def create(
         storage: str, weights: str | None, signals: str | None, folder: str | PathLike[str] | None, dtype: str
-    ) -> Layout:
+    ) -> StorageConfig:
         """Checks the settings; None: dtype."""
         checks.choice("storage", storage, STORAGE)
         checks.choice("dtype", dtype, ("float32", "float64"))
@@ -45,16 +45,16 @@ class Layout:
                 raise InputError(f"dtype must be 'float32' where storage='compact', not {dtype!r}")
             checks.choice("weights", weights, _TYPES)
             checks.choice("signals", signals, _TYPES)
-            return Layout(storage, weights, signals, None if folder is None else ArrayFolder(Path(folder)))
+            return StorageConfig(storage, weights, signals, None if folder is None else ArrayFolder(Path(folder)))
         for name, value in (("weights", weights), ("signals", signals)):
             if value != dtype:
                 raise InputError(f"{name}={value!r} needs storage='compact'")
         if folder is not None:
             raise InputError("folder needs storage='compact'")
-        return Layout(storage, dtype, dtype)
+        return StorageConfig(storage, dtype, dtype)
 
     @property
-    def compact(self) -> bool:
+    def tiled(self) -> bool:
         """Whether connections lie in tiles."""
         return self.storage == "compact"
 
@@ -69,11 +69,11 @@ class Layout:
         return zeros(size, kind) if self.folder is None else self.folder.create(name, size, kind)
 
     def held(self, name: str, array: Stored) -> Stored:
-        """The array, where this layout has its arrays."""
+        """The array, where this storage_config has its arrays."""
         return array if self.folder is None else self.folder.keep(name, array)
 
     def settled(self, con: TiledConnectivity, name: str) -> TiledConnectivity:
-        """The connectivity, its arrays where this layout has them."""
+        """The connectivity, its arrays where this storage_config has them."""
         if self.folder is None:
             return con
         ptr, place = (self.folder.keep(f"{name}.{part}", getattr(con, part)) for part in ("ptr", "place"))
@@ -89,16 +89,16 @@ class Layout:
     ) -> Layer:
         """A layer of these arrays."""
         if isinstance(con, Connectivity):
-            return SparseLayer(con, values, bias, activation)
+            return IndexedLayer(con, values, bias, activation)
         if self.folder is None:
-            return CompactLayer(con, values, bias, activation)
-        return DiskLayer(con, values, bias, activation, self.folder, name)
+            return TiledLayer(con, values, bias, activation)
+        return MappedLayer(con, values, bias, activation, self.folder, name)
 
 
-def signal_types(layout: Layout, n_signals: int) -> list[np.dtype[Any]]:
+def signal_types(storage_config: StorageConfig, n_signals: int) -> list[np.dtype[Any]]:
     """How the values of each layer's signal are held, the input first: input and output are float32 or float64."""
-    outer = np.dtype("float64" if layout.weights == "float64" else "float32")
-    return [outer, *[HELD[layout.signals]] * (n_signals - 2), outer]
+    outer = np.dtype("float64" if storage_config.weights == "float64" else "float32")
+    return [outer, *[HELD[storage_config.signals]] * (n_signals - 2), outer]
 
 
-Layer = SparseLayer | CompactLayer
+Layer = IndexedLayer | TiledLayer

@@ -14,12 +14,12 @@ from trulysparse._core.arrays import HELD, Floats, Stored, empty, widened, zeros
 from trulysparse.connectivity import TiledConnectivity
 from trulysparse.nn.activations import KernelActivation
 from trulysparse.nn.initialization import WeightInit
-from trulysparse.nn.layers.indexed import Parameters, Signal, Slots, gradient_rule
+from trulysparse.nn.layers.indexed import Activations, OptimizerState, Parameters, gradient_rule
 from trulysparse.optim.sgd import Optimizer
 
 
-class CompactLayer(Parameters):
-    """y = f(W x + b), as SparseLayer; signals may be float32 or bfloat16, sums are in float32.
+class TiledLayer(Parameters):
+    """y = f(W x + b), as IndexedLayer; signals may be float32 or bfloat16, sums are in float32.
 
     values: the weights along connectivity.place. bias: n_out values of the same type. Where they are bfloat16, an
     update is rounded up or down at random, with the odds that keep it right on average: no update vanishes.
@@ -46,7 +46,7 @@ class CompactLayer(Parameters):
         """Values along the connections as a csr_array (n_out, n_in)."""
         return self.connectivity.matrix(values)
 
-    def forward(self, x: Signal, y: Signal, key: int, threads: int) -> None:
+    def forward(self, x: Activations, y: Activations, key: int, threads: int) -> None:
         """Fills y.values and y's bits from x.values; `key` names the dropout stream."""
         _kernels.tile_forward(
             self.connectivity.tiles,
@@ -55,24 +55,30 @@ class CompactLayer(Parameters):
             x.values,
             y.values,
             activation=y.activation,
-            positive=y.positive,
-            kept=y.kept,
+            positive=y.sign_bits,
+            kept=y.dropout_bits,
             keep_probability=y.keep_probability,
             key=key,
             threads=threads,
         )
 
     def backward(
-        self, dy: Stored, x: Signal, dx: Stored | None, slots: Slots, rule: _kernels.UpdateRule, threads: int
+        self,
+        dy: Stored,
+        x: Activations,
+        dx: Stored | None,
+        optimizer_state: OptimizerState,
+        rule: _kernels.UpdateRule,
+        threads: int,
     ) -> None:
         """Updates weights and biases from dy, the loss gradient at this layer's pre-activation, and writes the
         gradient at the pre-activation of x to dx (which may be x.values itself; None: not wanted)."""
-        self._backward(dy, x, dx, slots, rule, None, False, threads)
+        self._backward(dy, x, dx, optimizer_state, rule, None, False, threads)
 
     def gradients(
         self,
         dy: Stored,
-        x: Signal,
+        x: Activations,
         dx: Stored | None,
         threads: int,
         into: tuple[Floats, Floats] | None = None,
@@ -82,20 +88,24 @@ class CompactLayer(Parameters):
         biases), `into` where that is given, or added to what is there."""
         kind = HELD["float32"]
         found = into or (empty(self.n_connections, kind), empty(self.n_out, kind))
-        self._backward(dy, x, dx, Slots([], []), gradient_rule(), found, add, threads)
+        self._backward(dy, x, dx, OptimizerState([], []), gradient_rule(), found, add, threads)
         return found
 
     def slot_type(self, optimizer: Optimizer) -> np.dtype[Any]:
         """The type of optimizer state."""
         return HELD[optimizer.state or "float32"]
 
-    def new_slots(self, optimizer: Optimizer) -> Slots:
+    def new_state(self, optimizer: Optimizer) -> OptimizerState:
         """Optimizer state for this layer, all zero."""
-        kind, n = self.slot_type(optimizer), range(optimizer.slots)
-        return Slots([zeros(self.n_connections, kind) for _ in n], [zeros(self.n_out, kind) for _ in n])
+        kind, n = self.slot_type(optimizer), range(optimizer.n_slots)
+        return OptimizerState([zeros(self.n_connections, kind) for _ in n], [zeros(self.n_out, kind) for _ in n])
 
     def update(
-        self, gradients: list[tuple[Floats, Floats, float]], slots: Slots, rule: _kernels.UpdateRule, threads: int
+        self,
+        gradients: list[tuple[Floats, Floats, float]],
+        optimizer_state: OptimizerState,
+        rule: _kernels.UpdateRule,
+        threads: int,
     ) -> None:
         """Updates weights and biases by the sum of gradients (along connections, along biases), each times its
         factor."""
@@ -105,19 +115,25 @@ class CompactLayer(Parameters):
             for more, more_bias, share in gradients[1:]:
                 weight += more * np.float32(share)
                 bias += more_bias * np.float32(share)
-        into, bias_into = self._into(slots)
-        _kernels.tile_update(self.values, slots.weight, weight, into, rule, False, threads)
-        _kernels.tile_update(self.bias, slots.bias, bias, bias_into, rule, True, threads)
-        self._updated(slots)
+        into, bias_into = self._into(optimizer_state)
+        _kernels.tile_update(self.values, optimizer_state.weight, weight, into, rule, False, threads)
+        _kernels.tile_update(self.bias, optimizer_state.bias, bias, bias_into, rule, True, threads)
+        self._updated(optimizer_state)
 
     def evolve(
-        self, keep: NDArray[np.uint8], count: int, init: WeightInit, keys: tuple[int, int], slots: Slots, threads: int
+        self,
+        keep: NDArray[np.uint8],
+        count: int,
+        init: WeightInit,
+        keys: tuple[int, int],
+        optimizer_state: OptimizerState,
+        threads: int,
     ) -> None:
         """Connections with keep == 0 go, `count` come at uniformly random places that are then empty, their weights
         drawn by `init`, their optimizer state zero. keys: of the places' and of the weights' random streams."""
         con = self.connectivity
         size = int(np.count_nonzero(keep)) + count
-        ptr, place, *moved = self._room(len(con.ptr), size, slots)
+        ptr, place, *moved = self._room(len(con.ptr), size, optimizer_state)
         _kernels.evolve_tiles(
             tiles=con.tiles,
             keep=keep,
@@ -128,39 +144,39 @@ class CompactLayer(Parameters):
             key=keys[0],
             new_ptr=ptr,
             new_place=place,
-            moved=list(zip([self.values, *slots.weight], moved, strict=True)),
+            moved=list(zip([self.values, *optimizer_state.weight], moved, strict=True)),
             threads=threads,
         )
-        self.values, slots.weight[:] = moved[0], moved[1:]
+        self.values, optimizer_state.weight[:] = moved[0], moved[1:]
         self.connectivity = TiledConnectivity.trusted(con.n_in, con.n_out, con.shift, ptr, place)
 
     # ---- where arrays lie: in memory, written in place ----
 
-    def _room(self, pointers: int, size: int, slots: Slots) -> list[np.ndarray]:
+    def _room(self, pointers: int, size: int, optimizer_state: OptimizerState) -> list[np.ndarray]:
         """Arrays for a new topology: pointers, places, weights, optimizer state."""
-        kinds = [np.dtype(np.uint32), self.values.dtype, *(slot.dtype for slot in slots.weight)]
+        kinds = [np.dtype(np.uint32), self.values.dtype, *(slot.dtype for slot in optimizer_state.weight)]
         return [empty(pointers, np.dtype(np.int64)), *(empty(size, kind) for kind in kinds)]
 
-    def _into(self, slots: Slots) -> tuple[list[Stored], list[Stored]]:
+    def _into(self, optimizer_state: OptimizerState) -> tuple[list[Stored], list[Stored]]:
         """Where updated weights and state go, and biases and theirs; empty: in place."""
         return [], []
 
-    def _updated(self, slots: Slots) -> None:
+    def _updated(self, optimizer_state: OptimizerState) -> None:
         """Called when an update is complete."""
 
     def _backward(
         self,
         dy: Stored,
-        x: Signal,
+        x: Activations,
         dx: Stored | None,
-        slots: Slots,
+        optimizer_state: OptimizerState,
         rule: _kernels.UpdateRule,
         gradients: tuple[Floats, Floats] | None,
         add: bool,
         threads: int,
     ) -> None:
         gradient, bias_gradient = gradients or (None, None)
-        into, bias_into = self._into(slots) if gradients is None else ([], [])
+        into, bias_into = self._into(optimizer_state) if gradients is None else ([], [])
         _kernels.tile_backward(
             self.connectivity.tiles,
             self.values,
@@ -168,19 +184,19 @@ class CompactLayer(Parameters):
             x.values,
             dy,
             dx,
-            slots=slots.weight,
+            slots=optimizer_state.weight,
             gradient=gradient,
             into=into,
-            bias_slots=slots.bias,
+            bias_slots=optimizer_state.bias,
             bias_gradient=bias_gradient,
             bias_into=bias_into,
             add=add,
             activation=x.activation,
-            positive=x.positive,
-            kept=x.kept,
+            positive=x.sign_bits,
+            kept=x.dropout_bits,
             keep_probability=x.keep_probability,
             rule=rule,
             threads=threads,
         )
         if gradients is None:
-            self._updated(slots)
+            self._updated(optimizer_state)

@@ -20,14 +20,14 @@ from trulysparse.data import Reader
 from trulysparse.errors import InputError
 from trulysparse.io import checkpoints as checkpoint
 from trulysparse.nn.activations import KernelActivation
-from trulysparse.nn.layers.indexed import Slots, SparseLayer
+from trulysparse.nn.layers.indexed import IndexedLayer, OptimizerState
 from trulysparse.nn.network import SparseMLP
-from trulysparse.parallel.config import WASAP, Span
+from trulysparse.parallel.config import ParallelConfig, Span
 from trulysparse.parallel.gradient import Gradient
 from trulysparse.parallel.ray.sources import Source
 from trulysparse.parallel.server.server import Server
-from trulysparse.parallel.shards import Shard, Ticket, shard_rows
-from trulysparse.parallel.worker import Model, Settings, Worker, train_alone, trainer_of
+from trulysparse.parallel.shards import BatchId, Shard, shard_rows
+from trulysparse.parallel.worker import ModelSnapshot, Settings, Worker, train_phase2, trainer_of
 from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import Record
@@ -41,7 +41,7 @@ class Setup:
 
     net: SparseMLP
     settings: Settings
-    plan: WASAP
+    config: ParallelConfig
     span: Span
     step_count: int
     epochs: int
@@ -57,9 +57,9 @@ class Reply:
     """A batch to compute and the model to do it on. topology: row pointers and indices of each layer, where the worker
     does not have this version yet."""
 
-    ticket: Ticket
+    batch_id: BatchId
     version: int
-    clock: int
+    n_updates: int
     values: list[tuple[np.ndarray, np.ndarray]]
     topology: list[tuple[int, int, np.ndarray, np.ndarray, KernelActivation]] | None
 
@@ -103,7 +103,7 @@ class ServerActor:
         alive for restarts."""
         import ray
 
-        setup, (layers, slots) = ray.get(list(boxed))
+        setup, (layers, optimizer_state) = ray.get(list(boxed))
         self._ray = ray
         self._setup = setup
         self._desk = desk
@@ -111,7 +111,7 @@ class ServerActor:
         net.threads = checks.thread_count(None)
         trainer = trainer_of(setup.settings, net, net.threads)
         trainer.epochs = setup.epochs
-        trainer.take_slots([state.copy() for state in slots])
+        trainer.set_optimizer_state([state.copy() for state in optimizer_state])
         self._events: list[tuple[Record, SparseMLP]] = []
         self._fetched = threading.Condition()
         trainer.step_count = setup.step_count
@@ -126,7 +126,7 @@ class ServerActor:
         version = int.from_bytes(os.urandom(5), "little") << 20
         self._server = Server(
             trainer,
-            setup.plan,
+            setup.config,
             setup.batches,
             setup.span,
             setup.epochs,
@@ -139,23 +139,23 @@ class ServerActor:
             self._server.resume(extra)
             self._events.append((extra["record"], trainer.net.copy()))  # it may not have been heard
 
-    def exchange(self, worker: int, session: int, gradient: Gradient | None, version: int) -> Reply | None:
+    def exchange(self, worker: int, incarnation: int, gradient: Gradient | None, version: int) -> Reply | None:
         """Takes a gradient, gives the next batch and model; None: the phase is over."""
         server = self._server
         server.join(worker)
         if gradient is not None:
             server.push(worker, gradient)
-        given = server.pull(worker, session)
+        given = server.pull(worker, incarnation)
         if given is None:
             return None
-        ticket, model = given
+        batch_id, model = given
         topology = None
         if model.version != version:
             topology = [
                 (x.n_in, x.n_out, x.connectivity.by_input.ptr, x.connectivity.by_input.index, x.activation)
                 for x in model.layers
             ]
-        return Reply(ticket, model.version, model.clock, server.snapshot(model), topology)
+        return Reply(batch_id, model.version, model.n_updates, server.snapshot(model), topology)
 
     def leave(self, worker: int) -> None:
         """A worker is gone."""
@@ -176,10 +176,10 @@ class ServerActor:
             self._fetched.notify_all()
             return self._events[0] if self._events else None
 
-    def layers(self) -> tuple[list[SparseLayer], list[Slots]]:
+    def layers(self) -> tuple[list[IndexedLayer], list[OptimizerState]]:
         """The network's layers and their optimizer state."""
         trainer = self._server.trainer
-        return trainer.net.copy().layers, trainer.slots
+        return trainer.net.copy().layers, trainer.optimizer_state
 
     def pid(self) -> int:
         """Of this process."""
@@ -233,13 +233,15 @@ class WorkerActor:
     def _serve(self, data: FitData, reader: Reader) -> None:
         setup = self._setup
         worker = Worker(self._number, setup.net, data, _shards(setup, data), setup.settings, reader)
-        layers: list[SparseLayer] = []
-        version, session = -1, int.from_bytes(os.urandom(6), "little")
+        layers: list[IndexedLayer] = []
+        version, incarnation = -1, int.from_bytes(os.urandom(6), "little")
         gradient: Gradient | None = None
         losses: list[float] = []
         told = time.monotonic()
         while True:
-            reply: Reply | None = self._ray.get(self._server.exchange.remote(self._number, session, gradient, version))
+            reply: Reply | None = self._ray.get(
+                self._server.exchange.remote(self._number, incarnation, gradient, version)
+            )
             if reply is None:
                 break
             if reply.topology is not None:
@@ -248,11 +250,11 @@ class WorkerActor:
             else:
                 cons, kinds = [x.connectivity for x in layers], [x.activation for x in layers]
             layers = [
-                SparseLayer(con, values, bias, kind)
+                IndexedLayer(con, values, bias, kind)
                 for con, (values, bias), kind in zip(cons, reply.values, kinds, strict=True)
             ]
             version = reply.version
-            gradient = worker.gradient(Model(version, reply.clock, layers), reply.ticket)
+            gradient = worker.gradient(ModelSnapshot(version, reply.n_updates, layers), reply.batch_id)
             losses.append(gradient.loss)
             if time.monotonic() - told > _TELL:
                 self._desk.tell.remote(self._number, losses)
@@ -260,7 +262,7 @@ class WorkerActor:
         self._desk.tell.remote(self._number, losses)
 
 
-def alone(setup: Setup, layers: list[SparseLayer], shard: int, desk: Any) -> tuple[list[SparseLayer], Record]:
+def run_phase2(setup: Setup, layers: list[IndexedLayer], shard: int, desk: Any) -> tuple[list[IndexedLayer], Record]:
     """Phase 2 on one shard."""
     net = setup.net.with_layers(layers).copy()
     losses: list[float] = []
@@ -275,7 +277,7 @@ def alone(setup: Setup, layers: list[SparseLayer], shard: int, desk: Any) -> tup
             told = time.monotonic()
 
     data = _data(setup)
-    net, record = train_alone(net, data, _shards(setup, data)[shard], setup.span, setup.settings, tell)
+    net, record = train_phase2(net, data, _shards(setup, data)[shard], setup.span, setup.settings, tell)
     desk.tell.remote(shard, losses)
     return net.layers, record
 

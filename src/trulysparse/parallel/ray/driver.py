@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from trulysparse._core import memory
-from trulysparse.nn.layers.indexed import Slots, SparseLayer
+from trulysparse.nn import memory_use
+from trulysparse.nn.layers.indexed import IndexedLayer, OptimizerState
 from trulysparse.nn.network import SparseMLP
-from trulysparse.parallel.config import WASAP, Span
-from trulysparse.parallel.ray.actors import Desk, ServerActor, Setup, WorkerActor, alone
-from trulysparse.parallel.ray.pool import POLL, Crew, connect, result
+from trulysparse.parallel.config import ParallelConfig, Span
+from trulysparse.parallel.ray.actors import Desk, ServerActor, Setup, WorkerActor, run_phase2
+from trulysparse.parallel.ray.pool import POLL, WorkerPool, connect, result
 from trulysparse.parallel.ray.sources import source_of
 from trulysparse.parallel.shards import shard_rows
 from trulysparse.parallel.worker import settings_of
@@ -22,26 +22,26 @@ from trulysparse.training.history import History, Record
 from trulysparse.training.loop import TrainingLoop
 
 
-class OnRay:
-    """See algorithm.Place."""
+class RayBackend:
+    """See algorithm.Backend."""
 
-    def __init__(self, plan: WASAP, trainer: TrainingLoop, data: FitData) -> None:
-        self._ray = connect(plan)
-        self._plan = plan
+    def __init__(self, config: ParallelConfig, trainer: TrainingLoop, data: FitData) -> None:
+        self._ray = connect(config)
+        self._config = config
         self._trainer = trainer
         self._data = data
         n = len(data.rows)
         self.batches = [
-            -(-len(shard_rows(n, number, plan.n_shards, trainer.batch_size)) // trainer.batch_size)
-            for number in range(plan.n_shards)
+            -(-len(shard_rows(n, number, config.n_shards, trainer.batch_size)) // trainer.batch_size)
+            for number in range(config.n_shards)
         ]
-        self._source = self._ray.put(source_of(data, plan.data, self._ray.put))
+        self._source = self._ray.put(source_of(data, config.data, self._ray.put))
         frame = trainer.net.with_layers(trainer.net.layers)
         frame.layers = []
         self._setup = Setup(
             frame,
-            settings_of(trainer, plan),
-            replace(plan, data=None),
+            settings_of(trainer, config),
+            replace(config, data=None),
             (0, 0),
             0,
             data.epochs,
@@ -53,7 +53,7 @@ class OnRay:
         )
         self._here = replace(data, callbacks=[callback for callback in data.callbacks if not callback.on_server])
         self._temporary = tempfile.TemporaryDirectory()
-        folder = Path(self._temporary.name if plan.checkpoint is None else plan.checkpoint)
+        folder = Path(self._temporary.name if config.checkpoint is None else config.checkpoint)
         folder.mkdir(parents=True, exist_ok=True)
         self._desk = self._actor(Desk, num_cpus=0, here=True)(str(folder))
 
@@ -71,32 +71,32 @@ class OnRay:
         )
         return remote
 
-    def together(self, span: Span, history: History) -> None:
-        ray, trainer, plan = self._ray, self._trainer, self._plan
+    def run_phase1(self, span: Span, history: History) -> None:
+        ray, trainer, config = self._ray, self._trainer, self._config
         setup = replace(self._setup, span=span, step_count=trainer.step_count)
         ray.get(self._desk.clear.remote())
-        needed = memory.training_bytes(
+        needed = memory_use.training_bytes(
             trainer.net.layer_sizes,
             trainer.net.n_connections,
             trainer.micro_batch_size or trainer.batch_size,
-            trainer.optimizer.slots + 6,
-            trainer.net.layout,
+            trainer.optimizer.n_slots + 6,
+            trainer.net.storage_config,
             every=trainer.recompute,
         )
-        shared, layers = ray.put(setup), ray.put((trainer.net.layers, trainer.slots))
-        server = self._actor(ServerActor, num_cpus=0, memory=needed, max_concurrency=plan.n_shards + 8)(
+        shared, layers = ray.put(setup), ray.put((trainer.net.layers, trainer.optimizer_state))
+        server = self._actor(ServerActor, num_cpus=0, memory=needed, max_concurrency=config.n_shards + 8)(
             (shared, layers), self._desk
         )
-        crew = Crew(
+        pool = WorkerPool(
             ray,
-            plan,
+            config,
             lambda number: self._actor(WorkerActor, num_cpus=1, memory=needed, max_concurrency=2)(
                 number, (shared,), server, self._desk
             ),
             server.leave.remote,
         )
         try:
-            while crew.at_work():
+            while pool.poll():
                 self._spread_news()
                 self._take_events(server, history)
                 if trainer.stop:
@@ -105,7 +105,7 @@ class OnRay:
             self._take_events(server, history)
             self._adopt(*ray.get(server.layers.remote()))
         finally:
-            crew.dismiss()
+            pool.shutdown()
             ray.kill(server)
 
     def _take_events(self, server: Any, history: History) -> None:
@@ -115,23 +115,23 @@ class OnRay:
             record, seen = event
             known = record["epoch"]
             self._adopt(seen.layers)
-            self._trainer.step_count += max(self.batches) if self._plan.synchronous else sum(self.batches)
+            self._trainer.step_count += max(self.batches) if self._config.synchronous else sum(self.batches)
             self._trainer.epoch = float(record["epoch"])
             self._trainer.end_epoch(self._here, history, record)
 
-    def _adopt(self, layers: Sequence[SparseLayer], slots: Sequence[Slots] | None = None) -> None:
+    def _adopt(self, layers: Sequence[IndexedLayer], optimizer_state: Sequence[OptimizerState] | None = None) -> None:
         """Takes over layers from the cluster, whose arrays are read-only, and their optimizer state; None: zero."""
         net = self._trainer.net
         mine = net.with_layers(layers).copy()
         net.layers, net.layer_sizes = mine.layers, mine.layer_sizes
-        if slots is None:
+        if optimizer_state is None:
             self._trainer.reset_state()
         else:
-            self._trainer.take_slots([state.copy() for state in slots])
+            self._trainer.set_optimizer_state([state.copy() for state in optimizer_state])
 
-    def alone(self, span: Span) -> list[tuple[SparseMLP, Record]]:
+    def run_phase2(self, span: Span) -> list[tuple[SparseMLP, Record]]:
         ray, net = self._ray, self._trainer.net
-        task = ray.remote(alone).options(num_cpus=1, max_retries=-1, scheduling_strategy="SPREAD")
+        task = ray.remote(run_phase2).options(num_cpus=1, max_retries=-1, scheduling_strategy="SPREAD")
         setup, layers = ray.put(replace(self._setup, span=span)), ray.put(net.layers)
         waiting = [task.remote(setup, layers, shard, self._desk) for shard in range(len(self.batches))]
         left = list(waiting)

@@ -11,60 +11,62 @@ from typing import Any
 
 from trulysparse._core import checks
 from trulysparse.errors import InputError, MissingExtraError
-from trulysparse.parallel.config import WASAP
+from trulysparse.parallel.config import ParallelConfig
 
 POLL = 0.1  # seconds between looks at a cluster at work
 
 
-class Crew:
+class WorkerPool:
     """The workers of one phase 1: starts them, notices who does not answer, takes on more where there is room."""
 
-    def __init__(self, ray: Any, plan: WASAP, start: Callable[[int], Any], leave: Callable[[int], object]) -> None:
+    def __init__(
+        self, ray: Any, config: ParallelConfig, start: Callable[[int], Any], leave: Callable[[int], object]
+    ) -> None:
         self._ray = ray
-        self._plan = plan
+        self._config = config
         self._start = start
         self._leave = leave
         self._workers: dict[int, Any] = {}
         self._serving: dict[int, Any] = {}
         self._pings: dict[int, tuple[Any, float]] = {}
         self._lost: set[int] = set()
-        self._looked = time.monotonic()
-        for number in range(plan.workers):
-            self._take_on(number)
+        self._checked_at = time.monotonic()
+        for number in range(config.workers):
+            self._start_worker(number)
 
-    def _take_on(self, number: int) -> None:
+    def _start_worker(self, number: int) -> None:
         self._workers[number] = self._start(number)
         self._serving[number] = self._workers[number].serve.remote()
 
-    def at_work(self) -> bool:
+    def poll(self) -> bool:
         """Whether anyone who answers is still at work; waits a moment. Raises a worker's own error."""
         done, _ = self._ray.wait(list(self._serving.values()), num_returns=len(self._serving), timeout=POLL)
         for number, ref in list(self._serving.items()):
             if ref in done:
                 result(self._ray, ref)
                 del self._serving[number]
-        self._look_after()
+        self._check_workers()
         waiting = set(self._serving) - self._lost
         return bool(waiting) or len(self._serving) == len(self._workers)
 
-    def _look_after(self) -> None:
+    def _check_workers(self) -> None:
         now = time.monotonic()
         for number in self._serving:
             ref, since = self._pings.get(number, (None, now))
             if ref is not None and not self._ray.wait([ref], timeout=0)[0]:
-                if now - since > self._plan.patience and number not in self._lost:
+                if now - since > self._config.worker_timeout and number not in self._lost:
                     self._lost.add(number)
                     self._leave(number)
                 continue
             self._lost.discard(number)
             self._pings[number] = self._workers[number].ping.remote(), now
         # More hands, where samples are cut into more shards than there are workers and processors are free.
-        if len(self._workers) < self._plan.n_shards and now - self._looked > 1.0:
-            self._looked = now
+        if len(self._workers) < self._config.n_shards and now - self._checked_at > 1.0:
+            self._checked_at = now
             if len(self._serving) == len(self._workers) and self._ray.available_resources().get("CPU", 0) >= 1:
-                self._take_on(len(self._workers))
+                self._start_worker(len(self._workers))
 
-    def dismiss(self) -> None:
+    def shutdown(self) -> None:
         """Sends everyone home."""
         for worker in self._workers.values():
             self._ray.kill(worker)
@@ -81,11 +83,11 @@ def result(ray: Any, ref: Any) -> Any:
         raise (cause if isinstance(cause, Exception) else error) from None
 
 
-def connect(plan: WASAP) -> Any:
-    """Ray, connected to plan.address, to the cluster this process is connected to already, or to a local one."""
+def connect(config: ParallelConfig) -> Any:
+    """Ray, connected to config.address, to the cluster this process is connected to already, or to a local one."""
     try:
         # A local cluster starts with token authentication in all releases that have it; Ray looks when it is imported.
-        if plan.address is None and "ray" not in sys.modules:
+        if config.address is None and "ray" not in sys.modules:
             os.environ.setdefault("RAY_AUTH_MODE", "token")
         import ray
     except ImportError:
@@ -93,15 +95,15 @@ def connect(plan: WASAP) -> Any:
     if ray.is_initialized():
         return ray
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    if plan.address is None:
-        cores = max(plan.workers, checks.thread_count(None))
+    if config.address is None:
+        cores = max(config.workers, checks.thread_count(None))
         ray.init("local", num_cpus=cores, include_dashboard=False, **options)
         return ray
-    _knock(plan.address)
+    _check_reachable(config.address)
     try:
-        ray.init(plan.address, **options)
+        ray.init(config.address, **options)
     except Exception as error:  # Ray has no one kind for it
-        raise InputError(_refusal(plan.address, error)) from None
+        raise InputError(_refusal(config.address, error)) from None
     return ray
 
 
@@ -130,7 +132,7 @@ def _refusal(address: str, error: BaseException) -> str:
     return f"address: no Ray cluster answers at '{address}' ({reason})"
 
 
-def _knock(address: str) -> None:
+def _check_reachable(address: str) -> None:
     """InputError at once where nobody listens; Ray would try for minutes."""
     if address == "auto":
         return

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from trulysparse._core.arrays import Floats
 from trulysparse._kernels import SharedLock
-from trulysparse.nn.layers.indexed import Signal, SparseLayer
+from trulysparse.nn.layers.indexed import Activations, IndexedLayer
 
 
 @contextmanager
@@ -34,21 +34,21 @@ def writing(lock: SharedLock) -> Iterator[None]:
         lock.release()
 
 
-class SharedLayer(SparseLayer):
+class SharedLayer(IndexedLayer):
     """The arrays of another layer, read under its lock."""
 
-    def __init__(self, layer: SparseLayer, lock: SharedLock) -> None:
+    def __init__(self, layer: IndexedLayer, lock: SharedLock) -> None:
         super().__init__(layer.connectivity, layer.values, layer.bias, layer.activation)
         self._lock = lock
 
-    def forward(self, x: Signal, y: Signal, key: int, threads: int) -> None:
+    def forward(self, x: Activations, y: Activations, key: int, threads: int) -> None:
         with reading(self._lock):
             super().forward(x, y, key, threads)
 
     def gradients(
         self,
         dy: Floats,
-        x: Signal,
+        x: Activations,
         dx: Floats | None,
         threads: int,
         into: tuple[Floats, Floats] | None = None,

@@ -13,21 +13,21 @@ import numpy as np
 from trulysparse import _kernels
 from trulysparse._core.arrays import Floats
 from trulysparse._kernels import SharedLock
-from trulysparse.optim.schedules import make, scaled
+from trulysparse.optim.schedules import make_schedule, scaled
 from trulysparse.optim.sgd import SGD
-from trulysparse.parallel.config import WASAP, WASSP, Span
+from trulysparse.parallel.config import ParallelConfig, Span, SynchronousConfig
 from trulysparse.parallel.gradient import Gradient, Marks, Topology, retain
 from trulysparse.parallel.server.locks import SharedLayer, reading, writing
-from trulysparse.parallel.server.scheduler import Dealer
-from trulysparse.parallel.server.statistics import Tally
-from trulysparse.parallel.shards import Ticket
-from trulysparse.parallel.worker import Model
+from trulysparse.parallel.server.scheduler import BatchScheduler
+from trulysparse.parallel.server.statistics import EpochStatistics
+from trulysparse.parallel.shards import BatchId
+from trulysparse.parallel.worker import ModelSnapshot
 from trulysparse.training.history import Record
 from trulysparse.training.loop import TrainingLoop
 
 
 @dataclass
-class _Left:
+class _PendingUpdate:
     """Layers that an update has not reached yet: (weights, biases, factor) of each gradient."""
 
     rule: _kernels.UpdateRule
@@ -35,7 +35,7 @@ class _Left:
 
 
 @dataclass(frozen=True)
-class _Due:
+class _EpochBoundary:
     """What an update makes due: the end of an epoch, with its record, an evolution, or both."""
 
     record: Record | None
@@ -48,13 +48,13 @@ class Server:
     batches: of each shard, a pass. span: the epochs of this phase, of `epochs` in all. end_epoch: called with each
     epoch's record while no gradient is applied, before the topology evolves. evolved: called with the number of new
     connections when it has. keep: called after that, at an epoch's end, with `state()`. first_version: of the topology.
-    clock: updates of this phase so far.
+    n_updates: updates of this phase so far.
     """
 
     def __init__(
         self,
         trainer: TrainingLoop,
-        plan: WASAP,
+        config: ParallelConfig,
         batches: Sequence[int],
         span: Span,
         epochs: int,
@@ -64,12 +64,12 @@ class Server:
         first_version: int = 0,
     ) -> None:
         self.trainer = trainer
-        self.plan = plan
-        self._dealer = Dealer(batches, span[0], span[1] - span[0], plan.synchronous)
-        self.steps = self._dealer.steps
+        self.config = config
+        self._scheduler = BatchScheduler(batches, span[0], span[1] - span[0], config.synchronous)
+        self.steps = self._scheduler.steps
         self.total = (span[1] - span[0]) * self.steps
         self.epochs = epochs
-        self.clock = 0
+        self.n_updates = 0
         self.stopped = False
         self._first = span[0]
         self._end_epoch = end_epoch
@@ -77,21 +77,21 @@ class Server:
         self._keep = keep
         self._first_version = first_version
         self._optimizer = trainer.optimizer
-        if isinstance(plan, WASSP):
-            rate = scaled(make(trainer.optimizer.learning_rate), len(batches), plan.warmup_epochs)
+        if isinstance(config, SynchronousConfig):
+            rate = scaled(make_schedule(trainer.optimizer.learning_rate), len(batches), config.warmup_epochs)
             self._optimizer = replace(trainer.optimizer, learning_rate=rate)
         self._rate = 0.0
         self._state = threading.Condition()
         self._topology = SharedLock()
         self._locks = [SharedLock() for _ in trainer.net.layers]
         self._seen: dict[int, int] = {}  # version of the topology by worker
-        self._sessions: dict[int, int] = {}
-        self._left: dict[int, _Left] = {}
+        self._incarnations: dict[int, int] = {}
+        self._pending: dict[int, _PendingUpdate] = {}
         self._closing = False
         self._gathered: dict[int, Gradient] = {}
         self._accepted: list[Gradient] = []  # and not applied yet: whoever leaves, their topologies are still needed
         self._history: list[Topology] = []
-        self._tally = Tally()
+        self._statistics = EpochStatistics()
         trainer.on_resize = self._note_removed
         self._publish()
 
@@ -100,31 +100,31 @@ class Server:
     def join(self, worker: int) -> None:
         """A worker is there; where it is new, shards are dealt out anew."""
         with self._state:
-            self._dealer.join(worker)
+            self._scheduler.join(worker)
             self._state.notify_all()
 
     def leave(self, worker: int) -> None:
         """A worker is gone; others take over its shards."""
         with self._state:
-            self._dealer.leave(worker)
+            self._scheduler.leave(worker)
             self._seen.pop(worker, None)
             self._state.notify_all()
 
-    def pull(self, worker: int, session: int = 0, *, wait: bool = True) -> tuple[Ticket, Model] | None:
+    def pull(self, worker: int, incarnation: int = 0, *, wait: bool = True) -> tuple[BatchId, ModelSnapshot] | None:
         """The next batch and the model to compute its gradient on, or None: the phase is over. Waits where workers go
-        in step, and at the end for those who are not done: one might die, and leave its batch to do. session: another
+        in step, and at the end for those who are not done: one might die, and leave its batch to do. incarnation: another
         one than before says that the worker has been started anew; what its former self still waits for is off."""
         with self._state:
-            self._dealer.rest(worker)
-            if self._sessions.setdefault(worker, session) != session:
-                self._sessions[worker] = session
+            self._scheduler.rest(worker)
+            if self._incarnations.setdefault(worker, incarnation) != incarnation:
+                self._incarnations[worker] = incarnation
                 self._state.notify_all()
-            while not self._finished() and self._sessions[worker] == session:
-                ticket = None if self._closing else self._dealer.hand_out(worker, self.clock)
-                if ticket is not None:
+            while not self._finished() and self._incarnations[worker] == incarnation:
+                batch_id = None if self._closing else self._scheduler.next_batch(worker, self.n_updates)
+                if batch_id is not None:
                     model = self.model
                     self._seen[worker] = model.version
-                    return ticket, Model(model.version, self.clock, model.layers)
+                    return batch_id, ModelSnapshot(model.version, self.n_updates, model.layers)
                 self.settle(worker)
                 if not wait:
                     return None
@@ -136,26 +136,31 @@ class Server:
         """Takes a gradient, and applies it at once or, where workers go in step, with the others'. False: it was not
         expected (a batch that has been done before) and is ignored. finish: wait for layers that someone is reading;
         else they are left to `settle`, until which the gradient's arrays must stay as they are."""
-        ticket, dealer = gradient.ticket, self._dealer
+        batch_id, scheduler = gradient.batch_id, self._scheduler
         with self._state:
             known = self._history[0].version <= gradient.version <= self._history[-1].version
-            if self.stopped or not known or not dealer.knows(worker) or dealer.next_of(ticket.shard) != ticket:
+            if (
+                self.stopped
+                or not known
+                or not scheduler.knows(worker)
+                or scheduler.next_in_shard(batch_id.shard) != batch_id
+            ):
                 return False
-            dealer.accept(worker, ticket)
+            scheduler.accept(worker, batch_id)
             self._accepted.append(gradient)
             ready = [gradient]
-            if self.plan.synchronous:
-                self._gathered[ticket.shard] = gradient
-                if len(self._gathered) < dealer.wanted(self.clock):
+            if self.config.synchronous:
+                self._gathered[batch_id.shard] = gradient
+                if len(self._gathered) < scheduler.wanted(self.n_updates):
                     return True
                 ready = [self._gathered[shard] for shard in sorted(self._gathered)]
         try:
-            self._left[worker] = self._apply(ready)
+            self._pending[worker] = self._apply(ready)
         finally:
             with self._state:
                 self._accepted = [held for held in self._accepted if held not in ready]
         due = self._count(ready)
-        if finish or self.plan.synchronous or due:
+        if finish or self.config.synchronous or due:
             self.settle(worker)
         if due:
             self._evolve(due)
@@ -163,7 +168,7 @@ class Server:
 
     def settle(self, worker: int) -> None:
         """Finishes what the worker's last push has left. Until then nothing evolves."""
-        left = self._left.pop(worker, None)
+        left = self._pending.pop(worker, None)
         if left is None:
             return
         try:
@@ -185,19 +190,19 @@ class Server:
         """What, beside the trainer's state, is needed to go on from the end of an epoch, or from a little later: by the
         time it is kept, updates of the next one may have been counted."""
         return {
-            "clock": self.clock,
-            "positions": self._dealer.counted(),
+            "n_updates": self.n_updates,
+            "positions": self._scheduler.counted(),
             "rate": self._rate,
-            "tally": self._tally.state(),
+            "tally": self._statistics.state(),
         }
 
     def resume(self, state: dict[str, Any]) -> None:
         """Goes on from there, before the first worker asks."""
-        self.clock, self._rate = state["clock"], state["rate"]
-        self._dealer.positions = list(state["positions"])
-        self._tally = Tally(state["tally"])
+        self.n_updates, self._rate = state["n_updates"], state["rate"]
+        self._scheduler.positions = list(state["positions"])
+        self._statistics = EpochStatistics(state["tally"])
 
-    def snapshot(self, model: Model) -> list[tuple[Floats, Floats]]:
+    def snapshot(self, model: ModelSnapshot) -> list[tuple[Floats, Floats]]:
         """Copies of each layer's weights and biases, none in the middle of an update."""
         found = []
         for layer, lock in zip(model.layers, self._locks, strict=True):
@@ -208,19 +213,19 @@ class Server:
     # ---- updates ----
 
     def _finished(self) -> bool:
-        return self.stopped or self.clock >= self.total
+        return self.stopped or self.n_updates >= self.total
 
     def _rule(self) -> _kernels.UpdateRule:
         """The rule of the next update; momentum follows the learning rate (Goyal et al. 2017, section 3)."""
         trainer = self.trainer
-        epoch = self._first + self.clock / self.steps
+        epoch = self._first + self.n_updates / self.steps
         rule = self._optimizer.rule(trainer.step_count, epoch, self.epochs)
-        if self.plan.momentum_correction and isinstance(trainer.optimizer, SGD) and self._rate > 0:
+        if self.config.momentum_correction and isinstance(trainer.optimizer, SGD) and self._rate > 0:
             rule.momentum *= rule.learning_rate / self._rate
         self._rate = rule.learning_rate
         return rule
 
-    def _apply(self, gradients: Sequence[Gradient]) -> _Left:
+    def _apply(self, gradients: Sequence[Gradient]) -> _PendingUpdate:
         """Updates all layers that nobody reads at the moment; returns the others for `settle`."""
         trainer = self.trainer
         samples = sum(gradient.n_samples for gradient in gradients)
@@ -229,9 +234,11 @@ class Server:
             with self._state:
                 rule = self._rule()
                 factors = [gradient.n_samples / samples for gradient in gradients]
-                if self.plan.staleness_aware:
-                    factors = [f / max(1, self.clock - g.clock) for f, g in zip(factors, gradients, strict=True)]
-            left, dropped = _Left(rule), 0
+                if self.config.staleness_aware:
+                    factors = [
+                        f / max(1, self.n_updates - g.n_updates) for f, g in zip(factors, gradients, strict=True)
+                    ]
+            left, dropped = _PendingUpdate(rule), 0
             for number in reversed(range(len(trainer.net.layers))):
                 parts = []
                 for gradient, factor in zip(gradients, factors, strict=True):
@@ -243,7 +250,7 @@ class Server:
                 else:
                     left.parts[number] = parts
             with self._state:
-                self._tally.dropped += dropped
+                self._statistics.dropped += dropped
             return left
         except BaseException:
             self._topology.release_shared()
@@ -252,41 +259,41 @@ class Server:
     def _update(self, number: int, parts: list[tuple[Floats, Floats, float]], rule: _kernels.UpdateRule) -> None:
         """Updates a layer whose lock is held, and gives the lock back."""
         try:
-            self.trainer.net.layers[number].update(parts, self.trainer.slots[number], rule, 1)
+            self.trainer.net.layers[number].update(parts, self.trainer.optimizer_state[number], rule, 1)
         finally:
             self._locks[number].release()
 
     def _since(self, version: int) -> list[Topology]:
         return self._history[version - self._history[0].version :]
 
-    def _count(self, gradients: Sequence[Gradient]) -> _Due | None:
+    def _count(self, gradients: Sequence[Gradient]) -> _EpochBoundary | None:
         """Counts one update; what is due after it."""
         trainer = self.trainer
         with self._state:
             for gradient in gradients:
-                self._tally.add(gradient, self.clock)
-                self._dealer.count(gradient.ticket)
+                self._statistics.add(gradient, self.n_updates)
+                self._scheduler.count(gradient.batch_id)
             self._gathered.clear()
-            self.clock += 1
-            done = self._first * self.steps + self.clock
+            self.n_updates += 1
+            done = self._first * self.steps + self.n_updates
             trainer.step_count += 1
             trainer.epoch = done / self.steps
             trainer.progress = done / (self.steps * self.epochs)
             record = None
-            if self.clock % self.steps == 0:
-                record = self._tally.record(done // self.steps, self._rate, trainer.net.n_connections)
-                self._tally = Tally()
+            if self.n_updates % self.steps == 0:
+                record = self._statistics.record(done // self.steps, self._rate, trainer.net.n_connections)
+                self._statistics = EpochStatistics()
             evolution = trainer.evolution
             # After the last update of the phase, each worker evolves for itself.
             evolves = evolution is not None and evolution.due(done, self.steps, self.steps * self.epochs)
-            evolves = evolves and self.clock < self.total
-            due = _Due(record, evolves) if evolves or record is not None else None
-            self._closing = self.plan.synchronous and due is not None
+            evolves = evolves and self.n_updates < self.total
+            due = _EpochBoundary(record, evolves) if evolves or record is not None else None
+            self._closing = self.config.synchronous and due is not None
             if due is None:
                 self._state.notify_all()
             return due
 
-    def _evolve(self, due: _Due) -> None:
+    def _evolve(self, due: _EpochBoundary) -> None:
         """Ends an epoch, evolves the topology, or both, while no gradient is applied."""
         trainer = self.trainer
         with writing(self._topology):
@@ -306,7 +313,7 @@ class Server:
 
     def _publish(self) -> None:
         """Shows workers the layers as they are now, under a new version where arrays have been replaced."""
-        layers, _ = self.trainer.net.layers, self.trainer.slots  # the state of layers that a callback changed
+        layers, _ = self.trainer.net.layers, self.trainer.optimizer_state  # the state of layers that a callback changed
         if self._history and all(
             shown.values is layer.values and shown.bias is layer.bias and shown.connectivity is layer.connectivity
             for shown, layer in zip(self.model.layers, layers, strict=True)
@@ -315,7 +322,7 @@ class Server:
         shared = [SharedLayer(layer, lock) for layer, lock in zip(layers, self._locks, strict=True)]
         with self._state:
             version = self._history[-1].version + 1 if self._history else self._first_version
-            self.model: Model = Model(version, self.clock, list(shared))
+            self.model: ModelSnapshot = ModelSnapshot(version, self.n_updates, list(shared))
             self._history.append(Topology(version, [layer.connectivity for layer in layers]))
             oldest = min([version, *self._seen.values(), *(gradient.version for gradient in self._accepted)])
             while self._history[0].version < oldest:

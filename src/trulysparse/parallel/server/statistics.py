@@ -9,7 +9,7 @@ from trulysparse.parallel.gradient import Gradient
 from trulysparse.training.history import Record
 
 
-class Tally:
+class EpochStatistics:
     """Sums over the gradients of an epoch. state: what `state` of another said of the epoch so far."""
 
     def __init__(self, state: Mapping[str, float] | None = None) -> None:
@@ -38,9 +38,9 @@ class Tally:
             "bytes": self._bytes,
         }
 
-    def add(self, gradient: Gradient, clock: int) -> None:
-        """A gradient that is the update number `clock`."""
-        staleness = clock - gradient.clock
+    def add(self, gradient: Gradient, n_updates: int) -> None:
+        """A gradient that is the update number `n_updates`."""
+        staleness = n_updates - gradient.n_updates
         self._staleness += staleness
         self._most_stale = max(self._most_stale, staleness)
         weight = gradient.n_samples if gradient.weight is None else gradient.weight

@@ -10,12 +10,12 @@ import numpy as np
 
 from trulysparse._core import checks
 from trulysparse.errors import InputError
+from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.history import Record
 
 if TYPE_CHECKING:
     from trulysparse._core.arrays import Stored
     from trulysparse.training.fit_data import FitData
-    from trulysparse.training.trainer import Trainer
 
 
 class Callback:
@@ -26,29 +26,29 @@ class Callback:
 
     on_server: ClassVar[bool] = False
 
-    def check(self, trainer: Trainer, data: FitData) -> None:
+    def check(self, trainer: RunningTrainer, data: FitData) -> None:
         """At the start of fit, before anything else happens: raises InputError where this callback cannot do its work
         with this trainer and these samples."""
 
-    def on_fit_start(self, trainer: Trainer, epochs: int, steps: int) -> None:
+    def on_fit_start(self, trainer: RunningTrainer, epochs: int, steps: int) -> None:
         """Before the first epoch of `epochs`, each of `steps` steps."""
 
-    def on_step_end(self, trainer: Trainer, loss: float) -> None:
+    def on_step_end(self, trainer: RunningTrainer, loss: float) -> None:
         """After each update."""
 
-    def on_worker_step(self, trainer: Trainer, worker: int, loss: float) -> None:
+    def on_worker_step(self, trainer: RunningTrainer, worker: int, loss: float) -> None:
         """In parallel training, in the place of on_step_end: a worker has finished a batch."""
 
-    def on_progress(self, trainer: Trainer, what: str, done: float, total: float) -> None:
+    def on_progress(self, trainer: RunningTrainer, what: str, done: float, total: float) -> None:
         """In the course of long work between updates ('evolving', 'checkpoint'): `done` of `total` is over."""
 
-    def on_evolution(self, trainer: Trainer, grown: int) -> None:
+    def on_evolution(self, trainer: RunningTrainer, grown: int) -> None:
         """After the topology has evolved; `grown` connections came."""
 
-    def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
+    def on_epoch_end(self, trainer: RunningTrainer, record: Record) -> None:
         """After an epoch, its validation and its record, before topology evolution."""
 
-    def on_fit_end(self, trainer: Trainer) -> None:
+    def on_fit_end(self, trainer: RunningTrainer) -> None:
         """After the last epoch, or an error; called where on_fit_start has returned."""
 
 
@@ -91,7 +91,7 @@ class EarlyStopping(Callback):
         self._sign = -1.0 if rising else 1.0
         self.restore_best = restore_best
 
-    def check(self, trainer: Trainer, data: FitData) -> None:
+    def check(self, trainer: RunningTrainer, data: FitData) -> None:
         """Refuses a score that will not be there, and to restore what would not fit into memory."""
         score = "val_r2" if trainer.net.output == "identity" else "val_accuracy"
         if self.monitor in ("val_loss", "val_accuracy", "val_r2"):
@@ -103,14 +103,14 @@ class EarlyStopping(Callback):
                     f"{score!r}"
                 )
 
-    def on_fit_start(self, trainer: Trainer, epochs: int, steps: int) -> None:
+    def on_fit_start(self, trainer: RunningTrainer, epochs: int, steps: int) -> None:
         """Forgets what it saw in an earlier fit."""
         self._best = np.inf
         self._waited = 0
         self._snapshot: list[tuple[Any, Stored, Stored]] | None = None
         self.best_epoch = 0
 
-    def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
+    def on_epoch_end(self, trainer: RunningTrainer, record: Record) -> None:
         """Compares this epoch with the best one."""
         if self.monitor not in record:
             raise InputError(f"EarlyStopping monitors {self.monitor!r}, but the records have {', '.join(record)}")
@@ -123,7 +123,7 @@ class EarlyStopping(Callback):
         self._waited += 1
         trainer.stop = trainer.stop or self._waited >= self.patience
 
-    def on_fit_end(self, trainer: Trainer) -> None:
+    def on_fit_end(self, trainer: RunningTrainer) -> None:
         """Puts the best parameters back."""
         if self._snapshot is not None:
             for layer, kept in zip(trainer.net.layers, self._snapshot, strict=True):

@@ -15,17 +15,17 @@ from trulysparse._core.arrays import Stored
 from trulysparse.errors import DivergenceError, InputError
 from trulysparse.io import checkpoints as checkpoint
 from trulysparse.io import models as saving
-from trulysparse.nn.layers.indexed import Slots
-from trulysparse.nn.layers.mapped import MANIFEST, ArrayFolder, DiskLayer, committed
+from trulysparse.io.checkpoints import TrainingState
+from trulysparse.nn.layers.indexed import OptimizerState
+from trulysparse.nn.layers.mapped import MANIFEST, ArrayFolder, MappedLayer, committed
 from trulysparse.training.callbacks.base import Callback
+from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.history import Record
 from trulysparse.training.position import Position
 
 if TYPE_CHECKING:
     from trulysparse.nn.network import SparseMLP
     from trulysparse.training.fit_data import FitData
-    from trulysparse.training.loop import TrainingLoop
-    from trulysparse.training.trainer import Trainer
 
 STATE, LAYERS = "state.safetensors", "layers"
 NEXT = "state.next.safetensors"
@@ -46,29 +46,29 @@ class Checkpointer(Callback):
         self.worst = worst
         self._waiting = False
 
-    def check(self, trainer: Trainer, data: FitData) -> None:
+    def check(self, trainer: RunningTrainer, data: FitData) -> None:
         """Refuses workers, whose state this process does not have, and a folder that is none."""
         if trainer.parallel is not None:
             raise InputError("Checkpointer cannot keep the state of parallel training: leave out one of the two")
         if self.folder.exists() and not self.folder.is_dir():
             raise InputError(f"folder must be a folder to keep checkpoints in, not the file '{self.folder}'")
 
-    def on_fit_start(self, trainer: Trainer, epochs: int, steps: int) -> None:
+    def on_fit_start(self, trainer: RunningTrainer, epochs: int, steps: int) -> None:
         """Commits layers in files, so that a run can go on from its start."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._commit(trainer)
 
-    def on_step_end(self, trainer: Trainer, loss: float) -> None:
+    def on_step_end(self, trainer: RunningTrainer, loss: float) -> None:
         """Writes or commits where it is time."""
         self._settle(loss)
-        if trainer.net.layout.folder is not None or trainer.step_count % self.every == 0:
+        if trainer.net.storage_config.folder is not None or trainer.step_count % self.every == 0:
             self.keep(trainer)
 
-    def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
+    def on_epoch_end(self, trainer: RunningTrainer, record: Record) -> None:
         """The loss on other data serves as well as the next."""
         self._settle(float(record["val_loss"] if "val_loss" in record else record["loss"]))
 
-    def keep(self, trainer: Trainer) -> None:
+    def keep(self, trainer: RunningTrainer) -> None:
         """Writes or commits now. DivergenceError where the state is not finite: the one that is kept stays."""
         _require_finite(trainer)
         if not self._commit(trainer):
@@ -84,36 +84,38 @@ class Checkpointer(Callback):
             (self.folder / NEXT).unlink()
         self._waiting = False
 
-    def on_evolution(self, trainer: Trainer, grown: int) -> None:
+    def on_evolution(self, trainer: RunningTrainer, grown: int) -> None:
         """Commits layers in files."""
         self._commit(trainer)
 
-    def on_progress(self, trainer: Trainer, what: str, done: float, total: float) -> None:
+    def on_progress(self, trainer: RunningTrainer, what: str, done: float, total: float) -> None:
         """Commits layers in files as each has evolved, so that no more than one is there twice."""
         if what == "evolving":
             self._commit(trainer)
 
-    def _commit(self, trainer: Trainer) -> bool:
+    def _commit(self, trainer: RunningTrainer) -> bool:
         net = trainer.net
-        folder = net.layout.folder
+        folder = net.storage_config.folder
         if folder is None:
             return False
-        layers: list[DiskLayer] = net.layers
-        pairs = list(zip(layers, trainer.slots, strict=True))
+        layers: list[MappedLayer] = net.layers
+        pairs = list(zip(layers, trainer.optimizer_state, strict=True))
         state = {
             "network": saving.settings(net),
             **checkpoint.counters(trainer),
             "position": trainer.position.to_json(),
-            "layers": [layer.manifest(slots) for layer, slots in pairs],
+            "layers": [layer.manifest(optimizer_state) for layer, optimizer_state in pairs],
         }
-        arrays = [a for layer, slots in pairs for kind in layer.arrays(slots).values() for a in kind]
+        arrays = [
+            a for layer, optimizer_state in pairs for kind in layer.arrays(optimizer_state).values() for a in kind
+        ]
         folder.commit(state, arrays, sync=self.every > 1 and trainer.step_count % self.every == 0)
         return True
 
 
-def _require_finite(trainer: Trainer) -> None:
-    for layer, slots in zip(trainer.net.layers, trainer.slots, strict=True):
-        for values in (layer.values, layer.bias, *slots.weight, *slots.bias):
+def _require_finite(trainer: RunningTrainer) -> None:
+    for layer, optimizer_state in zip(trainer.net.layers, trainer.optimizer_state, strict=True):
+        for values in (layer.values, layer.bias, *optimizer_state.weight, *optimizer_state.bias):
             for start in range(0, len(values), _CHECKED):
                 if not _finite(values[start : start + _CHECKED]):
                     raise DivergenceError(
@@ -134,20 +136,20 @@ def has_state(folder: Path) -> bool:
     return (folder / STATE).is_file() or committed(folder / LAYERS)
 
 
-def resume(path: str | PathLike[str], trainer: TrainingLoop) -> Position:
+def resume(path: str | PathLike[str], trainer: TrainingState) -> Position:
     """Puts a checkpoint into `trainer` and its network: a file, or the folder of a Checkpointer. Returns where the
     training was."""
     path = Path(path)
     if path.is_dir() and not (path / STATE).is_file():
-        net, slots, state = open_network(path, trainer.net.threads)
+        net, optimizer_state, state = open_network(path, trainer.net.threads)
         mine = trainer.net
-        if (net.layer_sizes, net.layout.weights) != (
+        if (net.layer_sizes, net.storage_config.weights) != (
             mine.layer_sizes,
-            mine.layout.weights,
-        ) or mine.layout.folder is None:
+            mine.storage_config.weights,
+        ) or mine.storage_config.folder is None:
             raise InputError(f"resume: '{path}' holds another network, whose layers live in files")
-        mine.layers, mine.layout = net.layers, net.layout
-        trainer.take_slots(slots)
+        mine.layers, mine.storage_config = net.layers, net.storage_config
+        trainer.set_optimizer_state(optimizer_state)
         trainer.step_count, trainer.epoch = state["step_count"], state["epoch"]
     else:
         file = path / STATE if path.is_dir() else path
@@ -156,23 +158,23 @@ def resume(path: str | PathLike[str], trainer: TrainingLoop) -> Position:
     return Position.from_json(state["position"])
 
 
-def _check(config: dict[str, Any], trainer: TrainingLoop) -> None:
+def _check(config: dict[str, Any], trainer: TrainingState) -> None:
     checkpoint.check_kind(config, trainer)
     if "position" not in config["extra"]:
         raise InputError("it was not written in the course of fit, so resume does not know where to go on")
 
 
-def open_network(folder: Path, threads: int | None) -> tuple[SparseMLP, list[Slots], dict[str, Any]]:
+def open_network(folder: Path, threads: int | None) -> tuple[SparseMLP, list[OptimizerState], dict[str, Any]]:
     """The network in memory-mapped files of a checkpoint, its optimizer state, and what else was committed."""
     files = ArrayFolder(folder / LAYERS)
     state, where = files.state(), f"'{folder / LAYERS / MANIFEST}'"
     try:
         config = state["network"]
         checks.choice("storage", config["storage"], ("compact",))
-        layout = replace(saving.layout_of(config), folder=files)
-        net, slots = saving.open_layers(config, state["layers"], layout, threads)
+        storage_config = replace(saving.storage_config_of(config), folder=files)
+        net, optimizer_state = saving.open_layers(config, state["layers"], storage_config, threads)
         wanted = checks.integer("slots", state["slots"], low=0)
-        if any(len(each.weight) != wanted for each in slots):
+        if any(len(each.weight) != wanted for each in optimizer_state):
             raise InputError(f"a layer has not {wanted} values of optimizer state for each parameter")
         checks.integer("step_count", state["step_count"], low=0)
         checks.real("epoch", state["epoch"], low=0)
@@ -181,4 +183,4 @@ def open_network(folder: Path, threads: int | None) -> tuple[SparseMLP, list[Slo
         raise InputError(f"{where}: {error}") from None
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{where} has damaged settings: {error!r}") from None
-    return net, slots, state
+    return net, optimizer_state, state

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from trulysparse._core.progress import RateColumn
 from trulysparse.training.callbacks.base import Callback
+from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.history import Record
-
-if TYPE_CHECKING:
-    from trulysparse.training.trainer import Trainer
 
 
 class ProgressBar(Callback):
     """Shows epochs, the running loss and the time left on the standard error stream; in parallel training a line for
     each worker too."""
 
-    def on_fit_start(self, trainer: Trainer, epochs: int, steps: int) -> None:
+    def on_fit_start(self, trainer: RunningTrainer, epochs: int, steps: int) -> None:
         """Starts the bar."""
         self._console = Console(stderr=True)
         self._epoch = 0
@@ -48,7 +44,7 @@ class ProgressBar(Callback):
         self._work: dict[str, TaskID] = {}
         self._bar.start()
 
-    def on_step_end(self, trainer: Trainer, loss: float) -> None:
+    def on_step_end(self, trainer: RunningTrainer, loss: float) -> None:
         """Advances the bar."""
         if self._bar is not None:
             epoch = min(self._epoch + 1, self._epochs)
@@ -56,7 +52,7 @@ class ProgressBar(Callback):
                 self._task, advance=1, loss=loss, description=f"epoch {epoch}/{self._epochs}", last=self._last
             )
 
-    def on_worker_step(self, trainer: Trainer, worker: int, loss: float) -> None:
+    def on_worker_step(self, trainer: RunningTrainer, worker: int, loss: float) -> None:
         """Advances the bar and the worker's line, which has no end: fast workers do more."""
         self.on_step_end(trainer, loss)
         if self._bar is not None:
@@ -64,7 +60,7 @@ class ProgressBar(Callback):
                 self._workers[worker] = self._bar.add_task(f"  worker {worker}", total=None, loss=loss, last="")
             self._bar.update(self._workers[worker], advance=1, loss=loss)
 
-    def on_progress(self, trainer: Trainer, what: str, done: float, total: float) -> None:
+    def on_progress(self, trainer: RunningTrainer, what: str, done: float, total: float) -> None:
         """Shows a line for work between updates, while it lasts."""
         if self._bar is None:
             return
@@ -74,12 +70,12 @@ class ProgressBar(Callback):
         if done >= total:
             self._bar.remove_task(self._work.pop(what))
 
-    def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
+    def on_epoch_end(self, trainer: RunningTrainer, record: Record) -> None:
         """Notes the validation score."""
         self._epoch = int(record["epoch"])
         self._last = " ".join(f"{name} {record[name]:.4f}" for name in ("val_accuracy", "val_r2") if name in record)
 
-    def on_fit_end(self, trainer: Trainer) -> None:
+    def on_fit_end(self, trainer: RunningTrainer) -> None:
         """Removes the bar."""
         if self._bar is not None:
             self._bar.stop()
