@@ -24,8 +24,10 @@ from trulysparse.connectivity import Connectivity, erdos_renyi
 from trulysparse.evolution import LayerView, grow, prune
 from trulysparse.evolution.rewire import Change, rewire
 from trulysparse.nn.initialization import WeightInit
-from trulysparse.nn.layers.indexed import IndexedLayer, OptimizerState
-from trulysparse.nn.network import SparseMLP
+from trulysparse.nn.layers.indexed import IndexedLayer
+from trulysparse.nn.mlp import SparseMLP
+from trulysparse.nn.settings import NetworkSettings
+from trulysparse.optim import OptimizerState
 from trulysparse.pruning import prune_neurons
 
 BATCH = 8
@@ -129,12 +131,7 @@ def measure(connections: int, threads: int) -> dict:
         [layer.connectivity, other],
         [layer.values, zeros(other.n_connections, dtype)],
         [layer.bias, zeros(2, dtype)],
-        epsilon=2.0,
-        activation="relu",
-        output="softmax",
-        init=init,
-        seed=0,
-        threads=threads,
+        NetworkSettings(epsilon=2.0, activation="relu", init=init, threads=threads),
     )
     state = [optimizer_state, OptimizerState([zeros(other.n_connections, dtype)], [zeros(2, dtype)])]
     timed("importance pruning", lambda: prune_neurons(net, 20, optimizer_state=state))

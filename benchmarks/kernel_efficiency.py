@@ -13,7 +13,9 @@ from trulysparse import _kernels
 from trulysparse._core.arrays import zeros
 from trulysparse.bench.report import table
 from trulysparse.connectivity import erdos_renyi
-from trulysparse.nn.layers.indexed import Activations, IndexedLayer, OptimizerState
+from trulysparse.nn.activations_buffer import Activations
+from trulysparse.nn.layers.indexed import IndexedLayer
+from trulysparse.optim import OptimizerState
 
 BATCH, TURN = 128, 0.2
 LEFT_RELU = _kernels.Activation.LEAKY, -0.6

@@ -23,9 +23,9 @@ from trulysparse.nn.activations import AllReLU, Identity, LeakyReLU, ReLU, Sigmo
 from trulysparse.nn.frozen import FrozenMLP
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
-from trulysparse.nn.network import SparseMLP
+from trulysparse.nn.mlp import SparseMLP
+from trulysparse.optim import SGD, Adam
 from trulysparse.optim.schedules import ConstantRate, CosineRate, ScaledRate, StepRate
-from trulysparse.optim.sgd import SGD, Adam
 from trulysparse.parallel import WASAP, WASSP
 from trulysparse.pruning import ImportancePruning, PruningReport, prune_neurons
 from trulysparse.training import Callback, EarlyStopping, History, ProgressBar, Trainer, evaluate

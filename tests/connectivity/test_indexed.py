@@ -8,10 +8,9 @@ import scipy.sparse as sp
 
 import trulysparse as ts
 from trulysparse.connectivity import Connectivity, Rows, TiledConnectivity, uniform
-from trulysparse.nn.activations import AllReLU
-from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.nn.layers.storage import StorageConfig
+from trulysparse.nn.settings import NetworkSettings
 
 # A layer of 3 inputs and 2 outputs: (row pointers, columns, part of the message).
 BAD_ROWS = [
@@ -72,13 +71,13 @@ def test_from_inputs_takes_any_whole_numbers(kind):
         {"n_out": 0},
         {"ptr": np.zeros(3, np.int64)},
         {"ptr": None},
-        {"place": np.array([0xFFFFFFFF], np.uint32)},
-        {"place": np.zeros(1, np.int32)},
+        {"packed": np.array([0xFFFFFFFF], np.uint32)},
+        {"packed": np.zeros(1, np.int32)},
     ],
 )
 def test_tiles_that_do_not_hold_together_are_refused(change):
     con = TiledConnectivity.draw(50, 40, 1, seed=0, threads=1)
-    parts = {name: getattr(con, name) for name in ("n_in", "n_out", "shift", "ptr", "place")}
+    parts = {name: getattr(con, name) for name in ("n_in", "n_out", "shift", "ptr", "packed")}
     assert TiledConnectivity(**parts).n_connections == 1
     with pytest.raises(ts.InputError):
         TiledConnectivity(**parts | change)
@@ -114,12 +113,7 @@ def from_layers(cons, values, biases, storage_config=None):
         cons,
         values,
         biases,
-        epsilon=1,
-        activation=AllReLU(),
-        output="softmax",
-        init=WeightInit(),
-        seed=0,
-        storage_config=storage_config,
+        NetworkSettings(epsilon=1, storage_config=storage_config),
     )
 
 

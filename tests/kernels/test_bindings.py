@@ -62,7 +62,7 @@ def test_tiled_connectivity_copied_after_use_works():
     for other in (pickle.loads(pickle.dumps(con)), copy.deepcopy(con)):
         other.check()
         assert other.tiles is not con.tiles
-        np.testing.assert_array_equal(other.place, con.place)
+        np.testing.assert_array_equal(other.packed, con.packed)
 
 
 def test_tiles_too_large_for_their_numbers_are_refused():

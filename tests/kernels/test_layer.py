@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from conftest import random_connectivity
 from trulysparse import _kernels
-from trulysparse.nn.layers.indexed import Activations, IndexedLayer, OptimizerState
+from trulysparse.nn.activations_buffer import Activations
+from trulysparse.nn.layers.indexed import IndexedLayer
+from trulysparse.optim import OptimizerState
 
 ACTIVATIONS = [(0, 0.0), (1, 0.0), (1, -0.6), (1, 0.6), (2, 0.0), (3, 0.0)]
 BATCHES = [1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 64, 100, 128, 129, 300]
@@ -247,7 +249,7 @@ def test_mismatched_arrays_are_refused(rng):
 @pytest.mark.parametrize("kept", [0, 1 << 20])
 def test_calls_follow_their_arrays(rng, monkeypatch, kept):
     """Whatever array of a layer is replaced, the next pass uses the new one; large layers' arrays are not held."""
-    monkeypatch.setattr("trulysparse.nn.layers.indexed._KEPT_CONNECTIONS", kept)
+    monkeypatch.setattr("trulysparse.nn.activations_buffer._PREPARED_CONNECTIONS", kept)
     layer = make_layer(rng, 30, 20, 0.3, np.float64, (1, -0.5))
     x, y = Activations(padded(rng, 30, 8, np.float64)), signal(20, 8, np.float64, (1, -0.5))
     optimizer_state = OptimizerState([np.zeros(layer.n_connections)], [np.zeros(20)])

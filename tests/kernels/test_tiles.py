@@ -12,11 +12,10 @@ from trulysparse._core.arrays import narrowed, widened
 from trulysparse.connectivity import TiledConnectivity
 from trulysparse.connectivity.tiled import n_tiles, tile_shift
 from trulysparse.errors import InputError
-from trulysparse.nn.activations_buffer import bit_bytes
+from trulysparse.nn.activations_buffer import Activations, bit_bytes
 from trulysparse.nn.initialization import WeightInit
-from trulysparse.nn.layers.indexed import Activations, OptimizerState
 from trulysparse.nn.layers.tiled import TiledLayer
-from trulysparse.optim.sgd import SGD, Adam
+from trulysparse.optim import SGD, Adam, OptimizerState
 
 SHAPES = [(1, 1, 1), (7, 3, 15), (300, 200, 900), (1, 500, 400), (500, 2, 700), (1000, 40, 60), (130, 129, 0)]
 BATCHES = [1, 2, 4, 8, 16, 32, 64, 144]
@@ -180,7 +179,7 @@ def test_drawn_connections_are_whole(n_in, n_out, share, seed):
     rows, columns = con.coordinates()
     assert len(set(zip(rows.tolist(), columns.tolist(), strict=True))) == count
     again = TiledConnectivity.draw(n_in, n_out, count, seed=seed, threads=1)
-    np.testing.assert_array_equal(con.place, again.place)
+    np.testing.assert_array_equal(con.packed, again.packed)
 
 
 def test_every_place_is_equally_likely():
@@ -284,7 +283,7 @@ def test_same_bits_for_any_number_of_threads(isa, rng, shape, batch):
                 twin.bias,
                 *optimizer_state.weight,
                 *optimizer_state.bias,
-                twin.connectivity.place,
+                twin.connectivity.packed,
             ]
         )
     for other in results[1:]:
@@ -327,7 +326,7 @@ def test_tiles_hold_enough_connections():
 )
 def test_damaged_tiles_are_found(damage):
     con = TiledConnectivity.draw(300, 200, 900, seed=0, threads=1)
-    place = np.ascontiguousarray(damage(con.place))
+    place = np.ascontiguousarray(damage(con.packed))
     with pytest.raises(InputError, match="ascending, unique"):
         TiledConnectivity(300, 200, con.shift, con.ptr, place)
     bad = TiledConnectivity.trusted(300, 200, con.shift, con.ptr, place)

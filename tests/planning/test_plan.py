@@ -24,7 +24,7 @@ def held(net: ts.SparseMLP) -> dict[str, int]:
     for layer in net.layers:
         con = layer.connectivity
         if net.storage_config.tiled:
-            arrays = [con.ptr, con.place]
+            arrays = [con.ptr, con.packed]
         else:
             arrays = [con.by_input.ptr, con.by_input.index, con.by_output.ptr, con.by_output.index, con.position]
         found["connectivity"] += sum(a.nbytes for a in arrays)

@@ -7,7 +7,7 @@ import pytest
 
 import trulysparse as ts
 from conftest import check_invariants
-from trulysparse.nn.layers.indexed import OptimizerState
+from trulysparse.optim import OptimizerState
 from trulysparse.pruning.importance import mean_activation
 from trulysparse.pruning.remove_neurons import incoming, outgoing, remove_neurons
 

@@ -11,7 +11,7 @@ import pytest
 
 import trulysparse as ts
 from trulysparse.io import checkpoints as checkpoint
-from trulysparse.nn.layers.indexed import OptimizerState
+from trulysparse.optim import OptimizerState
 from trulysparse.training.layer_watch import LayerWatch
 
 

@@ -9,7 +9,6 @@ import pytest
 
 import trulysparse as ts
 from trulysparse._core.arrays import widened
-from trulysparse.nn.activations_buffer import TrainingWorkspace
 from trulysparse.nn.sinks import Gradients, Update
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.step import BatchPasses, TrainingStep
@@ -54,8 +53,7 @@ def test_backward_gives_gradients_of_parameters_and_input(rng, storage, every):
     """Against the definition, for a loss gradient of anyone's own."""
     net = network(storage, activation=ts.AllReLU(0.5))
     X, n = rng.standard_normal((21, 9)), 21
-    kinds = [layer.activation for layer in net.layers]
-    work = TrainingWorkspace(net.layer_sizes, kinds, net.signal_types(), every=every, tiled=net.storage_config.tiled)
+    work = net.workspace(every)
     signals = work.signals(n, 1.0)
     stride = signals[0].values.shape[1]
     signals[0].values[:] = 0

@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from trulysparse._core import memory
 from trulysparse.errors import InputError
-from trulysparse.nn.network import SparseMLP
+from trulysparse.nn.mlp import SparseMLP
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse.connectivity import Connectivity
-from trulysparse.nn.network import SparseMLP
+from trulysparse.nn.mlp import SparseMLP
 
 
 def dead_neurons(net: SparseMLP, X: Any = None) -> list[NDArray[np.bool_]]:

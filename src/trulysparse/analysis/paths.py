@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from trulysparse.nn.network import SparseMLP
+from trulysparse.nn.mlp import SparseMLP
 
 
 @dataclass(frozen=True)

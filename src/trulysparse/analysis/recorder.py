@@ -13,7 +13,7 @@ from trulysparse.analysis.neurons import dead_neurons, duplicate_neurons
 from trulysparse.analysis.paths import effective_paths
 from trulysparse.analysis.spectrum import spectral_norm
 from trulysparse.errors import InputError
-from trulysparse.nn.network import SparseMLP
+from trulysparse.nn.mlp import SparseMLP
 from trulysparse.training.callbacks.running import RunningTrainer
 
 if TYPE_CHECKING:

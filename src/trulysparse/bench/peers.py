@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from trulysparse.bench.problems import LEARNING_RATE, MOMENTUM, Problem
-from trulysparse.optim.sgd import SGD
+from trulysparse.optim import SGD
 from trulysparse.training import Trainer
 
 

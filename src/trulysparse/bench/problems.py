@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from trulysparse._core.arrays import zeros
 from trulysparse.connectivity import Connectivity, erdos_renyi
 from trulysparse.nn.initialization import WeightInit
-from trulysparse.nn.network import SparseMLP
+from trulysparse.nn.mlp import SparseMLP
+from trulysparse.nn.settings import NetworkSettings
 
 LEARNING_RATE, MOMENTUM, ALPHA = 0.01, 0.9, 0.6
 
@@ -43,12 +44,7 @@ class Problem:
             [layer.connectivity for layer in net.layers],
             [layer.values.copy() for layer in net.layers],
             [layer.bias.copy() for layer in net.layers],
-            epsilon=net.epsilon,
-            activation=net.activation,
-            output=net.output,
-            init=net.init,
-            seed=net.seed,
-            threads=threads,
+            replace(net.settings, threads=threads),
         )
 
     @property
@@ -68,17 +64,7 @@ def network_of_density(sizes: tuple[int, ...], density: float, **options: Any) -
         connectivities.append(con)
         values.append(init.draw(con.n_connections, init.scale(con), dtype, number, 1))
         biases.append(zeros(n_out, dtype))
-    return SparseMLP.from_layers(
-        connectivities,
-        values,
-        biases,
-        epsilon=0.0,
-        activation="all_relu",
-        output="softmax",
-        init=init,
-        seed=0,
-        **options,
-    )
+    return SparseMLP.from_layers(connectivities, values, biases, NetworkSettings(epsilon=0.0, init=init, **options))
 
 
 # The networks of the authors' experiments, and a wide one.

@@ -14,7 +14,7 @@ from trulysparse._core.progress import Progress, silent
 from trulysparse.cli._json import parse_object, read_object, typed
 from trulysparse.errors import InputError
 from trulysparse.io.models import load, save
-from trulysparse.nn.network import SparseMLP
+from trulysparse.nn.mlp import SparseMLP
 from trulysparse.training import Callback
 from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.history import Record

@@ -9,8 +9,8 @@ from trulysparse._core import checks
 from trulysparse.data import as_matrix
 from trulysparse.data.files import Table, lasting
 from trulysparse.errors import InputError
+from trulysparse.optim import SGD, Adam, Optimizer
 from trulysparse.optim.schedules import CosineRate, LearningRate
-from trulysparse.optim.sgd import SGD, Adam, Optimizer
 from trulysparse.parallel import WASAP, WASSP
 from trulysparse.parallel.ray.sources import TrainingFile
 

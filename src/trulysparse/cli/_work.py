@@ -19,8 +19,8 @@ from trulysparse.errors import InputError, NotEnoughMemoryError
 from trulysparse.evolution import Evolution
 from trulysparse.io import checkpoints as checkpoint
 from trulysparse.nn import activations
-from trulysparse.nn.layers.indexed import OptimizerState
-from trulysparse.nn.network import SparseMLP
+from trulysparse.nn.mlp import SparseMLP
+from trulysparse.optim import OptimizerState
 from trulysparse.parallel import WASAP
 from trulysparse.planning.plan import PlanRequest, best_setting
 from trulysparse.planning.plan import plan as make_plan

@@ -10,7 +10,7 @@ import typer
 from trulysparse._core import checks, memory
 from trulysparse.cli._console import handle_user_errors, print_json, show
 from trulysparse.errors import InputError
-from trulysparse.optim.sgd import SGD
+from trulysparse.optim import SGD
 from trulysparse.planning.plan import Plan, PlanRequest, best_setting, largest_batch_size
 from trulysparse.planning.plan import plan as make_plan
 

@@ -45,17 +45,17 @@ class TiledConnectivity:
     n_out: int
     shift: int
     ptr: NDArray[np.int64]
-    place: NDArray[np.uint32]
+    packed: NDArray[np.uint32]
 
     def __post_init__(self) -> None:
         """Checks every connection, in one pass."""
         self.check()
 
     @classmethod
-    def trusted(cls, n_in: int, n_out: int, shift: int, ptr: NDArray[np.int64], place: NDArray[np.uint32]) -> Self:
+    def trusted(cls, n_in: int, n_out: int, shift: int, ptr: NDArray[np.int64], packed: NDArray[np.uint32]) -> Self:
         """Of arrays that the kernels made or that have been checked: they are not looked at again."""
         found = cls.__new__(cls)
-        found.__dict__.update(n_in=n_in, n_out=n_out, shift=shift, ptr=ptr, place=place)
+        found.__dict__.update(n_in=n_in, n_out=n_out, shift=shift, ptr=ptr, packed=packed)
         return found
 
     @staticmethod
@@ -71,23 +71,23 @@ class TiledConnectivity:
         checks.integer("n_in", self.n_in, low=1, high=MAX_WIDTH)
         checks.integer("n_out", self.n_out, low=1, high=MAX_WIDTH)
         checks.integer("shift", self.shift, low=_LEAST, high=_MOST)
-        for name, kind in (("ptr", np.int64), ("place", np.uint32)):
+        for name, kind in (("ptr", np.int64), ("packed", np.uint32)):
             array = getattr(self, name)
             if not isinstance(array, np.ndarray) or array.dtype != kind or array.ndim != 1:
                 found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
                 raise InputError(f"{name} must be a one-dimensional array of {np.dtype(kind)}, not {found}")
-        check_size(self.n_in, self.n_out, len(self.place))
+        check_size(self.n_in, self.n_out, len(self.packed))
         wanted = n_tiles(self.n_in, self.n_out, self.shift) + 1
         if len(self.ptr) != wanted:
             raise InputError(f"ptr must hold {wanted} pointers, one more than tiles, not {len(self.ptr)}")
-        whole = self.ptr[0] == 0 and self.ptr[-1] == len(self.place)
+        whole = self.ptr[0] == 0 and self.ptr[-1] == len(self.packed)
         if not whole or _kernels.first_invalid_tile(self.tiles) >= 0:
             raise InputError("its connections are not ascending, unique and in range in each tile")
 
     @cached_property
     def tiles(self) -> _kernels.Tiles:
         """What the kernels take: the same arrays."""
-        return _kernels.Tiles(self.n_in, self.n_out, self.shift, self.ptr, self.place)
+        return _kernels.Tiles(self.n_in, self.n_out, self.shift, self.ptr, self.packed)
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles make `tiles` anew."""
@@ -96,7 +96,7 @@ class TiledConnectivity:
     @property
     def n_connections(self) -> int:
         """How many connections there are."""
-        return len(self.place)
+        return len(self.packed)
 
     @property
     def density(self) -> float:
@@ -107,8 +107,8 @@ class TiledConnectivity:
         """(output, input) of each connection."""
         tile = np.repeat(np.arange(len(self.ptr) - 1), np.diff(self.ptr))
         block_out, block_in = np.divmod(tile, ((self.n_in - 1) >> self.shift) + 1)
-        rows = (block_out << self.shift) + (self.place >> 16)
-        columns = (block_in << self.shift) + (self.place & 0xFFFF)
+        rows = (block_out << self.shift) + (self.packed >> 16)
+        columns = (block_in << self.shift) + (self.packed & 0xFFFF)
         return rows.astype(np.int32), columns.astype(np.int32)
 
     def matrix(self, values: NDArray[Any]) -> sp.csr_array:

@@ -17,15 +17,16 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from trulysparse._core import checks
 from trulysparse.data import as_matrix
+from trulysparse.data.sample_weights import sample_weights
 from trulysparse.data.scaling_figures import KINDS, ScalingFigures
 from trulysparse.data.sparse import check_indices
 from trulysparse.errors import InputError
 from trulysparse.estimators._rescaling import rescale_inputs
 from trulysparse.evolution import Evolution, make_evolution
 from trulysparse.nn import activations
-from trulysparse.nn.network import SparseMLP, sample_weights
+from trulysparse.nn.mlp import SparseMLP
+from trulysparse.optim import SGD, Adam, Optimizer
 from trulysparse.optim.schedules import ContinuedRate, make_schedule
-from trulysparse.optim.sgd import SGD, Adam, Optimizer
 from trulysparse.parallel import WASAP, WASSP
 from trulysparse.training import Callback, EarlyStopping, History, ProgressBar, Trainer
 from trulysparse.training.callbacks.running import RunningTrainer

@@ -15,11 +15,11 @@ from trulysparse.evolution.prune import LayerPrune, NetworkPrune, keep_largest
 from trulysparse.evolution.rewire import Change, rewire
 from trulysparse.evolution.schedule import CubicDensity, Schedule
 from trulysparse.evolution.view import LayerView, check_keep_mask, check_new_connections
-from trulysparse.nn.layers.indexed import OptimizerState
 from trulysparse.nn.layers.tiled import TiledLayer
+from trulysparse.optim import OptimizerState
 
 if TYPE_CHECKING:
-    from trulysparse.nn.network import SparseMLP
+    from trulysparse.nn.mlp import SparseMLP
 
 
 class Evolution:
@@ -85,7 +85,7 @@ class Evolution:
         parts = (("prune", self.prune), ("grow", self.grow), ("budget", self.budget))
         wrong = next((f"its {part} rule" for part, rule in parts if wanted not in storages_of(rule)), "it")
         raise InputError(
-            f"evolution {self.name!r} cannot evolve a network with storage={net.storage_config.storage!r}: {wrong} does not "
+            f"evolution {self.name!r} cannot evolve a network with storage={net.storage_config.kind!r}: {wrong} does not "
             f"declare {wanted!r} among its storages" + ("; SET can, or use net.indexed()" if wanted == "tiled" else "")
         )
 

@@ -8,7 +8,8 @@ from trulysparse import _kernels
 from trulysparse._core.arrays import Floats
 from trulysparse.connectivity import Connectivity
 from trulysparse.connectivity.coordinates import KeepMask, NewConnections, nothing
-from trulysparse.nn.layers.indexed import IndexedLayer, OptimizerState
+from trulysparse.nn.layers.indexed import IndexedLayer
+from trulysparse.optim import OptimizerState
 
 
 @dataclass

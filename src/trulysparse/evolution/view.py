@@ -12,8 +12,9 @@ from trulysparse._core.arrays import Floats, empty
 from trulysparse._core.random import stream_key
 from trulysparse.connectivity.coordinates import KeepMask, NewConnections, Uniform, absent, chosen
 from trulysparse.errors import InputError
-from trulysparse.nn.layers.indexed import IndexedLayer, OptimizerState
+from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.nn.layers.tiled import TiledLayer
+from trulysparse.optim import OptimizerState
 
 
 @dataclass

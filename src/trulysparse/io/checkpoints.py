@@ -17,9 +17,8 @@ from trulysparse.errors import InputError
 from trulysparse.io import models as saving
 from trulysparse.io import tensors
 from trulysparse.io.tensors import Tensor, TensorFile
-from trulysparse.nn.layers.indexed import OptimizerState
-from trulysparse.nn.network import SparseMLP
-from trulysparse.optim.sgd import Optimizer
+from trulysparse.nn.mlp import SparseMLP
+from trulysparse.optim import Optimizer, OptimizerState
 
 ENTRY = "trulysparse-checkpoint"
 VERSION = 1
@@ -150,7 +149,7 @@ def check_kind(state: dict[str, Any], trainer: TrainingState) -> None:
         raise InputError(f"it holds {state['slots']} values of optimizer state per parameter, not {n_slots}")
     sizes = tuple(found["layer_sizes"])
     same = sizes[0] == net.layer_sizes[0] and sizes[-1] == net.layer_sizes[-1] and len(sizes) == len(net.layer_sizes)
-    kinds = [(found["dtype"], found.get("storage", "indexed")), (str(net.dtype), net.storage_config.storage)]
+    kinds = [(found["dtype"], found.get("storage", "indexed")), (str(net.dtype), net.storage_config.kind)]
     if not same or kinds[0] != kinds[1]:
         here, wanted = ("-".join(map(str, s)) for s in (sizes, net.layer_sizes))
         raise InputError(

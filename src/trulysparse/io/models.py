@@ -24,11 +24,12 @@ from trulysparse.errors import InputError
 from trulysparse.io.tensors import Tensor, TensorFile, opened, write_tensors
 from trulysparse.nn import activations
 from trulysparse.nn.initialization import WeightInit
-from trulysparse.nn.layers.indexed import OptimizerState
 from trulysparse.nn.layers.mapped import MappedLayer
 from trulysparse.nn.layers.storage import StorageConfig
 from trulysparse.nn.layers.tiled import TiledLayer
-from trulysparse.nn.network import SparseMLP
+from trulysparse.nn.mlp import SparseMLP
+from trulysparse.nn.settings import NetworkSettings
+from trulysparse.optim import OptimizerState
 
 # One metadata entry, so that the same network gives the same bytes (several would come in any order).
 ENTRY = "trulysparse"
@@ -57,7 +58,7 @@ def settings(net: SparseMLP) -> dict[str, Any]:
         "fan": net.init.fan,
         "balance": net.init.balance,
         "dtype": str(net.dtype),
-        "storage": net.storage_config.storage,
+        "storage": net.storage_config.kind,
         "weights": net.storage_config.weights,
         "signals": net.storage_config.signals,
         "shifts": [layer.connectivity.shift for layer in net.layers] if net.storage_config.tiled else None,
@@ -124,7 +125,7 @@ def layer_tensors(net: SparseMLP, number: int) -> list[Tensor]:
     if isinstance(con, TiledConnectivity):
         return [
             Tensor.of(f"{prefix}.tiles", con.ptr),
-            Tensor.of(f"{prefix}.places", con.place),
+            Tensor.of(f"{prefix}.places", con.packed),
             Tensor.of(f"{prefix}.weight", layer.values),
             bias,
         ]
@@ -194,9 +195,9 @@ def build(
             tiles, places = file.array(f"{prefix}.tiles", "int64"), file.array(f"{prefix}.places", "uint32")
             with _named(prefix):
                 tiled = TiledConnectivity(n_in, n_out, _shift(config, number), tiles, places)
-            connectivities.append(storage_config.settled(tiled, f"layer{number}"))
+            connectivities.append(storage_config.store_connectivity(tiled, f"layer{number}"))
             weight = file.array(f"{prefix}.weight", storage_config.weights, len(places))
-            values.append(storage_config.held(f"layer{number}.weight", weight))
+            values.append(storage_config.store_array(f"layer{number}.weight", weight))
         else:
             indptr = file.array(f"{prefix}.indptr", "int64", n_out + 1)
             indices = file.array(f"{prefix}.indices", "int32")
@@ -205,16 +206,11 @@ def build(
             connectivities.append(connectivity)
             values.append(file.array(f"{prefix}.weight", config["dtype"], len(indices))[order])
         biases.append(
-            storage_config.held(f"layer{number}.bias", file.array(f"{prefix}.bias", storage_config.weights, n_out))
+            storage_config.store_array(
+                f"layer{number}.bias", file.array(f"{prefix}.bias", storage_config.weights, n_out)
+            )
         )
-    net = SparseMLP.from_layers(
-        connectivities,
-        values,
-        biases,
-        **_made(config),
-        threads=threads,
-        storage_config=storage_config,
-    )
+    net = SparseMLP.from_layers(connectivities, values, biases, _network_settings(config, threads, storage_config))
     if checks.choice("scaling", config["scaling"], KINDS) != "none":
         shift, factor = (file.array(f"scaling.{part}", "float64", sizes[0]) for part in ("shift", "factor"))
         net.scaling = Scaling(config["scaling"], shift, factor)
@@ -238,18 +234,21 @@ def _shift(config: dict[str, Any], number: int) -> int:
     return checks.integer(f"shifts[{number}]", shifts[number], low=0)
 
 
-def _made(config: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a network that a file's settings name."""
+def _network_settings(config: dict[str, Any], threads: int | None, storage_config: StorageConfig) -> NetworkSettings:
+    """What a network is besides its layers, from a file's settings."""
     epsilon = config["epsilon"]
     if not isinstance(config["balance"], bool):
         raise InputError(f"balance must be true or false, not {config['balance']!r:.80}")
-    return {
-        "epsilon": None if epsilon is None else checks.real("epsilon", epsilon, low=0),
-        "activation": activations.make_activation(config["activation"], config["alpha"]),
-        "output": config["output"],
-        "init": WeightInit(config["init"], config["fan"], config["balance"]),
-        "seed": config["seed"],
-    }
+    return NetworkSettings(
+        epsilon=None if epsilon is None else checks.real("epsilon", epsilon, low=0),
+        activation=activations.make_activation(config["activation"], config["alpha"]),
+        output=config["output"],
+        init=WeightInit(config["init"], config["fan"], config["balance"]),
+        dtype=config["dtype"],
+        seed=config["seed"],
+        threads=threads,
+        storage_config=storage_config,
+    )
 
 
 @contextmanager
@@ -276,9 +275,7 @@ def open_layers(
     state."""
     assert storage_config.folder is not None
     sizes = _sizes(config)
-    net = SparseMLP.of_settings(
-        sizes, **_made(config), dtype=config["dtype"], threads=threads, storage_config=storage_config
-    )
+    net = SparseMLP.without_layers(sizes, _network_settings(config, threads, storage_config))
     if not isinstance(manifests, list) or len(manifests) != len(sizes) - 1:
         raise InputError(f"layers must list {len(sizes) - 1} layers")
     optimizer_state = []

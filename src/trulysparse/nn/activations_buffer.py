@@ -3,37 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from operator import is_
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trulysparse import _kernels
 from trulysparse._core.arrays import Stored, empty
 from trulysparse.nn.activations import IDENTITY, KernelActivation
-from trulysparse.nn.layers.indexed import Activations
 
 Types = Sequence[np.dtype[Any]]
 
+# Prepared calls hold on to their arrays, so layers of more connections do without: there, preparing costs next to
+# nothing, and evolution needs the memory back.
+_PREPARED_CONNECTIONS = 1 << 20
+
+
+@dataclass
+class Activations:
+    """A layer's output for one batch; the network's input is one with identity activation.
+
+    Args:
+        values: (n_neurons, stride); the first columns are the samples.
+        activation: that has been applied.
+        sign_bits: one bit per value: whether its pre-activation was above 0. None where the derivative needs no bit.
+        dropout_bits: one bit per value: whether dropout has kept it. None without dropout.
+        keep_probability: of dropout; 1: none.
+    """
+
+    values: Stored
+    activation: KernelActivation = IDENTITY
+    sign_bits: NDArray[np.uint8] | None = None
+    dropout_bits: NDArray[np.uint8] | None = None
+    keep_probability: float = 1.0
+    _calls: dict[str, tuple[tuple[object, ...], Any]] = field(default_factory=dict, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles prepare their own calls."""
+        return self.__dict__ | {"_calls": {}}
+
+    def prepared_call(self, purpose: str, arrays: tuple[object, ...]) -> Any:
+        """The kernel's call that was prepared for these very arrays, or None."""
+        stored = self._calls.get(purpose)
+        return stored[1] if stored is not None and all(map(is_, stored[0], arrays)) else None
+
+    def store_call(self, purpose: str, n_connections: int, arrays: tuple[object, ...], call: Any) -> None:
+        """Stores a prepared call for the next batch, unless the layer is large."""
+        if n_connections <= _PREPARED_CONNECTIONS:
+            self._calls[purpose] = arrays, call
+
 
 def bit_bytes(n: int, stride: int, tiled: bool) -> int:
-    """Bytes for a bit a value of n x stride: each row in whole bytes or, in compact networks, all in a row, in groups
-    of sixteen."""
+    """Bytes for one bit per value of n x stride: each row in whole bytes or, with tiles, all rows in one run, in groups
+    of sixteen bits."""
     return (n * stride + 15) // 16 * 2 if tiled else n * int(_kernels.bit_stride(stride))
 
 
-def kept_layers(n_signals: int, every: int) -> list[bool]:
-    """Which of the signals (the input first, the output last) stay from the forward to the backward pass where only
-    each `every`-th is kept."""
-    return [number % every == 0 or number == n_signals - 1 for number in range(n_signals)]
+def stored_layers(n_sizes: int, every: int) -> list[bool]:
+    """Which layers' activations (the input first, the output last) stay in memory from the forward to the backward pass
+    where only those of each `every`-th do."""
+    return [number % every == 0 or number == n_sizes - 1 for number in range(n_sizes)]
 
 
 class TrainingWorkspace:
-    """A Activations a layer (the input first) that lives from the forward to the backward pass. The gradient at a
-    layer's pre-activation later overwrites its activations: nobody reads those after that.
+    """Activations of each layer (the input first) from the forward to the backward pass, in memory that the next batch
+    uses again. The gradient at a layer's pre-activation overwrites its activations: they are not read after that.
 
-    types: how values are held, the input's first. every: keep the values of each every-th layer only; those between
-    take turns in every - 1 buffers, and are computed again when the backward pass needs them. tiled: the network's
-    storage."""
+    Args:
+        sizes: neurons per layer, the input first.
+        activations: of each layer, the input left out.
+        types: how values are held, the input's first.
+        every: keep the values of each every-th layer only; those between take turns in every - 1 buffers, and are
+            computed again when the backward pass needs them.
+        tiled: whether connections lie in tiles.
+    """
 
     def __init__(
         self,
@@ -45,9 +90,9 @@ class TrainingWorkspace:
         tiled: bool = False,
     ) -> None:
         self._sizes = sizes
-        self._activations: list[KernelActivation] = [IDENTITY, *activations]
+        self._kinds: list[KernelActivation] = [IDENTITY, *activations]
         self._types = types
-        self._kept = kept_layers(len(sizes), every)
+        self._stored = stored_layers(len(sizes), every)
         self._every = every
         self._tiled = tiled
         self._flat: list[Stored] = []
@@ -56,7 +101,7 @@ class TrainingWorkspace:
         self._made: dict[tuple[int, float], list[Activations]] = {}
 
     def signals(self, batch: int, keep_probability: float) -> list[Activations]:
-        """Signals for a batch of `batch` samples. Dropout acts on hidden layers."""
+        """Activations for a batch of `batch` samples. Dropout acts on hidden layers."""
         stride = int(_kernels.padded_batch(batch))
         if stride > self._stride:
             self._flat, self._bits, self._made = [], {}, {}  # free the smaller ones first
@@ -64,17 +109,17 @@ class TrainingWorkspace:
             self._flat = self._buffers()
         made = self._made.get((stride, keep_probability))
         if made is None:
-            made = [self._signal(layer, stride, keep_probability) for layer in range(len(self._sizes))]
+            made = [self._activations_of(layer, stride, keep_probability) for layer in range(len(self._sizes))]
             self._made[stride, keep_probability] = made
         return made
 
     def _buffers(self) -> list[Stored]:
-        """Memory for each layer's values; those that are not kept share."""
-        own = [n * self._stride if kept else 0 for n, kept in zip(self._sizes, self._kept, strict=True)]
+        """Memory for each layer's values; those that do not stay share buffers."""
+        own = [n * self._stride if stored else 0 for n, stored in zip(self._sizes, self._stored, strict=True)]
         flat = _arena(own, self._types)
         turns: dict[int, list[int]] = {}
-        for number, kept in enumerate(self._kept):
-            if not kept:
+        for number, stored in enumerate(self._stored):
+            if not stored:
                 turns.setdefault(number % self._every, []).append(number)
         for numbers in turns.values():
             largest = max(self._sizes[number] for number in numbers) * self._stride
@@ -89,23 +134,23 @@ class TrainingWorkspace:
             self._bits[purpose] = [np.empty(size, np.uint8) for size in sizes]
         return self._bits[purpose][layer - 1]
 
-    def _signal(self, layer: int, stride: int, keep_probability: float) -> Activations:
+    def _activations_of(self, layer: int, stride: int, keep_probability: float) -> Activations:
         n = self._sizes[layer]
         values = self._flat[layer][: n * stride].reshape(n, stride)
         if not 0 < layer < len(self._sizes) - 1:
             return Activations(values)
-        activation = self._activations[layer]
+        activation = self._kinds[layer]
         dropping = keep_probability < 1
         return Activations(
             values,
             activation,
-            self._bits_of("positive", layer) if activation[0] == _kernels.Activation.LEAKY else None,
-            self._bits_of("kept", layer) if dropping else None,
+            self._bits_of("sign", layer) if activation[0] == _kernels.Activation.LEAKY else None,
+            self._bits_of("dropout", layer) if dropping else None,
             keep_probability if dropping else 1.0,
         )
 
 
-# Predictions take at most so much memory at a time, unless a single sample needs more.
+# Predictions take at most this many bytes at a time, unless a single sample needs more.
 INFERENCE_BYTES = 1 << 30
 
 
@@ -124,11 +169,11 @@ class InferenceWorkspace:
         self._sizes = sizes
         self._types = types
         self.stride = int(_kernels.padded_batch(batch))
-        room = [n * self.stride * types[layer].itemsize for layer, n in enumerate(sizes)]
-        self._flat = _arena([max(room[parity::2]) for parity in (0, 1)], [np.dtype(np.uint8)] * 2)
+        sizes_bytes = [n * self.stride * types[layer].itemsize for layer, n in enumerate(sizes)]
+        self._flat = _arena([max(sizes_bytes[parity::2]) for parity in (0, 1)], [np.dtype(np.uint8)] * 2)
 
-    def signal(self, layer: int, activation: KernelActivation) -> Activations:
-        """The Activations for the output of layer number `layer` (0: the input)."""
+    def activations(self, layer: int, activation: KernelActivation) -> Activations:
+        """For the output of layer number `layer` (0: the input)."""
         n, kind = self._sizes[layer], self._types[layer]
         values = self._flat[layer % 2][: n * self.stride * kind.itemsize].view(kind)
         return Activations(values.reshape(n, self.stride), activation)

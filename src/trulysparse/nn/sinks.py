@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from trulysparse import _kernels
 from trulysparse._core.arrays import Floats, Stored
 from trulysparse._core.random import stream_key
-from trulysparse.nn.layers.indexed import Activations, OptimizerState
+from trulysparse.nn.activations_buffer import Activations
+from trulysparse.optim import OptimizerState
 
 ParameterGradient = tuple[Floats, Floats]
 """One layer's: along connections (in the order of by_input, or of the tiles), along biases."""
@@ -18,13 +19,26 @@ class Sink(Protocol):
     """Takes the layers of a network one by one, from the last to the first."""
 
     def take(self, number: int, layer: Any, dy: Stored, x: Activations, dx: Stored | None, threads: int) -> None:
-        """Does with layer `number` what is to be done and writes the gradient at the pre-activation of x to dx (which
-        may be x.values; None: not wanted). dy: the gradient at the layer's own pre-activation."""
+        """Takes the gradient of layer `number`.
+
+        Args:
+            number: of the layer, from 0.
+            layer: the layer.
+            dy: the loss gradient at its own pre-activation.
+            x: its input.
+            dx: where to write the gradient at the pre-activation of x; it may be x.values. None: not wanted.
+            threads: how many.
+        """
 
 
 class Update:
-    """Updates weights and biases as their gradients become known. optimizer_state: optimizer state of each layer. rule: of the
-    optimizer. key: of the random numbers by which bfloat16 is rounded; None: nothing is rounded."""
+    """Updates weights and biases as their gradients become known.
+
+    Args:
+        optimizer_state: of each layer.
+        rule: of the optimizer.
+        key: of the random numbers of stochastic rounding; None: nothing is rounded.
+    """
 
     def __init__(
         self, optimizer_state: Sequence[OptimizerState], rule: _kernels.UpdateRule, key: int | None = None
@@ -37,10 +51,10 @@ class Update:
         layer.backward(dy, x, dx, self._optimizer_state[number], self._rule_of(number), threads)
 
     def apply(self, layers: Sequence[Any], gradients: Sequence[ParameterGradient], threads: int) -> None:
-        """Updates layers by gradients that were added up before."""
-        for number, (layer, found) in enumerate(zip(layers, gradients, strict=True)):
+        """Updates layers by gradients that have been added up."""
+        for number, (layer, gradient) in enumerate(zip(layers, gradients, strict=True)):
             layer.fetch()
-            layer.update([(*found, 1.0)], self._optimizer_state[number], self._rule_of(number), threads)
+            layer.update([(*gradient, 1.0)], self._optimizer_state[number], self._rule_of(number), threads)
             layer.release()
 
     def _rule_of(self, number: int) -> _kernels.UpdateRule:
@@ -50,19 +64,24 @@ class Update:
 
 
 class Gradients:
-    """Puts gradients into arrays and leaves parameters as they are. into: arrays of each layer to write to, or, with
-    add, to add to; None: new ones."""
+    """Puts gradients into arrays and leaves parameters as they are.
+
+    Args:
+        n_layers: layers of the network.
+        into: arrays of each layer to write to; None: new ones.
+        add: add to what is there.
+    """
 
     def __init__(self, n_layers: int, into: Sequence[ParameterGradient] | None = None, *, add: bool = False) -> None:
         self._into = into
         self._add = add
-        self._found: list[ParameterGradient | None] = [None] * n_layers
+        self._taken: list[ParameterGradient | None] = [None] * n_layers
 
     @property
     def arrays(self) -> list[ParameterGradient]:
         """Those of the layers that have been taken, the first layer's first."""
-        return [found for found in self._found if found is not None]
+        return [gradient for gradient in self._taken if gradient is not None]
 
     def take(self, number: int, layer: Any, dy: Stored, x: Activations, dx: Stored | None, threads: int) -> None:
         out = None if self._into is None else self._into[number]
-        self._found[number] = layer.gradients(dy, x, dx, threads, out, self._add)
+        self._taken[number] = layer.gradients(dy, x, dx, threads, out, self._add)

@@ -1,1 +1,21 @@
 """Optimizers, learning-rate schedules, and the state that lies on connections."""
+
+from typing import TypeAlias
+
+from trulysparse.optim.adam import Adam
+from trulysparse.optim.schedules import ConstantRate, CosineRate, ScaledRate, StepRate
+from trulysparse.optim.sgd import SGD
+from trulysparse.optim.state import OptimizerState
+
+Optimizer: TypeAlias = SGD | Adam
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "ConstantRate",
+    "CosineRate",
+    "Optimizer",
+    "OptimizerState",
+    "ScaledRate",
+    "StepRate",
+]

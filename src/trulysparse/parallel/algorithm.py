@@ -17,7 +17,7 @@ from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import History, Record
 
 if TYPE_CHECKING:
-    from trulysparse.nn.network import SparseMLP
+    from trulysparse.nn.mlp import SparseMLP
     from trulysparse.training.loop import TrainingLoop
 
 

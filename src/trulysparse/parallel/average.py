@@ -12,7 +12,7 @@ from trulysparse.connectivity import Connectivity
 from trulysparse.connectivity.coordinates import KeepMask, NewConnections, nothing
 from trulysparse.errors import InputError
 from trulysparse.nn.layers.indexed import IndexedLayer
-from trulysparse.nn.network import SparseMLP
+from trulysparse.nn.mlp import SparseMLP
 
 
 def average(nets: Sequence[SparseMLP], counts: Sequence[int], threads: int) -> SparseMLP:

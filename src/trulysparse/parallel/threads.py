@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from trulysparse._core import memory
 from trulysparse.nn import memory_use
-from trulysparse.nn.network import SparseMLP
+from trulysparse.nn.mlp import SparseMLP
 from trulysparse.parallel.config import ParallelConfig, Span
 from trulysparse.parallel.server.server import Server
 from trulysparse.parallel.shards import Shard, shard_rows

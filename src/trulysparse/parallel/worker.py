@@ -15,9 +15,9 @@ from trulysparse.data import Reader
 from trulysparse.evolution import Evolution
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.nn.losses import Loss
-from trulysparse.nn.network import SparseMLP
+from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.sinks import ParameterGradient
-from trulysparse.optim.sgd import Optimizer
+from trulysparse.optim import Optimizer
 from trulysparse.parallel.compression import Compression, Packed
 from trulysparse.parallel.config import ParallelConfig, Span
 from trulysparse.parallel.gradient import Gradient

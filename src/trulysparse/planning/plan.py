@@ -18,12 +18,11 @@ from trulysparse.connectivity import TiledConnectivity, epsilon_counts
 from trulysparse.connectivity.tiled import tile_shift
 from trulysparse.errors import InputError
 from trulysparse.nn import memory_use
-from trulysparse.nn.activations_buffer import bit_bytes, largest_batch
+from trulysparse.nn.activations_buffer import Activations, bit_bytes, largest_batch
 from trulysparse.nn.initialization import WeightInit
-from trulysparse.nn.layers.indexed import Activations, OptimizerState
-from trulysparse.nn.layers.storage import StorageConfig, signal_types
+from trulysparse.nn.layers.storage import StorageConfig, activation_types
 from trulysparse.nn.layers.tiled import TiledLayer
-from trulysparse.optim.sgd import SGD, Optimizer
+from trulysparse.optim import SGD, Optimizer, OptimizerState
 
 # The interpreter, the libraries and the batch on its way in.
 BASE_BYTES = 150 << 20
@@ -106,7 +105,7 @@ def plan(setting: PlanRequest, *, threads: int | None = None, measure: bool = Tr
     disk = 0
     ordered = training["rows in order"]
     at_rest, at_work = stored, sum(training.values()) - training["optimizer state"] - ordered
-    types = signal_types(storage_config, len(sizes))
+    types = activation_types(storage_config, len(sizes))
     batch = largest_batch(sizes, types, PREDICTED)
     parts["predictions"] = 2 * batch * max(n * kind.itemsize for n, kind in zip(sizes, types, strict=True))
     if setting.on_disk:

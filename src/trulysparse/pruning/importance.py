@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
 from trulysparse.errors import InputError
-from trulysparse.nn.layers.indexed import OptimizerState
-from trulysparse.nn.network import SparseMLP
+from trulysparse.nn.mlp import SparseMLP
+from trulysparse.optim import OptimizerState
 from trulysparse.pruning.remove_neurons import remove_neurons, scores
 from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.callbacks.running import RunningTrainer

@@ -16,8 +16,9 @@ from trulysparse._core.arrays import Floats
 from trulysparse.connectivity import Connectivity, Rows
 from trulysparse.connectivity.coordinates import nothing
 from trulysparse.nn import activations
-from trulysparse.nn.layers.indexed import IndexedLayer, OptimizerState
-from trulysparse.nn.network import SparseMLP
+from trulysparse.nn.layers.indexed import IndexedLayer
+from trulysparse.nn.mlp import SparseMLP
+from trulysparse.optim import OptimizerState
 
 Marks = NDArray[np.bool_]
 """One mark a neuron: True stays."""

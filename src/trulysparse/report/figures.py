@@ -11,7 +11,7 @@ import numpy as np
 
 from trulysparse.analysis import in_degrees, out_degrees
 from trulysparse.errors import MissingExtraError
-from trulysparse.nn.network import SparseMLP
+from trulysparse.nn.mlp import SparseMLP
 from trulysparse.training.history import Record
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from trulysparse._core.files import write_whole
-from trulysparse.nn.network import SparseMLP
+from trulysparse.nn.mlp import SparseMLP
 from trulysparse.report import figures
 from trulysparse.training.history import Record
 

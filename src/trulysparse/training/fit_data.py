@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trulysparse.data import Matrix, Reader
+from trulysparse.data.sample_weights import sample_weights
 from trulysparse.nn.losses import Loss
-from trulysparse.nn.network import SparseMLP, sample_weights
+from trulysparse.nn.mlp import SparseMLP
 from trulysparse.training.metrics import check_lengths
 
 

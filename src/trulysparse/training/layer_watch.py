@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from trulysparse.errors import InputError
-from trulysparse.nn.layers.indexed import OptimizerState
+from trulysparse.optim import OptimizerState
 
 if TYPE_CHECKING:
-    from trulysparse.nn.network import SparseMLP
-    from trulysparse.optim.sgd import Optimizer
+    from trulysparse.nn.mlp import SparseMLP
+    from trulysparse.optim import Optimizer
 
 
 def fits(layer: Any, optimizer_state: Any, optimizer: Optimizer | None = None) -> bool:

@@ -13,10 +13,9 @@ from trulysparse._core import checks
 from trulysparse._core.random import generator
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution
-from trulysparse.nn.layers.indexed import OptimizerState
 from trulysparse.nn.losses import Loss
-from trulysparse.nn.network import SparseMLP
-from trulysparse.optim.sgd import Optimizer
+from trulysparse.nn.mlp import SparseMLP
+from trulysparse.optim import Optimizer, OptimizerState
 from trulysparse.training.callbacks.base import Callback, started
 from trulysparse.training.fit_data import Batch, FitData
 from trulysparse.training.history import History, Record

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trulysparse.data.moments import Moments
+from trulysparse.data.sample_weights import sample_weights
 from trulysparse.errors import InputError
 from trulysparse.nn import losses
 from trulysparse.nn.losses import Loss
-from trulysparse.nn.network import SparseMLP, sample_weights
+from trulysparse.nn.mlp import SparseMLP
 
 
 def evaluate(

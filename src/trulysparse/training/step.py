@@ -11,12 +11,11 @@ from trulysparse._core import checks
 from trulysparse._core.random import stream_key
 from trulysparse.errors import DivergenceError
 from trulysparse.nn import losses
-from trulysparse.nn.activations_buffer import TrainingWorkspace
-from trulysparse.nn.layers.indexed import Activations, OptimizerState
+from trulysparse.nn.activations_buffer import Activations
 from trulysparse.nn.losses import Loss
-from trulysparse.nn.network import SparseMLP
+from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.sinks import Gradients, ParameterGradient, Sink, Update
-from trulysparse.optim.sgd import Optimizer
+from trulysparse.optim import Optimizer, OptimizerState
 from trulysparse.training.fit_data import Batch
 from trulysparse.training.layer_watch import LayerWatch, check_optimizer_state
 
@@ -53,10 +52,7 @@ class BatchPasses:
         """Makes memory anew for a network whose layers have another number of neurons."""
         net = self.net
         self.sizes = net.layer_sizes
-        activations = [layer.activation for layer in net.layers]
-        self._work = TrainingWorkspace(
-            net.layer_sizes, activations, net.signal_types(), every=self.recompute, tiled=net.storage_config.tiled
-        )
+        self._work = net.workspace(every=self.recompute)
 
     def in_parts(self, batch: Batch) -> bool:
         """Whether a batch is taken in parts."""

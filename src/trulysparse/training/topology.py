@@ -11,7 +11,7 @@ from trulysparse._core.arrays import Stored
 from trulysparse._core.random import stream_key
 from trulysparse.evolution import Evolution
 from trulysparse.evolution.evolution import EvolutionStep
-from trulysparse.nn.layers.indexed import Activations
+from trulysparse.nn.activations_buffer import Activations
 from trulysparse.training.fit_data import Batch
 from trulysparse.training.position import Position
 from trulysparse.training.step import TrainingStep

@@ -15,10 +15,9 @@ from trulysparse.data import check_finite
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution
 from trulysparse.nn import memory_use
-from trulysparse.nn.layers.indexed import OptimizerState
 from trulysparse.nn.losses import Loss
-from trulysparse.nn.network import SparseMLP
-from trulysparse.optim.sgd import SGD, Optimizer
+from trulysparse.nn.mlp import SparseMLP
+from trulysparse.optim import SGD, Optimizer, OptimizerState
 from trulysparse.training.callbacks import checkpointer
 from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.fit_data import FitData

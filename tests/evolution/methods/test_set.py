@@ -12,7 +12,7 @@ import trulysparse as ts
 from conftest import check_invariants
 from trulysparse.evolution import LayerView
 from trulysparse.evolution.prune import sign_magnitude
-from trulysparse.nn.layers.indexed import OptimizerState
+from trulysparse.optim import OptimizerState
 
 
 def naive_keep(values, zeta):

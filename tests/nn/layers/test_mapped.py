@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from trulysparse.nn.layers.mapped import MANIFEST, ArrayFolder, committed
+from trulysparse._core.mapped_arrays import MANIFEST, ArrayFolder, committed
 from trulysparse.training.callbacks.checkpointer import LAYERS, Checkpointer, open_network
 from trulysparse.training.position import Position
 
@@ -65,7 +65,7 @@ def samples(rng):
 
 
 def parameters(net, trainer) -> list[np.ndarray]:
-    found = [a for x in net.layers for a in (x.values, x.bias, x.connectivity.place, x.connectivity.ptr)]
+    found = [a for x in net.layers for a in (x.values, x.bias, x.connectivity.packed, x.connectivity.ptr)]
     return found + [
         a for optimizer_state in trainer.optimizer_state for a in optimizer_state.weight + optimizer_state.bias
     ]

@@ -26,7 +26,7 @@ def samples(rng):
 
 
 def parameters(net: ts.SparseMLP) -> list[np.ndarray]:
-    return [array for layer in net.layers for array in (layer.values, layer.bias, layer.connectivity.place)]
+    return [array for layer in net.layers for array in (layer.values, layer.bias, layer.connectivity.packed)]
 
 
 def assert_same(a: ts.SparseMLP, b: ts.SparseMLP) -> None:
@@ -155,7 +155,7 @@ def test_damaged_files(tmp_path, tensor):
     if tensor == "tiles":
         layer.connectivity.ptr[1] += 10**6
     elif tensor == "places":
-        layer.connectivity.place[:2] = layer.connectivity.place[1::-1]
+        layer.connectivity.packed[:2] = layer.connectivity.packed[1::-1]
     elif tensor == "weight":
         layer.values = layer.values[:-1].copy()
     else:
@@ -212,7 +212,7 @@ def test_predictions_of_very_wide_networks_come_in_smaller_batches(samples, monk
     net = make()
     whole = net.decision_function(X)
     monkeypatch.setattr(activations_buffer, "INFERENCE_BYTES", 20_000)
-    types = net.signal_types()
+    types = net.activation_types()
     assert activations_buffer.largest_batch(SIZES, types, 256) == 8
     assert activations_buffer.largest_batch((10**9, 10**9), types[:2], 256) == 1
     np.testing.assert_array_equal(net.decision_function(X), whole)

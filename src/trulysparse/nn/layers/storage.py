@@ -1,4 +1,4 @@
-"""How a network is stored: which form its layers have, which types its values, and where its arrays lie."""
+"""How a network is stored: the form of its layers, the types of its values, and where its arrays lie."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import numpy as np
 
 from trulysparse._core import checks
 from trulysparse._core.arrays import HELD, Stored, empty, zeros
+from trulysparse._core.mapped_arrays import ArrayFolder
 from trulysparse.connectivity import Connectivity, TiledConnectivity
 from trulysparse.errors import InputError
 from trulysparse.nn.activations import KernelActivation
+from trulysparse.nn.layers.base import Layer
 from trulysparse.nn.layers.indexed import IndexedLayer
-from trulysparse.nn.layers.mapped import ArrayFolder, MappedLayer
+from trulysparse.nn.layers.mapped import MappedLayer
 from trulysparse.nn.layers.tiled import TiledLayer
 
 STORAGE = ("indexed", "compact")
@@ -24,10 +26,16 @@ _TYPES = ("float32", "bfloat16")
 
 @dataclass(frozen=True)
 class StorageConfig:
-    """storage: 'indexed' or 'compact'. weights, signals: types of weights and biases, and of hidden activations.
-    folder: where layers live in memory-mapped files, or None: in memory."""
+    """How a network's layers are stored.
 
-    storage: str
+    Args:
+        kind: 'indexed' or 'compact' (in tiles).
+        weights: type of weights and biases.
+        signals: type of hidden activations.
+        folder: where layers live in memory-mapped files; None: in memory.
+    """
+
+    kind: str
     weights: str
     signals: str
     folder: ArrayFolder | None = None
@@ -36,7 +44,8 @@ class StorageConfig:
     def create(
         storage: str, weights: str | None, signals: str | None, folder: str | PathLike[str] | None, dtype: str
     ) -> StorageConfig:
-        """Checks the settings; None: dtype."""
+        """A configuration from the arguments of SparseMLP, or InputError where they do not go together. weights,
+        signals: None for dtype."""
         checks.choice("storage", storage, STORAGE)
         checks.choice("dtype", dtype, ("float32", "float64"))
         weights, signals = weights or dtype, signals or dtype
@@ -56,7 +65,11 @@ class StorageConfig:
     @property
     def tiled(self) -> bool:
         """Whether connections lie in tiles."""
-        return self.storage == "compact"
+        return self.kind == "compact"
+
+    def indexed(self) -> StorageConfig:
+        """The configuration of an indexed copy, in memory."""
+        return StorageConfig.create("indexed", None, None, None, "float32") if self.tiled else self
 
     def empty(self, name: str, size: int) -> Stored:
         """`size` values of the weights' type, not set; name: what a file would be called."""
@@ -68,16 +81,17 @@ class StorageConfig:
         kind = HELD[self.weights]
         return zeros(size, kind) if self.folder is None else self.folder.create(name, size, kind)
 
-    def held(self, name: str, array: Stored) -> Stored:
-        """The array, where this storage_config has its arrays."""
-        return array if self.folder is None else self.folder.keep(name, array)
+    def store_array(self, name: str, array: Stored) -> Stored:
+        """The array itself or, where layers live in files, a copy in a new file called `name`."""
+        return array if self.folder is None else self.folder.store(name, array)
 
-    def settled(self, con: TiledConnectivity, name: str) -> TiledConnectivity:
-        """The connectivity, its arrays where this storage_config has them."""
+    def store_connectivity(self, con: TiledConnectivity, name: str) -> TiledConnectivity:
+        """The same for the arrays of a connectivity."""
         if self.folder is None:
             return con
-        ptr, place = (self.folder.keep(f"{name}.{part}", getattr(con, part)) for part in ("ptr", "place"))
-        return TiledConnectivity.trusted(con.n_in, con.n_out, con.shift, ptr, place)
+        store = self.folder.store
+        ptr, packed = store(f"{name}.ptr", con.ptr), store(f"{name}.place", con.packed)
+        return TiledConnectivity.trusted(con.n_in, con.n_out, con.shift, ptr, packed)
 
     def layer(
         self,
@@ -87,7 +101,7 @@ class StorageConfig:
         activation: KernelActivation,
         name: str,
     ) -> Layer:
-        """A layer of these arrays."""
+        """A layer of these arrays; name: what its files would be called."""
         if isinstance(con, Connectivity):
             return IndexedLayer(con, values, bias, activation)
         if self.folder is None:
@@ -95,10 +109,7 @@ class StorageConfig:
         return MappedLayer(con, values, bias, activation, self.folder, name)
 
 
-def signal_types(storage_config: StorageConfig, n_signals: int) -> list[np.dtype[Any]]:
-    """How the values of each layer's signal are held, the input first: input and output are float32 or float64."""
+def activation_types(storage_config: StorageConfig, n_sizes: int) -> list[np.dtype[Any]]:
+    """How the activations of each layer are held, the input first: input and output are float32 or float64."""
     outer = np.dtype("float64" if storage_config.weights == "float64" else "float32")
-    return [outer, *[HELD[storage_config.signals]] * (n_signals - 2), outer]
-
-
-Layer = IndexedLayer | TiledLayer
+    return [outer, *[HELD[storage_config.signals]] * (n_sizes - 2), outer]

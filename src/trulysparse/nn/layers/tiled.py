@@ -1,5 +1,7 @@
-"""A layer in the compact form: connections in tiles, no transposed index, weights in float32 or bfloat16. 4 bytes a
-connection beside its weight. For networks of millions of neurons, where memory and random access are what binds."""
+"""TiledLayer: connections in tiles, no transposed index, weights in float32 or bfloat16.
+
+It takes 4 bytes per connection beside the weight. For networks of millions of neurons, where memory and random access
+set the limit."""
 
 from __future__ import annotations
 
@@ -11,20 +13,29 @@ from numpy.typing import NDArray
 
 from trulysparse import _kernels
 from trulysparse._core.arrays import HELD, Floats, Stored, empty, widened, zeros
-from trulysparse.connectivity import TiledConnectivity
+from trulysparse.connectivity import Connectivity, TiledConnectivity
 from trulysparse.nn.activations import KernelActivation
+from trulysparse.nn.activations_buffer import Activations
 from trulysparse.nn.initialization import WeightInit
-from trulysparse.nn.layers.indexed import Activations, OptimizerState, Parameters, gradient_rule
-from trulysparse.optim.sgd import Optimizer
+from trulysparse.nn.layers.base import Layer
+from trulysparse.nn.layers.indexed import IndexedLayer
+from trulysparse.optim import Optimizer, OptimizerState
+from trulysparse.optim.rules import gradient_rule
 
 
-class TiledLayer(Parameters):
-    """y = f(W x + b), as IndexedLayer; signals may be float32 or bfloat16, sums are in float32.
+class TiledLayer(Layer):
+    """A layer whose connections lie in tiles; activations may be float32 or bfloat16, sums are in float32.
 
-    values: the weights along connectivity.place. bias: n_out values of the same type. Where they are bfloat16, an
-    update is rounded up or down at random, with the odds that keep it right on average: no update vanishes.
+    Where weights are bfloat16, updates use unbiased stochastic rounding, so that small ones do not vanish.
+
+    Args:
+        connectivity: the connections.
+        values: the weights, along connectivity.packed.
+        bias: n_out values of the same type.
+        activation: see Layer.
     """
 
+    tiled = True
     connectivity: TiledConnectivity
 
     def __init__(
@@ -35,19 +46,16 @@ class TiledLayer(Parameters):
 
     @property
     def weight(self) -> sp.csr_array:
-        """The weights as a scipy.sparse.csr_array (n_out, n_in) of float32. A copy."""
+        """The weights as a csr_array (n_out, n_in) of float32. A copy."""
         return self.to_csr(widened(self.values))
 
     def in_order(self, values: Floats) -> Floats:
-        """Values in the order that to_csr wants: the connections' own."""
         return values
 
     def to_csr(self, values: Floats) -> sp.csr_array:
-        """Values along the connections as a csr_array (n_out, n_in)."""
         return self.connectivity.matrix(values)
 
     def forward(self, x: Activations, y: Activations, key: int, threads: int) -> None:
-        """Fills y.values and y's bits from x.values; `key` names the dropout stream."""
         _kernels.tile_forward(
             self.connectivity.tiles,
             self.values,
@@ -71,8 +79,6 @@ class TiledLayer(Parameters):
         rule: _kernels.UpdateRule,
         threads: int,
     ) -> None:
-        """Updates weights and biases from dy, the loss gradient at this layer's pre-activation, and writes the
-        gradient at the pre-activation of x to dx (which may be x.values itself; None: not wanted)."""
         self._backward(dy, x, dx, optimizer_state, rule, None, False, threads)
 
     def gradients(
@@ -84,19 +90,25 @@ class TiledLayer(Parameters):
         into: tuple[Floats, Floats] | None = None,
         add: bool = False,
     ) -> tuple[Floats, Floats]:
-        """As backward, but parameters stay and their gradients are returned in float32: (along connections, along
-        biases), `into` where that is given, or added to what is there."""
+        """See Layer.gradients; they are float32."""
         kind = HELD["float32"]
-        found = into or (empty(self.n_connections, kind), empty(self.n_out, kind))
-        self._backward(dy, x, dx, OptimizerState([], []), gradient_rule(), found, add, threads)
-        return found
+        out = into or (empty(self.n_connections, kind), empty(self.n_out, kind))
+        self._backward(dy, x, dx, OptimizerState([], []), gradient_rule(), out, add, threads)
+        return out
+
+    def copy(self) -> TiledLayer:
+        return TiledLayer(self.connectivity, np.array(self.values), np.array(self.bias), self.activation)
+
+    def indexed(self, threads: int) -> IndexedLayer:
+        csr = self.weight
+        indptr, indices = csr.indptr.astype(np.int64), csr.indices.astype(np.int32)
+        con, order = Connectivity.from_outputs(self.n_in, self.n_out, indptr, indices, threads)
+        return IndexedLayer(con, csr.data[order], np.array(widened(self.bias)), self.activation)
 
     def slot_type(self, optimizer: Optimizer) -> np.dtype[Any]:
-        """The type of optimizer state."""
         return HELD[optimizer.state or "float32"]
 
     def new_state(self, optimizer: Optimizer) -> OptimizerState:
-        """Optimizer state for this layer, all zero."""
         kind, n = self.slot_type(optimizer), range(optimizer.n_slots)
         return OptimizerState([zeros(self.n_connections, kind) for _ in n], [zeros(self.n_out, kind) for _ in n])
 
@@ -107,14 +119,12 @@ class TiledLayer(Parameters):
         rule: _kernels.UpdateRule,
         threads: int,
     ) -> None:
-        """Updates weights and biases by the sum of gradients (along connections, along biases), each times its
-        factor."""
         weight, bias, factor = gradients[0]
         if len(gradients) > 1 or factor != 1:
             weight, bias = weight * np.float32(factor), bias * np.float32(factor)
-            for more, more_bias, share in gradients[1:]:
-                weight += more * np.float32(share)
-                bias += more_bias * np.float32(share)
+            for next_weight, next_bias, share in gradients[1:]:
+                weight += next_weight * np.float32(share)
+                bias += next_bias * np.float32(share)
         into, bias_into = self._into(optimizer_state)
         _kernels.tile_update(self.values, optimizer_state.weight, weight, into, rule, False, threads)
         _kernels.tile_update(self.bias, optimizer_state.bias, bias, bias_into, rule, True, threads)
@@ -122,38 +132,46 @@ class TiledLayer(Parameters):
 
     def evolve(
         self,
-        keep: NDArray[np.uint8],
+        keep_mask: NDArray[np.uint8],
         count: int,
         init: WeightInit,
         keys: tuple[int, int],
         optimizer_state: OptimizerState,
         threads: int,
     ) -> None:
-        """Connections with keep == 0 go, `count` come at uniformly random places that are then empty, their weights
-        drawn by `init`, their optimizer state zero. keys: of the places' and of the weights' random streams."""
+        """Removes connections and grows as many as wanted at uniformly random coordinates that are then empty.
+
+        Args:
+            keep_mask: (n_connections,) uint8; 0: the connection goes.
+            count: connections to grow.
+            init: how their weights are drawn; their optimizer state is zero.
+            keys: of the random streams of coordinates and of weights.
+            optimizer_state: of this layer; brought along.
+            threads: how many.
+        """
         con = self.connectivity
-        size = int(np.count_nonzero(keep)) + count
-        ptr, place, *moved = self._room(len(con.ptr), size, optimizer_state)
+        size = int(np.count_nonzero(keep_mask)) + count
+        ptr, packed, *moved = self._new_arrays(len(con.ptr), size, optimizer_state)
         _kernels.evolve_tiles(
             tiles=con.tiles,
-            keep=keep,
+            keep=keep_mask,
             count=count,
             kind=init.kind,
             scale=init.scale(con),
             fresh_key=keys[1],
             key=keys[0],
             new_ptr=ptr,
-            new_place=place,
+            new_place=packed,
             moved=list(zip([self.values, *optimizer_state.weight], moved, strict=True)),
             threads=threads,
         )
         self.values, optimizer_state.weight[:] = moved[0], moved[1:]
-        self.connectivity = TiledConnectivity.trusted(con.n_in, con.n_out, con.shift, ptr, place)
+        self.connectivity = TiledConnectivity.trusted(con.n_in, con.n_out, con.shift, ptr, packed)
 
     # ---- where arrays lie: in memory, written in place ----
 
-    def _room(self, pointers: int, size: int, optimizer_state: OptimizerState) -> list[np.ndarray]:
-        """Arrays for a new topology: pointers, places, weights, optimizer state."""
+    def _new_arrays(self, pointers: int, size: int, optimizer_state: OptimizerState) -> list[np.ndarray]:
+        """Arrays for a new topology: pointers, packed coordinates, weights, optimizer state."""
         kinds = [np.dtype(np.uint32), self.values.dtype, *(slot.dtype for slot in optimizer_state.weight)]
         return [empty(pointers, np.dtype(np.int64)), *(empty(size, kind) for kind in kinds)]
 

@@ -20,8 +20,9 @@ from trulysparse.data import Reader
 from trulysparse.errors import InputError
 from trulysparse.io import checkpoints as checkpoint
 from trulysparse.nn.activations import KernelActivation
-from trulysparse.nn.layers.indexed import IndexedLayer, OptimizerState
-from trulysparse.nn.network import SparseMLP
+from trulysparse.nn.layers.indexed import IndexedLayer
+from trulysparse.nn.mlp import SparseMLP
+from trulysparse.optim import OptimizerState
 from trulysparse.parallel.config import ParallelConfig, Span
 from trulysparse.parallel.gradient import Gradient
 from trulysparse.parallel.ray.sources import Source

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from trulysparse.nn import memory_use
-from trulysparse.nn.layers.indexed import IndexedLayer, OptimizerState
-from trulysparse.nn.network import SparseMLP
+from trulysparse.nn.layers.indexed import IndexedLayer
+from trulysparse.nn.mlp import SparseMLP
+from trulysparse.optim import OptimizerState
 from trulysparse.parallel.config import ParallelConfig, Span
 from trulysparse.parallel.ray.actors import Desk, ServerActor, Setup, WorkerActor, run_phase2
 from trulysparse.parallel.ray.pool import POLL, WorkerPool, connect, result

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 from trulysparse._core.arrays import Floats
 from trulysparse._kernels import SharedLock
-from trulysparse.nn.layers.indexed import Activations, IndexedLayer
+from trulysparse.nn.activations_buffer import Activations
+from trulysparse.nn.layers.indexed import IndexedLayer
 
 
 @contextmanager

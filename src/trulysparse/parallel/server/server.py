@@ -13,8 +13,8 @@ import numpy as np
 from trulysparse import _kernels
 from trulysparse._core.arrays import Floats
 from trulysparse._kernels import SharedLock
+from trulysparse.optim import SGD
 from trulysparse.optim.schedules import make_schedule, scaled
-from trulysparse.optim.sgd import SGD
 from trulysparse.parallel.config import ParallelConfig, Span, SynchronousConfig
 from trulysparse.parallel.gradient import Gradient, Marks, Topology, retain
 from trulysparse.parallel.server.locks import SharedLayer, reading, writing

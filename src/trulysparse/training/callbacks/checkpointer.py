@@ -12,19 +12,20 @@ import numpy as np
 
 from trulysparse._core import checks
 from trulysparse._core.arrays import Stored
+from trulysparse._core.mapped_arrays import MANIFEST, ArrayFolder, committed
 from trulysparse.errors import DivergenceError, InputError
 from trulysparse.io import checkpoints as checkpoint
 from trulysparse.io import models as saving
 from trulysparse.io.checkpoints import TrainingState
-from trulysparse.nn.layers.indexed import OptimizerState
-from trulysparse.nn.layers.mapped import MANIFEST, ArrayFolder, MappedLayer, committed
+from trulysparse.nn.layers.mapped import MappedLayer
+from trulysparse.optim import OptimizerState
 from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.history import Record
 from trulysparse.training.position import Position
 
 if TYPE_CHECKING:
-    from trulysparse.nn.network import SparseMLP
+    from trulysparse.nn.mlp import SparseMLP
     from trulysparse.training.fit_data import FitData
 
 STATE, LAYERS = "state.safetensors", "layers"

@@ -1,0 +1,163 @@
+"""What layers of every storage have in common, and what each of them must do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+
+from trulysparse import _kernels
+from trulysparse._core.arrays import Floats, Stored
+from trulysparse.connectivity import Connectivity, TiledConnectivity
+from trulysparse.nn.activations import KernelActivation
+from trulysparse.nn.activations_buffer import Activations
+from trulysparse.optim import Optimizer, OptimizerState
+
+
+class Layer(ABC):
+    """y = f(W x + b) with W sparse: connections, one weight along each, one bias per output neuron, an activation.
+
+    It knows nothing of losses, trainers or model files.
+
+    Args:
+        values: the weights, in the order of the connections.
+        bias: n_out values of the same type.
+        activation: f, as the kernels take it.
+    """
+
+    tiled: ClassVar[bool]
+    """Whether connections lie in tiles (storage='compact')."""
+    connectivity: Connectivity | TiledConnectivity
+
+    def __init__(self, values: Stored, bias: Stored, activation: KernelActivation) -> None:
+        self.values = values
+        self.bias = bias
+        self.activation = activation
+
+    @property
+    def n_in(self) -> int:
+        """Input neurons."""
+        return self.connectivity.n_in
+
+    @property
+    def n_out(self) -> int:
+        """Output neurons."""
+        return self.connectivity.n_out
+
+    @property
+    def n_connections(self) -> int:
+        """Stored weights, biases not counted."""
+        return self.connectivity.n_connections
+
+    @property
+    @abstractmethod
+    def weight(self) -> sp.csr_array:
+        """The weights as a csr_array (n_out, n_in). A copy: writing to it changes nothing here."""
+
+    @abstractmethod
+    def in_order(self, values: Floats) -> Floats:
+        """Values along the connections in the order that `to_csr` wants."""
+
+    @abstractmethod
+    def to_csr(self, values: Floats) -> sp.csr_array:
+        """Values, in the order of `in_order`, as a csr_array (n_out, n_in)."""
+
+    @abstractmethod
+    def forward(self, x: Activations, y: Activations, key: int, threads: int) -> None:
+        """Fills y.values and y's bits from x.values; `key` names the dropout stream."""
+
+    @abstractmethod
+    def backward(
+        self,
+        dy: Stored,
+        x: Activations,
+        dx: Stored | None,
+        optimizer_state: OptimizerState,
+        rule: _kernels.UpdateRule,
+        threads: int,
+    ) -> None:
+        """Updates weights and biases in place and writes the gradient at the pre-activation of x.
+
+        Args:
+            dy: the loss gradient at this layer's own pre-activation, n_out x stride.
+            x: the layer's input, as the forward pass left it.
+            dx: where to write, n_in x stride; it may be x.values. None: not wanted.
+            optimizer_state: of this layer; updated too.
+            rule: of the optimizer.
+            threads: how many.
+        """
+
+    @abstractmethod
+    def gradients(
+        self,
+        dy: Stored,
+        x: Activations,
+        dx: Stored | None,
+        threads: int,
+        into: tuple[Floats, Floats] | None = None,
+        add: bool = False,
+    ) -> tuple[Floats, Floats]:
+        """As `backward`, but parameters stay and their gradients are returned: (along connections, along biases).
+
+        They are written to `into` where that is given or, with `add`, added to what is there.
+        """
+
+    @abstractmethod
+    def slot_type(self, optimizer: Optimizer) -> np.dtype[Any]:
+        """The type of optimizer state; InputError where this layer cannot have what the optimizer asks for."""
+
+    @abstractmethod
+    def new_state(self, optimizer: Optimizer) -> OptimizerState:
+        """Optimizer state for this layer, all zero."""
+
+    @abstractmethod
+    def update(
+        self,
+        gradients: list[tuple[Floats, Floats, float]],
+        optimizer_state: OptimizerState,
+        rule: _kernels.UpdateRule,
+        threads: int,
+    ) -> None:
+        """Updates weights and biases by the sum of gradients (along connections, along biases), each times its
+        factor."""
+
+    @abstractmethod
+    def copy(self) -> Layer:
+        """A layer with weights and biases of its own, in memory; the connectivity, which never changes, is shared."""
+
+    @abstractmethod
+    def indexed(self, threads: int) -> Layer:
+        """A copy whose connections are indexed by neuron."""
+
+    def problem(self, n_in: int, n_out: int, dtype: np.dtype[Any], name: str) -> str | None:
+        """What is wrong with a layer that should connect n_in x n_out neurons with weights of this type, or None.
+
+        Does not look at single connections: whoever makes a connectivity checks it. Called at each step.
+        """
+        con, values, bias = self.connectivity, self.values, self.bias
+        if con.n_in != n_in or con.n_out != n_out:
+            return f"connects {con.n_in} x {con.n_out} neurons, not {n_in} x {n_out}"
+        for array, part, size in ((values, "values", con.n_connections), (bias, "bias", n_out)):
+            if not isinstance(array, np.ndarray):
+                return f".{part} must be {name} of shape ({size},), not {type(array).__name__}"
+            if array.shape != (size,) or array.dtype != dtype:
+                return f".{part} must be {name} of shape ({size},), not {array.dtype} {array.shape}"
+        return None
+
+    def snapshot(self) -> tuple[Any, Stored, Stored]:
+        """Connections, weights and biases as they are now, for `restore`."""
+        return self.connectivity, self.values.copy(), self.bias.copy()
+
+    def restore(self, snapshot: tuple[Any, Stored, Stored]) -> None:
+        """Puts a snapshot back. The optimizer state no longer belongs to the layer then."""
+        self.connectivity, self.values, self.bias = snapshot
+
+    # Layers in memory have nothing to do here; see MappedLayer.
+
+    def fetch(self) -> None:  # noqa: B027
+        """Called before the layer is used."""
+
+    def release(self) -> None:  # noqa: B027
+        """Called when the layer is not used for a while."""

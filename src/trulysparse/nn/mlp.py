@@ -1,0 +1,300 @@
+"""SparseMLP: how a network is built, from a sparsity, from layers or from matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from os import PathLike
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from trulysparse._core import checks, memory
+from trulysparse._core.arrays import Floats, Stored
+from trulysparse._core.progress import Progress, silent
+from trulysparse._core.random import stream_key
+from trulysparse.connectivity import (
+    PATTERNS,
+    Connectivity,
+    Pattern,
+    TiledConnectivity,
+    epsilon_counts,
+    erk_counts,
+    from_matrix,
+    largest,
+)
+from trulysparse.errors import InputError
+from trulysparse.nn import activations, memory_use
+from trulysparse.nn.activations import Activation
+from trulysparse.nn.initialization import WeightInit
+from trulysparse.nn.layers.storage import StorageConfig
+from trulysparse.nn.network import Network
+from trulysparse.nn.settings import NetworkSettings
+
+
+class SparseMLP(Network):
+    """A multilayer perceptron whose weights exist only where a connection exists.
+
+    Args:
+        layer_sizes: neurons per layer, input first, output last, each 1 to 2^31 - 1.
+        epsilon: Erdős-Rényi sparsity, above 0: a layer n_in x n_out gets round(epsilon * (n_in + n_out)) connections.
+        density: in place of epsilon, connections of the whole network as a share of the dense one's, in (0, 1],
+            distributed over layers by `erk_counts`; the attribute epsilon is None then.
+        connectivity: where connections go: 'erdos_renyi', 'fixed_fan_in', 'small_world', 'scale_free', 'block_local'
+            or a function of that form, such as functools.partial(small_world, rewiring=0.3).
+        activation: of the hidden layers, an object or a name.
+        output: 'softmax' (classes), 'sigmoid' (several labels per sample) or 'identity' (regression).
+        init: rule of the starting weights, see WeightInit.
+        fan: see WeightInit.
+        balance: see WeightInit.
+        dtype: 'float32' or 'float64'.
+        storage: 'indexed', connections indexed by input and by output neuron, 16 bytes each with a float32 weight; or
+            'compact', in tiles, 6 to 8 bytes, for networks of millions of neurons (Erdős-Rényi connectivity, Static
+            and SET evolution).
+        weights: type of weights and biases: 'float32' or, in compact networks, 'bfloat16'; None: dtype.
+        signals: type of hidden activations, likewise.
+        folder: of a compact network that does not fit into memory: where its layers live in memory-mapped files. New,
+            empty, or of an earlier such network, whose layers go with the first checkpoint of this one.
+        seed: of connectivity and weights; the same bits whatever `threads`.
+        threads: at least 1; None: all of this machine's.
+        progress: called with (stage, done, total) as layers are made; silent by default.
+
+    Attributes:
+        layers: the layers, first to last; `layers[l].weight` is a csr_array (n_out, n_in).
+        scaling: of the input, or None.
+        labels: names of the classes in the order of the output neurons, or None for 0, 1, ...
+
+    Raises:
+        InputError: where an argument is out of range or does not go with another.
+        NotEnoughMemoryError: where the network would not fit into memory, before anything is allocated.
+
+    Source:
+        Mocanu et al., "Scalable training of artificial neural networks with adaptive sparse connectivity" (2018);
+        Curci, Mocanu, Pechenizkiy, "Truly sparse neural networks at scale" (2021).
+
+    Example:
+        >>> import trulysparse as ts
+        >>> net = ts.SparseMLP((784, 1000, 10), epsilon=20)
+        >>> net.n_connections  # 20 * (784 + 1000), and all 1000 * 10 of the last layer
+        45680
+    """
+
+    def __init__(
+        self,
+        layer_sizes: Sequence[int],
+        *,
+        epsilon: float = 20.0,
+        density: float | None = None,
+        connectivity: str | Pattern = "erdos_renyi",
+        activation: Activation | str = "all_relu",
+        output: str = "softmax",
+        init: str = "he_uniform",
+        fan: str = "dense",
+        balance: bool = True,
+        dtype: str = "float32",
+        storage: str = "indexed",
+        weights: str | None = None,
+        signals: str | None = None,
+        folder: str | PathLike[str] | None = None,
+        seed: int = 0,
+        threads: int | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        storage_config = StorageConfig.create(storage, weights, signals, folder, dtype)
+        super().__init__(
+            layer_sizes,
+            NetworkSettings(
+                None, activation, output, WeightInit(init, fan, balance), dtype, seed, threads, storage_config
+            ),
+        )
+        checks.real("epsilon", epsilon, low=0, low_open=True)
+        self.epsilon = float(epsilon) if density is None else None
+        counts = epsilon_counts(self.layer_sizes, epsilon) if density is None else erk_counts(self.layer_sizes, density)
+        if storage_config.tiled and connectivity != "erdos_renyi":
+            raise InputError(f"connectivity must be 'erdos_renyi' where storage='compact', not {connectivity!r}")
+        memory.require(
+            memory_use.network_bytes(self.layer_sizes, counts, storage_config),
+            f"a network of layers {self.sizes_text} at "
+            + (f"epsilon {epsilon:g}" if density is None else f"density {density:g}"),
+            f"choose a smaller {'epsilon' if density is None else 'density'} or smaller layers",
+        )
+        if isinstance(connectivity, str):
+            connectivity = PATTERNS[checks.choice("connectivity", connectivity, tuple(PATTERNS))]
+        power = 1.0  # mean square of a layer's input, for network inputs of unit variance
+        total = sum(counts)
+        for number, (n_in, n_out) in enumerate(pairwise(self.layer_sizes)):
+            progress("building", sum(counts[:number]), total)
+            key = stream_key(seed, "connectivity", number)
+            con: Connectivity | TiledConnectivity
+            if storage_config.tiled:
+                con = TiledConnectivity.draw(n_in, n_out, counts[number], seed=key, threads=self.threads)
+                con = storage_config.store_connectivity(con, f"layer{number}")
+            else:
+                con = connectivity(n_in, n_out, counts[number], seed=key, threads=self.threads)
+                if connectivity not in PATTERNS.values():
+                    _check_pattern(con, n_in, n_out, counts[number])
+            last = number == len(self.layer_sizes) - 2
+            scale = self.init.output_scale(con, power) if last else self.init.scale(con)
+            values = storage_config.empty(f"layer{number}.weight", con.n_connections)
+            self.init.fill(values, scale, stream_key(seed, "weights", number), self.threads)
+            self._append(con, values, storage_config.zeros(f"layer{number}.bias", n_out))
+            self.layers[-1].release()
+            if not last:
+                power = self.init.power_after(con, power, self.layers[-1].activation)
+        progress("building", total, total)
+
+    @classmethod
+    def from_layers(
+        cls,
+        connectivities: Sequence[Connectivity | TiledConnectivity],
+        values: Sequence[Stored],
+        biases: Sequence[Stored],
+        settings: NetworkSettings,
+    ) -> Self:
+        """A network of given connectivity, weights and biases.
+
+        Args:
+            connectivities: one per layer.
+            values: weights of each layer, in the order of connectivity.by_input or of the tiles.
+            biases: (n_out,) each.
+            settings: everything else.
+
+        Returns:
+            The network; it uses the arrays themselves, not copies.
+
+        Raises:
+            InputError: where they do not fit together.
+        """
+        tiled = settings.storage_config is not None and settings.storage_config.tiled
+        kind = TiledConnectivity if tiled else Connectivity
+        for name, given in (("connectivities", connectivities), ("values", values), ("biases", biases)):
+            if len(given) != len(connectivities) or not len(given):
+                raise InputError(f"{name} must have one entry for each of at least one layer, not {len(given)}")
+        for number, con in enumerate(connectivities):
+            if not isinstance(con, kind):
+                raise InputError(f"connectivities[{number}] must be a {kind.__name__}, not {type(con).__name__}")
+        net = cls.without_layers([connectivities[0].n_in, *(c.n_out for c in connectivities)], settings)
+        for con, weight, bias in zip(connectivities, values, biases, strict=True):
+            net._append(con, weight, bias)
+        net.check_layers()
+        return net
+
+    @classmethod
+    def without_layers(cls, layer_sizes: Sequence[int], settings: NetworkSettings) -> Self:
+        """A network to which layers are still to be appended."""
+        net = cls.__new__(cls)
+        Network.__init__(net, layer_sizes, settings)
+        return net
+
+    @classmethod
+    def from_matrices(
+        cls,
+        matrices: Sequence[Any],
+        biases: Sequence[ArrayLike] | None = None,
+        *,
+        density: float | None = None,
+        activation: Activation | str = "all_relu",
+        output: str = "softmax",
+        init: WeightInit | None = None,
+        dtype: str = "float32",
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> Self:
+        """A network with the given weights, say of a trained model.
+
+        Of torch: [layer.weight.detach().numpy() for each linear layer]; of scikit-learn: [w.T for w in mlp.coefs_].
+
+        Args:
+            matrices: one per layer, (n_out, n_in): SciPy sparse (a connection for each stored value) or NumPy (for
+                each value that is not 0).
+            biases: (n_out,) each; None: 0.
+            density: of dense matrices keep only this share of each layer, in (0, 1], the largest in magnitude; None:
+                all.
+            activation: see SparseMLP.
+            output: see SparseMLP.
+            init: of connections that evolution grows; None: WeightInit().
+            dtype: 'float32' or 'float64'.
+            seed: of what is drawn later.
+            threads: at least 1; None: all of this machine's.
+
+        Returns:
+            A network with storage='indexed'.
+
+        Raises:
+            InputError: where matrices do not fit together or hold what is not finite.
+
+        Example:
+            >>> import numpy as np, trulysparse as ts
+            >>> net = ts.SparseMLP.from_matrices([[[1.0, 0.0], [0.0, 2.0]], [[3.0, 4.0]]], output="identity")
+            >>> net.n_connections
+            4
+            >>> net.predict(np.ones((1, 2))).tolist()  # 3 * 1 + 4 * 2
+            [[11.0]]
+        """
+        if not matrices:
+            raise InputError("matrices must name at least one layer")
+        checks.choice("dtype", dtype, ("float32", "float64"))
+        if biases is not None and len(biases) != len(matrices):
+            raise InputError(f"biases must have one entry for each of {len(matrices)} matrices, not {len(biases)}")
+        cons: list[Connectivity] = []
+        values, offsets = [], []
+        for number, matrix in enumerate(matrices):
+            name = f"matrices[{number}]"
+            sparse = matrix if density is None else largest(matrix, density, name=name)
+            con, weight = from_matrix(sparse, name=name, threads=threads)
+            if cons and con.n_in != cons[-1].n_out:
+                raise InputError(f"{name} has {con.n_in} inputs, but the layer before has {cons[-1].n_out} outputs")
+            bias = np.zeros(con.n_out) if biases is None else _numbers(f"biases[{number}]", biases[number])
+            if bias.shape != (con.n_out,):
+                raise InputError(f"biases[{number}] must have shape ({con.n_out},), not {bias.shape}")
+            cons.append(con)
+            values.append(_cast(name, weight, dtype))
+            offsets.append(_cast(f"biases[{number}]", bias, dtype))
+        return cls.from_layers(
+            cons,
+            values,
+            offsets,
+            NetworkSettings(
+                epsilon=sum(c.n_connections for c in cons) / sum(c.n_in + c.n_out for c in cons),
+                activation=activation,
+                output=output,
+                init=init or WeightInit(),
+                dtype=dtype,
+                seed=seed,
+                threads=threads,
+            ),
+        )
+
+    def _append(self, con: Connectivity | TiledConnectivity, values: Stored, bias: Stored) -> None:
+        number = len(self.layers) + 1
+        last = number == len(self.layer_sizes) - 1
+        activation = activations.IDENTITY if last else self.activation.kernel(number)
+        self.layers.append(self.storage_config.layer(con, values, bias, activation, f"layer{number - 1}"))
+
+
+def _check_pattern(con: Any, n_in: int, n_out: int, count: int) -> None:
+    """InputError where a function of the user's does not return a layer's connectivity."""
+    if not isinstance(con, Connectivity):
+        raise InputError(f"connectivity must return a Connectivity, not {type(con).__name__}")
+    con.check()
+    if (con.n_in, con.n_out) != (n_in, n_out):
+        raise InputError(f"connectivity must return a layer {n_in} x {n_out}, not {con.n_in} x {con.n_out}")
+    if con.n_connections == 0 and count > 0:
+        raise InputError(f"connectivity must return about {count} connections, at least one, not none")
+
+
+def _numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be an array of numbers") from None
+
+
+def _cast(name: str, values: NDArray[Any], dtype: str) -> Floats:
+    """The values in the network's type, or InputError where it cannot hold them."""
+    with np.errstate(over="ignore"):
+        cast: Floats = values.astype(dtype)
+    if not np.isfinite(cast).all():
+        raise InputError(f"{name} holds NaN, infinity or a value beyond {dtype}; weights and biases must be finite")
+    return cast
