@@ -24,6 +24,9 @@ from trulysparse.errors import InputError
 MANIFEST = "manifest.json"
 _FILE = re.compile(r"layer\d+\.[a-z_]+\d*\.([0-9a-f]{16}\.)?\d+")
 
+# A manifest whose writer was killed, see write_whole.
+_UNFINISHED = re.compile(rf"\.{re.escape(MANIFEST)}\.[0-9a-f]{{16}}")
+
 
 class ArrayFolder:
     """A folder of raw arrays, each a file that is mapped into memory.
@@ -166,7 +169,9 @@ class ArrayFolder:
     def _is_ours(self, name: str) -> bool:
         """Whether a folder of this kind made the file."""
         match = _FILE.fullmatch(name)
-        return match is not None and (match[1] or "").rstrip(".") in self._writers
+        if match is None:
+            return _UNFINISHED.fullmatch(name) is not None
+        return (match[1] or "").rstrip(".") in self._writers
 
     def state(self) -> dict[str, Any]:
         """What was committed last."""
