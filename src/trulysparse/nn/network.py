@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Self
+from weakref import ref
 
 import numpy as np
 
@@ -23,6 +24,34 @@ from trulysparse.nn.layers.storage import StorageConfig, activation_types
 from trulysparse.nn.predictor import Predictor
 from trulysparse.nn.settings import NetworkSettings
 from trulysparse.nn.sinks import Sink
+
+
+class CheckedLayers:
+    """Layers that have passed a network's check, with what they were checked against. Holds on to no layer or array."""
+
+    def __init__(
+        self, layers: Sequence[Layer] = (), sizes: tuple[int, ...] = (), config: StorageConfig | None = None
+    ) -> None:
+        self._sizes, self._config = sizes, config
+        self._parts = [(ref(x), ref(x.connectivity), ref(x.values), ref(x.bias)) for x in layers]
+
+    def are(self, layers: Sequence[Layer], sizes: tuple[int, ...], config: StorageConfig) -> bool:
+        """Whether these layers, and all they consist of, are the very objects that passed."""
+        if sizes is not self._sizes or config is not self._config or len(layers) != len(self._parts):
+            return False
+        for layer, (known, connectivity, values, bias) in zip(layers, self._parts, strict=False):
+            if (
+                layer is not known()
+                or layer.connectivity is not connectivity()
+                or layer.values is not values()
+                or layer.bias is not bias()
+            ):
+                return False
+        return True
+
+    def __reduce__(self) -> tuple[type[CheckedLayers], tuple[()]]:
+        """Copies and pickles of a network check layers of their own."""
+        return CheckedLayers, ()
 
 
 class Network(Predictor):
@@ -59,6 +88,7 @@ class Network(Predictor):
         self.layers: list[Any] = []  # of Layer; what they offer beyond its common part depends on the storage
         self.scaling = None
         self.labels = None
+        self._checked = CheckedLayers()
 
     @property
     def settings(self) -> NetworkSettings:
@@ -135,8 +165,10 @@ class Network(Predictor):
 
     def check_layers(self) -> None:
         """InputError where the layers, which may be set from outside, do not fit layer_sizes, the storage or each
-        other."""
+        other. Called at each step: layers that have passed are not looked at again until something is replaced."""
         sizes, config = self.layer_sizes, self.storage_config
+        if self._checked.are(self.layers, sizes, config):
+            return
         if len(self.layers) != len(sizes) - 1:
             raise InputError(f"layers must have {len(sizes) - 1} entries, not {len(self.layers)}")
         held = HELD[config.weights]
@@ -147,6 +179,7 @@ class Network(Predictor):
                 raise InputError(f"layers[{number}] is not stored as storage={config.kind!r} says")
             if problem := layer.problem(sizes[number], sizes[number + 1], held, config.weights):
                 raise InputError(f"layers[{number}]{'' if problem[0] == '.' else ' '}{problem}")
+        self._checked = CheckedLayers(self.layers, sizes, config)
 
     def matrix(self, X: Any, name: str = "X") -> Matrix:
         self.check_layers()
