@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from trulysparse.io import checkpoints as checkpoint
+from trulysparse.io import checkpoints
 from trulysparse.training.callbacks.checkpointer import Checkpointer
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.loop import TrainingLoop
@@ -44,7 +44,7 @@ def test_a_loop_is_a_trainers_fit(evolution):
     found = trainer.fit(X, y, epochs=3)
     assert history["loss"] == found["loss"]
     same(net, trainer.net)
-    assert (loop.step_count, loop.epoch, loop.progress, loop.epochs) == (trainer.step_count, 3.0, 0.0, None)
+    assert (loop.step_count, loop.epoch, loop.training_progress, loop.epochs) == (trainer.step_count, 3.0, 0.0, None)
 
 
 def test_an_epoch_takes_each_sample_once():
@@ -107,7 +107,7 @@ def test_fit_resumes_at_a_position(tmp_path):
 
 
 def test_resume_refuses_what_it_cannot_go_on_from(tmp_path):
-    checkpoint.write(tmp_path / "plain", trainer_for(network(seed=3)))
+    checkpoints.write(tmp_path / "plain", trainer_for(network(seed=3)))
     trainer, before = trainer_for(network()), network()
     with pytest.raises(ts.InputError, match="was not written in the course of fit"):
         trainer.fit(*samples(), epochs=1, resume=tmp_path / "plain")

@@ -12,7 +12,8 @@ from trulysparse._core.arrays import widened
 from trulysparse.nn.activations_buffer import TrainingWorkspace
 from trulysparse.nn.sinks import Gradients, Update
 from trulysparse.training.fit_data import FitData
-from trulysparse.training.step import BatchPasses, TrainingStep
+from trulysparse.training.passes import BatchPasses
+from trulysparse.training.step import TrainingStep
 
 STORAGES = {
     "indexed": {},
