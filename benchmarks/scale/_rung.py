@@ -18,7 +18,7 @@ from trulysparse.nn.losses import SoftmaxCrossEntropy
 from trulysparse.nn.sinks import Update
 from trulysparse.planning import plan as planning
 from trulysparse.training.fit_data import Batch
-from trulysparse.training.step import BatchPasses
+from trulysparse.training.passes import BatchPasses
 
 FEATURES, TRAIN, TEST = 65536, 2000, 500
 

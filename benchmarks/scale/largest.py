@@ -17,8 +17,9 @@ from pathlib import Path
 import trulysparse as ts
 from trulysparse.bench.report import machine, save_json
 from trulysparse.data.synthetic import MadelonLike
+from trulysparse.io.checkpoint_folder import LAYERS
 from trulysparse.planning import plan as planning
-from trulysparse.training.callbacks.checkpointer import LAYERS, Checkpointer
+from trulysparse.training.callbacks.checkpointer import Checkpointer
 
 FEATURES, WIDTH, BATCH, MEMORY, DISK = 65536, 100_000_000, 1, 20e9, 40e9
 

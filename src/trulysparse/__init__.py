@@ -28,7 +28,7 @@ from trulysparse.optim import SGD, Adam
 from trulysparse.optim.schedules import ConstantRate, CosineRate, ScaledRate, StepRate
 from trulysparse.parallel import WASAP, WASSP
 from trulysparse.pruning import ImportancePruning, PruningReport, prune_neurons
-from trulysparse.training import Callback, EarlyStopping, History, ProgressBar, Trainer, evaluate
+from trulysparse.training import Callback, Checkpointer, EarlyStopping, History, ProgressBar, Trainer, evaluate
 
 if TYPE_CHECKING:
     from trulysparse.estimators import SparseMLPClassifier, SparseMLPRegressor
@@ -47,6 +47,7 @@ __all__ = [
     "AllReLU",
     "BinaryCrossEntropy",
     "Callback",
+    "Checkpointer",
     "ConstantRate",
     "CosineRate",
     "CubicDensity",

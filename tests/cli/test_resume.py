@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from command import COMPACT, SMALL, contents, last_json, refused, run, signalled
-from trulysparse.io import checkpoints as checkpoint
+from trulysparse.io import checkpoints
 
 ON_DISK = [*COMPACT, "--on-disk"]
 MODEL = "model.safetensors"
@@ -99,7 +99,7 @@ def test_second_signal_ends_at_once(broken_off, monkeypatch):
         os.kill(os.getpid(), signal.SIGINT)
         raise AssertionError("the second signal did not end the command")
 
-    monkeypatch.setattr(checkpoint, "write", write)
+    monkeypatch.setattr(checkpoints, "write", write)
     assert "goes on from the last checkpoint" in signalled(monkeypatch, "resume", broken_off, at=1)
     assert (broken_off / "checkpoint" / "state.safetensors").read_bytes() == state
 
@@ -277,7 +277,7 @@ def test_learning_rate_is_recorded_with_the_checkpoint(broken_off, monkeypatch):
 def test_state_that_is_not_finite_is_not_kept(tmp_path, monkeypatch, precision, part, value):
     from trulysparse.training.callbacks.checkpointer import Checkpointer
 
-    out, keep, seen = tmp_path / "r", Checkpointer.keep, 0
+    out, keep, seen = tmp_path / "r", Checkpointer.write, 0
 
     def spoilt(self, trainer):
         nonlocal seen
@@ -351,7 +351,7 @@ def test_checkpoint_settings_that_are_not_what_they_must_be_are_refused(broken_o
     ids=str,
 )
 def test_checkpoint_with_a_damaged_position_is_refused(broken_off, monkeypatch, position):
-    restore = checkpoint.restore
+    restore = checkpoints.restore
 
     def damaged(*arguments):
         trainer, extra = restore(*arguments)
@@ -359,7 +359,7 @@ def test_checkpoint_with_a_damaged_position_is_refused(broken_off, monkeypatch, 
             return trainer, {"position": extra["position"] | position}
         return trainer, {"position": position}
 
-    monkeypatch.setattr(checkpoint, "restore", damaged)
+    monkeypatch.setattr(checkpoints, "restore", damaged)
     before = contents(broken_off)
     assert "is damaged" in refused("resume", broken_off)
     assert contents(broken_off) == before

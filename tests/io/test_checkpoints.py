@@ -7,7 +7,7 @@ import pytest
 
 import trulysparse as ts
 from trulysparse.evolution import NAMES, make_evolution
-from trulysparse.io import checkpoints as checkpoint
+from trulysparse.io import checkpoints
 
 
 def trainer_for(evolution, optimizer=None, sizes=(12, 30, 20, 3), dtype="float32"):
@@ -19,7 +19,7 @@ def steps(trainer, first, last):
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((60, 12)), rng.integers(0, 3, 60)
     for step in range(first, last):
-        trainer.progress = step / 40
+        trainer.training_progress = step / 40
         trainer.step(X, y)
         if step % 3 == 0:
             trainer.evolve(X, y)
@@ -35,9 +35,9 @@ def test_going_on_gives_the_same_bits(tmp_path, name, optimizer):
     steps(unbroken, 0, 20)
     first = trainer_for(make_evolution(name), optimizer)
     steps(first, 0, 11)
-    checkpoint.write(tmp_path / "c", first, {"any": [1, "thing"]})
+    checkpoints.write(tmp_path / "c", first, {"any": [1, "thing"]})
     second = trainer_for(make_evolution(name), optimizer)
-    assert checkpoint.read(tmp_path / "c", second) == {"any": [1, "thing"]}
+    assert checkpoints.read(tmp_path / "c", second) == {"any": [1, "thing"]}
     assert second.step_count == first.step_count
     steps(second, 11, 20)
     assert second.net.layer_sizes == unbroken.net.layer_sizes
@@ -54,23 +54,23 @@ def test_going_on_gives_the_same_bits(tmp_path, name, optimizer):
 def test_files_that_are_no_checkpoint(tmp_path):
     trainer = trainer_for(ts.SET())
     path = tmp_path / "c"
-    checkpoint.write(path, trainer)
+    checkpoints.write(path, trainer)
     whole = path.read_bytes()
     for size in (0, 4, 200, len(whole) - 1):
         path.write_bytes(whole[:size])
         with pytest.raises(ts.InputError, match="truncated or not a checkpoint"):
-            checkpoint.read(path, trainer)
+            checkpoints.read(path, trainer)
     with pytest.raises(ts.InputError, match="does not exist"):
-        checkpoint.read(tmp_path / "none", trainer)
+        checkpoints.read(tmp_path / "none", trainer)
     ts.save(trainer.net, path)
     with pytest.raises(ts.InputError, match="but not a checkpoint"):
-        checkpoint.read(path, trainer)
+        checkpoints.read(path, trainer)
     path.write_bytes(whole)
     with pytest.raises(ts.InputError, match="holds 1 values of optimizer state per parameter, not 2"):
-        checkpoint.read(path, trainer_for(ts.SET(), ts.Adam()))
+        checkpoints.read(path, trainer_for(ts.SET(), ts.Adam()))
     for other in (trainer_for(ts.SET(), sizes=(12, 30, 3)), trainer_for(ts.SET(), dtype="float64")):
         before = [layer.values.copy() for layer in other.net.layers]
         with pytest.raises(ts.InputError, match="holds a network 12-30-20-3 of float32, not one like"):
-            checkpoint.read(path, other)
+            checkpoints.read(path, other)
         for layer, values in zip(other.net.layers, before, strict=True):
             np.testing.assert_array_equal(layer.values, values)

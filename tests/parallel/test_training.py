@@ -275,7 +275,7 @@ def test_evolution_writes_into_no_array_that_others_read(name):
     trainer = trainer_for(evolution=make_evolution(name), dtype="float32")
     for _ in range(3):
         trainer.step(X, y)
-    trainer.progress = 0.1
+    trainer.training_progress = 0.1
     for _ in range(3):
         layers = trainer.net.layers
         held = [(x.values, x.bias, x.connectivity.by_input.index) for x in layers]

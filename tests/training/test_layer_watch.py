@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from trulysparse.io import checkpoints as checkpoint
+from trulysparse.io import checkpoints
 from trulysparse.optim import OptimizerState
 from trulysparse.training.layer_watch import LayerWatch
 
@@ -124,9 +124,9 @@ def test_another_optimizer_begins_with_zero_state(rng):
 def test_checkpoint_after_pruning_holds_what_fits(rng, tmp_path):
     trainer, X, y = trained(rng)
     ts.prune_neurons(trainer.net, 20)
-    checkpoint.write(tmp_path / "c", trainer)
+    checkpoints.write(tmp_path / "c", trainer)
     other, _, _ = trained(rng, steps=0)
-    checkpoint.read(tmp_path / "c", other)
+    checkpoints.read(tmp_path / "c", other)
     assert other.step(X, y) == trainer.step(X, y)
 
 
@@ -195,7 +195,7 @@ def test_pruning_refuses_slots_of_another_network(rng):
 def test_noticing_costs_next_to_nothing(rng):
     trainer, _, _ = trained(rng)
     watch = LayerWatch()
-    watch.note(trainer.net, trainer.optimizer_state, trainer.optimizer)
+    watch.remember(trainer.net, trainer.optimizer_state, trainer.optimizer)
     began = time.perf_counter()
     for _ in range(1000):
         assert watch.unchanged(trainer.net, trainer.optimizer)

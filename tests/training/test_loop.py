@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from trulysparse.io import checkpoints as checkpoint
-from trulysparse.training.callbacks.checkpointer import Checkpointer
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.loop import TrainingLoop
 from trulysparse.training.step import TrainingStep
@@ -44,7 +42,7 @@ def test_a_loop_is_a_trainers_fit(evolution):
     found = trainer.fit(X, y, epochs=3)
     assert history["loss"] == found["loss"]
     same(net, trainer.net)
-    assert (loop.step_count, loop.epoch, loop.progress, loop.epochs) == (trainer.step_count, 3.0, 0.0, None)
+    assert (loop.step_count, loop.epoch, loop.training_progress, loop.epochs) == (trainer.step_count, 3.0, 0.0, None)
 
 
 def test_an_epoch_takes_each_sample_once():
@@ -64,62 +62,8 @@ def test_an_epoch_takes_each_sample_once():
     assert record["epoch"] == 1
 
 
-class _Break(ts.Callback):
-    def __init__(self, after):
-        self.left = after
-
-    def on_step_end(self, trainer, loss):
-        self.left -= 1
-        if not self.left:
-            raise KeyboardInterrupt
-
-
 def trainer_for(net):
     return ts.Trainer(net, optimizer=ts.Adam(0.01), evolution=ts.SET(0.3), batch_size=16, dropout=0.1, seed=2)
-
-
-@pytest.mark.parametrize("in_files", [False, True])
-@pytest.mark.parametrize("after", [3, 5, 11])
-def test_fit_resumes_from_a_checkpoint_with_the_same_bits(tmp_path, after, in_files):
-    """From the Checkpointer's folder or its file, into a trainer of another network of this form."""
-    unbroken = trainer_for(network(tmp_path / "unbroken" if in_files else None))
-    wanted = unbroken.fit(*samples(), epochs=4)
-    keeper = Checkpointer(tmp_path / "kept", every=1)
-    first = trainer_for(network(tmp_path / "kept" / "layers" if in_files else None))
-    with pytest.raises(KeyboardInterrupt):
-        first.fit(*samples(), epochs=4, callbacks=[keeper, _Break(after)])
-    path = tmp_path / "kept" if in_files or after > 3 else tmp_path / "kept" / "state.safetensors"
-    second = trainer_for(network(tmp_path / "other" if in_files else None, seed=9))
-    history = second.fit(*samples(), epochs=4, resume=path)
-    assert history["loss"] == wanted["loss"]
-    assert second.step_count == unbroken.step_count
-    same(second.net, unbroken.net)
-
-
-def test_fit_resumes_at_a_position(tmp_path):
-    unbroken = trainer_for(network())
-    unbroken.fit(*samples(), epochs=3)
-    trainer = trainer_for(network())
-    with pytest.raises(KeyboardInterrupt):
-        trainer.fit(*samples(), epochs=3, callbacks=[_Break(7)])
-    trainer.fit(*samples(), epochs=3, resume=trainer.position)
-    same(trainer.net, unbroken.net)
-
-
-def test_resume_refuses_what_it_cannot_go_on_from(tmp_path):
-    checkpoint.write(tmp_path / "plain", trainer_for(network(seed=3)))
-    trainer, before = trainer_for(network()), network()
-    with pytest.raises(ts.InputError, match="was not written in the course of fit"):
-        trainer.fit(*samples(), epochs=1, resume=tmp_path / "plain")
-    with pytest.raises(ts.InputError, match="nowhere"):
-        trainer.fit(*samples(), epochs=1, resume=tmp_path / "nowhere")
-    with pytest.raises(ts.InputError, match="7 features"):
-        trainer.fit(np.zeros((4, 7)), [0, 1, 2, 0], epochs=1, resume=tmp_path / "plain")
-    parallel = ts.Trainer(network(), parallel=ts.WASAP(2))
-    with pytest.raises(ts.InputError, match="resume is for training that is not parallel"):
-        parallel.fit(*samples(), epochs=1, resume=tmp_path / "plain")
-    same(trainer.net, before)
-    assert trainer.step_count == parallel.step_count == 0
 
 
 def test_evolution_can_be_exchanged_between_fits():
@@ -134,8 +78,3 @@ def test_evolution_can_be_exchanged_between_fits():
         trainer.evolve()
     trainer.evolution = ts.SET(0.3)
     assert trainer.evolve() > 0
-
-
-def test_another_kind_of_parallel_is_refused():
-    with pytest.raises(ts.InputError, match="parallel must be a WASAP, a WASSP or None, not 'wasap'"):
-        ts.Trainer(network(), parallel="wasap")

@@ -203,20 +203,6 @@ def test_sample_weights_stand_for_repetition(rng):
         np.testing.assert_allclose(a.values, b.values, rtol=1e-9, atol=1e-12)
 
 
-def test_early_stopping_restores_the_best_epoch(rng):
-    X, y = rng.standard_normal((80, 20)), rng.integers(0, 4, 80)  # nothing to learn: validation gets worse
-    net = ts.SparseMLP((20, 100, 100, 4), epsilon=30)
-    stopping = ts.EarlyStopping(patience=3)
-    validation = (rng.standard_normal((80, 20)), rng.integers(0, 4, 80))
-    trainer = ts.Trainer(net, optimizer=ts.Adam(0.01), evolution=ts.SET())
-    history = trainer.fit(X, y, epochs=100, validation_data=validation, callbacks=[stopping])
-    assert len(history) == stopping.best_epoch + 3 < 100
-    assert ts.evaluate(net, *validation)["loss"] == pytest.approx(min(history["val_loss"]))
-    trainer.step(X, y)  # the optimizer's state fits the restored connectivity
-    with pytest.raises(ts.InputError, match="monitors 'val_loss'"):
-        trainer.fit(X, y, epochs=2, callbacks=[ts.EarlyStopping()])
-
-
 def test_schedules():
     assert ts.ConstantRate(0.1).at(5, 10) == 0.1
     assert [ts.StepRate(1.0, every=2, factor=0.5).at(e, None) for e in (0, 1.9, 2, 4.5)] == [1, 1, 0.5, 0.25]
@@ -315,29 +301,12 @@ def test_bad_targets(output, y, message):
         ts.Trainer(ts.SparseMLP((20, 10, 4), output=output)).step(np.zeros((4, 20)), y)
 
 
-def test_callbacks_see_everything(rng):
-    events = []
-
-    class Log(ts.Callback):
-        def on_fit_start(self, trainer, epochs, steps):
-            events.append(("start", epochs, steps))
-
-        def on_step_end(self, trainer, loss):
-            events.append("step")
-
-        def on_epoch_end(self, trainer, record):
-            events.append(("epoch", record["epoch"]))
-            trainer.stop = record["epoch"] == 2
-
-        def on_fit_end(self, trainer):
-            events.append("end")
-
-    X, y = blobs(rng, 10)
-    ts.Trainer(ts.SparseMLP((20, 10, 4)), batch_size=5).fit(X, y, epochs=5, callbacks=[Log()])
-    assert events == [("start", 5, 2), "step", "step", ("epoch", 1), "step", "step", ("epoch", 2), "end"]
-
-
 def test_progress_bar_is_silent_when_not_a_terminal(rng, capfd):
     X, y = blobs(rng, 50)
     ts.Trainer(ts.SparseMLP((20, 10, 4)), callbacks=[ts.ProgressBar()]).fit(X, y, epochs=2)
     assert capfd.readouterr() == ("", "")
+
+
+def test_another_kind_of_parallel_is_refused():
+    with pytest.raises(ts.InputError, match="parallel must be a WASAP, a WASSP or None, not 'wasap'"):
+        ts.Trainer(ts.SparseMLP((4, 8, 2)), parallel="wasap")

@@ -16,9 +16,10 @@ from trulysparse.cli._run import CHECKPOINT
 from trulysparse.cli._settings import Settings
 from trulysparse.data.files import fingerprint, lasting
 from trulysparse.errors import InputError
-from trulysparse.training.callbacks.checkpointer import LAYERS, NEXT, STATE, Checkpointer, has_state
+from trulysparse.io.checkpoint_folder import LAYERS, PENDING, STATE, has_state
+from trulysparse.io.position import Position
+from trulysparse.training.callbacks.checkpointer import Checkpointer
 from trulysparse.training.callbacks.running import RunningTrainer
-from trulysparse.training.position import Position
 
 SETTINGS = "config.json"
 OLD = ".checkpoint.old"
@@ -41,7 +42,7 @@ class Keeper(Checkpointer):
         if self._settings.checkpoint_every or self._settings.on_disk or self.began:
             self._begin()
         # Knowing nothing gives log(classes): far beyond it, an earlier state is the better one to go on from.
-        self.worst = 10 * np.log(trainer.net.layer_sizes[-1])
+        self.max_loss = 10 * np.log(trainer.net.layer_sizes[-1])
         super().on_fit_start(trainer, epochs, steps)
 
     def on_step_end(self, trainer: RunningTrainer, loss: float) -> None:
@@ -51,10 +52,10 @@ class Keeper(Checkpointer):
         if self._interrupts.caught is None:
             return
         if not self._settings.on_disk:
-            if not self._waiting:
+            if not self._has_pending:
                 self._begin()
-                self.keep(trainer)
-            self._settle(loss)
+                self.write(trainer)
+            self._resolve_pending(loss)
         raise Stopped(self._interrupts.caught)
 
     def _begin(self) -> None:
@@ -63,7 +64,7 @@ class Keeper(Checkpointer):
             (self.folder / STATE).unlink(missing_ok=True)
             if not self._settings.on_disk:
                 shutil.rmtree(self.folder / LAYERS, ignore_errors=True)
-        for left in (*self.folder.glob(".state.*"), *self.folder.glob(NEXT)):  # by a process that was killed
+        for left in (*self.folder.glob(".state.*"), *self.folder.glob(PENDING)):  # by a process that was killed
             left.unlink()
         write_settings(self._out, self._settings)
         self.began = True

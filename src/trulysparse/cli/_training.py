@@ -27,6 +27,8 @@ from trulysparse.data.dataset import make_dataset
 from trulysparse.data.files import fingerprint, read
 from trulysparse.errors import DivergenceError, InputError
 from trulysparse.evolution import make_evolution
+from trulysparse.io.checkpoint_folder import has_state
+from trulysparse.io.position import Position
 from trulysparse.nn import activations
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.layers.storage import StorageConfig
@@ -34,9 +36,7 @@ from trulysparse.pruning import ImportancePruning
 from trulysparse.report import write_report
 from trulysparse.report.figures import new_figure
 from trulysparse.training import Callback, EarlyStopping, ProgressBar, Trainer, evaluate
-from trulysparse.training.callbacks.checkpointer import has_state
 from trulysparse.training.history import History
-from trulysparse.training.position import Position
 
 
 @dataclass

@@ -17,7 +17,9 @@ from trulysparse.data.dataset import Dataset
 from trulysparse.data.files import Table
 from trulysparse.errors import InputError, NotEnoughMemoryError
 from trulysparse.evolution import Evolution
-from trulysparse.io import checkpoints as checkpoint
+from trulysparse.io import checkpoints
+from trulysparse.io.checkpoint_folder import LAYERS, STATE, open_network
+from trulysparse.io.position import Position
 from trulysparse.nn import activations
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import OptimizerState
@@ -25,8 +27,6 @@ from trulysparse.parallel import WASAP
 from trulysparse.planning.plan import PlanRequest, best_setting
 from trulysparse.planning.plan import plan as make_plan
 from trulysparse.training import Trainer
-from trulysparse.training.callbacks.checkpointer import LAYERS, STATE, open_network
-from trulysparse.training.position import Position
 
 
 @dataclass
@@ -110,11 +110,11 @@ class Work:
             if self.settings.on_disk:
                 net, optimizer_state, state = open_network(folder, self.threads)
                 trainer = self.trainer(net, optimizer_state)
-                trainer.step_count, trainer.epoch = int(state["step_count"]), float(state["epoch"])
+                checkpoints.restore_counters(trainer, state)
                 net.labels = self.dataset.labels
                 net.scaling = fit_scaling(self.settings.scale, as_matrix(self.dataset.X_train), progress=progress)
             else:
-                trainer, state = checkpoint.restore(
+                trainer, state = checkpoints.restore(
                     folder / STATE, lambda _: None, self.trainer, self.threads, progress
                 )
             return trainer, position_of(state["position"])

@@ -1,5 +1,5 @@
 """The state of a training in one safetensors file, from which it goes on with the same bits: the network, optimizer
-state, what topology evolution remembers, counters. No pickle."""
+state, evolution state, counters. No pickle."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from trulysparse._core import checks
 from trulysparse._core.arrays import Stored, type_name
 from trulysparse._core.progress import Progress, silent
 from trulysparse.errors import InputError
-from trulysparse.io import models as saving
-from trulysparse.io import tensors
+from trulysparse.io import model_reader, model_writer, tensors
 from trulysparse.io.tensors import Tensor, TensorFile
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import Optimizer, OptimizerState
@@ -31,6 +30,7 @@ class TrainingState(Protocol):
     optimizer: Optimizer
     evolution_state: dict[str, Any]
     step_count: int
+    state_updates: int
     epoch: float
 
     @property
@@ -47,26 +47,36 @@ T = TypeVar("T", bound=TrainingState)
 def write(
     path: str | PathLike[str], trainer: TrainingState, extra: dict[str, Any] | None = None, progress: Progress = silent
 ) -> None:
-    """Writes the state of `trainer`; extra: what else JSON can hold. Whole or not at all."""
+    """Writes the state of a training, whole or not at all.
+
+    Args:
+        path: of the file.
+        trainer: what to write.
+        extra: more to keep, as JSON can hold it.
+        progress: called as the file is written.
+
+    Raises:
+        OSError: where the file cannot be written; one that was there stays then.
+    """
     net = trainer.net
-    arrays = saving.scaling_tensors(net)
+    arrays = model_writer.scaling_tensors(net)
     for number, (layer, optimizer_state) in enumerate(zip(net.layers, trainer.optimizer_state, strict=True)):
-        arrays += saving.layer_tensors(net, number)
+        arrays += model_writer.layer_tensors(net, number)
         arrays += [
-            saving.along_connections(layer, f"layers.{number}.slot{i}", values)
+            model_writer.along_connections(layer, f"layers.{number}.slot{i}", values)
             for i, values in enumerate(optimizer_state.weight)
         ]
         arrays += [Tensor.of(f"layers.{number}.bias_slot{i}", values) for i, values in enumerate(optimizer_state.bias)]
     numbers: dict[str, Any] = {}
-    for owner, kept in trainer.evolution_state.items():
-        for name, value in kept.items() if isinstance(kept, dict) else [("", kept)]:
+    for owner, remembered in trainer.evolution_state.items():
+        for name, value in remembered.items() if isinstance(remembered, dict) else [("", remembered)]:
             if isinstance(value, np.ndarray):
                 arrays.append(Tensor.of(f"memory.{owner}.{name}", value))
             else:
                 numbers[f"memory.{owner}.{name}"] = value
     state = {
         "version": VERSION,
-        "network": saving.settings(net),
+        "network": model_writer.settings(net),
         **counters(trainer),
         "memory": numbers,
         "extra": extra or {},
@@ -75,14 +85,44 @@ def write(
 
 
 def counters(trainer: TrainingState) -> dict[str, Any]:
-    """What a trainer has counted."""
-    return {"slots": trainer.optimizer.n_slots, "step_count": trainer.step_count, "epoch": trainer.epoch}
+    """What a trainer has counted, as the settings of a checkpoint have it."""
+    return {
+        "slots": trainer.optimizer.n_slots,
+        "step_count": trainer.step_count,
+        "state_updates": trainer.state_updates,
+        "epoch": trainer.epoch,
+    }
+
+
+def check_counters(state: dict[str, Any]) -> None:
+    """InputError where the counters of a checkpoint are out of range."""
+    step_count = checks.integer("step_count", state["step_count"], low=0)
+    if "state_updates" in state:
+        checks.integer("state_updates", state["state_updates"], low=0, high=step_count)
+    checks.real("epoch", state["epoch"], low=0)
+
+
+def restore_counters(trainer: TrainingState, state: dict[str, Any]) -> None:
+    """Puts the counters of a checkpoint, which have been checked, into `trainer`."""
+    trainer.step_count, trainer.epoch = state["step_count"], float(state["epoch"])
+    # Checkpoints of before this counter was kept have counted all updates.
+    trainer.state_updates = state.get("state_updates", trainer.step_count)
 
 
 def read(path: str | PathLike[str], trainer: TrainingState, progress: Progress = silent) -> dict[str, Any]:
-    """Puts the state into `trainer`, whose network, optimizer and rules must be of the kind that wrote it; returns
-    `extra`. Raises InputError where the file is missing, truncated, not a checkpoint, or of another kind of
-    training."""
+    """Puts the state of a file into a trainer.
+
+    Args:
+        path: of the file.
+        trainer: with network, optimizer and evolution of the kind that wrote it.
+        progress: called as the file is read.
+
+    Returns:
+        What was given to `write` as `extra`.
+
+    Raises:
+        InputError: where the file is missing, truncated, not a checkpoint, or of another kind of training.
+    """
     return restore(
         path, lambda config: check_kind(config, trainer), lambda net: trainer, trainer.net.threads, progress
     )[1]
@@ -95,64 +135,75 @@ def restore(
     threads: int | None,
     progress: Progress = silent,
 ) -> tuple[T, dict[str, Any]]:
-    """As `read`, for a trainer that is made once the network is there: no other network is in memory meanwhile. check:
-    of the file's settings, before anything is read."""
+    """As `read`, for a trainer that is made once the network has been read: no other network is in memory meanwhile.
+
+    Args:
+        path: of the file.
+        check: called with the file's settings before any array is read.
+        trainer_for: makes the trainer for the network that was read.
+        threads: to build the network with; None: all.
+        progress: called as the file is read.
+
+    Returns:
+        The trainer, and what was given to `write` as `extra`.
+    """
     with tensors.opened(path, ENTRY, VERSION, "checkpoint", progress) as file:
         state = file.config
         check(state)
-        step_count = checks.integer("step_count", state["step_count"], low=0)
-        epoch = checks.real("epoch", state["epoch"], low=0)
+        check_counters(state)
         for name in ("memory", "extra"):
             if not isinstance(state[name], dict):
                 raise InputError(f"{name} must be a JSON object, not {type(state[name]).__name__}")
-        each = range(checks.integer("slots", state["slots"], low=0, high=2))
-        net = saving.build(state["network"], file, checks.thread_count(threads))
+        slots = range(checks.integer("slots", state["slots"], low=0, high=2))
+        net = model_reader.build(state["network"], file, checks.thread_count(threads))
         optimizer_state = []
         for number, layer in enumerate(net.layers):
             n, prefix = layer.n_connections, f"layers.{number}"
-            weight = [saving.restore_order(layer, _state_array(file, f"{prefix}.slot{i}", n, net)) for i in each]
+            weight = [model_reader.restore_order(layer, _state_array(file, f"{prefix}.slot{i}", n, net)) for i in slots]
             optimizer_state.append(
-                OptimizerState(weight, [_state_array(file, f"{prefix}.bias_slot{i}", layer.n_out, net) for i in each])
+                OptimizerState(weight, [_state_array(file, f"{prefix}.bias_slot{i}", layer.n_out, net) for i in slots])
             )
-        # What rules remember is theirs: any values.
-        memory = {name: file.read(name, finite=False) for name in file.names if name.startswith("memory.")}
-        if any(name.count(".") < 2 for name in state["memory"] | memory):
+        # Evolution rules may keep any values, infinity and NaN too.
+        arrays = {name: file.read(name, finite=False) for name in file.names if name.startswith("memory.")}
+        if any(name.count(".") < 2 for name in state["memory"] | arrays):
             raise InputError("memory must name a layer and a part")
     trainer = trainer_for(net)
     trainer.net.layers, trainer.net.layer_sizes = net.layers, net.layer_sizes
     trainer.net.scaling, trainer.net.labels = net.scaling, net.labels
     trainer.set_optimizer_state(optimizer_state)
     trainer.evolution_state = {}
-    for name, value in (state["memory"] | memory).items():
+    for name, value in (state["memory"] | arrays).items():
         _, owner, part = name.split(".", 2)
         if part:
             trainer.evolution_state.setdefault(owner, {})[part] = value
         else:
             trainer.evolution_state[owner] = value
-    trainer.step_count, trainer.epoch = step_count, epoch
+    restore_counters(trainer, state)
     return trainer, state["extra"]
 
 
 def _state_array(file: TensorFile, name: str, size: int, net: SparseMLP) -> Stored:
     """Optimizer state along connections or biases, or InputError."""
-    found = file.read(name)
-    kinds = ("float32", "bfloat16") if net.storage_config.tiled else (str(net.dtype),)
-    if found.shape != (size,) or type_name(found) not in kinds:
-        raise InputError(f"tensor {name} is {type_name(found)}{found.shape}, not {' or '.join(kinds)} of length {size}")
-    return found
+    values = file.read(name)
+    types = ("float32", "bfloat16") if net.storage_config.tiled else (str(net.dtype),)
+    if values.shape != (size,) or type_name(values) not in types:
+        raise InputError(
+            f"tensor {name} is {type_name(values)}{values.shape}, not {' or '.join(types)} of length {size}"
+        )
+    return values
 
 
 def check_kind(state: dict[str, Any], trainer: TrainingState) -> None:
     """InputError where a checkpoint's settings are those of another kind of training."""
-    net, n_slots, found = trainer.net, trainer.optimizer.n_slots, state["network"]
+    net, n_slots, saved = trainer.net, trainer.optimizer.n_slots, state["network"]
     if state["slots"] != n_slots:
         raise InputError(f"it holds {state['slots']} values of optimizer state per parameter, not {n_slots}")
-    sizes = tuple(found["layer_sizes"])
+    sizes = tuple(saved["layer_sizes"])
     same = sizes[0] == net.layer_sizes[0] and sizes[-1] == net.layer_sizes[-1] and len(sizes) == len(net.layer_sizes)
-    kinds = [(found["dtype"], found.get("storage", "indexed")), (str(net.dtype), net.storage_config.kind)]
+    kinds = [(saved["dtype"], saved.get("storage", "indexed")), (str(net.dtype), net.storage_config.kind)]
     if not same or kinds[0] != kinds[1]:
-        here, wanted = ("-".join(map(str, s)) for s in (sizes, net.layer_sizes))
+        saved_sizes, own_sizes = ("-".join(map(str, s)) for s in (sizes, net.layer_sizes))
         raise InputError(
-            f"it holds a network {here} of {kinds[0][0]}, not one like {wanted} of {kinds[1][0]}"
+            f"it holds a network {saved_sizes} of {kinds[0][0]}, not one like {own_sizes} of {kinds[1][0]}"
             + (f" ({kinds[0][1]}, not {kinds[1][1]})" if kinds[0][1] != kinds[1][1] else "")
         )

@@ -12,7 +12,7 @@ from trulysparse.parallel.average import average
 from trulysparse.parallel.config import ParallelConfig, Span
 from trulysparse.parallel.shards import shard_rows
 from trulysparse.parallel.threads import ThreadBackend
-from trulysparse.training.callbacks.base import started
+from trulysparse.training.callbacks.base import running_callbacks
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import History, Record
 
@@ -47,7 +47,7 @@ def train(config: ParallelConfig, trainer: TrainingLoop, data: FitData) -> Histo
     place = _backend(config, trainer, data)
     history = History()
     try:
-        with started(data.callbacks, trainer, data.epochs, sum(place.batches)):
+        with running_callbacks(data.callbacks, trainer, data.epochs, sum(place.batches)):
             for together, alone in rounds:
                 if together[0] < together[1]:
                     place.run_phase1(together, history)
@@ -78,8 +78,8 @@ def _run_phase2(place: Backend, trainer: TrainingLoop, data: FitData, span: Span
     found = place.run_phase2(span)
     mean = average([twin for twin, _ in found], counts, trainer.threads)
     net.layers = mean.layers
-    trainer.reset_state()
     trainer.step_count += (span[1] - span[0]) * sum(place.batches)
+    trainer.reset_state()
     trainer.epoch = float(span[1])
     seconds = time.perf_counter() - began
     shards = [shard_rows(len(data.rows), number, len(found), trainer.batch_size) for number in range(len(found))]

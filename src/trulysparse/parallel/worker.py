@@ -26,7 +26,8 @@ from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import Record
 from trulysparse.training.loop import TrainingLoop
-from trulysparse.training.step import BatchPasses, TrainingStep
+from trulysparse.training.passes import BatchPasses
+from trulysparse.training.step import TrainingStep
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
-"""The training loop and what may hang on it."""
+"""Training: Trainer, its callbacks, what it measures."""
 
-from trulysparse.training.callbacks.base import Callback, EarlyStopping
+from trulysparse.training.callbacks.base import Callback
+from trulysparse.training.callbacks.checkpointer import Checkpointer
+from trulysparse.training.callbacks.early_stopping import EarlyStopping
 from trulysparse.training.callbacks.progress_bar import ProgressBar
 from trulysparse.training.history import History
 from trulysparse.training.metrics import evaluate
@@ -8,6 +10,7 @@ from trulysparse.training.trainer import Trainer
 
 __all__ = [
     "Callback",
+    "Checkpointer",
     "EarlyStopping",
     "History",
     "ProgressBar",

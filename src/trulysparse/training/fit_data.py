@@ -1,4 +1,4 @@
-"""What a call of fit works on, checked."""
+"""The checked samples of a call of fit, and its batches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ from trulysparse.training.metrics import check_lengths
 
 
 class Batch(NamedTuple):
-    """Samples of one update: what loads them, their numbers, targets and weights (None: all alike)."""
+    """Samples of one update.
+
+    Attributes:
+        reader: loads them.
+        rows: their numbers, (n,).
+        targets: (n,) or (n, n_outputs).
+        weight: (n,); None: all 1.
+    """
 
     reader: Reader
     rows: NDArray[np.int64]
@@ -37,8 +44,18 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class FitData:
-    """Samples, their targets and weights; what to do with them. rows: the samples to train on, in the order in which
-    they lie."""
+    """Samples, and what fit does with them.
+
+    Attributes:
+        matrix: the samples.
+        targets: of each, as the loss wants them.
+        weight: of each; None: all 1.
+        rows: numbers of the samples to train on, rising.
+        epochs: how often to go through them.
+        shuffle: whether each epoch takes them in a fresh order.
+        validation: samples and targets to score after each epoch, or None.
+        callbacks: called as training goes on.
+    """
 
     matrix: Matrix
     targets: NDArray[Any]
@@ -60,7 +77,20 @@ class FitData:
         names: tuple[str, str] = ("X", "y"),
         **settings: Any,
     ) -> Self:
-        """From what a user gives, or InputError. names: of X and y in messages."""
+        """The samples that a user gives, checked.
+
+        Args:
+            net: the network that takes them.
+            loss: that takes their targets.
+            X: (n_samples, n_inputs).
+            y: labels or targets.
+            sample_weight: (n_samples,), at least 0; None: all 1.
+            names: of X and y in messages.
+            **settings: the other attributes.
+
+        Raises:
+            InputError: where they do not fit the network, the loss or each other.
+        """
         matrix = net.matrix(X, names[0])
         targets = loss.check_targets(y, net.layer_sizes[-1], net.dtype)
         check_lengths(matrix.n_samples, len(targets), *names)

@@ -1,4 +1,4 @@
-"""Whether optimizer state belongs to a network's layers as they are: others may have pruned or replaced them."""
+"""Whether optimizer state still belongs to a network's layers, which code outside training may prune or replace."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def fits(layer: Any, optimizer_state: Any, optimizer: Optimizer | None = None) -
     if not isinstance(optimizer_state, OptimizerState) or len(optimizer_state.weight) != len(optimizer_state.bias):
         return False
     if optimizer is not None:
-        kind = layer.slot_type(optimizer)
+        slot_type = layer.slot_type(optimizer)
         if len(optimizer_state.weight) != optimizer.n_slots or any(
-            a.dtype != kind for a in (*optimizer_state.weight, *optimizer_state.bias)
+            a.dtype != slot_type for a in (*optimizer_state.weight, *optimizer_state.bias)
         ):
             return False
     sizes = [(a, layer.n_connections) for a in optimizer_state.weight] + [
@@ -37,25 +37,26 @@ def check_optimizer_state(
     layers = net.layers
     if len(optimizer_state) != len(layers):
         raise InputError(
-            f"optimizer_state must hold optimizer state of each of the {len(layers)} layers, not of {len(optimizer_state)}"
+            f"optimizer_state must hold optimizer state of each of the {len(layers)} layers, "
+            f"not of {len(optimizer_state)}"
         )
     for number, (layer, state) in enumerate(zip(layers, optimizer_state, strict=True)):
         if not fits(layer, state, optimizer):
-            wanted = f"values along {layer.n_connections} connections and {layer.n_out} biases"
+            expected = f"values along {layer.n_connections} connections and {layer.n_out} biases"
             if optimizer is not None:
-                wanted = f"{optimizer.n_slots} times {layer.slot_type(optimizer)} {wanted}"
+                expected = f"{optimizer.n_slots} times {layer.slot_type(optimizer)} {expected}"
             raise InputError(
-                f"optimizer_state[{number}] must hold {wanted}: it belongs to another network or optimizer"
+                f"optimizer_state[{number}] must hold {expected}: it belongs to another network or optimizer"
             )
 
 
 def _maybe(thing: Any) -> Callable[[], Any]:
-    """A weak reference, to nothing where there is nothing."""
+    """A weak reference, or what gives None in the place of one to None."""
     return (lambda: None) if thing is None else ref(thing)
 
 
 class LayerWatch:
-    """What a network's layers were when optimizer state last belonged to them. Holds on to no array."""
+    """What a network's layers were when optimizer state last belonged to them. Holds weak references to arrays only."""
 
     def __init__(self) -> None:
         self._optimizer: Optimizer | None = None
@@ -63,7 +64,7 @@ class LayerWatch:
         self._layers: list[tuple[Any, Any, Any]] = []
 
     def unchanged(self, net: SparseMLP, optimizer: Optimizer) -> bool:
-        """Whether layers, connectivity and optimizer are those of before. Called at each step."""
+        """Whether layers, connectivity and optimizer are those of the last `remember`. Called at each step."""
         if optimizer is not self._optimizer or net.layer_sizes != self._sizes or len(net.layers) != len(self._layers):
             return False
         for layer, (known, connectivity, _) in zip(net.layers, self._layers, strict=False):
@@ -71,8 +72,8 @@ class LayerWatch:
                 return False
         return True
 
-    def note(self, net: SparseMLP, optimizer_state: Sequence[OptimizerState], optimizer: Optimizer) -> None:
-        """Remembers layers, to which the state belongs."""
+    def remember(self, net: SparseMLP, optimizer_state: Sequence[OptimizerState], optimizer: Optimizer) -> None:
+        """Takes the layers as they are now as those that the state belongs to."""
         self._optimizer, self._sizes = optimizer, net.layer_sizes
         self._layers = [
             (layer, ref(layer.connectivity), ref(state.weight[0]) if state.weight else None)
@@ -80,7 +81,7 @@ class LayerWatch:
         ]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies and pickles look at layers of their own."""
+        """Copies and pickles refer to their own layers: what was referred to weakly travels along."""
         layers = [(layer, con(), along and along()) for layer, con, along in self._layers]
         return self.__dict__ | {"_layers": layers}
 
@@ -94,15 +95,15 @@ class LayerWatch:
         """Numbers of the layers that the state does not belong to: those replaced, of other sizes, or with other
         connections while the state along them is the old one. (Evolution and pruning that bring the state along put
         new arrays in its place.)"""
-        found = []
+        stale = []
         for number, layer in enumerate(net.layers):
             if number >= min(len(optimizer_state), len(self._layers)) or not fits(
                 layer, optimizer_state[number], optimizer
             ):
-                found.append(number)
+                stale.append(number)
                 continue
             known, connectivity, along = self._layers[number]
             moved = along is None or along() is not optimizer_state[number].weight[0]
             if layer is not known or (layer.connectivity is not connectivity() and not moved):
-                found.append(number)
-        return found
+                stale.append(number)
+        return stale

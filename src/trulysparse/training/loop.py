@@ -13,43 +13,75 @@ from trulysparse._core import checks
 from trulysparse._core.random import generator
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution
+from trulysparse.io.position import Position
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import Optimizer, OptimizerState
-from trulysparse.training.callbacks.base import Callback, started
+from trulysparse.training.callbacks.base import Callback, running_callbacks
 from trulysparse.training.fit_data import Batch, FitData
 from trulysparse.training.history import History, Record
 from trulysparse.training.metrics import evaluate
-from trulysparse.training.position import Position
 from trulysparse.training.step import TrainingStep
 from trulysparse.training.topology import TopologyEvolution
 
 
-def _of(where: str, name: str) -> Any:
-    """An attribute that is another object's."""
-    return property(
-        lambda self: getattr(getattr(self, where), name), lambda self, value: setattr(getattr(self, where), name, value)
-    )
+def _delegated(owner: str, name: str) -> Any:
+    """A property that reads and sets attribute `name` of self.<owner>, so that the value is held in one place."""
+
+    def get(self: TrainingLoop) -> Any:
+        return getattr(getattr(self, owner), name)
+
+    def set_(self: TrainingLoop, value: Any) -> None:
+        setattr(getattr(self, owner), name, value)
+
+    return property(get, set_)
 
 
 class TrainingLoop:
-    """Trains the network of a TrainingStep in epochs.
+    """Trains the network of a TrainingStep in epochs: a Trainer without its checks of arguments.
 
-    evolution: how the topology changes, or None (it stays). batch_size: samples per update.
+    Args:
+        training_step: what updates the network.
+        evolution: how the topology changes; None: it stays.
+        batch_size: samples per update, at least 1.
 
-    Attributes: step_count, updates so far; epoch, epochs so far (what schedules see); epochs, of the call of fit in
-    progress, or None; position, where in it; progress, the share of it that is over; stop, set by callbacks to end fit;
-    on_resize, called with marks of the hidden neurons that are still there when neurons were removed."""
+    Attributes:
+        training_step: as given.
+        net, loss, threads, dropout, recompute, micro_batch_size: of the step's passes.
+        optimizer, seed, step_count, state_updates: of the step; updates so far, and since the optimizer's state was
+            zero.
+        parallel: how the work is spread over workers, or None.
+        epoch: epochs so far (what schedules see), a fraction within an epoch.
+        epochs: of the run in progress, or None.
+        position: where in it.
+        training_progress: the share of it that is over, in [0, 1].
+        stop: set by callbacks to end the run after the current epoch.
+        on_resize: called with a keep mask for each hidden layer where a callback has removed neurons, or None.
 
-    optimizer: Optimizer = _of("training_step", "optimizer")
-    step_count: int = _of("training_step", "count")
-    seed: int = _of("training_step", "seed")
-    net: SparseMLP = _of("_passes", "net")
-    loss: Loss = _of("_passes", "loss")
-    threads: int = _of("_passes", "threads")
-    dropout: float = _of("_passes", "dropout")
-    recompute: int = _of("_passes", "recompute")
-    micro_batch_size: int | None = _of("_passes", "micro_batch_size")
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> from trulysparse.training.fit_data import FitData
+        >>> from trulysparse.training.loop import TrainingLoop
+        >>> from trulysparse.training.step import TrainingStep
+        >>> net = ts.SparseMLP((4, 8, 2), epsilon=3, seed=0, threads=1)
+        >>> loop = TrainingLoop(TrainingStep(net, ts.Adam(0.01)), evolution=ts.SET(), batch_size=16)
+        >>> X = np.random.default_rng(0).standard_normal((64, 4))
+        >>> history = loop.run(FitData.checked(net, loop.loss, X, (X[:, 0] > 0).astype(int), epochs=5))
+        >>> len(history), loop.step_count, history["loss"][-1] < history["loss"][0]
+        (5, 20, True)
+    """
+
+    optimizer: Optimizer = _delegated("training_step", "optimizer")
+    step_count: int = _delegated("training_step", "count")
+    state_updates: int = _delegated("training_step", "state_updates")
+    seed: int = _delegated("training_step", "seed")
+    net: SparseMLP = _delegated("_passes", "net")
+    loss: Loss = _delegated("_passes", "loss")
+    threads: int = _delegated("_passes", "threads")
+    dropout: float = _delegated("_passes", "dropout")
+    recompute: int = _delegated("_passes", "recompute")
+    micro_batch_size: int | None = _delegated("_passes", "micro_batch_size")
 
     parallel: ParallelTraining | None = None
 
@@ -63,18 +95,18 @@ class TrainingLoop:
         self.evolution = evolution
         self.epoch = 0.0
         self.epochs: int | None = None
-        self.progress = 0.0
+        self.training_progress = 0.0
         self.stop = False
         self.position = Position()
         self.on_resize: Callable[[Sequence[NDArray[np.bool_]]], None] | None = None
-        self._listening: Sequence[Callback] = ()
+        self._active_callbacks: Sequence[Callback] = ()
         training_step.on_change = self._forget_connections
 
-    # ---- optimizer state and evolution's memory ----
+    # ---- optimizer state and evolution state ----
 
     @property
     def evolution(self) -> Evolution | None:
-        """How the topology changes, or None (it stays)."""
+        """How the topology changes; None: it stays."""
         return None if self._topology is None else self._topology.method
 
     @evolution.setter
@@ -85,7 +117,7 @@ class TrainingLoop:
 
     @property
     def evolution_state(self) -> dict[str, Any]:
-        """What evolution remembers, by layer."""
+        """What evolution rules remember, by layer."""
         return {} if self._topology is None else self._topology.evolution_state
 
     @evolution_state.setter
@@ -98,21 +130,32 @@ class TrainingLoop:
         """Optimizer state of each layer. Of layers that were changed without it (replaced, pruned) it is zero."""
         return self.training_step.optimizer_state
 
-    def resize(self, stays: Sequence[NDArray[np.bool_]] = ()) -> None:
-        """Takes note of what a callback did to the network: layers may have another number of neurons. stays: marks of
-        the hidden neurons that are still there, which workers need to know to go on with their batches."""
-        self.training_step.notice()
+    def resize(self, keep_masks: Sequence[NDArray[np.bool_]] = ()) -> None:
+        """Brings training in line with layers that a callback has changed; they may have another number of neurons.
+
+        Args:
+            keep_masks: for each hidden layer, which of its neurons were kept, (n_neurons,) bool; workers need them to
+                go on with their batches.
+        """
+        self.training_step.refresh()
         self._forget_connections()
         if self.on_resize is not None:
-            self.on_resize(stays)
+            self.on_resize(keep_masks)
 
     def reset_state(self) -> None:
-        """Sets the optimizer's state to zero."""
+        """Sets the optimizer's state to zero; Adam's bias correction begins anew with it."""
         self.training_step.reset_state()
         self._forget_connections()
 
     def set_optimizer_state(self, optimizer_state: Sequence[OptimizerState]) -> None:
-        """Goes on with optimizer state from elsewhere, for the network's layers as they are now."""
+        """Goes on with optimizer state from elsewhere, for the network's layers as they are now.
+
+        Args:
+            optimizer_state: of each layer.
+
+        Raises:
+            InputError: where it belongs to another network or optimizer.
+        """
         self.training_step.set_optimizer_state(optimizer_state)
         self._forget_connections()
 
@@ -123,30 +166,41 @@ class TrainingLoop:
     # ---- evolution ----
 
     def evolve_now(self, batch: Batch | None = None) -> int:
-        """Evolves the topology; returns how many connections came. batch: for methods that look at gradients."""
+        """Evolves the topology.
+
+        Args:
+            batch: for methods that look at gradients, which take its gradient in place of an update.
+
+        Returns:
+            How many connections were added.
+
+        Raises:
+            InputError: where there is no evolution, or no batch that it needs.
+        """
         if self._topology is None:
             raise InputError("evolution must be given to the Trainer (for example ts.SET()) to evolve")
         if not self._topology.method.needs_gradient:
-            return self._topology.evolve(self.progress, self.position, self.tell)
+            return self._topology.evolve(self.training_progress, self.position, self.report_progress)
         if batch is None:
             name = type(self._topology.method).__name__
             raise InputError(f"{name} looks at gradients: evolve needs X_batch and y_batch")
-        return self._topology.evolve_on(batch, self.progress)[0]
+        return self._topology.evolve_on(batch, self.training_progress)[0]
 
     def _evolve_if_due(self, done: int, steps: int, epochs: int, batch: Batch) -> tuple[int | None, float | None]:
-        """(connections that came, or None where nothing was due; the batch's loss where it served for gradients)."""
+        """(number of added connections, or None where no evolution was due; the batch's loss where its gradients were
+        used)."""
         topology = self._topology
         if topology is None or not topology.method.due(done, steps, steps * epochs):
             return None, None
         if topology.method.needs_gradient:
-            return topology.evolve_on(batch, self.progress)
-        return topology.evolve(self.progress, self.position, self.tell), None
+            return topology.evolve_on(batch, self.training_progress)
+        return topology.evolve(self.training_progress, self.position, self.report_progress), None
 
     # ---- callbacks ----
 
-    def tell(self, what: str, done: float, total: float) -> None:
-        """Tells the callbacks of fit how far long work is; see trulysparse._core.progress."""
-        self.notify(self._listening, "on_progress", what, done, total)
+    def report_progress(self, what: str, done: float, total: float) -> None:
+        """Calls on_progress of the callbacks of fit."""
+        self.notify(self._active_callbacks, "on_progress", what, done, total)
 
     def notify(self, callbacks: Sequence[Callback], hook: str, *arguments: Any) -> None:
         """Calls a hook of each callback."""
@@ -156,25 +210,36 @@ class TrainingLoop:
     # ---- epochs ----
 
     def run(self, data: FitData, start: Position | None = None) -> History:
-        """Trains for data.epochs epochs. start: where an earlier run was broken off."""
-        return self._session(data, start, lambda: self._run(data))
+        """Trains for data.epochs epochs.
 
-    def _session(self, data: FitData, start: Position | None, train: Callable[[], History]) -> History:
-        """What every training begins and ends with."""
+        Args:
+            data: the samples and what to do with them.
+            start: where an earlier run was broken off; None: at the beginning.
+
+        Returns:
+            One record per epoch.
+
+        Raises:
+            DivergenceError: where the loss is not finite.
+        """
+        return self._run_fit(data, start, lambda: self._run(data))
+
+    def _run_fit(self, data: FitData, start: Position | None, train: Callable[[], History]) -> History:
+        """Calls `train` between what every training begins and ends with."""
         self.notify(data.callbacks, "check", data)
-        self.training_step.notice()
-        self.stop, self.epochs, self._listening = False, data.epochs, data.callbacks
+        self.training_step.refresh()
+        self.stop, self.epochs, self._active_callbacks = False, data.epochs, data.callbacks
         self.position = start or Position(epoch_start=self.step_count)
         if start is None:
             self.epoch, self.evolution_state = 0.0, {}
         try:
             return train()
         finally:
-            self.epochs, self.progress, self._listening = None, 0.0, ()
+            self.epochs, self.training_progress, self._active_callbacks = None, 0.0, ()
 
     def _run(self, data: FitData) -> History:
         history = History(list(self.position.records))
-        with started(data.callbacks, self, data.epochs, self.steps(data)):
+        with running_callbacks(data.callbacks, self, data.epochs, self.steps(data)):
             while self.position.epoch <= data.epochs:
                 number = self.position.epoch
                 self.end_epoch(data, history, self.run_epoch(data, number))
@@ -184,7 +249,7 @@ class TrainingLoop:
         return history
 
     def end_epoch(self, data: FitData, history: History, record: Record) -> None:
-        """Validates, adds the record to the history and tells the callbacks."""
+        """Validates, adds the record to the history and calls on_epoch_end."""
         if data.validation is not None:
             scores = evaluate(self.net, *data.validation, loss=self.loss)
             record.update({f"val_{name}": value for name, value in scores.items()})
@@ -196,8 +261,15 @@ class TrainingLoop:
         return -(-len(data.rows) // self.batch_size)
 
     def run_epoch(self, data: FitData, number: int) -> Record:
-        """Epoch `number` (from 1) of data.epochs: every sample once, in a fresh order; from self.position on, where
-        that is in this epoch."""
+        """One epoch: every sample once, in a fresh order.
+
+        Args:
+            data: the samples.
+            number: of the epoch, from 1 to data.epochs. Where self.position is in it, it goes on from there.
+
+        Returns:
+            Its record.
+        """
         at = self.position
         if at.epoch != number:
             at = self.position = Position(number, self.step_count)
@@ -209,7 +281,7 @@ class TrainingLoop:
                 batch = data.batch(order[at.done * size : (at.done + 1) * size], reader)
                 self.epoch = number - 1 + at.done / steps
                 done = (number - 1) * steps + at.done
-                self.progress = done / (steps * data.epochs)
+                self.training_progress = done / (steps * data.epochs)
                 grown = value = None
                 if not at.evolved:
                     grown, value = self._evolve_if_due(done, steps, data.epochs, batch)
@@ -236,4 +308,4 @@ class ParallelTraining(Protocol):
     """A way to spread a call of fit over workers; see trulysparse.parallel."""
 
     def train(self, loop: TrainingLoop, data: FitData) -> History:
-        """Trains loop.net on the data."""
+        """Trains loop.net on the data, and returns one record per epoch."""

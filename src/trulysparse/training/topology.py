@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from trulysparse._core.arrays import Stored
+from trulysparse._core.progress import Progress
 from trulysparse._core.random import stream_key
 from trulysparse.evolution import Evolution
 from trulysparse.evolution.evolution import EvolutionStep
+from trulysparse.io.position import Position
 from trulysparse.nn.activations_buffer import Activations
 from trulysparse.training.fit_data import Batch
-from trulysparse.training.position import Position
 from trulysparse.training.step import TrainingStep
 
 
 class _EvolvingSink:
-    """Evolves each layer on the gradients of a batch, in the place of its update."""
+    """Evolves each layer on the gradients of a batch, in place of its update."""
 
     def __init__(self, current: EvolutionStep) -> None:
         self._current = current
@@ -35,8 +35,15 @@ class _EvolvingSink:
 
 
 class TopologyEvolution:
-    """Carries out an evolution on the network of a TrainingStep, optimizer state included. memory: what the rules keep
-    from one evolution to the next, by layer."""
+    """Carries out an evolution on the network of a TrainingStep, optimizer state included.
+
+    Args:
+        method: the evolution.
+        step: whose network and optimizer state it changes.
+
+    Attributes:
+        evolution_state: what the rules remember from one evolution to the next, by layer.
+    """
 
     def __init__(self, method: Evolution, step: TrainingStep) -> None:
         self.method = method
@@ -44,16 +51,24 @@ class TopologyEvolution:
         self._step = step
 
     def forget_connections(self) -> None:
-        """Forgets what is remembered of single connections: there are others now."""
-        for kept in self.evolution_state.values():
-            if isinstance(kept, dict):
-                for name in [name for name, value in kept.items() if isinstance(value, np.ndarray)]:
-                    del kept[name]
+        """Drops what is remembered of single connections, which are others now."""
+        for remembered in self.evolution_state.values():
+            if isinstance(remembered, dict):
+                for name in [name for name, value in remembered.items() if isinstance(value, np.ndarray)]:
+                    del remembered[name]
 
-    def evolve(self, progress: float, position: Position, tell: Callable[[str, float, float], None]) -> int:
-        """Evolves without gradients, from layer position.evolved_layers on, where an earlier run was broken off;
-        returns how many connections came. progress: share of training that is over."""
-        current = self._start(progress)
+    def evolve(self, training_progress: float, position: Position, progress: Progress) -> int:
+        """Evolves without gradients.
+
+        Args:
+            training_progress: share of training that is over.
+            position: begins at layer position.evolved_layers, where an earlier run was broken off.
+            progress: called as layers have evolved.
+
+        Returns:
+            How many connections were added.
+        """
+        current = self._start(training_progress)
         total = sum(view.layer.n_connections for view in current.views.values())
         done = grown = 0
         for number, view in current.views.items():
@@ -61,20 +76,20 @@ class TopologyEvolution:
             if number >= position.evolved_layers:  # those before have evolved before a break
                 grown += current.layer(number)
                 position.evolved_layers = number + 1
-                tell("evolving", done, total)
+                progress("evolving", done, total)
         position.evolved_layers = 0
-        self._step.note()
+        self._step.remember_layers()
         return grown
 
-    def evolve_on(self, batch: Batch, progress: float) -> tuple[int, float]:
-        """Evolves on a batch's gradients, in the place of an update: (connections that came, loss)."""
-        sink = _EvolvingSink(self._start(progress))
+    def evolve_on(self, batch: Batch, training_progress: float) -> tuple[int, float]:
+        """Evolves on a batch's gradients, in place of an update: (number of added connections, loss)."""
+        sink = _EvolvingSink(self._start(training_progress))
         value = self._step.backward_to(sink, batch)
-        self._step.note()
+        self._step.remember_layers()
         self._step.count += 1
         return sink.grown, value
 
-    def _start(self, progress: float) -> EvolutionStep:
+    def _start(self, training_progress: float) -> EvolutionStep:
         step = self._step
         key = stream_key(step.seed, "evolution", step.count)
         threads = step.passes.threads
@@ -83,6 +98,6 @@ class TopologyEvolution:
             step.optimizer_state,
             key=key,
             threads=threads,
-            progress=progress,
+            progress=training_progress,
             evolution_state=self.evolution_state,
         )

@@ -1,4 +1,4 @@
-"""Trainer: the public face of a training step, the loop around it, and parallel training."""
+"""Trainer: trains a network in steps of one's own, in epochs, or with workers."""
 
 from __future__ import annotations
 
@@ -14,34 +14,68 @@ from trulysparse._core.arrays import Floats
 from trulysparse.data import check_finite
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution
+from trulysparse.io import checkpoint_folder
+from trulysparse.io.position import Position
 from trulysparse.nn import memory_use
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.optim import SGD, Optimizer, OptimizerState
-from trulysparse.training.callbacks import checkpointer
+from trulysparse.optim import Optimizer, OptimizerState
+from trulysparse.optim.sgd import SGD
 from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import History
 from trulysparse.training.loop import ParallelTraining, TrainingLoop
-from trulysparse.training.position import Position
 from trulysparse.training.step import TrainingStep
 
 
 class Trainer(TrainingLoop):
     """Trains one network.
 
-    optimizer: SGD or Adam. loss: None for the one of the network's output activation. evolution: how the topology
-    changes, or None (it stays). batch_size: samples per update. dropout: share of hidden activations dropped, in [0,
-    1). seed: of shuffling, dropout and evolution; the same bits whatever `threads` (None: the network's). callbacks: of
-    each fit. parallel: how fit spreads over workers, WASAP or WASSP, or None: this process trains alone, with `threads`
-    threads. optimizer_state: optimizer state of an earlier trainer to go on with, or None: zero. micro_batch_size: take so many
-    samples of a batch at a time and add their gradients up, an array along the connections, before the update; None:
-    all at once. recompute: keep each recompute-th layer's activations only, and compute those between again on the way
-    back (a third more time; 1: keep all).
+    Args:
+        net: the network; its layers are changed in place.
+        optimizer: SGD or Adam; None: SGD().
+        loss: a loss, its name, or None for the one of the network's output activation.
+        evolution: how the topology changes; None: it stays.
+        batch_size: samples per update, at least 1.
+        dropout: share of hidden activations dropped, in [0, 1).
+        seed: of shuffling, dropout and evolution, at least 0. The same seed gives the same bits, whatever `threads`.
+        threads: that compute; None: the network's.
+        callbacks: of each call of fit.
+        parallel: how fit spreads the work over workers, WASAP or WASSP; None: this process trains alone.
+        optimizer_state: of an earlier trainer, to go on with; None: zero.
+        micro_batch_size: samples of a batch taken at a time, to need less memory; their gradients are added up, in an
+            array along the connections, before the update. None: all at once.
+        recompute: keep the activations of each recompute-th layer only, and compute those between again in the
+            backward pass: less memory, about a third more time. 1: keep all.
 
-    Attributes: step_count, updates so far; epoch, epochs so far (what schedules see; set it in loops of your
-    own); epochs, of the call of fit in progress, or None; position, where in it; progress, the share of it that is
-    over; stop, set by callbacks to end fit."""
+    Attributes:
+        net, optimizer, loss, batch_size, dropout, seed, threads, callbacks, parallel, micro_batch_size, recompute: as
+            given.
+        evolution: how the topology changes; may be set between calls of fit.
+        optimizer_state: of each layer.
+        step_count: updates so far.
+        state_updates: updates since the optimizer's state was zero: what Adam's bias correction counts.
+        epoch: epochs so far, a fraction within one: what schedules see. Set it in loops of your own.
+        epochs: of the call of fit in progress, or None.
+        position: where in that call training is.
+        training_progress: the share of that call that is over, in [0, 1].
+        stop: set by callbacks to end fit after the current epoch.
+
+    Raises:
+        InputError: where an argument is out of range or does not go with another.
+        NotEnoughMemoryError: where training would not fit into memory.
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> X = np.random.default_rng(0).standard_normal((64, 4))
+        >>> y = (X[:, 0] > 0).astype(int)
+        >>> net = ts.SparseMLP((4, 8, 2), epsilon=3, seed=0, threads=1)
+        >>> trainer = ts.Trainer(net, optimizer=ts.Adam(0.01), evolution=ts.SET(), batch_size=16)
+        >>> history = trainer.fit(X, y, epochs=5)
+        >>> len(history), trainer.step_count, history["loss"][-1] < history["loss"][0]
+        (5, 20, True)
+    """
 
     def __init__(
         self,
@@ -106,9 +140,28 @@ class Trainer(TrainingLoop):
         self.parallel = parallel
 
     def step(self, X_batch: Any, y_batch: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """One update on the given samples; returns their (weighted) mean loss before it.
+        """One update on the given samples.
 
-        X_batch: (n, n_inputs). y_batch: labels (n,) or targets (n, n_outputs). sample_weight: (n,) or None.
+        Args:
+            X_batch: (n, n_inputs).
+            y_batch: labels (n,) or targets (n, n_outputs).
+            sample_weight: (n,), at least 0; None: all 1.
+
+        Returns:
+            Their weighted mean loss before the update.
+
+        Raises:
+            InputError: where the samples do not fit the network or each other.
+            DivergenceError: where the loss is not finite; nothing is updated then.
+
+        Example:
+            >>> import numpy as np
+            >>> import trulysparse as ts
+            >>> trainer = ts.Trainer(ts.SparseMLP((4, 8, 2), epsilon=3, threads=1), optimizer=ts.SGD(0.1))
+            >>> X = np.random.default_rng(0).standard_normal((16, 4))
+            >>> losses = [trainer.step(X, (X[:, 0] > 0).astype(int)) for _ in range(20)]
+            >>> losses[-1] < losses[0], trainer.step_count
+            (True, 20)
         """
         data = FitData.checked(self.net, self.loss, X_batch, y_batch, sample_weight)
         return self.training_step.update(data.whole(), self.epoch, self.epochs)
@@ -116,20 +169,74 @@ class Trainer(TrainingLoop):
     def gradients(
         self, X_batch: Any, y_batch: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> tuple[float, list[tuple[sp.csr_array, Floats]]]:
-        """The loss and, layer by layer, its gradient: a csr_array (n_out, n_in) over the connections and an
-        array (n_out,) over the biases. Parameters stay as they are; without dropout."""
+        """The loss and its gradient, without dropout; parameters stay as they are.
+
+        Args:
+            X_batch: (n, n_inputs).
+            y_batch: labels (n,) or targets (n, n_outputs).
+            sample_weight: (n,), at least 0; None: all 1.
+
+        Returns:
+            The weighted mean loss and, for each layer, its gradient: a csr_array (n_out, n_in) over the connections
+            and an array (n_out,) over the biases.
+
+        Raises:
+            InputError: where the samples do not fit the network or each other.
+
+        Example:
+            >>> import numpy as np
+            >>> import trulysparse as ts
+            >>> trainer = ts.Trainer(ts.SparseMLP((4, 8, 2), epsilon=3, threads=1))
+            >>> loss, gradients = trainer.gradients(np.ones((16, 4)), np.zeros(16, int))
+            >>> [(weight.shape, bias.shape) for weight, bias in gradients]
+            [((8, 4), (8,)), ((2, 8), (2,))]
+        """
         data = FitData.checked(self.net, self.loss, X_batch, y_batch, sample_weight)
-        value, found = self.training_step.gradients(data.whole())
-        pairs = zip(self.net.layers, found, strict=True)
+        value, gradients = self.training_step.gradients(data.whole())
+        pairs = zip(self.net.layers, gradients, strict=True)
         return value, [(layer.to_csr(layer.in_order(weights)), bias) for layer, (weights, bias) in pairs]
 
     def check_batch(self, X_batch: Any, y_batch: ArrayLike) -> None:
-        """InputError where `step` and `gradients` could not take these samples."""
+        """Checks that `step` and `gradients` can take these samples.
+
+        Args:
+            X_batch: (n, n_inputs).
+            y_batch: labels (n,) or targets (n, n_outputs).
+
+        Raises:
+            InputError: where they cannot.
+
+        Example:
+            >>> import numpy as np
+            >>> import trulysparse as ts
+            >>> trainer = ts.Trainer(ts.SparseMLP((4, 8, 2), epsilon=3, threads=1))
+            >>> trainer.check_batch(np.ones((16, 5)), np.zeros(16, int))
+            Traceback (most recent call last):
+            ...
+            trulysparse.errors.InputError: X has 5 features, but the network has 4 inputs
+        """
         FitData.checked(self.net, self.loss, X_batch, y_batch)
 
     def evolve(self, X_batch: Any = None, y_batch: ArrayLike | None = None) -> int:
-        """Evolves the topology now (in loops of your own); returns how many connections came. Methods that look at
-        gradients (RigL and its like) need a batch, and take its gradient in place of an update."""
+        """Evolves the topology now, for loops of your own; fit does so when it is due.
+
+        Args:
+            X_batch: (n, n_inputs), for methods that look at gradients (RigL and its like), which take the gradient of
+                these samples in place of an update; others ignore it.
+            y_batch: their labels (n,) or targets (n, n_outputs).
+
+        Returns:
+            How many connections were added.
+
+        Raises:
+            InputError: where the trainer has no evolution, or no batch that it needs.
+
+        Example:
+            >>> import trulysparse as ts
+            >>> net = ts.SparseMLP((20, 50, 10), epsilon=4, seed=0, threads=1)
+            >>> ts.Trainer(net, evolution=ts.SET(0.3)).evolve()
+            83
+        """
         method = self.evolution
         if X_batch is None or y_batch is None or method is None or not method.needs_gradient:
             return self.evolve_now()
@@ -147,23 +254,52 @@ class Trainer(TrainingLoop):
         shuffle: bool = True,
         resume: Position | str | PathLike[str] | None = None,
     ) -> History:
-        """Trains for `epochs` passes over the samples, each in a fresh order, the last partial batch included.
+        """Trains for `epochs` passes over the samples, the last partial batch of each included.
 
-        X: (n_samples, n_inputs), NumPy of any numeric type, SciPy sparse, memory map or DataFrame, converted
-        batch by batch. y: labels or targets, see the loss. validation_data: (X, y), scored after each epoch.
-        callbacks: in addition to the trainer's own. Each call is a training of its own: learning rates and evolution
-        schedules begin anew, and what evolution remembers is forgotten; weights, optimizer state and step_count go on.
-        resume: goes on with a call that was broken off, with the same bits: a checkpoint of it (the file, or the folder
-        of a Checkpointer, whose state this trainer and its network then take), or its position where the trainer has
-        that state already. Raises InputError for unusable data, DivergenceError where the loss stops being finite.
+        Each call is a training of its own: learning rates and evolution schedules begin anew, and evolution state is
+        dropped; weights, optimizer state and step_count go on.
+
+        Args:
+            X: (n_samples, n_inputs), NumPy of any numeric type, SciPy sparse, memory map or DataFrame; converted batch
+                by batch.
+            y: labels (n_samples,) or targets (n_samples, n_outputs); see the loss.
+            epochs: passes over the samples, at least 1.
+            validation_data: (X, y), scored after each epoch; None: no scores.
+            sample_weight: (n_samples,), at least 0; None: all 1.
+            callbacks: in addition to the trainer's own.
+            shuffle: whether each epoch takes the samples in a fresh order.
+            resume: goes on with a call that was broken off, given the same other arguments, with the same bits as if
+                it had not been. The folder of a Checkpointer or a checkpoint's file, whose state this trainer and its
+                network then take; or the `position` of a trainer that has that state itself. None: from the start.
+
+        Returns:
+            One record per epoch, of those before a break too.
+
+        Raises:
+            InputError: where samples or arguments cannot be used.
+            DivergenceError: where the loss is not finite.
+
+        Example:
+            >>> import tempfile
+            >>> import numpy as np
+            >>> import trulysparse as ts
+            >>> X = np.random.default_rng(0).standard_normal((64, 4))
+            >>> y = (X[:, 0] > 0).astype(int)
+            >>> trainer = ts.Trainer(ts.SparseMLP((4, 8, 2), epsilon=3, seed=0, threads=1), batch_size=16)
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     history = trainer.fit(X, y, epochs=3, callbacks=[ts.Checkpointer(folder, every=1)])
+            ...     other = ts.Trainer(ts.SparseMLP((4, 8, 2), epsilon=3, seed=9, threads=1), batch_size=16)
+            ...     resumed = other.fit(X, y, epochs=3, resume=folder)
+            >>> resumed["loss"] == history["loss"]
+            True
         """
         checks.integer("epochs", epochs, low=1)
         if resume is not None and self.parallel is not None:
             raise InputError("resume is for training that is not parallel")
         validation = None
         if validation_data is not None:
-            found = FitData.checked(self.net, self.loss, *validation_data, names=("validation X", "validation y"))
-            validation = found.matrix, found.targets
+            held_out = FitData.checked(self.net, self.loss, *validation_data, names=("validation X", "validation y"))
+            validation = held_out.matrix, held_out.targets
         data = FitData.checked(
             self.net,
             self.loss,
@@ -178,8 +314,8 @@ class Trainer(TrainingLoop):
         if not data.matrix.streamed:
             check_finite(data.matrix)
         if resume is not None and not isinstance(resume, Position):
-            resume = checkpointer.resume(resume, self)
+            resume = checkpoint_folder.resume(resume, self)
         if self.parallel is None:
             return self.run(data, resume)
         parallel = self.parallel
-        return self._session(data, None, lambda: parallel.train(self, data))
+        return self._run_fit(data, None, lambda: parallel.train(self, data))

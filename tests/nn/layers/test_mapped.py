@@ -17,8 +17,9 @@ import pytest
 
 import trulysparse as ts
 from trulysparse._core.mapped_arrays import MANIFEST, ArrayFolder, committed
-from trulysparse.training.callbacks.checkpointer import LAYERS, Checkpointer, open_network
-from trulysparse.training.position import Position
+from trulysparse.io.checkpoint_folder import LAYERS, open_network
+from trulysparse.io.position import Position
+from trulysparse.training.callbacks.checkpointer import Checkpointer
 
 SIZES = (20, 3000, 2000, 3)
 
@@ -355,7 +356,8 @@ def test_commit_writes_new_files_to_the_disk_before_it_names_them(samples, tmp_p
 KILLED = """
 import sys, numpy as np, trulysparse as ts
 from pathlib import Path
-from trulysparse.training.callbacks.checkpointer import LAYERS, Checkpointer
+from trulysparse.io.checkpoint_folder import LAYERS
+from trulysparse.training.callbacks.checkpointer import Checkpointer
 folder = Path(sys.argv[1])
 rng = np.random.default_rng(0)
 net = ts.SparseMLP((20, 3000, 3), epsilon=2, storage="compact", seed=1, folder=folder / LAYERS)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from trulysparse.io import checkpoints as checkpoint
+from trulysparse.io import checkpoints
 from trulysparse.parallel.gradient import Gradient
 from trulysparse.parallel.server.locks import writing
 from trulysparse.parallel.server.scheduler import BatchScheduler
@@ -117,7 +117,7 @@ def test_going_on_from_a_kept_state(plan, tmp_path):
 
     def save(state):
         path = tmp_path / f"{len(states)}"
-        checkpoint.write(path, unbroken.trainer, state)
+        checkpoints.write(path, unbroken.trainer, state)
         states.append(path)
 
     def run(server, worker=0):
@@ -132,7 +132,7 @@ def test_going_on_from_a_kept_state(plan, tmp_path):
         net = ts.SparseMLP((6, 10, 8, 3), epsilon=2, seed=5, dtype="float64")
         trainer = ts.Trainer(net, optimizer=ts.SGD(0.1, 0.9), evolution=ts.SET(0.3))
         trainer.epochs = 4
-        state = checkpoint.read(path, trainer)
+        state = checkpoints.read(path, trainer)
         server, _ = server_for(plan, [3, 2, 2], 4, trainer=trainer)
         server.resume(state)
         server.join(0)

@@ -113,22 +113,28 @@ def test_callbacks_refuse_before_the_first_update(rng, tmp_path, storage, parall
         np.testing.assert_array_equal(layer.values, values)
 
 
-@pytest.mark.parametrize("storage", ["indexed", "compact", "bfloat16", "folder"])
-def test_early_stopping_works_with_every_storage(rng, tmp_path, storage):
-    trainer = ts.Trainer(network(storage, tmp_path), batch_size=8)
-    stopping = ts.EarlyStopping("loss", mode="max", patience=2)
-    history = trainer.fit(rng.normal(size=(60, 5)), rng.integers(0, 3, 60), epochs=9, callbacks=[stopping])
-    assert len(history) == 3
-    trainer.step(rng.normal(size=(60, 5)), rng.integers(0, 3, 60))
-
-
-def test_checkpointer_makes_its_folder(rng, tmp_path):
-    trainer = ts.Trainer(network("indexed", tmp_path), batch_size=8)
-    keeper = Checkpointer(tmp_path / "new" / "folder", every=1)
-    trainer.fit(rng.normal(size=(20, 5)), rng.integers(0, 3, 20), epochs=1, callbacks=[keeper])
-    assert (tmp_path / "new" / "folder" / "state.safetensors").is_file()
-
-
 def test_recorder_refuses_samples_without_targets():
     with pytest.raises(ts.InputError, match="X and y must be given together"):
         TopologyRecorder(X=np.zeros((2, 5)))
+
+
+def test_callbacks_see_everything(rng):
+    events = []
+
+    class Log(ts.Callback):
+        def on_fit_start(self, trainer, epochs, steps):
+            events.append(("start", epochs, steps))
+
+        def on_step_end(self, trainer, loss):
+            events.append("step")
+
+        def on_epoch_end(self, trainer, record):
+            events.append(("epoch", record["epoch"]))
+            trainer.stop = record["epoch"] == 2
+
+        def on_fit_end(self, trainer):
+            events.append("end")
+
+    X, y = rng.normal(size=(10, 20)), rng.integers(0, 4, 10)
+    ts.Trainer(ts.SparseMLP((20, 10, 4)), batch_size=5).fit(X, y, epochs=5, callbacks=[Log()])
+    assert events == [("start", 5, 2), "step", "step", ("epoch", 1), "step", "step", ("epoch", 2), "end"]

@@ -18,7 +18,7 @@ from trulysparse._core import checks
 from trulysparse.connectivity import Connectivity
 from trulysparse.data import Reader
 from trulysparse.errors import InputError
-from trulysparse.io import checkpoints as checkpoint
+from trulysparse.io import checkpoints
 from trulysparse.nn.activations import KernelActivation
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.nn.mlp import SparseMLP
@@ -45,6 +45,7 @@ class Setup:
     config: ParallelConfig
     span: Span
     step_count: int
+    state_updates: int
     epochs: int
     batches: tuple[int, ...]
     n_samples: int
@@ -115,14 +116,14 @@ class ServerActor:
         trainer.set_optimizer_state([state.copy() for state in optimizer_state])
         self._events: list[tuple[Record, SparseMLP]] = []
         self._fetched = threading.Condition()
-        trainer.step_count = setup.step_count
+        trainer.step_count, trainer.state_updates = setup.step_count, setup.state_updates
         state = ray.get(desk.last.remote())
         extra = None
         if state is not None:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "state"
                 path.write_bytes(state)
-                extra = checkpoint.read(path, trainer)
+                extra = checkpoints.read(path, trainer)
         # Numbers that no worker has seen from a server before.
         version = int.from_bytes(os.urandom(5), "little") << 20
         self._server = Server(
@@ -204,7 +205,7 @@ class ServerActor:
     def _keep(self, extra: dict[str, Any]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "state"
-            checkpoint.write(path, self._server.trainer, {**extra, "record": self._last})
+            checkpoints.write(path, self._server.trainer, {**extra, "record": self._last})
             self._ray.get(self._desk.keep.remote(path.read_bytes()))
 
 

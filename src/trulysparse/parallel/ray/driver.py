@@ -45,6 +45,7 @@ class RayBackend:
             replace(config, data=None),
             (0, 0),
             0,
+            0,
             data.epochs,
             tuple(self.batches),
             n,
@@ -74,7 +75,7 @@ class RayBackend:
 
     def run_phase1(self, span: Span, history: History) -> None:
         ray, trainer, config = self._ray, self._trainer, self._config
-        setup = replace(self._setup, span=span, step_count=trainer.step_count)
+        setup = replace(self._setup, span=span, step_count=trainer.step_count, state_updates=trainer.state_updates)
         ray.get(self._desk.clear.remote())
         needed = memory_use.training_bytes(
             trainer.net.layer_sizes,
@@ -105,6 +106,7 @@ class RayBackend:
             self._spread_news()
             self._take_events(server, history)
             self._adopt(*ray.get(server.layers.remote()))
+            trainer.state_updates = setup.state_updates + trainer.step_count - setup.step_count
         finally:
             pool.shutdown()
             ray.kill(server)

@@ -219,7 +219,7 @@ class Server:
         """The rule of the next update; momentum follows the learning rate (Goyal et al. 2017, section 3)."""
         trainer = self.trainer
         epoch = self._first + self.n_updates / self.steps
-        rule = self._optimizer.rule(trainer.step_count, epoch, self.epochs)
+        rule = self._optimizer.rule(trainer.state_updates, epoch, self.epochs)
         if self.config.momentum_correction and isinstance(trainer.optimizer, SGD) and self._rate > 0:
             rule.momentum *= rule.learning_rate / self._rate
         self._rate = rule.learning_rate
@@ -278,7 +278,7 @@ class Server:
             done = self._first * self.steps + self.n_updates
             trainer.step_count += 1
             trainer.epoch = done / self.steps
-            trainer.progress = done / (self.steps * self.epochs)
+            trainer.training_progress = done / (self.steps * self.epochs)
             record = None
             if self.n_updates % self.steps == 0:
                 record = self._statistics.record(done // self.steps, self._rate, trainer.net.n_connections)

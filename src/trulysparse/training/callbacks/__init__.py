@@ -1,1 +1,1 @@
-"""Hooks of a training: the base class, early stopping, progress bar, checkpoints."""
+"""Callbacks of a training: the base class, early stopping, progress bar, checkpoints."""

@@ -1,4 +1,4 @@
-"""Things that happen around epochs: subclass Callback, override what you need."""
+"""What may be called in the course of a training: subclass Callback, override what you need."""
 
 from __future__ import annotations
 
@@ -6,55 +6,112 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
-from trulysparse._core import checks
-from trulysparse.errors import InputError
 from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.history import Record
 
 if TYPE_CHECKING:
-    from trulysparse._core.arrays import Stored
     from trulysparse.training.fit_data import FitData
 
 
 class Callback:
-    """Hooks of Trainer.fit and TrainingLoop.run: `trainer` is who calls (beside the network on a cluster, a loop).
-    Setting trainer.stop = True ends training after the current epoch. on_server: whether, with
-    workers on a cluster, on_epoch_end belongs beside the network in training (as it changes it), not into this process.
+    """Hooks of Trainer.fit and TrainingLoop.run; none does anything unless overridden.
+
+    `trainer` is the Trainer (on a Ray cluster, for callbacks with on_server, a TrainingLoop). A callback that sets
+    trainer.stop = True ends training after the current epoch; one that changes layers calls trainer.resize().
+
+    Attributes:
+        on_server: of the class; whether, with workers on a cluster, on_epoch_end runs beside the network in training
+            (as it changes it) and not in this process.
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> class StopAt(ts.Callback):
+        ...     def on_epoch_end(self, trainer, record):
+        ...         trainer.stop = record["epoch"] == 2
+        >>> X = np.random.default_rng(0).standard_normal((32, 4))
+        >>> trainer = ts.Trainer(ts.SparseMLP((4, 8, 2), epsilon=3, threads=1), batch_size=16)
+        >>> len(trainer.fit(X, (X[:, 0] > 0).astype(int), epochs=9, callbacks=[StopAt()]))
+        2
     """
 
     on_server: ClassVar[bool] = False
 
     def check(self, trainer: RunningTrainer, data: FitData) -> None:
-        """At the start of fit, before anything else happens: raises InputError where this callback cannot do its work
-        with this trainer and these samples."""
+        """Called at the start of fit, before anything else happens.
+
+        Args:
+            trainer: what trains.
+            data: the samples and what to do with them.
+
+        Raises:
+            InputError: where this callback cannot do its work with this trainer and these samples.
+        """
 
     def on_fit_start(self, trainer: RunningTrainer, epochs: int, steps: int) -> None:
-        """Before the first epoch of `epochs`, each of `steps` steps."""
+        """Called before the first epoch.
+
+        Args:
+            trainer: what trains.
+            epochs: how many epochs there will be.
+            steps: updates per epoch.
+        """
 
     def on_step_end(self, trainer: RunningTrainer, loss: float) -> None:
-        """After each update."""
+        """Called after each update.
+
+        Args:
+            trainer: what trains.
+            loss: the mean loss of the batch before the update.
+        """
 
     def on_worker_step(self, trainer: RunningTrainer, worker: int, loss: float) -> None:
-        """In parallel training, in the place of on_step_end: a worker has finished a batch."""
+        """Called in parallel training in place of on_step_end, when a worker has finished a batch.
+
+        Args:
+            trainer: what trains.
+            worker: the worker's number, from 0.
+            loss: the mean loss of its batch.
+        """
 
     def on_progress(self, trainer: RunningTrainer, what: str, done: float, total: float) -> None:
-        """In the course of long work between updates ('evolving', 'checkpoint'): `done` of `total` is over."""
+        """Called in the course of long work between updates.
+
+        Args:
+            trainer: what trains.
+            what: 'evolving' or 'checkpoint'.
+            done: how much of it is over, in units of its own.
+            total: how much there is.
+        """
 
     def on_evolution(self, trainer: RunningTrainer, grown: int) -> None:
-        """After the topology has evolved; `grown` connections came."""
+        """Called after the topology has evolved.
+
+        Args:
+            trainer: what trains.
+            grown: how many connections were added.
+        """
 
     def on_epoch_end(self, trainer: RunningTrainer, record: Record) -> None:
-        """After an epoch, its validation and its record, before topology evolution."""
+        """Called after an epoch, its validation and its record, before topology evolution.
+
+        Args:
+            trainer: what trains.
+            record: the epoch's figures by name; see History.
+        """
 
     def on_fit_end(self, trainer: RunningTrainer) -> None:
-        """After the last epoch, or an error; called where on_fit_start has returned."""
+        """Called after the last epoch or an error, if on_fit_start has returned.
+
+        Args:
+            trainer: what trains.
+        """
 
 
 @contextmanager
-def started(callbacks: Sequence[Callback], trainer: Any, epochs: int, steps: int) -> Iterator[None]:
-    """Starts the callbacks of fit and ends, in the same order and whatever happens, each of those that have started."""
+def running_callbacks(callbacks: Sequence[Callback], trainer: Any, epochs: int, steps: int) -> Iterator[None]:
+    """Calls on_fit_start of each callback and, at the end and whatever happens, on_fit_end of those that have started,
+    in the same order."""
     running: list[Callback] = []
     try:
         for callback in callbacks:
@@ -65,69 +122,3 @@ def started(callbacks: Sequence[Callback], trainer: Any, epochs: int, steps: int
         with ExitStack() as ends:
             for callback in reversed(running):
                 ends.callback(callback.on_fit_end, trainer)
-
-
-class EarlyStopping(Callback):
-    """Stops when `monitor` has not improved by `min_delta` for `patience` epochs.
-
-    monitor: a name in the records. mode: 'min', 'max' or 'auto' (max for accuracy and r2). restore_best: put
-    the connectivity and weights of the best epoch back at the end.
-    """
-
-    def __init__(
-        self,
-        monitor: str = "val_loss",
-        *,
-        patience: int = 10,
-        min_delta: float = 0.0,
-        mode: str = "auto",
-        restore_best: bool = True,
-    ) -> None:
-        self.monitor = monitor
-        self.patience = checks.integer("patience", patience, low=1)
-        self.min_delta = checks.real("min_delta", min_delta, low=0)
-        mode = checks.choice("mode", mode, ("auto", "min", "max"))
-        rising = mode == "max" or (mode == "auto" and monitor.endswith(("accuracy", "r2")))
-        self._sign = -1.0 if rising else 1.0
-        self.restore_best = restore_best
-
-    def check(self, trainer: RunningTrainer, data: FitData) -> None:
-        """Refuses a score that will not be there, and to restore what would not fit into memory."""
-        score = "val_r2" if trainer.net.output == "identity" else "val_accuracy"
-        if self.monitor in ("val_loss", "val_accuracy", "val_r2"):
-            if data.validation is None:
-                raise InputError(f"EarlyStopping monitors {self.monitor!r}, for which fit needs validation_data")
-            if self.monitor not in ("val_loss", score):
-                raise InputError(
-                    f"EarlyStopping monitors {self.monitor!r}, but with output={trainer.net.output!r} the score is "
-                    f"{score!r}"
-                )
-
-    def on_fit_start(self, trainer: RunningTrainer, epochs: int, steps: int) -> None:
-        """Forgets what it saw in an earlier fit."""
-        self._best = np.inf
-        self._waited = 0
-        self._snapshot: list[tuple[Any, Stored, Stored]] | None = None
-        self.best_epoch = 0
-
-    def on_epoch_end(self, trainer: RunningTrainer, record: Record) -> None:
-        """Compares this epoch with the best one."""
-        if self.monitor not in record:
-            raise InputError(f"EarlyStopping monitors {self.monitor!r}, but the records have {', '.join(record)}")
-        value = self._sign * record[self.monitor]
-        if value < self._best - self.min_delta:
-            self._best, self._waited, self.best_epoch = value, 0, int(record["epoch"])
-            if self.restore_best:
-                self._snapshot = [layer.snapshot() for layer in trainer.net.layers]
-            return
-        self._waited += 1
-        trainer.stop = trainer.stop or self._waited >= self.patience
-
-    def on_fit_end(self, trainer: RunningTrainer) -> None:
-        """Puts the best parameters back."""
-        if self._snapshot is not None:
-            for layer, kept in zip(trainer.net.layers, self._snapshot, strict=True):
-                layer.restore(kept)
-            sizes = (trainer.net.layer_sizes[0], *(layer.n_out for layer in trainer.net.layers))
-            trainer.net.layer_sizes = sizes
-            trainer.reset_state()

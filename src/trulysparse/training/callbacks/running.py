@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from trulysparse._core.arrays import Floats
 from trulysparse.evolution import Evolution
 from trulysparse.io.checkpoints import TrainingState
+from trulysparse.io.position import Position
 from trulysparse.nn.losses import Loss
-from trulysparse.training.position import Position
 
 
 class RunningTrainer(TrainingState, Protocol):
@@ -25,7 +25,7 @@ class RunningTrainer(TrainingState, Protocol):
     seed: int
     threads: int
     epochs: int | None
-    progress: float
+    training_progress: float
     position: Position
     stop: bool
     parallel: Any
@@ -34,11 +34,11 @@ class RunningTrainer(TrainingState, Protocol):
     def evolution(self) -> Evolution | None:
         """How the topology changes."""
 
-    def tell(self, what: str, done: float, total: float) -> None:
-        """Tells the other callbacks how far long work is."""
+    def report_progress(self, what: str, done: float, total: float) -> None:
+        """Calls on_progress of the callbacks."""
 
-    def resize(self, stays: Sequence[NDArray[np.bool_]] = ()) -> None:
-        """To be called where a callback has changed the network's layers."""
+    def resize(self, keep_masks: Sequence[NDArray[np.bool_]] = ()) -> None:
+        """To be called by a callback that has changed the network's layers."""
 
     def reset_state(self) -> None:
         """Sets the optimizer's state to zero."""
