@@ -10,7 +10,7 @@ import numpy as np
 from trulysparse._core.arrays import Stored
 from trulysparse._core.random import stream_key
 from trulysparse.evolution import Evolution
-from trulysparse.evolution.evolution import EvolutionStep
+from trulysparse.evolution.step import EvolutionStep
 from trulysparse.nn.layers.indexed import Activations
 from trulysparse.training.fit_data import Batch
 from trulysparse.training.position import Position
@@ -59,7 +59,7 @@ class TopologyEvolution:
         for number, view in current.views.items():
             done += view.layer.n_connections
             if number >= position.evolved_layers:  # those before have evolved before a break
-                grown += current.layer(number)
+                grown += current.evolve_layer(number)
                 position.evolved_layers = number + 1
                 tell("evolving", done, total)
         position.evolved_layers = 0
@@ -83,6 +83,6 @@ class TopologyEvolution:
             step.optimizer_state,
             key=key,
             threads=threads,
-            progress=progress,
+            training_progress=progress,
             evolution_state=self.evolution_state,
         )
