@@ -134,10 +134,10 @@ class Evolution:
             return
         parts = (("prune", self.prune), ("grow", self.grow), ("budget", self.budget))
         reason = next((f"its {part} rule" for part, rule in parts if wanted not in storages_of(rule)), "it")
+        advice = "; SET can, or use net.indexed()" if wanted == "tiled" else ""
         raise InputError(
-            f"evolution {self.name!r} cannot evolve a network with storage={net.storage_config.storage!r}: {reason} does "
-            f"not declare {wanted!r} among its storages"
-            + ("; SET can, or use net.indexed()" if wanted == "tiled" else "")
+            f"evolution {self.name!r} cannot evolve a network with storage={net.storage_config.storage!r}: {reason} "
+            f"does not declare {wanted!r} among its storages{advice}"
         )
 
     def due(self, done: int, steps_per_epoch: int, total: int) -> bool:
@@ -163,7 +163,7 @@ class Evolution:
         training_progress: float = 0.0,
         evolution_state: dict[str, Any] | None = None,
     ) -> EvolutionStep:
-        """Begins one evolution. Nothing changes in the network until the step's layers are evolved, except that `density`
+        """Begins one evolution. The network does not change until the step's layers are evolved, except that `density`
         removes connections at once.
 
         Args:

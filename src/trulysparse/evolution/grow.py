@@ -58,8 +58,9 @@ def uniform(view: LayerView) -> NewConnections | Uniform:
         >>> from trulysparse.evolution import LayerView, grow
         >>> layer = ts.SparseMLP.from_matrices([sp.eye_array(2)]).layers[0]
         >>> view = LayerView(layer, layer.new_state(ts.SGD()), number=0, fraction=0.0, key=0, threads=1, count=2)
-        >>> grow.uniform(view)  # the only two
-        (array([0, 1, 2]), array([1, 0], dtype=int32))
+        >>> ptr, outputs = grow.uniform(view)  # the only two
+        >>> ptr.tolist(), outputs.tolist()
+        ([0, 1, 2], [1, 0])
     """
     if isinstance(view.layer, TiledLayer):
         return Uniform(view.count)
@@ -119,7 +120,7 @@ class LargestGradient:
         if work > MAX_MULTIPLY_ADDS:
             raise InputError(
                 f"the exact gradient of a layer {view.layer.n_in} x {view.layer.n_out} takes {work:.1g} multiply-adds; "
-                f"above {MAX_MULTIPLY_ADDS:.0g}, grow by GuidedGradient (the method GSE), which is linear in connections"
+                f"above {MAX_MULTIPLY_ADDS:.0g}, grow by GuidedGradient (the method GSE), linear in connections"
             )
         rows = view.layer.connectivity.by_input
         ptr, index = _kernels.grow_by_gradient(rows.ptr, rows.index, view.keep_mask, x, dy, view.count, view.threads)

@@ -176,8 +176,8 @@ def check_new_connections(view: LayerView, rule: object) -> None:
     fits = fits and ptr.shape == (n_in + 1,) and index.shape == (view.count,)
     if not fits or ptr[0] != 0 or ptr[-1] != view.count:
         raise InputError(
-            f"{name} must return {view.count} coordinates: row pointers, int64 ({n_in + 1},), and output neurons, int32 "
-            f"({view.count},), not {ptr.dtype} {ptr.shape} and {index.dtype} {index.shape}"
+            f"{name} must return {view.count} coordinates: row pointers, int64 ({n_in + 1},), and output neurons, "
+            f"int32 ({view.count},), not {ptr.dtype} {ptr.shape} and {index.dtype} {index.shape}"
         )
     if getattr(rule, "__module__", "").startswith("trulysparse."):
         return

@@ -8,8 +8,8 @@ from trulysparse.evolution.schedule import Schedule
 
 
 class DSR(Evolution):
-    """Every `every` updates: removes all connections with |weight| under one threshold for the whole network, divides as
-    many among the layers in proportion to the connections that survived, and grows them at random, with weights of
+    """Every `every` updates: removes all connections with |weight| under one threshold for the whole network, divides
+    as many among the layers in proportion to the connections that survived, and grows them at random, with weights of
     zero. The threshold adapts, so that about the fraction is removed.
 
     Cost: linear in connections.

@@ -7,8 +7,8 @@ from trulysparse.evolution.schedule import Schedule
 
 
 class GSE(Evolution):
-    """As RigL, but growth looks only at a random set of missing connections, as large as the layer's connections: linear
-    in connections, for layers of any size.
+    """As RigL, but growth looks only at a random set of missing connections, as large as the layer's connections:
+    linear in connections, for layers of any size.
 
     Args:
         fraction: of connections to replace at the start, in [0, 1].
