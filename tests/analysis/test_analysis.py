@@ -140,7 +140,7 @@ def test_exploration_of_layers_too_large_for_a_map(monkeypatch):
     X, y = random.standard_normal((64, 8)), random.integers(0, 3, 64)
     rates = []
     for places in (1 << 26, 0):
-        monkeypatch.setattr(exploration, "_MAP_PLACES", places)
+        monkeypatch.setattr(exploration, "MAX_MAP_SIZE", places)
         watch = analysis.Exploration()
         ts.Trainer(network(1.0), evolution=ts.SET()).fit(X, y, epochs=5, callbacks=[watch])
         rates.append(watch.rate)
