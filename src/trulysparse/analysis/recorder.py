@@ -63,7 +63,8 @@ def _spread(degrees: np.ndarray) -> tuple[int, float, int]:
 
 class TopologyRecorder(Exploration):
     """Writes to each epoch's record: `exploration`, `log10_paths`, and lists with one value per layer: `density`,
-    `dead`, `spectral_norm` and, where a batch is given, `gradient_norm` (Euclidean, over the connections, on that batch).
+    `dead`, `spectral_norm` and, where a batch is given, `gradient_norm` (Euclidean, over the connections, on that
+    batch).
 
     Args:
         every: epochs between records, at least 1; `exploration` is written each epoch.

@@ -69,7 +69,7 @@ def write_report(
         "Spectral norm": figures.curves(records, ("spectral_norm",), "norm"),
         "Gradient norm": figures.curves(records, ("gradient_norm",), "norm"),
         "Input-output paths": figures.curves(records, ("log10_paths",), "log10 of their number"),
-        "Connections of the inputs": figures.input_degrees(net),
+        "Use of the inputs": figures.input_degrees(net),
         "Degrees": figures.degrees(net),
     }
     text = _PAGE.format(
