@@ -92,7 +92,7 @@ def measure(connections: int, threads: int) -> dict:
         view.count = view.removed
         change = Change(view.keep_mask, grow.uniform(view))
         view.keep_mask = None
-        change.fresh = init.draw(view.count, 1.0, dtype, 3, threads)
+        change.new_weights = init.draw(view.count, 1.0, dtype, 3, threads)
         rewire(layer, optimizer_state, change, threads)
 
     # The first step may also wait for memory that this machine's host has to find; training takes many.

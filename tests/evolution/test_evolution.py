@@ -22,7 +22,7 @@ def started(net, method, key=7):
     trainer = ts.Trainer(net, evolution=method, optimizer=ts.SGD(0.05, momentum=0.9), batch_size=32)
     rng = np.random.default_rng(0)
     trainer.step(rng.normal(size=(32, 20)), rng.integers(0, 3, 32))
-    current = method.start(net, trainer.optimizer_state, key=key, threads=2, progress=0.2, evolution_state={})
+    current = method.start(net, trainer.optimizer_state, key=key, threads=2, training_progress=0.2, evolution_state={})
     return trainer, current
 
 

@@ -126,9 +126,9 @@ def test_sign_flip():
     assert rule(view).all()
     before = view.layer.values.copy()
     prune.SignFlip(l1=0.01, noise=0)(view)
-    np.testing.assert_allclose(view.moved, before - np.float32(0.01) * np.sign(before), rtol=1e-5)
+    np.testing.assert_allclose(view.new_values, before - np.float32(0.01) * np.sign(before), rtol=1e-5)
     prune.SignFlip(l1=0, noise=0.1)(view)
-    assert 0.05 < np.std(view.moved - before) < 0.15
+    assert 0.05 < np.std(view.new_values - before) < 0.15
     np.testing.assert_array_equal(view.layer.values, before)  # until the evolution is carried out
 
 
@@ -183,7 +183,7 @@ def test_largest_gradient_ties_and_threads():
 
 def test_exact_gradient_of_a_giant_layer_is_refused(monkeypatch):
     view = pruned(view_of((30, 40)))
-    monkeypatch.setattr(grow, "MOST_WORK", 30 * 40 * BATCH - 1)
+    monkeypatch.setattr(grow, "MAX_MULTIPLY_ADDS", 30 * 40 * BATCH - 1)
     with pytest.raises(ts.InputError, match="the method GSE"):
         grow.LargestGradient()(view)
 
@@ -258,7 +258,7 @@ def test_budgets():
 @pytest.mark.parametrize("weights", [[0, 0, 0], [1, 0, 0], [1e9, 1, 1], [1, 2, 3]])
 def test_shares_respect_room(weights):
     views = [view_of((4, 4), 1.5, 0.9), view_of((4, 4), 2.0, 1.0), view_of((10, 4), 0.2, 1.0)]
-    counts = budget.share([pruned(v) for v in views], weights)
+    counts = budget.split_in_proportion([pruned(v) for v in views], weights)
     assert sum(counts) == sum(v.removed for v in views)
     assert all(0 <= n <= v.n_empty for n, v in zip(counts, views, strict=True))
 

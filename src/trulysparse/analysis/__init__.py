@@ -1,4 +1,4 @@
-"""What a topology is and what it does."""
+"""Analysis of topologies: degrees, paths, dead and duplicate neurons, distance, exploration, spectral norms."""
 
 from trulysparse.analysis.degrees import DegreeFit, fit_degrees, in_degrees, out_degrees
 from trulysparse.analysis.distance import TopologyDistance, topology_distance

@@ -13,21 +13,61 @@ from trulysparse.errors import InputError, MissingExtraError
 
 
 def in_degrees(con: Connectivity) -> NDArray[np.int64]:
-    """How many inputs each output neuron has, (n_out,)."""
+    """The number of inputs of each output neuron of a layer.
+
+    Args:
+        con: the layer's connectivity.
+
+    Returns:
+        int64 (n_out,).
+
+    Example:
+        >>> import scipy.sparse as sp
+        >>> import trulysparse as ts
+        >>> from trulysparse import analysis
+        >>> net = ts.SparseMLP.from_matrices([sp.csr_array([[1.0, 2.0, 0.0], [0.0, 3.0, 0.0]])])
+        >>> analysis.in_degrees(net.layers[0].connectivity).tolist()
+        [2, 1]
+    """
     return np.diff(con.by_output.ptr)
 
 
 def out_degrees(con: Connectivity) -> NDArray[np.int64]:
-    """How many outputs each input neuron has, (n_in,). On the first layer of a network: how much each feature is
-    used."""
+    """The number of outputs of each input neuron of a layer. On the first layer of a network: how much each feature is
+    used.
+
+    Args:
+        con: the layer's connectivity.
+
+    Returns:
+        int64 (n_in,).
+
+    Example:
+        >>> import scipy.sparse as sp
+        >>> import trulysparse as ts
+        >>> from trulysparse import analysis
+        >>> net = ts.SparseMLP.from_matrices([sp.csr_array([[1.0, 2.0, 0.0], [0.0, 3.0, 0.0]])])
+        >>> analysis.out_degrees(net.layers[0].connectivity).tolist()
+        [1, 2, 0]
+    """
     return np.diff(con.by_input.ptr)
 
 
 @dataclass(frozen=True)
 class DegreeFit:
-    """exponent: of the power law fitted to degrees from `smallest` on. ratio: normalised log-likelihood ratio of
-    power law against exponential; positive favours the power law. p: its significance (Vuong's test): beyond 0.1 the
-    data do not tell."""
+    """A power law fitted to degrees, compared with an exponential.
+
+    Args:
+        exponent: of the power law.
+        smallest: the degree from which on it was fitted.
+        ratio: normalised log-likelihood ratio of power law against exponential; positive favours the power law.
+        p: significance of the ratio (Vuong's test); above 0.1 the data favour neither.
+
+    Example:
+        >>> from trulysparse import analysis
+        >>> analysis.DegreeFit(exponent=2.3, smallest=4, ratio=5.1, p=0.001).favours
+        'power law'
+    """
 
     exponent: float
     smallest: int
@@ -36,16 +76,36 @@ class DegreeFit:
 
     @property
     def favours(self) -> str:
-        """'power law', 'exponential' or 'neither'."""
+        """The better distribution: 'power law', 'exponential' or 'neither'."""
         if self.p > 0.1:
             return "neither"
         return "power law" if self.ratio > 0 else "exponential"
 
 
 def fit_degrees(degrees: NDArray[np.int64]) -> DegreeFit:
-    """Fits a discrete power law by maximum likelihood and compares it with an exponential on the same tail (Clauset,
-    Shalizi and Newman 2009), by the package powerlaw. Neurons without connections are left out. Needs the extra
-    'analysis'."""
+    """Fits a discrete power law by maximum likelihood and compares it with an exponential on the same tail, by the
+    package powerlaw (extra 'analysis').
+
+    Args:
+        degrees: one per neuron, as in_degrees and out_degrees give them; zeros are left out.
+
+    Returns:
+        The fit.
+
+    Raises:
+        InputError: where there are fewer than three different degrees above 0.
+        MissingExtraError: where powerlaw is not installed.
+
+    Source:
+        Clauset, Shalizi and Newman, "Power-law distributions in empirical data", SIAM Review 51 (2009).
+
+    Example:
+        >>> from trulysparse import analysis
+        >>> from trulysparse.connectivity import scale_free
+        >>> con = scale_free(2000, 2000, 10_000, exponent=2.3, seed=1)
+        >>> analysis.fit_degrees(analysis.in_degrees(con)).favours
+        'power law'
+    """
     try:
         import powerlaw
     except ImportError:

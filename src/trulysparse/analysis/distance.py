@@ -16,8 +16,21 @@ from trulysparse.nn.mlp import SparseMLP
 
 @dataclass(frozen=True)
 class TopologyDistance:
-    """Mean distance of matched neurons, 0 (the same inputs) to 1 (none in common): a layer each, and over all neurons.
-    matches[l][i]: the neuron of the second network that neuron i of the first was matched with."""
+    """How far two topologies are apart.
+
+    Args:
+        layers: for each layer the mean distance of matched neurons, 0 (the same inputs) to 1 (none in common).
+        mean: over all neurons.
+        matches: matches[l][i] is the neuron of the second network that neuron i of the first was matched with.
+
+    Example:
+        >>> import trulysparse as ts
+        >>> from trulysparse import analysis
+        >>> net = ts.SparseMLP((5, 4, 2), epsilon=1, seed=0)
+        >>> distance = analysis.topology_distance(net, net)
+        >>> distance.layers, distance.mean
+        ((0.0, 0.0), 0.0)
+    """
 
     layers: tuple[float, ...]
     mean: float
@@ -25,12 +38,32 @@ class TopologyDistance:
 
 
 def topology_distance(first: SparseMLP, second: SparseMLP) -> TopologyDistance:
-    """Neurons of two networks of the same sizes are compared by their sets of inputs: distance |A xor B| / |A or B|.
+    """Compares the neurons of two networks by their sets of inputs: distance |A xor B| / |A or B|.
 
     From the first hidden layer on, the neurons of a layer are matched so that the sum of distances is least, by an
-    assignment solver; the next layer sees the matched order. Output neurons stay as they are. After NNSTD of Liu et
-    al., "Topological insights into sparse neural networks" (ECML-PKDD 2020). Memory n * n, time up to n^3 for the
-    widest hidden layer n: for networks of thousands of neurons a layer.
+    assignment solver; the next layer is compared in the matched order. Output neurons are not permuted. Memory n * n,
+    time up to n^3 for the widest hidden layer n: for networks of thousands of neurons per layer.
+
+    Args:
+        first: a network.
+        second: another one of the same sizes.
+
+    Returns:
+        The distances and the matching.
+
+    Raises:
+        InputError: where the sizes differ.
+        NotEnoughMemoryError: where the matrix of distances does not fit memory.
+
+    Source:
+        NNSTD of Liu et al., "Topological insights into sparse neural networks", ECML-PKDD 2020.
+
+    Example:
+        >>> import trulysparse as ts
+        >>> from trulysparse import analysis
+        >>> nets = [ts.SparseMLP((8, 10, 3), epsilon=1, seed=seed) for seed in (1, 2)]
+        >>> 0 < analysis.topology_distance(*nets).mean < 1
+        True
     """
     if first.layer_sizes != second.layer_sizes:
         raise InputError(f"the networks differ in size: {first.layer_sizes} and {second.layer_sizes}")
@@ -42,9 +75,9 @@ def topology_distance(first: SparseMLP, second: SparseMLP) -> TopologyDistance:
         costs = _distances(a.connectivity.pattern(), b.connectivity.pattern()[:, order])
         last = number == len(first.layers) - 1
         order = np.arange(a.n_out) if last else linear_sum_assignment(costs)[1]
-        found = costs[np.arange(a.n_out), order]
-        layers.append(float(found.mean()))
-        total += float(found.sum())
+        matched = costs[np.arange(a.n_out), order]
+        layers.append(float(matched.mean()))
+        total += float(matched.sum())
         matches.append(order)
     return TopologyDistance(tuple(layers), total / sum(first.layer_sizes[1:]), tuple(matches))
 

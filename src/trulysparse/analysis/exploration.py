@@ -1,4 +1,4 @@
-"""How much of all possible connections training has tried."""
+"""How many of all possible connections training has tried."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ if TYPE_CHECKING:
     from trulysparse.training.fit_data import FitData
     from trulysparse.training.history import Record
 
-_MAP_PLACES = 1 << 26  # up to so many places a layer a byte each; beyond, the places themselves
+# Layers with up to so many coordinates get a map, one byte per coordinate; larger ones a sorted list.
+MAX_MAP_SIZE = 1 << 26
 
 
-def places(con: Connectivity) -> NDArray[np.int64]:
+def _coordinates(con: Connectivity) -> NDArray[np.int64]:
     """Each connection as input * n_out + output, ascending."""
     return keys_of((con.by_input.ptr, con.by_input.index), con.n_out)
 
 
-class _Seen:
-    """The places of one layer that ever held a connection."""
+class _ExploredCoordinates:
+    """The coordinates of one layer that ever held a connection."""
 
     def __init__(self, con: Connectivity) -> None:
-        self._size = con.n_in * con.n_out
-        self._map = np.zeros(self._size, np.bool_) if self._size <= _MAP_PLACES else None
-        self._places = np.empty(0, np.int64)
+        size = con.n_in * con.n_out
+        self._map = np.zeros(size, np.bool_) if size <= MAX_MAP_SIZE else None
+        self._list = np.empty(0, np.int64)
         self._last: Connectivity | None = None
 
     def add(self, con: Connectivity) -> None:
@@ -39,50 +40,92 @@ class _Seen:
             return
         self._last = con
         if self._map is not None:
-            self._map[places(con)] = True
+            self._map[_coordinates(con)] = True
         else:
-            self._places = np.union1d(self._places, places(con))
+            self._list = np.union1d(self._list, _coordinates(con))
 
     def __len__(self) -> int:
-        return len(self._places) if self._map is None else int(np.count_nonzero(self._map))
+        return len(self._list) if self._map is None else int(np.count_nonzero(self._map))
 
 
 class Exploration(Callback):
-    """Records the exploration rate at each epoch's end as `exploration`: the share of all n_in * n_out places of the
-    evolving layers that have ever held a connection (R_s of Liu et al., "Do we actually need dense
-    over-parameterization?", ICML 2021). It needs neurons that keep their places: where neurons are removed during
-    training it starts anew. Memory linear in the places tried."""
+    """Records the exploration rate at each epoch's end as `exploration`: the fraction of all n_in * n_out coordinates
+    of the evolving layers that have ever held a connection.
+
+    Where neurons are removed during training it starts again from zero, since the others are renumbered. Memory linear
+    in the coordinates explored.
+
+    Source:
+        R_s of Liu et al., "Do we actually need dense over-parameterization?", ICML 2021.
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> from trulysparse import analysis
+        >>> net = ts.SparseMLP((10, 20, 3), epsilon=2, seed=0)
+        >>> rng = np.random.default_rng(0)
+        >>> X, y = rng.standard_normal((64, 10)), rng.integers(0, 3, 64)
+        >>> exploration = analysis.Exploration()
+        >>> trainer = ts.Trainer(net, evolution=ts.SET(), batch_size=16, callbacks=[exploration])
+        >>> history = trainer.fit(X, y, epochs=3)
+        >>> net.layers[0].connectivity.density, exploration.rate > 0.4
+        (0.3, True)
+    """
 
     def check(self, trainer: RunningTrainer, data: FitData) -> None:
-        """Refuses networks whose connections are not indexed by neuron."""
+        """Refuses networks whose connections are not indexed by neuron.
+
+        Args:
+            trainer: what trains.
+            data: of the fit.
+
+        Raises:
+            InputError: where the network is stored in tiles.
+        """
         if trainer.net.storage_config.tiled:
             raise InputError(
                 f"{type(self).__name__} needs a network with storage='indexed', not 'compact': see net.indexed()"
             )
 
     def on_fit_start(self, trainer: RunningTrainer, epochs: int, steps: int) -> None:
-        """Starts with the network's connections."""
+        """Starts with the network's connections.
+
+        Args:
+            trainer: what trains.
+            epochs: of the fit.
+            steps: of the fit.
+        """
         self._sizes: tuple[int, ...] = ()
-        self._look(trainer)
+        self._add_current(trainer)
 
     def on_evolution(self, trainer: RunningTrainer, grown: int) -> None:
-        """Adds what has grown."""
-        self._look(trainer)
+        """Adds the connections that have grown.
 
-    def _look(self, trainer: RunningTrainer) -> None:
+        Args:
+            trainer: what trains.
+            grown: their number.
+        """
+        self._add_current(trainer)
+
+    def _add_current(self, trainer: RunningTrainer) -> None:
         layers = trainer.net.layers if len(trainer.net.layers) == 1 else trainer.net.layers[:-1]
         if trainer.net.layer_sizes != self._sizes:
             self._sizes = trainer.net.layer_sizes
-            self._seen = [_Seen(layer.connectivity) for layer in layers]
-        for seen, layer in zip(self._seen, layers, strict=True):
-            seen.add(layer.connectivity)
+            self._explored = [_ExploredCoordinates(layer.connectivity) for layer in layers]
+        for explored, layer in zip(self._explored, layers, strict=True):
+            explored.add(layer.connectivity)
         self._possible = sum(layer.n_in * layer.n_out for layer in layers)
 
     @property
     def rate(self) -> float:
-        """The share so far."""
-        return float(sum(map(len, self._seen)) / self._possible)
+        """The exploration rate so far, in [0, 1]."""
+        return float(sum(map(len, self._explored)) / self._possible)
 
     def on_epoch_end(self, trainer: RunningTrainer, record: Record) -> None:
-        """Writes the rate to the record."""
+        """Writes the rate to the record.
+
+        Args:
+            trainer: what trains.
+            record: of the epoch.
+        """
         record["exploration"] = self.rate

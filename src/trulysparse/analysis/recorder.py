@@ -1,4 +1,4 @@
-"""What the topology does in the course of training, in one callback."""
+"""How the topology changes in the course of training, in one callback."""
 
 from __future__ import annotations
 
@@ -22,15 +22,29 @@ if TYPE_CHECKING:
 
 
 def describe(net: SparseMLP) -> dict[str, Any]:
-    """A network's topology in figures: for each layer its density, spectral norm, and the least, median and largest
-    degree on both sides; for each hidden layer its dead and duplicate neurons; log10 of the number of input-output
-    paths."""
-    found: dict[str, Any] = {"layers": [], "log10_paths": effective_paths(net).total}
-    dead = [*(int(np.count_nonzero(marks)) for marks in dead_neurons(net)), None]
+    """A network's topology in figures.
+
+    Args:
+        net: the network, with storage='indexed'.
+
+    Returns:
+        'log10_paths': log10 of the number of input-output paths. 'layers': for each layer 'density', 'spectral_norm',
+        'in_degree' and 'out_degree' (least, median, largest), 'duplicates' (neurons with the inputs of one before
+        them) and 'dead' (neurons; None for the output layer).
+
+    Example:
+        >>> import trulysparse as ts
+        >>> from trulysparse import analysis
+        >>> figures = analysis.describe(ts.SparseMLP((10, 20, 3), epsilon=2, seed=0))
+        >>> [layer["density"] for layer in figures["layers"]]
+        [0.3, 0.7666666666666667]
+    """
+    figures: dict[str, Any] = {"layers": [], "log10_paths": effective_paths(net).total}
+    dead = [*(int(np.count_nonzero(mask)) for mask in dead_neurons(net)), None]
     for layer, n_dead in zip(net.layers, dead, strict=True):
         con = layer.connectivity
         same = duplicate_neurons(con)
-        found["layers"].append(
+        figures["layers"].append(
             {
                 "density": con.density,
                 "spectral_norm": spectral_norm(layer),
@@ -40,7 +54,7 @@ def describe(net: SparseMLP) -> dict[str, Any]:
                 "duplicates": int(np.count_nonzero(same != np.arange(len(same)))),
             }
         )
-    return found
+    return figures
 
 
 def _spread(degrees: np.ndarray) -> tuple[int, float, int]:
@@ -48,10 +62,30 @@ def _spread(degrees: np.ndarray) -> tuple[int, float, int]:
 
 
 class TopologyRecorder(Exploration):
-    """Writes to each epoch's record: `exploration`, `log10_paths`, and lists with a value a layer: `density`, `dead`,
-    `spectral_norm` and, where a batch is given, `gradient_norm` (Euclidean, over the connections, on that batch).
+    """Writes to each epoch's record: `exploration`, `log10_paths`, and lists with one value per layer: `density`,
+    `dead`, `spectral_norm` and, where a batch is given, `gradient_norm` (Euclidean, over the connections, on that
+    batch).
 
-    every: epochs between records. X, y: the batch.
+    Args:
+        every: epochs between records, at least 1; `exploration` is written each epoch.
+        X: the samples of the batch, (n_samples, n_inputs), or None.
+        y: its labels or targets, or None.
+
+    Raises:
+        InputError: where `every` is out of range, or only one of X and y is given.
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> from trulysparse import analysis
+        >>> net = ts.SparseMLP((10, 20, 3), epsilon=2, seed=0)
+        >>> rng = np.random.default_rng(0)
+        >>> X, y = rng.standard_normal((64, 10)), rng.integers(0, 3, 64)
+        >>> recorder = analysis.TopologyRecorder(X=X, y=y)
+        >>> trainer = ts.Trainer(net, evolution=ts.SET(), batch_size=16, callbacks=[recorder])
+        >>> record = trainer.fit(X, y, epochs=2).records[-1]
+        >>> record["density"], len(record["gradient_norm"])
+        ([0.3, 0.7666666666666667], 2)
     """
 
     def __init__(self, *, every: int = 1, X: Any = None, y: ArrayLike | None = None) -> None:
@@ -61,20 +95,33 @@ class TopologyRecorder(Exploration):
         self._batch = None if X is None or y is None else (X, y)
 
     def check(self, trainer: RunningTrainer, data: FitData) -> None:
-        """Refuses networks that cannot be analysed, and a batch that is none of theirs."""
+        """Refuses networks that cannot be analysed, and a batch that does not fit.
+
+        Args:
+            trainer: what trains.
+            data: of the fit.
+
+        Raises:
+            InputError: where the network is stored in tiles, or X and y do not fit it.
+        """
         super().check(trainer, data)
         if self._batch is not None:
             trainer.check_batch(*self._batch)
 
     def on_epoch_end(self, trainer: RunningTrainer, record: Record) -> None:
-        """Writes the figures."""
+        """Writes the figures.
+
+        Args:
+            trainer: what trains.
+            record: of the epoch.
+        """
         super().on_epoch_end(trainer, record)
         if int(record["epoch"]) % self._every:
             return
-        found = describe(trainer.net)
-        record["log10_paths"] = found["log10_paths"]
+        figures = describe(trainer.net)
+        record["log10_paths"] = figures["log10_paths"]
         for name in ("density", "dead", "spectral_norm"):
-            record[name] = [layer[name] for layer in found["layers"]]
+            record[name] = [layer[name] for layer in figures["layers"]]
         if self._batch is not None:
             _, gradients = trainer.gradients(*self._batch)
             record["gradient_norm"] = [float(np.linalg.norm(weight.data)) for weight, _ in gradients]

@@ -24,7 +24,7 @@ from trulysparse.nn import activations
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import OptimizerState
 from trulysparse.parallel import WASAP
-from trulysparse.planning.plan import PlanRequest, best_setting
+from trulysparse.planning.plan import PlanRequest, best_request
 from trulysparse.planning.plan import plan as make_plan
 from trulysparse.training import Trainer
 
@@ -101,7 +101,7 @@ class Work:
         free = memory.free_bytes()
         if free is not None and found.resident > free:
             show("-".join(map(str, sizes)), plan_rows(found, None))
-            raise NotEnoughMemoryError(advice(found, best_setting(found.setting, free), free))
+            raise NotEnoughMemoryError(advice(found, best_request(found.request, free), free))
 
     def resumed(self, progress: Progress) -> tuple[Trainer, Position]:
         """The trainer as the checkpoint has it, and where it is; InputError where the checkpoint is damaged."""

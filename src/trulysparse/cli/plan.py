@@ -10,8 +10,8 @@ import typer
 from trulysparse._core import checks, memory
 from trulysparse.cli._console import handle_user_errors, print_json, show
 from trulysparse.errors import InputError
-from trulysparse.optim import SGD
-from trulysparse.planning.plan import Plan, PlanRequest, best_setting, largest_batch_size
+from trulysparse.optim.sgd import SGD
+from trulysparse.planning.plan import Plan, PlanRequest, best_request, largest_batch_size
 from trulysparse.planning.plan import plan as make_plan
 
 
@@ -66,7 +66,7 @@ def plan(
     found = make_plan(setting, threads=threads)
     free = memory.free_bytes()
     fits = free is None or found.resident <= free
-    other = None if fits else best_setting(setting, free or 0)
+    other = None if fits else best_request(setting, free or 0)
     fitting = setting if fits else other
     shown = plan_rows(found, samples)
     if free is not None:
@@ -99,11 +99,11 @@ def plan_rows(plan: Plan, samples: int | None) -> dict[str, str]:
     shown["resident at the peak"] = memory.human(plan.resident)
     if plan.disk:
         shown["on disk"] = memory.human(plan.disk)
-        shown["moved to and from disk"] = f"{memory.human(plan.moved)} a step, whose time comes on top"
+        shown["moved to and from disk"] = f"{memory.human(plan.disk_traffic)} a step, whose time comes on top"
     if not plan.step_seconds:
         return shown
     shown |= {name: f"{seconds:.3g} s" for name, seconds in plan.seconds.items()}
-    batch = plan.setting.batch_size
+    batch = plan.request.batch_size
     shown["a step"] = f"{plan.step_seconds:.3g} s, {batch / plan.step_seconds:.3g} samples a second"
     if samples is not None:
         steps = -(-samples // batch)

@@ -12,6 +12,7 @@ from trulysparse.evolution.methods.set import SET
 from trulysparse.evolution.methods.snfs import SNFS
 from trulysparse.evolution.methods.static import Static
 from trulysparse.evolution.schedule import CubicDensity, Schedule
+from trulysparse.evolution.step import EvolutionStep
 from trulysparse.evolution.view import LayerView
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "CubicDensity",
     "DeepR",
     "Evolution",
+    "EvolutionStep",
     "GraNet",
     "LayerView",
     "RigL",

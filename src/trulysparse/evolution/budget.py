@@ -1,4 +1,5 @@
-"""Budget rules: how many connections each layer grows, given what all of them lost."""
+"""Budget rules: how many connections each layer grows, given how many all of them lost. A rule is a function of the
+LayerViews, with their keep masks, that returns one count per view."""
 
 from __future__ import annotations
 
@@ -15,30 +16,76 @@ Budget: TypeAlias = Callable[[Sequence[LayerView]], list[int]]
 
 @works_with(ANY)
 def as_lost(views: Sequence[LayerView]) -> list[int]:
-    """Each layer as many as it lost."""
+    """Every layer grows as many connections as it lost.
+
+    Args:
+        views: the evolving layers, pruned.
+
+    Returns:
+        The number of connections that each layer grows.
+    """
     return [view.removed for view in views]
 
 
 def by_survivors(views: Sequence[LayerView]) -> list[int]:
-    """In proportion to the connections that survived (Mostafa and Wang 2019, algorithm 1)."""
-    return share(views, [view.layer.n_connections - view.removed for view in views])
+    """Layers grow in proportion to the connections that survived.
+
+    Args:
+        views: the evolving layers, pruned.
+
+    Returns:
+        The number of connections that each layer grows; together as many as were removed.
+
+    Source: Mostafa and Wang (2019), algorithm 1.
+    """
+    return split_in_proportion(views, [view.layer.n_connections - view.removed for view in views])
 
 
 def by_momentum(views: Sequence[LayerView]) -> list[int]:
-    """In proportion to the mean |momentum| of the connections that survived (Dettmers and Zettlemoyer 2019, section
-    4.1); as lost, where the optimizer has no momentum."""
+    """Layers grow in proportion to the mean |momentum| of the connections that survived.
+
+    Args:
+        views: the evolving layers, pruned.
+
+    Returns:
+        The number of connections that each layer grows; as `as_lost` where the optimizer has no momentum.
+
+    Source: Dettmers and Zettlemoyer (2019), section 4.1.
+    """
     means = []
     for view in views:
         if not view.optimizer_state.weight or view.keep_mask is None:
             return as_lost(views)
-        alive = max(1, int(np.count_nonzero(view.keep_mask)))
-        means.append(float(np.abs(view.optimizer_state.weight[0]) @ view.keep_mask.astype(np.float32)) / alive)
-    return share(views, means)
+        n_surviving = max(1, int(np.count_nonzero(view.keep_mask)))
+        means.append(float(np.abs(view.optimizer_state.weight[0]) @ view.keep_mask.astype(np.float32)) / n_surviving)
+    return split_in_proportion(views, means)
 
 
-def share(views: Sequence[LayerView], weights: Sequence[float]) -> list[int]:
-    """Deals out all that was lost in proportion to the weights; no layer gets more than it has room for, and what it
-    can't take goes to the others."""
+def split_in_proportion(views: Sequence[LayerView], weights: Sequence[float]) -> list[int]:
+    """Divides all that was removed among the layers in proportion to `weights`. No layer gets more than it has empty
+    coordinates; what one cannot take goes to the others.
+
+    Args:
+        views: the evolving layers, pruned.
+        weights: one per layer, at least 0; all 0: equal parts.
+
+    Returns:
+        One count per layer.
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> from trulysparse.evolution import LayerView
+        >>> net = ts.SparseMLP((10, 10, 10), epsilon=2)
+        >>> views = [
+        ...     LayerView(layer, layer.new_state(ts.SGD()), number, fraction=0.5, key=0, threads=1)
+        ...     for number, layer in enumerate(net.layers)
+        ... ]
+        >>> for view in views:
+        ...     view.keep_mask = (np.arange(view.layer.n_connections) >= 12).astype(np.uint8)
+        >>> split_in_proportion(views, [1.0, 3.0])
+        [6, 18]
+    """
     counts = [0] * len(views)
     left = sum(view.removed for view in views)
     open_layers = list(range(len(views)))
@@ -51,8 +98,8 @@ def share(views: Sequence[LayerView], weights: Sequence[float]) -> list[int]:
             order = sorted(range(len(parts)), key=lambda j: -parts[j])
             for j in order[:left]:
                 given[j] = min(1, views[open_layers[j]].n_empty - counts[open_layers[j]])
-        for i, more in zip(open_layers, given, strict=True):
-            counts[i] += more
-            left -= more
+        for i, n_given in zip(open_layers, given, strict=True):
+            counts[i] += n_given
+            left -= n_given
         open_layers = [i for i in open_layers if counts[i] < views[i].n_empty]
     return counts

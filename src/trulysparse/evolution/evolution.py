@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from trulysparse._core import checks
-from trulysparse._core.arrays import Floats, zeros
-from trulysparse.connectivity.coordinates import INDEXED, Uniform, storages_of
+from trulysparse.connectivity.coordinates import INDEXED, storages_of
 from trulysparse.errors import InputError
 from trulysparse.evolution.budget import Budget, as_lost
-from trulysparse.evolution.grow import Grow, no_growth
-from trulysparse.evolution.prune import LayerPrune, NetworkPrune, keep_largest
-from trulysparse.evolution.rewire import Change, rewire
+from trulysparse.evolution.grow import Grow
+from trulysparse.evolution.prune import LayerPrune, NetworkPrune
 from trulysparse.evolution.schedule import CubicDensity, Schedule
-from trulysparse.evolution.view import LayerView, check_keep_mask, check_new_connections
-from trulysparse.nn.layers.tiled import TiledLayer
+from trulysparse.evolution.step import EvolutionStep
 from trulysparse.optim import OptimizerState
 
 if TYPE_CHECKING:
@@ -25,17 +22,63 @@ if TYPE_CHECKING:
 class Evolution:
     """Replaces connections during training.
 
-    prune: which go (trulysparse.evolution.prune). grow: where as many come (evolution.grow). schedule: when, and which
-    fraction. budget: how many each layer grows (evolution.budget). fresh: weights of new connections, 'init' (as the
-    network's start) or 'zero'; their optimizer state is zero. With 'zero', a connection removed and chosen again
-    in the same evolution never left: it keeps weight and state. output_layer: whether it evolves too. density: lets the
-    number of connections fall in the course of training, by magnitude across layers, before each evolution.
+    Connections that remain keep weight and optimizer state. All evolving layers are pruned before any grows, unless the
+    prune rule needs gradients. Each rule declares the storages it works with (`storages`, {"indexed", "tiled"} or, the
+    default, {"indexed"}); a method works with those that all its rules do.
 
-    Each rule declares the storages it works with (`storages`, {"indexed", "tiled"} or {"indexed"}, the default); a
-    method works with those that all its rules do.
+    Args:
+        prune: which connections are removed; see trulysparse.evolution.prune.
+        grow: where as many are added; see trulysparse.evolution.grow.
+        schedule: when, and which fraction.
+        budget: how many each layer grows; see trulysparse.evolution.budget. Default: as many as it lost.
+        fresh: weights of new connections: 'init' (drawn as the network's at its start) or 'zero'. Their optimizer state
+            is zero. With 'zero', a connection that is removed and chosen again in the same evolution keeps its weight
+            and state.
+        output_layer: whether the output layer evolves too.
+        density: lets the number of connections fall in the course of training, by magnitude across layers, before each
+            evolution; None: the number is constant.
 
-    Kept connections keep weight and optimizer state. All evolving layers are pruned before any grows, unless the prune
-    rule needs gradients.
+    Raises:
+        InputError: where `fresh` is neither, or a prune rule that needs gradients comes with another budget.
+
+    Example:
+        A method of one's own, in a `Trainer`:
+
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> from trulysparse.evolution import grow, prune
+        >>> method = ts.Evolution(prune.magnitude, grow.uniform, ts.Schedule(0.3, every_epochs=1))
+        >>> net = ts.SparseMLP((20, 30, 3), epsilon=4, seed=0)
+        >>> rng = np.random.default_rng(0)
+        >>> X, y = rng.standard_normal((64, 20)), rng.integers(0, 3, 64)
+        >>> history = ts.Trainer(net, evolution=method, batch_size=16).fit(X, y, epochs=2)
+        >>> net.n_connections
+        290
+
+        In a loop of one's own, without a `Trainer`. The clock is the number of updates; `evolution_state` carries what
+        rules store from one evolution to the next:
+
+        >>> net = ts.SparseMLP((20, 30, 3), epsilon=4, seed=0)
+        >>> optimizer = ts.SGD(0.1, momentum=0.9)
+        >>> optimizer_state = [layer.new_state(optimizer) for layer in net.layers]
+        >>> evolution_state = {}
+        >>> total, steps_per_epoch, replaced = 30, 10, 0
+        >>> for done in range(1, total + 1):
+        ...     pass  # one update of net.layers and optimizer_state
+        ...     if method.due(done, steps_per_epoch, total):
+        ...         step = method.start(
+        ...             net,
+        ...             optimizer_state,
+        ...             key=done,
+        ...             threads=1,
+        ...             training_progress=done / total,
+        ...             evolution_state=evolution_state,
+        ...         )
+        ...         replaced += sum(step.evolve_layer(number) for number in step.views)
+        >>> replaced  # 60 of 200 connections of the hidden layer, twice
+        120
+
+        See EvolutionStep for methods that need gradients.
     """
 
     name = "custom"
@@ -72,25 +115,42 @@ class Evolution:
     @property
     def storages(self) -> frozenset[str]:
         """The storages that all rules work with, of 'indexed' and 'tiled'."""
-        found = storages_of(self.prune) & storages_of(self.grow) & storages_of(self.budget)
-        # Across layers, or with weights that are known before they are drawn, takes the index.
-        across = isinstance(self.prune, NetworkPrune) or self.density is not None or self.fresh == "zero"
-        return found & INDEXED if across else found
+        common = storages_of(self.prune) & storages_of(self.grow) & storages_of(self.budget)
+        # Deciding across layers, and restoring regrown connections, need the index.
+        needs_index = isinstance(self.prune, NetworkPrune) or self.density is not None or self.fresh == "zero"
+        return common & INDEXED if needs_index else common
 
     def check_storage(self, net: SparseMLP) -> None:
-        """InputError where this method cannot evolve a network that is stored like `net`."""
+        """Checks that this method can evolve a network that is stored like `net`.
+
+        Args:
+            net: the network.
+
+        Raises:
+            InputError: where it cannot, with the rule that is the reason.
+        """
         wanted = "tiled" if net.storage_config.tiled else "indexed"
         if wanted in self.storages:
             return
         parts = (("prune", self.prune), ("grow", self.grow), ("budget", self.budget))
-        wrong = next((f"its {part} rule" for part, rule in parts if wanted not in storages_of(rule)), "it")
+        reason = next((f"its {part} rule" for part, rule in parts if wanted not in storages_of(rule)), "it")
+        advice = "; SET can, or use net.indexed()" if wanted == "tiled" else ""
         raise InputError(
-            f"evolution {self.name!r} cannot evolve a network with storage={net.storage_config.kind!r}: {wrong} does not "
-            f"declare {wanted!r} among its storages" + ("; SET can, or use net.indexed()" if wanted == "tiled" else "")
+            f"evolution {self.name!r} cannot evolve a network with storage={net.storage_config.kind!r}: {reason} "
+            f"does not declare {wanted!r} among its storages{advice}"
         )
 
     def due(self, done: int, steps_per_epoch: int, total: int) -> bool:
-        """Whether to evolve when `done` of `total` updates are over."""
+        """Whether to evolve now.
+
+        Args:
+            done: updates so far.
+            steps_per_epoch: updates per epoch.
+            total: updates of the whole training.
+
+        Returns:
+            What the schedule says.
+        """
         return self.schedule.due(done, steps_per_epoch, total)
 
     def start(
@@ -100,128 +160,64 @@ class Evolution:
         *,
         key: int,
         threads: int,
-        progress: float = 0.0,
+        training_progress: float = 0.0,
         evolution_state: dict[str, Any] | None = None,
     ) -> EvolutionStep:
-        """Begins one evolution. key: of its random streams. progress: share of training that is over. memory: what the
-        rules keep from one evolution to the next."""
-        return EvolutionStep(
-            self, net, optimizer_state, key, threads, progress, {} if evolution_state is None else evolution_state
-        )
+        """Begins one evolution. The network does not change until the step's layers are evolved, except that `density`
+        removes connections at once.
+
+        Args:
+            net: the network.
+            optimizer_state: of each layer, as `layer.new_state(optimizer)` makes it; it is changed in place.
+            key: of the random streams, another one for each evolution.
+            threads: threads that kernels may use.
+            training_progress: fraction of training that is over, 0 to 1.
+            evolution_state: a dictionary in which rules store what they need at the next evolution; pass the same one
+                each time. None: a new one.
+
+        Returns:
+            The step.
+
+        Raises:
+            InputError: where the method cannot evolve a network that is stored like this one.
+        """
+        state = {} if evolution_state is None else evolution_state
+        return EvolutionStep(self, net, optimizer_state, key, threads, training_progress, state)
 
     def evolve(
-        self, net: SparseMLP, optimizer_state: Sequence[OptimizerState], key: int, threads: int, **settings: Any
-    ) -> int:
-        """Evolves once without gradients; returns how many connections were replaced."""
-        if self.needs_gradient:
-            raise InputError(f"{type(self).__name__} needs gradients: use Trainer.evolve(X_batch, y_batch)")
-        current = self.start(net, optimizer_state, key=key, threads=threads, **settings)
-        return sum(map(current.layer, current.views))
-
-
-class EvolutionStep:
-    """One evolution of a network, layer by layer in any order."""
-
-    def __init__(
         self,
-        method: Evolution,
         net: SparseMLP,
         optimizer_state: Sequence[OptimizerState],
         key: int,
         threads: int,
-        progress: float,
-        evolution_state: dict[str, Any],
-    ) -> None:
-        method.check_storage(net)
-        self._method = method
-        self._net = net
-        self._threads = threads
-        layers = net.layers if method.output_layer else net.layers[:-1]
-        fraction = method.schedule.fraction_at(progress)
-        self.views = {
-            number: LayerView(
-                layer,
-                optimizer_state[number],
-                number,
-                fraction,
-                key,
-                threads,
-                evolution_state.setdefault(f"{number}", {}),
-            )
-            for number, layer in enumerate(layers)
-        }
-        views = list(self.views.values())
-        if method.density is not None and views:
-            self._shrink(views, method.density, progress, evolution_state)
-        # Marks for all layers at once only where one layer's depend on the others: they take a byte a connection.
-        self._early = isinstance(method.prune, NetworkPrune) or method.budget is not as_lost
-        if self._early and views:
-            if isinstance(method.prune, NetworkPrune):
-                keeps = method.prune.across(views)
-            else:
-                keeps = [method.prune(view) for view in views]
-            for view, keep in zip(views, keeps, strict=True):
-                view.keep_mask = keep
-            for view, count in zip(views, method.budget(views), strict=True):
-                view.count = count
+        *,
+        training_progress: float = 0.0,
+        evolution_state: dict[str, Any] | None = None,
+    ) -> int:
+        """Evolves all layers once, without gradients.
 
-    def _shrink(
-        self, views: Sequence[LayerView], density: CubicDensity, progress: float, evolution_state: dict[str, Any]
-    ) -> None:
-        now = sum(view.layer.n_connections for view in views)
-        surplus = now - density.target(evolution_state.setdefault("initial", now), progress)
-        if surplus > 0:
-            for view, keep in zip(views, keep_largest(views, surplus), strict=True):
-                assert not isinstance(view.layer, TiledLayer)  # see check_storage
-                rewire(view.layer, view.optimizer_state, Change(keep), self._threads)
+        Args:
+            net: the network.
+            optimizer_state: see `start`.
+            key: see `start`.
+            threads: see `start`.
+            training_progress: see `start`.
+            evolution_state: see `start`.
 
-    def layer(self, number: int, x: Floats | None = None, dy: Floats | None = None) -> int:
-        """Evolves one layer, given its input and output gradient where a rule needs them; returns how many connections
-        came. Layers that do not evolve are passed over."""
-        if number not in self.views:
-            return 0
-        self.decide(number, x, dy)
-        return self.apply(number)
+        Returns:
+            The number of connections that were added.
 
-    def decide(self, number: int, x: Floats | None, dy: Floats | None) -> None:
-        """Decides what goes and where to grow, and leaves the layer as it is."""
-        view = self.views[number]
-        view.x, view.dy = x, dy
-        if not self._early:
-            assert not isinstance(self._method.prune, NetworkPrune)
-            view.keep_mask = self._method.prune(view)
-            view.count = view.removed
-        check_keep_mask(view, self._method.prune)
-        view.new_connections = self._method.grow(view) if view.count else no_growth(view)
-        check_new_connections(view, self._method.grow)
-        if self._method.fresh == "zero":
-            view.restore_regrown()
-        view.x = view.dy = None
-
-    def apply(self, number: int) -> int:
-        """Does what `look` decided."""
-        view = self.views[number]
-        layer, count = view.layer, view.count
-        if view.moved is not None:
-            layer.values, view.moved = view.moved, None
-        if isinstance(layer, TiledLayer):
-            assert view.keep_mask is not None
-            layer.fetch()
-            keys = view.stream("grow"), view.stream("fresh")
-            layer.evolve(view.keep_mask, count, self._net.init, keys, view.optimizer_state, self._threads)
-            layer.release()
-        elif view.removed or count:
-            assert not isinstance(view.new_connections, Uniform)
-            change = Change(view.keep_mask, view.new_connections)
-            view.keep_mask = view.new_connections = None
-            if self._method.fresh == "zero":
-                change.fresh = zeros(count, self._net.dtype)
-            else:
-                scale = self._net.init.scale(layer.connectivity)
-                change.fresh = self._net.init.draw(count, scale, self._net.dtype, view.stream("fresh"), self._threads)
-            rewire(layer, view.optimizer_state, change, self._threads)
-        view.keep_mask = view.new_connections = None
-        remember = getattr(self._method.prune, "remember", None)
-        if remember is not None:
-            remember(view)
-        return count
+        Raises:
+            InputError: where the method needs gradients.
+        """
+        if self.needs_gradient:
+            raise InputError(f"{type(self).__name__} needs gradients: use Trainer.evolve(X_batch, y_batch)")
+        step = self.start(
+            net,
+            optimizer_state,
+            key=key,
+            threads=threads,
+            training_progress=training_progress,
+            evolution_state=evolution_state,
+        )
+        return sum(map(step.evolve_layer, step.views))

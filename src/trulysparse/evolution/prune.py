@@ -1,6 +1,9 @@
-"""Prune rules: which connections stay. A rule is a function of a LayerView that returns one mark a connection, or an
-object with `across`, which decides for all layers together. A rule with needs_gradient = True sees x and dy. A rule
-for layers in tiles too, with weights that may be bfloat16, declares it: storages = {"indexed", "tiled"}."""
+"""Prune rules: which connections remain.
+
+A rule is a function of a LayerView that returns a keep mask, one mark per connection, or an object with `across`,
+which decides for all layers together. A rule with needs_gradient = True sees x and dy. A rule that also works on tiled
+layers (storage='compact'), whose weights may be bfloat16, declares it: storages = {"indexed", "tiled"}.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ class LayerPrune(Protocol):
     """Decides layer by layer."""
 
     def __call__(self, view: LayerView, /) -> KeepMask:
-        """One mark a connection, 1: stays."""
+        """One mark per connection, 1: it remains."""
 
 
 @runtime_checkable
@@ -29,34 +32,76 @@ class NetworkPrune(Protocol):
     """Decides for all evolving layers together."""
 
     def across(self, views: Sequence[LayerView]) -> list[KeepMask]:
-        """Marks for each layer."""
+        """A keep mask for each layer."""
 
 
 @works_with(ANY)
 def sign_magnitude(view: LayerView) -> KeepMask:
-    """SET: the fraction of the positive weights closest to zero and the fraction of the negative weights closest to
-    zero go, both rounded down (Mocanu et al. 2018, algorithm 1)."""
-    keep = np.empty(view.layer.n_connections, np.uint8)
-    _kernels.keep_by_sign_magnitude(view.layer.values, view.fraction, keep, view.threads)
-    return keep
+    """Removes the fraction of the positive weights closest to zero and the fraction of the negative weights closest to
+    zero, both rounded down.
+
+    Args:
+        view: the layer.
+
+    Returns:
+        The keep mask, uint8 (n_connections,).
+
+    Source: Mocanu et al. (2018), algorithm 1 (SET).
+    """
+    keep_mask = np.empty(view.layer.n_connections, np.uint8)
+    _kernels.keep_by_sign_magnitude(view.layer.values, view.fraction, keep_mask, view.threads)
+    return keep_mask
 
 
 def smallest(scores: Floats, view: LayerView) -> KeepMask:
-    """The fraction of connections of least |score| goes, rounded down; of equal ones the first."""
-    keep = np.empty(len(scores), np.uint8)
-    _kernels.keep_by_magnitude([scores], int(view.fraction * len(scores)), [keep], view.threads)
-    return keep
+    """Removes the fraction of connections of least |score|, rounded down; of equal ones the first.
+
+    Args:
+        scores: one per connection, in the order of connectivity.by_input and the type of the layer's weights.
+        view: the layer.
+
+    Returns:
+        The keep mask, uint8 (n_connections,).
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> from trulysparse.evolution import LayerView, prune
+        >>> layer = ts.SparseMLP.from_matrices([np.ones((2, 2))]).layers[0]
+        >>> view = LayerView(layer, layer.new_state(ts.SGD()), number=0, fraction=0.5, key=0, threads=1)
+        >>> prune.smallest(np.array([0.3, -0.1, 0.2, 0.9], np.float32), view)
+        array([1, 0, 0, 1], dtype=uint8)
+    """
+    keep_mask = np.empty(len(scores), np.uint8)
+    _kernels.keep_by_magnitude([scores], int(view.fraction * len(scores)), [keep_mask], view.threads)
+    return keep_mask
 
 
 @works_with(ANY)
 def magnitude(view: LayerView) -> KeepMask:
-    """The fraction of the layer's connections of least |weight| goes (Evci et al. 2020, section 3)."""
+    """Removes the fraction of the layer's connections of least |weight|.
+
+    Args:
+        view: the layer.
+
+    Returns:
+        The keep mask, uint8 (n_connections,).
+
+    Source: Evci et al. (2020), section 3.
+    """
     return smallest(view.layer.values, view)
 
 
 @works_with(ANY)
 def random(view: LayerView) -> KeepMask:
-    """A fraction of the layer's connections goes, each subset equally likely."""
+    """Removes a fraction of the layer's connections, each subset equally likely.
+
+    Args:
+        view: the layer.
+
+    Returns:
+        The keep mask, uint8 (n_connections,).
+    """
     kind = HELD["float32"] if view.layer.values.dtype == np.uint16 else view.layer.values.dtype
     scores = empty(view.layer.n_connections, kind)
     _kernels.draw_weights(scores, _kernels.Draw.UNIFORM, 1.0, view.stream("prune"), view.threads)
@@ -65,37 +110,47 @@ def random(view: LayerView) -> KeepMask:
 
 @dataclass(frozen=True)
 class GlobalMagnitude:
-    """The fraction of all connections of least |weight| goes, whatever layer they are in. least: connections that each
-    layer keeps in any case."""
+    """Removes the fraction of all connections of least |weight|, whatever layer they are in.
+
+    Args:
+        least: connections that each layer keeps in any case.
+    """
 
     least: int = 1
 
     def across(self, views: Sequence[LayerView]) -> list[KeepMask]:
-        """Marks for each layer."""
+        """A keep mask for each layer."""
         total = sum(view.layer.n_connections for view in views)
         return keep_largest(views, int(views[0].fraction * total), self.least)
 
 
-def keep_largest(views: Sequence[LayerView], remove: int, least: int = 1) -> list[KeepMask]:
-    """Marks off the `remove` connections of least |weight| of all layers together, save the `least` largest of each."""
-    keeps = [np.empty(view.layer.n_connections, np.uint8) for view in views]
-    _kernels.keep_by_magnitude([view.layer.values for view in views], remove, keeps, views[0].threads)
-    for view, keep in zip(views, keeps, strict=True):
-        spare = min(least, len(keep))
-        if np.count_nonzero(keep) < spare:
-            _kernels.keep_by_magnitude([view.layer.values], len(keep) - spare, [keep], view.threads)
-    return keeps
+def keep_largest(views: Sequence[LayerView], n_removed: int, least: int = 1) -> list[KeepMask]:
+    """Keep masks that remove the `n_removed` connections of least |weight| of all layers together, except the `least`
+    largest of each layer."""
+    keep_masks = [np.empty(view.layer.n_connections, np.uint8) for view in views]
+    _kernels.keep_by_magnitude([view.layer.values for view in views], n_removed, keep_masks, views[0].threads)
+    for view, keep_mask in zip(views, keep_masks, strict=True):
+        n_kept = min(least, len(keep_mask))
+        if np.count_nonzero(keep_mask) < n_kept:
+            _kernels.keep_by_magnitude([view.layer.values], len(keep_mask) - n_kept, [keep_mask], view.threads)
+    return keep_masks
 
 
 @dataclass(frozen=True)
 class MagnitudeAndGradient:
-    """The fraction of the layer's connections of least |w| + weight * |gradient| goes (Yuan et al. 2021, MEST)."""
+    """Removes the fraction of the layer's connections of least |w| + weight * |gradient|.
+
+    Args:
+        weight: of the gradient.
+
+    Source: Yuan et al. (2021), MEST.
+    """
 
     weight: float = 0.01
     needs_gradient: ClassVar[bool] = True
 
     def __call__(self, view: LayerView) -> KeepMask:
-        """One mark a connection."""
+        """The keep mask of one layer."""
         scores = np.abs(view.gradient())
         scores *= self.weight
         scores += np.abs(view.layer.values)
@@ -104,9 +159,15 @@ class MagnitudeAndGradient:
 
 @dataclass(frozen=True)
 class SignFlip:
-    """Connections whose weight has changed its sign since the last evolution go (Bellec et al. 2018, DeepR: a
-    connection keeps the sign it was born with). Before that, each weight drifts towards zero by `l1` and takes a step
-    of normal noise with deviation `noise`, the random walk of the paper's algorithm 1."""
+    """Removes connections whose weight has changed its sign since the last evolution: a connection keeps the sign it
+    started with. Before that, each weight drifts towards zero by `l1` and takes a step of normal noise.
+
+    Args:
+        l1: drift per evolution, at least 0.
+        noise: standard deviation of the noise, at least 0.
+
+    Source: Bellec et al. (2018), algorithm 1 (DeepR).
+    """
 
     l1: float = 1e-5
     noise: float = 1e-5
@@ -116,45 +177,52 @@ class SignFlip:
         checks.real("noise", self.noise, low=0)
 
     def __call__(self, view: LayerView) -> KeepMask:
-        """One mark a connection."""
+        """The keep mask of one layer."""
         before = view.layer.values
-        born = view.rule_state.get("signs")
-        if born is None:
+        first_signs = view.rule_state.get("signs")
+        if first_signs is None:
             self.remember(view)
-            born = view.rule_state["signs"]
-        # In an array of its own: the layer stays as it is until the evolution is carried out.
-        values = view.moved = before - np.asarray(self.l1, before.dtype) * np.sign(before)
+            first_signs = view.rule_state["signs"]
+        # In an array of its own: the layer does not change until the step is applied.
+        values = view.new_values = before - np.asarray(self.l1, before.dtype) * np.sign(before)
         if self.noise:
             step = empty(len(values), values.dtype)
             _kernels.draw_weights(step, _kernels.Draw.NORMAL, self.noise, view.stream("walk"), view.threads)
             values += step
-        negative = np.unpackbits(born, count=len(values))
-        keep: KeepMask = (np.signbit(values) == negative).astype(np.uint8)
-        return keep
+        negative = np.unpackbits(first_signs, count=len(values))
+        keep_mask: KeepMask = (np.signbit(values) == negative).astype(np.uint8)
+        return keep_mask
 
     def remember(self, view: LayerView) -> None:
-        """Keeps the signs, one bit a connection, for the next evolution."""
+        """Stores the signs, one bit per connection, for the next evolution."""
         view.rule_state["signs"] = np.packbits(np.signbit(view.layer.values))
 
 
 @dataclass(frozen=True)
 class AdaptiveThreshold:
-    """Connections with |weight| under one threshold for all layers go; the threshold doubles after it removed less than
-    (1 - tolerance) of the fraction wanted, halves after more than (1 + tolerance) (Mostafa and Wang 2019, DSR)."""
+    """Removes connections with |weight| under one threshold for all layers. The threshold doubles after it removed less
+    than (1 - tolerance) of the wanted fraction, and halves after it removed more than (1 + tolerance).
+
+    Args:
+        threshold: the first one.
+        tolerance: relative deviation from the wanted fraction that leaves the threshold as it is.
+
+    Source: Mostafa and Wang (2019), algorithm 1 (DSR).
+    """
 
     threshold: float = 1e-3
     tolerance: float = 0.1
 
     def across(self, views: Sequence[LayerView]) -> list[KeepMask]:
-        """Marks for each layer."""
+        """A keep mask for each layer."""
         state = views[0].rule_state
         threshold = state.get("threshold", self.threshold)
-        keeps = [(np.abs(view.layer.values) >= threshold).view(np.uint8) for view in views]
+        keep_masks = [(np.abs(view.layer.values) >= threshold).view(np.uint8) for view in views]
         total = sum(view.layer.n_connections for view in views)
-        removed = total - sum(int(np.count_nonzero(keep)) for keep in keeps)
+        removed = total - sum(int(np.count_nonzero(keep_mask)) for keep_mask in keep_masks)
         wanted = views[0].fraction * total
         if removed < (1 - self.tolerance) * wanted:
             state["threshold"] = threshold * 2
         elif removed > (1 + self.tolerance) * wanted:
             state["threshold"] = threshold / 2
-        return keeps
+        return keep_masks

@@ -1,4 +1,4 @@
-"""Carries out a decision of a prune and a growth rule on one layer."""
+"""Applies the decisions of a prune and a growth rule to one layer."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from trulysparse.optim import OptimizerState
 
 @dataclass
 class Change:
-    """Connections with keep == 0 go; `grown` come with weights `fresh`. None: none grow."""
+    """Connections whose keep_mask is 0 are removed; new_connections are added with new_weights. None: none grow."""
 
-    keep: KeepMask | None
-    grown: NewConnections | None = None
-    fresh: Floats | None = None
+    keep_mask: KeepMask | None
+    new_connections: NewConnections | None = None
+    new_weights: Floats | None = None
 
 
 def rewire(layer: IndexedLayer, optimizer_state: OptimizerState, change: Change, threads: int) -> None:
-    """Carries out the change and empties it, so that its arrays are free before the largest step. Kept connections take
-    weight and optimizer state along; the state of new ones is zero."""
-    assert change.keep is not None
+    """Applies the change and empties it, so that its arrays are free before the largest step. Connections that remain
+    keep weight and optimizer state; the state of new ones is zero."""
+    assert change.keep_mask is not None
     old = layer.connectivity.by_input
-    grown = nothing(layer.n_in) if change.grown is None else change.grown
+    new = nothing(layer.n_in) if change.new_connections is None else change.new_connections
     layer.connectivity.release_outputs()
-    ptr, index, moved = _kernels.rewire(
-        old.ptr, old.index, change.keep, *grown, [layer.values, *optimizer_state.weight], change.fresh, threads
+    ptr, index, arrays = _kernels.rewire(
+        old.ptr, old.index, change.keep_mask, *new, [layer.values, *optimizer_state.weight], change.new_weights, threads
     )
-    layer.values, optimizer_state.weight[:] = moved[0], moved[1:]
-    change.keep = change.grown = change.fresh = None
-    del grown, moved
+    layer.values, optimizer_state.weight[:] = arrays[0], arrays[1:]
+    change.keep_mask = change.new_connections = change.new_weights = None
+    del new, arrays
     layer.connectivity = Connectivity.trusted(layer.n_in, layer.n_out, ptr, index, threads)

@@ -1,4 +1,4 @@
-"""What a prune or growth rule may look at: one layer at the moment of its evolution."""
+"""What a prune or growth rule sees: one layer at the moment of its evolution."""
 
 from __future__ import annotations
 
@@ -19,14 +19,33 @@ from trulysparse.optim import OptimizerState
 
 @dataclass
 class LayerView:
-    """One layer in one evolution.
+    """One layer in one evolution step, as prune, growth and budget rules see it.
 
-    layer: with connectivity and values (weights in the order of connectivity.by_input). optimizer_state: its optimizer state.
-    number: from 0. fraction: of connections to replace now. key: of this evolution's random streams. memory: a
-    dictionary that this layer's rules find again at the next evolution. x, dy: where a rule asked for gradients, the
-    layer's input (n_in x stride) and the loss gradient at its pre-activation (n_out x stride) for the batch at hand.
-    keep: the prune rule's decision. moved: weights that it wants the layer to have then, or None: those it has. grown:
-    the growth rule's decision. count: connections to grow.
+    Args:
+        layer: the layer: `connectivity`, and `values`, its weights in the order of `connectivity.by_input`.
+        optimizer_state: the layer's optimizer state.
+        number: of the layer, from 0.
+        fraction: of the layer's connections to replace now, in [0, 1].
+        key: of this evolution's random streams; see `stream`.
+        threads: threads that kernels may use.
+        rule_state: a dictionary that the layer's rules find again at the next evolution.
+        x: the layer's input on the current batch, (n_in, stride), samples along rows; None where no rule needs
+            gradients.
+        dy: the loss gradient at the layer's pre-activation, (n_out, stride), or None likewise.
+        keep_mask: the prune rule's decision, uint8 (n_connections,): 1 for connections that remain.
+        new_values: weights that the layer is to have when the step is applied, or None: those it has.
+        new_connections: the growth rule's decision: rows by input neuron, or Uniform for tiled layers.
+        count: connections to grow.
+
+    Example:
+        >>> import trulysparse as ts
+        >>> from trulysparse.evolution import LayerView, prune
+        >>> net = ts.SparseMLP((10, 20, 3), epsilon=2, seed=0)
+        >>> layer = net.layers[0]
+        >>> view = LayerView(layer, layer.new_state(ts.SGD()), number=0, fraction=0.5, key=1, threads=1)
+        >>> view.keep_mask = prune.magnitude(view)
+        >>> layer.n_connections, view.removed, view.n_empty
+        (60, 30, 170)
     """
 
     layer: IndexedLayer | TiledLayer
@@ -39,12 +58,19 @@ class LayerView:
     x: Floats | None = None
     dy: Floats | None = None
     keep_mask: KeepMask | None = None
-    moved: Floats | None = None
+    new_values: Floats | None = None
     new_connections: NewConnections | Uniform | None = None
     count: int = 0
 
     def stream(self, purpose: str) -> int:
-        """The key of this layer's random stream for `purpose`."""
+        """The key of this layer's random stream for `purpose`.
+
+        Args:
+            purpose: any name; another name gives an independent stream.
+
+        Returns:
+            A key of 64 bits.
+        """
         return stream_key(self.key, purpose, self.number)
 
     @property
@@ -54,11 +80,11 @@ class LayerView:
 
     @property
     def n_empty(self) -> int:
-        """Places that are empty once the prune rule has had its way."""
+        """Coordinates without a connection once the prune rule's decision is applied."""
         return self.layer.n_in * self.layer.n_out - self.layer.n_connections + self.removed
 
     def restore_regrown(self) -> None:
-        """Connections that were removed and chosen to grow stay instead."""
+        """Keeps connections that were removed and chosen to grow again, with weight and state, instead."""
         if (
             self.keep_mask is None
             or self.new_connections is None
@@ -68,73 +94,100 @@ class LayerView:
             return
         rows = self.layer.connectivity.by_input
         existing = (rows.ptr, rows.index)
-        new = absent(self.new_connections, existing, self.threads)
-        if new.all():
+        is_new = absent(self.new_connections, existing, self.threads)
+        if is_new.all():
             return
-        again = chosen(self.new_connections, 1 - new, self.threads)
-        self.keep_mask = self.keep_mask | (1 - absent(existing, again, self.threads))
-        self.new_connections = chosen(self.new_connections, new, self.threads)
+        regrown = chosen(self.new_connections, 1 - is_new, self.threads)
+        self.keep_mask = self.keep_mask | (1 - absent(existing, regrown, self.threads))
+        self.new_connections = chosen(self.new_connections, is_new, self.threads)
         self.count = len(self.new_connections[1])
 
-    def signals(self) -> tuple[Floats, Floats]:
-        """(x, dy), or InputError where this evolution has no batch."""
+    def require_batch(self) -> tuple[Floats, Floats]:
+        """The arrays of the current batch.
+
+        Returns:
+            x (n_in, stride) and dy (n_out, stride).
+
+        Raises:
+            InputError: where this evolution has no batch.
+        """
         if self.x is None or self.dy is None:
             raise InputError("this rule needs gradients: declare needs_gradient = True on it, or give evolve a batch")
         return self.x, self.dy
 
     def gradient(self) -> Floats:
-        """The loss gradient along the layer's connections, in the order of connectivity.by_input."""
+        """The loss gradient along the layer's connections.
+
+        Returns:
+            (n_connections,), in the order of connectivity.by_input.
+
+        Raises:
+            InputError: where this evolution has no batch.
+        """
         rows = self.layer.connectivity.by_input
         return self.gradient_at((rows.ptr, rows.index))
 
-    def gradient_at(self, places: NewConnections) -> Floats:
-        """The loss gradient at any places, connected or not. Time len(places) * batch."""
-        x, dy = self.signals()
-        ptr, index = places
+    def gradient_at(self, coordinates: NewConnections) -> Floats:
+        """The loss gradient at any coordinates, connected or not, in time coordinates * batch.
+
+        Args:
+            coordinates: rows by input neuron: row pointers, int64 (n_in + 1,), and output neurons, int32.
+
+        Returns:
+            One value per coordinate, in their order.
+
+        Raises:
+            InputError: where this evolution has no batch.
+        """
+        x, dy = self.require_batch()
+        ptr, index = coordinates
         out = empty(len(index), self.layer.values.dtype)
         _kernels.gradient_at(ptr, index, x, dy, out, self.threads)
         return out
 
 
 def check_keep_mask(view: LayerView, rule: object) -> None:
-    """InputError where a prune rule has not returned a mark a connection."""
-    keep, n = view.keep_mask, view.layer.n_connections
-    if not isinstance(keep, np.ndarray) or keep.dtype != np.uint8 or keep.shape != (n,):
-        found = f"{keep.dtype} {keep.shape}" if isinstance(keep, np.ndarray) else type(keep).__name__
-        raise InputError(f"{_name(rule)} must return uint8 marks of shape ({n},), one a connection, not {found}")
+    """InputError where a prune rule has not returned one mark per connection."""
+    mask, n = view.keep_mask, view.layer.n_connections
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.uint8 or mask.shape != (n,):
+        given = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
+        raise InputError(
+            f"{_name(rule)} must return a uint8 keep mask of shape ({n},), one mark per connection, not {given}"
+        )
 
 
 def check_new_connections(view: LayerView, rule: object) -> None:
-    """InputError where a growth rule has not returned view.count places. Rules from uniform_excluding_pruned are also checked place by
-    place: each in range, once, and empty."""
+    """InputError where a growth rule has not returned view.count coordinates. Rules from outside the package are also
+    checked coordinate by coordinate: in range, each once, and empty."""
     assert view.new_connections is not None
     if isinstance(view.layer, TiledLayer):
         if not isinstance(view.new_connections, Uniform) or view.new_connections.count != view.count:
             raise InputError(
-                f"{_name(rule)} must return Uniform({view.count}) for a layer in tiles, not {view.new_connections!r}"
+                f"{_name(rule)} must return Uniform({view.count}) for a layer with storage='compact', not "
+                f"{view.new_connections!r}"
             )
         return
+    name, n_in, n_out = _name(rule), view.layer.n_in, view.layer.n_out
     if not isinstance(view.new_connections, tuple) or len(view.new_connections) != 2:
         raise InputError(
-            f"{_name(rule)} must return places (row pointers, outputs), not {type(view.new_connections).__name__}"
+            f"{name} must return coordinates (row pointers, output neurons), not {type(view.new_connections).__name__}"
         )
     ptr, index = view.new_connections
-    name, n_in, n_out = _name(rule), view.layer.n_in, view.layer.n_out
     fits = ptr.dtype == np.int64 and index.dtype == np.int32
     fits = fits and ptr.shape == (n_in + 1,) and index.shape == (view.count,)
     if not fits or ptr[0] != 0 or ptr[-1] != view.count:
         raise InputError(
-            f"{name} must return {view.count} places: row pointers, int64 ({n_in + 1},), and outputs, int32 "
-            f"({view.count},), not {ptr.dtype} {ptr.shape} and {index.dtype} {index.shape}"
+            f"{name} must return {view.count} coordinates: row pointers, int64 ({n_in + 1},), and output neurons, "
+            f"int32 ({view.count},), not {ptr.dtype} {ptr.shape} and {index.dtype} {index.shape}"
         )
     if getattr(rule, "__module__", "").startswith("trulysparse."):
         return
     if _kernels.first_invalid(ptr, index, n_out) >= 0:
         raise InputError(f"{name} must return outputs from 0 to {n_out - 1}, ascending and each once within a row")
     rows = view.layer.connectivity.by_input
-    held = view.count - np.count_nonzero(absent((ptr, index), (rows.ptr, rows.index), view.threads, view.keep_mask))
-    if held:
-        raise InputError(f"{name} returned {held} places that hold a connection that stays")
+    n_taken = view.count - np.count_nonzero(absent((ptr, index), (rows.ptr, rows.index), view.threads, view.keep_mask))
+    if n_taken:
+        raise InputError(f"{name} returned {n_taken} coordinates that hold a connection that remains")
 
 
 def _name(rule: object) -> str:

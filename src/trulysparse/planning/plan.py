@@ -1,38 +1,52 @@
-"""What a network and its training will need, before anything is allocated: bytes by part, seconds a step from rates
-measured on this machine, and the settings that fit it."""
+"""What a network and its training will need, before anything is allocated: bytes by part, seconds per step from rates
+measured on this machine, and the requests that fit it."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from itertools import pairwise
-
-import numpy as np
 
 from trulysparse import _kernels
 from trulysparse._core import checks
-from trulysparse._core.arrays import HELD, empty
-from trulysparse.connectivity import TiledConnectivity, epsilon_counts
+from trulysparse._core.arrays import HELD
+from trulysparse.connectivity import epsilon_counts
 from trulysparse.connectivity.tiled import tile_shift
 from trulysparse.errors import InputError
 from trulysparse.nn import memory_use
-from trulysparse.nn.activations_buffer import Activations, bit_bytes, largest_batch
-from trulysparse.nn.initialization import WeightInit
+from trulysparse.nn.activations_buffer import largest_batch
 from trulysparse.nn.layers.storage import StorageConfig, activation_types
-from trulysparse.nn.layers.tiled import TiledLayer
-from trulysparse.optim import SGD, Optimizer, OptimizerState
+from trulysparse.optim import Optimizer
+from trulysparse.optim.sgd import SGD
+from trulysparse.planning.rates import measured_rates
 
-# The interpreter, the libraries and the batch on its way in.
+# The interpreter, the libraries and the batch that is being read.
 BASE_BYTES = 150 << 20
 # Samples that validation predicts at a time.
-PREDICTED = 256
+PREDICTION_BATCH = 256
+STAGES = ("forward", "backward and update", "evolution")
 
 
 @dataclass(frozen=True)
 class PlanRequest:
-    """A network and how it is trained; the arguments of SparseMLP and Trainer of the same names."""
+    """A network and how it is trained; the arguments of SparseMLP and Trainer of the same names.
+
+    Args:
+        layer_sizes: neurons per layer, from input to output, at least two.
+        epsilon: a layer n_in x n_out has about epsilon * (n_in + n_out) connections, above 0.
+        batch_size: samples per update, at least 1.
+        storage: 'indexed' or 'compact'.
+        weights: type of the weights, 'float32' or, with 'compact', 'bfloat16'.
+        signals: type of the activations, likewise.
+        optimizer: of which the state counts.
+        recompute: every how many layers activations are stored, at least 1 (all).
+        on_disk: whether layers are in files.
+
+    Example:
+        >>> from trulysparse.planning.plan import PlanRequest
+        >>> PlanRequest((784, 1000, 10), epsilon=20, storage="indexed", weights="float32", signals="float32").batch_size
+        32
+    """
 
     layer_sizes: tuple[int, ...]
     epsilon: float
@@ -46,15 +60,31 @@ class PlanRequest:
 
     @property
     def storage_config(self) -> StorageConfig:
-        """The storage_config, as if in memory."""
+        """How the network is stored, as if in memory."""
         return StorageConfig.create(self.storage, self.weights, self.signals, None, "float32")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Bytes by part, what of them is in memory at the peak of training and what on disk, and seconds a step."""
+    """What a request needs.
 
-    setting: PlanRequest
+    Args:
+        request: the request.
+        connections: of the network.
+        neurons: of the network, without its inputs.
+        parts: bytes by part.
+        resident: bytes in memory at the peak of training.
+        disk: bytes on disk.
+        seconds: per update: 'forward' and 'backward and update'; per evolution: 'evolution'. 0 where not measured.
+
+    Example:
+        >>> from trulysparse.planning.plan import PlanRequest, plan
+        >>> found = plan(PlanRequest((1000, 2000, 10), epsilon=10), measure=False)
+        >>> found.connections, found.neurons, found.disk, found.disk_traffic
+        (50000, 2010, 0, 0)
+    """
+
+    request: PlanRequest
     connections: int
     neurons: int
     parts: dict[str, int]
@@ -63,41 +93,59 @@ class Plan:
     seconds: dict[str, float]
 
     @property
-    def moved(self) -> int:
-        """Bytes that a step moves to and from the disk where layers live there; `seconds` leaves that time out."""
+    def disk_traffic(self) -> int:
+        """Bytes per step to and from the disk where layers are in files; `seconds` does not include that time."""
         if not self.disk:
             return 0
         read = sum(self.parts[name] for name in ("connectivity", "weights", "biases"))
         changed = self.parts["weights"] + self.parts["biases"] + self.parts["optimizer state"]
-        return int(read * (3 - 1 / self.setting.recompute)) + changed + self.parts["optimizer state"]
+        return int(read * (3 - 1 / self.request.recompute)) + changed + self.parts["optimizer state"]
 
     @property
     def step_seconds(self) -> float:
-        """Of one update."""
+        """Seconds per update."""
         return self.seconds["forward"] + self.seconds["backward and update"]
 
 
-def plan(setting: PlanRequest, *, threads: int | None = None, measure: bool = True) -> Plan:
-    """The plan for a setting. measure: take rates on this machine (a second); else seconds are 0."""
-    sizes = tuple(checks.integer(f"layers[{i}]", n, low=1) for i, n in enumerate(setting.layer_sizes))
+def plan(request: PlanRequest, *, threads: int | None = None, measure: bool = True) -> Plan:
+    """Plans memory and time of a training.
+
+    Args:
+        request: the network and how it is trained.
+        threads: of the training; None: all cores.
+        measure: measure rates on this machine, which takes about a second; else seconds are 0.
+
+    Returns:
+        The plan.
+
+    Raises:
+        InputError: where the request is out of range.
+
+    Example:
+        >>> from trulysparse.planning.plan import PlanRequest, plan
+        >>> small, large = (plan(PlanRequest((1000, n, 10), epsilon=10), measure=False) for n in (10_000, 100_000))
+        >>> small.connections, large.connections, small.resident < large.resident
+        (210000, 2010000, True)
+    """
+    sizes = tuple(checks.integer(f"layers[{i}]", n, low=1) for i, n in enumerate(request.layer_sizes))
     if len(sizes) < 2:
         raise InputError(f"layers must name at least an input and an output layer, not {sizes}")
-    checks.integer("batch_size", setting.batch_size, low=1)
-    checks.integer("recompute", setting.recompute, low=1)
-    counts = epsilon_counts(sizes, checks.real("epsilon", setting.epsilon, low=0, low_open=True))
-    storage_config, optimizer = setting.storage_config, setting.optimizer
+    checks.integer("batch_size", request.batch_size, low=1)
+    checks.integer("recompute", request.recompute, low=1)
+    counts = epsilon_counts(sizes, checks.real("epsilon", request.epsilon, low=0, low_open=True))
+    storage_config, optimizer = request.storage_config, request.optimizer
     network = memory_use.network_parts(sizes, counts, storage_config)
     training = memory_use.training_parts(
         sizes,
         sum(counts),
-        setting.batch_size,
+        request.batch_size,
         optimizer.n_slots,
         storage_config,
         state=optimizer.state,
-        every=setting.recompute,
+        every=request.recompute,
     )
     threads = checks.thread_count(threads)
-    training |= _scratch(sizes, counts, setting, threads)
+    training |= _scratch(sizes, counts, request, threads)
     parts = {**network, **training, "base": BASE_BYTES}
     scratch = parts.pop("scratch")
     # While the network is made there are no activations yet; evolution, a layer at a time, needs less than making it.
@@ -106,141 +154,106 @@ def plan(setting: PlanRequest, *, threads: int | None = None, measure: bool = Tr
     ordered = training["rows in order"]
     at_rest, at_work = stored, sum(training.values()) - training["optimizer state"] - ordered
     types = activation_types(storage_config, len(sizes))
-    batch = largest_batch(sizes, types, PREDICTED)
+    batch = largest_batch(sizes, types, PREDICTION_BATCH)
     parts["predictions"] = 2 * batch * max(n * kind.itemsize for n, kind in zip(sizes, types, strict=True))
-    if setting.on_disk:
-        largest = max(range(len(counts)), key=counts.__getitem__)
-        share = counts[largest] / max(1, sum(counts))
+    if request.on_disk:
+        largest_fraction = max(counts) / max(1, sum(counts))
         # What changes has a spare; the layer that evolves is there twice.
         disk = stored + network["weights"] + network["biases"] + training["optimizer state"]
         disk += (memory_use.TILE_BYTES + 2 * HELD[storage_config.weights].itemsize) * max(counts)
-        at_rest = int(2 * share * disk)  # the layer at work and the one that is read ahead
+        at_rest = int(2 * largest_fraction * disk)  # the layer at work and the one that is read ahead
     evolving = (memory_use.TILE_BYTES + HELD[storage_config.weights].itemsize + 1) * max(counts) + scratch // 2
     resident = BASE_BYTES + at_rest + max(at_work + max(evolving, ordered, parts["predictions"]), scratch)
-    seconds = _seconds(sizes, counts, setting, threads) if measure else dict.fromkeys(_STAGES, 0.0)
-    return Plan(setting, sum(counts), sum(sizes[1:]), parts, resident, disk, seconds)
+    seconds = _seconds(sizes, counts, request, threads) if measure else dict.fromkeys(STAGES, 0.0)
+    return Plan(request, sum(counts), sum(sizes[1:]), parts, resident, disk, seconds)
 
 
-def best_setting(setting: PlanRequest, free: int) -> PlanRequest | None:
-    """The setting nearest to the given one that needs at most `free` bytes of memory, or None: first other types, then
-    activations computed again, then smaller batches, then layers on disk."""
+def best_request(request: PlanRequest, free: int) -> PlanRequest | None:
+    """The request nearest to the given one that fits: first other types, then activations computed again, then smaller
+    batches, then layers on disk.
+
+    Args:
+        request: what is wanted.
+        free: bytes of memory it may need at most.
+
+    Returns:
+        A request with storage='compact', or None where nothing fits.
+
+    Example:
+        >>> from trulysparse.planning.plan import PlanRequest, best_request, plan
+        >>> wanted = PlanRequest((1000, 1_000_000, 1_000_000, 10), 2, 128, "indexed", "float32", "float32")
+        >>> fitting = best_request(wanted, free=plan(wanted, measure=False).resident * 2 // 3)
+        >>> fitting.storage, fitting.weights
+        ('compact', 'bfloat16')
+    """
     for on_disk in (False, True):
-        batch = setting.batch_size
+        batch = request.batch_size
         while batch >= 1:
             for recompute in (1, 2, 3, 4):
-                for precision in dict.fromkeys((setting.weights, "bfloat16")):
-                    tried = replace(
-                        setting,
+                for precision in dict.fromkeys((request.weights, "bfloat16")):
+                    candidate = replace(
+                        request,
                         storage="compact",
                         weights=precision,
                         signals=precision,
                         batch_size=batch,
-                        recompute=max(recompute, setting.recompute),
-                        on_disk=on_disk or setting.on_disk,
+                        recompute=max(recompute, request.recompute),
+                        on_disk=on_disk or request.on_disk,
                     )
-                    if plan(tried, measure=False).resident <= free:
-                        return tried
+                    if plan(candidate, measure=False).resident <= free:
+                        return candidate
             batch //= 2
     return None
 
 
-def largest_batch_size(setting: PlanRequest, free: int) -> int:
-    """The largest of the setting's batch size, doubled and doubled again, that needs at most `free` bytes of memory."""
-    batch = setting.batch_size
-    while batch < 1 << 20 and plan(replace(setting, batch_size=2 * batch), measure=False).resident <= free:
+def largest_batch_size(request: PlanRequest, free: int) -> int:
+    """How far the request's batch size can be doubled.
+
+    Args:
+        request: what is wanted, which fits.
+        free: bytes of memory it may need at most.
+
+    Returns:
+        The largest batch size that fits, of the request's, twice that, four times that and so on.
+
+    Example:
+        >>> from trulysparse.planning.plan import PlanRequest, largest_batch_size
+        >>> largest_batch_size(PlanRequest((1000, 100_000, 10), epsilon=10, batch_size=16), free=600 << 20)
+        1024
+    """
+    batch = request.batch_size
+    while batch < 1 << 20 and plan(replace(request, batch_size=2 * batch), measure=False).resident <= free:
         batch *= 2
     return batch
 
 
-_STAGES = ("forward", "backward and update", "evolution")
-
-
-def _scratch(sizes: Sequence[int], counts: Sequence[int], setting: PlanRequest, threads: int) -> dict[str, int]:
-    """What the compact kernels take for a while: sums of blocks, and rows that are brought into order."""
+def _scratch(sizes: Sequence[int], counts: Sequence[int], request: PlanRequest, threads: int) -> dict[str, int]:
+    """Temporary memory of the tiled kernels: sums of blocks, and rows that are brought into order."""
     sums = ordered = 0
     few = _kernels.FEW_BLOCKS
-    stride, item = int(_kernels.padded_batch(setting.batch_size)), HELD[setting.signals].itemsize
-    for (a, b), count in zip(pairwise(sizes), counts, strict=True) if setting.storage == "compact" else ():
-        shift = tile_shift(a, b, count)
-        for n in (a, b):  # few blocks are cut into parts, with sums each
+    stride, item = int(_kernels.padded_batch(request.batch_size)), HELD[request.signals].itemsize
+    for (n_in, n_out), count in zip(pairwise(sizes), counts, strict=True) if request.storage == "compact" else ():
+        shift = tile_shift(n_in, n_out, count)
+        for n in (n_in, n_out):  # few blocks are cut into parts, with sums each
             blocks = ((n - 1) >> shift) + 1
             sums = max(sums, min(n, 1 << shift) * (threads if blocks >= few else few + blocks) * stride * 4)
-        if stride * item <= _kernels.ORDERED_BYTES and min(a, b) > few << shift:
+        if stride * item <= _kernels.ORDERED_BYTES and min(n_in, n_out) > few << shift:
             ordered = max(ordered, count * stride * item)
     return {"sums of blocks": sums, "rows in order": ordered}
 
 
-@dataclass(frozen=True)
-class Rates:
-    """Seconds a connection and a neuron of a large layer, forward and backward; seconds a connection of evolution."""
-
-    forward: tuple[float, float]
-    backward: tuple[float, float]
-    evolution: float
-
-
-@lru_cache(maxsize=32)
-def measured_rates(batch_size: int, weights: str, signals: str, n_slots: int, threads: int) -> Rates:
-    """Rates of the compact kernels on this machine, from two layers that no cache holds: one and four connections a
-    neuron."""
-    stride = int(_kernels.padded_batch(batch_size))
-    kind = HELD[signals]
-    n = max(1 << 20, (128 << 20) // (stride * kind.itemsize))
-    times = [_time_layer(n, per_neuron * n, stride, weights, kind, n_slots, threads) for per_neuron in (1, 4)]
-
-    def solve(which: int) -> tuple[float, float]:
-        one, four = times[0][which], times[1][which]
-        connection = max(0.0, (four - one) / (3 * n))
-        return connection, max(0.0, one / n - connection)
-
-    return Rates(solve(0), solve(1), times[1][2] / (4 * n))
-
-
-def _time_layer(
-    n: int, count: int, stride: int, weights: str, kind: np.dtype[np.generic], n_slots: int, threads: int
-) -> tuple[float, float, float]:
-    con = TiledConnectivity.draw(n, n, count, seed=0, threads=threads)
-    values, bias = empty(count, HELD[weights]), empty(n, HELD[weights])
-    values.fill(0)
-    bias.fill(0)
-    activation = _kernels.Activation.LEAKY, -0.5
-    layer = TiledLayer(con, values, bias, activation)
-    optimizer = SGD(1e-9, momentum=0.9 if n_slots else 0.0)
-    state = layer.new_state(optimizer) if n_slots else OptimizerState([], [])
-    signals = [empty(n * stride, np.dtype(kind)).reshape(n, stride) for _ in range(2)]
-    for signal in signals:
-        signal.fill(0)
-    bits = [np.zeros(bit_bytes(n, stride, True), np.uint8) for _ in range(2)]
-    x, y = (Activations(v, activation, b) for v, b in zip(signals, bits, strict=True))
-    rule = optimizer.rule(0, 0, None)
-    forward, backward = [], []
-    for _ in range(3):
-        began = time.perf_counter()
-        layer.forward(x, y, 0, threads)
-        between = time.perf_counter()
-        layer.backward(y.values, x, x.values, state, rule, threads)
-        forward.append(between - began)
-        backward.append(time.perf_counter() - between)
-    _kernels.draw_weights(layer.values, _kernels.Draw.UNIFORM, 1.0, 1, threads)
-    began = time.perf_counter()
-    keep = np.empty(count, np.uint8)
-    _kernels.keep_by_sign_magnitude(layer.values, 0.3, keep, threads)
-    layer.evolve(keep, count - int(np.count_nonzero(keep)), WeightInit(), (1, 2), state, threads)
-    return sorted(forward)[1], sorted(backward)[1], time.perf_counter() - began
-
-
-def _seconds(sizes: Sequence[int], counts: Sequence[int], setting: PlanRequest, threads: int) -> dict[str, float]:
-    signals = setting.signals if setting.storage == "compact" else "float32"
-    weights = setting.weights if setting.storage == "compact" else "float32"
-    rates = measured_rates(setting.batch_size, weights, signals, setting.optimizer.n_slots, threads)
-    found = dict.fromkeys(_STAGES, 0.0)
-    again = 1 - 1 / setting.recompute
-    for number, ((a, b), count) in enumerate(zip(pairwise(sizes), counts, strict=True)):
-        forward = rates.forward[0] * count + rates.forward[1] * b
-        found["forward"] += forward
-        found["backward and update"] += again * forward + rates.backward[0] * count
+def _seconds(sizes: Sequence[int], counts: Sequence[int], request: PlanRequest, threads: int) -> dict[str, float]:
+    signals = request.signals if request.storage == "compact" else "float32"
+    weights = request.weights if request.storage == "compact" else "float32"
+    rates = measured_rates(request.batch_size, weights, signals, request.optimizer.n_slots, threads)
+    seconds = dict.fromkeys(STAGES, 0.0)
+    recomputed = 1 - 1 / request.recompute
+    for number, ((n_in, n_out), count) in enumerate(zip(pairwise(sizes), counts, strict=True)):
+        forward = rates.forward[0] * count + rates.forward[1] * n_out
+        seconds["forward"] += forward
+        seconds["backward and update"] += recomputed * forward + rates.backward[0] * count
         if number:  # gradients at the network's input are not wanted
-            found["backward and update"] += rates.backward[1] * a
+            seconds["backward and update"] += rates.backward[1] * n_in
         if number < len(counts) - 1:
-            found["evolution"] += rates.evolution * count
-    return found
+            seconds["evolution"] += rates.evolution * count
+    return seconds

@@ -1,4 +1,4 @@
-"""Pictures and the HTML report of a run."""
+"""Figures and the HTML report of a run."""
 
 from trulysparse.report.html import write_report
 

@@ -1,4 +1,4 @@
-"""Pictures of training and of a topology. Each function returns a matplotlib figure, or None where there is nothing to
+"""Figures of training and of a topology. Each function returns a matplotlib figure, or None where there is nothing to
 show."""
 
 from __future__ import annotations
@@ -16,7 +16,18 @@ from trulysparse.training.history import Record
 
 
 def new_figure(width: float = 6.4, height: float = 3.6) -> Any:
-    """An empty figure, drawn without a display."""
+    """An empty figure, drawn without a display.
+
+    Args:
+        width: in inches.
+        height: in inches.
+
+    Returns:
+        A matplotlib figure.
+
+    Raises:
+        MissingExtraError: where matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -25,7 +36,16 @@ def new_figure(width: float = 6.4, height: float = 3.6) -> Any:
 
 
 def curves(records: Sequence[Record], names: Sequence[str], label: str) -> Any:
-    """Figures of the records against the epoch: one line each, or one a layer where they are lists."""
+    """Values of the records against the epoch: one line per name, or one per layer where values are lists.
+
+    Args:
+        records: of the epochs, as History.records.
+        names: of the values; those that no record has are left out.
+        label: of the vertical axis.
+
+    Returns:
+        A matplotlib figure, or None where no record has any of the names.
+    """
     figure = new_figure()
     axes = figure.add_subplot(xlabel="epoch", ylabel=label)
     drawn = 0
@@ -49,11 +69,21 @@ def curves(records: Sequence[Record], names: Sequence[str], label: str) -> Any:
 
 
 def degrees(net: SparseMLP) -> Any:
-    """How many neurons have how many connections, layer by layer, on both sides."""
+    """How many neurons have how many connections, layer by layer, on both sides.
+
+    Args:
+        net: the network.
+
+    Returns:
+        A matplotlib figure.
+    """
     figure = new_figure(6.4, 1.2 + 2.0 * len(net.layers))
     for number, layer in enumerate(net.layers):
         for side, (title, values) in enumerate(
-            (("inputs a neuron", in_degrees(layer.connectivity)), ("outputs a neuron", out_degrees(layer.connectivity)))
+            (
+                ("inputs per neuron", in_degrees(layer.connectivity)),
+                ("outputs per neuron", out_degrees(layer.connectivity)),
+            )
         ):
             axes = figure.add_subplot(len(net.layers), 2, 2 * number + side + 1, title=f"layer {number + 1}: {title}")
             axes.hist(values, bins=min(50, max(1, int(values.max()) + 1)), color="C0")
@@ -61,19 +91,26 @@ def degrees(net: SparseMLP) -> Any:
     return figure
 
 
-def input_importance(net: SparseMLP) -> Any:
-    """How many connections leave each input feature: a picture where the features make a square (of one or three
-    channels), else the features in descending order."""
-    used = out_degrees(net.layers[0].connectivity)
+def input_degrees(net: SparseMLP) -> Any:
+    """How many connections each input feature has: an image where the features make a square (of one or three
+    channels), else the features in descending order.
+
+    Args:
+        net: the network.
+
+    Returns:
+        A matplotlib figure.
+    """
+    degree = out_degrees(net.layers[0].connectivity)
     figure = new_figure(4.0, 3.6)
     for channels in (1, 3):
-        side = math.isqrt(len(used) // channels)
-        if side > 3 and side * side * channels == len(used):
-            axes = figure.add_subplot(title="connections from each input")
-            image = axes.imshow(used.reshape(channels, side, side).sum(axis=0), cmap="viridis")
+        side = math.isqrt(len(degree) // channels)
+        if side > 3 and side * side * channels == len(degree):
+            axes = figure.add_subplot(title="connections of each input")
+            image = axes.imshow(degree.reshape(channels, side, side).sum(axis=0), cmap="viridis")
             figure.colorbar(image)
             axes.axis("off")
             return figure
     axes = figure.add_subplot(xlabel="feature, by rank", ylabel="connections")
-    axes.plot(np.sort(used)[::-1])
+    axes.plot(np.sort(degree)[::-1])
     return figure

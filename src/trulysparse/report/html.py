@@ -1,4 +1,4 @@
-"""One HTML file about a run, with its pictures inside."""
+"""One HTML file about a run, with its figures inside."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ img {{ max-width: 100%; display: block; margin: 1rem 0 }}
 </style>
 <h1>{title}</h1>
 <table>{rows}</table>
-{pictures}
+{figures}
 </html>
 """
 
@@ -32,19 +32,44 @@ img {{ max-width: 100%; display: block; margin: 1rem 0 }}
 def write_report(
     path: str | os.PathLike[str], net: SparseMLP, records: Sequence[Record], *, title: str, facts: Mapping[str, Any]
 ) -> None:
-    """Writes the report. records: of the epochs, as History.records. facts: shown as a table. Needs matplotlib, the
-    extra 'analysis'."""
-    pictures = {
+    """Writes a report as one HTML file; needs matplotlib, the extra 'analysis'.
+
+    Args:
+        path: the file, which is replaced as a whole.
+        net: the trained network, with storage='indexed'.
+        records: of the epochs, as History.records. Their figures are drawn as far as they are there; TopologyRecorder
+            adds those of the topology.
+        title: of the page.
+        facts: shown as a table.
+
+    Raises:
+        MissingExtraError: where matplotlib is not installed.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import trulysparse as ts
+        >>> from trulysparse.report import write_report
+        >>> net = ts.SparseMLP((10, 20, 3), epsilon=2, seed=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     page = Path(folder, "report.html")
+        ...     write_report(page, net, [{"epoch": 1, "loss": 0.7}], title="A run", facts={"accuracy": 0.9})
+        ...     "<h1>A run</h1>" in page.read_text()
+        True
+    """
+    drawn = {
         "Loss": figures.curves(records, ("loss", "val_loss"), "loss"),
         "Score": figures.curves(records, ("val_accuracy", "val_r2"), "score"),
         "Connections": figures.curves(records, ("connections",), "connections"),
-        "Exploration: share of all places ever connected": figures.curves(records, ("exploration",), "share"),
+        "Exploration: fraction of possible connections ever made": figures.curves(
+            records, ("exploration",), "fraction"
+        ),
         "Density": figures.curves(records, ("density",), "density"),
         "Dead neurons": figures.curves(records, ("dead",), "neurons"),
         "Spectral norm": figures.curves(records, ("spectral_norm",), "norm"),
         "Gradient norm": figures.curves(records, ("gradient_norm",), "norm"),
         "Input-output paths": figures.curves(records, ("log10_paths",), "log10 of their number"),
-        "Use of the inputs": figures.input_importance(net),
+        "Use of the inputs": figures.input_degrees(net),
         "Degrees": figures.degrees(net),
     }
     text = _PAGE.format(
@@ -53,9 +78,9 @@ def write_report(
             f"<tr><td>{html.escape(str(name))}</td><td>{html.escape(str(value))}</td></tr>"
             for name, value in facts.items()
         ),
-        pictures="\n".join(
+        figures="\n".join(
             f"<h2>{html.escape(name)}</h2>\n<img alt='{html.escape(name)}' src='{_inline(figure)}'>"
-            for name, figure in pictures.items()
+            for name, figure in drawn.items()
             if figure is not None
         ),
     )

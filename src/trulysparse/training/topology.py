@@ -10,7 +10,7 @@ from trulysparse._core.arrays import Stored
 from trulysparse._core.progress import Progress
 from trulysparse._core.random import stream_key
 from trulysparse.evolution import Evolution
-from trulysparse.evolution.evolution import EvolutionStep
+from trulysparse.evolution.step import EvolutionStep
 from trulysparse.io.position import Position
 from trulysparse.nn.activations_buffer import Activations
 from trulysparse.training.fit_data import Batch
@@ -74,7 +74,7 @@ class TopologyEvolution:
         for number, view in current.views.items():
             done += view.layer.n_connections
             if number >= position.evolved_layers:  # those before have evolved before a break
-                grown += current.layer(number)
+                grown += current.evolve_layer(number)
                 position.evolved_layers = number + 1
                 progress("evolving", done, total)
         position.evolved_layers = 0
@@ -98,6 +98,6 @@ class TopologyEvolution:
             step.optimizer_state,
             key=key,
             threads=threads,
-            progress=training_progress,
+            training_progress=training_progress,
             evolution_state=self.evolution_state,
         )

@@ -184,10 +184,10 @@ def taken(view):
 @pytest.mark.parametrize(
     ("pruning", "growth", "message"),
     [
-        (lambda view: None, grow.uniform, "must return uint8 marks"),
-        (marks(1, bool), grow.uniform, "must return uint8 marks"),
-        (lambda view: np.ones(3, np.uint8), grow.uniform, "must return uint8 marks"),
-        (prune.magnitude, grow.no_growth, r"no_growth must return \d+ places"),
+        (lambda view: None, grow.uniform, "must return a uint8 keep mask"),
+        (marks(1, bool), grow.uniform, "must return a uint8 keep mask"),
+        (lambda view: np.ones(3, np.uint8), grow.uniform, "must return a uint8 keep mask"),
+        (prune.magnitude, grow.no_growth, r"no_growth must return \d+ coordinates"),
         (marks(0), lambda view: (taken(view)[0], taken(view)[1] - 1), "must return outputs from 0 to"),
     ],
 )
@@ -217,7 +217,7 @@ def test_places_that_are_taken():
 
     net = ts.SparseMLP((20, 30, 25, 3), epsilon=4.0, seed=0)
     method = ts.Evolution(half, uniform_excluding_pruned, ts.Schedule(0.3, every_epochs=1))
-    with pytest.raises(ts.InputError, match=r"hold a connection that stays|ascending and each once"):
+    with pytest.raises(ts.InputError, match=r"hold a connection that remains|ascending and each once"):
         ts.Trainer(net, evolution=method).evolve()
 
 

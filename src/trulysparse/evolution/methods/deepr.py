@@ -8,12 +8,32 @@ from trulysparse.evolution.schedule import Schedule
 
 class DeepR(Evolution):
     """After each update: weights drift towards zero and take a step of noise; connections whose weight would change its
-    sign go, as many come at random.
+    sign are removed, and as many grow at random.
 
-    l1: drift a step. noise: its standard deviation. every: updates between evolutions. Source: Bellec et al., "Deep
-    rewiring: training very sparse deep networks", ICLR 2018, algorithm 1. Cost: linear in connections, at each step.
-    In the original new connections start at 1e-12 with a fixed random sign; here they start as the network's weights
-    do, as values that small would flip with the first update or stay without effect in single precision.
+    Cost: linear in connections, at each step. In the original new connections start at 1e-12 with a fixed random sign;
+    here they start as the network's weights do: values that small would change sign with the first update, or have no
+    effect in single precision.
+
+    Args:
+        l1: drift per evolution, at least 0.
+        noise: standard deviation of the noise, at least 0.
+        every: updates between evolutions, at least 1.
+
+    Raises:
+        InputError: where an argument is out of range.
+
+    Source:
+        Bellec et al., "Deep rewiring: training very sparse deep networks", ICLR 2018, algorithm 1.
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> net = ts.SparseMLP((20, 30, 3), epsilon=4, seed=0)
+        >>> rng = np.random.default_rng(0)
+        >>> X, y = rng.standard_normal((64, 20)), rng.integers(0, 3, 64)
+        >>> history = ts.Trainer(net, evolution=ts.DeepR(l1=1e-4), batch_size=16).fit(X, y, epochs=3)
+        >>> net.n_connections
+        290
     """
 
     name = "deepr"

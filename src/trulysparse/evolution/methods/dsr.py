@@ -8,13 +8,34 @@ from trulysparse.evolution.schedule import Schedule
 
 
 class DSR(Evolution):
-    """Every so many updates: remove all connections with |weight| under one threshold for the whole network, deal as
-    many out to the layers in proportion to the connections that survived, grow them at random, with weights of zero.
-    The threshold adapts, so that about the fraction is removed.
+    """Every `every` updates: removes all connections with |weight| under one threshold for the whole network, divides
+    as many among the layers in proportion to the connections that survived, and grows them at random, with weights of
+    zero. The threshold adapts, so that about the fraction is removed.
 
-    fraction: wanted, in [0, 1]. every: updates between evolutions. stop: share of training after which the topology
-    stays. threshold: the first one. Source: Mostafa and Wang, "Parameter efficient training of deep convolutional
-    neural networks by dynamic sparse reparameterization", ICML 2019, algorithm 1. Cost: linear in connections.
+    Cost: linear in connections.
+
+    Args:
+        fraction: of connections to replace, in [0, 1].
+        every: updates between evolutions, at least 1.
+        stop: fraction of training after which the topology no longer changes, in (0, 1].
+        threshold: the first one.
+
+    Raises:
+        InputError: where an argument is out of range.
+
+    Source:
+        Mostafa and Wang, "Parameter efficient training of deep convolutional neural networks by dynamic sparse
+        reparameterization", ICML 2019, algorithm 1.
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> net = ts.SparseMLP((20, 30, 3), epsilon=4, seed=0)
+        >>> rng = np.random.default_rng(0)
+        >>> X, y = rng.standard_normal((64, 20)), rng.integers(0, 3, 64)
+        >>> history = ts.Trainer(net, evolution=ts.DSR(every=200), batch_size=16).fit(X, y, epochs=3)
+        >>> net.n_connections
+        290
     """
 
     name = "dsr"

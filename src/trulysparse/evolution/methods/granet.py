@@ -7,14 +7,34 @@ from trulysparse.evolution.schedule import CubicDensity, Schedule
 
 
 class GraNet(Evolution):
-    """Starts denser and thins out while it rewires: every so many updates, first remove connections of least |weight|
-    across the network, down to a number that falls along a cubic; then, layer by layer, remove the fraction of least
-    |weight| and grow as many where |loss gradient| is largest, with weights of zero. The fraction falls along a cosine.
+    """Starts denser and is pruned while it rewires. Every `every` updates, first removes connections of least |weight|
+    across the network, down to a number that falls along a cubic; then, layer by layer, removes the fraction of least
+    |weight| and grows as many where |loss gradient| is largest, with weights of zero. The fraction falls along a
+    cosine.
 
-    final: share of the starting connections that is left at the end, in (0, 1]. fraction: replaced at the start, in
-    [0, 1]. every: updates between evolutions (the source: 1000). stop: share of training after which the topology
-    stays. Source: Liu et al., "Sparse training via boosting pruning plasticity with neuroregeneration", NeurIPS 2021.
     Cost: as RigL.
+
+    Args:
+        final: fraction of the initial connections that is left at the end, in (0, 1].
+        fraction: of connections to replace at the start, in [0, 1].
+        every: updates between evolutions, at least 1 (1000 in the source).
+        stop: fraction of training after which the topology no longer changes, in (0, 1].
+
+    Raises:
+        InputError: where an argument is out of range.
+
+    Source:
+        Liu et al., "Sparse training via boosting pruning plasticity with neuroregeneration", NeurIPS 2021.
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> net = ts.SparseMLP((20, 30, 3), epsilon=4, seed=0)
+        >>> rng = np.random.default_rng(0)
+        >>> X, y = rng.standard_normal((64, 20)), rng.integers(0, 3, 64)
+        >>> history = ts.Trainer(net, evolution=ts.GraNet(final=0.5), batch_size=16).fit(X, y, epochs=3)
+        >>> net.n_connections
+        290
     """
 
     name = "granet"

@@ -7,12 +7,32 @@ from trulysparse.evolution.schedule import Schedule
 
 
 class GSE(Evolution):
-    """As RigL, but growth looks at a random set of missing connections only, as large as the layer's connections:
+    """As RigL, but growth looks only at a random set of missing connections, as large as the layer's connections:
     linear in connections, for layers of any size.
 
-    fraction: at the start, in [0, 1]. every: updates between evolutions (the source: 1000). stop: share of training
-    after which the topology stays. candidates, distribution: see GuidedGradient. Source: Heddes et al., "Always-sparse
-    training by growing connections with guided stochastic exploration" (2024), algorithm 1.
+    Args:
+        fraction: of connections to replace at the start, in [0, 1].
+        every: updates between evolutions, at least 1 (1000 in the source).
+        stop: fraction of training after which the topology no longer changes, in (0, 1].
+        candidates: size of the random set, as a multiple of the layer's connections.
+        distribution: of the random set, 'uniform' or 'bound'; see evolution.grow.GuidedGradient.
+
+    Raises:
+        InputError: where an argument is out of range.
+
+    Source:
+        Heddes et al., "Always-sparse training by growing connections with guided stochastic exploration" (2024),
+        algorithm 1.
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> net = ts.SparseMLP((20, 30, 3), epsilon=4, seed=0)
+        >>> rng = np.random.default_rng(0)
+        >>> X, y = rng.standard_normal((64, 20)), rng.integers(0, 3, 64)
+        >>> history = ts.Trainer(net, evolution=ts.GSE(every=200), batch_size=16).fit(X, y, epochs=3)
+        >>> net.n_connections
+        290
     """
 
     name = "gse"

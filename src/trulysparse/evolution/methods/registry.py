@@ -23,8 +23,26 @@ NAMES = ("none", *_METHODS)
 
 
 def make_evolution(name: str, *, zeta: float = 0.3, argument: str = "evolution") -> Evolution | None:
-    """The method of that name with its source's settings ('set' with `zeta`); None for 'none'. argument: how to call
-    the name in an error."""
+    """Makes a method by its name, with its source's settings.
+
+    Args:
+        name: one of NAMES.
+        zeta: fraction that SET replaces, in [0, 1]; other methods ignore it.
+        argument: what an error calls `name`.
+
+    Returns:
+        The method; None for 'none'.
+
+    Raises:
+        InputError: where the name is unknown or zeta is out of range.
+
+    Example:
+        >>> from trulysparse.evolution import make_evolution
+        >>> make_evolution("set", zeta=0.2).zeta
+        0.2
+        >>> make_evolution("none") is None
+        True
+    """
     checks.choice(argument, name, NAMES)
     if name == "none":
         return None

@@ -7,15 +7,35 @@ from trulysparse.evolution.schedule import Schedule
 
 
 class RigL(Evolution):
-    """Every 100 updates until three quarters of training: remove the fraction of each layer's connections of least
-    |weight|, grow as many where |loss gradient| is largest among the missing ones, with weights of zero. The fraction
-    falls along a cosine. Evolution takes the place of the update, on its batch.
+    """Every `every` updates: removes the fraction of each layer's connections of least |weight| and grows as many where
+    |loss gradient| is largest among the missing ones, with weights of zero. The fraction falls along a cosine.
+    Evolution takes the place of the update, on its batch.
 
-    fraction: at the start, in [0, 1]. every: updates between evolutions. stop: share of training after which the
-    topology stays. Source: Evci et al., "Rigging the lottery", ICML 2020, algorithm 1. Cost: n_in * n_out * batch
-    multiply-adds a layer and evolution, memory linear in the connections grown: the gradient of missing connections
-    is streamed in tiles where the original keeps it dense. Exactly the same choice. A connection that is dropped and
-    chosen again at once keeps its weight, as in the published code (the paper has it restart from zero).
+    Cost: n_in * n_out * batch multiply-adds per layer and evolution, memory linear in the connections grown: the
+    gradient of missing connections is computed in tiles where the original stores it densely; the choice is exactly the
+    same. A connection that is removed and chosen again at once keeps its weight, as in the published code (in the paper
+    it restarts from zero).
+
+    Args:
+        fraction: of connections to replace at the start, in [0, 1].
+        every: updates between evolutions, at least 1.
+        stop: fraction of training after which the topology no longer changes, in (0, 1].
+
+    Raises:
+        InputError: where an argument is out of range.
+
+    Source:
+        Evci et al., "Rigging the lottery", ICML 2020, algorithm 1.
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> net = ts.SparseMLP((20, 30, 3), epsilon=4, seed=0)
+        >>> rng = np.random.default_rng(0)
+        >>> X, y = rng.standard_normal((64, 20)), rng.integers(0, 3, 64)
+        >>> history = ts.Trainer(net, evolution=ts.RigL(every=50), batch_size=16).fit(X, y, epochs=3)
+        >>> net.n_connections
+        290
     """
 
     name = "rigl"

@@ -8,13 +8,31 @@ from trulysparse.evolution.schedule import Schedule
 
 
 class SET(Evolution):
-    """After each epoch but the last, on every layer but the output layer: remove the fraction zeta of the
-    positive weights closest to zero and the fraction zeta of the negative weights closest to zero; grow as
-    many at uniformly random empty places, with fresh initial weights and zero optimizer state.
+    """After each epoch but the last, on every layer but the output layer: removes the fraction zeta of the positive
+    weights closest to zero and the fraction zeta of the negative weights closest to zero; grows as many at uniformly
+    random empty coordinates, with weights drawn as at the start and zero optimizer state.
 
-    zeta: in [0, 1]. Source: Mocanu et al., "Scalable training of artificial neural networks with adaptive
-    sparse connectivity inspired by network science", Nature Communications 9 (2018), algorithm 1. Cost: linear in
-    connections. Versions with masks keep and sort dense matrices.
+    Cost: linear in connections, where versions with masks store and sort dense matrices.
+
+    Args:
+        zeta: fraction to replace, in [0, 1].
+
+    Raises:
+        InputError: where zeta is out of range.
+
+    Source:
+        Mocanu et al., "Scalable training of artificial neural networks with adaptive sparse connectivity inspired by
+        network science", Nature Communications 9 (2018), algorithm 1.
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> net = ts.SparseMLP((20, 30, 3), epsilon=4, seed=0)
+        >>> rng = np.random.default_rng(0)
+        >>> X, y = rng.standard_normal((64, 20)), rng.integers(0, 3, 64)
+        >>> history = ts.Trainer(net, evolution=ts.SET(zeta=0.3), batch_size=16).fit(X, y, epochs=3)
+        >>> net.n_connections
+        290
     """
 
     name = "set"

@@ -8,14 +8,32 @@ from trulysparse.evolution.schedule import Schedule
 
 
 class SNFS(Evolution):
-    """After each epoch: remove the fraction of each layer's connections of least |weight|, deal as many out to the
-    layers in proportion to the mean |momentum| of their connections, grow them where the gradient is largest, with
-    weights of zero. The fraction falls along a cosine.
+    """After each epoch: removes the fraction of each layer's connections of least |weight|, divides as many among the
+    layers in proportion to the mean |momentum| of their connections, and grows them where |loss gradient| is largest,
+    with weights of zero. The fraction falls along a cosine.
 
-    fraction: at the start, in [0, 1]. Source: Dettmers and Zettlemoyer, "Sparse networks from scratch" (2019),
-    algorithm 1. The original keeps a dense momentum of all missing connections and grows by that; nothing is stored
-    for missing connections here, so that they are judged by the newest term of their momentum, the gradient on the
-    batch at hand, streamed in tiles. Cost: as RigL, once an epoch.
+    Cost: as RigL, once per epoch. The original stores a dense momentum of all missing connections and grows by it; here
+    nothing is stored for missing connections, and they are judged by the newest term of their momentum, the gradient on
+    the current batch, computed in tiles.
+
+    Args:
+        fraction: of connections to replace at the start, in [0, 1].
+
+    Raises:
+        InputError: where fraction is out of range.
+
+    Source:
+        Dettmers and Zettlemoyer, "Sparse networks from scratch" (2019), algorithm 1.
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> net = ts.SparseMLP((20, 30, 3), epsilon=4, seed=0)
+        >>> rng = np.random.default_rng(0)
+        >>> X, y = rng.standard_normal((64, 20)), rng.integers(0, 3, 64)
+        >>> history = ts.Trainer(net, evolution=ts.SNFS(fraction=0.5), batch_size=16).fit(X, y, epochs=3)
+        >>> net.n_connections
+        290
     """
 
     name = "snfs"

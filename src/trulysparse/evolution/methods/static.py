@@ -7,8 +7,22 @@ from trulysparse.evolution.schedule import Schedule
 
 
 class Static(Evolution):
-    """The topology stays as it starts: the same as evolution=None, by name. The baseline called FixProb by Mocanu et
-    al. (2018)."""
+    """The topology does not change: the same as evolution=None, by name. Called FixProb in the source.
+
+    Source:
+        Mocanu et al., "Scalable training of artificial neural networks with adaptive sparse connectivity inspired by
+        network science", Nature Communications 9 (2018), the baseline of its comparisons.
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> net = ts.SparseMLP((20, 30, 3), epsilon=4, seed=0)
+        >>> rng = np.random.default_rng(0)
+        >>> X, y = rng.standard_normal((64, 20)), rng.integers(0, 3, 64)
+        >>> history = ts.Trainer(net, evolution=ts.Static(), batch_size=16).fit(X, y, epochs=3)
+        >>> net.n_connections
+        290
+    """
 
     name = "static"
 
