@@ -453,7 +453,7 @@ def test_errors_of_streamed_samples_name_the_files_row_and_column(tmp_path, rng)
         pass
     for table, match in sources:
         data = make_dataset(table, test_size=0.2, seed=0)
-        part = data.X_train if 41 in data.X_train.numbers else data.X_test
+        part = data.X_train if 41 in data.X_train.sample_numbers else data.X_test
         net = ts.SparseMLP((3, 4, 2), seed=0)
         with pytest.raises(ts.InputError, match=match):
             ts.Trainer(net, batch_size=7).fit(part, np.arange(part.n_samples) % 2, epochs=1)

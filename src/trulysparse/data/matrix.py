@@ -86,7 +86,7 @@ def shuffled(rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.in
     return rows[rng.permutation(len(rows))]
 
 
-class Held(ABC):
+class InMemoryMatrix(ABC):
     """Samples in memory: each is its own reader, for any number of threads."""
 
     streamed = False
@@ -134,7 +134,7 @@ class Held(ABC):
         return self.x[sample, feature]
 
 
-class DenseMatrix(Held):
+class DenseMatrix(InMemoryMatrix):
     """A NumPy array or memory map, read in place whatever its strides. array: it, where kernels can read its type."""
 
     def __init__(self, x: NDArray[Any], name: str) -> None:
@@ -156,7 +156,7 @@ class DenseMatrix(Held):
         return np.asarray(self.x[start:stop])
 
 
-class SparseMatrix(Held):
+class SparseMatrix(InMemoryMatrix):
     """A SciPy sparse array; other formats than CSR become CSR once."""
 
     def __init__(self, x: Any, name: str) -> None:
@@ -182,7 +182,7 @@ class SparseMatrix(Held):
         return self.x[start:stop]
 
 
-class FrameMatrix(Held):
+class FrameMatrix(InMemoryMatrix):
     """A DataFrame whose columns are all numbers."""
 
     def __init__(self, x: Any, name: str) -> None:
@@ -219,9 +219,9 @@ def _dense(array: NDArray[Any], name: str) -> DenseMatrix:
     return DenseMatrix(array, name)
 
 
-def as_held(x: Any, name: str = "X") -> Held:
+def as_in_memory(x: Any, name: str = "X") -> InMemoryMatrix:
     """Wraps X in memory; InputError where it is not two-dimensional, numeric and non-empty."""
-    matrix: Held
+    matrix: InMemoryMatrix
     if isinstance(x, np.ndarray):  # asked first: single samples are a matter of microseconds
         matrix = _dense(x, name)
     elif sp.issparse(x):
@@ -247,7 +247,7 @@ def as_matrix(x: Any, name: str = "X") -> Matrix:
         matrix: Matrix = x
         _require_values(matrix, name)
         return matrix
-    return as_held(x, name)
+    return as_in_memory(x, name)
 
 
 def _require_values(matrix: Matrix, name: str) -> None:
@@ -261,7 +261,7 @@ def chunks(matrix: Matrix) -> Iterator[tuple[int, Any]]:
     sparse."""
     rows = max(1, int(_CHUNK_BYTES // max(1.0, matrix.sample_bytes)))
     doubles = max(1, _CHUNK_BYTES // (8 * matrix.n_features))
-    with matrix.reader() as reader:
+    with matrix.reader(np.arange(matrix.n_samples)) as reader:
         for start in range(0, matrix.n_samples, rows):
             chunk = reader.chunk(start, min(matrix.n_samples, start + rows))
             step = rows if sp.issparse(chunk) else doubles

@@ -68,7 +68,7 @@ class FrozenMLP(Predictor):
         shift, factor = self.scaling.arrays() if self.scaling else (None, None)
         softmax = activated and self.output == "softmax"
         z = np.empty((batch_size, self.layer_sizes[-1]), self.dtype)
-        with matrix.reader() as reader:
+        with matrix.reader(np.arange(matrix.n_samples) if matrix.streamed else None) as reader:
             for start in range(0, matrix.n_samples, batch_size):
                 stop = min(matrix.n_samples, start + batch_size)
                 out = z[: stop - start]

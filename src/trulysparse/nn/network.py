@@ -375,7 +375,7 @@ class SparseMLP(Predictor):
         work = InferenceWorkspace(self.layer_sizes, self.signal_types(), batch_size)
         signals = [work.signal(0, activations.IDENTITY)]
         signals += [work.signal(number, layer.activation) for number, layer in enumerate(self.layers, start=1)]
-        with matrix.reader() as reader:
+        with matrix.reader(np.arange(matrix.n_samples)) as reader:
             for start in range(0, matrix.n_samples, batch_size):
                 stop = min(matrix.n_samples, start + batch_size)
                 reader.load(np.arange(start, stop), signals[0].values, self.scaling, self.threads)
@@ -393,7 +393,7 @@ class SparseMLP(Predictor):
         matrix = self.matrix(X)
         kinds = [layer.activation for layer in self.layers]
         work = TrainingWorkspace(self.layer_sizes, kinds, self.signal_types(), tiled=self.storage_config.tiled)
-        with matrix.reader() as reader:
+        with matrix.reader(np.arange(matrix.n_samples)) as reader:
             for start in range(0, matrix.n_samples, batch_size):
                 stop = min(matrix.n_samples, start + batch_size)
                 signals = work.signals(stop - start, 1.0)

@@ -201,7 +201,7 @@ def test_reader_without_order_keeps_as_many_blocks_as_are_shuffled_together(rng)
     order = matrix.order(np.arange(400), rng)
     with matrix.reader() as reader:
         np.testing.assert_array_equal(loaded(reader, order), X[order])
-        assert len(reader._buffer) <= matrix.pool == 4
+        assert len(reader._buffer) <= matrix.n_pooled_blocks == 4
     assert sorted(found.reads) == list(range(20))
 
 

@@ -55,8 +55,8 @@ class StreamMatrix:
         self.name = name
         self.blocks = blocks
         self._buffer_bytes = buffer_bytes
-        self.numbers = np.arange(int(blocks.bounds[-1])) if rows is None else rows
-        self.n_samples, self.n_features = len(self.numbers), blocks.n_features
+        self.sample_numbers = np.arange(int(blocks.bounds[-1])) if rows is None else rows
+        self.n_samples, self.n_features = len(self.sample_numbers), blocks.n_features
         largest = int(np.diff(blocks.bounds).max()) if len(blocks.bounds) > 1 else 1
         self.sample_bytes = blocks.block_bytes / max(1, largest)
 
@@ -67,12 +67,12 @@ class StreamMatrix:
 
     def __getitem__(self, rows: NDArray[np.int64]) -> StreamMatrix:
         """The given samples, still in their files."""
-        return StreamMatrix(self.blocks, self.name, self.numbers[rows], self._buffer_bytes)
+        return StreamMatrix(self.blocks, self.name, self.sample_numbers[rows], self._buffer_bytes)
 
     def followed_by(self, other: StreamMatrix) -> StreamMatrix:
         """These samples and then those of `other`, still in their files."""
         joined = _Joined(self.blocks, other.blocks, (self.name, other.name))
-        rows = np.concatenate([self.numbers, other.numbers + int(self.blocks.bounds[-1])])
+        rows = np.concatenate([self.sample_numbers, other.sample_numbers + int(self.blocks.bounds[-1])])
         return StreamMatrix(joined, self.name, rows, self._buffer_bytes)
 
     def feature_name(self, feature: int) -> str:
@@ -82,17 +82,17 @@ class StreamMatrix:
 
     def origin(self, sample: int) -> tuple[str, int]:
         """(name of the set, row in its file)."""
-        row = int(self.numbers[sample])
+        row = int(self.sample_numbers[sample])
         return self.blocks.origin(row) if isinstance(self.blocks, _Joined) else (self.name, row)
 
     @property
-    def room(self) -> int:
-        """Blocks that the buffer holds."""
+    def n_buffered_blocks(self) -> int:
+        """How many blocks the buffer holds."""
         return max(2, self._buffer_bytes // max(1, self.blocks.block_bytes))
 
     @property
-    def pool(self) -> int:
-        """Blocks whose samples are shuffled together."""
+    def n_pooled_blocks(self) -> int:
+        """How many blocks have their samples shuffled together."""
         return max(1, self._buffer_bytes // (2 * max(1, self.blocks.block_bytes)))
 
     def order(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
@@ -104,14 +104,14 @@ class StreamMatrix:
             rows, first = rows[by_block], np.searchsorted(block_of[by_block], np.arange(len(self.blocks.bounds)))
         blocks = rng.permutation(len(self.blocks.bounds) - 1)
         pools = []
-        for start in range(0, len(blocks), self.pool):
-            some = [rows[first[b] : first[b + 1]] for b in blocks[start : start + self.pool]]
+        for start in range(0, len(blocks), self.n_pooled_blocks):
+            some = [rows[first[b] : first[b + 1]] for b in blocks[start : start + self.n_pooled_blocks]]
             pools.append(rng.permutation(np.concatenate(some)))
         return np.concatenate(pools)
 
     def blocks_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The block of each of the samples `rows`."""
-        return np.searchsorted(self.blocks.bounds, self.numbers[rows], side="right") - 1
+        return np.searchsorted(self.blocks.bounds, self.sample_numbers[rows], side="right") - 1
 
     def reader(self, order: NDArray[np.int64] | None = None) -> StreamReader:
         """See Matrix.reader."""
@@ -119,7 +119,7 @@ class StreamMatrix:
 
     def shared_by(self, readers: int) -> StreamMatrix:
         """See Matrix.shared_by."""
-        return StreamMatrix(self.blocks, self.name, self.numbers, self._buffer_bytes // readers)
+        return StreamMatrix(self.blocks, self.name, self.sample_numbers, self._buffer_bytes // readers)
 
     def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
         """See Reader; reads the files anew at each call."""
