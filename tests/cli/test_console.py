@@ -8,9 +8,9 @@ import sys
 
 import numpy as np
 import pytest
-from command import run
 
 import trulysparse as ts
+from command import run
 
 SMALL = ["--hidden", "8", "--epochs", "1", "--threads", "1"]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import COMPACT, SMALL, contents, last_json, refused, run, signalled
 
+from command import COMPACT, SMALL, contents, last_json, refused, run, signalled
 from trulysparse.io import checkpoints as checkpoint
 
 ON_DISK = [*COMPACT, "--on-disk"]

@@ -11,7 +11,6 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import trulysparse as ts
 from trulysparse.data import as_matrix, fit_scaling
-from trulysparse.data.moments import Moments
 from trulysparse.data.scaling_figures import ScalingFigures
 from trulysparse.data.stream.matrix import StreamMatrix
 
@@ -56,17 +55,6 @@ def test_figures_of_parts_are_those_of_the_whole(table, kind):
     wanted = fit_scaling(kind, as_matrix(table))
     np.testing.assert_allclose(found.shift, wanted.shift, rtol=1e-9)
     np.testing.assert_allclose(found.factor, wanted.factor, rtol=1e-9)
-
-
-@pytest.mark.parametrize("unit", [1e300, 1e-300, 2.0**500])
-def test_moments_of_very_large_and_very_small_numbers(rng, unit):
-    x = rng.normal(size=(100, 3))
-    plain, far = Moments(3), Moments(3)
-    for part in (x[:5], x[5:] * [1, 10, 100]):
-        plain.add(part)
-        far.add(part * unit)
-    np.testing.assert_allclose(far.mean, plain.mean * unit, rtol=1e-12)
-    np.testing.assert_allclose(far.deviation, plain.deviation * unit, rtol=1e-12)
 
 
 class _Wide:
