@@ -32,7 +32,7 @@ def test_sparse_samples_of_every_type_load_as_dense_ones(rng, name):
         np.testing.assert_allclose(load(x, [3, 19, 0], part), load(dense, [3, 19, 0], part), rtol=1e-5, atol=1e-6)
     for kind in ("standard", "minmax"):
         found, wanted = fit_scaling(kind, as_matrix(x)), fit_scaling(kind, as_matrix(dense))
-        np.testing.assert_allclose(found.shift, wanted.shift, rtol=1e-12)
+        np.testing.assert_allclose(found.offset, wanted.offset, rtol=1e-12)
         np.testing.assert_allclose(found.factor, wanted.factor, rtol=1e-12)
 
 

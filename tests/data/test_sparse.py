@@ -98,5 +98,5 @@ def test_unsorted_and_repeated_indices_count_once_each(rng):
     np.testing.assert_allclose(load(x, range(5)), dense, rtol=1e-6)
     for kind in ("standard", "minmax"):
         found, wanted = fit_scaling(kind, as_matrix(x)), fit_scaling(kind, as_matrix(dense))
-        np.testing.assert_allclose(found.shift, wanted.shift, rtol=1e-12)
+        np.testing.assert_allclose(found.offset, wanted.offset, rtol=1e-12)
         np.testing.assert_allclose(found.factor, wanted.factor, rtol=1e-12)

@@ -145,8 +145,8 @@ def scaling_tensors(net: SparseMLP) -> list[Tensor]:
     """The tensors of the input's scaling."""
     if net.scaling is None:
         return []
-    shift, factor = net.scaling.arrays()
-    return [Tensor.of("scaling.shift", shift), Tensor.of("scaling.factor", factor)]
+    offset, factor = net.scaling.arrays()
+    return [Tensor.of("scaling.shift", offset), Tensor.of("scaling.factor", factor)]
 
 
 def load(
@@ -216,8 +216,8 @@ def build(
         storage_config=storage_config,
     )
     if checks.choice("scaling", config["scaling"], KINDS) != "none":
-        shift, factor = (file.array(f"scaling.{part}", "float64", sizes[0]) for part in ("shift", "factor"))
-        net.scaling = Scaling(config["scaling"], shift, factor)
+        offset, factor = (file.array(f"scaling.{part}", "float64", sizes[0]) for part in ("shift", "factor"))
+        net.scaling = Scaling(config["scaling"], offset, factor)
     if config["labels"] is not None:
         net.labels = labels_of(config["labels"], sizes[-1])
     return net

@@ -17,11 +17,11 @@ BUFFER_BYTES = 512 << 20
 
 
 class Blocks(Protocol):
-    """A set of samples in files, cut into blocks of neighbouring ones."""
+    """Samples in files, cut into blocks of consecutive ones."""
 
     @property
     def n_features(self) -> int:
-        """Features a sample."""
+        """Features per sample."""
 
     @property
     def bounds(self) -> NDArray[np.int64]:
@@ -29,18 +29,35 @@ class Blocks(Protocol):
 
     @property
     def block_bytes(self) -> int:
-        """About how much memory a block takes."""
+        """Approximate size of a block in bytes."""
 
     def read(self, block: int) -> Any:
         """The samples of a block, a NumPy array or a CSR array."""
 
 
 class StreamMatrix:
-    """The samples `rows` of some blocks (None: all). buffer_bytes: memory for blocks that are read ahead.
+    """Samples that stay in their files; a Matrix.
 
-    An epoch's order is shuffled in two steps, the same for a seed: blocks change places, and samples change places
-    within pools of as many blocks as half of the buffer holds. Samples from all over the file meet in a batch, and the
-    file is read in whole blocks."""
+    An epoch's order is shuffled in two steps, the same for a seed: blocks are shuffled, and samples are shuffled within
+    pools of as many blocks as half of the buffer holds. So a batch mixes samples from all over the file, though the
+    file is read in whole blocks.
+
+    Args:
+        blocks: the files; see Blocks.
+        name: what messages call the samples.
+        rows: numbers of the samples to use, int64, in this order; None: all.
+        buffer_bytes: memory for blocks that are read ahead, in bytes.
+
+    Example:
+        >>> from trulysparse.data.synthetic import MadelonLike
+        >>> matrix = StreamMatrix(MadelonLike(600, 40, seed=3))
+        >>> matrix.shape, matrix[np.arange(5)].shape
+        ((600, 40), (5, 40))
+        >>> order = matrix.order(np.arange(600), np.random.default_rng(0))
+        >>> out = np.empty((40, 16), np.float32)
+        >>> with matrix.reader(order) as reader:
+        ...     reader.load(order[:16], out, None, 1)
+    """
 
     streamed = True
 
@@ -66,17 +83,17 @@ class StreamMatrix:
         return self.n_samples, self.n_features
 
     def __getitem__(self, rows: NDArray[np.int64]) -> StreamMatrix:
-        """The given samples, still in their files."""
+        """The given samples; they stay in their files."""
         return StreamMatrix(self.blocks, self.name, self.sample_numbers[rows], self._buffer_bytes)
 
     def followed_by(self, other: StreamMatrix) -> StreamMatrix:
-        """These samples and then those of `other`, still in their files."""
+        """These samples and then those of `other`; all stay in their files."""
         joined = _Joined(self.blocks, other.blocks, (self.name, other.name))
         rows = np.concatenate([self.sample_numbers, other.sample_numbers + int(self.blocks.bounds[-1])])
         return StreamMatrix(joined, self.name, rows, self._buffer_bytes)
 
     def feature_name(self, feature: int) -> str:
-        """How to name a feature to the user."""
+        """What messages call a feature."""
         names = getattr(self.blocks, "features", None)
         return str(feature) if names is None else f"'{names[feature]}'"
 
@@ -122,12 +139,12 @@ class StreamMatrix:
         return StreamMatrix(self.blocks, self.name, self.sample_numbers, self._buffer_bytes // readers)
 
     def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
-        """See Reader; reads the files anew at each call."""
+        """See Reader; each call reads the files again."""
         with self.reader() as reader:
             reader.load(rows, out, scaling, threads)
 
     def chunk(self, start: int, stop: int) -> Any:
-        """See Reader; reads the files anew at each call."""
+        """See Reader; each call reads the files again."""
         with self.reader() as reader:
             return reader.chunk(start, stop)
 

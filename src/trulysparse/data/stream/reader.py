@@ -17,7 +17,7 @@ from trulysparse.data.scaling import Scaling
 
 
 class Stream(Protocol):
-    """What a reader asks of the samples that it reads."""
+    """The samples that a reader reads, as it needs them."""
 
     name: str
     blocks: Any
@@ -39,7 +39,7 @@ class Stream(Protocol):
         """(name of the set, row in its file)."""
 
     def feature_name(self, feature: int) -> str:
-        """How to name a feature to the user."""
+        """What messages call a feature."""
 
 
 class StreamReader:
