@@ -18,7 +18,7 @@ class Buffer {
   public:
     Buffer() = default;
     explicit Buffer(int64_t size) : size_(size) {
-        // From a quarter of a huge page on, the memory given away is worth the translations saved.
+        // From a quarter of a huge page on, fewer address translations are worth the unused memory.
         const size_t bytes = size_t(size > 0 ? size : 1) * sizeof(T);
         const size_t alignment = bytes >= kHuge / 4 ? kHuge : 64;
         const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
@@ -48,7 +48,7 @@ class Buffer {
         size_ = 0;
         return std::exchange(data_, nullptr);
     }
-    // Shrinks the size that is reported; the memory stays.
+    // Shrinks the reported size; the memory stays allocated.
     void truncate(int64_t size) { size_ = size; }
 
   private:

@@ -1,4 +1,4 @@
-// Random bits for the innermost loops, cheaper than Philox: a 64-bit mix names a stream, a 32-bit finaliser gives its
+// Random bits for the innermost loops, cheaper than Philox: a 64-bit mix selects a stream, a 32-bit finaliser gives its
 // numbers. Internal linkage, as the loops are compiled once per instruction set.
 #pragma once
 

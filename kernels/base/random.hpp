@@ -39,7 +39,7 @@ struct Philox {
             const Block block = (*this)(t, attempt);
             for (int i = 0; i < 2; ++i) {
                 const unsigned __int128 product = (unsigned __int128)block.u64(i) * bound;
-                // The division is rarely needed: what is rejected lies under bound.
+                // The division is rarely needed: a rejected product lies below bound.
                 if (uint64_t(product) >= bound || uint64_t(product) >= (0 - bound) % bound)
                     return uint64_t(product >> 64);
             }

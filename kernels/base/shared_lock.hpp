@@ -1,5 +1,5 @@
-// Many readers or one writer. A writer that waits goes before readers who come later, so that it waits for no more than
-// the readers of the moment.
+// Many readers or one writer. A waiting writer has priority over readers that come later, so it waits only for the
+// current readers.
 #pragma once
 
 #include <condition_variable>
@@ -43,7 +43,7 @@ class SharedLock {
         writing_ = false;
         changed_.notify_all();
     }
-    // What Python may ask to give back: false where nothing of the kind is held.
+    // Whether Python may release it: false where it is not held.
     bool held_shared() {
         std::lock_guard<std::mutex> hold(mutex_);
         return readers_ > 0;

@@ -20,8 +20,8 @@ namespace {
 
 thread_local int thread_number = 0;
 
-// How long a waiting thread spins before it sleeps: kSpin with the core to itself, then on, letting others have it, to
-// kWait. Where cores are virtual, one that sleeps may be gone for longer than a loop takes.
+// How long a waiting thread spins before it sleeps: up to kSpin without yielding, then up to kWait while yielding the
+// core. Where cores are virtual, waking a sleeping thread may take longer than a loop.
 constexpr auto kSpin = std::chrono::microseconds(200), kWait = std::chrono::microseconds(3000);
 
 inline void pause() {
@@ -72,7 +72,7 @@ class Pool {
         word_.store(((word_.load(std::memory_order_relaxed) & ~(kOpen | kInside)) + kLoop) | kOpen);
         if (sleepers_.load() > 0) word_.notify_all();
         work(0);
-        // Threads that have not come yet are no longer awaited.
+        // Threads that have not joined yet are no longer waited for.
         if (word_.fetch_and(~kOpen, std::memory_order_acq_rel) & kInside) {
             const auto empty = [&] { return (word_.load(std::memory_order_acquire) & kInside) == 0; };
             while (!spin(empty)) {}
@@ -87,13 +87,13 @@ class Pool {
 
     void grow(int threads) {
         if (int(shares_.size()) >= threads) return;
-        shares_ = std::vector<Share>(size_t(threads));  // nobody is inside
+        shares_ = std::vector<Share>(size_t(threads));  // no thread is inside
         for (; started_ < threads; ++started_) std::thread([this, number = started_] { live(number); }).detach();
     }
 
     void live(int number) {
         thread_number = number;
-        uint32_t seen = 0;  // the loop last joined or let pass
+        uint32_t seen = 0;  // the loop last joined or skipped
         for (;;) {
             const auto fresh = [&] {
                 const uint32_t word = word_.load(std::memory_order_acquire);

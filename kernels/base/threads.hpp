@@ -1,4 +1,4 @@
-// The only place that knows how work is spread over threads. Results never depend on it: every work
+// How work is distributed over threads; nothing else starts any. Results never depend on it: every work
 // item writes its own memory, and items are cut by the connectivity, not by the thread count.
 #pragma once
 
@@ -8,16 +8,16 @@
 
 namespace ts {
 
-// Number of the thread that runs the current item: 0 for the caller, under `threads` always.
+// Number of the thread that runs the current item: 0 for the caller, always below `threads`.
 int current_thread();
 
 // Runs call(context, i) for i in [0, count) on the caller and up to threads - 1 threads of the pool, or on the
 // caller alone where the pool is in use (by another thread, or by the item that asks). Each thread starts with its own
-// share, the same for the same count, so that what it wrote before is still in its cache; then helps the others.
-// Rethrows the first exception of an item.
+// share, the same for the same count, so that what it wrote before is still in its cache; then takes items of the
+// others. Rethrows the first exception of an item.
 void run_on_pool(int64_t count, int threads, void (*call)(void*, int64_t), void* context);
 
-// Multiply-adds under which waking a second thread costs more than it saves.
+// Multiply-adds below which waking a second thread costs more than it saves.
 constexpr int64_t kWorkPerThread = 1 << 17;
 
 inline int threads_for(int64_t work, int threads) {
@@ -40,7 +40,7 @@ inline int64_t range_start(int64_t count, int64_t parts, int64_t part) {
     return count / parts * part + std::min(part, count % parts);
 }
 
-// Runs body(begin, end) over [0, count) in a few ranges a thread.
+// Runs body(begin, end) over [0, count) in a few ranges per thread.
 template <class Body>
 void parallel_ranges(int64_t count, int threads, Body&& body) {
     const int64_t parts = threads > 1 ? std::min<int64_t>(count, int64_t(threads) * 4) : 1;

@@ -9,7 +9,7 @@ namespace ts {
 
 using AnyMatrix = nb::ndarray<nb::ro, nb::ndim<2>, nb::device::cpu>;
 
-// Calls body with a pointer of the matrix's own type; false where the type is not one of ours.
+// Calls body with a pointer of the matrix's own type; false for an unsupported type.
 template <class Body>
 bool by_type(const AnyMatrix& x, Body&& body) {
     const nb::dlpack::dtype type = x.dtype();
@@ -31,11 +31,11 @@ inline std::string type_name(const AnyMatrix& x) {
 
 using Scale = Maybe<Array<const double>>;
 
-// x -> (x - shift) * factor, or neither.
-inline void require_scaling(const Scale& shift, const Scale& factor, int64_t features) {
-    require(bool(shift) == bool(factor), "shift and factor come together");
-    require_length(shift, features, "shift", "one a feature");
-    require_length(factor, features, "factor", "one a feature");
+// x -> (x - offset) * factor, or neither.
+inline void require_scaling(const Scale& offset, const Scale& factor, int64_t features) {
+    require(bool(offset) == bool(factor), "offset and factor must be given together");
+    require_length(offset, features, "offset", "one per feature");
+    require_length(factor, features, "factor", "one per feature");
 }
 
 }  // namespace ts

@@ -1,4 +1,4 @@
-// What all bindings share: array types, shape checks, memory given away.
+// What all bindings share: array types, shape checks, arrays handed to Python.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -31,8 +31,8 @@ using Maybe = std::optional<T>;
 template <class T>
 using Owned = nb::ndarray<nb::numpy, T, nb::ndim<1>, nb::c_contig>;
 
-// Checks are the kernels' own: what a user gives is checked in Python, so that they fail on a mistake of ours alone.
-// Their messages name what was passed.
+// The kernels' own checks. User input is checked in Python, so a failure here is an error inside the package. The
+// messages name the argument.
 [[noreturn]] inline void refuse(const std::string& what) { throw std::invalid_argument("kernels: " + what); }
 
 inline void require(bool condition, const char* what) {
@@ -90,7 +90,7 @@ Owned<T> give(Buffer<T>&& buffer) {
     return Owned<T>(data, {size}, owner);
 }
 
-// What a kernel reads through pointers must be as long as the connectivity says.
+// Arrays that a kernel reads through pointers must have the lengths that the connectivity implies.
 inline Connections view(const Array<const int64_t>& ptr, const Array<const int32_t>& index) {
     require(ptr.shape(0) >= 1, "row pointers are empty");
     const int64_t rows = int64_t(ptr.shape(0)) - 1;
@@ -98,7 +98,7 @@ inline Connections view(const Array<const int64_t>& ptr, const Array<const int32
     return {rows, ptr.data(), index.data(), nullptr};
 }
 
-// One function for each file of this folder.
+// One function per file of this folder.
 void bind_layers(nb::module_& m);
 void bind_losses(nb::module_& m);
 void bind_topology(nb::module_& m);

@@ -24,9 +24,9 @@ void bind_frozen(nb::module_& m, const char* name) {
                Array<const uint32_t> position, Array<const T> weight, Array<const T> bias,
                const KernelActivation& activation) {
                 Connections con = view(ptr, index);
-                require_length(position, int64_t(index.shape(0)), "position", "one a connection");
-                require_length(weight, int64_t(index.shape(0)), "weight", "one a connection");
-                require_length(bias, con.rows, "bias", "one an output neuron");
+                require_length(position, int64_t(index.shape(0)), "position", "one per connection");
+                require_length(weight, int64_t(index.shape(0)), "weight", "one per connection");
+                require_length(bias, con.rows, "bias", "one per output neuron");
                 require(first_invalid(con, net.outputs()) < 0, "an index is out of range");
                 con.position = position.data();
                 nb::gil_scoped_release free_lock;
@@ -36,12 +36,12 @@ void bind_frozen(nb::module_& m, const char* name) {
             nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("activation"))
         .def(
             "run",
-            [](const FrozenNetwork<T>& net, AnyMatrix x, Scale shift, Scale factor, Rows<T> out, bool softmaxed,
+            [](const FrozenNetwork<T>& net, AnyMatrix x, Scale offset, Scale factor, Rows<T> out, bool softmaxed,
                int threads) {
                 const int64_t samples = int64_t(x.shape(0)), inputs = net.inputs(), outputs = net.outputs();
                 require_shape(x, samples, inputs, "x", "samples x inputs");
                 require_shape(out, samples, outputs, "out", "samples x outputs");
-                require_scaling(shift, factor, inputs);
+                require_scaling(offset, factor, inputs);
                 std::atomic<int64_t> bad{-1};
                 bool known;
                 {
@@ -50,8 +50,9 @@ void bind_frozen(nb::module_& m, const char* name) {
                         parallel_ranges(samples, threads, [&](int64_t begin, int64_t end) {
                             Buffer<T> scratch(net.scratch_size());
                             for (int64_t s = begin; s < end; ++s) {
-                                const int64_t wrong = load_dense(data, x.stride(0), x.stride(1), &s, 1, inputs,
-                                                                 pointer(shift), pointer(factor), scratch.data(), 1, 1);
+                                const int64_t wrong =
+                                    load_dense(data, x.stride(0), x.stride(1), &s, 1, inputs, pointer(offset),
+                                               pointer(factor), scratch.data(), 1, 1);
                                 if (wrong >= 0) {
                                     const int64_t here = s * inputs + wrong;
                                     int64_t first = bad;
@@ -67,7 +68,7 @@ void bind_frozen(nb::module_& m, const char* name) {
                 if (!known) refuse("no loader for " + type_name(x));
                 return bad.load();
             },
-            nb::arg("x"), nb::arg("shift").noconvert().none(), nb::arg("factor").noconvert().none(),
+            nb::arg("x"), nb::arg("offset").noconvert().none(), nb::arg("factor").noconvert().none(),
             nb::arg("out").noconvert(), nb::arg("softmaxed"), nb::arg("threads"));
 }
 

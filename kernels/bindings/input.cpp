@@ -11,12 +11,12 @@ template <class T>
 void bind_type(nb::module_& m) {
     m.def(
         "load_dense",
-        [](AnyMatrix x, Array<const int64_t> rows, Scale shift, Scale factor, Rows<T> out, int threads) {
+        [](AnyMatrix x, Array<const int64_t> rows, Scale offset, Scale factor, Rows<T> out, int threads) {
             const int64_t features = int64_t(x.shape(1)), batch = int64_t(rows.shape(0)),
                           stride = int64_t(out.shape(1));
-            require_length(out, features, "out", "a row a feature");
+            require_length(out, features, "out", "one row per feature");
             require(batch <= stride, "out has fewer columns than there are rows asked for");
-            require_scaling(shift, factor, features);
+            require_scaling(offset, factor, features);
             for (int64_t b = 0; b < batch; ++b)
                 require(rows.data()[b] >= 0 && rows.data()[b] < int64_t(x.shape(0)), "a row number is out of range");
             int64_t bad = -1;
@@ -24,32 +24,32 @@ void bind_type(nb::module_& m) {
             {
                 nb::gil_scoped_release free_lock;
                 known = by_type(x, [&](auto* data) {
-                    bad = load_dense(data, x.stride(0), x.stride(1), rows.data(), batch, features, pointer(shift),
+                    bad = load_dense(data, x.stride(0), x.stride(1), rows.data(), batch, features, pointer(offset),
                                      pointer(factor), out.data(), stride, threads);
                 });
             }
             if (!known) refuse("no loader for " + type_name(x));
             return bad;
         },
-        nb::arg("x"), nb::arg("rows").noconvert(), nb::arg("shift").noconvert().none(),
+        nb::arg("x"), nb::arg("rows").noconvert(), nb::arg("offset").noconvert().none(),
         nb::arg("factor").noconvert().none(), nb::arg("out").noconvert(), nb::arg("threads"));
     m.def(
         "load_sparse",
-        [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const T> value, Scale shift, Scale factor,
+        [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const T> value, Scale offset, Scale factor,
            Rows<T> out, int threads) {
             const Connections con = view(ptr, index);
             const int64_t features = int64_t(out.shape(0)), stride = int64_t(out.shape(1));
-            require_length(value, int64_t(index.shape(0)), "value", "one a stored place");
+            require_length(value, int64_t(index.shape(0)), "value", "one per stored value");
             require(con.rows <= stride, "out has fewer columns than there are samples");
-            require_scaling(shift, factor, features);
+            require_scaling(offset, factor, features);
             for (size_t k = 0; k < index.shape(0); ++k)
                 require(index.data()[k] >= 0 && index.data()[k] < features, "a column number is out of range");
             nb::gil_scoped_release free_lock;
-            return load_sparse(con.ptr, con.index, value.data(), con.rows, features, pointer(shift), pointer(factor),
+            return load_sparse(con.ptr, con.index, value.data(), con.rows, features, pointer(offset), pointer(factor),
                                out.data(), stride, threads);
         },
         nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("value").noconvert(),
-        nb::arg("shift").noconvert().none(), nb::arg("factor").noconvert().none(), nb::arg("out").noconvert(),
+        nb::arg("offset").noconvert().none(), nb::arg("factor").noconvert().none(), nb::arg("out").noconvert(),
         nb::arg("threads"));
 }
 

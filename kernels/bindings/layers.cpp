@@ -47,9 +47,9 @@ void bind_forward(nb::module_& m, const char* name) {
             const int64_t n_out = a.by_output.rows;
             a.stride = int64_t(x.shape(1));
             require_padded(a.stride);
-            require_length(weight, int64_t(index.shape(0)), "weight", "one a connection");
-            require_length(position, int64_t(index.shape(0)), "position", "one a connection");
-            require_length(bias, n_out, "bias", "one an output neuron");
+            require_length(weight, int64_t(index.shape(0)), "weight", "one per connection");
+            require_length(position, int64_t(index.shape(0)), "position", "one per connection");
+            require_length(bias, n_out, "bias", "one per output neuron");
             require_shape(y, n_out, a.stride, "y", "outputs x stride");
             a.weight = weight.data();
             a.bias = bias.data();
@@ -78,7 +78,7 @@ struct BackwardCall {
         const Update kind = rule.kind;
         require(!read_only || !rule.updates(), "parameters are read-only");
         require(kind != Update::gradient || (a.weights.gradient && a.biases.gradient),
-                "gradients need somewhere to go");
+                "gradients need an array to be written to");
         require(kind != Update::nesterov || (a.weights.slot0 && a.biases.slot0), "Nesterov momentum needs its state");
         require(kind != Update::adam || (a.weights.slot0 && a.weights.slot1 && a.biases.slot0 && a.biases.slot1),
                 "Adam needs two states");
@@ -91,26 +91,25 @@ struct BackwardCall {
 
 // A group of parameters: its values, up to two arrays of optimizer state, and where its gradients go.
 template <class T, class Parameter>
-Parameters<T> parameters(const Array<Parameter>& value, const std::vector<Array<T>>& slots,
+Parameters<T> parameters(const Array<Parameter>& value, const std::vector<Array<T>>& state,
                          const Maybe<Array<T>>& gradient, const char* name) {
     const int64_t size = int64_t(value.shape(0));
-    require(slots.size() <= 2, "at most two arrays of optimizer state");
-    for (const Array<T>& slot : slots) require_length(slot, size, name, "one value of optimizer state a parameter");
-    require_length(gradient, size, name, "one gradient a parameter");
-    return {const_cast<T*>(value.data()), slots.size() > 0 ? slots[0].data() : nullptr,
-            slots.size() > 1 ? slots[1].data() : nullptr, pointer(gradient)};
+    require(state.size() <= 2, "at most two arrays of optimizer state");
+    for (const Array<T>& array : state) require_length(array, size, name, "one value of optimizer state per parameter");
+    require_length(gradient, size, name, "one gradient per parameter");
+    return {const_cast<T*>(value.data()), state.size() > 0 ? state[0].data() : nullptr,
+            state.size() > 1 ? state[1].data() : nullptr, pointer(gradient)};
 }
 
-// "backward" is for updates; "gradients" reads parameters only, so that they may be in memory that is not to be
-// written.
+// "backward" is for updates; "gradients" reads parameters only, so that they may be in read-only memory.
 template <class T, class Parameter>
 void bind_backward(nb::module_& m, const char* name) {
     using Gradient = Maybe<Array<T>>;
-    using Slots = std::vector<Array<T>>;
+    using State = std::vector<Array<T>>;
     m.def(
         name,
-        [](Array<const int64_t> ptr, Array<const int32_t> index, Array<Parameter> weight, Slots slots,
-           Gradient gradient, Array<Parameter> bias, Slots bias_slots, Gradient bias_gradient, Rows<const T> dy,
+        [](Array<const int64_t> ptr, Array<const int32_t> index, Array<Parameter> weight, State state,
+           Gradient gradient, Array<Parameter> bias, State bias_state, Gradient bias_gradient, Rows<const T> dy,
            Rows<T> x, Maybe<Rows<T>> dx, Array<const int64_t> long_rows, const KernelActivation& activation,
            Bits positive, Bits kept, double keep_probability) {
             BackwardArgs<T> a;
@@ -118,12 +117,12 @@ void bind_backward(nb::module_& m, const char* name) {
             a.n_out = int64_t(bias.shape(0));
             a.stride = int64_t(x.shape(1));
             require_padded(a.stride);
-            require_length(weight, int64_t(index.shape(0)), "weight", "one a connection");
+            require_length(weight, int64_t(index.shape(0)), "weight", "one per connection");
             require_shape(x, a.by_input.rows, a.stride, "x", "inputs x stride");
             require_shape(dy, a.n_out, a.stride, "dy", "outputs x stride");
             if (dx) require_shape(*dx, a.by_input.rows, a.stride, "dx", "as x");
-            a.weights = parameters<T>(weight, slots, gradient, "an array of the weights");
-            a.biases = parameters<T>(bias, bias_slots, bias_gradient, "an array of the biases");
+            a.weights = parameters<T>(weight, state, gradient, "an array of the weights");
+            a.biases = parameters<T>(bias, bias_state, bias_gradient, "an array of the biases");
             a.dy = dy.data();
             a.x = x.data();
             a.dx = dx ? dx->data() : nullptr;
@@ -131,18 +130,18 @@ void bind_backward(nb::module_& m, const char* name) {
             require(!a.dx || a.input.kind != Activation::leaky || a.input.positive,
                     "the bits of a leaky activation are missing");
             return BackwardCall<T>{a, long_rows.data(), int64_t(long_rows.shape(0)), std::is_const_v<Parameter>,
-                                   hold(ptr, index, weight, slots, gradient, bias, bias_slots, bias_gradient, dy, x, dx,
+                                   hold(ptr, index, weight, state, gradient, bias, bias_state, bias_gradient, dy, x, dx,
                                         long_rows, positive, kept)};
         },
         nb::kw_only(), nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("weight").noconvert(),
-        nb::arg("slots").noconvert(), nb::arg("gradient").noconvert().none(), nb::arg("bias").noconvert(),
-        nb::arg("bias_slots").noconvert(), nb::arg("bias_gradient").noconvert().none(), nb::arg("dy").noconvert(),
+        nb::arg("state").noconvert(), nb::arg("gradient").noconvert().none(), nb::arg("bias").noconvert(),
+        nb::arg("bias_state").noconvert(), nb::arg("bias_gradient").noconvert().none(), nb::arg("dy").noconvert(),
         nb::arg("x").noconvert(), nb::arg("dx").noconvert().none(), nb::arg("long_rows").noconvert(),
         nb::arg("activation"), nb::arg("positive").noconvert().none(), nb::arg("kept").noconvert().none(),
         nb::arg("keep_probability"));
 }
 
-// The gradient at any places, for growth rules: no parameters are there, and no gradient of the input is wanted.
+// The gradient at any places, for growth rules: without parameters and without the gradient of the input.
 template <class T>
 void bind_gradient_at(nb::module_& m) {
     m.def(
@@ -156,7 +155,7 @@ void bind_gradient_at(nb::module_& m) {
             require_padded(a.stride);
             require_shape(x, a.by_input.rows, a.stride, "x", "inputs x stride");
             require_shape(dy, a.n_out, a.stride, "dy", "outputs x stride");
-            require_length(out, int64_t(index.shape(0)), "out", "one a place");
+            require_length(out, int64_t(index.shape(0)), "out", "one per place");
             a.weights = {out.data(), nullptr, nullptr, out.data()};  // values are neither read nor written
             a.weight_update.kind = Update::gradient;
             a.dy = dy.data();
@@ -178,14 +177,14 @@ void bind_update(nb::module_& m) {
            const UpdateRule& rule, bool bias, int threads) {
             const int64_t size = int64_t(value.shape(0));
             require(rule.updates(), "a rule that updates");
-            require_length(slot0, size, "slot0", "one value of optimizer state a parameter");
-            require_length(slot1, size, "slot1", "one value of optimizer state a parameter");
+            require_length(slot0, size, "slot0", "one value of optimizer state per parameter");
+            require_length(slot1, size, "slot1", "one value of optimizer state per parameter");
             require(rule.kind == Update::sgd || slot0, "this rule needs its state");
             require(rule.kind != Update::adam || slot1, "Adam needs two states");
             require(!gradients.empty(), "at least one gradient");
             std::vector<Scaled<T>> scaled;
             for (const auto& [gradient, scale] : gradients) {
-                require_length(gradient, size, "a gradient", "one a parameter");
+                require_length(gradient, size, "a gradient", "one per parameter");
                 scaled.push_back({gradient.data(), T(scale)});
             }
             nb::gil_scoped_release free_lock;

@@ -18,7 +18,7 @@ void bind_type(nb::module_& m) {
             a.stride = int64_t(z.shape(1));
             a.batch = batch;
             require(batch <= a.stride, "z has fewer columns than the batch has samples");
-            require_length(sample_weight, a.stride, "sample_weight", "one a column of z");
+            require_length(sample_weight, a.stride, "sample_weight", "one per column of z");
             if (a.kind == Loss::softmax_cross_entropy) {
                 require(label && int64_t(label->shape(0)) >= batch, "one label a sample");
                 for (int64_t b = 0; b < batch; ++b)

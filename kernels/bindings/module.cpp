@@ -8,7 +8,7 @@
 namespace ts {
 namespace {
 
-// Their values are in nobody's file: Python and C++ name them alike.
+// Their numeric values are never stored in files: Python and C++ use the same names.
 void bind_enums(nb::module_& m) {
     nb::enum_<Activation>(m, "Activation", nb::is_arithmetic())
         .value("IDENTITY", Activation::identity)

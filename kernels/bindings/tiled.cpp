@@ -1,4 +1,4 @@
-// The compact form of layers for Python: float32 arrays, or bfloat16 in uint16 arrays.
+// Tiled layers for Python: float32 arrays, or bfloat16 in uint16 arrays.
 #include "bindings/bindings.hpp"
 
 #include "bindings/update_rule.hpp"
@@ -29,7 +29,7 @@ void require_widths(int64_t n_in, int64_t n_out, int shift) {
                std::to_string(shift));
 }
 
-// A layer's connections, checked once; holds on to their arrays.
+// A layer's connections, checked once; keeps their arrays alive.
 struct HeldTiles {
     Array<const int64_t> ptr;
     Array<const uint32_t> place;
@@ -38,7 +38,7 @@ struct HeldTiles {
     HeldTiles(int64_t n_in, int64_t n_out, int shift, Array<const int64_t> ptr_, Array<const uint32_t> place_)
         : ptr(ptr_), place(place_), tiles{n_in, n_out, shift, ptr_.data(), place_.data()} {
         require_widths(n_in, n_out, shift);
-        require_length(ptr, tiles.count() + 1, "ptr", "one a tile, and one more");
+        require_length(ptr, tiles.count() + 1, "ptr", "one per tile, and one more");
         require(ptr.data()[0] == 0 && ptr.data()[tiles.count()] == int64_t(place.shape(0)),
                 "tile pointers do not span the places");
     }
@@ -48,25 +48,26 @@ struct HeldTiles {
 // Bits lie along the values as a whole, in groups of sixteen.
 int64_t bit_bytes(int64_t values) { return (values + 15) / 16 * 2; }
 
-// value, two slots, the gradient, and where updated ones go if not in place.
-TileParameters parameters(const Values& value, const std::vector<Values>& slots, const Maybe<Array<float>>& gradient,
+// value, up to two arrays of optimizer state, the gradient, and the arrays for updated ones if not in place.
+TileParameters parameters(const Values& value, const std::vector<Values>& state, const Maybe<Array<float>>& gradient,
                           const std::vector<Values>& into, const UpdateRule& rule, bool add, uint64_t key) {
     const int64_t size = int64_t(value.shape(0));
-    require(slots.size() <= 2, "at most two arrays of optimizer state");
+    require(state.size() <= 2, "at most two arrays of optimizer state");
     TileParameters p{stored(value), {}, {}, pointer(gradient), add, key};
-    for (size_t s = 0; s < slots.size(); ++s) {
-        require_length(slots[s], size, "an array of optimizer state", "one value a parameter");
-        (s == 0 ? p.slot0 : p.slot1) = stored(slots[s]);
+    for (size_t s = 0; s < state.size(); ++s) {
+        require_length(state[s], size, "an array of optimizer state", "one value per parameter");
+        (s == 0 ? p.slot0 : p.slot1) = stored(state[s]);
     }
-    require(into.empty() || into.size() == 1 + slots.size(), "somewhere to go for each array");
+    require(into.empty() || into.size() == 1 + state.size(),
+            "`into` needs an array for the values and for each array of state");
     Stored* all[] = {&p.value, &p.slot0, &p.slot1};
     for (size_t a = 0; a < into.size(); ++a) {
         require_length(into[a], size, "an array of updated values", "as many as there were");
         require(stored(into[a]).half == all[a]->half, "updated values have the type of the old");
         all[a]->to = into[a].data();
     }
-    require_length(gradient, size, "gradient", "one a parameter");
-    require(rule.kind != Update::gradient || gradient, "gradients need somewhere to go");
+    require_length(gradient, size, "gradient", "one per parameter");
+    require(rule.kind != Update::gradient || gradient, "gradients need an array to be written to");
     require(rule.kind != Update::nesterov || p.slot0, "Nesterov momentum needs its state");
     require(rule.kind != Update::adam || (p.slot0 && p.slot1), "Adam needs two states");
     return p;
@@ -82,8 +83,8 @@ void bind_passes(nb::module_& m) {
             a.tiles = held.tiles;
             a.stride = int64_t(x.shape(1));
             require_padded(a.stride);
-            require_length(weight, held.size(), "weight", "one a connection");
-            require_length(bias, n_out, "bias", "one an output neuron");
+            require_length(weight, held.size(), "weight", "one per connection");
+            require_length(bias, n_out, "bias", "one per output neuron");
             require_shape(x, n_in, a.stride, "x", "inputs x stride");
             require_shape(y, n_out, a.stride, "y", "outputs x stride");
             a.weight = stored(weight);
@@ -100,8 +101,8 @@ void bind_passes(nb::module_& m) {
     m.def(
         "tile_backward",
         [](const HeldTiles& held, Values weight, Values bias, Signals x, Signals dy, Maybe<Signals> dx,
-           std::vector<Values> slots, Maybe<Array<float>> gradient, std::vector<Values> into,
-           std::vector<Values> bias_slots, Maybe<Array<float>> bias_gradient, std::vector<Values> bias_into, bool add,
+           std::vector<Values> state, Maybe<Array<float>> gradient, std::vector<Values> into,
+           std::vector<Values> bias_state, Maybe<Array<float>> bias_gradient, std::vector<Values> bias_into, bool add,
            const KernelActivation& activation, Bits positive, Bits kept, double keep_probability,
            const UpdateRule& rule, int threads) {
             TileBackwardArgs a;
@@ -109,13 +110,13 @@ void bind_passes(nb::module_& m) {
             a.tiles = held.tiles;
             a.stride = int64_t(x.shape(1));
             require_padded(a.stride);
-            require_length(weight, held.size(), "weight", "one a connection");
-            require_length(bias, n_out, "bias", "one an output neuron");
+            require_length(weight, held.size(), "weight", "one per connection");
+            require_length(bias, n_out, "bias", "one per output neuron");
             require_shape(x, n_in, a.stride, "x", "inputs x stride");
             require_shape(dy, n_out, a.stride, "dy", "outputs x stride");
             if (dx) require_shape(*dx, n_in, a.stride, "dx", "as x");
-            a.weights = parameters(weight, slots, gradient, into, rule, add, rule.key);
-            a.biases = parameters(bias, bias_slots, bias_gradient, bias_into, rule, add, ~rule.key);
+            a.weights = parameters(weight, state, gradient, into, rule, add, rule.key);
+            a.biases = parameters(bias, bias_state, bias_gradient, bias_into, rule, add, ~rule.key);
             a.weight_update = rule.args<float>(false);
             a.bias_update = rule.args<float>(true);
             a.dy = stored(dy);
@@ -128,20 +129,20 @@ void bind_passes(nb::module_& m) {
             tile_backward(a, threads);
         },
         nb::arg("tiles"), nb::arg("weight"), nb::arg("bias"), nb::arg("x"), nb::arg("dy"), nb::arg("dx").none(),
-        nb::kw_only(), nb::arg("slots"), nb::arg("gradient").noconvert().none(), nb::arg("into"), nb::arg("bias_slots"),
+        nb::kw_only(), nb::arg("state"), nb::arg("gradient").noconvert().none(), nb::arg("into"), nb::arg("bias_state"),
         nb::arg("bias_gradient").noconvert().none(), nb::arg("bias_into"), nb::arg("add"), nb::arg("activation"),
         nb::arg("positive").noconvert().none(), nb::arg("kept").noconvert().none(), nb::arg("keep_probability"),
         nb::arg("rule"), nb::arg("threads"));
     m.def(
         "tile_update",
-        [](Values value, std::vector<Values> slots, Array<float> gradient, std::vector<Values> into,
+        [](Values value, std::vector<Values> state, Array<float> gradient, std::vector<Values> into,
            const UpdateRule& rule, bool bias, int threads) {
-            const TileParameters p = parameters(value, slots, gradient, into, rule, false, bias ? ~rule.key : rule.key);
+            const TileParameters p = parameters(value, state, gradient, into, rule, false, bias ? ~rule.key : rule.key);
             require(rule.updates(), "a rule that updates");
             nb::gil_scoped_release free_lock;
             tile_update(rule.args<float>(bias), p, int64_t(value.shape(0)), threads);
         },
-        nb::arg("value"), nb::arg("slots"), nb::arg("gradient").noconvert(), nb::arg("into"), nb::arg("rule"),
+        nb::arg("value"), nb::arg("state"), nb::arg("gradient").noconvert(), nb::arg("into"), nb::arg("rule"),
         nb::arg("bias"), nb::arg("threads"));
     m.def(
         "round_to",
@@ -174,17 +175,17 @@ void bind_tile_topology(nb::module_& m) {
            uint64_t key, Array<int64_t> new_ptr, Array<uint32_t> new_place,
            std::vector<std::pair<Values, Values>> moved, int threads) {
             const Tiles& tiles = held.tiles;
-            require_length(keep, held.size(), "keep", "one a connection");
+            require_length(keep, held.size(), "keep", "one per connection");
             int64_t stay = 0;
             for (size_t k = 0; k < keep.shape(0); ++k) stay += keep.data()[k] != 0;
-            require_length(new_ptr, tiles.count() + 1, "new_ptr", "one a tile, and one more");
-            require_length(new_place, stay + count, "new_place", "what stays and what grows");
+            require_length(new_ptr, tiles.count() + 1, "new_ptr", "one per tile, and one more");
+            require_length(new_place, stay + count, "new_place", "kept and new connections");
             require(count >= 0 && uint64_t(count) <= uint64_t(tiles.n_in) * uint64_t(tiles.n_out) - uint64_t(stay),
-                    "more connections asked for than there are empty places");
+                    "more connections requested than there are empty places");
             std::vector<MovedTiles> arrays;
             for (const auto& [from, to] : moved) {
-                require_length(from, held.size(), "an array to move", "one a connection");
-                require_length(to, stay + count, "an array to move to", "what stays and what grows");
+                require_length(from, held.size(), "an array to move", "one per connection");
+                require_length(to, stay + count, "an array to move to", "kept and new connections");
                 require(stored(from).half == stored(to).half, "moved values keep their type");
                 arrays.push_back({{from.data(), to.data(), stored(from).half}});
             }

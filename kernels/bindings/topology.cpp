@@ -37,7 +37,7 @@ void bind_values(nb::module_& m) {
     m.def(
         "keep_by_sign_magnitude",
         [](Array<const Held> value, double zeta, Array<uint8_t> keep, int threads) {
-            require_length(keep, int64_t(value.shape(0)), "keep", "one mark a connection");
+            require_length(keep, int64_t(value.shape(0)), "keep", "one value per connection");
             nb::gil_scoped_release free_lock;
             return keep_by_sign_magnitude<T>({as_stored(value.data()), keep.data(), int64_t(value.shape(0))}, zeta,
                                              threads);
@@ -48,13 +48,13 @@ void bind_values(nb::module_& m) {
         [](std::vector<Array<const Held>> values, int64_t remove, std::vector<Array<uint8_t>> keeps, int threads) {
             std::vector<Marked<T>> layers;
             int64_t total = 0;
-            require(values.size() == keeps.size(), "marks for each layer");
+            require(values.size() == keeps.size(), "one keep mask per layer");
             for (size_t l = 0; l < values.size(); ++l) {
-                require_length(keeps[l], int64_t(values[l].shape(0)), "an array of marks", "one a connection");
+                require_length(keeps[l], int64_t(values[l].shape(0)), "a keep mask", "one per connection");
                 layers.push_back({as_stored(values[l].data()), keeps[l].data(), int64_t(values[l].shape(0))});
                 total += layers.back().count;
             }
-            require(remove >= 0 && remove <= total, "more connections to remove than there are");
+            require(remove >= 0 && remove <= total, "remove exceeds the number of connections");
             nb::gil_scoped_release free_lock;
             keep_by_magnitude(layers, remove, threads);
         },
@@ -69,9 +69,9 @@ void bind_connection_values(nb::module_& m) {
            Array<const T> weight, Array<double> out, int threads) {
             Connections con = view(ptr, index);
             con.position = pointer(position);
-            require_length(weight, int64_t(index.shape(0)), "weight", "one a connection");
-            require_length(position, int64_t(index.shape(0)), "position", "one a connection");
-            require_length(out, con.rows, "out", "one a row");
+            require_length(weight, int64_t(index.shape(0)), "weight", "one per connection");
+            require_length(position, int64_t(index.shape(0)), "position", "one per connection");
+            require_length(out, con.rows, "out", "one per row");
             nb::gil_scoped_release free_lock;
             strength(con, weight.data(), out.data(), threads);
         },
@@ -82,8 +82,8 @@ void bind_connection_values(nb::module_& m) {
         [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const T> weight, Array<const double> constant,
            Array<T> bias) {
             const Connections con = view(ptr, index);
-            require_length(weight, int64_t(index.shape(0)), "weight", "one a connection");
-            require_length(constant, con.rows, "constant", "one an input neuron");
+            require_length(weight, int64_t(index.shape(0)), "weight", "one per connection");
+            require_length(constant, con.rows, "constant", "one per input neuron");
             nb::gil_scoped_release free_lock;
             fold_constants(con, weight.data(), constant.data(), bias.data(), int64_t(bias.shape(0)));
         },
@@ -94,12 +94,12 @@ void bind_connection_values(nb::module_& m) {
         [](Array<const int64_t> ptr, Array<const int32_t> index, Maybe<Array<const uint8_t>> keep, Rows<const T> x,
            Rows<const T> dy, int64_t count, int threads) {
             const Connections con = view(ptr, index);
-            require_length(keep, int64_t(index.shape(0)), "keep", "one mark a connection");
+            require_length(keep, int64_t(index.shape(0)), "keep", "one value per connection");
             const int64_t stride = int64_t(x.shape(1));
             require_padded(stride);
             require_shape(x, con.rows, stride, "x", "inputs x stride");
             require_shape(dy, int64_t(dy.shape(0)), stride, "dy", "outputs x stride");
-            require(count >= 0, "a count is at least 0");
+            require(count >= 0, "count must be at least 0");
             Positions out;
             {
                 nb::gil_scoped_release free_lock;
@@ -117,11 +117,11 @@ void bind_connection_values(nb::module_& m) {
            Maybe<Array<const T>> fresh, int threads) {
             const Connections old = view(ptr, index), grown = view(grown_ptr, grown_index);
             require_length(grown_ptr, old.rows + 1, "grown_ptr", "as ptr");
-            require_length(keep, int64_t(index.shape(0)), "keep", "one mark a connection");
+            require_length(keep, int64_t(index.shape(0)), "keep", "one value per connection");
             require(values.size() <= 3, "at most three arrays");
             for (const auto& array : values)
-                require_length(array, int64_t(index.shape(0)), "an array of values", "one a connection");
-            require_length(fresh, int64_t(grown_index.shape(0)), "fresh", "one value a grown connection");
+                require_length(array, int64_t(index.shape(0)), "an array of values", "one per connection");
+            require_length(fresh, int64_t(grown_index.shape(0)), "fresh", "one value per new connection");
             Buffer<int64_t> target;
             Buffer<int32_t> out;
             Buffer<T> moved[3];
@@ -151,8 +151,8 @@ void bind_connection_values(nb::module_& m) {
            Array<const int64_t> to_ptr, Array<const int32_t> to_index, Array<T> out, int threads) {
             const Connections from = view(from_ptr, from_index), to = view(to_ptr, to_index);
             require_length(to_ptr, from.rows + 1, "to_ptr", "as from_ptr");
-            require_length(value, int64_t(from_index.shape(0)), "value", "one a connection");
-            require_length(out, int64_t(to_index.shape(0)), "out", "one a connection");
+            require_length(value, int64_t(from_index.shape(0)), "value", "one per connection");
+            require_length(out, int64_t(to_index.shape(0)), "out", "one per connection");
             nb::gil_scoped_release free_lock;
             return carry(from, value.data(), to, out.data(), threads);
         },
@@ -164,8 +164,8 @@ void bind_connection_values(nb::module_& m) {
            Array<const int32_t> b_index, Array<const T> b_value, int threads) {
             const Connections a = view(a_ptr, a_index), b = view(b_ptr, b_index);
             require_length(b_ptr, a.rows + 1, "b_ptr", "as a_ptr");
-            require_length(a_value, int64_t(a_index.shape(0)), "a_value", "one a connection");
-            require_length(b_value, int64_t(b_index.shape(0)), "b_value", "one a connection");
+            require_length(a_value, int64_t(a_index.shape(0)), "a_value", "one per connection");
+            require_length(b_value, int64_t(b_index.shape(0)), "b_value", "one per connection");
             Summed<T> sum;
             {
                 nb::gil_scoped_release free_lock;
@@ -184,7 +184,7 @@ void bind_connectivity(nb::module_& m) {
         [](Array<const int64_t> ptr, Array<const int32_t> index, int64_t columns, Maybe<Array<const uint8_t>> keep,
            int64_t count, uint64_t key, int threads) {
             const Connections con = view(ptr, index);
-            require_length(keep, int64_t(index.shape(0)), "keep", "one mark a connection");
+            require_length(keep, int64_t(index.shape(0)), "keep", "one value per connection");
             Positions out;
             {
                 nb::gil_scoped_release free_lock;
@@ -193,7 +193,7 @@ void bind_connectivity(nb::module_& m) {
                 const int64_t* kept_ptr = keep ? kept.data() : con.ptr;
                 const uint64_t empty = uint64_t(con.rows) * uint64_t(columns) - uint64_t(kept_ptr[con.rows]);
                 require(count >= 0 && uint64_t(count) <= empty,
-                        "more connections asked for than there are empty places");
+                        "more connections requested than there are empty places");
                 out = sample_empty(con, columns, pointer(keep), kept_ptr, count, key, threads);
             }
             return nb::make_tuple(give(std::move(out.ptr)), give(std::move(out.index)));
@@ -205,7 +205,7 @@ void bind_connectivity(nb::module_& m) {
         [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const uint8_t> mark_column, Array<int64_t> count,
            int threads) {
             const Connections con = view(ptr, index);
-            require_length(count, con.rows, "count", "one a row");
+            require_length(count, con.rows, "count", "one per row");
             nb::gil_scoped_release free_lock;
             count_marked(con, mark_column.data(), count.data(), threads);
         },
@@ -216,8 +216,8 @@ void bind_connectivity(nb::module_& m) {
         [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const uint8_t> keep_row,
            Array<const uint8_t> keep_column, Array<uint8_t> keep, int threads) {
             const Connections con = view(ptr, index);
-            require_length(keep_row, con.rows, "keep_row", "one a row");
-            require_length(keep, int64_t(index.shape(0)), "keep", "one mark a connection");
+            require_length(keep_row, con.rows, "keep_row", "one per row");
+            require_length(keep, int64_t(index.shape(0)), "keep", "one value per connection");
             nb::gil_scoped_release free_lock;
             mark_between(con, keep_row.data(), keep_column.data(), keep.data(), threads);
         },
@@ -236,8 +236,8 @@ void bind_connectivity(nb::module_& m) {
            Array<const int64_t> candidate_ptr, Array<const int32_t> candidate_index, Array<uint8_t> mark, int threads) {
             const Connections con = view(ptr, index), candidates = view(candidate_ptr, candidate_index);
             require_length(candidate_ptr, con.rows + 1, "candidate_ptr", "as ptr");
-            require_length(mark, int64_t(candidate_index.shape(0)), "mark", "one a candidate");
-            require_length(keep, int64_t(index.shape(0)), "keep", "one mark a connection");
+            require_length(mark, int64_t(candidate_index.shape(0)), "mark", "one per candidate");
+            require_length(keep, int64_t(index.shape(0)), "keep", "one value per connection");
             nb::gil_scoped_release free_lock;
             mark_empty(con, pointer(keep), candidates, mark.data(), threads);
         },

@@ -7,7 +7,7 @@
 
 namespace ts {
 
-// The numbers of an optimizer's rule for one step.
+// The coefficients of an optimizer's rule for one step.
 struct UpdateRule {
     Update kind = Update::none;
     double learning_rate = 0, momentum = 0, l2 = 0, decay = 0;

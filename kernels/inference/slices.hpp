@@ -27,7 +27,7 @@ struct SlicedLayer {
 
 template <class T>
 struct SliceKernels {
-    // y has room for one value more than there are rows.
+    // y has one element more than there are rows.
     void (*narrow)(const SlicedLayer<T, uint16_t>&, const T* x, T* y);
     void (*wide)(const SlicedLayer<T, int32_t>&, const T* x, T* y);
     void (*full)(const SlicedLayer<T, NoIndex>&, const T* x, T* y);

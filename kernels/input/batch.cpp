@@ -47,14 +47,14 @@ TS_INLINE void transpose4(const T* from, int64_t from_stride, T* to, int64_t to_
 
 template <class S, class T>
 int64_t load_dense(const S* x, int64_t row_stride, int64_t column_stride, const int64_t* rows, int64_t batch,
-                   int64_t features, const double* shift, const double* factor, T* out, int64_t stride, int threads) {
+                   int64_t features, const double* offset, const double* factor, T* out, int64_t stride, int threads) {
     // Types that the network's own type holds exactly are scaled in it, the others in double.
     using Wide = std::conditional_t<(sizeof(S) <= 2 || std::is_same_v<S, float>), T, double>;
     constexpr bool kChecked = std::numeric_limits<S>::has_infinity;  // whole numbers stay in range
     if (batch == 1 && stride == 1 && column_stride == 1) {  // one sample: nothing to transpose
         const S* sample = x + rows[0] * row_stride;
-        if (shift)
-            for (int64_t f = 0; f < features; ++f) out[f] = T((Wide(sample[f]) - Wide(shift[f])) * Wide(factor[f]));
+        if (offset)
+            for (int64_t f = 0; f < features; ++f) out[f] = T((Wide(sample[f]) - Wide(offset[f])) * Wide(factor[f]));
         else
             for (int64_t f = 0; f < features; ++f) out[f] = T(sample[f]);
         unsigned wrong = 0;
@@ -66,10 +66,10 @@ int64_t load_dense(const S* x, int64_t row_stride, int64_t column_stride, const 
     std::vector<int64_t> found(size_t(std::max<int64_t>(blocks, 1)), kNone);
     parallel_for(blocks, threads_for(features * stride * 4, threads), [&](int64_t block) {
         const int64_t f0 = block * kFeatureBlock, width = std::min(features - f0, kFeatureBlock);
-        Wide offset[kFeatureBlock], scale[kFeatureBlock];
+        Wide block_offset[kFeatureBlock], block_factor[kFeatureBlock];
         for (int64_t f = 0; f < width; ++f) {
-            offset[f] = shift ? Wide(shift[f0 + f]) : Wide(0);
-            scale[f] = shift ? Wide(factor[f0 + f]) : Wide(1);
+            block_offset[f] = offset ? Wide(offset[f0 + f]) : Wide(0);
+            block_factor[f] = offset ? Wide(factor[f0 + f]) : Wide(1);
         }
         T tile[kSampleBlock][kFeatureBlock];
         for (int64_t b0 = 0; b0 < stride; b0 += kSampleBlock) {
@@ -79,7 +79,7 @@ int64_t load_dense(const S* x, int64_t row_stride, int64_t column_stride, const 
             const auto convert = [&](int64_t b, int64_t step) __attribute__((always_inline)) {
                 const S* from = sample(b);
                 for (int64_t f = 0; f < width; ++f) {
-                    const T value = T((Wide(from[f * step]) - offset[f]) * scale[f]);
+                    const T value = T((Wide(from[f * step]) - block_offset[f]) * block_factor[f]);
                     if constexpr (kChecked) check[f] += value * 0;
                     tile[b][f] = value;
                 }
@@ -115,11 +115,11 @@ int64_t load_dense(const S* x, int64_t row_stride, int64_t column_stride, const 
 
 template <class T>
 int64_t load_sparse(const int64_t* ptr, const int32_t* index, const T* value, int64_t batch, int64_t features,
-                    const double* shift, const double* factor, T* out, int64_t stride, int threads) {
+                    const double* offset, const double* factor, T* out, int64_t stride, int threads) {
     parallel_ranges(features, threads_for(features * stride, threads), [&](int64_t begin, int64_t end) {
         for (int64_t f = begin; f < end; ++f)
             for (int64_t b = 0; b < stride; ++b)
-                out[f * stride + b] = shift && b < batch ? T(-shift[f] * factor[f]) : T(0);
+                out[f * stride + b] = offset && b < batch ? T(-offset[f] * factor[f]) : T(0);
     });
     int64_t first = kNone;
     for (int64_t b = 0; b < batch; ++b)

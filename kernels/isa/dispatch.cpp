@@ -20,8 +20,10 @@ namespace ts {
     void fill_tile_backward(TileKernels& table); \
     }
 TS_DECLARE(baseline)
-#if defined(TS_HAVE_X86_VARIANTS)
+#if defined(TS_HAVE_AVX2)
 TS_DECLARE(avx2)
+#endif
+#if defined(TS_HAVE_AVX512)
 TS_DECLARE(avx512)
 #endif
 
@@ -68,8 +70,10 @@ Tables make_tables(const std::string& isa) {
     Tables t;
     t.isa = isa;
     TS_FILL(baseline)
-#if defined(TS_HAVE_X86_VARIANTS)
+#if defined(TS_HAVE_AVX2)
     TS_FILL(avx2)
+#endif
+#if defined(TS_HAVE_AVX512)
     TS_FILL(avx512)
 #endif
     return t;
@@ -84,11 +88,14 @@ Tables& tables() {
 
 std::vector<std::string> available_isas() {
     std::vector<std::string> names;
-#if defined(TS_HAVE_X86_VARIANTS)
+#if defined(TS_HAVE_AVX512)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
         __builtin_cpu_supports("avx512bw"))
         names.push_back("avx512");
+#endif
+#if defined(TS_HAVE_AVX2)
+    __builtin_cpu_init();
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) names.push_back("avx2");
 #endif
     names.push_back("baseline");
@@ -103,7 +110,7 @@ void use_isa(const std::string& name) {
             tables() = make_tables(name);
             return;
         }
-    throw std::invalid_argument("instruction set '" + name + "' is not available on this processor");
+    throw std::invalid_argument("instruction set '" + name + "' is not available in this build or on this processor");
 }
 
 template <class T>

@@ -1,6 +1,6 @@
-// Vectors in the compiler's own notation (GCC and Clang vector extensions): one source gives SSE2,
+// Vectors in the compiler's notation (GCC and Clang vector extensions): one source gives SSE2,
 // AVX2, AVX-512 and NEON code, by the flags it is compiled with. Everything lies in a namespace named
-// after the instruction set, so that no function of one set can stand in for that of another; for the
+// after the instruction set, so that the linker never takes a function of one set for that of another; for the
 // same reason the files that include this use no standard containers.
 #pragma once
 
@@ -156,8 +156,8 @@ TS_INLINE void stream_done() {
 #endif
 }
 
-// How many connections ahead to fetch rows of so many bytes: about 32 cache lines are then under way, what a core
-// can have open. (Measured at 512-byte rows: 4 is best, 2 and 12 cost a tenth.)
+// How many connections ahead to fetch rows of so many bytes: about 32 cache lines are then in flight, the most that a
+// core supports. (Measured at 512-byte rows: 4 is best, 2 and 12 cost a tenth.)
 constexpr int64_t fetch_ahead(int bytes) { return bytes >= 512 ? 4 : bytes <= 64 ? 32 : 2048 / bytes; }
 
 template <int Bytes>

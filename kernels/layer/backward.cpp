@@ -1,6 +1,6 @@
 // One pass over the connections of each input neuron: a single load of the output gradient serves the
 // input gradient (dx += w * dy) and the weight gradient (x . dy), and the weight is updated while it is
-// in hand. No gradient array exists. Compiled once per instruction set.
+// in a register. No gradient array exists. Compiled once per instruction set.
 #include "layer/epilogue.hpp"
 #include "layer/layer.hpp"
 #include "layer/update.hpp"
@@ -96,7 +96,7 @@ TS_INLINE void chunk_columns(const BackwardArgs<T>& a, int64_t k0, int64_t k1, c
     if (c + N <= end) chunk_tile<T, N, 1, InputGradient, Prefetch>(a, k0, k1, c, x_row, acc_row, chunk, c == 0, fresh);
     const int64_t count = k1 - k0;
     int64_t k = 0;
-    // N at a time while at least half of them are wanted; what the others hold goes nowhere.
+    // N at a time while at least half of them are needed; the results of the others are not used.
     for (; k + (N + 1) / 2 <= count; k += N) store(chunk.gradient + k, sum_each<N, T>(chunk.lanes + k * N));
     for (; k < count; ++k) chunk.gradient[k] = sum_lanes<N, T>(load<Vector<T, N>>(chunk.lanes + k * N));
 }

@@ -1,5 +1,5 @@
-// What happens to a row once its sums are there: activation and dropout on the way forward, their
-// derivative on the way back, on a row that is hot in the first cache.
+// What follows the sums of a row: activation and dropout in the forward pass, their derivative in the
+// backward pass, on a row that is in the first-level cache.
 #pragma once
 
 #include "base/hash.hpp"
@@ -111,10 +111,10 @@ TS_INLINE void store_bits(uint8_t* p, Bits<L> bits, int64_t count) {
 }
 
 // n values in place, pre-activations in, activations out; `stream` names the row's dropout stream, bits go to
-// `positive` (null: not wanted) and `kept`. n is under a group, or a multiple of it.
+// `positive` (null: not needed) and `kept`. n is below a group, or a multiple of it.
 template <class T, Activation Kind, bool Drop>
 TS_INLINE void activate_values(const Epilogue& e, int64_t stream, uint8_t* positive, uint8_t* kept, T* row, int64_t n) {
-    // The exponential comes in eights only.
+    // The exponential works on eight values only.
     constexpr int L = Kind == Activation::leaky || Kind == Activation::identity ? kGroup<T> : 8;
     const T slope = T(e.slope), scale = Drop ? T(1 / e.keep_probability) : T(1);
     const auto walk = [&](auto&& dropped) __attribute__((always_inline)) {

@@ -18,7 +18,7 @@ struct ForwardArgs {
     bool stream = false;    // y will have left the caches before it is read; whole aligned lines only
 };
 
-// A gradient of a group of parameters, and what it counts.
+// A gradient of a group of parameters, and its weight in the sum.
 template <class T>
 struct Scaled {
     const T* gradient = nullptr;
@@ -41,10 +41,10 @@ struct BackwardArgs {
 };
 
 // Rows with more connections than this are cut into segments, so that one neuron with millions of
-// connections does not keep one thread busy alone.
+// connections is shared by several threads.
 constexpr int64_t kSegment = 1 << 14;
 
-// The loops, compiled once per instruction set. All are plain ranges; threads are the caller's matter.
+// The loops, compiled once per instruction set. All take plain ranges; the caller distributes them over threads.
 template <class T>
 struct LayerKernels {
     // scratch: kSegment values, and a row of `stride` for forward_rows.

@@ -12,7 +12,7 @@ struct LossArgs {
     Loss kind = Loss::softmax_cross_entropy;
     int64_t outputs = 0, batch = 0, stride = 0;
     T* z = nullptr;                   // outputs x stride: in, the output layer's values; out, the gradient at them
-    const int32_t* label = nullptr;   // softmax: one class a sample
+    const int32_t* label = nullptr;   // softmax: one class per sample
     const T* target = nullptr;        // the others: outputs x stride
     const T* sample_weight = nullptr; // `stride` values, 0 in the padding; already divided by their sum
     double* partial = nullptr;        // softmax: `stride` values, else `outputs` values: parts of the loss

@@ -1,4 +1,4 @@
-// The passes of the compact form over threads. Work items are blocks, or parts of blocks where there are few; they
+// The passes of a tiled layer over threads. Work items are blocks, or parts of blocks where there are few; they
 // depend on the layer's shape alone.
 #include <algorithm>
 
@@ -17,7 +17,7 @@ int64_t parts_of(int64_t blocks, int64_t others) {
 
 int64_t value_size(const Stored& s) { return s.half ? 2 : 4; }
 
-// Room for a row of `bytes` a connection where the pass is to have its rows in order; else nothing.
+// A buffer of `bytes` per connection where the pass brings its rows into order; else none.
 Buffer<uint8_t> room_for_rows(bool prefetch, int64_t parts, int64_t bytes, int64_t connections) {
     const bool wanted = prefetch && parts == 1 && bytes <= kOrderedBytes;
     return wanted ? Buffer<uint8_t>(connections * bytes) : Buffer<uint8_t>();

@@ -92,7 +92,7 @@ TS_INLINE void write_stored(const Stored& s, int64_t first, int64_t count, const
 
 constexpr int64_t kRun = 1024;  // values that pass through the first cache together
 
-// Writes a run that nobody reads before it leaves the caches: past them where it is whole aligned lines.
+// Writes a run that is not read before it leaves the caches: past them where it is whole aligned lines.
 TS_INLINE void stream_stored(const Stored& s, int64_t first, int64_t count, const float* from) {
     char* to = static_cast<char*>(s.to) + first * (s.half ? 2 : 4);
     if (reinterpret_cast<uintptr_t>(to) % 64 != 0 || count % 32 != 0) return write_stored(s, first, count, from);

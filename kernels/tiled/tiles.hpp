@@ -1,6 +1,6 @@
-// The compact form of a layer: connections in square tiles, one copy that both passes walk. Neurons of either side are
+// A tiled layer: connections in square tiles, one copy that both passes walk. Neurons of either side are
 // cut into blocks of 2^shift; a tile holds the connections between one block of outputs and one block of inputs, each
-// as two 16-bit numbers within its blocks. 4 bytes a connection, no row pointers, no transposed index: both passes
+// as two 16-bit numbers within its blocks. 4 bytes per connection, no row pointers, no transposed index: both passes
 // gather rows of the other side's block by block and sum into a block that stays in cache.
 #pragma once
 
@@ -41,8 +41,8 @@ struct Stored {
     explicit operator bool() const { return from != nullptr; }
 };
 
-// A group of parameters with its optimizer state. Where something is stored in bfloat16, an updated value is rounded up
-// or down at random, with the odds that make it right on average; `key` names the random stream.
+// A group of parameters with its optimizer state. Where something is stored in bfloat16, updated values use
+// unbiased stochastic rounding; `key` selects the random stream.
 struct TileParameters {
     Stored value, slot0, slot1;
     float* gradient = nullptr;  // Update::gradient writes here,
@@ -57,7 +57,7 @@ struct TileForwardArgs {
     int64_t stride = 0;
     Epilogue epilogue;  // bits lie along y as a whole: bit b of byte g belongs to value 8 * g + b
     bool prefetch = false;
-    Stored ordered;     // room for a row of x a connection, or none: rows are gathered at random
+    Stored ordered;     // a buffer of one row of x per connection, or none: rows are gathered at random
 };
 
 struct TileBackwardArgs {
@@ -65,21 +65,21 @@ struct TileBackwardArgs {
     TileParameters weights, biases;
     UpdateArgs<float> weight_update, bias_update;
     Stored dy, x;  // dy.from: n_out x stride; x.from: n_in x stride
-    Stored dx;     // dx.to: n_in x stride, may be x itself; none: not wanted
+    Stored dx;     // dx.to: n_in x stride, may be x itself; none: not computed
     int64_t stride = 0;
     Epilogue input;  // the activation that made x
     bool prefetch = false;
-    Stored ordered;  // room for a row of dy a connection, or none
+    Stored ordered;  // a buffer of one row of dy per connection, or none
 };
 
-// Rows of at most so many bytes are brought into order first: a cache line from memory for each would be wasted on
-// them.
+// Rows of at most this many bytes are brought into order first, as each would otherwise take a whole cache line from
+// memory.
 constexpr int64_t kOrderedBytes = 16;
 
-// Blocks under which each is cut into parts along the other side, so that threads have enough to do.
+// Below this many blocks each is cut into parts along the other side, so that there are items for all threads.
 constexpr int64_t kFewBlocks = 16;
 
-// Values of a block are summed in scratch of so many floats: rows x stride, in whole vectors.
+// Values of a block are summed in scratch of this many floats: rows x stride, in whole vectors.
 constexpr int64_t block_floats(int64_t rows, int64_t stride) { return (rows * stride + 15) / 16 * 16; }
 
 // The loops, compiled once per instruction set.

@@ -22,7 +22,7 @@ struct Numbering {
     uint64_t size(int64_t o, int64_t i) const { return uint64_t(tiles.height(o)) * uint64_t(tiles.width(i)); }
 };
 
-// Threads worth waking for so many connections.
+// Threads worth waking for this many connections.
 int workers_for(int64_t connections, int threads) { return threads_for(connections * 8, threads); }
 
 uint32_t place_of(uint64_t number, uint64_t width) { return uint32_t(number / width) << 16 | uint32_t(number % width); }
@@ -96,7 +96,7 @@ void evolve_tiles(const Tiles& old, const uint8_t* keep, int64_t count, const Fr
         }
     });
     for (int64_t t = 0; t < tiles; ++t) kept[t + 1] += kept[t];
-    // Empty places are numbered as all places are, without those that stay taken.
+    // Empty places are numbered in the order of all places, without those that stay occupied.
     const uint64_t empty = uint64_t(old.n_in) * uint64_t(old.n_out) - uint64_t(kept[tiles]);
     const Buffer<uint64_t> ranks = sample_distinct(uint64_t(count), empty, key, threads);
     const auto empty_before = [&](int64_t t) {
@@ -113,7 +113,7 @@ void evolve_tiles(const Tiles& old, const uint8_t* keep, int64_t count, const Fr
                            width = uint64_t(old.width(t % columns));
             int64_t k = old.ptr[t];
             const int64_t k_end = old.ptr[t + 1];
-            uint64_t before = 0;  // places at or before the next grown one that stay taken
+            uint64_t before = 0;  // places at or before the next new one that stay occupied
             const auto take_old = [&] {
                 place[at] = old.place[k];
                 for (int a = 0; a < arrays; ++a) copy(moved[a].values, at, k);

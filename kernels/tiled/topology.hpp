@@ -1,4 +1,4 @@
-// Connectivity of the compact form: drawn at random and evolved, in time linear in connections (and tiles).
+// Connectivity of a tiled layer: drawn at random and evolved, in time linear in connections (and tiles).
 #pragma once
 
 #include "base/buffer.hpp"
@@ -22,17 +22,17 @@ struct Fresh {
     uint64_t key = 0;
 };
 
-// Values along connections that move with them; those of grown ones are drawn (the first array) or zero.
+// Values along connections that move with them; those of new ones are drawn (the first array) or zero.
 struct MovedTiles {
     Stored values;  // from: the old order, to: the new one
 };
 
-// Connections with keep == 0 go, as many come at uniformly random places that are then empty. `ptr` (tiles + 1) and
-// `place` receive the new topology, whose size is that of the old one.
+// Connections with keep == 0 are removed, as many are added at uniformly random places that are then empty. `ptr`
+// (tiles + 1) and `place` receive the new topology, whose size is that of the old one.
 void evolve_tiles(const Tiles& old, const uint8_t* keep, int64_t count, const Fresh& fresh, uint64_t key, int64_t* ptr,
                   uint32_t* place, const MovedTiles* moved, int arrays, int threads);
 
-// Index of the first connection that breaks the rules of Tiles, or -1.
+// Index of the first connection that violates the rules of Tiles, or -1.
 int64_t first_invalid_tile(const Tiles& tiles, int64_t size);
 
 }  // namespace ts

@@ -17,20 +17,20 @@ template <class T>
 struct Candidate {
     T score;
     int64_t place;  // row * columns + column
-    // Better ones first; places are distinct, so the best `count` are one set, in whatever order they come.
+    // Better ones first; places are distinct, so the best `count` are the same set in any order of candidates.
     bool operator<(const Candidate& other) const {
         return score > other.score || (score == other.score && place < other.place);
     }
 };
 
-// The best `count` of all candidates offered, in room for half as many again.
+// The best `count` of all candidates offered, in a buffer half as large again.
 template <class T>
 class Best {
   public:
     explicit Best(int64_t count) : count_(count), room_(count + std::max<int64_t>(count / 2, 1 << 14)) {
         held_.reserve(size_t(room_));
     }
-    // Nothing under this can be among the best.
+    // Nothing below this can be among the best.
     T floor() const { return floor_.load(std::memory_order_relaxed); }
     void offer(const std::vector<Candidate<T>>& some) {
         const std::lock_guard guard(lock_);
@@ -39,7 +39,7 @@ class Best {
             if (int64_t(held_.size()) == room_) cut();
         }
     }
-    // By place.
+    // Sorted by place.
     const std::vector<Candidate<T>>& take() {
         if (int64_t(held_.size()) > count_) cut();
         std::sort(held_.begin(), held_.end(), [](const auto& a, const auto& b) { return a.place < b.place; });

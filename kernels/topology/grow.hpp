@@ -1,4 +1,4 @@
-// Growth where the loss gradient is largest, without a dense gradient: it is made tile by tile and forgotten.
+// Growth where the loss gradient is largest, without a dense gradient: it is computed tile by tile and never stored.
 #pragma once
 
 #include "topology/sampling.hpp"
@@ -13,8 +13,8 @@ struct GradientArgs {
 };
 
 // The `count` empty places of largest |gradient| (of equal ones the first by position): exactly those of the dense
-// gradient dy . x, of which never more than a tile a thread exists. Empty: not in `existing` (by input), or keep[k] ==
-// 0. count is at most the number of empty places. Time n_in * n_out * stride; memory a few values a grown connection.
+// gradient dy . x, of which no more than one tile per thread exists. Empty: not in `existing` (by input), or keep[k] ==
+// 0. count is at most the number of empty places. Time n_in * n_out * stride; memory a few values per grown connection.
 template <class T>
 Positions grow_by_gradient(const Connections& existing, int64_t n_out, const uint8_t* keep, const GradientArgs<T>& args,
                            int64_t count, int threads);

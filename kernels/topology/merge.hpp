@@ -1,5 +1,5 @@
-// Values along one set of connections brought to another: what parallel training does with gradients that were computed
-// on an older topology, and with networks that evolved apart. Linear in connections.
+// Values of one set of connections transferred to another: parallel training does this with gradients that were
+// computed on an older topology, and with networks that evolved separately. Linear in connections.
 #pragma once
 
 #include "base/buffer.hpp"
@@ -18,7 +18,7 @@ struct Summed {
     Buffer<T> value;
 };
 
-// The union of two sets of connections, with the sum of their values; a connection that is not there counts as 0.
+// The union of two sets of connections, with the sum of their values; a missing connection counts as 0.
 template <class T>
 Summed<T> add(const Connections& a, const T* a_value, const Connections& b, const T* b_value, int threads);
 

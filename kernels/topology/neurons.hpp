@@ -1,4 +1,4 @@
-// Neurons as seen from their connections: how strong they are, and what removing them takes. Linear in connections.
+// Neurons seen from their connections: their strength, and the steps of removing them. Linear in connections.
 #pragma once
 
 #include "base/views.hpp"
@@ -12,7 +12,7 @@ void strength(const Connections& connections, const T* weight, double* strength,
 // count[r] = how many of row r's connections lead to a marked column.
 void count_marked(const Connections& connections, const uint8_t* mark_column, int64_t* count, int threads);
 
-// keep[k] = 1 where both ends of connection k stay. keep_row, keep_column: one mark a neuron.
+// keep[k] = 1 where both ends of connection k stay. keep_row, keep_column: one mark per neuron.
 void mark_between(const Connections& connections, const uint8_t* keep_row, const uint8_t* keep_column, uint8_t* keep,
                   int threads);
 

@@ -56,7 +56,7 @@ inline int cut_of(bool negative) {
 }
 
 // Radix selection of the rank[c] smallest magnitudes under each cut: fixes the thresholds digit by digit from the top,
-// one counting pass a digit.
+// one counting pass per digit.
 template <class T, int Cuts>
 std::array<Cut<Bits<T>>, Cuts> select(const std::vector<Marked<T>>& blocks, const std::array<int64_t, Cuts>& ranks,
                                       int threads) {
@@ -98,7 +98,7 @@ std::array<Cut<Bits<T>>, Cuts> select(const std::vector<Marked<T>>& blocks, cons
     return cut;
 }
 
-// Writes the marks: what lies under its cut goes.
+// Writes the keep mask: what lies below its cut is removed.
 template <class T, int Cuts>
 void mark(const std::vector<Marked<T>>& blocks, const std::array<Cut<Bits<T>>, Cuts>& cut, int threads) {
     const int workers = workers_for(blocks, threads);

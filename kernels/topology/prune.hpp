@@ -1,4 +1,4 @@
-// Which connections stay, by their values: exact selection in linear time, ties broken by position.
+// Which connections are kept, by their values: exact selection in linear time, ties broken by position.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 namespace ts {
 
-// Values along the connections of one layer, and where their marks go: keep[k] = 1 stays, 0 goes.
+// Values along the connections of one layer, and the keep mask to fill: 1 is kept, 0 is removed.
 template <class T>
 struct Marked {
     const T* value = nullptr;
@@ -15,12 +15,12 @@ struct Marked {
 };
 
 // Marks the floor(zeta * n) positive values closest to zero and the floor(zeta * m) negative values closest to zero
-// (n, m: how many there are; a zero counts by its sign bit). Of equal values the earlier goes first. Returns the
+// (n, m: how many there are; a zero counts by its sign bit). Of equal values the earlier is removed first. Returns the
 // number removed. (Mocanu et al. 2018, algorithm 1.)
 template <class T>
 int64_t keep_by_sign_magnitude(const Marked<T>& layer, double zeta, int threads);
 
-// Marks the `remove` values of least magnitude of all the layers together; of equal ones the earlier goes first.
+// Marks the `remove` values of least magnitude of all the layers together; of equal ones the earlier is removed first.
 template <class T>
 void keep_by_magnitude(const std::vector<Marked<T>>& layers, int64_t remove, int threads);
 

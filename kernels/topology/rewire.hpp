@@ -1,4 +1,4 @@
-// Carries out a decision: the kept connections and the grown ones of a layer, merged in order. Linear in connections.
+// Applies an evolution step: the kept connections and the new ones of a layer, merged in order. Linear in connections.
 #pragma once
 
 #include "base/buffer.hpp"

@@ -9,7 +9,7 @@
 namespace ts {
 namespace {
 
-// Sorts values spread evenly over [low, low + range): dealt into one slot a value, then mended by insertion.
+// Sorts values spread evenly over [low, low + range): by their expected positions first, then by insertion.
 void sort_even(uint64_t* values, int64_t count, uint64_t low, uint64_t range, std::vector<uint64_t>& copy,
                std::vector<int32_t>& slot) {
     if (count < 32) return std::sort(values, values + count);
@@ -29,7 +29,7 @@ void sort_even(uint64_t* values, int64_t count, uint64_t low, uint64_t range, st
 }
 
 // Candidates [first, first + count) of a stream over [0, bound), sorted, repeats kept once. They are
-// dealt into buckets of neighbouring values (drawn twice rather than stored), then sorted in cache.
+// distributed over buckets of neighbouring values (drawn twice rather than stored), then sorted in cache.
 Buffer<uint64_t> sorted_candidates(uint64_t first, uint64_t count, uint64_t bound, const Philox& random, int threads) {
     const int64_t buckets = std::clamp<int64_t>(int64_t(count / 4096), 1, 4096);
     const int64_t workers = std::max(1, threads_for(int64_t(count) * 32, threads));
@@ -80,7 +80,7 @@ Buffer<uint64_t> sorted_candidates(uint64_t first, uint64_t count, uint64_t boun
     return out;
 }
 
-// Merges the ascending `fresh` into the ascending `set` of `size` values, which has room; from the back.
+// Merges the ascending `fresh` into the ascending `set` of `size` values, from the back; `set` has capacity for both.
 void merge_into(uint64_t* set, int64_t size, const uint64_t* fresh, int64_t count) {
     int64_t i = size - 1, j = count - 1, k = size + count - 1;
     while (j >= 0) {
@@ -124,7 +124,7 @@ Buffer<uint64_t> sample_distinct(uint64_t count, uint64_t bound, uint64_t key, i
             size = fresh.size();
             continue;
         }
-        // Few newcomers are looked up one by one, many are found by one walk along both.
+        // A few new values are searched for one by one, many by one walk along both.
         const uint64_t* at = set.data();
         const uint64_t* end = set.data() + size;
         const bool few = fresh.size() < size / 64;

@@ -25,7 +25,7 @@ Positions sample_empty(const Connections& existing, int64_t columns, const uint8
 template <class T>
 void draw_weights(T* out, int64_t count, Draw kind, double scale, uint64_t key, int threads);
 
-// Index of the first connection that breaks the rules (columns ascending, unique, in range), or -1.
+// Index of the first connection that violates the rules (columns ascending, unique, in range), or -1.
 int64_t first_invalid(const Connections& connections, int64_t columns);
 
 }  // namespace ts

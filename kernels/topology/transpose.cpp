@@ -7,8 +7,9 @@
 
 namespace ts {
 
-// Two counting sorts: connections are dealt into groups of neighbouring columns, a stream of writes each, then sorted
-// by column within a group, in cache. Rows come in order, so the result is sorted and the same whatever the threads.
+// Two counting sorts: connections are distributed over groups of neighbouring columns, one stream of writes each, then
+// sorted by column within a group, in cache. Rows come in order, so the result is sorted and the same whatever the
+// threads.
 Transposed transpose(const Connections& source, int64_t columns, int threads) {
     const int64_t rows = source.rows, count = source.ptr[rows];
     Transposed out{Buffer<int64_t>(columns + 1), Buffer<int32_t>(count), Buffer<uint32_t>(count)};

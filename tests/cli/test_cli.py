@@ -280,7 +280,7 @@ def broken(tmp_path: Path, case: str, table) -> tuple[list[object], str]:
         "empty cell": ([csv_file], r"X\[7, 'b'\] is nan"),
         "nan": ([data], r"X\[17, 2\] is nan"),
         "inf": ([data], r"X\[3, 4\] is inf"),
-        "unseen": ([data], r"y_test\[0\] is 'odd', a label that training never saw"),
+        "unseen": ([data], r"y_test\[0\] is 'odd', which is not one of the training labels"),
         "lengths": ([data], "X has 150 samples, but y has 149"),
         "test lengths": ([data], "X_test has 50 samples, but y_test has 10"),
         "test width": ([data], "X_train has 6 features, but X_test has 3"),
@@ -389,7 +389,7 @@ def test_bad_input_after_training(tmp_path, table, monkeypatch):
     for arguments, message in (
         (("evaluate", tmp_path / "none", tmp_path / "d.npz"), "is not a run folder"),
         (("evaluate", tmp_path / "r", tmp_path / "wide.npz"), "X has 12 features, but the network has 6"),
-        (("evaluate", tmp_path / "r", tmp_path / "odd.npz"), "a label that training never saw"),
+        (("evaluate", tmp_path / "r", tmp_path / "odd.npz"), "which is not one of the training labels"),
         (("evaluate", tmp_path / "r", tmp_path / "nolabels.npz"), "no array 'y'"),
         (("evaluate", tmp_path / "r", tmp_path / "d.npz", "--part", "some"), "--part must be one of"),
         (("evaluate", tmp_path / "r", "digits", "--part", "test"), "--part test: 'digits' has no test set"),

@@ -57,10 +57,10 @@ def test_figures_are_those_of_all_samples_so_far(rng, scale, scaler):
         scaler.partial_fit(X)
     found = model.network_.scaling
     if scale == "standard":
-        np.testing.assert_allclose(found.shift, scaler.mean_, rtol=1e-9)
+        np.testing.assert_allclose(found.offset, scaler.mean_, rtol=1e-9)
         np.testing.assert_allclose(found.factor, 1 / scaler.scale_, rtol=1e-9)
     else:
-        np.testing.assert_allclose(found.shift, scaler.data_min_, rtol=1e-9)
+        np.testing.assert_allclose(found.offset, scaler.data_min_, rtol=1e-9)
         np.testing.assert_allclose(found.factor, scaler.scale_, rtol=1e-9)
 
 

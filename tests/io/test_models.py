@@ -210,7 +210,7 @@ def test_load_values_that_are_not_finite_are_refused_by_name(tmp_path, kind, wha
     net = ts.SparseMLP((4, 8, 2), epsilon=2, **settings)
     net.scaling = Scaling("minmax", np.zeros(4), np.ones(4))
     if "scaling" in what:
-        getattr(net.scaling, what.split(".")[1])[2] = value
+        getattr(net.scaling, "offset" if what == "scaling.shift" else "factor")[2] = value
         name = what
     else:
         array = net.layers[1].values if what == "weight" else net.layers[1].bias

@@ -21,7 +21,7 @@ def reference_outputs(net, X):
     """A dense float64 forward pass."""
     a = X.toarray().astype(np.float64) if sp.issparse(X) else np.asarray(X, np.float64)
     if net.scaling is not None:
-        a = (a - net.scaling.shift) * net.scaling.factor
+        a = (a - net.scaling.offset) * net.scaling.factor
     for layer in net.layers:
         z = a @ layer.weight.toarray().astype(np.float64).T + layer.bias
         kind, slope = layer.activation

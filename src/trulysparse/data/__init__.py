@@ -1,4 +1,4 @@
-"""From files and arrays to batches."""
+"""Samples and labels: from files and arrays to batches."""
 
 from trulysparse.data.matrix import Matrix, Reader, as_matrix, check_finite
 from trulysparse.data.scaling import Scaling

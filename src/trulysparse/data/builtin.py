@@ -1,4 +1,4 @@
-"""Data that needs no file: real sets that come with scikit-learn, and a synthetic one."""
+"""Data sets without files: two that come with scikit-learn, and a synthetic one."""
 
 from __future__ import annotations
 
@@ -28,6 +28,17 @@ def load_builtin(name: str) -> tuple[Any, NDArray[Any]]:
     2,600 x 500, 2 classes, made like Madelon (Guyon 2003): 5 informative, 15 redundant features, the rest noise,
     clusters on the corners of a hypercube. madelon-like:NxM: n_samples x n_features of MadelonLike, made while they are
     read.
+
+    Args:
+        name: one of those above.
+
+    Returns:
+        (X, y): the samples, and their labels (n_samples,).
+
+    Example:
+        >>> X, y = load_builtin("madelon-like:300x40")
+        >>> X.shape, len(y)
+        ((300, 40), 300)
     """
     sized = _ANY_SIZE.fullmatch(name)
     if sized is not None:

@@ -26,7 +26,15 @@ _AS_TEXT = str, int, float, Decimal, datetime.date, datetime.time, np.datetime64
 
 @dataclass
 class Dataset:
-    """X as users have it, y as int32 codes into `labels`."""
+    """Training and test samples.
+
+    Args:
+        X_train: the training samples, as the table holds them.
+        y_train: their classes, int32 codes into `labels`.
+        X_test: the test samples.
+        y_test: their classes, likewise.
+        labels: the class labels, in ascending order.
+    """
 
     X_train: Any
     y_train: NDArray[np.int32]
@@ -36,8 +44,27 @@ class Dataset:
 
 
 def make_dataset(table: Table, *, test_size: float, seed: int) -> Dataset:
-    """Training and test samples of a table. Where it has no split of its own, the share `test_size` is held
-    out, stratified where every class has two samples. InputError for anything that cannot be trained on."""
+    """Splits a table into training and test samples and codes its labels.
+
+    Args:
+        table: samples and raw labels; see files.read.
+        test_size: share of samples in the test set where the table has no split of its own, in (0, 1); stratified
+            where every class has two samples.
+        seed: of the split.
+
+    Returns:
+        The data set.
+
+    Raises:
+        InputError: for samples or labels that cannot be trained on, one class only, and labels of the test set that
+            the training set lacks.
+
+    Example:
+        >>> from trulysparse.data.files import read
+        >>> data = make_dataset(read("breast_cancer"), test_size=0.2, seed=0)
+        >>> data.X_train.shape, data.X_test.shape, data.labels.tolist()
+        ((455, 30), (114, 30), ['benign', 'malignant'])
+    """
     y = raw_labels(table.y, "y")
     _check_samples(table.X, y, "X", "y")
     if table.X_test is not None:
@@ -62,7 +89,7 @@ def make_dataset(table: Table, *, test_size: float, seed: int) -> Dataset:
 
 
 def split(codes: NDArray[np.int32], *, test_size: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(training samples, test samples), ascending; the same for a seed."""
+    """(training samples, test samples), ascending; a seed gives the same split."""
     fraction = checks.real("test_size", test_size, low=0, high=1, low_open=True, high_open=True)
     n_test, counts = max(1, round(fraction * len(codes))), np.bincount(codes)
     stratify = codes if counts[counts > 0].min() > 1 and n_test >= len(counts) else None
@@ -91,7 +118,7 @@ def join(first: Any, second: Any) -> Any:
 
 
 def code_labels(y: NDArray[Any], labels: NDArray[Any], name: str) -> NDArray[np.int32]:
-    """Positions of y in `labels`; InputError for a label that is not there."""
+    """Positions of y in `labels`; InputError for a label that is missing there."""
     if (labels.dtype.kind in "US") != (y.dtype.kind in "US"):
         labels, y = labels.astype(str), y.astype(str)
     order = np.argsort(labels)
@@ -100,12 +127,12 @@ def code_labels(y: NDArray[Any], labels: NDArray[Any], name: str) -> NDArray[np.
     if len(unknown):
         first = int(unknown[0])
         shown = ", ".join(map(str, labels[:10].tolist())) + (", ..." if len(labels) > 10 else "")
-        raise InputError(f"{name}[{first}] is {y[first].item()!r}, a label that training never saw; it knows {shown}")
+        raise InputError(f"{name}[{first}] is {y[first].item()!r}, which is not one of the training labels ({shown})")
     return at.astype(np.int32)
 
 
 def raw_labels(y: Any, name: str) -> NDArray[Any]:
-    """y as whole numbers, booleans or text, which a model file can hold: one a sample, none missing; InputError
+    """y as whole numbers, booleans or text, which a model file can hold: one per sample, none missing; InputError
     otherwise."""
     if y is None:
         raise InputError(f"{name} is missing: there is nothing to learn from or compare with")
@@ -113,7 +140,7 @@ def raw_labels(y: Any, name: str) -> NDArray[Any]:
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels.ravel()
     if labels.ndim != 1:
-        raise InputError(f"{name} must be one label a sample, not of shape {labels.shape}")
+        raise InputError(f"{name} must be one label per sample, not of shape {labels.shape}")
     return _as_classes(labels, name)
 
 
@@ -135,7 +162,7 @@ def _as_classes(y: NDArray[Any], name: str) -> NDArray[Any]:
 
 
 def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
-    pandas = sys.modules.get("pandas")  # where it was never imported, none of its own kinds of gaps can be here
+    pandas = sys.modules.get("pandas")  # where it was never imported, y cannot hold its kinds of missing values
     return np.array(
         [
             value is None
@@ -186,6 +213,8 @@ def _labels(y: NDArray[Any]) -> NDArray[Any]:
 def _check_samples(X: Any, y: NDArray[Any], x_name: str, y_name: str) -> None:
     matrix = as_matrix(X, x_name)
     if matrix.n_samples != len(y):
-        raise InputError(f"{x_name} has {matrix.n_samples} samples, but {y_name} has {len(y)}; they must be as many")
+        raise InputError(
+            f"{x_name} has {matrix.n_samples} samples, but {y_name} has {len(y)}; the numbers must be equal"
+        )
     if not matrix.streamed:
         check_finite(matrix)

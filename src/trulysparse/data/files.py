@@ -1,4 +1,4 @@
-"""Tables from files: .npz, .csv, .parquet, .libsvm. Each reader gives a Table or says in one sentence why not."""
+"""Tables from files (.npz, .csv, .parquet, .libsvm), folders and built-in sets, by the name of the source."""
 
 from __future__ import annotations
 
@@ -34,14 +34,33 @@ def read(
     columns: list[str] | None = None,
     zero_based: bool | None = None,
 ) -> Table:
-    """The table named `source`, a built-in name, a file, or a folder of .npy files.
+    """Reads the samples and labels of a source.
 
-    target: the label column of a .csv or .parquet file; None: one named target, label, class or y, else the
-    last. features: take these columns, in this order. n_features: width of a .libsvm file, which names only the
-    features that are not 0. need_target: whether a missing label is an error. stream: leave the samples in their file
-    and read them block by block (.libsvm, .parquet; folders always do). header: whether the first line of a .csv file
-    names the columns; None: it must. columns: those of the file that was trained on, for one without a header.
-    zero_based: whether a .libsvm file numbers its features from 0; None: it does if it has a feature 0."""
+    Args:
+        source: a built-in name (see builtin.load_builtin), a file ending in .npz, .csv, .parquet or .libsvm, or a
+            folder of .npy files.
+        target: the label column of a .csv or .parquet file; None: the one named target, label, class or y, else the
+            last.
+        features: the columns to take, in this order; None: all but the target.
+        n_features: width of a .libsvm file, which names only the features that are not 0; None: its largest number.
+        need_target: whether missing labels are an error.
+        stream: leave the samples in their file and read them block by block (.libsvm and .parquet; folders always are).
+        header: whether the first line of a .csv file names the columns; None: it must.
+        columns: column names of the file that was trained on, for one without a header.
+        zero_based: whether a .libsvm file numbers its features from 0; None: it does if it has a feature 0.
+
+    Returns:
+        The table, its labels as they stand in the file.
+
+    Raises:
+        InputError: where the source does not exist, is damaged, or lacks something named above.
+        MissingExtraError: for .csv and .parquet where pandas or pyarrow is not installed.
+
+    Example:
+        >>> table = read("digits")
+        >>> table.X.shape, table.y[:3].tolist()
+        ((1797, 64), [0, 1, 2])
+    """
     for given, option, suffix in (
         (header, "--header" if header else "--no-header", ".csv"),
         (zero_based, "--zero-based" if zero_based else "--one-based", ".libsvm"),
@@ -63,7 +82,7 @@ def read(
     if path.stat().st_size == 0:
         raise InputError(f"DATA: file '{source}' is empty")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of other libraries' readers: what matters becomes an error
+        warnings.simplefilter("ignore")  # of other libraries; what matters becomes an error
         if path.suffix == ".parquet":
             return read_parquet(path, target, features, need_target, stream)
         if path.suffix == ".libsvm":
@@ -79,13 +98,13 @@ def read(
 
 
 def lasting(source: str) -> str:
-    """The name of a source that holds in any working directory, by the rule of `read`: built-in names come first."""
+    """The name of a source that is valid in any working directory; as in `read`, built-in names come first."""
     return source if is_builtin(source) else str(Path(source).resolve())
 
 
 def fingerprint(source: str) -> str:
-    """Recognises a source again: its name if built in, else the digest of its file or, for a folder, of its .npy
-    files."""
+    """Identifies the content of a source: its name if built in, else the digest of its file or, for a folder, of its
+    .npy files."""
     if is_builtin(source):
         return source
     if not Path(source).is_dir():

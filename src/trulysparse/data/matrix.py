@@ -1,5 +1,5 @@
-"""X as users have it (NumPy array of any numeric type, memory map, SciPy sparse, DataFrame), read batch by
-batch: never converted as a whole."""
+"""X as users pass it (NumPy array of any numeric type, memory map, SciPy sparse, DataFrame), read batch by batch and
+never converted as a whole."""
 
 from __future__ import annotations
 
@@ -25,15 +25,24 @@ class Reader(Protocol):
     """Loads samples, for one thread at a time."""
 
     def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
-        """Fills out (n_features x stride) with the samples `rows`, scaled; InputError at NaN or infinity, and at what
-        is beyond the range of out's type."""
+        """Fills `out` with samples.
+
+        Args:
+            rows: numbers of the samples, int64, at most `stride` of them.
+            out: float32 or float64, n_features x stride; columns beyond the samples become 0.
+            scaling: applied to the values; None: none.
+            threads: how many threads to use.
+
+        Raises:
+            InputError: at NaN, infinity, and values beyond the range of out's type.
+        """
 
     def chunk(self, start: int, stop: int) -> Any:
-        """Samples start to stop as a NumPy array or a CSR array."""
+        """Samples start to stop - 1 as a NumPy array or a CSR array, unscaled."""
 
 
 class Matrix(Reader, Protocol):
-    """Samples x features, of which the network asks for batches and the scaling for chunks."""
+    """Samples x features. The network reads it in batches, the scaling in chunks."""
 
     n_samples: int
     n_features: int
@@ -41,7 +50,7 @@ class Matrix(Reader, Protocol):
     x: Any
     """The samples as they were given (bool as uint8, sparse formats as CSR)."""
     streamed: bool
-    """Whether samples are in files: values are then checked on their way in, not in a pass of their own."""
+    """Whether samples are in files: values are then checked as they are loaded, not in a pass of their own."""
     sample_bytes: float
     """About how much memory a sample takes in a chunk."""
 
@@ -49,31 +58,34 @@ class Matrix(Reader, Protocol):
         """The samples `rows` in a random order that this matrix can read well."""
 
     def reader(self, order: NDArray[np.int64] | None = None) -> AbstractContextManager[Reader]:
-        """A reader with a state of its own, for one thread. order: the samples that it will load, in that order, so
-        that they may be read ahead; None: not known."""
+        """A reader with a state of its own, for one thread.
+
+        Args:
+            order: the samples that it will load, in that order, so that they can be read ahead; None: not known.
+        """
 
     def shared_by(self, readers: int) -> Matrix:
-        """The same samples for so many readers at a time, which share the memory for reading ahead."""
+        """The same samples for `readers` readers at a time, which share the memory for reading ahead."""
 
     def feature_name(self, feature: int) -> str:
-        """How to name a feature to the user."""
+        """What messages call a feature."""
 
     def origin(self, sample: int) -> tuple[str, int]:
         """(name of the set, row in it) where the user finds a sample: in the file that it is read from."""
 
 
 class Named(Protocol):
-    """Samples and features that can be named to the user."""
+    """Samples and features that messages can name."""
 
     def origin(self, sample: int) -> tuple[str, int]:
         """(name of the set, row in it) where the user finds a sample."""
 
     def feature_name(self, feature: int) -> str:
-        """How to name a feature."""
+        """What messages call a feature."""
 
 
 def unusable(matrix: Named, sample: int, feature: int, value: Any, dtype: Any = np.float64) -> InputError:
-    """The error for a value that a network of this type can't work on."""
+    """The error for a value that a network of this type cannot use."""
     name, row = matrix.origin(sample)
     where = f"{name}[{row}, {matrix.feature_name(feature)}] is {value!s}"
     if np.isfinite(value):
@@ -86,7 +98,7 @@ def shuffled(rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.in
     return rows[rng.permutation(len(rows))]
 
 
-class Held(ABC):
+class InMemoryMatrix(ABC):
     """Samples in memory: each is its own reader, for any number of threads."""
 
     streamed = False
@@ -123,7 +135,7 @@ class Held(ABC):
 
     @abstractmethod
     def fill(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> int:
-        """As load; returns the first bad value's position, number of the row * n_features + feature, or -1."""
+        """As load; returns the position of the first bad value, its index in `rows` * n_features + feature, or -1."""
 
     @abstractmethod
     def chunk(self, start: int, stop: int) -> Any:
@@ -134,8 +146,9 @@ class Held(ABC):
         return self.x[sample, feature]
 
 
-class DenseMatrix(Held):
-    """A NumPy array or memory map, read in place whatever its strides. array: it, where kernels can read its type."""
+class DenseMatrix(InMemoryMatrix):
+    """A NumPy array or memory map, read in place whatever its strides. array: the same, or None where kernels cannot
+    read its type."""
 
     def __init__(self, x: NDArray[Any], name: str) -> None:
         self.x = x.view(np.uint8) if x.dtype == bool else x
@@ -146,18 +159,18 @@ class DenseMatrix(Held):
         self.array = self.x if kernel_readable(self.x) else None
 
     def fill(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> int:
-        shift, factor = scaling.arrays() if scaling else (None, None)
+        offset, factor = scaling.arrays() if scaling else (None, None)
         if self.array is not None:
-            return _kernels.load_dense(self.array, rows, shift, factor, out, threads)
+            return _kernels.load_dense(self.array, rows, offset, factor, out, threads)
         batch = as_doubles(self.x[rows])
-        return _kernels.load_dense(batch, np.arange(len(rows)), shift, factor, out, threads)
+        return _kernels.load_dense(batch, np.arange(len(rows)), offset, factor, out, threads)
 
     def chunk(self, start: int, stop: int) -> NDArray[Any]:
         return np.asarray(self.x[start:stop])
 
 
-class SparseMatrix(Held):
-    """A SciPy sparse array; other formats than CSR become CSR once."""
+class SparseMatrix(InMemoryMatrix):
+    """A SciPy sparse array; formats other than CSR are converted once."""
 
     def __init__(self, x: Any, name: str) -> None:
         self.x = as_csr(x, name)
@@ -167,22 +180,22 @@ class SparseMatrix(Held):
         self.sample_bytes = int(self.x.indptr[-1]) * stored / max(1, self.n_samples)
 
     def fill(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> int:
-        batch, (shift, factor) = self.x[rows], scaling.arrays() if scaling else (None, None)
+        batch, (offset, factor) = self.x[rows], scaling.arrays() if scaling else (None, None)
         values = batch.data
         with np.errstate(over="ignore", invalid="ignore"):  # the kernel finds what is not finite
-            if shift is not None and factor is not None and values.dtype.itemsize > out.dtype.itemsize:
-                # What is beyond the range of out's type may be within it when it is scaled.
+            if offset is not None and factor is not None and values.dtype.itemsize > out.dtype.itemsize:
+                # A value beyond the range of out's type may be within it once it is scaled.
                 values = as_doubles(values) * factor[batch.indices]
-                shift, factor = shift * factor, np.ones_like(factor)
+                offset, factor = offset * factor, np.ones_like(factor)
             values = values.astype(out.dtype, copy=False)
         ptr, index = batch.indptr.astype(np.int64), batch.indices.astype(np.int32, copy=False)
-        return _kernels.load_sparse(ptr, index, values, shift, factor, out, threads)
+        return _kernels.load_sparse(ptr, index, values, offset, factor, out, threads)
 
     def chunk(self, start: int, stop: int) -> Any:
         return self.x[start:stop]
 
 
-class FrameMatrix(Held):
+class FrameMatrix(InMemoryMatrix):
     """A DataFrame whose columns are all numbers."""
 
     def __init__(self, x: Any, name: str) -> None:
@@ -219,10 +232,10 @@ def _dense(array: NDArray[Any], name: str) -> DenseMatrix:
     return DenseMatrix(array, name)
 
 
-def as_held(x: Any, name: str = "X") -> Held:
+def as_in_memory(x: Any, name: str = "X") -> InMemoryMatrix:
     """Wraps X in memory; InputError where it is not two-dimensional, numeric and non-empty."""
-    matrix: Held
-    if isinstance(x, np.ndarray):  # asked first: single samples are a matter of microseconds
+    matrix: InMemoryMatrix
+    if isinstance(x, np.ndarray):  # first, as predicting a single sample takes only microseconds
         matrix = _dense(x, name)
     elif sp.issparse(x):
         if x.dtype.kind not in "iufb":
@@ -241,13 +254,32 @@ def as_held(x: Any, name: str = "X") -> Held:
 
 
 def as_matrix(x: Any, name: str = "X") -> Matrix:
-    """Wraps X, or takes it as it is where it is a Matrix; InputError where it is not two-dimensional, numeric and
-    non-empty."""
+    """Wraps X for reading in batches, without a copy.
+
+    Args:
+        x: (n_samples, n_features): a NumPy array of any numeric type, a memory map, a SciPy sparse array or matrix, a
+            DataFrame of numbers, nested lists, or a Matrix, which is returned as it is.
+        name: what messages call it.
+
+    Returns:
+        The samples as a Matrix.
+
+    Raises:
+        InputError: where x is not two-dimensional, not numeric or empty, or a sparse x has invalid indices.
+
+    Example:
+        >>> matrix = as_matrix([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+        >>> matrix.n_samples, matrix.n_features
+        (3, 2)
+        >>> matrix.chunk(1, 3)
+        array([[3., 4.],
+               [5., 6.]])
+    """
     if not isinstance(x, np.ndarray) and hasattr(type(x), "reader"):
         matrix: Matrix = x
         _require_values(matrix, name)
         return matrix
-    return as_held(x, name)
+    return as_in_memory(x, name)
 
 
 def _require_values(matrix: Matrix, name: str) -> None:
@@ -257,11 +289,11 @@ def _require_values(matrix: Matrix, name: str) -> None:
 
 
 def chunks(matrix: Matrix) -> Iterator[tuple[int, Any]]:
-    """(first sample, chunk) over all samples, a bounded number of bytes at a time: of stored values where samples are
-    sparse."""
+    """(first sample, chunk) over all samples, each chunk of a bounded number of bytes (of stored values where samples
+    are sparse)."""
     rows = max(1, int(_CHUNK_BYTES // max(1.0, matrix.sample_bytes)))
     doubles = max(1, _CHUNK_BYTES // (8 * matrix.n_features))
-    with matrix.reader() as reader:
+    with matrix.reader(np.arange(matrix.n_samples)) as reader:
         for start in range(0, matrix.n_samples, rows):
             chunk = reader.chunk(start, min(matrix.n_samples, start + rows))
             step = rows if sp.issparse(chunk) else doubles
@@ -270,7 +302,20 @@ def chunks(matrix: Matrix) -> Iterator[tuple[int, Any]]:
 
 
 def check_finite(matrix: Matrix) -> None:
-    """InputError with the first position (in the order of samples) of a NaN or infinity."""
+    """Checks all values, chunk by chunk.
+
+    Args:
+        matrix: the samples; see as_matrix.
+
+    Raises:
+        InputError: at the first NaN or infinity, in the order of samples; the message names its position.
+
+    Example:
+        >>> check_finite(as_matrix([[1.0, 2.0], [3.0, float("nan")]]))
+        Traceback (most recent call last):
+        ...
+        trulysparse.errors.InputError: X[1, 1] is nan; features must be finite numbers
+    """
     for start, chunk in chunks(matrix):
         check_chunk(matrix, start, chunk)
 

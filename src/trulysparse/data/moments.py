@@ -39,12 +39,12 @@ class Moments:
         """The standard deviation of each column; 0 where it is constant but for rounding (the bound is that of
         scikit-learn's StandardScaler)."""
         n, epsilon = max(self.weight, 1e-300), np.finfo(np.float64).eps
-        variance = np.maximum(self._squares, 0.0) / n  # rounding may leave a little less than nothing
+        variance = np.maximum(self._squares, 0.0) / n  # rounding may leave slightly negative values
         constant = variance <= n * epsilon * variance + (n * self._mean * epsilon) ** 2
         return np.where(constant, 0.0, np.ldexp(np.sqrt(variance), self._exponent))
 
     def add(self, rows: Any, weight: NDArray[Any] | None = None) -> None:
-        """Takes rows into account: finite numbers, a NumPy array or a CSR array."""
+        """Adds rows: finite numbers, a NumPy array or a CSR array."""
         total = float(rows.shape[0] if weight is None else weight.sum())
         if total <= 0:
             return
@@ -56,7 +56,7 @@ class Moments:
         self.weight = together
 
     def _grow(self, largest: Column) -> Column:
-        """Takes units that fit these magnitudes too; returns their inverses."""
+        """Raises the units to fit these magnitudes too; returns their inverses."""
         _, exponent = np.frexp(largest)
         exponent = np.maximum(np.where(largest > 0, exponent, _SMALLEST), self._exponent)
         self._mean = np.ldexp(self._mean, self._exponent - exponent)
@@ -71,7 +71,7 @@ class Moments:
         share = np.ones(len(values)) if weight is None else weight
         mean = share @ values / total
         values -= mean
-        rest = share @ values / total  # what rounding has left
+        rest = share @ values / total  # the error of rounding
         return mean + rest, np.einsum("i,ij,ij->j", share, values, values) - total * rest**2
 
     def _of_sparse(self, rows: Any, weight: NDArray[Any] | None, total: float) -> tuple[Column, Column]:
@@ -90,7 +90,7 @@ class Moments:
 
         counts = np.bincount(index if share is None else index[share > 0], minlength=n)
         everywhere = counts == (rows.shape[0] if weight is None else np.count_nonzero(weight))
-        # The weight of values that are not stored: 0, not a rest of rounding, where all are.
+        # The weight of values that are not stored: exactly 0, without rounding, where all are.
         zeros = np.where(everywhere, 0.0, np.maximum(total - summed(np.ones_like(values)), 0.0))
         mean = summed(values) / total
         values -= mean[index]

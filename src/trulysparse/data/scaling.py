@@ -1,4 +1,4 @@
-"""Scaling of input features with the training set's figures; kept in the model and applied to what comes in."""
+"""Scaling of input features with the statistics of the training set. A model stores it and applies it to each batch."""
 
 from __future__ import annotations
 
@@ -10,12 +10,25 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Scaling:
-    """x -> (x - shift) * factor, a pair of float64 values a feature. A constant feature becomes 0."""
+    """x -> (x - offset) * factor, feature by feature.
+
+    Args:
+        kind: "standard" or "minmax", the rule that the values come from; see fit_scaling.
+        offset: float64, (n_features,); subtracted from each value.
+        factor: float64, (n_features,); 0 for a constant feature, which becomes 0.
+
+    Example:
+        >>> import numpy as np
+        >>> scaling = Scaling("minmax", np.array([10.0]), np.array([0.5]))
+        >>> (np.array([[10.0], [12.0]]) - scaling.offset) * scaling.factor
+        array([[0.],
+               [1.]])
+    """
 
     kind: str
-    shift: NDArray[np.float64]
+    offset: NDArray[np.float64]
     factor: NDArray[np.float64]
 
     def arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(shift, factor)."""
-        return self.shift, self.factor
+        """(offset, factor)."""
+        return self.offset, self.factor

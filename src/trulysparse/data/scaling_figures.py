@@ -1,4 +1,4 @@
-"""The figures of a scaling, from all samples, chunk by chunk."""
+"""Offsets and factors of a scaling, computed from all samples, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KINDS = ("none", "standard", "minmax")
 
 
 class ScalingFigures:
-    """A scaling's figures, chunk by chunk, to which more samples may be added. kind: 'standard' or 'minmax'."""
+    """The statistics behind a scaling; samples can be added at any time. kind: 'standard' or 'minmax'."""
 
     def __init__(self, kind: str, n_features: int) -> None:
         self.kind = kind
@@ -28,7 +28,7 @@ class ScalingFigures:
         self.high = np.full(n_features, -np.inf)
 
     def add(self, matrix: Matrix, sample_weight: NDArray[Any] | None = None, progress: Progress = silent) -> Scaling:
-        """The scaling by all samples so far and these; InputError at the first value that is not finite."""
+        """The scaling by all samples added so far and these; InputError at the first value that is not finite."""
         for start, chunk in chunks(matrix):
             progress("scaling", start, matrix.n_samples)
             check_chunk(matrix, start, chunk)
@@ -50,9 +50,25 @@ class ScalingFigures:
 def fit_scaling(
     kind: str, matrix: Matrix, sample_weight: NDArray[Any] | None = None, progress: Progress = silent
 ) -> Scaling | None:
-    """The scaling's figures from all samples, chunk by chunk.
+    """Computes a scaling from all samples, chunk by chunk.
 
-    kind: 'none', 'standard' (mean 0, standard deviation 1) or 'minmax' (to [0, 1]).
+    Args:
+        kind: "none", "standard" (to mean 0 and standard deviation 1) or "minmax" (to [0, 1]).
+        matrix: the samples; see as_matrix.
+        sample_weight: (n_samples,), for "standard"; None: all 1.
+        progress: called with ("scaling", samples read, n_samples).
+
+    Returns:
+        The scaling, or None for kind "none".
+
+    Raises:
+        InputError: for another kind, and at the first value that is not finite.
+
+    Example:
+        >>> from trulysparse.data import as_matrix
+        >>> scaling = fit_scaling("minmax", as_matrix([[1.0, 7.0], [3.0, 7.0]]))
+        >>> scaling.offset.tolist(), scaling.factor.tolist()
+        ([1.0, 7.0], [0.5, 0.0])
     """
     if checks.choice("scale", kind, KINDS) == "none":
         return None
@@ -67,7 +83,7 @@ def _inverse(width: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _extremes(chunk: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The least and the largest value of each feature."""
+    """The smallest and the largest value of each feature."""
     if not sp.issparse(chunk):
         return as_doubles(chunk.min(axis=0)), as_doubles(chunk.max(axis=0))
     if not chunk.has_canonical_format:

@@ -1,4 +1,4 @@
-"""SciPy's sparse formats as CSR, checked: SciPy itself trusts index arrays that someone has set."""
+"""SciPy's sparse formats as CSR. Index arrays that a user has set are checked here, as SciPy does not."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from trulysparse.errors import InputError
 
 
 def as_csr(x: Any, name: str = "X") -> sp.csr_array:
-    """x as a CSR array that shares its memory where it can; InputError where its indices do not hold together."""
+    """x as a CSR array that shares its memory where it can; InputError where its indices are inconsistent."""
     check_indices(x, name)
     if x.format != "csr":
         try:
             x = x.tocsr()
         except (ValueError, IndexError, OverflowError) as error:
-            raise InputError(f"{name} is a sparse matrix that does not hold together ({error})") from None
+            raise InputError(f"{name} is a sparse matrix with inconsistent indices ({error})") from None
         check_indices(x, name)
     native = x.data.dtype.isnative and x.data.dtype != np.float16  # what SciPy works with
-    # A new one, as SciPy remembers of the old whether its indices were sorted before someone set them.
+    # A new array, as the given one may carry an outdated flag that its indices are sorted.
     return sp.csr_array((x.data if native else as_doubles(x.data), x.indices, x.indptr), shape=x.shape)
 
 
@@ -58,4 +58,4 @@ def _check_compressed(x: Any, name: str) -> None:
 def _check_range(indices: NDArray[Any], size: int, what: str, name: str) -> None:
     if len(indices) and (indices.min() < 0 or indices.max() >= size):
         wrong = int(indices[np.flatnonzero((indices < 0) | (indices >= size))[0]])
-        raise InputError(f"{name} holds the {what} {wrong}; shape is such that they lie between 0 and {size - 1}")
+        raise InputError(f"{name} holds the {what} {wrong}; with its shape they must lie between 0 and {size - 1}")

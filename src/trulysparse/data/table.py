@@ -1,4 +1,4 @@
-"""What every reader gives."""
+"""The result of every reader."""
 
 from __future__ import annotations
 
@@ -8,9 +8,18 @@ from typing import Any
 
 @dataclass
 class Table:
-    """X (anything as_matrix takes) and raw labels y, or None; X_test and y_test where the source has a split.
-    features: names of X's columns, where there are any. target: the column that y came from. zero_based: whether the
-    features of a .libsvm file are numbered from 0. columns: all names in a .csv file, in its order."""
+    """Samples and labels as a file holds them.
+
+    Args:
+        X: the samples, anything that as_matrix takes.
+        y: the labels as they stand in the file, (n_samples,), or None.
+        X_test: the test samples, where the file has a split; else None.
+        y_test: their labels, or None.
+        features: the names of X's columns, where it has any.
+        target: the name of the column that y came from.
+        zero_based: whether the features of a .libsvm file are numbered from 0.
+        columns: all column names of a .csv file, in its order.
+    """
 
     X: Any
     y: Any

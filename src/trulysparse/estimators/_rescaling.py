@@ -19,13 +19,13 @@ def rescale_inputs(layer: IndexedLayer, old: Scaling, new: Scaling) -> Scaling:
     returns the scaling to use. The weights of features that were constant so far (whose input was 0 throughout) stay as
     they were drawn. A change of more than _LIMIT times is made in part."""
     lost = (new.factor == 0) & (old.factor > 0)
-    new = Scaling(new.kind, np.where(lost, old.shift, new.shift), np.where(lost, old.factor, new.factor))
+    new = Scaling(new.kind, np.where(lost, old.offset, new.offset), np.where(lost, old.factor, new.factor))
     learned = old.factor > 0
     before, now = old.factor[learned], new.factor[learned]
     before = np.clip(before, now / _LIMIT, now * _LIMIT)
     ratio, offset = np.ones(layer.n_in), np.zeros(layer.n_in)
     ratio[learned] = before / now
-    offset[learned] = np.clip((new.shift - old.shift)[learned] * before, -_LIMIT, _LIMIT)
+    offset[learned] = np.clip((new.offset - old.offset)[learned] * before, -_LIMIT, _LIMIT)
     layer.bias += layer.weight @ offset.astype(layer.bias.dtype)
     layer.values *= np.repeat(ratio.astype(layer.values.dtype), np.diff(layer.connectivity.by_input.ptr))
     return new

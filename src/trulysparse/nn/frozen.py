@@ -65,15 +65,15 @@ class FrozenMLP(Predictor):
     ) -> Iterator[tuple[slice, Floats]]:
         matrix = self.matrix(X)
         batch_size = min(checks.integer("batch_size", batch_size, low=1), matrix.n_samples)
-        shift, factor = self.scaling.arrays() if self.scaling else (None, None)
+        offset, factor = self.scaling.arrays() if self.scaling else (None, None)
         softmax = activated and self.output == "softmax"
         z = np.empty((batch_size, self.layer_sizes[-1]), self.dtype)
-        with matrix.reader() as reader:
+        with matrix.reader(np.arange(matrix.n_samples) if matrix.streamed else None) as reader:
             for start in range(0, matrix.n_samples, batch_size):
                 stop = min(matrix.n_samples, start + batch_size)
                 out = z[: stop - start]
                 if isinstance(matrix, DenseMatrix) and matrix.array is not None:
-                    bad = self._network.run(matrix.array[start:stop], shift, factor, out, softmax, self.threads)
+                    bad = self._network.run(matrix.array[start:stop], offset, factor, out, softmax, self.threads)
                     if bad >= 0:
                         sample, feature = divmod(bad, matrix.n_features)
                         raise matrix.refuse(start + sample, feature, self.dtype)

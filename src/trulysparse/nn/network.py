@@ -250,7 +250,7 @@ class Network(Predictor):
         work = InferenceWorkspace(self.layer_sizes, self.activation_types(), batch_size)
         signals = [work.activations(0, activations.IDENTITY)]
         signals += [work.activations(number, layer.activation) for number, layer in enumerate(self.layers, start=1)]
-        with matrix.reader() as reader:
+        with matrix.reader(np.arange(matrix.n_samples)) as reader:
             for start in range(0, matrix.n_samples, batch_size):
                 stop = min(matrix.n_samples, start + batch_size)
                 reader.load(np.arange(start, stop), signals[0].values, self.scaling, self.threads)
@@ -282,7 +282,7 @@ class Network(Predictor):
         checks.integer("batch_size", batch_size, low=1)
         matrix = self.matrix(X)
         work = self.workspace()
-        with matrix.reader() as reader:
+        with matrix.reader(np.arange(matrix.n_samples)) as reader:
             for start in range(0, matrix.n_samples, batch_size):
                 stop = min(matrix.n_samples, start + batch_size)
                 signals = work.signals(stop - start, 1.0)

@@ -1,1 +1,1 @@
-"""One module per file format, each of which gives a Table or says in one sentence why not."""
+"""One module per file format; each reads a Table or raises an InputError of one sentence."""

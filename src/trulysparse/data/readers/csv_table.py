@@ -1,4 +1,4 @@
-""".csv files: their form is checked here before pandas reads them, as it fills and shifts rows of another width."""
+""".csv files. Their form is checked here before pandas reads them, as pandas pads short rows and shifts long ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trulysparse.errors import InputError, MissingExtraError
 
 _ADVICE = "give --no-header to take that line as a sample, or --header if these are names"
 _ADVICE_LATER = "give --no-header if its columns are those that the run was trained on, in the same order"
-# What counts as missing among features: pandas' list, written out because the label column must do without it.
+# What counts as missing among features: pandas' list, written out because it must not apply to the label column.
 _MISSING = frozenset(
     "|NA|N/A|n/a|<NA>|#NA|#N/A|#N/A N/A|NULL|null|None|nan|NaN|-nan|-NaN|1.#IND|-1.#IND|1.#QNAN|-1.#QNAN".split("|")  # noqa: SIM905
 )
@@ -66,7 +66,7 @@ def read_csv(
             usecols=columns if name is None else [*columns, name],
             keep_default_na=False,
             na_values={column: [""] if column == name else sorted(_MISSING) for column in present},
-            low_memory=False,  # else a column's type may change on the way
+            low_memory=False,  # else pandas may change a column's type between chunks
             encoding="utf-8-sig",
         )
     if len(frame) == 0:

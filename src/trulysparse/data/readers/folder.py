@@ -30,20 +30,20 @@ def read_folder(path: Path, need_target: bool) -> Table:
         return np.asarray(load_npy(file)) if file.is_file() else None
 
     parts = ("_train", "_test") if samples("X_train") is not None else ("",)
-    found = [samples(f"X{parts[0]}")]
-    if found[0] is None and (found := [samples("X_test")])[0] is not None and not need_target:
-        return Table(found[0], labels("y_test"))
-    if found[0] is None:
+    matrices = [samples(f"X{parts[0]}")]
+    if matrices[0] is None and (matrices := [samples("X_test")])[0] is not None and not need_target:
+        return Table(matrices[0], labels("y_test"))
+    if matrices[0] is None:
         raise InputError(
             f"DATA: folder '{path}' has neither X.npy nor X_indptr.npy, X_indices.npy and X_data.npy "
             "(nor X_train and X_test likewise)"
         )
     if len(parts) == 2:
-        found.append(samples("X_test", found[0].n_features))
-        if found[1] is None:
+        matrices.append(samples("X_test", matrices[0].n_features))
+        if matrices[1] is None:
             raise InputError(f"DATA: folder '{path}' has X_train, but no X_test")
     y = [labels(f"y{part}") for part in parts]
     for part, values in zip(parts, y, strict=True):
         if values is None and need_target:
             raise InputError(f"DATA: folder '{path}' has no y{part}.npy")
-    return Table(found[0], y[0]) if len(parts) == 1 else Table(found[0], y[0], found[1], y[1])
+    return Table(matrices[0], y[0]) if len(parts) == 1 else Table(matrices[0], y[0], matrices[1], y[1])

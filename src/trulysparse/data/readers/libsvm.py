@@ -35,8 +35,8 @@ def numbering(
 ) -> tuple[bool, int]:
     """(whether features are numbered from 0, how many there are) of a file whose numbers lie in [least, greatest].
 
-    zero_based: what is known of it. n_features: the network's inputs; a file for training says itself where it begins,
-    but one that comes later may lack any feature and then says so only if it has a feature 0 or one of number
+    zero_based: None where it is not known. n_features: the network's inputs, None in training. A training file shows
+    itself where its numbers begin; a later one may lack any feature, and then shows it only by a feature 0 or a feature
     n_features."""
     if zero_based is None:
         zero_based = least == 0

@@ -27,9 +27,9 @@ def read_npz(path: Path, need_target: bool) -> Table:
 
 
 def _read(path: Path, archive: Any, need_target: bool) -> Table:
-    held = set(archive.files)
-    names = held & {"X", "y", *_SPLIT}
-    if "X" not in names and held >= _SPARSE:
+    present = set(archive.files)
+    names = present & {"X", "y", *_SPLIT}
+    if "X" not in names and present >= _SPARSE:
         names.add("X")
     split = "X_train" in names
     wanted = _SPLIT if split else ("X", "y")
@@ -38,7 +38,7 @@ def _read(path: Path, archive: Any, need_target: bool) -> Table:
         if name not in names:
             raise InputError(
                 f"DATA: '{path}' has no array '{name}'; an .npz file needs X and y, or X_train, y_train, X_test and "
-                f"y_test (it has {', '.join(sorted(held)) or 'none'})"
+                f"y_test (it has {', '.join(sorted(present)) or 'none'})"
             )
     if not split and "X" not in names:
         wanted = ("X_test", "y_test")
@@ -65,7 +65,7 @@ def _array(path: Path, archive: Any, name: str) -> Any:
 
 
 def _sparse(path: Path) -> Any:
-    """The matrix of scipy.sparse.save_npz, its indices checked: SciPy itself trusts them."""
+    """The matrix of scipy.sparse.save_npz, its indices checked, which SciPy does not do."""
     with path.open("rb") as file:
         matrix = sp.load_npz(file)
     if hasattr(matrix, "check_format"):

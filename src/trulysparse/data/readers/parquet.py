@@ -38,7 +38,7 @@ class ParquetBlocks:
 
     def __init__(self, path: Path, features: list[str]) -> None:
         self._path, self._file, self.features = path, open_parquet(path), features
-        self._lock = threading.Lock()  # several readers share the file, which knows one position only
+        self._lock = threading.Lock()  # several readers share the file and its one position
         self.n_features = len(features)
         sizes = [self._file.metadata.row_group(g).num_rows for g in range(self._file.num_row_groups)]
         self.bounds = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
@@ -70,8 +70,8 @@ def numbers(table: Any, columns: list[str]) -> Any:
         gaps_in_bools = pa.types.is_boolean(column.type) and column.null_count > 0
         return column.cast(pa.float64()) if gaps_in_bools or pa.types.is_decimal(column.type) else column
 
-    found = {column: plain(table.column(column)) for column in columns}
-    return pa.table(found).to_pandas()
+    casted = {column: plain(table.column(column)) for column in columns}
+    return pa.table(casted).to_pandas()
 
 
 def _columns(schema: Any) -> list[str]:

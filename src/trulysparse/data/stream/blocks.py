@@ -28,7 +28,7 @@ def even_bounds(n_samples: int, sample_bytes: float) -> NDArray[np.int64]:
 
 
 class NpyBlocks:
-    """A two-dimensional .npy file. It is read, not mapped: what has been used does not stay in memory."""
+    """A two-dimensional .npy file. It is read, not mapped, so that used blocks leave memory."""
 
     def __init__(self, path: Path) -> None:
         mapped = open_npy(path, 2)
@@ -83,20 +83,20 @@ class CsrBlocks:
         """The samples of a block."""
         start, stop = int(self.bounds[block]), int(self.bounds[block + 1])
         begin, end = int(self._indptr[start]), int(self._indptr[stop])
-        found = {}
+        parts = {}
         for name in ("indices", "data"):
             part = self._parts[name]
-            found[name] = np.empty(end - begin, part.dtype)
-            _read_whole(Path(part.filename), int(part.offset) + begin * part.dtype.itemsize, found[name])
-        indices = found["indices"]
+            parts[name] = np.empty(end - begin, part.dtype)
+            _read_whole(Path(part.filename), int(part.offset) + begin * part.dtype.itemsize, parts[name])
+        indices = parts["indices"]
         if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < self.n_features:
             raise InputError(f"DATA: '{self._name}_indices.npy' holds a column that is not below {self.n_features}")
         shape = (stop - start, self.n_features)
-        return sp.csr_array((found["data"], indices, self._indptr[start : stop + 1] - begin), shape=shape)
+        return sp.csr_array((parts["data"], indices, self._indptr[start : stop + 1] - begin), shape=shape)
 
 
 class LibsvmBlocks:
-    """A .libsvm file, whose lines are found in one pass at the start; labels are in `y`. n_features, zero_based: see
+    """A .libsvm file. One pass at the start finds the lines and the labels, `y`. n_features, zero_based: see
     readers.libsvm.numbering."""
 
     def __init__(self, path: Path, n_features: int | None = None, zero_based: bool | None = None) -> None:

@@ -17,11 +17,11 @@ BUFFER_BYTES = 512 << 20
 
 
 class Blocks(Protocol):
-    """A set of samples in files, cut into blocks of neighbouring ones."""
+    """Samples in files, cut into blocks of consecutive ones."""
 
     @property
     def n_features(self) -> int:
-        """Features a sample."""
+        """Features per sample."""
 
     @property
     def bounds(self) -> NDArray[np.int64]:
@@ -29,18 +29,35 @@ class Blocks(Protocol):
 
     @property
     def block_bytes(self) -> int:
-        """About how much memory a block takes."""
+        """Approximate size of a block in bytes."""
 
     def read(self, block: int) -> Any:
         """The samples of a block, a NumPy array or a CSR array."""
 
 
 class StreamMatrix:
-    """The samples `rows` of some blocks (None: all). buffer_bytes: memory for blocks that are read ahead.
+    """Samples that stay in their files; a Matrix.
 
-    An epoch's order is shuffled in two steps, the same for a seed: blocks change places, and samples change places
-    within pools of as many blocks as half of the buffer holds. Samples from all over the file meet in a batch, and the
-    file is read in whole blocks."""
+    An epoch's order is shuffled in two steps, the same for a seed: blocks are shuffled, and samples are shuffled within
+    pools of as many blocks as half of the buffer holds. So a batch mixes samples from all over the file, though the
+    file is read in whole blocks.
+
+    Args:
+        blocks: the files; see Blocks.
+        name: what messages call the samples.
+        rows: numbers of the samples to use, int64, in this order; None: all.
+        buffer_bytes: memory for blocks that are read ahead, in bytes.
+
+    Example:
+        >>> from trulysparse.data.synthetic import MadelonLike
+        >>> matrix = StreamMatrix(MadelonLike(600, 40, seed=3))
+        >>> matrix.shape, matrix[np.arange(5)].shape
+        ((600, 40), (5, 40))
+        >>> order = matrix.order(np.arange(600), np.random.default_rng(0))
+        >>> out = np.empty((40, 16), np.float32)
+        >>> with matrix.reader(order) as reader:
+        ...     reader.load(order[:16], out, None, 1)
+    """
 
     streamed = True
 
@@ -55,8 +72,8 @@ class StreamMatrix:
         self.name = name
         self.blocks = blocks
         self._buffer_bytes = buffer_bytes
-        self.numbers = np.arange(int(blocks.bounds[-1])) if rows is None else rows
-        self.n_samples, self.n_features = len(self.numbers), blocks.n_features
+        self.sample_numbers = np.arange(int(blocks.bounds[-1])) if rows is None else rows
+        self.n_samples, self.n_features = len(self.sample_numbers), blocks.n_features
         largest = int(np.diff(blocks.bounds).max()) if len(blocks.bounds) > 1 else 1
         self.sample_bytes = blocks.block_bytes / max(1, largest)
 
@@ -66,33 +83,33 @@ class StreamMatrix:
         return self.n_samples, self.n_features
 
     def __getitem__(self, rows: NDArray[np.int64]) -> StreamMatrix:
-        """The given samples, still in their files."""
-        return StreamMatrix(self.blocks, self.name, self.numbers[rows], self._buffer_bytes)
+        """The given samples; they stay in their files."""
+        return StreamMatrix(self.blocks, self.name, self.sample_numbers[rows], self._buffer_bytes)
 
     def followed_by(self, other: StreamMatrix) -> StreamMatrix:
-        """These samples and then those of `other`, still in their files."""
+        """These samples and then those of `other`; all stay in their files."""
         joined = _Joined(self.blocks, other.blocks, (self.name, other.name))
-        rows = np.concatenate([self.numbers, other.numbers + int(self.blocks.bounds[-1])])
+        rows = np.concatenate([self.sample_numbers, other.sample_numbers + int(self.blocks.bounds[-1])])
         return StreamMatrix(joined, self.name, rows, self._buffer_bytes)
 
     def feature_name(self, feature: int) -> str:
-        """How to name a feature to the user."""
+        """What messages call a feature."""
         names = getattr(self.blocks, "features", None)
         return str(feature) if names is None else f"'{names[feature]}'"
 
     def origin(self, sample: int) -> tuple[str, int]:
         """(name of the set, row in its file)."""
-        row = int(self.numbers[sample])
+        row = int(self.sample_numbers[sample])
         return self.blocks.origin(row) if isinstance(self.blocks, _Joined) else (self.name, row)
 
     @property
-    def room(self) -> int:
-        """Blocks that the buffer holds."""
+    def n_buffered_blocks(self) -> int:
+        """How many blocks the buffer holds."""
         return max(2, self._buffer_bytes // max(1, self.blocks.block_bytes))
 
     @property
-    def pool(self) -> int:
-        """Blocks whose samples are shuffled together."""
+    def n_pooled_blocks(self) -> int:
+        """How many blocks have their samples shuffled together."""
         return max(1, self._buffer_bytes // (2 * max(1, self.blocks.block_bytes)))
 
     def order(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
@@ -104,14 +121,14 @@ class StreamMatrix:
             rows, first = rows[by_block], np.searchsorted(block_of[by_block], np.arange(len(self.blocks.bounds)))
         blocks = rng.permutation(len(self.blocks.bounds) - 1)
         pools = []
-        for start in range(0, len(blocks), self.pool):
-            some = [rows[first[b] : first[b + 1]] for b in blocks[start : start + self.pool]]
+        for start in range(0, len(blocks), self.n_pooled_blocks):
+            some = [rows[first[b] : first[b + 1]] for b in blocks[start : start + self.n_pooled_blocks]]
             pools.append(rng.permutation(np.concatenate(some)))
         return np.concatenate(pools)
 
     def blocks_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The block of each of the samples `rows`."""
-        return np.searchsorted(self.blocks.bounds, self.numbers[rows], side="right") - 1
+        return np.searchsorted(self.blocks.bounds, self.sample_numbers[rows], side="right") - 1
 
     def reader(self, order: NDArray[np.int64] | None = None) -> StreamReader:
         """See Matrix.reader."""
@@ -119,15 +136,15 @@ class StreamMatrix:
 
     def shared_by(self, readers: int) -> StreamMatrix:
         """See Matrix.shared_by."""
-        return StreamMatrix(self.blocks, self.name, self.numbers, self._buffer_bytes // readers)
+        return StreamMatrix(self.blocks, self.name, self.sample_numbers, self._buffer_bytes // readers)
 
     def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
-        """See Reader; reads the files anew at each call."""
+        """See Reader; each call reads the files again."""
         with self.reader() as reader:
             reader.load(rows, out, scaling, threads)
 
     def chunk(self, start: int, stop: int) -> Any:
-        """See Reader; reads the files anew at each call."""
+        """See Reader; each call reads the files again."""
         with self.reader() as reader:
             return reader.chunk(start, stop)
 

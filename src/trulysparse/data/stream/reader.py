@@ -12,25 +12,25 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from trulysparse._core.arrays import Floats
-from trulysparse.data.matrix import as_held, unusable
+from trulysparse.data.matrix import as_in_memory, unusable
 from trulysparse.data.scaling import Scaling
 
 
 class Stream(Protocol):
-    """What a reader asks of the samples that it reads."""
+    """The samples that a reader reads, as it needs them."""
 
     name: str
     blocks: Any
-    numbers: NDArray[np.int64]
+    sample_numbers: NDArray[np.int64]
     n_features: int
 
     @property
-    def room(self) -> int:
-        """Blocks that the buffer holds."""
+    def n_buffered_blocks(self) -> int:
+        """How many blocks the buffer holds."""
 
     @property
-    def pool(self) -> int:
-        """Blocks whose samples are shuffled together."""
+    def n_pooled_blocks(self) -> int:
+        """How many blocks have their samples shuffled together."""
 
     def blocks_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The block of each of the samples `rows`."""
@@ -39,36 +39,36 @@ class Stream(Protocol):
         """(name of the set, row in its file)."""
 
     def feature_name(self, feature: int) -> str:
-        """How to name a feature to the user."""
+        """What messages call a feature."""
 
 
 class StreamReader:
     """See Reader. Its state is its own: any number of readers may read one stream at a time, each in one thread.
 
     order: the samples that will be loaded, in that order; their blocks are read ahead, as many as the stream's buffer
-    holds, and dropped when they are done with. Other samples may be loaded too, more slowly. None: the last blocks
-    read are kept, as many as are shuffled together."""
+    holds, and dropped once all their samples are loaded. Other samples may be loaded too, more slowly. None: the last
+    blocks read stay in memory, as many as are shuffled together."""
 
     def __init__(self, stream: Stream, order: NDArray[np.int64] | None) -> None:
         self._stream = stream
-        self._plan = None if order is None else _Plan(stream.blocks_of(order))
+        self._read_order = None if order is None else _BlockOrder(stream.blocks_of(order))
         self._buffer: OrderedDict[int, Any] = OrderedDict()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._over = False
+        self._closed = False
         self._error: BaseException | None = None
-        self._wanted = -1  # number in the plan of the block that `load` waits for
-        self._read = 0  # blocks of the plan that have been read
+        self._wanted = -1  # number in the reading order of the block that `load` waits for
+        self._read = 0  # blocks of the reading order that have been read
 
     def __enter__(self) -> StreamReader:
-        if self._plan is not None:
-            self._thread = threading.Thread(target=self._read_ahead, args=(self._plan,), daemon=True)
+        if self._read_order is not None:
+            self._thread = threading.Thread(target=self._read_ahead, args=(self._read_order,), daemon=True)
             self._thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         with self._changed:
-            self._over = True
+            self._closed = True
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join()
@@ -76,43 +76,58 @@ class StreamReader:
 
     def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
         """See Reader."""
-        held = as_held(self._gather(rows), self._stream.name)
-        bad = held.fill(np.arange(len(rows)), out, scaling, threads)
+        samples, row_of = self._gather(rows)
+        matrix = as_in_memory(samples, self._stream.name)
+        bad = matrix.fill(row_of, out, scaling, threads)
         if bad >= 0:
             sample, feature = divmod(bad, self._stream.n_features)
-            raise unusable(self._stream, int(rows[sample]), feature, held.value(sample, feature), out.dtype)
+            value = matrix.value(int(row_of[sample]), feature)
+            raise unusable(self._stream, int(rows[sample]), feature, value, out.dtype)
 
     def chunk(self, start: int, stop: int) -> Any:
         """See Reader."""
-        return self._gather(np.arange(start, stop))
+        samples, row_of = self._gather(np.arange(start, stop))
+        return samples if (np.diff(row_of) == 1).all() else samples[row_of]
 
-    def _gather(self, rows: NDArray[np.int64]) -> Any:
-        """The samples `rows`, in this order, as a NumPy array or a CSR array."""
-        blocks, samples = self._stream.blocks_of(rows), self._stream.numbers[rows]
-        parts, places = [], []
-        for block in dict.fromkeys(blocks.tolist()):
-            here = np.flatnonzero(blocks == block)
-            parts.append(self._block(block)[samples[here] - int(self._stream.blocks.bounds[block])])
-            places.append(here)
-        if self._plan is not None:
+    def _gather(self, rows: NDArray[np.int64]) -> tuple[Any, NDArray[np.int64]]:
+        """The samples `rows` as a NumPy array or a CSR array, those of a block together, and the row there of each."""
+        numbers = self._stream.sample_numbers[rows]
+        blocks, first, block_of = np.unique(self._stream.blocks_of(rows), return_index=True, return_inverse=True)
+        as_met = np.argsort(first)  # as they are read ahead
+        by_block = np.argsort(np.argsort(as_met)[block_of], kind="stable")
+        ends = np.cumsum(np.bincount(block_of)[as_met]).tolist()
+        parts: list[Any] = []
+        joined: NDArray[Any] | None = None
+        for block, start, end in zip(blocks[as_met].tolist(), [0, *ends], ends, strict=False):
+            samples = self._block(block)
+            within = numbers[by_block[start:end]] - int(self._stream.blocks.bounds[block])
+            if sp.issparse(samples):
+                parts.append(samples[within])
+                continue
+            if joined is None:
+                joined = np.empty((len(rows), samples.shape[1]), samples.dtype)
+            if joined.dtype == samples.dtype:
+                np.take(samples, within, axis=0, out=joined[start:end], mode="clip")  # "raise" would copy once more
+            else:  # two sets that were joined
+                joined = joined.astype(np.result_type(joined, samples))
+                joined[start:end] = samples[within]
+        if self._read_order is not None:
             with self._changed:
-                for block in self._plan.passed(len(rows)):
+                for block in self._read_order.passed(len(rows)):
                     self._buffer.pop(block, None)
                 self._changed.notify_all()
-        back = np.argsort(np.concatenate(places))
-        if sp.issparse(parts[0]):
-            return sp.csr_array(sp.vstack(parts, format="csr")[back])
-        joined = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        return joined[back]
+        row_of = np.empty(len(rows), np.int64)
+        row_of[by_block] = np.arange(len(rows))
+        return sp.csr_array(sp.vstack(parts, format="csr")) if joined is None else joined, row_of
 
     def _block(self, block: int) -> Any:
-        """A block's samples: from the buffer where they are there or on their way, else read now."""
-        number = None if self._plan is None else self._plan.number.get(block)
+        """A block's samples: from the buffer where it holds them or soon will, else read now."""
+        number = None if self._read_order is None else self._read_order.number.get(block)
         with self._changed:
             if number is not None:
                 self._wanted = number
                 self._changed.notify_all()
-                # A block that has been read and dropped before will not come again.
+                # A block that has been read and dropped is not read ahead again.
                 while block not in self._buffer and self._read <= number and self._error is None:
                     self._changed.wait()
                 if self._error is not None:
@@ -121,24 +136,24 @@ class StreamReader:
                 self._buffer.move_to_end(block)
                 return self._buffer[block]
         samples = self._stream.blocks.read(block)
-        if self._plan is None:
-            while len(self._buffer) >= self._stream.pool:
+        if self._read_order is None:
+            while len(self._buffer) >= self._stream.n_pooled_blocks:
                 self._buffer.popitem(last=False)
             self._buffer[block] = samples
         return samples
 
-    def _read_ahead(self, plan: _Plan) -> None:
-        room = self._stream.room
+    def _read_ahead(self, order: _BlockOrder) -> None:
+        n_buffered = self._stream.n_buffered_blocks
         try:
-            for number, block in enumerate(plan.blocks):
+            for number, block in enumerate(order.blocks):
                 with self._changed:
-                    while len(self._buffer) >= room and not self._over and self._wanted < number:
+                    while len(self._buffer) >= n_buffered and not self._closed and self._wanted < number:
                         self._changed.wait()
-                    if self._over:
+                    if self._closed:
                         return
                 samples = self._stream.blocks.read(block)
                 with self._changed:
-                    if plan.last[block] >= plan.done:
+                    if order.last[block] >= order.done:
                         self._buffer[block] = samples
                     self._read = number + 1
                     self._changed.notify_all()
@@ -148,8 +163,8 @@ class StreamReader:
                 self._changed.notify_all()
 
 
-class _Plan:
-    """The blocks that an order needs: in which order, and after how many samples each is done with."""
+class _BlockOrder:
+    """The blocks that an order needs: in which order, and the last sample of each."""
 
     def __init__(self, block_of: NDArray[np.int64]) -> None:
         blocks, first = np.unique(block_of, return_index=True)
@@ -161,9 +176,9 @@ class _Plan:
         self.done = 0
 
     def passed(self, samples: int) -> list[int]:
-        """Counts samples; the blocks that are done with now."""
+        """Counts `samples` as loaded; returns the blocks that are needed no longer."""
         self.done += samples
-        over = []
+        finished = []
         while self._ends and self.last[self._ends[-1]] < self.done:
-            over.append(self._ends.pop())
-        return over
+            finished.append(self._ends.pop())
+        return finished

@@ -29,7 +29,7 @@ def test_every_type_and_layout(rng, name):
         part = scaling if view.shape[1] == 130 else None
         expected = view[rows].astype(np.float64)
         if part:
-            expected = (expected - part.shift) * part.factor
+            expected = (expected - part.offset) * part.factor
         np.testing.assert_allclose(load(view, rows, part), expected, rtol=1e-5, atol=1e-5)
 
 
@@ -40,7 +40,7 @@ def test_a_single_sample(rng, name):
     for part in (None, scaling):
         expected = x[[3]].astype(np.float64)
         if part:
-            expected = (expected - part.shift) * part.factor
+            expected = (expected - part.offset) * part.factor
         np.testing.assert_allclose(load(x, [3], part), expected, rtol=1e-5, atol=1e-5)
     if np.dtype(name).kind == "f":
         x[3, 77], x[3, 101], x[1, 2] = np.nan, np.inf, np.nan
@@ -61,7 +61,7 @@ def test_sparse(rng, kind):
     scaling = Scaling("standard", rng.random(40), rng.random(40))
     np.testing.assert_allclose(load(x, [5, 29, 0]), dense[[5, 29, 0]], rtol=1e-6)
     np.testing.assert_allclose(
-        load(x, [5, 29, 0], scaling), (dense[[5, 29, 0]] - scaling.shift) * scaling.factor, rtol=1e-5, atol=1e-6
+        load(x, [5, 29, 0], scaling), (dense[[5, 29, 0]] - scaling.offset) * scaling.factor, rtol=1e-5, atol=1e-6
     )
 
 
@@ -95,12 +95,12 @@ def test_scaling_figures(rng):
     x[:, 5] = 7.25  # constant
     for source in (x, sp.csr_array(x)):
         scaling = fit_scaling("standard", as_matrix(source))
-        scaled = (x - scaling.shift) * scaling.factor
+        scaled = (x - scaling.offset) * scaling.factor
         np.testing.assert_allclose(scaled[:, :5].mean(axis=0), 0, atol=1e-6)
         np.testing.assert_allclose(scaled[:, :5].std(axis=0), 1, rtol=1e-6)
         assert not scaled[:, 5].any()
         scaling = fit_scaling("minmax", as_matrix(source))
-        scaled = (x - scaling.shift) * scaling.factor
+        scaled = (x - scaling.offset) * scaling.factor
         np.testing.assert_allclose(scaled[:, :5].min(axis=0), 0, atol=1e-12)
         np.testing.assert_allclose(scaled[:, :5].max(axis=0), 1)
         assert not scaled[:, 5].any()
@@ -117,7 +117,7 @@ def test_scaling_works_chunk_by_chunk(rng, monkeypatch):
     whole = fit_scaling("standard", as_matrix(x))
     monkeypatch.setattr("trulysparse.data.matrix._CHUNK_BYTES", 8 * 8 * 37)
     parts = fit_scaling("standard", as_matrix(x))
-    np.testing.assert_allclose(parts.shift, whole.shift, rtol=1e-12)
+    np.testing.assert_allclose(parts.offset, whole.offset, rtol=1e-12)
     np.testing.assert_allclose(parts.factor, whole.factor, rtol=1e-12)
 
 

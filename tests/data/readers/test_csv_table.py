@@ -1,0 +1,132 @@
+""".csv files: what is read, and what is refused in one sentence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import trulysparse as ts
+from sample_files import refused, write
+from trulysparse.data.dataset import make_dataset
+from trulysparse.data.files import read
+
+
+@pytest.fixture(autouse=True)
+def pandas():
+    return pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("a,target\n5,1.5,0\n6,2.5,1\n", "line 2 has 3 fields, but the header has 2"),
+        ("a,target\n1,0\n2,1,\n", "line 3 has 3 fields, but the header has 2; a comma at the end"),
+        ("a,b,target\n1,2,0\n1,0\n", "line 3 has 2 fields, but the header has 3"),
+        ("a,b,target\n1,2,0\n1\n", "line 3 has 1 field, but the header has 3"),
+        ("\na,target\n\n1,0\n1,0,9\n", "line 5 has 3 fields"),
+        ('a,target\n1,"x\ny, z"\n2,"w",3\n', "line 4 has 3 fields"),
+        ("a,b,target,\n1,2,0,\n", "no name for column 4"),
+        ("a,,target\n1,2,0\n", "no name for column 2"),
+        ("a,a,target\n1,2,0\n", "two columns called 'a'"),
+        ("y,x,y\n1,2,0\n", "two columns called 'y'"),
+        ("a;b;target\n1;2;0\n", "separated by ';'; the separator"),
+        ("sep=;\na;target\n1;0\n", "separated by ';'"),
+        ("a\tb\ttarget\n1\t2\t0\n", "separated by tabs"),
+        ("a b target\n1 2 0\n", "separated by spaces"),
+        ("# made today\na,target\n1,0\n", "line 2 has 2 fields, but the header has 1"),
+        ('a,target\n"1,0\n2,1\n', "line 2 has 1 field, but the header has 2"),
+        ("5.1,3.5,0.2,setosa\n4.9,3.0,0.2,setosa\n", "seems to have no header.*--no-header"),
+        ("1,85,66\n2,80,60\n", "seems to have no header"),
+        ("1,5,?,?,2\n2,3,1,5,4\n", "seems to have no header|two columns called"),
+        ("1,85,,0\n2,80,1,1\n", "no name for column 3|seems to have no header"),
+        ("0,1,1\n1,1,0\n", "no header|two columns called '1'"),
+        ("a,b,target\n1,x,0\n", "column 'b' must hold numbers only, but row 0 holds 'x'"),
+        ("a,target\n", "has no rows"),
+        ("\n\n", "is empty"),
+    ],
+)
+def test_a_file_whose_form_is_wrong_is_refused(tmp_path, text, match):
+    refused(write(tmp_path / "x.csv", text), match)
+
+
+def test_text_that_is_not_utf8_is_refused(tmp_path):
+    (tmp_path / "x.csv").write_bytes(b"a,target\n1,\xff\xfe\n")
+    refused(tmp_path / "x.csv", "not a whole .csv file")
+
+
+def test_quoted_fields_may_hold_commas_and_line_breaks(tmp_path):
+    table = read(write(tmp_path / "x.csv", 'a,"the ""name""",target\r\n1,2,"x, y\r\nz"\r\n3,4,w\r\n'))
+    assert table.features == ["a", 'the "name"']
+    assert table.y.tolist() == ["x, y\r\nz", "w"]
+    np.testing.assert_array_equal(table.X.to_numpy(), [[1, 2], [3, 4]])
+
+
+def test_a_byte_order_mark_is_not_part_of_the_first_name(tmp_path):
+    assert read(write(tmp_path / "x.csv", "\ufeffa,target\n1,0\n2,1\n")).features == ["a"]
+
+
+def test_row_names_under_an_empty_first_name_are_left_out(tmp_path, pandas):
+    pandas.DataFrame({"a": [5, 6], "target": [0, 1]}).to_csv(tmp_path / "x.csv")
+    assert read(str(tmp_path / "x.csv")).features == ["a"]
+
+
+@pytest.mark.parametrize("header", ["0,1,2,target", "a,2019,2020,target", "q0.1,q0.5,target", "0,target", "1,2,y"])
+def test_names_that_count_are_a_header(tmp_path, header):
+    row = ",".join("7" for _ in header.split(","))
+    assert len(read(write(tmp_path / "x.csv", f"{header}\n{row}\n")).X) == 1
+
+
+def test_without_a_header_every_line_is_a_sample(tmp_path):
+    path = write(tmp_path / "x.csv", "5.1,3.5,b\n5.1,1.0,a\n")
+    table = read(path, header=False)
+    assert (table.features, table.target, table.y.tolist()) == (["0", "1"], "2", ["b", "a"])
+    np.testing.assert_array_equal(table.X.to_numpy(), [[5.1, 3.5], [5.1, 1.0]])
+    assert read(path, header=True).features == ["5.1", "3.5"]
+
+
+def test_header_numbers_are_names_where_the_run_knows_them(tmp_path):
+    path = write(tmp_path / "x.csv", "5,7,9\n1,2,0\n")
+    assert read(path, features=["5", "7"], target="9").features == ["5", "7"]
+
+
+def test_a_later_file_without_a_header_is_told_what_its_columns_must_be(tmp_path):
+    path = write(tmp_path / "x.csv", "5.1,7.2,0\n1,2,0\n")
+    refused(path, "no header.*those that the run was trained on", features=["a", "b"])
+
+
+def test_one_feature_whose_name_holds_a_space_is_not_a_separator(tmp_path):
+    table = read(write(tmp_path / "x.csv", "petal width\n1\n2\n"), features=["petal width"], need_target=False)
+    assert table.X.shape == (2, 1)
+
+
+def test_classes_called_none_and_na_are_classes(tmp_path):
+    names = ["None", "NA", "null", "nan", "NaN", "N/A", "x"]
+    table = read(write(tmp_path / "x.csv", "a,target\n" + "".join(f"{i},{n}\n" for i, n in enumerate(names))))
+    assert table.y.tolist() == names
+
+
+@pytest.mark.parametrize(
+    ("labels", "match"),
+    [
+        (["x", "", "y"], r"y\[1\] is missing"),
+        (["0", "1", "NA"], r"y\[2\] is missing"),
+        (["0", "", "1"], "1.*missing"),
+    ],
+)
+def test_an_empty_label_and_na_among_numbers_are_missing(tmp_path, labels, match):
+    table = read(write(tmp_path / "x.csv", "a,target\n" + "".join(f"1,{label}\n" for label in labels * 9)))
+    with pytest.raises(ts.InputError, match=match):
+        make_dataset(table, test_size=0.2, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind"), [(["0", "1"], "i"), (["True", "False"], "b"), (["1.0", "2.0"], "f"), (["a", "b"], "O")]
+)
+def test_label_types_are_those_of_the_text(tmp_path, labels, kind):
+    assert read(write(tmp_path / "x.csv", f"a,target\n1,{labels[0]}\n2,{labels[1]}\n")).y.dtype.kind == kind
+
+
+@pytest.mark.parametrize("values", [["True", ""], ["", ""], ["123456789012345678901234567890", ""]])
+def test_a_gap_among_features_is_nan_whatever_the_column_holds(tmp_path, values):
+    table = read(write(tmp_path / "x.csv", f"a,target\n{values[0]},0\n{values[1]},1\n"))
+    assert np.isnan(table.X["a"].to_numpy(dtype=float)[1])
