@@ -108,7 +108,7 @@ def test_retained_gradients_through_evolution_and_removed_neurons(seed):
                 names[number] = names[number][kept]
         else:
             trainer.evolve()
-        history[-1].stays = stays
+        history[-1].keep_masks = stays
         history.append(Topology(version, [layer.connectivity for layer in net.layers]))
     for number, layer in enumerate(net.layers):
         weight, bias, dropped = retain(gradient, number, history, 2)

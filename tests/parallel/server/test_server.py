@@ -158,7 +158,7 @@ def test_what_was_counted_before_the_state_was_kept_is_not_forgotten():
     assert record["samples"] == 5 * 4
     assert record["loss"] == 1.0
     assert record["staleness"] == 0
-    assert record["seconds"] >= state["tally"]["seconds"] > 0
+    assert record["seconds"] >= state["statistics"]["seconds"] > 0
 
 
 def test_a_gradient_on_its_way_is_not_kept_as_done():
@@ -168,9 +168,9 @@ def test_a_gradient_on_its_way_is_not_kept_as_done():
     a, b = scheduler.next_batch(0, 0), scheduler.next_batch(1, 0)
     scheduler.accept(0, a)
     scheduler.accept(1, b)
-    scheduler.count(a)
+    scheduler.applied(a)
     assert scheduler.positions == [1, 1]
-    assert scheduler.counted() == [1, 0]
+    assert scheduler.applied_positions() == [1, 0]
 
 
 def test_an_unknown_version_is_refused():
@@ -200,7 +200,7 @@ def test_fast_workers_help_slow_ones(speeds):
                     given = True
                     done[batch_id.shard].append((batch_id.epoch, batch_id.batch))
                     scheduler.accept(worker, batch_id)
-                    scheduler.count(batch_id)
+                    scheduler.applied(batch_id)
                     passes = [len(done[shard]) // n for shard, n in enumerate((4, 5, 3))]
                     assert max(passes) - min(passes) <= 2
         if not given:
@@ -216,7 +216,7 @@ def test_topology_that_evolves_while_its_gradient_is_applied_is_kept(plan):
     server, _ = server_for(plan, [4, 4], evolution=ts.SET(0.3), epochs=4)
     trainer = server.trainer
     trainer.optimizer = ts.SGD(0.1, 0)
-    server._optimizer = trainer.optimizer
+    server._updater._scaled_optimizer = trainer.optimizer
     server.join(0)
     server.join(1)
     if plan.synchronous:
