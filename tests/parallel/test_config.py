@@ -51,7 +51,7 @@ def test_patience_sets_worker_timeout_with_a_warning(config):
     with pytest.warns(DeprecationWarning, match="patience= is now worker_timeout=") as caught:
         assert config(patience=5).worker_timeout == 5
     assert caught[0].filename == __file__
-    with pytest.warns(DeprecationWarning), pytest.raises(ts.InputError, match="worker_timeout"):
+    with pytest.warns(DeprecationWarning, match="patience"), pytest.raises(ts.InputError, match="worker_timeout"):
         config(patience=0)
 
 

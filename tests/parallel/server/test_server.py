@@ -210,7 +210,7 @@ def test_gradient_is_dropped_if_removed_neurons_are_unknown():
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_pull_at_the_end_waits_for_the_end_of_the_last_epoch(fails):
-    """A worker that is told that the phase is over may rely on the last record, or an error in making it, being there."""
+    """When a worker is told that the phase is over, the last record has been made, or has failed."""
     begun, go_on = threading.Event(), threading.Event()
     server, records = make_server(ts.WASAP(2), [1, 1], epochs=1)
     record_epoch = server._end_epoch
