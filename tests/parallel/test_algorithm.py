@@ -35,24 +35,26 @@ def test_early_stopping_restores_the_best_epoch():
     trainer = trainer_for(ts.WASAP(2), optimizer=ts.SGD(0.02, 0.9))
     stopping = ts.EarlyStopping("val_loss", patience=3)
     history = trainer.fit(X, y, epochs=10, validation_data=(X, y), callbacks=[stopping])
-    found = ts.evaluate(trainer.net, X, y)["loss"]
-    assert found == pytest.approx(min(history["val_loss"]), rel=1e-6)
+    loss = ts.evaluate(trainer.net, X, y)["loss"]
+    assert loss == pytest.approx(min(history["val_loss"]), rel=1e-6)
 
 
 class _EvolutionWatch(ts.Callback):
     def on_fit_start(self, trainer, epochs, steps):
-        self.grown = []
+        self.new_connections = []
 
-    def on_evolution(self, trainer, grown):
-        self.grown.append(grown)
+    def on_evolution(self, trainer, n_new):
+        self.new_connections.append(n_new)
 
 
 def test_on_evolution_is_called_after_each_evolution():
     X, y = problem()
-    grown = _EvolutionWatch()
-    trainer_for(ts.WASAP(2), evolution=ts.SET(0.3)).fit(X, y, epochs=10, callbacks=[grown])
-    assert len(grown.grown) == 6  # after each epoch of phase 1 but the last, which each worker's own evolution follows
-    assert min(grown.grown) > 0
+    watch = _EvolutionWatch()
+    trainer_for(ts.WASAP(2), evolution=ts.SET(0.3)).fit(X, y, epochs=10, callbacks=[watch])
+    assert (
+        len(watch.new_connections) == 6
+    )  # after each epoch of phase 1 except the last
+    assert min(watch.new_connections) > 0
 
 
 def test_importance_pruning_removes_neurons_while_workers_train():

@@ -24,9 +24,9 @@ def test_carry_and_add_equal_scipy(rng, threads):
         A, B = (sp.csr_array((w, c.by_input.index, c.by_input.ptr), shape=(n_in, n_out)) for w, c in ((u, a), (v, b)))
         rows = (a.by_input.ptr, a.by_input.index), (b.by_input.ptr, b.by_input.index)
         out = np.empty_like(v)
-        found = _kernels.carry(*rows[0], u, *rows[1], out, threads)
+        n_carried = _kernels.carry(*rows[0], u, *rows[1], out, threads)
         np.testing.assert_array_equal(out, np.array([A[i, j] for i, j in coordinates(b)]))
-        assert found == len(set(coordinates(a)) & set(coordinates(b)))
+        assert n_carried == len(set(coordinates(a)) & set(coordinates(b)))
         ptr, index, values = _kernels.add(*rows[0], u, *rows[1], v, threads)
         expected = sp.csr_array((values, index, ptr), shape=(n_in, n_out))
         np.testing.assert_allclose(expected.toarray(), (A + B).toarray(), rtol=1e-14)
@@ -59,9 +59,9 @@ def test_average_equals_a_dictionary_version(count):
         for pair in negative[:from_negative] + positive[: surplus - from_negative]:
             del union[pair]
         assert layer.n_connections == wanted == len(union)
-        found = values_by_coordinates(layer.connectivity, layer.values)
-        assert set(found) == set(union)
-        np.testing.assert_allclose([found[p] for p in union], list(union.values()), rtol=1e-12)
+        averaged = values_by_coordinates(layer.connectivity, layer.values)
+        assert set(averaged) == set(union)
+        np.testing.assert_allclose([averaged[p] for p in union], list(union.values()), rtol=1e-12)
         np.testing.assert_allclose(layer.bias, np.mean([net.layers[number].bias for net in nets], axis=0), rtol=1e-12)
         check_invariants(layer.connectivity)
 

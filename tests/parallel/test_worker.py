@@ -31,8 +31,8 @@ def test_gradients_of_read_only_weights_are_the_same(rng):
     frozen.values.flags.writeable = frozen.bias.flags.writeable = False
     X, y = rng.standard_normal((6, 10)), rng.integers(0, 3, 6)
     expected = ts.Trainer(net).gradients(X, y)
-    found = ts.Trainer(net.with_layers([net.layers[0], frozen])).gradients(X, y)
-    assert expected[0] == found[0]
-    for (a, b), (c, d) in zip(expected[1], found[1], strict=True):
+    gradients = ts.Trainer(net.with_layers([net.layers[0], frozen])).gradients(X, y)
+    assert expected[0] == gradients[0]
+    for (a, b), (c, d) in zip(expected[1], gradients[1], strict=True):
         np.testing.assert_array_equal(a.toarray(), c.toarray())
         np.testing.assert_array_equal(b, d)

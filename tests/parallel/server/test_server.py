@@ -93,6 +93,26 @@ def test_call_of_an_earlier_incarnation_returns_none():
     assert results[0][0].batch == 1
 
 
+def test_late_call_of_an_earlier_incarnation_does_not_end_the_new_one():
+    """A worker's process dies while its last push is at work; the call goes on to ask for a batch after the restart."""
+    server, _ = make_server(ts.WASSP(2), [2, 2])
+    server.join(0)
+    server.join(1)
+    server.push(0, gradient_for(server.pull(0, incarnation=1)))
+    results = []
+    restarted = threading.Thread(target=lambda: results.append(server.pull(0, incarnation=2)))
+    restarted.start()
+    restarted.join(0.05)
+    assert server.pull(0, incarnation=1, wait=False) is None
+    restarted.join(0.05)
+    assert restarted.is_alive()  # waiting for the other shard
+    server.push(1, gradient_for(server.pull(1)))
+    restarted.join(5)
+    assert results[0][0].batch == 1
+    assert server.pull(0, incarnation=1) is None
+    assert server.push(0, gradient_for(results[0]))
+
+
 @pytest.mark.parametrize("config", [ts.WASAP(2, shards=3), ts.WASSP(2, shards=3)])
 def test_server_resumed_from_any_epoch_gives_the_same_weights(config, tmp_path):
     """Resuming after any epoch gives the same weights at the end as training without interruption."""

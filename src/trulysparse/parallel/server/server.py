@@ -73,6 +73,7 @@ class Server:
         self._topology = SharedLock()
         self._seen: dict[int, int] = {}  # version of the topology that each worker has
         self._incarnations: dict[int, int] = {}
+        self._replaced: set[tuple[int, int]] = set()  # (worker, incarnation) of processes that were restarted
         self._pending: dict[int, PendingUpdate] = {}
         self._closing = False
         self._n_boundaries = 0  # begun and not over
@@ -103,10 +104,14 @@ class Server:
         is a batch: in synchronous training for the other gradients of an update, and at the end for the other workers'
         last batches, which are given out again if a worker fails. wait: False: return None instead of waiting.
         incarnation: a number that a worker draws when its process starts; a new number means that the process was
-        restarted, and calls that the previous process left waiting return None."""
+        restarted, and calls that the previous process left behind return None."""
         with self._state:
+            if (worker, incarnation) in self._replaced:
+                return None
             self._scheduler.release(worker)
-            if self._incarnations.setdefault(worker, incarnation) != incarnation:
+            earlier = self._incarnations.setdefault(worker, incarnation)
+            if earlier != incarnation:
+                self._replaced.add((worker, earlier))
                 self._incarnations[worker] = incarnation
                 self._state.notify_all()
             while not self._finished() and self._incarnations[worker] == incarnation:
