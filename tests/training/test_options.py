@@ -108,7 +108,7 @@ def test_given_state_acts_or_is_refused(tmp_path, plan):
     parallel = ts.WASAP(1) if plan == "wasap" else PLANS[plan]
     plain, _ = fitted("indexed", tmp_path / "a", parallel)
     if plan == "apart":
-        with pytest.raises(ts.InputError, match="optimizer_state are optimizer state for phase 1"):
+        with pytest.raises(ts.InputError, match="optimizer_state is used in phase 1"):
             fitted("indexed", tmp_path / "b", parallel, optimizer_state=states)
         return
     other, _ = fitted("indexed", tmp_path / "b", parallel, optimizer_state=states)

@@ -70,13 +70,6 @@ def widened(array: Stored, threads: int = 1) -> Floats:
     return out
 
 
-def narrowed(array: Floats, threads: int = 1) -> NDArray[np.uint16]:
-    """float32 values as bfloat16, to the nearest."""
-    out = np.empty(array.shape, np.uint16)
-    _kernels.round_to(np.ascontiguousarray(array, np.float32).ravel(), out.ravel(), threads)
-    return out
-
-
 _KERNEL_TYPES = frozenset(("f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"))
 
 

@@ -1,4 +1,4 @@
-"""WASAP-SGD and WASSP-SGD, wherever the workers run (Curci, Mocanu and Pechenizkiy 2021, algorithm 1)."""
+"""WASAP-SGD and WASSP-SGD on any backend. Source: Curci, Mocanu and Pechenizkiy (2021), algorithm 1."""
 
 from __future__ import annotations
 
@@ -22,75 +22,74 @@ if TYPE_CHECKING:
 
 
 class Backend(Protocol):
-    """Where workers run."""
+    """Runs the workers of both phases: threads of this process, or actors of a Ray cluster."""
 
     batches: list[int]
-    """Of each shard, a pass."""
+    """The number of batches of each shard in one pass."""
 
     def run_phase1(self, span: Span, history: History) -> None:
-        """Phase 1: trains trainer.net with a server and workers, and ends each epoch with trainer.end_epoch."""
+        """Phase 1: trains trainer.net with a server and workers, and calls trainer.end_epoch after each epoch."""
 
     def run_phase2(self, span: Span) -> list[tuple[SparseMLP, Record]]:
-        """Phase 2: trains a copy of trainer.net on each shard; (network, last epoch's record) of each."""
+        """Phase 2: trains a copy of trainer.net on each shard; returns (network, last epoch's record) of each."""
 
     def close(self) -> None:
-        """Lets the workers go."""
+        """Ends the workers and frees what they used."""
 
 
 def train(config: ParallelConfig, trainer: TrainingLoop, data: FitData) -> History:
-    """Trains trainer.net."""
+    """Trains trainer.net with workers, as `config` says."""
     rounds = config.check(len(data.rows), trainer.evolution, data.epochs)
     if trainer.training_step.state_given and rounds[0][0][1] == 0:
-        raise InputError(
-            "optimizer_state are optimizer state for phase 1, which phase1_epochs=0 leaves out: give one of them"
-        )
-    place = _backend(config, trainer, data)
+        raise InputError("optimizer_state is used in phase 1, which phase1_epochs=0 leaves out: give one of the two")
+    backend = _make_backend(config, trainer, data)
     history = History()
     try:
-        with running_callbacks(data.callbacks, trainer, data.epochs, sum(place.batches)):
-            for together, alone in rounds:
-                if together[0] < together[1]:
-                    place.run_phase1(together, history)
+        with running_callbacks(data.callbacks, trainer, data.epochs, sum(backend.batches)):
+            for phase1, phase2 in rounds:
+                if phase1[0] < phase1[1]:
+                    backend.run_phase1(phase1, history)
                 if trainer.stop:
                     break
-                if alone[0] < alone[1]:
-                    _run_phase2(place, trainer, data, alone, history)
+                if phase2[0] < phase2[1]:
+                    _run_phase2(backend, trainer, data, phase2, history)
                 if trainer.stop:
                     break
     finally:
-        place.close()
+        backend.close()
     return history
 
 
-def _backend(config: ParallelConfig, trainer: TrainingLoop, data: FitData) -> Backend:
+def _make_backend(config: ParallelConfig, trainer: TrainingLoop, data: FitData) -> Backend:
     if config.backend == "threads":
         return ThreadBackend(config, trainer, data)
+    # Imported here because Ray is an optional extra, which training on threads must not need.
     from trulysparse.parallel.ray.driver import RayBackend
 
     return RayBackend(config, trainer, data)
 
 
-def _run_phase2(place: Backend, trainer: TrainingLoop, data: FitData, span: Span, history: History) -> None:
-    """Phase 2 and the averaging."""
+def _run_phase2(backend: Backend, trainer: TrainingLoop, data: FitData, span: Span, history: History) -> None:
+    """Phase 2 and the average of the networks."""
     began = time.perf_counter()
     net = trainer.net
     counts = [layer.n_connections for layer in net.layers]
-    found = place.run_phase2(span)
-    mean = average([twin for twin, _ in found], counts, trainer.threads)
+    results = backend.run_phase2(span)
+    mean = average([twin for twin, _ in results], counts, trainer.threads)
     net.layers = mean.layers
-    trainer.step_count += (span[1] - span[0]) * sum(place.batches)
+    trainer.step_count += (span[1] - span[0]) * sum(backend.batches)
     trainer.reset_state()
     trainer.epoch = float(span[1])
     seconds = time.perf_counter() - began
-    shards = [shard_rows(len(data.rows), number, len(found), trainer.batch_size) for number in range(len(found))]
+    shards = [shard_rows(len(data.rows), number, len(results), trainer.batch_size) for number in range(len(results))]
     weights = [data.total_weight(data.rows[shard]) for shard in shards]
     samples = (span[1] - span[0]) * len(data.rows)
     record: Record = {
         "epoch": span[1],
         "phase": 2,
         "epochs": span[1] - span[0],
-        "loss": float(np.dot([record["loss"] for _, record in found], weights)) / max(sum(weights), 1e-300),
-        "learning_rate": found[0][1]["learning_rate"],
+        "loss": float(np.dot([record["loss"] for _, record in results], weights)) / max(sum(weights), 1e-300),
+        "learning_rate": results[0][1]["learning_rate"],
         "connections": net.n_connections,
         "seconds": seconds,
         "samples": samples,

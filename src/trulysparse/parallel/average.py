@@ -1,4 +1,4 @@
-"""The end of phase 2: one network out of several that evolved apart."""
+"""The end of phase 2: the average of networks whose topologies have evolved independently."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from trulysparse.nn.mlp import SparseMLP
 
 
 def average(nets: Sequence[SparseMLP], counts: Sequence[int], threads: int) -> SparseMLP:
-    """The mean of the networks over the union of their connections, an absent connection counting as 0; each layer is
-    then pruned back to counts[l] connections, by magnitude within each sign. Time and memory linear in connections
-    (times log2 of the number of networks). Source: Curci, Mocanu and Pechenizkiy (2021), algorithm 1."""
+    """The mean of the networks over the union of their connections, an absent connection counting as 0; layer l is
+    then pruned back to counts[l] connections, by magnitude within each sign. Time and memory are linear in the number
+    of connections (times log2 of the number of networks). Source: Curci, Mocanu and Pechenizkiy (2021), algorithm 1."""
     sizes = nets[0].layer_sizes
     for number, net in enumerate(nets):
         if net.layer_sizes != sizes:
@@ -30,8 +30,9 @@ def average(nets: Sequence[SparseMLP], counts: Sequence[int], threads: int) -> S
         ptr, index, values = _sum([_rows(layer) for layer in same], threads)
         values *= 1 / len(nets)
         if len(index) > count:
-            keep = keep_within_signs(values, count, threads)
-            ptr, index, (values,) = _kernels.rewire(ptr, index, keep, *nothing(len(ptr) - 1), [values], None, threads)
+            keep_mask = keep_within_signs(values, count, threads)
+            added = nothing(len(ptr) - 1)
+            ptr, index, (values,) = _kernels.rewire(ptr, index, keep_mask, *added, [values], None, threads)
         bias = np.stack([layer.bias for layer in same]).mean(axis=0, dtype=np.float64).astype(values.dtype)
         con = Connectivity.trusted(same[0].n_in, same[0].n_out, ptr, index, threads)
         layers.append(IndexedLayer(con, values, bias, same[0].activation))
@@ -44,7 +45,7 @@ def _rows(layer: IndexedLayer) -> tuple[NewConnections, Floats]:
 
 
 def _sum(parts: list[tuple[NewConnections, Floats]], threads: int) -> tuple[np.ndarray, np.ndarray, Floats]:
-    """Pair by pair, so that no connection is visited more often than log2 of their number."""
+    """The sum of sparse layers, pair by pair: each connection is visited at most log2(len(parts)) times, rounded up."""
     if len(parts) == 1:
         (ptr, index), values = parts[0]
         return ptr, index, values.copy()
@@ -59,16 +60,16 @@ def _sum(parts: list[tuple[NewConnections, Floats]], threads: int) -> tuple[np.n
 
 
 def keep_within_signs(values: Floats, count: int, threads: int) -> KeepMask:
-    """Marks `count` of the values: of each sign the largest, the same share of both (to rounding)."""
+    """The mask of the `count` values to keep: the largest of each sign, the same share of both (to rounding)."""
     negative = np.signbit(values)
     n_negative = int(np.count_nonzero(negative))
     remove = len(values) - count
     remove_negative = min(n_negative, round(remove * n_negative / len(values)))
     remove_negative = max(remove_negative, remove - (len(values) - n_negative))
-    keep = np.empty(len(values), np.uint8)
-    for sign, gone in ((True, remove_negative), (False, remove - remove_negative)):
-        places = np.flatnonzero(negative == sign)
-        marks = np.empty(len(places), np.uint8)
-        _kernels.keep_by_magnitude([values[places]], gone, [marks], threads)
-        keep[places] = marks
-    return keep
+    keep_mask = np.empty(len(values), np.uint8)
+    for sign, n_removed in ((True, remove_negative), (False, remove - remove_negative)):
+        indices = np.flatnonzero(negative == sign)
+        mask_of_sign = np.empty(len(indices), np.uint8)
+        _kernels.keep_by_magnitude([values[indices]], n_removed, [mask_of_sign], threads)
+        keep_mask[indices] = mask_of_sign
+    return keep_mask

@@ -1,4 +1,5 @@
-"""Gradients in fewer bytes, for workers behind a network. Off by default: each loses something (docs/parallel.md)."""
+"""Gradients in fewer bytes, for workers behind a slow network. Off by default: both methods are lossy
+(docs/parallel.md)."""
 
 from __future__ import annotations
 
@@ -15,14 +16,14 @@ from trulysparse._core.arrays import Floats, zeros
 
 @dataclass(frozen=True)
 class HalfValues:
-    """Values in 16 bits, divided by `scale`, the largest of them."""
+    """Values in 16 bits, divided by `scale`, the largest magnitude among them."""
 
     values: NDArray[np.float16]
     scale: float
 
     @property
     def nbytes(self) -> int:
-        """Bytes that travel."""
+        """Bytes that are sent."""
         return self.values.nbytes + 8
 
     def unpack(self, dtype: np.dtype[np.floating]) -> Floats:
@@ -32,22 +33,22 @@ class HalfValues:
 
 @dataclass(frozen=True)
 class LargestValues:
-    """The largest values and where they belong, of `size`."""
+    """The values of largest magnitude and their indices among `size` values."""
 
     values: Floats
-    places: NDArray[np.uint32]
+    indices: NDArray[np.uint32]
     size: int
 
     @property
     def nbytes(self) -> int:
-        """Bytes that travel."""
-        return self.values.nbytes + self.places.nbytes
+        """Bytes that are sent."""
+        return self.values.nbytes + self.indices.nbytes
 
     def unpack(self, dtype: np.dtype[np.floating]) -> Floats:
-        """The gradient along all connections, 0 where nothing travelled."""
-        whole = zeros(self.size, dtype)
-        whole[self.places] = self.values
-        return whole
+        """The gradient along all connections, 0 where no value was sent."""
+        gradient = zeros(self.size, dtype)
+        gradient[self.indices] = self.values
+        return gradient
 
 
 Packed: TypeAlias = Floats | HalfValues | LargestValues
@@ -59,17 +60,32 @@ class Compression(Protocol):
     error_feedback: bool
 
     def pack(self, gradient: Floats) -> Packed:
-        """The packed gradient. Where error_feedback, `gradient` is left holding what did not travel."""
+        """The packed gradient. With error_feedback, what was left out remains in `gradient` (the residual)."""
 
 
 @dataclass(frozen=True)
 class Half:
-    """16 bits a value, relative to the largest: half the bytes, three significant digits."""
+    """Compresses gradients to 16 bits per value, relative to the largest: half the bytes, three significant digits.
+
+    Example:
+        >>> import numpy as np
+        >>> from trulysparse.parallel import Half
+        >>> packed = Half().pack(np.array([4.0, 1.0], np.float32))
+        >>> packed.unpack(np.dtype(np.float32)).tolist(), packed.values.nbytes
+        ([4.0, 1.0], 4)
+    """
 
     error_feedback = False
 
-    def pack(self, gradient: Floats) -> Packed:
-        """See Compression."""
+    def pack(self, gradient: Floats) -> HalfValues:
+        """Packs a gradient in 16 bits per value.
+
+        Args:
+            gradient: along a layer's connections, float32 or float64; it is not changed.
+
+        Returns:
+            The values and their scale; `unpack(dtype)` gives the gradient, `nbytes` the bytes sent.
+        """
         scale = float(np.abs(gradient).max(initial=0.0))
         values = gradient / np.asarray(scale or 1.0, gradient.dtype)
         return HalfValues(values.astype(np.float16), scale)
@@ -77,8 +93,30 @@ class Half:
 
 @dataclass(frozen=True)
 class TopK:
-    """The share of each layer's values that is largest; the rest waits at the worker and is added to its next gradient
-    (Aji and Heafield 2017; Lin et al. 2018). share: in (0, 1]; 8 bytes a value that travels."""
+    """Compresses gradients to the values of largest magnitude of each layer, 8 bytes per value sent (float32).
+
+    The residual stays at the worker and is added to its next gradient of the same shard (error feedback).
+
+    Args:
+        share: share of each layer's values that is sent, in (0, 1]; at least one value is.
+
+    Raises:
+        InputError: where share is outside (0, 1].
+
+    Source:
+        Aji and Heafield, "Sparse communication for distributed gradient descent", EMNLP 2017; Lin et al., "Deep
+        gradient compression", ICLR 2018.
+
+    Example:
+        >>> import numpy as np
+        >>> from trulysparse.parallel import TopK
+        >>> gradient = np.array([0.1, -3.0, 0.2, 2.0], np.float32)
+        >>> packed = TopK(share=0.5).pack(gradient)
+        >>> packed.unpack(gradient.dtype).tolist()
+        [0.0, -3.0, 0.0, 2.0]
+        >>> [round(float(value), 1) for value in gradient]  # the residual
+        [0.1, 0.0, 0.2, 0.0]
+    """
 
     share: float = 0.1
     error_feedback = True
@@ -86,15 +124,22 @@ class TopK:
     def __post_init__(self) -> None:
         checks.real("share", self.share, low=0, high=1, low_open=True)
 
-    def pack(self, gradient: Floats) -> Packed:
-        """See Compression."""
-        keep = np.empty(len(gradient), np.uint8)
+    def pack(self, gradient: Floats) -> LargestValues:
+        """Packs the values of largest magnitude.
+
+        Args:
+            gradient: along a layer's connections, float32 or float64; it is left holding the residual.
+
+        Returns:
+            The values and their indices; `unpack(dtype)` gives the gradient, `nbytes` the bytes sent.
+        """
+        keep_mask = np.empty(len(gradient), np.uint8)
         count = min(len(gradient), max(1, round(self.share * len(gradient))))
-        _kernels.keep_by_magnitude([gradient], len(gradient) - count, [keep], 1)
-        places = np.flatnonzero(keep).astype(np.uint32)
-        values = gradient[places]
-        gradient[places] = 0
-        return LargestValues(values, places, len(gradient))
+        _kernels.keep_by_magnitude([gradient], len(gradient) - count, [keep_mask], 1)
+        indices = np.flatnonzero(keep_mask).astype(np.uint32)
+        values = gradient[indices]
+        gradient[indices] = 0
+        return LargestValues(values, indices, len(gradient))
 
 
 def unpack(packed: Packed, dtype: np.dtype[np.floating]) -> Floats:

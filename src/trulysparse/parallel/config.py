@@ -1,9 +1,10 @@
-"""How a call of fit spreads over workers, as values that are checked."""
+"""The checked settings of parallel training, and how they divide the epochs of a call of fit into phases."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from os import PathLike
 from typing import Any, ClassVar, TypeAlias
 
@@ -13,7 +14,7 @@ from trulysparse.evolution import Evolution
 from trulysparse.parallel.compression import Compression
 
 Span: TypeAlias = tuple[int, int]
-"""Epochs that are over before, and after, a phase."""
+"""A phase: (epochs that are over before it, epochs that are over after it)."""
 
 BACKENDS = ("threads", "ray")
 PHASE1_SHARE = 0.7  # share of the epochs in phase 1, as in the source
@@ -36,10 +37,14 @@ class ParallelConfig:
     checkpoint: str | PathLike[str] | None = None
     data: Callable[[], tuple[Any, Any]] | None = None
     worker_timeout: float = 30.0
+    patience: InitVar[float | None] = None
 
     synchronous: ClassVar[bool] = False
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, patience: float | None) -> None:
+        if patience is not None:
+            warnings.warn("patience= is now worker_timeout=", DeprecationWarning, stacklevel=3 + self.synchronous)
+            object.__setattr__(self, "worker_timeout", patience)
         checks.integer("workers", self.workers, low=1)
         for name in ("phase1_epochs", "phase2_epochs"):
             if getattr(self, name) is not None:
@@ -52,15 +57,31 @@ class ParallelConfig:
         if self.backend != "ray":
             for name in ("address", "data", "checkpoint"):
                 if getattr(self, name) is not None:
-                    raise InputError(f"{name} is for workers on a Ray cluster: give backend='ray' too")
+                    raise InputError(f"{name} is for workers on a Ray cluster: give backend='ray' with it")
 
     @property
     def n_shards(self) -> int:
-        """Parts the samples are cut into."""
+        """The number of parts that the samples are divided into."""
         return self.workers if self.shards is None else self.shards
 
     def phases(self, epochs: int) -> list[tuple[Span, Span]]:
-        """(phase 1, phase 2) of each round of a training over so many epochs."""
+        """Divides a training into phases.
+
+        Args:
+            epochs: those of the whole training, at least 1.
+
+        Returns:
+            (phase 1, phase 2) of each round; each is (epochs over before it, epochs over after it), both the same where
+            the round has no such phase.
+
+        Raises:
+            InputError: where phase1_epochs, phase2_epochs and rounds do not fit `epochs`.
+
+        Example:
+            >>> from trulysparse.parallel import WASAP
+            >>> WASAP(phase1_epochs=6, rounds=2).phases(10)
+            [((0, 3), (3, 5)), ((5, 8), (8, 10))]
+        """
         first, second = self.phase1_epochs, self.phase2_epochs
         if first is None and second is None:
             first = max(1, round(PHASE1_SHARE * epochs))
@@ -74,44 +95,62 @@ class ParallelConfig:
             raise InputError(f"phase1_epochs and phase2_epochs must lie between 0 and epochs ({epochs})")
         if self.rounds > max(1, min(first or epochs, epochs - first or epochs)):
             raise InputError(f"rounds must be at most the epochs of the shorter phase, not {self.rounds}")
-        found, done = [], 0
+        phases, done = [], 0
         for number in range(self.rounds):
-            together, alone = (
+            n_phase1, n_phase2 = (
                 n * (number + 1) // self.rounds - n * number // self.rounds for n in (first, epochs - first)
             )
-            found.append(((done, done + together), (done + together, done + together + alone)))
-            done += together + alone
-        return found
+            phases.append(((done, done + n_phase1), (done + n_phase1, done + n_phase1 + n_phase2)))
+            done += n_phase1 + n_phase2
+        return phases
 
     def check(self, n_samples: int, evolution: Evolution | None, epochs: int) -> list[tuple[Span, Span]]:
-        """The phases, or InputError where a training like this can't be spread so."""
+        """Checks that a training can be run with these settings.
+
+        Args:
+            n_samples: samples to train on.
+            evolution: the evolution rule of the training, or None.
+            epochs: those of the whole training.
+
+        Returns:
+            The phases; see `phases`.
+
+        Raises:
+            InputError: with fewer samples than shards, an evolution rule that phase 1 or the average cannot follow, or
+                epochs that the phases do not fit.
+
+        Example:
+            >>> from trulysparse.parallel import WASAP
+            >>> WASAP(workers=2).check(n_samples=100, evolution=None, epochs=10)
+            [((0, 7), (7, 10))]
+        """
         phases = self.phases(epochs)
         if n_samples < self.n_shards:
-            raise InputError(
-                f"workers must be at most the {n_samples} samples there are to train on, not {self.n_shards}"
-            )
+            name = "workers" if self.shards is None else "shards"
+            raise InputError(f"{name} must be at most the {n_samples} samples to train on, not {self.n_shards}")
         if evolution is not None and evolution.needs_gradient and phases[0][0][1] > 0:
             raise InputError(
-                f"evolution={type(evolution).__name__} looks at the training data, which phase 1's server does not "
-                "see: in parallel training choose one that looks at weights only (Static, SET, DeepR, DSR), or "
-                "phase1_epochs=0"
+                f"evolution={type(evolution).__name__} looks at the training data, which the server of phase 1 does "
+                "not have: choose one that looks at weights only (Static, SET, DeepR, DSR), or phase1_epochs=0"
             )
         if evolution is not None and evolution.density is not None:
             raise InputError(
                 f"evolution={type(evolution).__name__} lets the number of connections fall, which the average of "
-                "workers' networks does not follow: train without parallel, or choose another"
+                "the workers' networks restores: train without parallel, or choose another rule"
             )
         return phases
 
 
 @dataclass(frozen=True)
 class SynchronousConfig(ParallelConfig):
-    """What WASSP is given in addition; see there."""
+    """What WASSP is given in addition to ParallelConfig; see WASSP for the field."""
 
     warmup_epochs: float = 5.0
 
     synchronous: ClassVar[bool] = True
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def __post_init__(self, patience: float | None) -> None:
+        super().__post_init__(patience)
         checks.real("warmup_epochs", self.warmup_epochs, low=0)
+        if self.staleness_aware:
+            raise InputError("staleness_aware=True is for WASAP: the gradients of WASSP are never stale")

@@ -1,4 +1,4 @@
-"""Which samples a worker trains on, and in which order."""
+"""Shards: which samples a worker trains on, and in which order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trulysparse.data.matrix import shuffled
 
 @dataclass(frozen=True)
 class BatchId:
-    """One batch to compute: number `batch` of the pass number `epoch` over a shard, all from 0."""
+    """Names one batch: number `batch` of pass number `epoch` over shard number `shard`, all from 0."""
 
     shard: int
     epoch: int
@@ -22,8 +22,8 @@ class BatchId:
 
 
 class Shard:
-    """One worker's samples: each pass in a fresh order, which depends on the seed, the shard and the pass only, so that
-    any worker can go on where another stopped. ordered: puts samples in a random order; see Matrix.order."""
+    """The samples of one worker. Each pass has a random order that depends on the seed, the shard and the pass only, so
+    that any worker can continue where another stopped. ordered: puts samples in a random order; see Matrix.order."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Shard:
         self._order = rows
 
     def batch(self, batch_id: BatchId) -> NDArray[np.int64]:
-        """The samples of a batch."""
+        """The row numbers of a batch's samples."""
         if self._shuffle and batch_id.epoch != self._pass:
             random = generator(self._seed, "shard", self.number, batch_id.epoch)
             self._order = self._ordered(self.rows, random)
@@ -54,8 +54,8 @@ class Shard:
 
 
 def shard_rows(n_samples: int, number: int, count: int, batch_size: int) -> NDArray[np.int64]:
-    """The samples of shard `number` of `count`: every count-th block of batch_size neighbours, so that data sorted by
-    class is dealt out evenly and files are read in whole blocks. Shards differ by one block at most."""
+    """The row numbers of shard `number` of `count`: every count-th block of batch_size neighbouring rows, so that
+    classes of sorted data are spread evenly and files are read in whole blocks. Shards differ by one block at most."""
     block = max(1, min(batch_size, n_samples // count))
     starts = np.arange(number * block, n_samples, count * block)
     rows = (starts[:, None] + np.arange(block)).ravel()

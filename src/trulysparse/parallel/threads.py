@@ -1,4 +1,4 @@
-"""Workers as threads of this process. They share the weights; kernels give up the interpreter lock while they run."""
+"""Workers as threads of this process. They share the weights; kernels release the interpreter lock while they run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class ThreadBackend:
-    """See algorithm.Backend."""
+    """Runs workers as threads; see algorithm.Backend."""
 
     def __init__(self, config: ParallelConfig, trainer: TrainingLoop, data: FitData) -> None:
         self._config = config
@@ -57,13 +57,13 @@ class ThreadBackend:
             f"training with {config.workers} workers at batch_size={trainer.batch_size}",
             "choose fewer workers or a smaller batch_size",
         )
-        self._telling = threading.Lock()
+        self._report_lock = threading.Lock()
 
     def run_phase1(self, span: Span, history: History) -> None:
         trainer, data = self._trainer, self._data
 
-        def evolved(grown: int) -> None:
-            trainer.notify(data.callbacks, "on_evolution", grown)
+        def on_evolution(n_new: int) -> None:
+            trainer.notify(data.callbacks, "on_evolution", n_new)
 
         server = Server(
             trainer,
@@ -72,7 +72,7 @@ class ThreadBackend:
             span,
             data.epochs,
             end_epoch=lambda record: trainer.end_epoch(data, history, record),
-            evolved=evolved,
+            on_evolution=on_evolution,
         )
         for number in range(self._config.workers):
             server.join(number)
@@ -82,10 +82,10 @@ class ThreadBackend:
                 worker = Worker(number, trainer.net, data, self._shards, self._settings, reader)
                 try:
                     while (given := server.pull(number)) is not None:
-                        # Layers that others were reading get their update while this worker loads its next batch.
+                        # Layers that others were reading are updated while this worker loads its next batch.
                         gradient = worker.gradient(given[1], given[0], partial(server.settle, number))
                         if server.push(number, gradient, finish=False):
-                            self._tell(number, gradient.loss)
+                            self._report(number, gradient.loss)
                 finally:
                     server.settle(number)
 
@@ -98,19 +98,19 @@ class ThreadBackend:
         def task(number: int) -> tuple[SparseMLP, Record]:
             twin = self._trainer.net.copy()
             shard = self._shards[number]
-            return train_phase2(twin, self._data, shard, span, self._settings, lambda loss: self._tell(number, loss))
+            return train_phase2(twin, self._data, shard, span, self._settings, partial(self._report, number))
 
         return self._run([partial(task, number) for number in self._shards], lambda: None)
 
     def close(self) -> None:
         pass
 
-    def _tell(self, worker: int, loss: float) -> None:
-        with self._telling:
+    def _report(self, worker: int, loss: float) -> None:
+        with self._report_lock:
             self._trainer.notify(self._data.callbacks, "on_worker_step", worker, loss)
 
     def _run(self, tasks: list[Callable[[], T]], stop: Callable[[], None]) -> list[T]:
-        """Runs the tasks, as many at a time as there are workers; the first error ends them all."""
+        """Runs the tasks, as many at a time as there are workers; the first error ends all of them."""
         with ThreadPoolExecutor(self._config.workers, thread_name_prefix="worker") as pool:
             futures = [pool.submit(task) for task in tasks]
             try:

@@ -1,4 +1,4 @@
-"""The public face of parallel training: WASAP-SGD and WASSP-SGD."""
+"""The public settings of parallel training: WASAP-SGD and WASSP-SGD."""
 
 from __future__ import annotations
 
@@ -16,54 +16,105 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WASAP(ParallelConfig):
-    """Weight-averaging sparse asynchronous parallel SGD. Phase 1: each worker computes the gradient of a batch of its
-    shard on the newest model it saw; the server applies each gradient as it comes and evolves the topology at epoch
-    ends; of a gradient from an older topology it applies what still exists (RetainValidUpdates). Phase 2: each worker
-    trains alone, momentum and topology evolution of its own; then the models are averaged over the union of their
-    connections and each layer is pruned back to its number of connections, by magnitude within each sign.
+    """Weight-averaging sparse asynchronous parallel SGD.
 
-    workers: at least 1. phase1_epochs, phase2_epochs: None: 70 % and 30 % of the epochs of fit, or what the other
-    leaves. rounds: how often both phases take turns; each gets its share of the epochs. backend: 'threads' of this
-    process, whose kernels then run on one thread each, or 'ray' (extra 'ray'). shards: parts the samples are cut
-    into, at least `workers`; None: as many. compression: of gradients, Half() or TopK(share), or None.
-    momentum_correction: scale momentum with the learning rate where that changes (Goyal et al. 2017, section 3).
-    staleness_aware: divide each gradient by the number of updates since its model was fetched (Zhang et al.,
-    "Staleness-aware async-SGD", IJCAI 2016); with momentum 0.9, more than four workers need it or a smaller learning
-    rate.
+    Phase 1: each worker computes the gradient of a batch of its shard on the newest model it has fetched. The server
+    applies each gradient when it arrives and evolves the topology at the end of each epoch; of a gradient computed on
+    an older topology it applies the values of connections that still exist (RetainValidUpdates). Phase 2: each worker
+    trains on its own, with its own momentum and topology evolution. Then the networks are averaged over the union of
+    their connections, and each layer is pruned back to its number of connections, by magnitude within each sign.
 
-    For Ray: address: HOST:PORT of a running cluster, or 'auto'; None: the one this process is connected to, else a
-    local one is started. data: a function that returns (X, y), called by each worker for itself (it must be
-    importable there); None: memory maps are opened by workers themselves, other arrays travel once. worker_timeout: seconds
-    after which a worker that does not answer is done without, until it is back. Workers may join up to `shards`.
-    checkpoint: folder for the server's state at each epoch's end; None: a temporary one.
+    On threads the workers share the weights without copies: a worker may read a weight that is some updates old, never
+    one that is half written. The order in which gradients arrive depends on the machine, so results vary from run to
+    run.
 
-    With threads, weights are shared without copies: a worker may read a weight that is some updates old, never one
-    that is half written; weights, biases and optimizer state are updated under a lock a layer. Which gradient comes
-    first is up to the machine: results vary from run to run. Source: Curci, Mocanu and Pechenizkiy, "Truly sparse
-    neural networks at scale" (2021), algorithm 1.
+    Args:
+        workers: threads or Ray actors that compute gradients, at least 1.
+        phase1_epochs: epochs of phase 1, at least 0; None: what phase2_epochs leaves, or 70 % of the epochs of fit.
+        phase2_epochs: epochs of phase 2, at least 0; None: what phase 1 leaves.
+        rounds: how many times the two phases alternate, at least 1; each time they get an equal part of their epochs.
+        backend: 'threads' of this process, each running the kernels on one thread, or 'ray' (extra 'ray').
+        address: HOST:PORT of a running Ray cluster, or 'auto'; None: the one this process is connected to, else a local
+            one is started.
+        shards: parts the samples are divided into, at least `workers`; None: as many as workers. On Ray, more workers
+            join up to this number as processors become free.
+        compression: of gradients: Half(), TopK(share) or None.
+        momentum_correction: whether to scale momentum with the learning rate when that changes (Goyal et al. 2017,
+            section 3).
+        staleness_aware: whether to divide each gradient by the number of updates since its model was fetched (Zhang et
+            al., "Staleness-aware async-SGD", IJCAI 2016). With momentum 0.9, more than four workers need this or a
+            smaller learning rate.
+        checkpoint: folder for the server's state at the end of each epoch (Ray); None: a temporary one.
+        data: function that returns (X, y), called by each worker itself (Ray); it must be importable there.
+            None: memory maps are opened by the workers, other arrays are sent once.
+        worker_timeout: seconds, above 0, without an answer after which a worker's shards go to others until it answers
+            again (Ray).
+        patience: the former name of worker_timeout, deprecated.
+
+    Raises:
+        InputError: where an argument is outside its range, or needs backend='ray'.
+
+    Source:
+        Curci, Mocanu and Pechenizkiy, "Truly sparse neural networks at scale" (2021), algorithm 1.
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> X, y = np.eye(8), np.arange(8) % 2
+        >>> net = ts.SparseMLP((8, 6, 2), epsilon=2, seed=0)
+        >>> trainer = ts.Trainer(net, evolution=ts.SET(0.3), batch_size=2, parallel=ts.WASAP(workers=2))
+        >>> history = trainer.fit(X, y, epochs=10)
+        >>> history["epoch"], history["phase"]
+        ([1, 2, 3, 4, 5, 6, 7, 10], [1, 1, 1, 1, 1, 1, 1, 2])
     """
 
     def train(self, loop: TrainingLoop, data: FitData) -> History:
         """Trains loop.net with workers, for data.epochs epochs. Called by Trainer.fit.
 
         Args:
-            loop: the training whose network, optimizer state and counters go on.
+            loop: the training to run: network, optimizer state, evolution and counters.
             data: samples, targets, epochs and callbacks, checked.
 
         Returns:
-            One record per epoch of phase 1, one per phase 2.
+            One record per epoch of phase 1 and one per phase 2.
 
         Raises:
-            InputError: where a training like this can't be spread over these workers.
+            InputError: where this training cannot be run with these workers; see `check`.
+            DivergenceError: where a loss is not finite.
         """
         return algorithm.train(self, loop, data)
 
 
 @dataclass(frozen=True)
 class WASSP(SynchronousConfig, WASAP):
-    """Weight-averaging sparse synchronous parallel SGD: WASAP, but in phase 1 the server waits for one gradient of each
-    shard, averages them (weighted by samples) and makes one update with the learning rate times the number of shards,
-    which is reached in a linear warm-up. Same result for the same number of shards, whatever the workers' speed.
+    """Weight-averaging sparse synchronous parallel SGD: WASAP with a synchronous phase 1.
 
-    warmup_epochs: until the full learning rate. See WASAP for the others.
+    The server waits for one gradient of each shard, averages them (weighted by the weights of their samples) and makes
+    one update, with the learning rate times the number of shards, which is reached in a linear warm-up. The result is
+    the same, bit for bit, for the same number of shards, whatever the number and speed of the workers.
+
+    Args:
+        warmup_epochs: epochs until the full learning rate, at least 0.
+        workers, phase1_epochs, phase2_epochs, rounds, backend, address, shards, compression, momentum_correction,
+            checkpoint, data, worker_timeout, patience: as for WASAP.
+        staleness_aware: False; synchronous gradients are never stale.
+
+    Raises:
+        InputError: where an argument is outside its range, or needs backend='ray'; where staleness_aware is True.
+
+    Source:
+        Curci, Mocanu and Pechenizkiy, "Truly sparse neural networks at scale" (2021), algorithm 1; the warm-up is that
+        of Goyal et al., "Accurate, large minibatch SGD" (2017), section 2.2.
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> X, y = np.eye(8), np.arange(8) % 2
+        >>> losses = []
+        >>> for workers in (1, 2):
+        ...     net = ts.SparseMLP((8, 6, 2), epsilon=2, seed=0)
+        ...     trainer = ts.Trainer(net, batch_size=2, parallel=ts.WASSP(workers=workers, shards=2))
+        ...     losses.append(trainer.fit(X, y, epochs=4)["loss"])
+        >>> losses[0] == losses[1]
+        True
     """

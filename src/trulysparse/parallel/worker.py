@@ -1,4 +1,4 @@
-"""A worker: gradients of its shards' batches in phase 1, training on its own in phase 2."""
+"""A worker: computes gradients of its shards' batches in phase 1, trains on its own in phase 2."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from trulysparse.training.step import TrainingStep
 
 @dataclass(frozen=True)
 class ModelSnapshot:
-    """What the server shows: layers at a version of the topology, after `n_updates` updates."""
+    """The model that the server gives out: layers at a version of the topology, after `n_updates` updates."""
 
     version: int
     n_updates: int
@@ -90,8 +90,8 @@ def trainer_of(settings: Settings, net: SparseMLP, threads: int) -> TrainingLoop
 
 
 class Worker:
-    """Computes on one thread. net: an empty frame of the network (its layers are those of the model of the day).
-    reader: of the data's matrix, for this worker alone."""
+    """Computes gradients on one thread. net: the network whose settings are used; the layers are those of the model
+    that comes with each batch. reader: of the data's matrix, used by this worker only."""
 
     def __init__(
         self,
@@ -110,34 +110,34 @@ class Worker:
         self._reader = reader
         self._version = -1
         self._layers: list[IndexedLayer] = []
-        self._rest: dict[int, list[Floats]] = {}
+        self._residuals: dict[int, list[Floats]] = {}  # what compression left out, by shard (error feedback)
         self._passes: BatchPasses | None = None
-        self._into: dict[int, list[ParameterGradient]] = {}
+        self._buffers: dict[int, list[ParameterGradient]] = {}
 
     def gradient(self, model: ModelSnapshot, batch_id: BatchId, loaded: Callable[[], None] = lambda: None) -> Gradient:
-        """The gradient of one batch on the model. Its arrays are the worker's own and last until the next call (for
-        this shard, where workers go in step). loaded: called when the batch is there, before it goes through the
-        network."""
-        passes = self._show(model)
+        """The gradient of one batch on the model. Its arrays belong to the worker and are valid until the next call (in
+        synchronous training: the next call for this shard). loaded: called when the batch has been loaded, before the
+        forward pass."""
+        passes = self._use(model)
         settings, shard = self._settings, self._shards[batch_id.shard]
-        kept_for = batch_id.shard if settings.synchronous else -1
-        into = self._into.get(kept_for)
+        buffer = batch_id.shard if settings.synchronous else -1
+        into = self._buffers.get(buffer)
         if into is None:
             dtype = self._net.dtype
             into = [(empty(layer.n_connections, dtype), empty(layer.n_out, dtype)) for layer in model.layers]
-            self._into[kept_for] = into
+            self._buffers[buffer] = into
         batch = self._data.batch(shard.batch(batch_id), self._reader)
         step = batch_id.epoch * shard.n_batches + batch_id.batch
         key = stream_key(settings.seed, "dropout", batch_id.shard, step) if settings.dropout else 0
-        loss, found = passes.gradients(batch, key, into=into, loaded=loaded, step=step)
-        weights = self._pack([weight for weight, _ in found], batch_id.shard)
-        biases = [bias for _, bias in found]
+        loss, gradients = passes.gradients(batch, key, into=into, loaded=loaded, step=step)
+        weights = self._pack([weight for weight, _ in gradients], batch_id.shard)
+        biases = [bias for _, bias in gradients]
         return Gradient(
             batch_id, model.version, model.n_updates, weights, biases, loss, len(batch.rows), batch.total_weight
         )
 
-    def _show(self, model: ModelSnapshot) -> BatchPasses:
-        """Takes the model's layers; makes memory anew where the topology has changed."""
+    def _use(self, model: ModelSnapshot) -> BatchPasses:
+        """Passes through the model's layers, with new memory where the topology has changed."""
         net = self._net.with_layers(model.layers)
         if self._passes is None:
             settings = self._settings
@@ -152,15 +152,15 @@ class Worker:
         elif net.layer_sizes != self._passes.net.layer_sizes:
             self._passes.net = net
             self._passes.resize()
-            self._rest = {}
+            self._residuals = {}
         self._passes.net = net
         if model.version != self._version:
-            for shard, rest in self._rest.items():
-                self._rest[shard] = [
-                    _carried(values, old, new)
-                    for values, old, new in zip(rest, self._layers, model.layers, strict=True)
+            for shard, residuals in self._residuals.items():
+                self._residuals[shard] = [
+                    _on_topology_of(new, values, old)
+                    for values, old, new in zip(residuals, self._layers, model.layers, strict=True)
                 ]
-            self._into = {}
+            self._buffers = {}
             self._version = model.version
         self._layers = model.layers
         return self._passes
@@ -170,39 +170,41 @@ class Worker:
         if compression is None:
             return list(weights)
         if compression.error_feedback:
-            for weight, rest in zip(weights, self._rest.get(shard, []), strict=False):
-                np.add(weight, rest, out=weight)
+            for weight, residual in zip(weights, self._residuals.get(shard, []), strict=False):
+                np.add(weight, residual, out=weight)
         packed = [compression.pack(weight) for weight in weights]
         if compression.error_feedback:
-            self._rest[shard] = [weight.copy() for weight in weights]
+            self._residuals[shard] = [weight.copy() for weight in weights]
         return packed
 
 
-def _carried(values: Floats, old: IndexedLayer, new: IndexedLayer) -> Floats:
-    """Values along the connections of one topology brought to another."""
+def _on_topology_of(new: IndexedLayer, values: Floats, old: IndexedLayer) -> Floats:
+    """Values along the connections of `old`, as values along those of `new`: 0 where a connection is new."""
     a, b = old.connectivity.by_input, new.connectivity.by_input
     out = empty(new.n_connections, values.dtype)
     _kernels.carry(a.ptr, a.index, values, b.ptr, b.index, out, 1)
     return out
 
 
-class _Tell(Callback):
-    def __init__(self, tell: Callable[[float], None]) -> None:
-        self._tell = tell
+class _StepReporter(Callback):
+    def __init__(self, report: Callable[[float], None]) -> None:
+        self._report = report
 
     def on_step_end(self, trainer: Any, loss: float) -> None:
-        self._tell(loss)
+        self._report(loss)
 
 
 def train_phase2(
-    net: SparseMLP, data: FitData, shard: Shard, span: Span, settings: Settings, tell: Callable[[float], None]
+    net: SparseMLP, data: FitData, shard: Shard, span: Span, settings: Settings, report: Callable[[float], None]
 ) -> tuple[SparseMLP, Record]:
-    """Phase 2 on one shard: the epochs of `span` with momentum and topology evolution of its own, on one thread. net is
-    trained in place. tell: called with the loss of each step. Returns the network and the last epoch's record."""
+    """Phase 2 on one shard: trains `net` in place over the epochs of `span`, with momentum and topology evolution of
+    its own, on one thread. report: called with the loss of each step. Returns the network and the last epoch's
+    record."""
     seed = stream_key(settings.seed, "alone", shard.number, span[0]) >> 1
     trainer = trainer_of(replace(settings, seed=seed), net, threads=1)
     trainer.epochs = data.epochs
-    part = FitData(data.matrix, data.targets, data.weight, shard.rows, data.epochs, data.shuffle, None, (_Tell(tell),))
+    callbacks = (_StepReporter(report),)
+    part = FitData(data.matrix, data.targets, data.weight, shard.rows, data.epochs, data.shuffle, None, callbacks)
     for number in range(span[0] + 1, span[1] + 1):
         record = trainer.run_epoch(part, number)
     return net, record

@@ -1,4 +1,4 @@
-"""Workers as actors of a Ray cluster, the server another: the driver's part."""
+"""Workers and server as actors of a Ray cluster: what the driver does."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import OptimizerState
 from trulysparse.parallel.config import ParallelConfig, Span
-from trulysparse.parallel.ray.actors import Desk, ServerActor, Setup, WorkerActor, run_phase2
 from trulysparse.parallel.ray.pool import POLL, WorkerPool, connect, result
+from trulysparse.parallel.ray.server_actor import ServerActor
+from trulysparse.parallel.ray.setup import Setup
 from trulysparse.parallel.ray.sources import source_of
+from trulysparse.parallel.ray.store import CheckpointStore, ProgressMailbox
+from trulysparse.parallel.ray.worker_actor import WorkerActor, run_phase2
 from trulysparse.parallel.shards import shard_rows
 from trulysparse.parallel.worker import settings_of
 from trulysparse.training.fit_data import FitData
@@ -24,7 +27,7 @@ from trulysparse.training.loop import TrainingLoop
 
 
 class RayBackend:
-    """See algorithm.Backend."""
+    """Runs workers on a Ray cluster; see algorithm.Backend."""
 
     def __init__(self, config: ParallelConfig, trainer: TrainingLoop, data: FitData) -> None:
         self._ray = connect(config)
@@ -53,18 +56,21 @@ class RayBackend:
             (self._source,),
             tuple(callback for callback in data.callbacks if callback.on_server),
         )
-        self._here = replace(data, callbacks=[callback for callback in data.callbacks if not callback.on_server])
+        self._driver_data = replace(data, callbacks=[callback for callback in data.callbacks if not callback.on_server])
         self._temporary = tempfile.TemporaryDirectory()
         folder = Path(self._temporary.name if config.checkpoint is None else config.checkpoint)
         folder.mkdir(parents=True, exist_ok=True)
-        self._desk = self._actor(Desk, num_cpus=0, here=True)(str(folder))
+        self._checkpoint_store = self._actor(CheckpointStore, num_cpus=0, on_driver_node=True)(str(folder))
+        self._mailbox = self._actor(ProgressMailbox, num_cpus=0, on_driver_node=True)()
 
-    def _actor(self, kind: type, *, num_cpus: float, here: bool = False, **options: Any) -> Callable[..., Any]:
-        """A class whose objects live on the cluster, are restarted and have their calls repeated when they die."""
+    def _actor(
+        self, kind: type, *, num_cpus: float, on_driver_node: bool = False, **options: Any
+    ) -> Callable[..., Any]:
+        """A constructor of actors of this class, which Ray restarts if they die, repeating their calls."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         strategy: Any = "SPREAD"
-        if here:
+        if on_driver_node:
             strategy = NodeAffinitySchedulingStrategy(self._ray.get_runtime_context().get_node_id(), soft=False)
         remote: Callable[..., Any] = (
             self._ray.remote(kind)
@@ -76,7 +82,7 @@ class RayBackend:
     def run_phase1(self, span: Span, history: History) -> None:
         ray, trainer, config = self._ray, self._trainer, self._config
         setup = replace(self._setup, span=span, step_count=trainer.step_count, state_updates=trainer.state_updates)
-        ray.get(self._desk.clear.remote())
+        ray.get(self._checkpoint_store.clear.remote())
         needed = memory_use.training_bytes(
             trainer.net.layer_sizes,
             trainer.net.n_connections,
@@ -87,23 +93,23 @@ class RayBackend:
         )
         shared, layers = ray.put(setup), ray.put((trainer.net.layers, trainer.optimizer_state))
         server = self._actor(ServerActor, num_cpus=0, memory=needed, max_concurrency=config.n_shards + 8)(
-            (shared, layers), self._desk
+            (shared, layers), self._checkpoint_store
         )
         pool = WorkerPool(
             ray,
             config,
             lambda number: self._actor(WorkerActor, num_cpus=1, memory=needed, max_concurrency=2)(
-                number, (shared,), server, self._desk
+                number, (shared,), server, self._mailbox
             ),
             server.leave.remote,
         )
         try:
             while pool.poll():
-                self._spread_news()
+                self._report_steps()
                 self._take_events(server, history)
                 if trainer.stop:
                     ray.get(server.stop.remote())
-            self._spread_news()
+            self._report_steps()
             self._take_events(server, history)
             self._adopt(*ray.get(server.layers.remote()))
             trainer.state_updates = setup.state_updates + trainer.step_count - setup.step_count
@@ -112,21 +118,21 @@ class RayBackend:
             ray.kill(server)
 
     def _take_events(self, server: Any, history: History) -> None:
-        """Ends the epochs that the server has ended: validation, callbacks."""
+        """Does the driver's part of the epochs that the server has ended: validation and callbacks."""
         known = history.records[-1]["epoch"] if history.records else 0
         while (event := self._ray.get(server.event.remote(known))) is not None:
-            record, seen = event
+            record, net = event
             known = record["epoch"]
-            self._adopt(seen.layers)
+            self._adopt(net.layers)
             self._trainer.step_count += max(self.batches) if self._config.synchronous else sum(self.batches)
             self._trainer.epoch = float(record["epoch"])
-            self._trainer.end_epoch(self._here, history, record)
+            self._trainer.end_epoch(self._driver_data, history, record)
 
     def _adopt(self, layers: Sequence[IndexedLayer], optimizer_state: Sequence[OptimizerState] | None = None) -> None:
-        """Takes over layers from the cluster, whose arrays are read-only, and their optimizer state; None: zero."""
+        """Copies layers and their optimizer state (None: zero) from the cluster, whose arrays are read-only."""
         net = self._trainer.net
-        mine = net.with_layers(layers).copy()
-        net.layers, net.layer_sizes = mine.layers, mine.layer_sizes
+        copied = net.with_layers(layers).copy()
+        net.layers, net.layer_sizes = copied.layers, copied.layer_sizes
         if optimizer_state is None:
             self._trainer.reset_state()
         else:
@@ -135,21 +141,23 @@ class RayBackend:
     def run_phase2(self, span: Span) -> list[tuple[SparseMLP, Record]]:
         ray, net = self._ray, self._trainer.net
         task = ray.remote(run_phase2).options(num_cpus=1, max_retries=-1, scheduling_strategy="SPREAD")
-        setup, layers = ray.put(replace(self._setup, span=span)), ray.put(net.layers)
-        waiting = [task.remote(setup, layers, shard, self._desk) for shard in range(len(self.batches))]
-        left = list(waiting)
-        while left:
-            done, left = ray.wait(left, timeout=POLL)
+        setup, start = ray.put(replace(self._setup, span=span)), ray.put(net.layers)
+        tasks = [task.remote(setup, start, shard, self._mailbox) for shard in range(len(self.batches))]
+        running = list(tasks)
+        while running:
+            done, running = ray.wait(running, timeout=POLL)
             for ref in done:
                 result(ray, ref)
-            self._spread_news()
-        return [(net.with_layers(found), record) for found, record in ray.get(waiting)]
+            self._report_steps()
+        return [(net.with_layers(layers), record) for layers, record in ray.get(tasks)]
 
-    def _spread_news(self) -> None:
-        for worker, losses in self._ray.get(self._desk.news.remote()).items():
+    def _report_steps(self) -> None:
+        """Calls the callbacks with the losses that workers have sent."""
+        for worker, losses in self._ray.get(self._mailbox.collect.remote()).items():
             for loss in losses:
-                self._trainer.notify(self._here.callbacks, "on_worker_step", worker, loss)
+                self._trainer.notify(self._driver_data.callbacks, "on_worker_step", worker, loss)
 
     def close(self) -> None:
-        self._ray.kill(self._desk)
+        self._ray.kill(self._checkpoint_store)
+        self._ray.kill(self._mailbox)
         self._temporary.cleanup()

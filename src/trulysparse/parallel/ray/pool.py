@@ -1,4 +1,4 @@
-"""The workers of one phase 1 on a Ray cluster, as seen from the driver; and the way to the cluster."""
+"""The workers of one phase 1 on a Ray cluster, as the driver manages them, and the connection to the cluster."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from trulysparse._core import checks
 from trulysparse.errors import InputError, MissingExtraError
 from trulysparse.parallel.config import ParallelConfig
 
-POLL = 0.1  # seconds between looks at a cluster at work
+POLL = 0.1  # seconds between looks at the cluster
 
 
 class WorkerPool:
-    """The workers of one phase 1: starts them, notices who does not answer, takes on more where there is room."""
+    """The workers of one phase 1: starts them, notices those that do not answer, starts more as processors become free.
+
+    start: makes the worker actor of a number. leave: tells the server that a worker does not answer.
+    """
 
     def __init__(
         self, ray: Any, config: ParallelConfig, start: Callable[[int], Any], leave: Callable[[int], object]
@@ -39,7 +42,8 @@ class WorkerPool:
         self._serving[number] = self._workers[number].serve.remote()
 
     def poll(self) -> bool:
-        """Whether anyone who answers is still at work; waits a moment. Raises a worker's own error."""
+        """Waits for POLL seconds at most; returns whether a worker that answers is still at work. Raises a worker's
+        error."""
         done, _ = self._ray.wait(list(self._serving.values()), num_returns=len(self._serving), timeout=POLL)
         for number, ref in list(self._serving.items()):
             if ref in done:
@@ -60,20 +64,20 @@ class WorkerPool:
                 continue
             self._lost.discard(number)
             self._pings[number] = self._workers[number].ping.remote(), now
-        # More hands, where samples are cut into more shards than there are workers and processors are free.
+        # More workers, if there are more shards than workers and a processor is free.
         if len(self._workers) < self._config.n_shards and now - self._checked_at > 1.0:
             self._checked_at = now
             if len(self._serving) == len(self._workers) and self._ray.available_resources().get("CPU", 0) >= 1:
                 self._start_worker(len(self._workers))
 
     def shutdown(self) -> None:
-        """Sends everyone home."""
+        """Ends all workers."""
         for worker in self._workers.values():
             self._ray.kill(worker)
 
 
 def result(ray: Any, ref: Any) -> Any:
-    """What a call returned; an error in it as if it had happened here."""
+    """What a remote call returned; raises its error as if it had happened here."""
     try:
         return ray.get(ref)
     except ray.exceptions.RayTaskError as error:
@@ -102,21 +106,20 @@ def connect(config: ParallelConfig) -> Any:
     _check_reachable(config.address)
     try:
         ray.init(config.address, **options)
-    except Exception as error:  # Ray has no one kind for it
+    except Exception as error:  # Ray raises several types
         raise InputError(_refusal(config.address, error)) from None
     return ray
 
 
 def _refusal(address: str, error: BaseException) -> str:
-    """Why a cluster does not let this process in, in one sentence: the causes of Ray's error say it, not its first
-    line."""
+    """Why the connection to a cluster failed, in one sentence: the causes of Ray's error say it, not its first line."""
     lines: list[str] = []
     seen: set[int] = set()
     cause: BaseException | None = error
     while cause is not None and id(cause) not in seen:
         seen.add(id(cause))
         text = str(cause).strip() or type(cause).__name__
-        if "Traceback (most recent call last)" in text:  # Ray quotes other processes' errors whole
+        if "Traceback (most recent call last)" in text:  # Ray quotes the whole error of another process
             text = text.splitlines()[-1]
         text = " ".join(text.split())
         if not any(text in line for line in lines):
@@ -126,14 +129,14 @@ def _refusal(address: str, error: BaseException) -> str:
     whole = " ".join(lines).lower()
     if any(word in whole for word in ("unauthenticated", "authentication", "authtoken", "auth_token", "auth_mode")):
         return (
-            f"address: the Ray cluster at '{address}' wants a valid token: set RAY_AUTH_MODE=token and the cluster's "
-            f"token in RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH ({reason})"
+            f"address: the Ray cluster at '{address}' requires a valid token: set RAY_AUTH_MODE=token and the "
+            f"cluster's token in RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH ({reason})"
         )
     return f"address: no Ray cluster answers at '{address}' ({reason})"
 
 
 def _check_reachable(address: str) -> None:
-    """InputError at once where nobody listens; Ray would try for minutes."""
+    """InputError at once where nothing listens at the address; Ray would try for minutes."""
     if address == "auto":
         return
     host, _, port = address.rpartition(":")

@@ -1,4 +1,4 @@
-"""Where workers on other machines read their samples: from the files themselves, where there are any."""
+"""Where workers on other machines read their samples: from the files themselves, where there are files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Samples = tuple[Any, Any, NDArray[np.float64] | None]
 
 
 class Source(Protocol):
-    """Something small that travels and can be opened anywhere."""
+    """A small description of the samples that is sent to workers, which open it."""
 
     def open(self) -> Samples:
         """The samples."""
@@ -47,7 +47,7 @@ class TrainingFile:
 
 @lru_cache(maxsize=1)
 def _loaded(load: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
-    """Read once a process."""
+    """Calls the function once per process."""
     return load()
 
 
@@ -63,7 +63,7 @@ class _Called:
 
 @dataclass(frozen=True, eq=False)
 class _Mapped:
-    """A memory map, opened again where the worker runs. Targets and weights travel."""
+    """A memory map, opened again where the worker runs. Targets and weights are sent."""
 
     path: str
     dtype: np.dtype[Any]
@@ -87,8 +87,8 @@ class _InStore:
     def open(self) -> Samples:
         import ray
 
-        found: Samples = ray.get(self.arrays)
-        return found
+        samples: Samples = ray.get(self.arrays)
+        return samples
 
 
 def source_of(data: FitData, load: Callable[[], tuple[Any, Any]] | None, put: Callable[[Any], Any]) -> Source:

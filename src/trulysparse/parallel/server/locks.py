@@ -1,8 +1,8 @@
-"""Layers that several threads use at once: readers compute with the weights as they are, writers update them, never
-both.
+"""Layers that several threads use at once, each under a lock for many readers or one writer.
 
-A reader may see a layer some updates older or newer than the next: a stale weight. It never sees a weight or a momentum
-in the middle of its update. Evolution replaces arrays and writes into none, so it needs no reader to wait."""
+A reader may see one layer some updates older or newer than another (stale weights). It never sees a weight or a
+momentum in the middle of an update. Evolution replaces arrays and does not write into existing ones, so readers need
+not wait for it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trulysparse.nn.layers.indexed import IndexedLayer
 
 @contextmanager
 def reading(lock: SharedLock) -> Iterator[None]:
-    """Others may read too."""
+    """Holds the lock for reading: other readers may hold it at the same time, a writer may not."""
     lock.acquire_shared()
     try:
         yield
@@ -27,7 +27,7 @@ def reading(lock: SharedLock) -> Iterator[None]:
 
 @contextmanager
 def writing(lock: SharedLock) -> Iterator[None]:
-    """Alone."""
+    """Holds the lock for writing: nobody else holds it at the same time."""
     lock.acquire()
     try:
         yield
@@ -36,7 +36,7 @@ def writing(lock: SharedLock) -> Iterator[None]:
 
 
 class SharedLayer(IndexedLayer):
-    """The arrays of another layer, read under its lock."""
+    """Shares the arrays of another layer and reads them under its lock."""
 
     def __init__(self, layer: IndexedLayer, lock: SharedLock) -> None:
         super().__init__(layer.connectivity, layer.values, layer.bias, layer.activation)

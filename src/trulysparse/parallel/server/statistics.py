@@ -1,4 +1,4 @@
-"""What an epoch of phase 1 comes to."""
+"""Statistics of one epoch of phase 1."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trulysparse.training.history import Record
 
 
 class EpochStatistics:
-    """Sums over the gradients of an epoch. state: what `state` of another said of the epoch so far."""
+    """Sums over the gradients of an epoch. state: the sums so far, as `state()` returned them; None: zero."""
 
     def __init__(self, state: Mapping[str, float] | None = None) -> None:
         so_far = state or {}
@@ -25,7 +25,7 @@ class EpochStatistics:
         self._bytes = int(so_far.get("bytes", 0))
 
     def state(self) -> dict[str, float]:
-        """The sums so far."""
+        """The sums so far, for a server that continues this epoch."""
         return {
             "dropped": self.dropped,
             "seconds": time.perf_counter() - self._began,
@@ -39,20 +39,20 @@ class EpochStatistics:
         }
 
     def add(self, gradient: Gradient, n_updates: int) -> None:
-        """A gradient that is the update number `n_updates`."""
+        """Adds a gradient that was applied as update number `n_updates`, from 0."""
         staleness = n_updates - gradient.n_updates
         self._staleness += staleness
         self._most_stale = max(self._most_stale, staleness)
-        weight = gradient.n_samples if gradient.weight is None else gradient.weight
-        self._loss += gradient.loss * weight
-        self._weight += weight
+        self._loss += gradient.loss * gradient.total_weight
+        self._weight += gradient.total_weight
         self._samples += gradient.n_samples
         self._bytes += gradient.nbytes
         self._gradients += 1
 
     def record(self, epoch: int, learning_rate: float, connections: int) -> Record:
-        """The figures. staleness: updates between a model's leaving and its gradient's coming, mean and largest.
-        dropped: values of gradients whose connections were gone. gradient_mb: what gradients weighed on their way."""
+        """The epoch's record. staleness, staleness_max: updates between the fetch of a model and the arrival of its
+        gradient, mean and largest. dropped: values of gradients whose connections had been removed. gradient_mb:
+        megabytes of gradients sent."""
         seconds = time.perf_counter() - self._began
         return {
             "epoch": epoch,

@@ -1,4 +1,4 @@
-"""WASAP on a Ray cluster of three nodes made on this machine: it learns as threads do, and what dies is made good."""
+"""WASAP on a Ray cluster of three nodes on this machine: it learns as threads do, and survives failures."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def problem(n=3000, seed=0):
     return (centres[y] + rng.standard_normal((n, 64))).astype(np.float32), y
 
 
-def train(plan, epochs=8, X=None, y=None, **options):
+def train(config, epochs=8, X=None, y=None, **options):
     if X is None:
         X, y = problem()
     net = ts.SparseMLP((64, 200, 200, 10), epsilon=10, seed=0)
     trainer = ts.Trainer(
-        net, optimizer=ts.SGD(0.02, 0.9), evolution=ts.SET(0.3), batch_size=32, dropout=0.2, seed=0, parallel=plan
+        net, optimizer=ts.SGD(0.02, 0.9), evolution=ts.SET(0.3), batch_size=32, dropout=0.2, seed=0, parallel=config
     )
     history = trainer.fit(X, y, epochs=epochs, **options)
     return net, history
@@ -45,14 +45,14 @@ def accuracy(net):
 
 
 @pytest.fixture(scope="module")
-def unbroken():
-    """The accuracy of threads."""
+def threads_accuracy():
+    """The accuracy of two workers as threads."""
     return accuracy(train(ts.WASAP(2))[0])
 
 
 @pytest.fixture
 def cluster():
-    """A head with no processor to lend, for driver and desk, and two nodes of two processors."""
+    """A head without processors for workers, and two nodes of two processors."""
     from ray.cluster_utils import Cluster
 
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
@@ -66,8 +66,8 @@ def cluster():
 
 def processes(name):
     """Processes of an actor class."""
-    found = subprocess.run(["pgrep", "-f", f"ray::{name}"], capture_output=True, text=True, check=False)
-    return [int(pid) for pid in found.stdout.split()]
+    listed = subprocess.run(["pgrep", "-f", f"ray::{name}"], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in listed.stdout.split()]
 
 
 class _At(ts.Callback):
@@ -94,7 +94,7 @@ def kill(name):
 
 
 def check(history, epochs):
-    """No sample is missing from the accounts of phase 1: each is used once an epoch."""
+    """The records of phase 1 count each sample once per epoch."""
     first = [record for record in history if record["phase"] == 1]
     assert [record["epoch"] for record in first] == list(range(1, len(first) + 1))
     assert history.records[-1]["epoch"] == epochs
@@ -104,15 +104,15 @@ def check(history, epochs):
     assert sum(record["samples"] for record in first) == 3000 * len(first)
 
 
-def test_a_cluster_learns_as_threads_do(cluster, unbroken):
+def test_cluster_learns_as_threads_do(cluster, threads_accuracy):
     X, y = problem()
     net, history = train(ts.WASAP(2, backend="ray"), validation_data=(X, y))
     check(history, 8)
     assert all("val_accuracy" in record for record in history)
-    assert accuracy(net) == pytest.approx(unbroken, abs=0.01)
+    assert accuracy(net) == pytest.approx(threads_accuracy, abs=0.01)
 
 
-def test_synchronous_workers_give_the_same_bits_as_threads(cluster):
+def test_wassp_on_ray_gives_the_same_bits_as_on_threads(cluster):
     nets = [train(ts.WASSP(2, backend=backend, rounds=2), epochs=8)[0] for backend in ("threads", "ray")]
     for a, b in zip(nets[0].layers, nets[1].layers, strict=True):
         np.testing.assert_array_equal(a.values, b.values)
@@ -120,27 +120,27 @@ def test_synchronous_workers_give_the_same_bits_as_threads(cluster):
 
 
 @pytest.mark.parametrize("victim", ["WorkerActor", "ServerActor"])
-def test_a_process_that_is_killed_comes_back(cluster, unbroken, victim):
+def test_killed_actor_is_restarted(cluster, threads_accuracy, victim):
     at = _At(kill(victim))
     net, history = train(ts.WASAP(2, backend="ray"), callbacks=[at])
     assert at.done
     check(history, 8)
-    assert accuracy(net) >= unbroken - 0.01
+    assert accuracy(net) >= threads_accuracy - 0.01
 
 
 @pytest.mark.parametrize("workers", [2, 4])
-def test_a_node_that_leaves_is_replaced_or_done_without(cluster, unbroken, workers):
-    """With four workers all four processors are taken: what was on the node has nowhere to go."""
+def test_workers_of_a_lost_node_are_replaced(cluster, threads_accuracy, workers):
+    """With four workers all four processors are taken: the lost node's workers cannot be restarted."""
 
     def action():
         threading.Thread(target=cluster.remove_node, args=(cluster.nodes[0], False), daemon=True).start()
 
     at = _At(action)
-    plan = ts.WASAP(workers, backend="ray", worker_timeout=5)
-    net, history = train(plan, callbacks=[at])
+    config = ts.WASAP(workers, backend="ray", worker_timeout=5)
+    net, history = train(config, callbacks=[at])
     assert at.done
     check(history, 8)
-    assert accuracy(net) >= unbroken - (0.01 if workers == 2 else 0.02)
+    assert accuracy(net) >= threads_accuracy - (0.01 if workers == 2 else 0.02)
 
 
 def test_importance_pruning_happens_on_the_server(cluster):
@@ -156,7 +156,7 @@ def test_importance_pruning_happens_on_the_server(cluster):
     assert accuracy(net) > 0.7
 
 
-def test_workers_join_while_training_goes_on(cluster):
+def test_workers_join_during_training(cluster):
     names = set()
 
     class Watch(ts.Callback):
@@ -169,7 +169,7 @@ def test_workers_join_while_training_goes_on(cluster):
 
 
 def test_workers_read_their_own_samples(cluster, tmp_path):
-    """A memory map and a function: neither travels from here."""
+    """A memory map and a function: neither is sent by the driver."""
     X, y = problem()
     np.save(tmp_path / "X.npy", X)
     mapped, _ = train(ts.WASSP(2, backend="ray"), epochs=3, X=np.load(tmp_path / "X.npy", mmap_mode="r"), y=y)
@@ -187,7 +187,7 @@ def test_workers_read_their_own_samples(cluster, tmp_path):
         train(ts.WASAP(2, backend="ray"), X=gone, y=y)
 
 
-def test_the_command_line_reads_parquet_on_every_worker(cluster, tmp_path):
+def test_command_line_reads_parquet_on_every_worker(cluster, tmp_path):
     pd = pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
     from typer.testing import CliRunner
 
@@ -204,7 +204,7 @@ def test_the_command_line_reads_parquet_on_every_worker(cluster, tmp_path):
     assert figures["accuracy"] > 0.7
 
 
-def test_without_an_address_a_local_cluster_with_tokens_starts():
+def test_connect_without_address_starts_a_local_cluster_with_tokens():
     code = (
         "import numpy as np, trulysparse as ts, ray, os\n"
         "X = np.random.default_rng(0).standard_normal((200, 8)); y = (X[:, 0] > 0).astype(int)\n"
@@ -216,16 +216,16 @@ def test_without_an_address_a_local_cluster_with_tokens_starts():
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
-    said = [line.split() for line in done.stdout.splitlines() if line.startswith("tokens ")]  # Ray may speak there too
+    said = [line.split() for line in done.stdout.splitlines() if line.startswith("tokens ")]  # Ray may print there too
     assert said[0][1] == "True"
 
 
-def test_a_cluster_that_does_not_answer():
+def test_connect_to_a_silent_address_fails_soon():
     code = (
         "import trulysparse as ts, numpy as np\n"
         "net = ts.SparseMLP((4, 5, 2))\n"
-        "plan = ts.WASAP(2, backend='ray', address='127.0.0.1:1')\n"
-        "try: ts.Trainer(net, parallel=plan).fit(np.ones((9, 4)), np.ones(9, int), epochs=1)\n"
+        "config = ts.WASAP(2, backend='ray', address='127.0.0.1:1')\n"
+        "try: ts.Trainer(net, parallel=config).fit(np.ones((9, 4)), np.ones(9, int), epochs=1)\n"
         "except ts.InputError as error: print(error)\n"
     )
     began = time.monotonic()

@@ -1,0 +1,57 @@
+"""Samples as a worker opens them, with a stand-in for Ray."""
+
+from __future__ import annotations
+
+import sys
+import types
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import trulysparse as ts
+from trulysparse.parallel.ray.setup import Setup
+from trulysparse.parallel.worker import settings_of
+
+
+class Arrays:
+    def __init__(self, *samples):
+        self._samples = samples
+
+    def open(self):
+        return self._samples
+
+
+@pytest.fixture
+def setup(monkeypatch, rng):
+    """What the driver makes: a network without layers, and a reference that the stand-in resolves to itself."""
+    exceptions = types.SimpleNamespace(RaySystemError=RuntimeError)
+    monkeypatch.setitem(sys.modules, "ray", types.SimpleNamespace(get=lambda ref: ref, exceptions=exceptions))
+    trainer = ts.Trainer(ts.SparseMLP((6, 5, 3), epsilon=2), batch_size=4)
+    net = trainer.net.with_layers(trainer.net.layers)
+    net.layers = []
+    source = Arrays(rng.standard_normal((10, 6)), rng.integers(0, 3, 10), np.arange(10.0))
+    settings = settings_of(trainer, ts.WASAP(2))
+    return Setup(net, settings, ts.WASAP(2), (0, 1), 0, 1, (2, 1), 10, True, (source,), ())
+
+
+def test_samples_open_for_a_network_without_layers(setup):
+    data = setup.open_data()
+    assert (data.matrix.n_samples, data.epochs, data.shuffle) == (10, 1, True)
+    np.testing.assert_array_equal(data.weight, np.arange(10.0))
+    shards = setup.shards(data)
+    assert [shard.n_batches for shard in shards.values()] == [2, 1]
+    np.testing.assert_array_equal(np.sort(np.concatenate([shard.rows for shard in shards.values()])), np.arange(10))
+
+
+@pytest.mark.parametrize(
+    ("shape", "n_targets", "message"),
+    [
+        ((10, 7), 10, "cannot read its samples: X has 7 features"),
+        ((9, 6), 9, "finds 9 samples and 9 targets where fit"),
+    ],
+)
+def test_other_samples_than_fit_was_given_are_refused(setup, shape, n_targets, message):
+    source = Arrays(np.zeros(shape), np.zeros(n_targets, int), None)
+    with pytest.raises(ts.InputError, match=message):
+        replace(setup, source=(source,)).open_data()
