@@ -21,16 +21,18 @@ from trulysparse.errors import InputError
 from trulysparse.io import checkpoints as checkpoint
 from trulysparse.nn.activations import KernelActivation
 from trulysparse.nn.layers.indexed import IndexedLayer, OptimizerState
+from trulysparse.nn.losses import make_loss
 from trulysparse.nn.network import SparseMLP
 from trulysparse.parallel.config import ParallelConfig, Span
 from trulysparse.parallel.gradient import Gradient
 from trulysparse.parallel.ray.sources import Source
 from trulysparse.parallel.server.server import Server
 from trulysparse.parallel.shards import BatchId, Shard, shard_rows
-from trulysparse.parallel.worker import ModelSnapshot, Settings, Worker, train_phase2, trainer_of
+from trulysparse.parallel.worker import ModelSnapshot, Worker, WorkerOptions, train_phase2
 from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import Record
+from trulysparse.training.loop import TrainingLoop
 
 _TELL = 0.5  # seconds between words of progress from a worker
 
@@ -40,7 +42,7 @@ class Setup:
     """What servers and workers are made from. net: without layers. source: a reference to where the samples are."""
 
     net: SparseMLP
-    settings: Settings
+    options: WorkerOptions
     config: ParallelConfig
     span: Span
     step_count: int
@@ -109,7 +111,7 @@ class ServerActor:
         self._desk = desk
         net = setup.net.with_layers(layers).copy()
         net.threads = checks.thread_count(None)
-        trainer = trainer_of(setup.settings, net, net.threads)
+        trainer = TrainingLoop.with_options(net, setup.options, threads=net.threads)
         trainer.epochs = setup.epochs
         trainer.set_optimizer_state([state.copy() for state in optimizer_state])
         self._events: list[tuple[Record, SparseMLP]] = []
@@ -232,7 +234,7 @@ class WorkerActor:
 
     def _serve(self, data: FitData, reader: Reader) -> None:
         setup = self._setup
-        worker = Worker(self._number, setup.net, data, _shards(setup, data), setup.settings, reader)
+        worker = Worker(self._number, setup.net, data, _shards(setup, data), setup.options, reader)
         layers: list[IndexedLayer] = []
         version, incarnation = -1, int.from_bytes(os.urandom(6), "little")
         gradient: Gradient | None = None
@@ -277,13 +279,13 @@ def run_phase2(setup: Setup, layers: list[IndexedLayer], shard: int, desk: Any) 
             told = time.monotonic()
 
     data = _data(setup)
-    net, record = train_phase2(net, data, _shards(setup, data)[shard], setup.span, setup.settings, tell)
+    net, record = train_phase2(net, data, _shards(setup, data)[shard], setup.span, setup.options, tell)
     desk.tell.remote(shard, losses)
     return net.layers, record
 
 
 def _shards(setup: Setup, data: FitData) -> dict[int, Shard]:
-    size, seed, order = setup.settings.batch_size, setup.settings.seed, data.matrix.order
+    size, seed, order = setup.options.batch_size, setup.options.seed, data.matrix.order
     count = len(setup.batches)
     return {
         number: Shard(number, shard_rows(setup.n_samples, number, count, size), size, seed, setup.shuffle, order)
@@ -299,7 +301,9 @@ def _data(setup: Setup) -> FitData:
         source: Source = ray.get(setup.source[0])
         X, y, weight = source.open()
         matrix = setup.net.matrix(X)
-        targets = setup.settings.loss.check_targets(y, setup.net.layer_sizes[-1], setup.net.dtype)
+        targets = make_loss(setup.options.loss, setup.net.output).check_targets(
+            y, setup.net.layer_sizes[-1], setup.net.dtype
+        )
     except (OSError, ImportError, InputError, ray.exceptions.RaySystemError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"a worker on node {os.uname().nodename} cannot read its samples: {reason}") from None
