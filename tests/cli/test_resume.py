@@ -105,15 +105,15 @@ def test_second_signal_ends_at_once(broken_off, monkeypatch):
 
 
 def test_signal_while_the_run_is_written_lets_it_be_finished(tmp_path, monkeypatch):
-    from trulysparse.cli import _training
+    from trulysparse.cli import _results
 
-    write_run = _training.write_run
+    write_run = _results.write_run
 
     def interrupted(*arguments):
         os.kill(os.getpid(), signal.SIGINT)
         write_run(*arguments)
 
-    monkeypatch.setattr(_training, "write_run", interrupted)
+    monkeypatch.setattr(_results, "write_run", interrupted)
     run(*train(tmp_path / "r"), code=130)
     assert last_json(run("evaluate", tmp_path / "r", "digits", "--json"))["accuracy"] > 0.5
 
