@@ -352,7 +352,7 @@ class Recipe:
         for name, value in values.items():
             if not isinstance(value, str | int | float | tuple | None):
                 raise InputError(f"{self.spelled(name)} must be a name to be written as JSON, not {value!r}")
-        return values
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:

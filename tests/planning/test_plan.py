@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import trulysparse as ts
 from trulysparse._core import memory
 from trulysparse.cli import app
-from trulysparse.cli.plan import sizes
+from trulysparse.cli.plan import layer_sizes
 from trulysparse.planning import plan
 from trulysparse.planning.plan import PlanRequest, best_setting, largest_batch_size
 
@@ -81,7 +81,7 @@ def test_the_suggestion_fits():
 
 @pytest.mark.parametrize("text, found", [("3,2", (3, 2)), ("65536,5x3,2", (65536, 5, 5, 5, 2))])
 def test_sizes(text, found):
-    assert sizes(text) == found
+    assert layer_sizes(text) == found
 
 
 def run(*arguments: str, code: int = 0) -> tuple[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import types
 import typing
 from collections.abc import Callable, Collection
 from dataclasses import MISSING, Field, fields
@@ -20,7 +19,7 @@ from trulysparse.recipe import Recipe
 JsonLine = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object on the last line.")]
 Threads = Annotated[int | None, typer.Option(help="Of the kernels. Default: all cores.")]
 # As a terminal gives them; a field's other types are objects, for Python alone.
-_TYPES = (bool, int, float, str, types.NoneType)
+_TYPES = (bool, int, float, str)
 
 Command = Callable[..., None]
 
@@ -65,18 +64,20 @@ def _parameter(each: Field[Any], hint: Any) -> inspect.Parameter:
         flags = each.metadata["flags"] or (["--" + each.name.replace("_", "-")] if default is False else [])
         named = typer.Option(*flags, help=each.metadata["help"])
     return inspect.Parameter(
-        each.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[_terminal_type(hint), named]
+        each.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[_terminal_type(hint, default), named],
     )
 
 
-def _terminal_type(hint: Any) -> Any:
-    """What of a field's type a terminal can give: `str | SGD` is str; a tuple is written as text."""
+def _terminal_type(hint: Any, default: Any) -> Any:
+    """What of a field's type a terminal can give: `str | SGD` is str; a tuple is written as text. None can be left out
+    only, as the default."""
     if typing.get_origin(hint) is tuple:
         return str
-    members = typing.get_args(hint) or (hint,)
-    plain = [each for each in members if each in _TYPES]
-    kind = next(each for each in plain if each is not types.NoneType)
-    return kind | None if types.NoneType in plain and len(plain) == len(members) else kind
+    kind = next(each for each in typing.get_args(hint) or (hint,) if each in _TYPES)
+    return kind | None if default is None else kind
 
 
 def _as_text(default: Any) -> Any:
