@@ -30,7 +30,7 @@ from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.parallel.gradient import Gradient
 from trulysparse.parallel.server.server import Server
 from trulysparse.parallel.shards import BatchId, Shard, shard_rows
-from trulysparse.parallel.worker import ModelSnapshot, Worker, settings_of
+from trulysparse.parallel.worker import ModelSnapshot, Worker, worker_options
 from trulysparse.training.fit_data import FitData
 
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
@@ -128,13 +128,13 @@ class Learning:
         )
         self.trainer.epochs = epochs
         fit_data = FitData.checked(net, self.trainer.loss, X, y, epochs=epochs)
-        self.settings = settings_of(self.trainer, plan)
+        self.options = worker_options(self.trainer, plan)
         shards = {k: Shard(k, shard_rows(len(X), k, workers, BATCH), BATCH, 0, True) for k in range(workers)}
         batches = [shard.n_batches for shard in shards.values()]
         self.server = Server(self.trainer, plan, batches, (0, epochs), epochs, lambda record: None, lambda grown: None)
         for number in range(workers):
             self.server.join(number)
-        self._hand = Worker(0, net, fit_data, shards, self.settings, fit_data.matrix)
+        self._hand = Worker(0, net, fit_data, shards, self.options, fit_data.matrix)
         self._given: dict[int, tuple[BatchId, ModelSnapshot]] = {}
 
     def fetch(self, worker: int) -> bool | None:

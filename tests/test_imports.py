@@ -29,6 +29,7 @@ ORDER = (
     "planning",
     "analysis",
     "report",
+    "recipe",
     "estimators",
     "bench",
     "cli",

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 import trulysparse as ts
-from trulysparse._core.progress import bars, quantity, silent
+from trulysparse._core.bars import bars, quantity
+from trulysparse._core.progress import silent
 
 
 class Terminal(io.StringIO):

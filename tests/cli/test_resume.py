@@ -105,15 +105,15 @@ def test_second_signal_ends_at_once(broken_off, monkeypatch):
 
 
 def test_signal_while_the_run_is_written_lets_it_be_finished(tmp_path, monkeypatch):
-    from trulysparse.cli import _training
+    from trulysparse.cli import _results
 
-    write_run = _training.write_run
+    write_run = _results.write_run
 
     def interrupted(*arguments):
         os.kill(os.getpid(), signal.SIGINT)
         write_run(*arguments)
 
-    monkeypatch.setattr(_training, "write_run", interrupted)
+    monkeypatch.setattr(_results, "write_run", interrupted)
     run(*train(tmp_path / "r"), code=130)
     assert last_json(run("evaluate", tmp_path / "r", "digits", "--json"))["accuracy"] > 0.5
 
@@ -246,16 +246,16 @@ def test_diverged_training_goes_on_with_a_lower_rate(tmp_path, monkeypatch, ever
 
 
 def test_checkpoint_takes_its_place_once_the_next_loss_is_known(tmp_path, monkeypatch):
-    from trulysparse.cli._checkpoints import Keeper
+    from trulysparse.cli._checkpoints import RunCheckpointer
 
-    out, seen, on_step_end = tmp_path / "r", [], Keeper.on_step_end
+    out, seen, on_step_end = tmp_path / "r", [], RunCheckpointer.on_step_end
 
     def watched(self, trainer, loss):
         on_step_end(self, trainer, np.inf if trainer.step_count == 5 else loss)
         state = out / "checkpoint" / "state.safetensors"
         seen.append(state.stat().st_mtime_ns if state.exists() else 0)
 
-    monkeypatch.setattr(Keeper, "on_step_end", watched)
+    monkeypatch.setattr(RunCheckpointer, "on_step_end", watched)
     run(*train(out, "--checkpoint-every", 2, "--epochs", 1))
     changes = [step + 1 for step in range(1, 12) if seen[step] != seen[step - 1]]
     assert changes == [3, 7, 9, 11]  # not at step 5, whose loss tells that the state of step 4 is no good

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
 import trulysparse as ts
 from trulysparse.nn.activations_buffer import TrainingWorkspace
+from trulysparse.parallel.compression import Half
+from trulysparse.parallel.worker import worker_options
+from trulysparse.training.loop import TrainingLoop
+from trulysparse.training.options import TrainingOptions
+from trulysparse.training.step import BatchPasses
 
 STORAGES = ["indexed", "compact", "bfloat16", "folder"]
 PLANS = {"alone": None, "wasap": ts.WASAP(2), "wassp": ts.WASSP(2), "apart": ts.WASAP(2, phase1_epochs=0)}
@@ -201,3 +209,61 @@ def test_each_fit_begins_its_schedule_anew_and_keeps_the_state(tmp_path):
     trainer.step(X, y)
     fresh.step(X, y)
     assert differ(trainer, fresh)
+
+
+OTHER_VALUES = {
+    "optimizer": ts.Adam(0.004),
+    "loss": ts.SoftmaxCrossEntropy(),
+    "evolution": ts.SET(0.2),
+    "batch_size": 48,
+    "micro_batch_size": 24,
+    "recompute": 2,
+    "dropout": 0.25,
+    "seed": 9,
+}
+
+
+def parameters(function):
+    """Keyword parameters with their defaults."""
+    found = inspect.signature(function).parameters.values()
+    return {each.name: each.default for each in found if each.default is not each.empty}
+
+
+def test_training_options_are_arguments_of_the_trainer_with_the_same_defaults():
+    given = parameters(ts.Trainer)
+    for each in fields(TrainingOptions):
+        if each.name != "optimizer":  # None there: SGD()
+            assert given[each.name] == each.default, each.name
+    assert TrainingOptions().optimizer == ts.SGD()
+
+
+def test_trainer_options_have_every_value_that_was_given(tmp_path):
+    assert set(OTHER_VALUES) == {each.name for each in fields(TrainingOptions)}
+    trainer = ts.Trainer(network("indexed", tmp_path), **OTHER_VALUES)
+    assert trainer.options == TrainingOptions(**OTHER_VALUES)
+    assert TrainingOptions(**trainer.options.as_arguments()) == trainer.options
+
+
+def test_loop_with_options_of_another_has_the_same_options(tmp_path):
+    options = TrainingOptions(**OTHER_VALUES)
+    loop = TrainingLoop.with_options(network("indexed", tmp_path), options, threads=1)
+    assert loop.options == options
+    assert loop.threads == 1
+
+
+def test_every_option_of_the_passes_reaches_them():
+    known = set(parameters(BatchPasses)) - {"threads"}
+    assert set(TrainingOptions().for_passes()) == known
+
+
+@pytest.mark.parametrize("step_count", [0, 7])
+def test_workers_get_every_option_of_the_training(tmp_path, step_count):
+    trainer = ts.Trainer(network("indexed", tmp_path), **OTHER_VALUES)
+    trainer.step_count = step_count
+    given = worker_options(trainer, ts.WASSP(2, compression=Half()))
+    for each in fields(TrainingOptions):
+        if each.name == "seed":  # a later call of fit takes other random numbers
+            assert (given.seed == OTHER_VALUES["seed"]) == (step_count == 0)
+        else:
+            assert getattr(given, each.name) == OTHER_VALUES[each.name], each.name
+    assert (given.compression, given.synchronous) == (Half(), True)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from trulysparse._core.files import write_whole
+from trulysparse._core.typed import checked_fields
 from trulysparse.cli._interrupts import Interrupts, Stopped
-from trulysparse.cli._json import checked, read_object
+from trulysparse.cli._json import read_object
 from trulysparse.cli._run import CHECKPOINT
 from trulysparse.cli._settings import Settings
 from trulysparse.data.files import fingerprint, lasting
@@ -25,7 +26,7 @@ SETTINGS = "config.json"
 OLD = ".checkpoint.old"
 
 
-class Keeper(Checkpointer):
+class RunCheckpointer(Checkpointer):
     """Keeps the state of a training in its run folder: every settings.checkpoint_every updates (each one where layers
     live in files) and when a signal asks for the end, after which it raises Stopped. The checkpoint of another training
     is there until this one has begun to keep its own (`began`)."""
@@ -73,8 +74,8 @@ class Keeper(Checkpointer):
 
 def write_settings(out: Path, settings: Settings) -> None:
     """Writes the settings from which `resume` goes on."""
-    kept = asdict(settings) | {"data": lasting(settings.data), "fingerprint": fingerprint(settings.data)}
-    text = json.dumps(kept, indent=2) + "\n"
+    values = settings.to_json() | {"data": lasting(settings.data), "fingerprint": fingerprint(settings.data)}
+    text = json.dumps(values, indent=2) + "\n"
     write_whole(out / CHECKPOINT / SETTINGS, lambda path: path.write_text(text))
 
 
@@ -93,9 +94,8 @@ def settings_of(out: Path, learning_rate: float | None = None) -> Settings:
     try:
         if "data" not in values:
             raise ValueError("it names no data")
-        settings = Settings(**checked(Settings, values))
-        settings.check(report=False)
-        settings.make_optimizer()
+        settings = Settings.from_json(values)
+        settings.check()
     except ValueError as error:
         raise InputError(f"RUN: '{folder / SETTINGS}' cannot be read ({error})") from None
     if Path(settings.data).exists() and values.get("fingerprint") != fingerprint(settings.data):
@@ -107,12 +107,12 @@ def position_of(values: object) -> Position:
     """Where a checkpoint says that its training is, or ValueError."""
     if not isinstance(values, dict):
         raise ValueError("it does not say where training is")
-    found = Position(**checked(Position, values, whole=True))
-    if min(found.epoch - 1, found.epoch_start, found.done, found.evolved_layers) < 0:
+    position = Position(**checked_fields(Position, values, whole=True))
+    if min(position.epoch - 1, position.epoch_start, position.done, position.evolved_layers) < 0:
         raise ValueError("its position is negative")
-    if [record.get("epoch") for record in found.records] != list(range(1, found.epoch)):
+    if [record.get("epoch") for record in position.records] != list(range(1, position.epoch)):
         raise ValueError("its records are not those of the epochs before")
-    return found
+    return position
 
 
 def move_aside(out: Path) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 from trulysparse._core.files import digest, write_whole
 from trulysparse._core.progress import Progress, silent
-from trulysparse.cli._json import parse_object, read_object, typed
+from trulysparse._core.typed import checked_value
+from trulysparse.cli._json import parse_object, read_object
 from trulysparse.errors import InputError
 from trulysparse.io.models import load, save
 from trulysparse.nn.mlp import SparseMLP
@@ -55,7 +56,7 @@ class Run:
         try:
             for name, kind in _TYPES.items():
                 if name in config:
-                    typed(name, config[name], kind)
+                    checked_value(name, config[name], kind)
             if "fingerprint" in config and not {"test_size", "seed"} <= set(config):
                 raise ValueError("it does not say how samples were held out")
         except ValueError as error:

@@ -13,6 +13,7 @@ from trulysparse.bench.problems import preset
 from trulysparse.bench.report import machine, save_json, table
 from trulysparse.bench.steps import compare
 from trulysparse.cli._console import handle_user_errors, print_json
+from trulysparse.cli._options import JsonLine, Threads
 from trulysparse.errors import InputError
 
 
@@ -22,11 +23,9 @@ def bench(
     peers: Annotated[str, typer.Option(help=f"Comma-separated, of {', '.join(PEERS)}; or all.")] = "all",
     batch_size: Annotated[int, typer.Option(help="Samples a step.")] = 128,
     seconds: Annotated[float, typer.Option(help="Time for each peer and network.")] = 5.0,
-    threads: Annotated[int | None, typer.Option(help="Default: all cores.")] = None,
+    threads: Threads = None,
     out: Annotated[Path | None, typer.Option(help="Also write the figures to this JSON file.")] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print the figures as one JSON object on the last line.")
-    ] = False,
+    json: JsonLine = False,
 ) -> None:
     """Measure a training step on this machine beside other ways to take it."""
     chosen = [checks.choice("--networks", name, tuple(PRESETS)) for name in networks.split(",")]

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from trulysparse.cli._console import handle_user_errors, print_json, show
+from trulysparse.cli._options import JsonLine, Threads
 from trulysparse.cli._run import Run
 from trulysparse.cli._samples import pick, read_for
 from trulysparse.data import check_finite
@@ -37,10 +38,8 @@ def evaluate(
     part: Annotated[
         str, typer.Option(help="test, all, or auto: the test set where there is one, else all samples.")
     ] = "auto",
-    threads: Annotated[int | None, typer.Option(help="Default: all cores.")] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print the figures as one JSON object on the last line.")
-    ] = False,
+    threads: Threads = None,
+    json: JsonLine = False,
 ) -> None:
     """Score a trained network on labelled data."""
     opened = Run.open(run, threads)

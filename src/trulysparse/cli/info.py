@@ -11,6 +11,7 @@ import typer
 from trulysparse._core.arrays import widened
 from trulysparse.analysis import describe
 from trulysparse.cli._console import handle_user_errors, print_json, show
+from trulysparse.cli._options import JsonLine
 from trulysparse.cli._run import Run
 from trulysparse.connectivity import Connectivity, TiledConnectivity
 
@@ -21,9 +22,7 @@ def info(
     topology: Annotated[
         bool, typer.Option("--topology", help="Add what the topology looks like: degrees, dead neurons, paths.")
     ] = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print the figures as one JSON object on the last line.")
-    ] = False,
+    json: JsonLine = False,
 ) -> None:
     """Show what a trained network is made of."""
     opened = Run.open(run)

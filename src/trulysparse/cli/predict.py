@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from trulysparse._core.files import write_whole
 from trulysparse.cli._console import handle_user_errors
+from trulysparse.cli._options import Threads
 from trulysparse.cli._run import Run
 from trulysparse.cli._samples import pick, read_for
 from trulysparse.data import check_finite
@@ -40,7 +41,7 @@ def predict(
     part: Annotated[
         str, typer.Option(help="test, all, or auto: the test set where DATA has one of its own, else all samples.")
     ] = "auto",
-    threads: Annotated[int | None, typer.Option(help="Default: all cores.")] = None,
+    threads: Threads = None,
 ) -> None:
     """Write the predicted label of each sample and its probability."""
     if out.suffix not in (".csv", ".npz"):

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from trulysparse.cli._console import handle_user_errors
-from trulysparse.cli._training import go_on
+from trulysparse.cli._options import JsonLine, Threads
+from trulysparse.cli._training import resume_training
 
 
 @handle_user_errors
@@ -17,11 +18,9 @@ def resume(
     learning_rate: Annotated[
         float | None, typer.Option(help="From here on, for a training that diverged. Default: as before.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="Of the kernels. Default: all cores.")] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print the figures as one JSON object on the last line.")
-    ] = False,
+    threads: Threads = None,
+    json: JsonLine = False,
 ) -> None:
     """Go on with a training from its last checkpoint; the result has the same bits as without the break, unless the
     learning rate is another."""
-    go_on(run, learning_rate=learning_rate, threads=threads, json_line=json)
+    resume_training(run, learning_rate=learning_rate, threads=threads, json_line=json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass, fields, replace
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -18,17 +18,17 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from trulysparse._core import checks
 from trulysparse.data import as_matrix
 from trulysparse.data.sample_weights import sample_weights
-from trulysparse.data.scaling_figures import KINDS, ScalingFigures
+from trulysparse.data.scaling_figures import ScalingFigures
 from trulysparse.data.sparse import check_indices
 from trulysparse.errors import InputError
 from trulysparse.estimators._rescaling import rescale_inputs
-from trulysparse.evolution import Evolution, make_evolution
-from trulysparse.nn import activations
-from trulysparse.nn.mlp import SparseMLP
-from trulysparse.optim import SGD, Adam, Optimizer
+from trulysparse.evolution import Evolution
+from trulysparse.nn.activations import Activation
+from trulysparse.optim import Optimizer
 from trulysparse.optim.schedules import ContinuedRate, make_schedule
-from trulysparse.parallel import WASAP, WASSP
-from trulysparse.training import Callback, EarlyStopping, History, ProgressBar, Trainer
+from trulysparse.parallel import WASAP
+from trulysparse.recipe import Recipe
+from trulysparse.training import Callback, EarlyStopping, History, ProgressBar
 from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.history import Record
 
@@ -50,34 +50,34 @@ def _check_sparse(X: Any) -> None:
 @dataclass(eq=False, repr=False)
 class BaseSparseMLP(BaseEstimator):
     """See the subclasses. The parameters are fields, of which the decorator makes the __init__ that scikit-learn reads
-    them from."""
+    them from. Those that a Recipe has too have its default, unless they say so here; `_docs` says why."""
 
     _output: ClassVar[str]
     _monitor: ClassVar[str]
 
     hidden_layer_sizes: int | Sequence[int] = (100, 100)
     _: KW_ONLY
-    epsilon: float = 20.0
-    activation: str = "all_relu"
-    alpha: float | None = None
-    evolution: str | Evolution | None = "set"
-    zeta: float = 0.3
+    epsilon: float = Recipe.epsilon
+    activation: str | Activation = Recipe.activation
+    alpha: float | None = Recipe.alpha
+    evolution: str | Evolution | None = Recipe.evolution
+    zeta: float = Recipe.zeta
     optimizer: str | Optimizer = "adam"
     learning_rate: float = 0.001
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    dropout: float = 0.0
-    batch_size: int = 128
+    momentum: float = Recipe.momentum
+    weight_decay: float = Recipe.weight_decay
+    dropout: float = Recipe.dropout
+    batch_size: int = Recipe.batch_size
     epochs: int = 100
-    scale: str = "standard"
+    scale: str = Recipe.scale
     early_stopping: bool = False
     validation_fraction: float = 0.1
     patience: int = 10
     dtype: str = "auto"
-    init: str = "he_uniform"
-    fan: str = "dense"
+    init: str = Recipe.init
+    fan: str = Recipe.fan
     n_jobs: int | None = None
-    parallel: str | WASAP | None = None
+    parallel: str | WASAP | None = Recipe.parallel
     random_state: int | np.random.RandomState | None = None
     verbose: bool | int = False
 
@@ -112,54 +112,25 @@ class BaseSparseMLP(BaseEstimator):
             raise InputError(f"hidden_layer_sizes must be an integer or a sequence of integers, not {sizes!r}")
         return tuple(checks.integer(f"hidden_layer_sizes[{i}]", size, low=1) for i, size in enumerate(sizes))
 
-    def _make_plan(self) -> WASAP | None:
-        if self.parallel is None or isinstance(self.parallel, WASAP):
-            return self.parallel
-        kind = checks.choice("parallel", self.parallel, ("wasap", "wassp"))
-        return (WASSP if kind == "wassp" else WASAP)(self._threads())
-
-    def _make_optimizer(self) -> Optimizer:
-        if isinstance(self.optimizer, SGD | Adam):
-            return self.optimizer
-        if checks.choice("optimizer", self.optimizer, ("sgd", "adam")) == "sgd":
-            return SGD(self.learning_rate, self.momentum, weight_decay=self.weight_decay)
-        return Adam(self.learning_rate, weight_decay=self.weight_decay)
-
-    def _make_evolution(self) -> Evolution | None:
-        if self.evolution is None or isinstance(self.evolution, Evolution):
-            return self.evolution
-        return make_evolution(self.evolution, zeta=self.zeta)
+    def _recipe(self, seed: int) -> Recipe:
+        """The parameters as a recipe, checked. `patience` stays here: it counts epochs of another score."""
+        names = {each.name for each in fields(Recipe)} & set(self.get_params(deep=False)) - {"patience"}
+        workers = Recipe.workers if self.parallel is None else self._threads()
+        parameters = {name: getattr(self, name) for name in names}
+        recipe = Recipe(**parameters, hidden=self._hidden(), workers=workers, seed=seed)
+        recipe.check()
+        return recipe
 
     def _start(self, X: Any, n_outputs: int, weight: NDArray[Any] | None) -> None:
         """A fresh network and trainer for data like X."""
-        hidden = self._hidden()
         checks.choice("dtype", self.dtype, ("auto", "float32", "float64"))
         dtype = self.dtype if self.dtype != "auto" else ("float64" if X.dtype == np.float64 else "float32")
-        self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.network_ = SparseMLP(
-            (X.shape[1], *hidden, n_outputs),
-            epsilon=self.epsilon,
-            activation=activations.make_activation(self.activation, self.alpha),
-            output=self._output,
-            init=self.init,
-            fan=self.fan,
-            dtype=dtype,
-            seed=self._seed,
-            threads=self._threads(),
-        )
-        scale = checks.choice("scale", self.scale, KINDS)
-        self._figures = None if scale == "none" else ScalingFigures(scale, X.shape[1])
+        recipe = self._recipe(int(check_random_state(self.random_state).randint(2**31 - 1)))
+        self.network_ = recipe.network(X.shape[1], n_outputs, output=self._output, dtype=dtype, threads=self._threads())
+        self._figures = None if recipe.scale == "none" else ScalingFigures(recipe.scale, X.shape[1])
         self.network_.scaling = None if self._figures is None else self._figures.add(as_matrix(X), weight)
-        self._optimizer = self._make_optimizer()
-        self._trainer = Trainer(
-            self.network_,
-            optimizer=self._optimizer,
-            evolution=self._make_evolution(),
-            batch_size=self.batch_size,
-            dropout=self.dropout,
-            seed=self._seed,
-            parallel=self._make_plan(),
-        )
+        self._trainer = recipe.trainer(self.network_, parallel=recipe.make_parallel())
+        self._optimizer = self._trainer.optimizer
 
     def _fit(self, X: Any, y: NDArray[Any], weight: NDArray[np.float64] | None, n_outputs: int) -> Self:
         epochs = checks.integer("epochs", self.epochs, low=1)
@@ -193,8 +164,8 @@ class BaseSparseMLP(BaseEstimator):
             self._start(X, n_outputs, weight)
             self.history_ = History()
         elif self._figures is not None and self.network_.scaling is not None:
-            found = self._figures.add(as_matrix(X), weight)
-            self.network_.scaling = rescale_inputs(self.network_.layers[0], self.network_.scaling, found)
+            scaling = self._figures.add(as_matrix(X), weight)
+            self.network_.scaling = rescale_inputs(self.network_.layers[0], self.network_.scaling, scaling)
         trainer, done = self._trainer, len(self.history_)
         rate = ContinuedRate(make_schedule(self._optimizer.learning_rate), done, max(self.epochs, done + 1))
         trainer.optimizer, trainer.evolution = replace(self._optimizer, learning_rate=rate), None
@@ -228,7 +199,7 @@ class BaseSparseMLP(BaseEstimator):
 
 
 class _PrintEpochs(Callback):
-    """verbose=2: a line an epoch."""
+    """verbose=2: a line per epoch."""
 
     def on_epoch_end(self, trainer: RunningTrainer, record: Record) -> None:
         print("  ".join(f"{name} {value:.6g}" for name, value in record.items()))

@@ -1,11 +1,11 @@
-"""The part of the estimators' documentation that is the same."""
+"""The parts of the estimators' documentation that are the same."""
 
 PARAMETERS = """Parameters
     ----------
     hidden_layer_sizes : int or sequence of int, each at least 1
     epsilon : float above 0
         Erdos-Renyi sparsity: a layer n_in x n_out gets epsilon * (n_in + n_out) connections.
-    activation : 'all_relu', 'relu', 'leaky_relu', 'tanh', 'sigmoid' or 'identity'
+    activation : 'all_relu', 'relu', 'leaky_relu', 'tanh', 'sigmoid', 'identity', or an object such as AllReLU()
     alpha : float in [0, 1] or None
         Left slope of all_relu (None: 0.6) and leaky_relu (None: 0.01).
     evolution : name of a method ('set', 'rigl', ...), an Evolution, 'none' or None
@@ -18,11 +18,16 @@ PARAMETERS = """Parameters
     dropout : float in [0, 1)
         Share of hidden activations dropped in training.
     batch_size, epochs : int, at least 1
+        Samples per update, and passes over the samples.
     scale : 'standard', 'minmax' or 'none'
         Scaling of the features with the training set's figures, kept in the network.
     early_stopping : bool
-        Hold out validation_fraction of the samples and stop when their score (accuracy or R^2) has not risen for
-        `patience` epochs; the best epoch's network is kept.
+        Hold out a part of the samples and stop when their score (accuracy or R^2) has not risen for `patience` epochs;
+        the best epoch's network is kept.
+    validation_fraction : float between 0 and 1
+        The part that early stopping holds out.
+    patience : int, at least 1
+        Epochs without a better score after which early stopping ends training.
     dtype : 'auto', 'float32' or 'float64'
         Of weights and activations. 'auto': float64 where X is float64, as scikit-learn's own networks do;
         'float32' needs half the memory and time.
@@ -33,4 +38,20 @@ PARAMETERS = """Parameters
     parallel : None, 'wasap', 'wassp' or a trulysparse.WASAP
         None: one network is trained by multi-threaded kernels. 'wasap', 'wassp': by n_jobs workers on one thread each.
     random_state : int, RandomState or None
-    verbose : 0 (silent), 1 (progress bar on a terminal) or 2 (a line an epoch)"""
+        Seed of everything random; None: another one at each fit.
+    verbose : 0 (silent), 1 (progress bar on a terminal) or 2 (a line per epoch)"""
+
+NOTES = """Notes
+    -----
+    Parameters have the defaults of `trulysparse train` (see trulysparse.recipe.Recipe), except:
+
+    ==================  ====================  ============  ========================================================
+    parameter           `trulysparse train`   here          why
+    ==================  ====================  ============  ========================================================
+    hidden_layer_sizes  1000, 1000, 1000      100, 100      estimators are fitted many times over, to smaller data
+    optimizer           sgd                   adam          SGD at 0.01 diverges on some regression tasks
+    learning_rate       0.01                  0.001         the usual rate of Adam
+    epochs              50                    100           small data gives few updates per epoch
+    patience            None (never stops)    10            has an effect with early_stopping=True only, and is about
+                                                            the validation score, not the training loss
+    ==================  ====================  ============  ========================================================"""

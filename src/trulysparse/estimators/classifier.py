@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from trulysparse._core import checks
 from trulysparse.errors import InputError
 from trulysparse.estimators._base import BaseSparseMLP
-from trulysparse.estimators._docs import PARAMETERS
+from trulysparse.estimators._docs import NOTES, PARAMETERS
 
 
 @dataclass(eq=False, repr=False)
@@ -30,8 +30,22 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
     ----------
     classes_ : (n_classes,) labels, of any type, in the order of predict_proba's columns
     network_ : the trained SparseMLP
-    history_ : History, one record an epoch
+    history_ : History, one record per epoch
     loss_, n_iter_, n_features_in_, feature_names_in_
+
+    {NOTES}
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from trulysparse import SparseMLPClassifier
+    >>> X = np.random.default_rng(0).normal(size=(120, 4))
+    >>> y = np.where(X[:, 0] > 0, "right", "left")
+    >>> model = SparseMLPClassifier((16,), batch_size=16, epochs=30, learning_rate=0.01, random_state=0).fit(X, y)
+    >>> model.score(X, y) > 0.9
+    True
+    >>> model.predict([[3, 0, 0, 0], [-3, 0, 0, 0]]).tolist()
+    ['right', 'left']
     """
 
     _output: ClassVar[str] = "softmax"
@@ -41,8 +55,25 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
     class_weight: str | dict[Any, float] | None = None
 
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Trains a fresh network. X: (n_samples, n_features), dense or sparse. y: (n_samples,), labels of any
-        type. sample_weight: (n_samples,), at least 0."""
+        """Trains a fresh network.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            Labels of any type, of at least two classes.
+        sample_weight : array-like of shape (n_samples,), at least 0, or None
+            Factors on the samples' losses.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError
+            Where a parameter is out of range or the samples cannot be trained on.
+        """
         X, y = self._validated(X, y, reset=True)
         check_classification_targets(y)
         weight = self._weights(sample_weight, len(y))
@@ -57,9 +88,25 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
     def partial_fit(
         self, X: Any, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Self:
-        """One pass over the given samples, without topology evolution. classes: all labels that will ever come;
-        needed at the first call. The scaling's figures are those of all samples so far; the learning rate's schedule
-        goes on from call to call, over `epochs` of them."""
+        """Makes one pass over the given samples, without topology evolution.
+
+        The scaling's figures are those of all samples so far; the learning rate's schedule goes on from call to call,
+        over `epochs` of them.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            Labels, each among `classes`.
+        classes : array-like or None
+            All labels that will ever come; needed at the first call.
+        sample_weight : array-like of shape (n_samples,), at least 0, or None
+            Factors on the samples' losses.
+
+        Returns
+        -------
+        self
+        """
         first = not hasattr(self, "network_")
         X, y = self._validated(X, y, reset=first)
         check_classification_targets(y)
@@ -98,16 +145,43 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
         return y if np.bincount(y).min() > 1 else None
 
     def predict_proba(self, X: Any) -> NDArray[np.floating]:
-        """(n_samples, n_classes), columns in the order of classes_."""
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of shape (n_samples, n_classes), columns in the order of classes_
+        """
         return self._outputs(X, activated=True)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.floating]:
-        """Logarithm of predict_proba."""
+        """Logarithm of predict_proba.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of shape (n_samples, n_classes)
+        """
         logarithm: NDArray[np.floating] = np.log(self.predict_proba(X))
         return logarithm
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """(n_samples,) labels."""
+        """The most probable class of each sample.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of shape (n_samples,), labels of classes_
+        """
         check_is_fitted(self, "network_")
         labels: NDArray[Any] = self.classes_[self._outputs(X, activated=False).argmax(axis=1)]
         return labels

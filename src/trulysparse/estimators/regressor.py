@@ -12,7 +12,7 @@ from sklearn.metrics import r2_score
 from trulysparse.data.moments import Moments
 from trulysparse.errors import InputError
 from trulysparse.estimators._base import BaseSparseMLP
-from trulysparse.estimators._docs import PARAMETERS
+from trulysparse.estimators._docs import NOTES, PARAMETERS
 from trulysparse.estimators._rescaling import rescale_outputs
 
 _LARGEST = 1e300  # of targets: what is predicted lies a little farther out
@@ -30,8 +30,22 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
     ----------
     network_ : the trained SparseMLP, on standardised targets
     target_mean_, target_scale_ : (n_targets,)
-    history_ : History, one record an epoch
+    history_ : History, one record per epoch
     loss_, n_iter_, n_features_in_, feature_names_in_
+
+    {NOTES}
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from trulysparse import SparseMLPRegressor
+    >>> X = np.random.default_rng(0).normal(size=(120, 4))
+    >>> y = X[:, 0] - X[:, 1]
+    >>> model = SparseMLPRegressor((16,), batch_size=16, epochs=50, learning_rate=0.01, random_state=0).fit(X, y)
+    >>> model.score(X, y) > 0.9
+    True
+    >>> model.predict(X).shape
+    (120,)
     """
 
     _output: ClassVar[str] = "identity"
@@ -44,8 +58,24 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
         return tags
 
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Trains a fresh network. X: (n_samples, n_features), dense or sparse. y: (n_samples,) or (n_samples,
-        n_targets). sample_weight: (n_samples,), at least 0."""
+        """Trains a fresh network.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        sample_weight : array-like of shape (n_samples,), at least 0, or None
+            Factors on the samples' losses.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError
+            Where a parameter is out of range or the samples cannot be trained on.
+        """
         X, targets = self._checked(X, y, reset=True)
         weight = self._weights(sample_weight, len(targets))
         self._moments = Moments(targets.shape[1])
@@ -53,8 +83,22 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
         return self._fit(X, self._to_network(targets), weight, targets.shape[1])
 
     def partial_fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """One pass over the given samples, without topology evolution. The figures for scaling X and y are those
-        of all samples so far; the learning rate's schedule goes on from call to call, over `epochs` of them."""
+        """Makes one pass over the given samples, without topology evolution.
+
+        The figures for scaling X and y are those of all samples so far; the learning rate's schedule goes on from call
+        to call, over `epochs` of them.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        sample_weight : array-like of shape (n_samples,), at least 0, or None
+            Factors on the samples' losses.
+
+        Returns
+        -------
+        self
+        """
         first = not hasattr(self, "network_")
         X, targets = self._checked(X, y, reset=first)
         weight = self._weights(sample_weight, len(targets))
@@ -71,7 +115,16 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
         return self._partial_fit(X, self._to_network(targets), weight, targets.shape[1], first)
 
     def predict(self, X: Any) -> NDArray[np.floating]:
-        """(n_samples,), or (n_samples, n_targets) where y had two dimensions."""
+        """Predicted targets, in the unit of y.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of shape (n_samples,), or (n_samples, n_targets) where y had two dimensions
+        """
         with np.errstate(over="ignore"):
             values = self._outputs(X, activated=False) * self.target_scale_ + self.target_mean_
         wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
@@ -82,12 +135,23 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
         return values.ravel() if self._flat else values
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """R^2 of the predictions, the mean over targets; see sklearn.metrics.r2_score."""
-        found, wanted = self.predict(X), np.asarray(y)
+        """R^2 of the predictions, the mean over targets; see sklearn.metrics.r2_score.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        sample_weight : array-like of shape (n_samples,), at least 0, or None
+
+        Returns
+        -------
+        float, at most 1
+        """
+        predicted, wanted = self.predict(X), np.asarray(y)
         if self._flat or wanted.ndim == 2:  # in the unit of the targets, whose squares may be out of range
             unit = self.target_scale_[0] if self._flat else self.target_scale_
-            found, wanted = found / unit, wanted / unit
-        return float(r2_score(wanted, found, sample_weight=sample_weight))
+            predicted, wanted = predicted / unit, wanted / unit
+        return float(r2_score(wanted, predicted, sample_weight=sample_weight))
 
     def _checked(self, X: Any, y: ArrayLike, *, reset: bool) -> tuple[Any, NDArray[np.float64]]:
         X, y = self._validated(X, y, reset=reset, multi_output=True, y_numeric=True)

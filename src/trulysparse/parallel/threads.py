@@ -15,7 +15,7 @@ from trulysparse.nn.mlp import SparseMLP
 from trulysparse.parallel.config import ParallelConfig, Span
 from trulysparse.parallel.server.server import Server
 from trulysparse.parallel.shards import Shard, shard_rows
-from trulysparse.parallel.worker import Worker, settings_of, train_phase2
+from trulysparse.parallel.worker import Worker, train_phase2, worker_options
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import History, Record
 from trulysparse.training.loop import TrainingLoop
@@ -30,13 +30,13 @@ class ThreadBackend:
         self._config = config
         self._trainer = trainer
         self._data = data = replace(data, matrix=data.matrix.shared_by(config.workers))
-        self._settings = settings_of(trainer, config)
+        self._options = worker_options(trainer, config)
         self._shards = {
             number: Shard(
                 number,
                 data.rows[shard_rows(len(data.rows), number, config.n_shards, trainer.batch_size)],
                 trainer.batch_size,
-                self._settings.seed,
+                self._options.seed,
                 data.shuffle,
                 data.matrix.order,
             )
@@ -79,7 +79,7 @@ class ThreadBackend:
 
         def serve(number: int) -> None:
             with data.matrix.reader() as reader:
-                worker = Worker(number, trainer.net, data, self._shards, self._settings, reader)
+                worker = Worker(number, trainer.net, data, self._shards, self._options, reader)
                 try:
                     while (given := server.pull(number)) is not None:
                         # Layers that others were reading are updated while this worker loads its next batch.
@@ -98,7 +98,7 @@ class ThreadBackend:
         def task(number: int) -> tuple[SparseMLP, Record]:
             twin = self._trainer.net.copy()
             shard = self._shards[number]
-            return train_phase2(twin, self._data, shard, span, self._settings, partial(self._report, number))
+            return train_phase2(twin, self._data, shard, span, self._options, partial(self._report, number))
 
         return self._run([partial(task, number) for number in self._shards], lambda: None)
 

@@ -12,12 +12,9 @@ from trulysparse import _kernels
 from trulysparse._core.arrays import Floats, empty
 from trulysparse._core.random import stream_key
 from trulysparse.data import Reader
-from trulysparse.evolution import Evolution
 from trulysparse.nn.layers.indexed import IndexedLayer
-from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.sinks import ParameterGradient
-from trulysparse.optim import Optimizer
 from trulysparse.parallel.compression import Compression, Packed
 from trulysparse.parallel.config import ParallelConfig, Span
 from trulysparse.parallel.gradient import Gradient
@@ -26,8 +23,8 @@ from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import Record
 from trulysparse.training.loop import TrainingLoop
+from trulysparse.training.options import TrainingOptions
 from trulysparse.training.passes import BatchPasses
-from trulysparse.training.step import TrainingStep
 
 
 @dataclass(frozen=True)
@@ -40,57 +37,23 @@ class ModelSnapshot:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What all workers train with."""
+class WorkerOptions(TrainingOptions):
+    """What all workers train with: the training's own options, and how gradients travel."""
 
-    optimizer: Optimizer
-    loss: Loss
-    evolution: Evolution | None
-    batch_size: int
-    micro_batch_size: int | None
-    recompute: int
-    dropout: float
-    seed: int
     compression: Compression | None = None
     synchronous: bool = False
 
 
-def settings_of(trainer: TrainingLoop, config: ParallelConfig) -> Settings:
+def worker_options(trainer: TrainingLoop, config: ParallelConfig) -> WorkerOptions:
     """Those of a trainer and a config; a later call of fit takes other random numbers than the first."""
-    seed = trainer.seed
+    options = trainer.options.as_arguments()
     if trainer.step_count:
-        seed = stream_key(seed, "fit", trainer.step_count) >> 1
-    return Settings(
-        trainer.optimizer,
-        trainer.loss,
-        trainer.evolution,
-        trainer.batch_size,
-        trainer.micro_batch_size,
-        trainer.recompute,
-        trainer.dropout,
-        seed,
-        config.compression,
-        config.synchronous,
-    )
-
-
-def trainer_of(settings: Settings, net: SparseMLP, threads: int) -> TrainingLoop:
-    """A trainer of `net` with these settings."""
-    step = TrainingStep(
-        net,
-        settings.optimizer,
-        settings.loss,
-        seed=settings.seed,
-        micro_batch_size=settings.micro_batch_size,
-        recompute=settings.recompute,
-        dropout=settings.dropout,
-        threads=threads,
-    )
-    return TrainingLoop(step, evolution=settings.evolution, batch_size=settings.batch_size)
+        options["seed"] = stream_key(trainer.seed, "fit", trainer.step_count) >> 1
+    return WorkerOptions(**options, compression=config.compression, synchronous=config.synchronous)
 
 
 class Worker:
-    """Computes gradients on one thread. net: the network whose settings are used; the layers are those of the model
+    """Computes gradients on one thread. net: the network whose activation, output and type are used; the layers are those of the model
     that comes with each batch. reader: of the data's matrix, used by this worker only."""
 
     def __init__(
@@ -99,14 +62,14 @@ class Worker:
         net: SparseMLP,
         data: FitData,
         shards: Mapping[int, Shard],
-        settings: Settings,
+        options: WorkerOptions,
         reader: Reader,
     ) -> None:
         self.number = number
         self._net = net
         self._data = data
         self._shards = shards
-        self._settings = settings
+        self._options = options
         self._reader = reader
         self._version = -1
         self._layers: list[IndexedLayer] = []
@@ -119,8 +82,8 @@ class Worker:
         synchronous training: the next call for this shard). loaded: called when the batch has been loaded, before the
         forward pass."""
         passes = self._use(model)
-        settings, shard = self._settings, self._shards[batch_id.shard]
-        buffer = batch_id.shard if settings.synchronous else -1
+        options, shard = self._options, self._shards[batch_id.shard]
+        buffer = batch_id.shard if options.synchronous else -1
         into = self._buffers.get(buffer)
         if into is None:
             dtype = self._net.dtype
@@ -128,7 +91,7 @@ class Worker:
             self._buffers[buffer] = into
         batch = self._data.batch(shard.batch(batch_id), self._reader)
         step = batch_id.epoch * shard.n_batches + batch_id.batch
-        key = stream_key(settings.seed, "dropout", batch_id.shard, step) if settings.dropout else 0
+        key = stream_key(options.seed, "dropout", batch_id.shard, step) if options.dropout else 0
         loss, gradients = passes.gradients(batch, key, into=into, loaded=loaded, step=step)
         weights = self._pack([weight for weight, _ in gradients], batch_id.shard)
         biases = [bias for _, bias in gradients]
@@ -140,15 +103,7 @@ class Worker:
         """Passes through the model's layers, with new memory where the topology has changed."""
         net = self._net.with_layers(model.layers)
         if self._passes is None:
-            settings = self._settings
-            self._passes = BatchPasses(
-                net,
-                settings.loss,
-                micro_batch_size=settings.micro_batch_size,
-                recompute=settings.recompute,
-                dropout=settings.dropout,
-                threads=1,
-            )
+            self._passes = BatchPasses(net, threads=1, **self._options.for_passes())
         elif net.layer_sizes != self._passes.net.layer_sizes:
             self._passes.net = net
             self._passes.resize()
@@ -166,7 +121,7 @@ class Worker:
         return self._passes
 
     def _pack(self, weights: list[Floats], shard: int) -> list[Packed]:
-        compression = self._settings.compression
+        compression = self._options.compression
         if compression is None:
             return list(weights)
         if compression.error_feedback:
@@ -195,13 +150,13 @@ class _StepReporter(Callback):
 
 
 def train_phase2(
-    net: SparseMLP, data: FitData, shard: Shard, span: Span, settings: Settings, report: Callable[[float], None]
+    net: SparseMLP, data: FitData, shard: Shard, span: Span, options: WorkerOptions, report: Callable[[float], None]
 ) -> tuple[SparseMLP, Record]:
     """Phase 2 on one shard: trains `net` in place over the epochs of `span`, with momentum and topology evolution of
     its own, on one thread. report: called with the loss of each step. Returns the network and the last epoch's
     record."""
-    seed = stream_key(settings.seed, "alone", shard.number, span[0]) >> 1
-    trainer = trainer_of(replace(settings, seed=seed), net, threads=1)
+    seed = stream_key(options.seed, "alone", shard.number, span[0]) >> 1
+    trainer = TrainingLoop.with_options(net, replace(options, seed=seed), threads=1)
     trainer.epochs = data.epochs
     callbacks = (_StepReporter(report),)
     part = FitData(data.matrix, data.targets, data.weight, shard.rows, data.epochs, data.shuffle, None, callbacks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +22,7 @@ from trulysparse.training.callbacks.base import Callback, running_callbacks
 from trulysparse.training.fit_data import Batch, FitData
 from trulysparse.training.history import History, Record
 from trulysparse.training.metrics import evaluate
+from trulysparse.training.options import TrainingOptions
 from trulysparse.training.step import TrainingStep
 from trulysparse.training.topology import TopologyEvolution
 
@@ -101,6 +103,19 @@ class TrainingLoop:
         self.on_resize: Callable[[Sequence[NDArray[np.bool_]]], None] | None = None
         self._active_callbacks: Sequence[Callback] = ()
         training_step.on_change = self._forget_connections
+
+    # ---- options ----
+
+    @property
+    def options(self) -> TrainingOptions:
+        """What this training depends on, for workers that share it."""
+        return TrainingOptions(**{each.name: getattr(self, each.name) for each in fields(TrainingOptions)})
+
+    @staticmethod
+    def with_options(net: SparseMLP, options: TrainingOptions, *, threads: int | None = None) -> TrainingLoop:
+        """A loop that trains `net` with the options of another."""
+        step = TrainingStep(net, options.optimizer, seed=options.seed, threads=threads, **options.for_passes())
+        return TrainingLoop(step, evolution=options.evolution, batch_size=options.batch_size)
 
     # ---- optimizer state and evolution state ----
 

@@ -20,7 +20,7 @@ from trulysparse.parallel.ray.sources import source_of
 from trulysparse.parallel.ray.store import CheckpointStore, ProgressMailbox
 from trulysparse.parallel.ray.worker_actor import WorkerActor, run_phase2
 from trulysparse.parallel.shards import shard_rows
-from trulysparse.parallel.worker import settings_of
+from trulysparse.parallel.worker import worker_options
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import History, Record
 from trulysparse.training.loop import TrainingLoop
@@ -44,7 +44,7 @@ class RayBackend:
         frame.layers = []
         self._setup = Setup(
             frame,
-            settings_of(trainer, config),
+            worker_options(trainer, config),
             replace(config, data=None),
             (0, 0),
             0,

@@ -20,8 +20,8 @@ from trulysparse.optim import OptimizerState
 from trulysparse.parallel.gradient import Gradient
 from trulysparse.parallel.server.server import Server
 from trulysparse.parallel.shards import BatchId
-from trulysparse.parallel.worker import trainer_of
 from trulysparse.training.history import Record
+from trulysparse.training.loop import TrainingLoop
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class ServerActor:
         self._checkpoint_store = checkpoint_store
         net = setup.net.with_layers(layers).copy()
         net.threads = checks.thread_count(None)
-        trainer = trainer_of(setup.settings, net, net.threads)
+        trainer = TrainingLoop.with_options(net, setup.options, threads=net.threads)
         trainer.epochs = setup.epochs
         trainer.set_optimizer_state([state.copy() for state in optimizer_state])
         self._events: list[tuple[Record, SparseMLP]] = []

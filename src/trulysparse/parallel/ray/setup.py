@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from trulysparse.errors import InputError
+from trulysparse.nn.losses import make_loss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.predictor import Predictor
 from trulysparse.parallel.config import ParallelConfig, Span
 from trulysparse.parallel.ray.sources import Source
 from trulysparse.parallel.shards import Shard, shard_rows
-from trulysparse.parallel.worker import Settings
+from trulysparse.parallel.worker import WorkerOptions
 from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.fit_data import FitData
 
@@ -26,7 +27,7 @@ class Setup:
     the server."""
 
     net: SparseMLP
-    settings: Settings
+    options: WorkerOptions
     config: ParallelConfig
     span: Span
     step_count: int
@@ -47,7 +48,9 @@ class Setup:
             source: Source = ray.get(self.source[0])
             X, y, weight = source.open()
             matrix = Predictor.matrix(self.net, X)  # SparseMLP's also checks the layers, which `net` does not have
-            targets = self.settings.loss.check_targets(y, self.net.layer_sizes[-1], self.net.dtype)
+            targets = make_loss(self.options.loss, self.net.output).check_targets(
+                y, self.net.layer_sizes[-1], self.net.dtype
+            )
         except (OSError, ImportError, InputError, ray.exceptions.RaySystemError) as error:
             reason = str(error).strip().splitlines()[0]
             raise InputError(f"a worker on node {node} cannot read its samples: {reason}") from None
@@ -60,7 +63,7 @@ class Setup:
 
     def shards(self, data: FitData) -> dict[int, Shard]:
         """All shards, by number."""
-        size, seed, count = self.settings.batch_size, self.settings.seed, len(self.batches)
+        size, seed, count = self.options.batch_size, self.options.seed, len(self.batches)
         return {
             number: Shard(
                 number, shard_rows(self.n_samples, number, count, size), size, seed, self.shuffle, data.matrix.order

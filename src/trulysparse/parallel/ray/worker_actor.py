@@ -65,7 +65,7 @@ class WorkerActor:
 
     def _serve(self, data: FitData, reader: Reader) -> None:
         setup = self._setup
-        worker = Worker(self._number, setup.net, data, setup.shards(data), setup.settings, reader)
+        worker = Worker(self._number, setup.net, data, setup.shards(data), setup.options, reader)
         layers: list[IndexedLayer] = []
         version, incarnation = -1, int.from_bytes(os.urandom(6), "little")
         gradient: Gradient | None = None
@@ -96,6 +96,6 @@ def run_phase2(setup: Setup, layers: list[IndexedLayer], shard: int, mailbox: An
     net = setup.net.with_layers(layers).copy()
     progress = _Progress(mailbox, shard)
     data = setup.open_data()
-    net, record = train_phase2(net, data, setup.shards(data)[shard], setup.span, setup.settings, progress.report)
+    net, record = train_phase2(net, data, setup.shards(data)[shard], setup.span, setup.options, progress.report)
     progress.send()
     return net.layers, record

@@ -1,14 +1,15 @@
-"""A Rich progress bar for training, silent where the output is not a terminal."""
+"""A Rich progress bar for training, silent where the output is not a terminal. Rich is loaded when it starts."""
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING
 
-from trulysparse._core.progress import RateColumn
 from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.history import Record
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 
 class ProgressBar(Callback):
@@ -17,12 +18,17 @@ class ProgressBar(Callback):
 
     def on_fit_start(self, trainer: RunningTrainer, epochs: int, steps: int) -> None:
         """Starts the bar."""
-        self._console = Console(stderr=True)
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        from trulysparse._core.bars import RateColumn
+
+        console = Console(stderr=True)
         self._epoch = 0
         self._epochs = epochs
         self._last = ""
         self._bar: Progress | None = None
-        if not self._console.is_terminal:
+        if not console.is_terminal:
             return
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -31,7 +37,7 @@ class ProgressBar(Callback):
             RateColumn(),
             TextColumn("loss {task.fields[loss]:.4f} {task.fields[last]}"),
             TimeRemainingColumn(),
-            console=self._console,
+            console=console,
             transient=True,
         )
         at = trainer.position

@@ -1,4 +1,4 @@
-"""The folder that a training works in: one training at a time, and no trace of one that was refused."""
+"""The lock on a run folder: one training at a time, and no trace of one that was refused."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from trulysparse.errors import InputError
 LOCK = ".lock"
 
 
-class Place:
-    """A run folder while a training works in it. On leaving, the lock and the folders that were made go, the latter
-    where nothing came into them."""
+class RunLock:
+    """Keeps other trainings out of a run folder. On leaving, the lock is removed, and with it the folders that were
+    made for it, where nothing was written to them."""
 
     def __init__(self, path: Path, argument: str = "--out") -> None:
         self.path = path
@@ -22,7 +22,7 @@ class Place:
         self._made: list[Path] = []
         self._handle: int | None = None
 
-    def __enter__(self) -> Place:
+    def __enter__(self) -> RunLock:
         nearest = self.path
         while not nearest.exists() and nearest != nearest.parent:
             nearest = nearest.parent

@@ -1,0 +1,45 @@
+"""What a training depends on beside its network and its samples, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from trulysparse.evolution import Evolution
+from trulysparse.nn.losses import Loss
+from trulysparse.optim import Optimizer
+from trulysparse.optim.sgd import SGD
+
+_NOT_FOR_PASSES = ("optimizer", "evolution", "batch_size", "seed")
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """The options of Trainer that every worker of a training needs too; their meaning is described there.
+
+    A field that is added here is an argument of Trainer and an attribute of TrainingLoop, and reaches workers and their
+    passes without further ado; see `for_passes`.
+
+    Example:
+        >>> import trulysparse as ts
+        >>> trainer = ts.Trainer(ts.SparseMLP((4, 8, 2)), batch_size=16)
+        >>> trainer.options.batch_size
+        16
+    """
+
+    optimizer: Optimizer = field(default_factory=SGD)
+    loss: Loss | str | None = None
+    evolution: Evolution | None = None
+    batch_size: int = 128
+    micro_batch_size: int | None = None
+    recompute: int = 1
+    dropout: float = 0.0
+    seed: int = 0
+
+    def as_arguments(self) -> dict[str, Any]:
+        """All of them, as keyword arguments of Trainer."""
+        return {each.name: getattr(self, each.name) for each in fields(TrainingOptions)}
+
+    def for_passes(self) -> dict[str, Any]:
+        """Those that forward and backward passes depend on, as keyword arguments of BatchPasses."""
+        return {name: value for name, value in self.as_arguments().items() if name not in _NOT_FOR_PASSES}
