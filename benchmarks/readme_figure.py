@@ -1,4 +1,4 @@
-"""Draws the picture of the README, docs/step_time_and_memory.svg, from density_sweep.json and scaling.json in results/."""
+"""Draws the picture of the README, docs/step_time_and_memory.svg, from results/{density_sweep,scaling}.json."""
 
 from __future__ import annotations
 
