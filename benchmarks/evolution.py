@@ -1,5 +1,6 @@
-"""Every method of topology evolution on the same data and budget, beside the dense network: accuracy, time, memory and
-exploration rate. Each run has a process of its own, so that its peak memory is its own.
+"""Accuracy, time, memory and exploration rate of every evolution method on the same data, and of the dense network.
+
+Each run has its own process, so that its peak memory is its own.
 
     python benchmarks/evolution.py fashion_mnist.npz --seeds 3 --epochs 20
 """
@@ -22,7 +23,7 @@ import trulysparse as ts
 from trulysparse.analysis import Exploration
 from trulysparse.bench.report import table
 from trulysparse.data import as_matrix, fit_scaling
-from trulysparse.evolution import NAMES, make
+from trulysparse.evolution import NAMES, make_evolution
 
 HIDDEN = (1000, 1000, 1000)
 RATE, MOMENTUM, DECAY, DROPOUT, BATCH, ALPHA = 0.01, 0.9, 2e-4, 0.3, 128, 0.6
@@ -44,7 +45,7 @@ def sparse(method: str, epsilon: float, seed: int, epochs: int, threads: int, pa
     trainer = ts.Trainer(
         net,
         optimizer=ts.SGD(RATE, MOMENTUM, weight_decay=DECAY),
-        evolution=make(method),
+        evolution=make_evolution(method),
         batch_size=BATCH,
         dropout=DROPOUT,
         seed=seed,
@@ -122,7 +123,7 @@ rows = []
 for number, epsilon in enumerate(given.epsilons.split(",")):
     for method in given.methods.split(","):
         if method == "dense" and number:
-            continue  # it knows no epsilon
+            continue  # it has no epsilon
         command = [sys.executable, str(Path(__file__).resolve()), given.data, "--epochs", str(given.epochs)]
         command += ["--threads", str(given.threads), "--one"]
         runs = []

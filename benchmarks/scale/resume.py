@@ -1,5 +1,7 @@
-"""A training of ten million neurons is killed (SIGKILL) in its middle and resumed: the saved model has the same bytes
-as that of an unbroken run. In memory with checkpoints, and with layers on disk. Writes results/resume.json."""
+"""Kills a training of ten million neurons (SIGKILL), resumes it, and compares the model with that of an unbroken run.
+
+Once in memory with checkpoints, once with layers on disk. Writes results/resume.json.
+"""
 
 from __future__ import annotations
 
@@ -34,17 +36,17 @@ def run(data: Path, folder: Path, hidden: str, on_disk: bool) -> dict:
     ]
     if on_disk:
         options.append("--on-disk")
-    broken, whole = folder / "broken", folder / "whole"
+    interrupted, unbroken = folder / "interrupted", folder / "unbroken"
     started = subprocess.Popen(
-        [*TRULYSPARSE, "train", str(data), "--out", str(broken), *options, "--checkpoint-every", "7"]
+        [*TRULYSPARSE, "train", str(data), "--out", str(interrupted), *options, "--checkpoint-every", "7"]
     )
-    sign = broken / "checkpoint" / ("layers/manifest.json" if on_disk else "state.safetensors")
+    sign = interrupted / "checkpoint" / ("layers/manifest.json" if on_disk else "state.safetensors")
     first = None
     while True:  # the second checkpoint after the first epoch has begun
         time.sleep(0.02)
         if started.poll() is not None:
             raise RuntimeError("training ended before it could be killed")
-        if sign.is_file() and (broken / "metrics.partial.jsonl").read_text().count("\n") >= 1:
+        if sign.is_file() and (interrupted / "metrics.partial.jsonl").read_text().count("\n") >= 1:
             now = sign.stat().st_mtime_ns
             first = first or now
             if now != first:
@@ -52,15 +54,15 @@ def run(data: Path, folder: Path, hidden: str, on_disk: bool) -> dict:
     time.sleep(0.3)  # in the middle of a step
     os.kill(started.pid, signal.SIGKILL)
     started.wait()
-    epochs = (broken / "metrics.partial.jsonl").read_text().count("\n")
-    subprocess.run([*TRULYSPARSE, "resume", str(broken)], check=True)
-    subprocess.run([*TRULYSPARSE, "train", str(data), "--out", str(whole), *options], check=True)
+    epochs = (interrupted / "metrics.partial.jsonl").read_text().count("\n")
+    subprocess.run([*TRULYSPARSE, "resume", str(interrupted)], check=True)
+    subprocess.run([*TRULYSPARSE, "train", str(data), "--out", str(unbroken), *options], check=True)
     return {
         "hidden": hidden,
         "on_disk": on_disk,
         "killed_after_epochs": epochs,
-        "model_bytes": (whole / "model.safetensors").stat().st_size,
-        "same_bytes": digest(broken / "model.safetensors") == digest(whole / "model.safetensors"),
+        "model_bytes": (unbroken / "model.safetensors").stat().st_size,
+        "same_bytes": digest(interrupted / "model.safetensors") == digest(unbroken / "model.safetensors"),
     }
 
 
