@@ -217,7 +217,7 @@ small = sorted((world for world, _ in rounds), key=lambda world: world.step + wo
 measured = float(np.median([samples for _, samples in rounds]))
 print(f"measured here: step {small.step * 1e3:.3f} ms, update {small.update * 1e3:.3f} ms")
 scaling = json.loads((RESULTS / "scaling.json").read_text())["results"]["rows"][-1]
-large_step = scaling["ms"][0] / 1e3
+large_step = scaling["ms"]["1 thread(s)"] / 1e3
 # An update reads gradient, weight and momentum and writes two of them: 20 bytes per connection from memory.
 large = World(large_step, small.update * scaling["connections"] / (small.message / 4), 4.0 * scaling["connections"])
 
