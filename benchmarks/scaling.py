@@ -19,7 +19,7 @@ from trulysparse.bench.report import plot, table
 
 WIDTH = 7100  # 7100^2 is 5 * 10^7, so two full layers are 10^8 connections
 COUNTS = (10**4, 3 * 10**4, 10**5, 3 * 10**5, 10**6, 3 * 10**6, 10**7, 3 * 10**7, 10**8)
-# With more connections a step of a peer takes too long.
+# Peers take too long with more connections.
 SPARSE_PEERS, PEERS_MOST = ("torch csr", "scipy+numba"), 10**7
 
 
