@@ -8,9 +8,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -28,6 +26,27 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
+def epochs_done(folder: Path) -> int:
+    """Epochs that a training in `folder` has finished."""
+    metrics = folder / "metrics.partial.jsonl"
+    return metrics.read_text().count("\n") if metrics.is_file() else 0
+
+
+def wait_for_checkpoint(training: subprocess.Popen[bytes], folder: Path, name: str) -> None:
+    """Returns at the second checkpoint after the first epoch."""
+    checkpoint = folder / "checkpoint" / name
+    first = None
+    while True:
+        time.sleep(0.02)
+        if training.poll() is not None:
+            raise RuntimeError("training ended before it could be killed")
+        if checkpoint.is_file() and epochs_done(folder):
+            now = checkpoint.stat().st_mtime_ns
+            first = first or now
+            if now != first:
+                return
+
+
 def run(data: Path, folder: Path, hidden: str, on_disk: bool) -> dict:
     options = [
         *("--hidden", hidden, "--epsilon", "1", "--storage", "compact", "--precision", "bfloat16", "--fan", "sparse"),
@@ -40,21 +59,13 @@ def run(data: Path, folder: Path, hidden: str, on_disk: bool) -> dict:
     started = subprocess.Popen(
         [*TRULYSPARSE, "train", str(data), "--out", str(interrupted), *options, "--checkpoint-every", "7"]
     )
-    sign = interrupted / "checkpoint" / ("layers/manifest.json" if on_disk else "state.safetensors")
-    first = None
-    while True:  # the second checkpoint after the first epoch has begun
-        time.sleep(0.02)
-        if started.poll() is not None:
-            raise RuntimeError("training ended before it could be killed")
-        if sign.is_file() and (interrupted / "metrics.partial.jsonl").read_text().count("\n") >= 1:
-            now = sign.stat().st_mtime_ns
-            first = first or now
-            if now != first:
-                break
-    time.sleep(0.3)  # in the middle of a step
-    os.kill(started.pid, signal.SIGKILL)
-    started.wait()
-    epochs = (interrupted / "metrics.partial.jsonl").read_text().count("\n")
+    try:
+        wait_for_checkpoint(started, interrupted, "layers/manifest.json" if on_disk else "state.safetensors")
+        time.sleep(0.3)  # in the middle of a step
+    finally:
+        started.kill()
+        started.wait()
+    epochs = epochs_done(interrupted)
     subprocess.run([*TRULYSPARSE, "resume", str(interrupted)], check=True)
     subprocess.run([*TRULYSPARSE, "train", str(data), "--out", str(unbroken), *options], check=True)
     return {
