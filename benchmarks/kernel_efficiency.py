@@ -66,7 +66,7 @@ for n, fan in LAYERS:
     connections = layer["connections"]
     row_bytes = connections * BATCH * 4
     # Arrays that pass once, where they do not stay in a cache: forward writes its output; backward reads the input and
-    # writes its gradient in the same place.
+    # overwrites it with its gradient.
     near = n * BATCH * 4 < 32 << 20
     rounds: dict[str, list[list[float]]] = {"forward": [], "backward": []}
     with limits.gather(n, BATCH) as gather:

@@ -83,7 +83,7 @@ parser.add_argument("data", nargs="+", type=Path, help=".npz with X_train, y_tra
 parser.add_argument("--epochs", type=int, default=20)
 parser.add_argument("--seeds", type=int, default=3)
 parser.add_argument("--workers", default="2,4,8")
-parser.add_argument("--compression", action="store_true", help="two workers with gradients compressed, in their place")
+parser.add_argument("--compression", action="store_true", help="two workers with compressed gradients instead")
 parser.add_argument("--name", default="parallel", help="results/NAME.json")
 given = parser.parse_args()
 cores = checks.thread_count(None)
