@@ -1,4 +1,4 @@
-"""The machine's ceilings, measured by a small C++ library that is compiled here."""
+"""The machine's limits (gather, copy, multiply-add), measured by a small C++ library that is compiled here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AHEAD, TOGETHER = (0, 4, 8, 16, 32), (40, 1024)
 
 
 class Ceilings:
-    """Rates of `threads` threads, each by one short run."""
+    """Rates that `threads` threads reach, each measured by one short run."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
@@ -32,34 +32,34 @@ class Ceilings:
         self._probes.gather_free.argtypes = [ctypes.c_void_p]
 
     def copy_gbs(self) -> float:
-        """Bytes read and written by a stream copy."""
+        """GB per second that a stream copy reads and writes."""
         return float(self._probes.copy_gbs(self.threads))
 
     def fma_gflops(self) -> float:
-        """Multiplications and additions on registers."""
+        """Billions of multiplications and additions in registers per second."""
         return float(self._probes.fma_gflops(self.threads))
 
     @contextmanager
     def gather(self, rows: int, row: int) -> Iterator[Gather]:
-        """A gather of random rows, each of `row` floats, out of `rows`."""
-        made = self._probes.gather_make(rows, row, max(1 << 16, min(rows, 1 << 19)))
+        """A gather of random rows of `row` floats out of `rows` rows."""
+        handle = self._probes.gather_make(rows, row, max(1 << 16, min(rows, 1 << 19)))
         try:
-            yield Gather(self, made)
+            yield Gather(self, handle)
         finally:
-            self._probes.gather_free(made)
+            self._probes.gather_free(handle)
 
 
 class Gather:
-    """The random gather, fetched as far ahead and in sums as long as were fastest at the start."""
+    """The random gather, with the prefetch distance and length of sums that were fastest at the start."""
 
-    def __init__(self, ceilings: Ceilings, made: int) -> None:
-        self._of, self._made = ceilings, made
+    def __init__(self, ceilings: Ceilings, handle: int) -> None:
+        self._ceilings, self._handle = ceilings, handle
         ways = list(itertools.product(AHEAD, TOGETHER))
         self._way = max(ways, key=lambda way: max(self._rate(way) for _ in range(3)))
 
     def _rate(self, way: tuple[int, int]) -> float:
-        return float(self._of._probes.gather_gbs(self._made, self._of.threads, *way))
+        return float(self._ceilings._probes.gather_gbs(self._handle, self._ceilings.threads, *way))
 
     def gbs(self) -> float:
-        """Bytes of rows a second, the better of two runs."""
+        """GB of rows per second, the better of two runs."""
         return max(self._rate(self._way) for _ in range(2))

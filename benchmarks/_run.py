@@ -1,4 +1,4 @@
-"""What the benchmark scripts share: options, where results go."""
+"""Options and result files that the benchmark scripts share."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def options(description: str | None, **extra: Any) -> argparse.Namespace:
-    """--threads, --seconds and `extra` (name = default)."""
+    """The command line's --threads, --seconds and `extra` (name = default)."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--threads", type=int, default=checks.thread_count(None))
-    parser.add_argument("--seconds", type=float, default=5.0, help="time for each contender")
+    parser.add_argument("--seconds", type=float, default=5.0, help="time per contender")
     for name, default in extra.items():
         parser.add_argument(f"--{name}", type=type(default), default=default)
     return parser.parse_args()

@@ -1,4 +1,4 @@
-"""At which density a truly sparse step passes a dense one: 3072-1024-512-10, hidden layers of equal density."""
+"""Time of a training step against density, beside torch: 3072-1024-512-10, hidden layers of equal density."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ keep("density_sweep", given.threads, results)
 plot(
     RESULTS / "density_sweep.png",
     x="density of hidden layers",
-    y="ms a step",
+    y="ms per step",
     lines=lines,
     title="-".join(map(str, SIZES)),
 )

@@ -1,5 +1,6 @@
-"""Every method of topology evolution on the same data and budget, beside the dense network: accuracy, time, memory and
-exploration rate. Each run has a process of its own, so that its peak memory is its own.
+"""Accuracy, time, memory and exploration rate of every evolution method on the same data, and of the dense network.
+
+Each run has its own process, so that its peak memory is its own.
 
     python benchmarks/evolution.py fashion_mnist.npz --seeds 3 --epochs 20
 """
@@ -122,7 +123,7 @@ rows = []
 for number, epsilon in enumerate(given.epsilons.split(",")):
     for method in given.methods.split(","):
         if method == "dense" and number:
-            continue  # it knows no epsilon
+            continue  # it has no epsilon
         command = [sys.executable, str(Path(__file__).resolve()), given.data, "--epochs", str(given.epochs)]
         command += ["--threads", str(given.threads), "--one"]
         runs = []

@@ -1,5 +1,7 @@
-"""Time of each evolution rule and of importance pruning against connections, four a neuron, 10^5 to 10^8; and the peak
-memory of SET as a multiple of the layer's own. Each size has a process of its own."""
+"""Time of each evolution rule and of importance pruning from 10^5 to 10^8 connections, four per neuron.
+
+Also the peak memory of a SET step as a multiple of the layer's own. Each size has its own process.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,7 @@ def resident_mb() -> float:
 
 
 class Peak:
-    """The highest resident memory while it runs, sampled each 5 ms."""
+    """The highest resident memory within the block, sampled every 5 ms."""
 
     def __enter__(self) -> Peak:
         self.mb, self._on = resident_mb(), True
@@ -74,7 +76,7 @@ def measure(connections: int, threads: int) -> dict:
     own = layer_bytes(con, 4, 1)
     del con
     view = LayerView(layer, optimizer_state, 0, FRACTION, 5, threads)
-    found: dict = {
+    result: dict = {
         "connections": layer.n_connections,
         "own_mb": own / 2**20,
         "seconds": {},
@@ -85,7 +87,7 @@ def measure(connections: int, threads: int) -> dict:
         began = time.perf_counter()
         work()
         seconds = time.perf_counter() - began
-        found["seconds"][name] = min(seconds, found["seconds"].get(name, seconds))
+        result["seconds"][name] = min(seconds, result["seconds"].get(name, seconds))
 
     def set_step() -> None:
         view.keep_mask = prune.sign_magnitude(view)
@@ -95,12 +97,12 @@ def measure(connections: int, threads: int) -> dict:
         change.new_weights = init.draw(view.count, 1.0, dtype, 3, threads)
         rewire(layer, optimizer_state, change, threads)
 
-    # The first step may also wait for memory that this machine's host has to find; training takes many.
+    # The first step may also wait for new pages; training takes many steps.
     with Peak() as peak:
         timed("SET step, first", set_step)
         for _ in range(3):
             timed("SET step", set_step)
-    found["peak_mb"] = peak.mb - before
+    result["peak_mb"] = peak.mb - before
 
     # Rules one by one; those with gradients on a batch of 8.
     stride = int(_kernels.padded_batch(BATCH))
@@ -135,7 +137,7 @@ def measure(connections: int, threads: int) -> dict:
     )
     state = [optimizer_state, OptimizerState([zeros(other.n_connections, dtype)], [zeros(2, dtype)])]
     timed("importance pruning", lambda: prune_neurons(net, 20, optimizer_state=state))
-    return found
+    return result
 
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -154,7 +156,7 @@ for size in given.sizes.split(","):
 keep("evolution_scale", given.threads, results)
 names = list(results[0]["seconds"])
 table(
-    f"Seconds, {given.threads} threads, 4 connections a neuron, 30 % replaced",
+    f"Seconds, {given.threads} threads, 4 connections per neuron, 30 % replaced",
     ["rule", *(f"{r['connections']:,}" for r in results)],
     [[name, *(f"{r['seconds'][name]:.3f}" for r in results)] for name in names]
     + [["SET: peak memory / layer's own", *(f"{r['peak_mb'] / r['own_mb']:.2f}" for r in results)]],

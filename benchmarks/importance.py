@@ -1,5 +1,6 @@
-"""ReLU against All-ReLU, with and without importance pruning: accuracy, connections and hidden neurons at start and
-end, seconds. Pruning removes a fifth of the neurons of each hidden layer three times, at the epochs below.
+"""Accuracy, size and time with ReLU and All-ReLU, with and without importance pruning.
+
+Pruning removes a fifth of the neurons of each hidden layer three times, at the epochs below.
 
     python benchmarks/importance.py fashion_mnist.npz cifar10.npz madelon.npz
 
@@ -20,8 +21,8 @@ import trulysparse as ts
 from trulysparse.bench.report import table
 from trulysparse.data import as_matrix, fit_scaling
 
-# hidden layers, epsilon, alpha of All-ReLU, epochs, batch, dropout, epochs after which to prune: the paper's networks,
-# fewer epochs (it has 500)
+# hidden layers, epsilon, alpha of All-ReLU, epochs, batch, dropout, epochs after which to prune: the networks of Curci,
+# Mocanu and Pechenizkiy (2021), with fewer epochs (they have 500)
 SETTINGS = {
     "fashion_mnist": ((1000, 1000, 1000), 20, 0.6, 40, 128, 0.3, (12, 16, 20)),
     "cifar10": ((4000, 1000, 4000), 20, 0.75, 60, 128, 0.3, (6, 9, 12)),

@@ -1,5 +1,8 @@
-"""Forward and fused backward kernels against this machine's ceilings, which a small C++ library measures in turn with
-them, round by round: random gather of as many rows of the same size, multiply-adds in registers, stream copy."""
+"""Forward and fused backward kernels against this machine's limits.
+
+A small C++ library measures the limits in turn with the kernels, round by round: random gather of as many rows of the
+same size, multiply-adds in registers, stream copy.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +22,12 @@ from trulysparse.optim import OptimizerState
 
 BATCH, TURN = 128, 0.2
 LEFT_RELU = _kernels.Activation.LEAKY, -0.6
-# neurons a side, connections a neuron
+# neurons per side, connections per neuron
 LAYERS = ((4096, 409.6), (4096, 40.96), (1_000_000, 2), (1_000_000, 20))
 
 
 def typical(call) -> float:
-    """The median of calls that fill a turn, after one that warms up."""
+    """Median seconds of calls that fill a turn, after one to warm up."""
     call()
     times: list[float] = []
     while sum(times) < TURN:
@@ -36,7 +39,7 @@ def typical(call) -> float:
 
 def passes(n: int, fan: float, threads: int):
     """(connections, forward, backward with update) of a layer n x n, as training calls them: the gradient at the input
-    takes the place of the input."""
+    overwrites the input."""
     con = erdos_renyi(n, n, fan / 2, seed=0)
     rng = np.random.default_rng(0)
     dtype = np.dtype(np.float32)
@@ -65,7 +68,7 @@ for n, fan in LAYERS:
     connections = layer["connections"]
     row_bytes = connections * BATCH * 4
     # Arrays that pass once, where they do not stay in a cache: forward writes its output; backward reads the input and
-    # writes its gradient in the same place.
+    # overwrites it with its gradient.
     near = n * BATCH * 4 < 32 << 20
     rounds: dict[str, list[list[float]]] = {"forward": [], "backward": []}
     with limits.gather(n, BATCH) as gather:

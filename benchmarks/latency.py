@@ -1,4 +1,4 @@
-"""One sample through the Fashion-MNIST network, from Python, on one thread: frozen for inference, and as it trains."""
+"""Time of one sample through the Fashion-MNIST network on one thread, frozen and in the training layout."""
 
 from __future__ import annotations
 

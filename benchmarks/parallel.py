@@ -1,6 +1,7 @@
-"""Sequential training on one thread and on all, WASSP-SGD and WASAP-SGD with 2, 4 and 8 workers as threads: accuracy,
-seconds, samples a second, staleness, gradient values that came too late for the topology. All runs of a seed follow
-each other, so that slow minutes of the machine hit everyone.
+"""WASSP-SGD and WASAP-SGD with 2, 4 and 8 workers as threads, beside training without workers.
+
+Accuracy, seconds, samples per second, staleness, and the share of gradient values whose connection was gone. All runs
+of a seed follow each other, so that slow minutes of the machine affect all contenders.
 
     python benchmarks/parallel.py fashion_mnist.npz cifar10.npz --epochs 20
 """
@@ -23,7 +24,7 @@ from trulysparse.parallel import Half, TopK
 SETTINGS = {"fashion_mnist": ((1000, 1000, 1000), 0.6), "cifar10": ((4000, 1000, 4000), 0.75)}
 
 
-def run(data: tuple[np.ndarray, ...], name: str, threads: int, plan: ts.WASAP | None, epochs: int, seed: int) -> dict:
+def run(data: tuple[np.ndarray, ...], name: str, threads: int, config: ts.WASAP | None, epochs: int, seed: int) -> dict:
     X, y, X_test, y_test = data
     hidden, alpha = SETTINGS[name]
     sizes = (X.shape[1], *hidden, int(y.max()) + 1)
@@ -36,7 +37,7 @@ def run(data: tuple[np.ndarray, ...], name: str, threads: int, plan: ts.WASAP | 
         batch_size=128,
         dropout=0.3,
         seed=seed,
-        parallel=plan,
+        parallel=config,
     )
     began = time.perf_counter()
     try:
@@ -58,7 +59,7 @@ def run(data: tuple[np.ndarray, ...], name: str, threads: int, plan: ts.WASAP | 
 
 
 def row(label: str, runs: list[dict], one: float) -> list[str]:
-    """Of the table; `one`: samples a second on one thread."""
+    """A row of the table; `one`: samples per second on one thread."""
     runs = [r for r in runs if "diverged" not in r]
     if not runs:
         return [label, "diverged", *["-"] * 8]
@@ -82,7 +83,7 @@ parser.add_argument("data", nargs="+", type=Path, help=".npz with X_train, y_tra
 parser.add_argument("--epochs", type=int, default=20)
 parser.add_argument("--seeds", type=int, default=3)
 parser.add_argument("--workers", default="2,4,8")
-parser.add_argument("--compression", action="store_true", help="two workers with gradients compressed, in their place")
+parser.add_argument("--compression", action="store_true", help="two workers with compressed gradients instead")
 parser.add_argument("--name", default="parallel", help="results/NAME.json")
 given = parser.parse_args()
 cores = checks.thread_count(None)
@@ -103,8 +104,8 @@ for path in given.data:
         data = tuple(file[key] for key in ("X_train", "y_train", "X_test", "y_test"))
     runs: dict[str, list[dict]] = {label: [] for label, _, _ in contenders}
     for seed in range(given.seeds):
-        for label, threads, plan in contenders:
-            runs[label].append(run(data, path.stem, threads, plan, given.epochs, seed))
+        for label, threads, config in contenders:
+            runs[label].append(run(data, path.stem, threads, config, given.epochs, seed))
             print(path.stem, seed, label, runs[label][-1], flush=True)
     results.append({"data": path.stem, "epochs": given.epochs, "runs": runs})
     keep(given.name, cores, results)

@@ -1,12 +1,11 @@
-"""WASAP-SGD's phase 1 with up to 1,000 workers in virtual time: how fast, what binds, and what staleness does to
-learning.
+"""WASAP-SGD's phase 1 with up to 1,000 workers in virtual time: speed, bottlenecks, and the effect of staleness.
 
     python benchmarks/parallel_simulator.py fashion_mnist.npz
 
-The algorithm is the library's own (Server, Worker): each gradient is computed, on the weights that its worker would
-have seen, when it would have arrived. Only the n_updates is made up: a worker's step and the server's update take what
-was measured here, messages pay latency and queue for the server's link (one for each direction), the server applies
-one gradient at a time. The network of 10^8 connections is played without learning. Its step is that of
+The algorithm is the library's own (Server, Worker). Each gradient is computed on the weights that its worker would have
+seen, at the time it would have arrived. Only time is simulated: a worker's step and the server's update take what was
+measured here, messages pay latency and queue for the server's link (one per direction), and the server applies one
+gradient at a time. The network of 10^8 connections is simulated without learning; its step takes the time in
 results/scaling.json on one thread.
 """
 
@@ -39,7 +38,10 @@ BATCH = 128
 
 @dataclass(frozen=True)
 class World:
-    """Seconds and bytes a message. servers: over which the model is cut into equal parts."""
+    """Seconds per step and update, bytes per message, seconds of latency, bytes per second.
+
+    servers: the model is cut into that many equal parts.
+    """
 
     step: float
     update: float
@@ -51,30 +53,33 @@ class World:
 
 @dataclass
 class Outcome:
-    """What a run of so many updates came to."""
+    """Result of a run."""
 
     seconds: float
     updates: int
     staleness: float
-    busy: dict[str, float]  # share of the time that the server's parts worked
+    busy: dict[str, float]  # share of the time that each part of the server was working
 
 
 class Queue:
-    """Something that serves one after the other."""
+    """A resource that serves one request after the other."""
 
     def __init__(self) -> None:
         self.free = self.worked = 0.0
 
     def serve(self, now: float, seconds: float) -> float:
-        """When it is done with what comes now."""
+        """The time at which a request that comes now is done."""
         self.free = max(self.free, now) + seconds
         self.worked += seconds
         return self.free
 
 
 def play(world: World, workers: int, fetch: Callable[[int], bool | None], apply: Callable[[int], None]) -> Outcome:
-    """Runs the events in order of time. fetch(worker): it is sent the model; False: there is nothing left to do, None:
-    nothing until the next update. apply(worker): its gradient is there."""
+    """Runs the events in order of time.
+
+    fetch(worker) sends it the model and returns True; False: nothing is left to do; None: nothing until the next
+    update. apply(worker) applies its gradient.
+    """
     out, into, processor = Queue(), Queue(), Queue()
     transfer = world.message / world.bandwidth / world.servers
     events: list[tuple[float, int, int, str]] = [(0.0, number, number, "send") for number in range(workers)]
@@ -114,7 +119,7 @@ def play(world: World, workers: int, fetch: Callable[[int], bool | None], apply:
 class Learning:
     """The library's server and workers, called by the simulation."""
 
-    def __init__(self, data: tuple[np.ndarray, ...], workers: int, epochs: int, plan: ts.WASAP) -> None:
+    def __init__(self, data: tuple[np.ndarray, ...], workers: int, epochs: int, config: ts.WASAP) -> None:
         X, y, self._X_test, self._y_test = data
         net = ts.SparseMLP((784, 1000, 1000, 1000, 10), epsilon=20, activation=ts.AllReLU(0.6), seed=0)
         net.scaling = fit_scaling("standard", as_matrix(X))
@@ -128,13 +133,13 @@ class Learning:
         )
         self.trainer.epochs = epochs
         fit_data = FitData.checked(net, self.trainer.loss, X, y, epochs=epochs)
-        self.options = worker_options(self.trainer, plan)
+        self.options = worker_options(self.trainer, config)
         shards = {k: Shard(k, shard_rows(len(X), k, workers, BATCH), BATCH, 0, True) for k in range(workers)}
         batches = [shard.n_batches for shard in shards.values()]
-        self.server = Server(self.trainer, plan, batches, (0, epochs), epochs, lambda record: None, lambda grown: None)
+        self.server = Server(self.trainer, config, batches, (0, epochs), epochs, lambda _: None, lambda _: None)
         for number in range(workers):
             self.server.join(number)
-        self._hand = Worker(0, net, fit_data, shards, self.options, fit_data.matrix)
+        self._worker = Worker(0, net, fit_data, shards, self.options, fit_data.matrix)
         self._given: dict[int, tuple[BatchId, ModelSnapshot]] = {}
 
     def fetch(self, worker: int) -> bool | None:
@@ -151,8 +156,8 @@ class Learning:
 
     def gradient(self, worker: int) -> Gradient:
         batch_id, model = self._given.pop(worker)
-        self._hand._version = -1  # one pair of hands for all workers: memory is made anew
-        return self._hand.gradient(model, batch_id)
+        self._worker._version = -1  # one Worker plays them all, so it must not reuse what it has of an older model
+        return self._worker.gradient(model, batch_id)
 
     def apply(self, worker: int) -> None:
         self.server.push(worker, self.gradient(worker))
@@ -178,7 +183,7 @@ def measure(data: tuple[np.ndarray, ...]) -> World:
 
 
 def two_threads(data: tuple[np.ndarray, ...]) -> float:
-    """Samples a second of two workers as threads of this process, in phase 1: the median of five epochs."""
+    """Samples per second of two workers as threads of this process, in phase 1: the median of five epochs."""
     learning = Learning(data, 1, 5, ts.WASAP(1))
     trainer = learning.trainer
     trainer.parallel = ts.WASAP(2, phase2_epochs=0)
@@ -186,8 +191,8 @@ def two_threads(data: tuple[np.ndarray, ...]) -> float:
     return float(np.median(history["samples_per_second"]))
 
 
-class Nothing:
-    """So many updates, without learning."""
+class NoLearning:
+    """A given number of updates, without learning."""
 
     def __init__(self, updates: int) -> None:
         self._pending = updates
@@ -212,13 +217,13 @@ small = sorted((world for world, _ in rounds), key=lambda world: world.step + wo
 measured = float(np.median([samples for _, samples in rounds]))
 print(f"measured here: step {small.step * 1e3:.3f} ms, update {small.update * 1e3:.3f} ms")
 scaling = json.loads((RESULTS / "scaling.json").read_text())["results"]["rows"][-1]
-large_step = scaling["ms"][0] / 1e3
-# An update reads gradient, weight and momentum and writes two of them: 20 bytes a connection from memory.
+large_step = scaling["ms"]["1 thread(s)"] / 1e3
+# An update reads gradient, weight and momentum and writes two of them: 20 bytes per connection from memory.
 large = World(large_step, small.update * scaling["connections"] / (small.message / 4), 4.0 * scaling["connections"])
 
 results: dict = {"small": vars(small), "large": vars(large), "rows": [], "two_threads": measured}
 for workers in WORKERS:
-    found: dict = {"workers": workers}
+    row: dict = {"workers": workers}
     for aware in (False, True):
         learning = Learning(data, workers, given.epochs, ts.WASAP(workers, staleness_aware=aware))
         try:
@@ -226,20 +231,20 @@ for workers in WORKERS:
             accuracy = learning.accuracy()
         except ts.DivergenceError:
             accuracy = None
-        found["aware" if aware else "plain"] = accuracy
+        row["aware" if aware else "plain"] = accuracy
     for name, world in (("small", small), ("large", large)):
         for servers in (1, 8):
-            nothing = Nothing(20 * workers + 200)
-            outcome = play(replace(world, servers=servers), workers, nothing.fetch, nothing.apply)
-            found[f"{name} {servers}"] = {
+            no_learning = NoLearning(20 * workers + 200)
+            outcome = play(replace(world, servers=servers), workers, no_learning.fetch, no_learning.apply)
+            row[f"{name} {servers}"] = {
                 "samples_per_second": BATCH * outcome.updates / outcome.seconds,
                 "staleness": outcome.staleness,
                 "busy": outcome.busy,
             }
     # The same workers as threads of one process: no messages, and each applies its own gradients.
-    found["threads"] = workers * BATCH / (small.step + small.update)
-    results["rows"].append(found)
-    print(found, flush=True)
+    row["threads"] = workers * BATCH / (small.step + small.update)
+    results["rows"].append(row)
+    print(row, flush=True)
 keep("parallel_simulator", 1, results)
 
 
@@ -249,7 +254,7 @@ def shown(accuracy: float | None) -> str:
 
 for name, label in (("small", "784-1000-1000-1000-10"), ("large", "10^8 connections")):
     table(
-        f"{label}: samples a second with a server behind 10 Gbit/s",
+        f"{label}: samples per second with a server behind 10 Gbit/s",
         ["workers", "one server", "staleness", "sending", "updating", "eight servers"]
         + (["accuracy", "staleness-aware"] if name == "small" else []),
         [
@@ -266,11 +271,11 @@ for name, label in (("small", "784-1000-1000-1000-10"), ("large", "10^8 connecti
         ],
     )
 predicted = next(row["threads"] for row in results["rows"] if row["workers"] == 2)
-print(f"two workers as threads: predicted {predicted:,.0f} samples a second, measured {measured:,.0f}")
+print(f"two workers as threads: predicted {predicted:,.0f} samples per second, measured {measured:,.0f}")
 plot(
     RESULTS / "parallel_simulator.png",
     x="workers",
-    y="samples a second",
+    y="samples per second",
     lines={
         f"{label}, {servers} server{'s' * (servers > 1)}": (
             [row["workers"] for row in results["rows"]],

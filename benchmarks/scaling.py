@@ -1,5 +1,7 @@
-"""Time a step and memory against connections, 10^4 to 10^8, at fixed neurons (two hidden layers of equal size): ours
-with one thread and with all, and peers as far as they go."""
+"""Time per step and memory from 10^4 to 10^8 connections, with one thread and with all, beside sparse peers.
+
+The number of neurons is fixed: two hidden layers of equal size.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from trulysparse.bench.report import plot, table
 
 WIDTH = 7100  # 7100^2 is 5 * 10^7, so two full layers are 10^8 connections
 COUNTS = (10**4, 3 * 10**4, 10**5, 3 * 10**5, 10**6, 3 * 10**6, 10**7, 3 * 10**7, 10**8)
-# A peer's step of more connections takes longer than anybody wants to wait.
+# Peers take too long with more connections.
 SPARSE_PEERS, PEERS_MOST = ("torch csr", "scipy+numba"), 10**7
 
 
@@ -43,15 +45,15 @@ def memory_of(peer: str, count: int, batch: int, threads: int) -> float | None:
     return float(done.stdout.split()[-1]) if done.stdout.strip() else None
 
 
-def tell_memory(peer: str, count: int, batch: int, threads: int) -> None:
-    """The child's part of memory_of."""
+def print_memory(peer: str, count: int, batch: int, threads: int) -> None:
+    """Prints the peak memory: what memory_of runs in another process."""
     try:
         step = PEERS[peer](problem_of(count, batch), threads)
     except Unavailable:
         return
     for _ in range(3):
         step()
-    # Not getrusage's figure, in which a child begins with what its parent has.
+    # Not getrusage's figure, which starts from the parent's.
     status = Path("/proc/self/status").read_text()
     print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
 
@@ -83,7 +85,7 @@ def main() -> None:
     given = options(__doc__, batch=128, memory="")
     if given.memory:
         peer, count = given.memory.split(",")
-        return tell_memory(peer, int(count), given.batch, given.threads)
+        return print_memory(peer, int(count), given.batch, given.threads)
     name = f"{given.threads} thread(s)"
     # With next to no connections between the hidden layers, what a step takes is the cost of neurons alone.
     floor = times(2, given.batch, given.threads, given.seconds)["ms"][name]
@@ -106,7 +108,7 @@ def main() -> None:
             "1 thread, ms",
             f"{given.threads} threads, ms",
             "speed-up",
-            "ns a connection",
+            "ns per connection",
             "MB",
             *SPARSE_PEERS,
         ],
@@ -135,7 +137,7 @@ def main() -> None:
     dense = results[0]["ms"].get("torch dense")
     if dense is not None:
         lines["torch dense"] = ([float(x[0]), float(x[-1])], [dense, dense])
-    plot(RESULTS / "scaling_time.png", x="connections", y="ms a step", lines=lines, title=title)
+    plot(RESULTS / "scaling_time.png", x="connections", y="ms per step", lines=lines, title=title)
     memory = {p: line("memory_mb", p, least=1.0) for p in ("trulysparse", *SPARSE_PEERS)}
     plot(
         RESULTS / "scaling_memory.png",

@@ -101,7 +101,7 @@ Gather* gather_make(int64_t rows, int64_t row, int64_t count) {
     return g;
 }
 
-// GB of rows a second, fetched `ahead` rows ahead (0: not fetched), `together` rows a sum.
+// GB of rows per second, fetched `ahead` rows ahead (0: not fetched), `together` rows a sum.
 double gather_gbs(const Gather* g, int threads, int ahead, int together) {
     const int64_t mine = int64_t(g->index.size()) / threads;
     const double t = slowest(threads, [&](int thread) {
@@ -116,7 +116,7 @@ void gather_free(Gather* g) {
     delete g;
 }
 
-// GB read and written a second by copying 256 MB.
+// GB read and written per second by copying 256 MB.
 double copy_gbs(int threads) {
     const size_t bytes = size_t(256) << 20, mine = bytes / size_t(threads);
     static char* from = reinterpret_cast<char*>(allocate(bytes));
@@ -125,7 +125,7 @@ double copy_gbs(int threads) {
     return 2.0 * double(mine * threads) / t / 1e9;
 }
 
-// Billions of multiplications and additions a second on registers only.
+// Billions of multiplications and additions per second on registers only.
 double fma_gflops(int threads) {
     const int64_t rounds = 1'000'000;
     const double t = slowest(threads, [&](int) {

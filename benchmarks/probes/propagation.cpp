@@ -33,7 +33,7 @@ static T* allocate(size_t count) {
 struct Layer {
     int64_t n, blocks, count;
     std::vector<int64_t> ptr;      // tile (o, i) at o * blocks + i
-    std::vector<uint32_t> place;   // destination << 16 | source
+    std::vector<uint32_t> coordinate;   // destination << 16 | source
     std::vector<float> weight;
 };
 
@@ -49,9 +49,9 @@ static Layer draw(int64_t n, int64_t count) {
     }
     for (size_t t = 1; t < layer.ptr.size(); ++t) layer.ptr[t] += layer.ptr[t - 1];
     std::vector<int64_t> at(layer.ptr.begin(), layer.ptr.end() - 1);
-    layer.place.resize(size_t(count));
+    layer.coordinate.resize(size_t(count));
     for (const auto& [to, from] : drawn)
-        layer.place[size_t(at[size_t((to >> kShift) * layer.blocks + (from >> kShift))]++)] = (to & 0xFFFF) << 16 | (from & 0xFFFF);
+        layer.coordinate[size_t(at[size_t((to >> kShift) * layer.blocks + (from >> kShift))]++)] = (to & 0xFFFF) << 16 | (from & 0xFFFF);
     layer.weight.assign(size_t(count), 0.5f);
     return layer;
 }
@@ -85,10 +85,10 @@ static void gather(const Layer& layer, const Row<N>* x, Row<N>* y, int threads) 
                 for (int64_t k = ptr[i]; k < ptr[i + 1]; ++k) {
                     for (; ahead < std::min(k + 48, ptr[layer.blocks]); ++ahead) {
                         while (ahead == ptr[block + 1]) ++block;
-                        __builtin_prefetch(x + block * kBlock + (layer.place[size_t(ahead)] & 0xFFFF));
+                        __builtin_prefetch(x + block * kBlock + (layer.coordinate[size_t(ahead)] & 0xFFFF));
                     }
-                    const uint32_t place = layer.place[size_t(k)];
-                    add<N>(sums + (place >> 16) * N, x[i * kBlock + (place & 0xFFFF)], layer.weight[size_t(k)]);
+                    const uint32_t coordinate = layer.coordinate[size_t(k)];
+                    add<N>(sums + (coordinate >> 16) * N, x[i * kBlock + (coordinate & 0xFFFF)], layer.weight[size_t(k)]);
                 }
             for (int64_t r = 0; r < std::min(kBlock, layer.n - o * kBlock); ++r)
                 for (int c = 0; c < N; ++c) y[o * kBlock + r].value[c] = uint16_t(sums[r * N + c]);
@@ -106,15 +106,15 @@ static void propagate(const Layer& layer, const Row<N>* x, Row<N>* bins, Row<N>*
         for (int64_t i = 0; i < layer.blocks; ++i)
             for (int64_t o = 0; o < layer.blocks; ++o) {
                 const int64_t tile = o * layer.blocks + i;
-                __builtin_prefetch(layer.place.data() + layer.ptr[size_t(std::min(o + 2, layer.blocks - 1) * layer.blocks + i)]);
+                __builtin_prefetch(layer.coordinate.data() + layer.ptr[size_t(std::min(o + 2, layer.blocks - 1) * layer.blocks + i)]);
                 for (int64_t k = layer.ptr[size_t(tile)]; k < layer.ptr[size_t(tile + 1)]; ++k)
-                    bins[k] = x[i * kBlock + (layer.place[size_t(k)] & 0xFFFF)];
+                    bins[k] = x[i * kBlock + (layer.coordinate[size_t(k)] & 0xFFFF)];
             }
 #pragma omp for schedule(dynamic)
         for (int64_t o = 0; o < layer.blocks; ++o) {
             std::memset(sums, 0, size_t(kBlock * N) * 4);
             for (int64_t k = layer.ptr[size_t(o * layer.blocks)]; k < layer.ptr[size_t((o + 1) * layer.blocks)]; ++k)
-                add<N>(sums + (layer.place[size_t(k)] >> 16) * N, bins[k], layer.weight[size_t(k)]);
+                add<N>(sums + (layer.coordinate[size_t(k)] >> 16) * N, bins[k], layer.weight[size_t(k)]);
             for (int64_t r = 0; r < std::min(kBlock, layer.n - o * kBlock); ++r)
                 for (int c = 0; c < N; ++c) y[o * kBlock + r].value[c] = uint16_t(sums[r * N + c]);
         }

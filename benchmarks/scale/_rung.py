@@ -1,4 +1,4 @@
-"""One network of the ladder in a process of its own: builds, trains, evolves and tests it; prints one JSON object."""
+"""Builds, trains, evolves and tests one network of ladder.py in its own process; prints one JSON object."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--save")
     options = parser.parse_args()
     sizes = (FEATURES, *options.hidden, 2)
-    setting = planning.PlanRequest(
+    request = planning.PlanRequest(
         sizes,
         options.epsilon,
         options.batch,
@@ -46,7 +46,7 @@ def main() -> None:
         signals=options.precision,
         recompute=options.recompute,
     )
-    predicted = planning.plan(setting)
+    predicted = planning.plan(request)
 
     data = MadelonLike(TRAIN + TEST, FEATURES)
     X, y = data.arrays()
@@ -64,7 +64,7 @@ def main() -> None:
     )
     built = time.perf_counter() - began
     built_gb = peak_gb()
-    # The last layer sums over all of the one before it, so its steps must be as much smaller.
+    # The last layer sums over the whole layer before it, so the rate falls with that layer's width.
     optimizer = ts.SGD(10 / options.hidden[-1], momentum=0.0)
     trainer = ts.Trainer(
         net, optimizer=optimizer, evolution=ts.SET(0.3), batch_size=options.batch, recompute=options.recompute
@@ -90,7 +90,7 @@ def main() -> None:
     start = time.perf_counter()
     replaced = trainer.evolve()
     evolution = time.perf_counter() - start
-    found = {
+    result = {
         "layer_sizes": sizes,
         "neurons": net.n_neurons,
         "epsilon": options.epsilon,
@@ -105,7 +105,7 @@ def main() -> None:
         "backward_seconds": statistics.median(backward),
         "evolution_seconds": evolution,
         "replaced": replaced,
-        "samples_a_second": options.batch / (statistics.median(forward) + statistics.median(backward)),
+        "samples_per_second": options.batch / (statistics.median(forward) + statistics.median(backward)),
         "loss_first_ten": statistics.fmean(losses[:10]),
         "loss_last_ten": statistics.fmean(losses[-10:]),
         "loss_start": losses[0],
@@ -121,8 +121,8 @@ def main() -> None:
     if options.save:
         start = time.perf_counter()
         ts.save(net, options.save)
-        found["save_seconds"] = time.perf_counter() - start
-    print(json.dumps(found))
+        result["save_seconds"] = time.perf_counter() - start
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

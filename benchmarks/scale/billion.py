@@ -1,5 +1,8 @@
-"""One billion neurons on one machine: ten training steps, one evolution of every hidden layer, saved, loaded by another
-process, which predicts the same. Writes results/billion.json. Needs 22 GB of memory and 9 GB of disk in --folder."""
+"""Trains a network of one billion neurons: ten steps, one evolution of every hidden layer, saving, loading.
+
+Another process loads the model and must predict the same. Needs 22 GB of memory and 9 GB of disk in --folder. Writes
+results/billion.json.
+"""
 
 from __future__ import annotations
 
@@ -45,18 +48,18 @@ def build_and_train(model: Path, steps: int) -> dict:
         fan="sparse",
         progress=lambda what, done, total: print(f"{what} {done / total:.0%}", file=sys.stderr, flush=True),
     )
-    found = {
+    result = {
         "layer_sizes": sizes,
         "neurons": net.n_neurons,
         "connections": net.n_connections,
-        "connections_a_neuron": net.n_connections / net.n_neurons,
+        "connections_per_neuron": net.n_connections / net.n_neurons,
         "batch_size": BATCH,
         "build_seconds": time.perf_counter() - began,
         "built_gb": peak_gb(),
     }
     trainer = ts.Trainer(net, optimizer=ts.SGD(2 / HIDDEN[-1], momentum=0.0), evolution=ts.SET(0.3), batch_size=BATCH)
     losses, seconds = [], []
-    for step in range(steps):  # two batches in turn, so that a fall of the loss is one on the same samples
+    for step in range(steps):  # two batches in turn, so that the loss is compared on the same samples
         here = slice(step % 2 * BATCH, (step % 2 + 1) * BATCH)
         began = time.perf_counter()
         losses.append(trainer.step(X[here], y[here]))
@@ -64,7 +67,7 @@ def build_and_train(model: Path, steps: int) -> dict:
         print(f"step {step}: loss {losses[-1]:.4f}, {seconds[-1]:.1f} s", file=sys.stderr, flush=True)
     began = time.perf_counter()
     replaced = trainer.evolve()
-    found |= {
+    result |= {
         "losses": losses,
         "step_seconds": seconds,
         "evolution_seconds": time.perf_counter() - began,
@@ -75,9 +78,9 @@ def build_and_train(model: Path, steps: int) -> dict:
     del trainer  # the activations of training make room for those of prediction
     began = time.perf_counter()
     ts.save(net, model)
-    found |= {"save_seconds": time.perf_counter() - began, "file_gb": model.stat().st_size / 1e9}
-    found["outputs"] = net.decision_function(X[2 * BATCH :], batch_size=BATCH).tolist()
-    return found | {"peak_gb": peak_gb()}
+    result |= {"save_seconds": time.perf_counter() - began, "file_gb": model.stat().st_size / 1e9}
+    result["outputs"] = net.decision_function(X[2 * BATCH :], batch_size=BATCH).tolist()
+    return result | {"peak_gb": peak_gb()}
 
 
 def load_and_predict(model: Path) -> dict:
@@ -98,13 +101,13 @@ def main() -> None:
     if options.part:
         print(json.dumps(build_and_train(model, options.steps) if options.part == "train" else load_and_predict(model)))
         return
-    found = []
+    parts = []
     for part in ("train", "load"):
         command = [sys.executable, __file__, "--folder", str(options.folder), "--steps", str(options.steps)]
         done = subprocess.run([*command, "--part", part], stdout=subprocess.PIPE, text=True, check=True)
-        found.append(json.loads(done.stdout.splitlines()[-1]))
+        parts.append(json.loads(done.stdout.splitlines()[-1]))
     model.unlink()
-    trained, loaded = found
+    trained, loaded = parts
     same = trained.pop("outputs") == loaded.pop("outputs")
     result = {**trained, "loaded": loaded, "the loaded model predicts the same": same}
     save_json(Path(__file__).parent / "results" / "billion.json", {"machine": machine(2), "results": result})

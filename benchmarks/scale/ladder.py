@@ -1,5 +1,7 @@
-"""From one million to fifty million neurons on 65,536 inputs: time and memory of every stage, and what the paper model
-said. Each rung and batch size in a process of its own. Writes results/ladder.json."""
+"""Time and memory of every stage with 1 to 50 million neurons on 65,536 inputs, beside the estimates of the plan.
+
+Each network and batch size has its own process. Writes results/ladder.json.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ RUNGS = {
 
 
 def run(name: str, epsilon: float, batch: int, steps: int) -> dict:
-    """One rung, measured in a process of its own."""
+    """One network, measured in its own process."""
     command = [sys.executable, str(Path(__file__).with_name("_rung.py")), "--hidden", *map(str, RUNGS[name])]
     command += ["--epsilon", str(epsilon), "--batch", str(batch), "--steps", str(steps)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -43,11 +45,11 @@ def main() -> None:
     for name in options.rungs.split(","):
         for epsilon in map(float, options.epsilons.split(",")):
             for batch in map(int, options.batches.split(",")):
-                found = run(name, epsilon, batch, options.steps)
+                measured = run(name, epsilon, batch, options.steps)
                 same = (name, epsilon, batch)
-                kept = [r for r in kept if (r["rung"], r["epsilon"], r["batch_size"]) != same] + [found]
+                kept = [r for r in kept if (r["rung"], r["epsilon"], r["batch_size"]) != same] + [measured]
                 save_json(file, {"machine": machine(2), "results": kept})
-                print(json.dumps(found), flush=True)
+                print(json.dumps(measured), flush=True)
     kept.sort(key=lambda r: (list(RUNGS).index(r["rung"]), r["epsilon"], r["batch_size"]))
     save_json(file, {"machine": machine(2), "results": kept})
     table(
@@ -77,7 +79,7 @@ def main() -> None:
                 f"{r['forward_seconds']:.3f}",
                 f"{r['backward_seconds']:.3f}",
                 f"{r['evolution_seconds']:.2f}",
-                f"{r['samples_a_second']:.1f}",
+                f"{r['samples_per_second']:.1f}",
                 f"{r['loss_first_ten']:.3f} -> {r['loss_last_ten']:.3f}",
                 "" if r["accuracy_after_one_pass"] is None else f"{r['accuracy_after_one_pass']:.3f}",
             ]

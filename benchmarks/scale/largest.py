@@ -1,5 +1,8 @@
-"""The largest network that trains in 20 GB of memory, and in 20 GB of memory with 40 GB of disk: as many layers of 100
-million neurons as the plan says fit; built, two steps, one evolution, a step. Writes results/largest.json."""
+"""The largest network that trains in 20 GB of memory, and in 20 GB of memory with 40 GB of disk.
+
+As many layers of 100 million neurons as the plan says fit; built, two steps, one evolution, one step. Writes
+results/largest.json.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,8 @@ from trulysparse.training.callbacks.checkpointer import Checkpointer
 FEATURES, WIDTH, BATCH, MEMORY, DISK = 65536, 100_000_000, 1, 20e9, 40e9
 
 
-class Enough(Exception):
-    """Two steps, an evolution and a step are over."""
+class Done(Exception):
+    """Raised to end fit after two steps, an evolution and a step."""
 
 
 class Watch(ts.Callback):
@@ -54,10 +57,10 @@ class Watch(ts.Callback):
         self.losses.append(loss)
         print(f"loss {loss:.4f}, {self.steps[-1]:.0f} s", file=sys.stderr, flush=True)
         if len(self.steps) == 3:
-            raise Enough
+            raise Done
 
 
-def setting(layers: int, on_disk: bool) -> planning.PlanRequest:
+def request(layers: int, on_disk: bool) -> planning.PlanRequest:
     every = max(1, round(layers**0.5))
     return planning.PlanRequest((FEATURES, *[WIDTH] * layers, 2), 0.5, BATCH, recompute=every, on_disk=on_disk)
 
@@ -65,14 +68,14 @@ def setting(layers: int, on_disk: bool) -> planning.PlanRequest:
 def most_layers(on_disk: bool) -> int:
     layers = 1
     while True:
-        found = planning.plan(setting(layers + 1, on_disk), measure=False)
-        if found.resident > MEMORY or found.disk > DISK:
+        estimate = planning.plan(request(layers + 1, on_disk), measure=False)
+        if estimate.resident > MEMORY or estimate.disk > DISK:
             return layers
         layers += 1
 
 
 def train(on_disk: bool, folder: Path, layers: int) -> dict:
-    chosen = setting(layers, on_disk)
+    chosen = request(layers, on_disk)
     predicted = planning.plan(chosen)
     X, y = MadelonLike(2, FEATURES).arrays()
 
@@ -101,7 +104,7 @@ def train(on_disk: bool, folder: Path, layers: int) -> dict:
     )
     watch = Watch(folder if on_disk else None)
     checkpoints = [Checkpointer(folder.parent, every=1)] if on_disk else []
-    with contextlib.suppress(Enough):
+    with contextlib.suppress(Done):
         trainer.fit(X, y, epochs=2, shuffle=False, callbacks=[watch, *checkpoints])
     return {
         "on_disk": on_disk,
@@ -130,11 +133,11 @@ def main() -> None:
     parser.add_argument("--alone", action="store_true", help="measure in this process")
     parser.add_argument("--layers", type=int, help="default: as many as fit")
     options = parser.parse_args()
-    places = ["memory", "disk"] if options.where == "both" else [options.where]
+    storages = ["memory", "disk"] if options.where == "both" else [options.where]
     file = Path(__file__).parent / "results" / "largest.json"
     results = json.loads(file.read_text())["results"] if file.is_file() else {}
-    for place in places:
-        on_disk = place == "disk"
+    for where in storages:
+        on_disk = where == "disk"
         layers = options.layers or most_layers(on_disk)
         if options.alone:
             folder = Path(tempfile.mkdtemp(dir=options.folder))
@@ -143,12 +146,12 @@ def main() -> None:
             finally:
                 shutil.rmtree(folder)
             continue
-        command = [sys.executable, __file__, "--folder", str(options.folder), "--where", place]
+        command = [sys.executable, __file__, "--folder", str(options.folder), "--where", where]
         command += ["--alone", "--layers", str(layers)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        results[place] = json.loads(done.stdout.splitlines()[-1])
+        results[where] = json.loads(done.stdout.splitlines()[-1])
         save_json(file, {"machine": machine(2), "results": results})
-        print(json.dumps(results[place], indent=1))
+        print(json.dumps(results[where], indent=1))
 
 
 if __name__ == "__main__":

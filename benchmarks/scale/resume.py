@@ -1,14 +1,14 @@
-"""A training of ten million neurons is killed (SIGKILL) in its middle and resumed: the saved model has the same bytes
-as that of an unbroken run. In memory with checkpoints, and with layers on disk. Writes results/resume.json."""
+"""Kills a training of ten million neurons (SIGKILL), resumes it, and compares the model with that of an unbroken run.
+
+Once in memory with checkpoints, once with layers on disk. Writes results/resume.json.
+"""
 
 from __future__ import annotations
 
 import argparse
 import hashlib
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -26,6 +26,27 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
+def epochs_done(folder: Path) -> int:
+    """Epochs that a training in `folder` has finished."""
+    metrics = folder / "metrics.partial.jsonl"
+    return metrics.read_text().count("\n") if metrics.is_file() else 0
+
+
+def wait_for_checkpoint(training: subprocess.Popen[bytes], folder: Path, name: str) -> None:
+    """Returns at the second checkpoint after the first epoch."""
+    checkpoint = folder / "checkpoint" / name
+    first = None
+    while True:
+        time.sleep(0.02)
+        if training.poll() is not None:
+            raise RuntimeError("training ended before it could be killed")
+        if checkpoint.is_file() and epochs_done(folder):
+            now = checkpoint.stat().st_mtime_ns
+            first = first or now
+            if now != first:
+                return
+
+
 def run(data: Path, folder: Path, hidden: str, on_disk: bool) -> dict:
     options = [
         *("--hidden", hidden, "--epsilon", "1", "--storage", "compact", "--precision", "bfloat16", "--fan", "sparse"),
@@ -34,33 +55,25 @@ def run(data: Path, folder: Path, hidden: str, on_disk: bool) -> dict:
     ]
     if on_disk:
         options.append("--on-disk")
-    broken, whole = folder / "broken", folder / "whole"
+    interrupted, unbroken = folder / "interrupted", folder / "unbroken"
     started = subprocess.Popen(
-        [*TRULYSPARSE, "train", str(data), "--out", str(broken), *options, "--checkpoint-every", "7"]
+        [*TRULYSPARSE, "train", str(data), "--out", str(interrupted), *options, "--checkpoint-every", "7"]
     )
-    sign = broken / "checkpoint" / ("layers/manifest.json" if on_disk else "state.safetensors")
-    first = None
-    while True:  # the second checkpoint after the first epoch has begun
-        time.sleep(0.02)
-        if started.poll() is not None:
-            raise RuntimeError("training ended before it could be killed")
-        if sign.is_file() and (broken / "metrics.partial.jsonl").read_text().count("\n") >= 1:
-            now = sign.stat().st_mtime_ns
-            first = first or now
-            if now != first:
-                break
-    time.sleep(0.3)  # in the middle of a step
-    os.kill(started.pid, signal.SIGKILL)
-    started.wait()
-    epochs = (broken / "metrics.partial.jsonl").read_text().count("\n")
-    subprocess.run([*TRULYSPARSE, "resume", str(broken)], check=True)
-    subprocess.run([*TRULYSPARSE, "train", str(data), "--out", str(whole), *options], check=True)
+    try:
+        wait_for_checkpoint(started, interrupted, "layers/manifest.json" if on_disk else "state.safetensors")
+        time.sleep(0.3)  # in the middle of a step
+    finally:
+        started.kill()
+        started.wait()
+    epochs = epochs_done(interrupted)
+    subprocess.run([*TRULYSPARSE, "resume", str(interrupted)], check=True)
+    subprocess.run([*TRULYSPARSE, "train", str(data), "--out", str(unbroken), *options], check=True)
     return {
         "hidden": hidden,
         "on_disk": on_disk,
         "killed_after_epochs": epochs,
-        "model_bytes": (whole / "model.safetensors").stat().st_size,
-        "same_bytes": digest(broken / "model.safetensors") == digest(whole / "model.safetensors"),
+        "model_bytes": (unbroken / "model.safetensors").stat().st_size,
+        "same_bytes": digest(interrupted / "model.safetensors") == digest(unbroken / "model.safetensors"),
     }
 
 

@@ -1,5 +1,7 @@
-"""A data set of 20 GB in a file trains a network of a million neurons about as fast as one in memory, with a bounded
-buffer. Writes results/stream.json. Makes the file in --folder where it is not there."""
+"""Speed of training a network of a million neurons on 20 GB in files, against samples in memory.
+
+Makes the files in --folder if they are absent. Writes results/stream.json.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ def resident_gb() -> float:
 
 
 class Watch(ts.Callback):
-    """Samples a second after the first steps, and the most memory at a step's end."""
+    """Samples per second after the first steps, and the most memory at a step's end."""
 
     def __init__(self, skip: int) -> None:
         self.skip, self.steps, self.peak = skip, 0, 0.0
@@ -61,7 +63,7 @@ def train(folder: Path, streamed: bool, memory_gb: float) -> dict:
         fan="sparse",
     )
     trainer = ts.Trainer(net, optimizer=ts.SGD(10 / HIDDEN[-1], momentum=0.0), batch_size=BATCH)
-    trainer.step(np.zeros((BATCH, FEATURES), np.float32), np.zeros(BATCH, np.int64))  # its memory is there now
+    trainer.step(np.zeros((BATCH, FEATURES), np.float32), np.zeros(BATCH, np.int64))  # so that its memory is allocated
     before = resident_gb()
     watch = Watch(skip=20)
     history = trainer.fit(X, y, epochs=1, callbacks=[watch])
@@ -69,7 +71,7 @@ def train(folder: Path, streamed: bool, memory_gb: float) -> dict:
     return {
         "samples": n_samples,
         "data_gb": n_samples * FEATURES * 4 / 1e9,
-        "samples_a_second": (n_samples - watch.skip * BATCH) / seconds,
+        "samples_per_second": (n_samples - watch.skip * BATCH) / seconds,
         "gb_beyond_the_model": watch.peak - before,
         "loss": history["loss"][-1],
     }
@@ -96,7 +98,8 @@ def main() -> None:
             runs.append(json.loads(done.stdout.splitlines()[-1]))
             print(part, json.dumps(runs[-1]), flush=True)
     ratios = [
-        a["samples_a_second"] / b["samples_a_second"] for a, b in zip(results["file"], results["memory"], strict=True)
+        a["samples_per_second"] / b["samples_per_second"]
+        for a, b in zip(results["file"], results["memory"], strict=True)
     ]
     save_json(
         Path(__file__).parent / "results" / "stream.json",

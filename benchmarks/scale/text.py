@@ -1,7 +1,8 @@
-"""Newsgroup text (sparse counts of words) in a network of a million neurons: basehock, pcmac and relathe, a fifth of
-the samples held out. Writes results/text.json.
+"""Accuracy on newsgroup text (sparse counts of words) with a network of a million neurons.
 
-    text.py basehock.npz pcmac.npz relathe.npz
+A fifth of the samples is held out. Writes results/text.json.
+
+    python benchmarks/scale/text.py basehock.npz pcmac.npz relathe.npz
 """
 
 from __future__ import annotations
