@@ -157,7 +157,7 @@ NAMES = tuple(kind.name for kind in (AllReLU, ReLU, LeakyReLU, Tanh, Sigmoid, Id
 
 
 def make_activation(activation: Activation | str, alpha: float | None = None) -> Activation:
-    """An activation from its object or its name; alpha: left slope of all_relu and leaky_relu, None for their default."""
+    """An activation from its object or its name; alpha: left slope of all_relu and leaky_relu, None: their default."""
     if not isinstance(activation, str):
         if not isinstance(activation, Activation):
             raise InputError(
