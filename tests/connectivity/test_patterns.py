@@ -6,7 +6,6 @@ from functools import partial
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 
 import trulysparse as ts
 from conftest import check_invariants
@@ -81,17 +80,6 @@ def test_block_local():
     assert set(fewer.indices // 14) == {0, 1, 2}  # three blocks have room
 
 
-def test_erk_counts():
-    sizes = (784, 1000, 1000, 1000, 10)
-    counts = tc.erk_counts(sizes, 0.05)
-    assert sum(counts) == pytest.approx(0.05 * 2_794_000, abs=3)
-    assert counts[3] == 10_000
-    assert counts[0] / counts[1] == pytest.approx(1784 / 2000, rel=1e-3)
-    assert tc.erk_counts(sizes, 1.0) == [784_000, 1_000_000, 1_000_000, 10_000]
-    assert tc.uniform_counts((10, 20, 5), 0.1) == [20, 10]
-    assert tc.epsilon_counts((784, 1000, 10), 20) == [35_680, 10_000]
-
-
 @pytest.mark.parametrize("name", list(tc.PATTERNS))
 def test_networks_train_on_every_pattern(name):
     rng = np.random.default_rng(0)
@@ -103,35 +91,10 @@ def test_networks_train_on_every_pattern(name):
     assert own.n_connections == ts.SparseMLP((30, 40, 24, 3), epsilon=2).n_connections
 
 
-def test_from_matrices(rng):
-    matrices = [sp.random_array((n_out, n_in), density=0.2, rng=rng) for n_in, n_out in ((12, 20), (20, 4))]
-    biases = [rng.standard_normal(20), rng.standard_normal(4)]
-    net = ts.SparseMLP.from_matrices(matrices, biases, activation="relu", dtype="float64")
-    X = rng.standard_normal((7, 12))
-    hidden = np.maximum(X @ matrices[0].toarray().T + biases[0], 0)
-    np.testing.assert_allclose(net.decision_function(X), hidden @ matrices[1].toarray().T + biases[1])
-    for layer, matrix in zip(net.layers, matrices, strict=True):
-        np.testing.assert_array_equal(layer.weight.toarray(), matrix.toarray())
-
-
-def test_from_a_dense_model_by_magnitude(rng):
-    dense = [rng.standard_normal((20, 12)), rng.standard_normal((4, 20))]
-    net = ts.SparseMLP.from_matrices(dense, density=0.25)
-    for layer, matrix in zip(net.layers, dense, strict=True):
-        assert layer.n_connections == round(0.25 * matrix.size)
-        order = np.argsort(-np.abs(matrix), axis=None)[: layer.n_connections]
-        expected = np.zeros(matrix.size)
-        expected[order] = matrix.flat[order]
-        np.testing.assert_allclose(layer.weight.toarray(), expected.reshape(matrix.shape), rtol=1e-6)
-    ties = tc.largest(np.ones((3, 4)), 0.5)
-    assert ties.nnz == 6
-    assert ties.toarray()[:1].all()
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: tc.uniform(3, 3, 10), "has room for 9"),
+        (lambda: tc.uniform(3, 3, 10), "has at most 9"),
         (lambda: tc.small_world(3, 3, 2, rewiring=2), r"rewiring must lie in \[0, 1\]"),
         (lambda: tc.scale_free(3, 3, 2, exponent=1), "exponent must lie"),
         (lambda: ts.SparseMLP((3, 3), connectivity="star"), "connectivity must be one of"),

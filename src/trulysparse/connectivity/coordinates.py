@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from trulysparse import _kernels
 
 KeepMask: TypeAlias = NDArray[np.uint8]
-"""One mark a connection in the order of connectivity.by_input: 1 stays, 0 goes."""
-NewConnections: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int32]]
-"""New connections as rows by input neuron: (row pointers, n_in + 1; output neurons, ascending within a row)."""
-
+"""One value per connection in the order of connectivity.by_input: 1 stays, 0 goes."""
+Coordinates: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int32]]
+"""Rows by input neuron: (row pointers, n_in + 1; output neurons, ascending within a row)."""
+NewConnections: TypeAlias = Coordinates
+"""Coordinates that connections are to be grown at."""
 
 INDEXED, ANY = frozenset({"indexed"}), frozenset({"indexed", "tiled"})
 """Storages that a rule may declare: connections indexed by neuron, or those and tiles (storage='compact')."""
@@ -42,25 +43,27 @@ def storages_of(rule: object) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Uniform:
-    """What a growth rule returns for a layer in tiles: `count` uniformly random empty places, drawn as the new topology
-    is made."""
+    """What a growth rule returns for a layer in tiles: `count` uniformly random empty coordinates, drawn as the new
+    topology is made."""
 
     count: int
 
 
-def nothing(n_in: int) -> NewConnections:
-    """No places."""
+def nothing(n_in: int) -> Coordinates:
+    """No coordinates."""
     return np.zeros(n_in + 1, np.int64), np.empty(0, np.int32)
 
 
-def chosen(places: NewConnections, keep: KeepMask, threads: int) -> NewConnections:
-    """The marked ones of some places."""
-    ptr, index, _ = _kernels.rewire(*places, keep, *nothing(len(places[0]) - 1), [], None, threads)
+def chosen(coordinates: Coordinates, keep_mask: KeepMask, threads: int) -> Coordinates:
+    """The coordinates whose keep_mask is 1."""
+    ptr, index, _ = _kernels.rewire(*coordinates, keep_mask, *nothing(len(coordinates[0]) - 1), [], None, threads)
     return ptr, index
 
 
-def absent(places: NewConnections, existing: NewConnections, threads: int, keep: KeepMask | None = None) -> KeepMask:
-    """Marks the places that `existing` does not hold, or holds with keep == 0."""
-    mark = np.empty(len(places[1]), np.uint8)
-    _kernels.mark_empty(*existing, keep, *places, mark, threads)
-    return mark
+def absent(
+    coordinates: Coordinates, existing: Coordinates, threads: int, keep_mask: KeepMask | None = None
+) -> KeepMask:
+    """1 for each of the coordinates that `existing` does not hold, or holds with keep_mask 0; else 0."""
+    empty = np.empty(len(coordinates[1]), np.uint8)
+    _kernels.mark_empty(*existing, keep_mask, *coordinates, empty, threads)
+    return empty

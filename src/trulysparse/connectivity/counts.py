@@ -14,20 +14,73 @@ def connection_count(n_in: int, n_out: int, epsilon: float) -> int:
 
 
 def epsilon_counts(layer_sizes: Sequence[int], epsilon: float) -> list[int]:
-    """epsilon * (n_in + n_out) a layer, at most all (Mocanu et al. 2018, eq. 1)."""
+    """round(epsilon * (n_in + n_out)) connections per layer, at most all.
+
+    Args:
+        layer_sizes: neurons per layer, input first, output last.
+        epsilon: Erdős-Rényi sparsity, above 0.
+
+    Returns:
+        Connections of each layer.
+
+    Source:
+        Mocanu et al., "Scalable training of artificial neural networks with adaptive sparse connectivity" (2018), eq.
+        1.
+
+    Example:
+        >>> from trulysparse.connectivity import epsilon_counts
+        >>> epsilon_counts((784, 1000, 10), 20)
+        [35680, 10000]
+    """
     return [connection_count(a, b, epsilon) for a, b in pairwise(layer_sizes)]
 
 
 def uniform_counts(layer_sizes: Sequence[int], density: float) -> list[int]:
-    """The same density in each layer; at least one connection."""
+    """The same density in each layer.
+
+    Args:
+        layer_sizes: neurons per layer, input first, output last.
+        density: in (0, 1].
+
+    Returns:
+        Connections of each layer, at least one.
+
+    Raises:
+        InputError: where density is out of range.
+
+    Example:
+        >>> from trulysparse.connectivity import uniform_counts
+        >>> uniform_counts((784, 1000, 10), 0.1)
+        [78400, 1000]
+    """
     checks.real("density", density, low=0, high=1, low_open=True)
     return [max(1, round(density * a * b)) for a, b in pairwise(layer_sizes)]
 
 
 def erk_counts(layer_sizes: Sequence[int], density: float) -> list[int]:
-    """Erdős-Rényi-kernel: the network has the given density; each layer's own is in proportion to (n_in + n_out) /
-    (n_in * n_out), layers that would exceed 1 are dense and the others share the rest (Evci et al. 2020, section 3,
-    where kernels of convolutions add their width and height)."""
+    """Erdős-Rényi-kernel: layer densities in proportion to (n_in + n_out) / (n_in * n_out).
+
+    Layers whose density would exceed 1 are dense and the others share the rest.
+
+    Args:
+        layer_sizes: neurons per layer, input first, output last.
+        density: of the whole network, in (0, 1].
+
+    Returns:
+        Connections of each layer, at least one.
+
+    Raises:
+        InputError: where density is out of range.
+
+    Source:
+        Evci et al., "Rigging the lottery: making all tickets winners" (2020), section 3, where kernels of convolutions
+        add their width and height.
+
+    Example:
+        >>> from trulysparse.connectivity import erk_counts
+        >>> erk_counts((784, 1000, 10), 0.1)  # 10 % of 794,000; the last layer is dense
+        [69400, 10000]
+    """
     checks.real("density", density, low=0, high=1, low_open=True)
     pairs = list(pairwise(layer_sizes))
     wanted = round(density * sum(a * b for a, b in pairs))

@@ -19,8 +19,19 @@ MAX_CONNECTIONS = 2**32 - 1  # positions are 32-bit
 
 @dataclass(frozen=True)
 class Rows:
-    """Connections row by row: row r has columns index[ptr[r]:ptr[r + 1]], ascending. `long` lists the rows
-    that the kernels cut into segments."""
+    """Connections row by row: row r has columns index[ptr[r]:ptr[r + 1]].
+
+    Args:
+        ptr: row pointers, int64, one more than rows.
+        index: column numbers, int32, ascending and each once within a row.
+        long: int64; rows that the kernels cut into segments, so that threads share them.
+
+    Example:
+        >>> from trulysparse.connectivity import uniform
+        >>> rows = uniform(3, 2, 6).by_input
+        >>> rows.ptr.tolist(), rows.index.tolist()
+        ([0, 2, 4, 6], [0, 1, 0, 1, 0, 1])
+    """
 
     ptr: NDArray[np.int64]
     index: NDArray[np.int32]
@@ -33,16 +44,31 @@ class Rows:
 
 
 class Connectivity:
-    """Which inputs each neuron of a layer is connected to, without the weights. Immutable: evolution makes
-    a new one.
+    """Which inputs each neuron of a layer is connected to, without the weights. Immutable: evolution makes a new one.
 
-    by_input lists each input neuron's outputs, by_output each output neuron's inputs. Weights and optimizer
-    state lie in the order of by_input, the order in which the backward pass updates them; position[k] is the
-    place of by_output's k-th connection in that order. by_output and position are made where they are missing.
+    Weights and optimizer state lie in the order of by_input, in which the backward pass updates them.
+
+    Args:
+        n_in: inputs, 1 to 2^31 - 1.
+        n_out: outputs, 1 to 2^31 - 1.
+        by_input: Rows by input neuron: each one's outputs.
+        threads: at least 1, for making by_output.
+
+    Attributes:
+        by_output: Rows by output neuron: each one's inputs. Made where it is missing, as is position.
+        position: uint32; position[k] is the index in by_input of by_output's k-th connection.
+
+    Raises:
+        InputError: where the rows do not hold together.
+
+    Example:
+        >>> from trulysparse.connectivity import Connectivity
+        >>> con = Connectivity.from_inputs(3, 2, [0, 1, 3, 3], [1, 0, 1], threads=1)
+        >>> con.pattern().toarray().tolist()
+        [[0.0, 1.0, 0.0], [1.0, 1.0, 0.0]]
     """
 
     def __init__(self, n_in: int, n_out: int, by_input: Rows, *, threads: int) -> None:
-        """by_input: rows by input neuron; InputError where they do not hold together."""
         self._outputs: tuple[Rows, NDArray[np.uint32]] | None
         self._set(n_in, n_out, by_input, None, threads)
         self.check()
@@ -63,14 +89,27 @@ class Connectivity:
 
     @staticmethod
     def from_inputs(n_in: int, n_out: int, ptr: ArrayLike, index: ArrayLike, threads: int) -> Connectivity:
-        """From each input neuron's outputs (ptr: n_in + 1 row pointers, index: output neurons, ascending and each once
-        within a row), or InputError."""
+        """From each input neuron's outputs.
+
+        Args:
+            n_in: inputs, 1 to 2^31 - 1.
+            n_out: outputs, 1 to 2^31 - 1.
+            ptr: n_in + 1 row pointers.
+            index: output neurons, ascending and each once within a row.
+            threads: at least 1.
+
+        Returns:
+            The connectivity.
+
+        Raises:
+            InputError: where the arrays do not hold together.
+        """
         _check_widths(n_in, n_out)
         return Connectivity.trusted(n_in, n_out, *_checked_rows(n_in, n_out, ptr, index, ("ptr", "index")), threads)
 
     @staticmethod
     def trusted(n_in: int, n_out: int, ptr: NDArray[np.int64], index: NDArray[np.int32], threads: int) -> Connectivity:
-        """As `from_inputs`, of rows that the kernels made: they are not looked at again."""
+        """As `from_inputs`, of rows that the kernels made: they are not checked again."""
         check_size(n_in, n_out, len(index))
         con = Connectivity.__new__(Connectivity)
         con._set(n_in, n_out, Rows.of(ptr, index), None, threads)
@@ -81,8 +120,21 @@ class Connectivity:
     def from_outputs(
         n_in: int, n_out: int, indptr: ArrayLike, indices: ArrayLike, threads: int
     ) -> tuple[Connectivity, NDArray[np.uint32]]:
-        """From CSR by output neuron; also the order that sorts values given that way into ours: values[order].
-        InputError where the arrays do not hold together."""
+        """From each output neuron's inputs, as in a CSR matrix (n_out, n_in).
+
+        Args:
+            n_in: inputs, 1 to 2^31 - 1.
+            n_out: outputs, 1 to 2^31 - 1.
+            indptr: n_out + 1 row pointers.
+            indices: input neurons, ascending and each once within a row.
+            threads: at least 1.
+
+        Returns:
+            (connectivity, order); values[order] brings values in the given order into that of by_input.
+
+        Raises:
+            InputError: where the arrays do not hold together.
+        """
         _check_widths(n_in, n_out)
         by_output = _checked_rows(n_out, n_in, indptr, indices, ("indptr", "indices"))
         ptr, index, order = _kernels.transpose(*by_output, n_in, threads)
@@ -103,8 +155,8 @@ class Connectivity:
         _checked_rows(self.n_in, self.n_out, rows.ptr, rows.index, ("by_input.ptr", "by_input.index"))
 
     def release_outputs(self) -> None:
-        """Frees by_output and position, half of the index, before a successor needs the memory. Who still asks for them
-        has them made again."""
+        """Frees by_output and position, half of the index, before a successor needs the memory. They are made again
+        when something asks for them."""
         self._outputs = None
 
     @property
@@ -114,18 +166,17 @@ class Connectivity:
 
     @property
     def position(self) -> NDArray[np.uint32]:
-        """The place of by_output's connections in by_input."""
+        """The index in by_input of each of by_output's connections."""
         return self._both()[1]
 
     def _both(self) -> tuple[Rows, NDArray[np.uint32]]:
-        found = self._outputs
-        if found is None:
-            found = self._outputs = self._transposed()
-        return found
+        if self._outputs is None:
+            self._outputs = self._transposed()
+        return self._outputs
 
     @property
     def n_connections(self) -> int:
-        """How many connections there are."""
+        """Number of connections."""
         return len(self.by_input.index)
 
     @property
@@ -144,7 +195,7 @@ class Connectivity:
         return self.by_output.index
 
     def pattern(self) -> sp.csr_array:
-        """A one for each connection, a csr_array (n_out, n_in) of float64."""
+        """A csr_array (n_out, n_in) of float64 with a one for each connection."""
         ones = np.ones(self.n_connections)
         return sp.csr_array((ones, self.indices.copy(), self.indptr.copy()), shape=(self.n_out, self.n_in))
 
@@ -169,24 +220,24 @@ def _checked_rows(
     """Row pointers and column numbers in the kernels' types, or InputError where they are no `rows` rows of columns
     below `columns`, ascending and each once. One pass over them; names: how to call them in an error."""
     pointers = _as_integers(names[0], ptr, np.dtype(np.int64))
-    found = _as_integers(names[1], index, np.dtype(np.int32))
-    check_size(rows, columns, len(found))
+    numbers = _as_integers(names[1], index, np.dtype(np.int32))
+    check_size(rows, columns, len(numbers))
     if len(pointers) != rows + 1:
         raise InputError(f"{names[0]} must hold {rows + 1} row pointers, one more than neurons, not {len(pointers)}")
-    if pointers[0] != 0 or pointers[-1] != len(found):
+    if pointers[0] != 0 or pointers[-1] != len(numbers):
         raise InputError(
-            f"{names[0]} must begin with 0 and end with the number of connections, {len(found)}, not with "
+            f"{names[0]} must begin with 0 and end with the number of connections, {len(numbers)}, not with "
             f"{pointers[0]} and {pointers[-1]}"
         )
     if (pointers[1:] < pointers[:-1]).any():
         raise InputError(f"{names[0]} must not fall from one row to the next")
-    wrong = _kernels.first_invalid(pointers, found, columns)
+    wrong = _kernels.first_invalid(pointers, numbers, columns)
     if wrong >= 0:
         raise InputError(
             f"{names[1]} must be from 0 to {columns - 1}, ascending and unique in each row, but {names[1]}[{wrong}] is "
-            f"{found[wrong]}"
+            f"{numbers[wrong]}"
         )
-    return pointers, found
+    return pointers, numbers
 
 
 def _as_integers(name: str, values: Any, kind: np.dtype[Any]) -> NDArray[Any]:

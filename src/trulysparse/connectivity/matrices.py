@@ -15,8 +15,26 @@ from trulysparse.errors import InputError
 
 
 def from_matrix(matrix: Any, *, name: str = "matrix", threads: int | None = None) -> tuple[Connectivity, Floats]:
-    """(connectivity, weights in the order of by_input) of a SciPy sparse matrix or a NumPy array (n_out, n_in): a
-    connection for each stored value (of an array: each value that is not 0). Repeated entries are added up."""
+    """Connectivity and weights of a matrix.
+
+    Args:
+        matrix: (n_out, n_in): SciPy sparse (a connection for each stored value; repeated entries are added up) or NumPy
+            (for each value that is not 0).
+        name: how an error is to call it.
+        threads: at least 1; None: all of this machine's.
+
+    Returns:
+        (connectivity, weights in the order of by_input).
+
+    Raises:
+        InputError: where the matrix is empty, does not hold together, or holds what is not finite.
+
+    Example:
+        >>> from trulysparse.connectivity import from_matrix
+        >>> con, weight = from_matrix([[0.0, 1.0], [2.0, 3.0]])
+        >>> con.n_connections, weight.tolist()  # input 0: 2; input 1: 1, 3
+        (3, [2.0, 1.0, 3.0])
+    """
     if sp.issparse(matrix):
         csr = _csr(matrix, name)
     else:
@@ -41,8 +59,8 @@ def from_matrix(matrix: Any, *, name: str = "matrix", threads: int | None = None
 
 
 def _csr(matrix: Any, name: str) -> sp.csr_array:
-    """A copy in CSR. SciPy converts without looking at row pointers and indices and leaves memory where they are wrong,
-    so they are checked before: arrays of a matrix may be set to anything."""
+    """A copy in CSR. SciPy converts without checking row pointers and indices and reads outside of memory where they
+    are wrong, so they are checked first: arrays of a matrix may be set to anything."""
     if matrix.ndim != 2:
         raise InputError(f"{name} must have shape (n_out, n_in), not {matrix.shape}")
     try:
@@ -92,8 +110,24 @@ def _check_range(index: NDArray[Any], size: int, what: str) -> None:
 
 
 def largest(weight: NDArray[Any], density: float, *, name: str = "weight") -> sp.csr_array:
-    """The `density` share of a dense weight matrix' values that is largest in magnitude, at least one; of equal ones
-    the first."""
+    """The values of a dense weight matrix that are largest in magnitude.
+
+    Args:
+        weight: (n_out, n_in) numbers.
+        density: share to take, in (0, 1]; at least one value, of equal ones the first.
+        name: how an error is to call the matrix.
+
+    Returns:
+        A csr_array (n_out, n_in).
+
+    Raises:
+        InputError: where the matrix is empty or holds what is not finite.
+
+    Example:
+        >>> from trulysparse.connectivity import largest
+        >>> largest([[1.0, -4.0], [3.0, 2.0]], 0.5).toarray().tolist()
+        [[0.0, -4.0], [3.0, 0.0]]
+    """
     checks.real("density", density, low=0, high=1, low_open=True)
     array = np.asarray(weight)
     if array.ndim != 2 or array.dtype.kind not in "iuf" or array.size == 0:
@@ -103,7 +137,7 @@ def largest(weight: NDArray[Any], density: float, *, name: str = "weight") -> sp
     count = max(1, round(density * array.size))
     flat = np.abs(array).ravel()
     cut = np.partition(flat, array.size - count)[array.size - count]
-    places = np.flatnonzero(flat > cut)
-    places = np.sort(np.concatenate([places, np.flatnonzero(flat == cut)[: count - len(places)]]))
-    rows, columns = np.divmod(places, array.shape[1])
+    above = np.flatnonzero(flat > cut)
+    taken = np.sort(np.concatenate([above, np.flatnonzero(flat == cut)[: count - len(above)]]))
+    rows, columns = np.divmod(taken, array.shape[1])
     return sp.csr_array((array[rows, columns], (rows, columns)), shape=array.shape)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from trulysparse import _kernels
 from trulysparse._core import checks
 from trulysparse._core.random import generator, stream_key
+from trulysparse.connectivity.coordinates import Coordinates
 from trulysparse.connectivity.indexed import Connectivity, check_size
-from trulysparse.connectivity.sampling import Coordinates, coordinates_of, keys_of, sample_weighted
+from trulysparse.connectivity.sampling import coordinates_of, keys_of, sample_weighted
 from trulysparse.errors import InputError
 
 
@@ -29,7 +30,7 @@ def _checked(n_in: int, n_out: int, count: int, threads: int | None) -> int:
     checks.integer("n_out", n_out, low=1)
     checks.integer("count", count, low=0)
     if count > n_in * n_out:
-        raise InputError(f"count is {count}, but a layer {n_in} x {n_out} has room for {n_in * n_out} connections")
+        raise InputError(f"count is {count}, but a layer {n_in} x {n_out} has at most {n_in * n_out} connections")
     check_size(n_in, n_out, count)
     return checks.thread_count(threads)
 
@@ -41,15 +42,59 @@ def _sample(n_in: int, n_out: int, count: int, key: int, threads: int) -> Coordi
 
 
 def uniform(n_in: int, n_out: int, count: int, *, seed: int = 0, threads: int | None = None) -> Connectivity:
-    """Every set of `count` connections is equally likely: Erdős-Rényi by number."""
+    """Every set of `count` connections is equally likely: Erdős-Rényi by number.
+
+    Args:
+        n_in: inputs, 1 to 2^31 - 1.
+        n_out: outputs, 1 to 2^31 - 1.
+        count: connections, 0 to n_in * n_out.
+        seed: at least 0; the same connections for a seed, whatever `threads`.
+        threads: at least 1; None: all of this machine's.
+
+    Returns:
+        A Connectivity with exactly `count` connections.
+
+    Raises:
+        InputError: where an argument is out of range.
+
+    Source:
+        Mocanu et al., "Scalable training of artificial neural networks with adaptive sparse connectivity" (2018), with
+        the number of connections fixed rather than its expectation.
+
+    Example:
+        >>> from trulysparse.connectivity import uniform
+        >>> uniform(100, 50, 600).n_connections
+        600
+    """
     threads = _checked(n_in, n_out, count, threads)
     ptr, index = _sample(n_in, n_out, count, stream_key(seed, "erdos-renyi"), threads)
     return Connectivity.trusted(n_in, n_out, ptr, index, threads)
 
 
 def fixed_fan_in(n_in: int, n_out: int, count: int, *, seed: int = 0, threads: int | None = None) -> Connectivity:
-    """Each output neuron has the same number of inputs, uniformly drawn: count / n_out, where that is not whole some
-    (random) neurons one more."""
+    """Each output neuron has the same number of inputs, uniformly drawn.
+
+    That is count / n_out; where it is not whole, randomly chosen neurons have one more.
+
+    Args:
+        n_in: inputs, 1 to 2^31 - 1.
+        n_out: outputs, 1 to 2^31 - 1.
+        count: connections, 0 to n_in * n_out.
+        seed: at least 0; the same connections for a seed, whatever `threads`.
+        threads: at least 1; None: all of this machine's.
+
+    Returns:
+        A Connectivity with exactly `count` connections.
+
+    Raises:
+        InputError: where an argument is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from trulysparse.connectivity import fixed_fan_in
+        >>> np.diff(fixed_fan_in(100, 4, 40).indptr).tolist()
+        [10, 10, 10, 10]
+    """
     threads = _checked(n_in, n_out, count, threads)
     random = generator(seed, "fixed fan-in")
     fan = np.full(n_out, count // n_out, np.int64)
@@ -74,8 +119,33 @@ def fixed_fan_in(n_in: int, n_out: int, count: int, *, seed: int = 0, threads: i
 def small_world(
     n_in: int, n_out: int, count: int, *, rewiring: float = 0.1, seed: int = 0, threads: int | None = None
 ) -> Connectivity:
-    """Watts and Strogatz (1998) for a layer: inputs and outputs lie on two rings, each output is connected to the
-    inputs nearest to it, then each connection moves with probability `rewiring` to a uniformly random empty place."""
+    """The small-world model for a layer.
+
+    Inputs and outputs lie on two rings and each output is connected to the inputs nearest to it; then each connection
+    moves with probability `rewiring` to uniformly random empty coordinates.
+
+    Args:
+        n_in: inputs, 1 to 2^31 - 1.
+        n_out: outputs, 1 to 2^31 - 1.
+        count: connections, 0 to n_in * n_out.
+        rewiring: in [0, 1].
+        seed: at least 0; the same connections for a seed, whatever `threads`.
+        threads: at least 1; None: all of this machine's.
+
+    Returns:
+        A Connectivity with exactly `count` connections.
+
+    Raises:
+        InputError: where an argument is out of range.
+
+    Source:
+        Watts and Strogatz, "Collective dynamics of small-world networks" (1998), figure 1.
+
+    Example:
+        >>> from trulysparse.connectivity import small_world
+        >>> small_world(6, 3, 6, rewiring=0).pattern().toarray().astype(int).tolist()
+        [[1, 1, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0], [0, 0, 0, 0, 1, 1]]
+    """
     threads = _checked(n_in, n_out, count, threads)
     checks.real("rewiring", rewiring, low=0, high=1)
     fan = np.full(n_out, count // n_out, np.int64)
@@ -101,9 +171,34 @@ def small_world(
 def scale_free(
     n_in: int, n_out: int, count: int, *, exponent: float = 2.5, seed: int = 0, threads: int | None = None
 ) -> Connectivity:
-    """Degrees on both sides follow a power law with this exponent, as far as the number of neurons allows: neurons get
-    weights r^(-1 / (exponent - 1)), r their rank in a random order, and connections are drawn with probability
-    proportional to the product of the weights at their ends (the static model of Goh, Kahng and Kim 2001)."""
+    """Degrees on both sides follow a power law, as far as the number of neurons allows.
+
+    Neurons get weights r^(-1 / (exponent - 1)), r their rank in a random order, and connections are drawn with
+    probability proportional to the product of the weights at their ends.
+
+    Args:
+        n_in: inputs, 1 to 2^31 - 1.
+        n_out: outputs, 1 to 2^31 - 1.
+        count: connections, 0 to n_in * n_out.
+        exponent: of the power law, above 1.
+        seed: at least 0; the same connections for a seed, whatever `threads`.
+        threads: at least 1; None: all of this machine's.
+
+    Returns:
+        A Connectivity with exactly `count` connections.
+
+    Raises:
+        InputError: where an argument is out of range.
+
+    Source:
+        Goh, Kahng and Kim, "Universal behavior of load distribution in scale-free networks" (2001), the static model.
+
+    Example:
+        >>> import numpy as np
+        >>> from trulysparse.connectivity import scale_free
+        >>> bool(np.diff(scale_free(1000, 1000, 5000).indptr).max() > 50)  # the mean is 5
+        True
+    """
     threads = _checked(n_in, n_out, count, threads)
     checks.real("exponent", exponent, low=1, low_open=True)
     random = generator(seed, "scale free")
@@ -116,7 +211,7 @@ def scale_free(
         weights(n_out),
         count,
         random,
-        lambda places: np.ones(len(places[1]), np.bool_),
+        lambda coordinates: np.ones(len(coordinates[1]), np.bool_),
         lambda: _sample(n_in, n_out, n_in * n_out, 0, threads),
     )
     return Connectivity.trusted(n_in, n_out, ptr, index, threads)
@@ -125,17 +220,36 @@ def scale_free(
 def block_local(
     n_in: int, n_out: int, count: int, *, blocks: int = 8, seed: int = 0, threads: int | None = None
 ) -> Connectivity:
-    """Inputs and outputs are cut into runs of neighbours, as many as `blocks` at most and as leave room for `count`;
-    connections lie within a pair of runs, uniformly."""
+    """Inputs and outputs are cut into runs of neighbours; connections lie within a pair of runs, uniformly.
+
+    Args:
+        n_in: inputs, 1 to 2^31 - 1.
+        n_out: outputs, 1 to 2^31 - 1.
+        count: connections, 0 to n_in * n_out.
+        blocks: runs, at least 1; fewer where pairs of runs could not hold `count` connections.
+        seed: at least 0; the same connections for a seed, whatever `threads`.
+        threads: at least 1; None: all of this machine's.
+
+    Returns:
+        A Connectivity with exactly `count` connections.
+
+    Raises:
+        InputError: where an argument is out of range.
+
+    Example:
+        >>> from trulysparse.connectivity import block_local
+        >>> block_local(4, 4, 8, blocks=2).pattern().toarray().astype(int).tolist()
+        [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]
+    """
     threads = _checked(n_in, n_out, count, threads)
     blocks = min(checks.integer("blocks", blocks, low=1), n_in, n_out)
     while True:
         row, column = (np.arange(blocks + 1) * n // blocks for n in (n_in, n_out))
-        rooms = [int(h) * int(w) for h, w in zip(np.diff(row), np.diff(column), strict=True)]
-        if count <= sum(rooms):
+        block_sizes = [int(h) * int(w) for h, w in zip(np.diff(row), np.diff(column), strict=True)]
+        if count <= sum(block_sizes):
             break
         blocks -= 1
-    ends = [done * count // sum(rooms) for done in accumulate(rooms, initial=0)]
+    ends = [done * count // sum(block_sizes) for done in accumulate(block_sizes, initial=0)]
     shares = [b - a for a, b in pairwise(ends)]
     keys = []
     for b, share in enumerate(shares):

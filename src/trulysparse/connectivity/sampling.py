@@ -1,16 +1,15 @@
-"""Distinct places of a layer drawn with probability proportional to a weight of each input and of each output
+"""Distinct coordinates of a layer drawn with probability proportional to a weight of each input and of each output
 neuron."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Coordinates: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int32]]
-"""Rows by input neuron: row pointers (n_in + 1) and output neurons, ascending within a row."""
+from trulysparse.connectivity.coordinates import Coordinates
 
 
 def sample_weighted(
@@ -21,10 +20,21 @@ def sample_weighted(
     empty: Callable[[Coordinates], NDArray[np.bool_]],
     rest: Callable[[], Coordinates],
 ) -> Coordinates:
-    """`count` distinct empty places, drawn one after the other with probability proportional to of_input[i] *
-    of_output[j]; where that reaches too few places, uniform ones join them. Drawn in rounds, in time linear in count
-    but for sorting. empty: which of some places are empty. rest: all empty places, asked for only where nearly all are
-    wanted."""
+    """Draws distinct empty coordinates one by one, with probability proportional to of_input[i] * of_output[j].
+
+    Where that reaches too few, uniform ones join them. Drawn in rounds, in time linear in count but for sorting.
+
+    Args:
+        of_input: (n_in,) weights, at least 0.
+        of_output: (n_out,) weights, at least 0.
+        count: how many, at most as many as are empty.
+        random: the stream that they are drawn from.
+        empty: says which of some coordinates are empty.
+        rest: all empty coordinates; asked for only where nearly all are wanted.
+
+    Returns:
+        `count` coordinates.
+    """
     n_in, n_out = len(of_input), len(of_output)
     inputs, outputs = (np.cumsum(each, dtype=np.float64) for each in (of_input, of_output))
     held = np.empty(0, np.int64)
@@ -53,22 +63,22 @@ def sample_weighted(
 
 
 def _draw(cumulative: NDArray[np.float64], draws: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """Indices with probability proportional to the steps of `cumulative`, ascending: looked up in order, they cost a
-    walk through memory and not a jump each."""
+    """Indices with probability proportional to the steps of `cumulative`, ascending: looked up in order, they cost one
+    pass through memory and not a random access each."""
     where = np.sort(random.random(draws)) * cumulative[-1]
-    found: NDArray[np.int64] = np.searchsorted(cumulative, where, side="right").astype(np.int64)
-    np.minimum(found, len(cumulative) - 1, out=found)
-    return found
+    indices: NDArray[np.int64] = np.searchsorted(cumulative, where, side="right").astype(np.int64)
+    np.minimum(indices, len(cumulative) - 1, out=indices)
+    return indices
 
 
-def keys_of(places: Coordinates, n_out: int) -> NDArray[np.int64]:
-    """Each place as input * n_out + output, ascending."""
-    ptr, index = places
+def keys_of(coordinates: Coordinates, n_out: int) -> NDArray[np.int64]:
+    """Each coordinate as input * n_out + output, ascending."""
+    ptr, index = coordinates
     return np.repeat(np.arange(len(ptr) - 1, dtype=np.int64) * n_out, np.diff(ptr)) + index
 
 
 def coordinates_of(keys: NDArray[np.int64], n_in: int, n_out: int) -> Coordinates:
-    """The rows of ascending keys."""
+    """The coordinates of ascending keys."""
     rows, columns = np.divmod(keys, n_out)
     ptr = np.zeros(n_in + 1, np.int64)
     np.cumsum(np.bincount(rows, minlength=n_in), out=ptr[1:])

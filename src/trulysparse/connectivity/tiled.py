@@ -1,4 +1,4 @@
-"""The set of connections of one layer in tiles: one copy that both passes walk, 4 bytes a connection."""
+"""The set of connections of one layer in tiles: one copy that both passes walk, 4 bytes per connection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trulysparse._core import checks
 from trulysparse.connectivity.indexed import MAX_WIDTH, check_size
 from trulysparse.errors import InputError, NotIndexedError
 
-# Connections a tile at which its bookkeeping costs little; and the smallest and largest blocks.
+# Connections per tile at which its bookkeeping costs little; and the smallest and largest blocks.
 _WANTED, _LEAST, _MOST = 64, 6, _kernels.MAX_TILE_SHIFT
 
 
@@ -35,11 +35,30 @@ def n_tiles(n_in: int, n_out: int, shift: int) -> int:
 
 @dataclass(frozen=True)
 class TiledConnectivity:
-    """Connections in square tiles of blocks of 2^shift neurons. Immutable: evolution makes a new one.
+    """Connections in square tiles, between blocks of 2^shift neurons. Immutable: evolution makes a new one.
 
-    ptr: tile (o, i), between block o of outputs and block i of inputs, holds connections ptr[t] to ptr[t + 1] with
-    t = o * blocks_in + i. place: output << 16 | input of each, both within the block, ascending within a tile. Weights
-    and optimizer state lie in this order. InputError where the arrays do not hold together."""
+    Weights and optimizer state lie in the order of `packed`.
+
+    Args:
+        n_in: inputs, 1 to 2^31 - 1.
+        n_out: outputs, 1 to 2^31 - 1.
+        shift: log2 of a block's neurons, 6 to 16.
+        ptr: int64; tile (o, i), between block o of outputs and block i of inputs, holds connections ptr[t] to
+            ptr[t + 1] with t = o * blocks_in + i.
+        packed: uint32; output << 16 | input of each connection, both within their block, ascending within a tile.
+
+    Raises:
+        InputError: where the arrays do not hold together. Every connection is checked, in one pass.
+
+    Example:
+        >>> from trulysparse.connectivity import TiledConnectivity
+        >>> con = TiledConnectivity.draw(1000, 500, 3000, seed=0, threads=1)
+        >>> con.n_connections, con.density
+        (3000, 0.006)
+        >>> rows, columns = con.coordinates()
+        >>> bool(rows.max() < 500 and columns.max() < 1000)
+        True
+    """
 
     n_in: int
     n_out: int
@@ -48,19 +67,32 @@ class TiledConnectivity:
     packed: NDArray[np.uint32]
 
     def __post_init__(self) -> None:
-        """Checks every connection, in one pass."""
         self.check()
 
     @classmethod
     def trusted(cls, n_in: int, n_out: int, shift: int, ptr: NDArray[np.int64], packed: NDArray[np.uint32]) -> Self:
         """Of arrays that the kernels made or that have been checked: they are not looked at again."""
-        found = cls.__new__(cls)
-        found.__dict__.update(n_in=n_in, n_out=n_out, shift=shift, ptr=ptr, packed=packed)
-        return found
+        con = cls.__new__(cls)
+        con.__dict__.update(n_in=n_in, n_out=n_out, shift=shift, ptr=ptr, packed=packed)
+        return con
 
     @staticmethod
     def draw(n_in: int, n_out: int, count: int, *, seed: int, threads: int) -> TiledConnectivity:
-        """`count` distinct connections, every set equally likely (Erdős-Rényi)."""
+        """Draws connections, every set of `count` equally likely (Erdős-Rényi).
+
+        Args:
+            n_in: inputs, 1 to 2^31 - 1.
+            n_out: outputs, 1 to 2^31 - 1.
+            count: connections, 0 to n_in * n_out.
+            seed: the same connections for a seed, whatever `threads`.
+            threads: at least 1.
+
+        Returns:
+            The connectivity, in tiles of a size that suits them.
+
+        Raises:
+            InputError: where a layer is larger than index types allow.
+        """
         check_size(n_in, n_out, count)
         shift = tile_shift(n_in, n_out, count)
         arrays = _kernels.draw_tiles(n_in, n_out, shift, count, seed, threads)
@@ -74,8 +106,8 @@ class TiledConnectivity:
         for name, kind in (("ptr", np.int64), ("packed", np.uint32)):
             array = getattr(self, name)
             if not isinstance(array, np.ndarray) or array.dtype != kind or array.ndim != 1:
-                found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-                raise InputError(f"{name} must be a one-dimensional array of {np.dtype(kind)}, not {found}")
+                given = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+                raise InputError(f"{name} must be a one-dimensional array of {np.dtype(kind)}, not {given}")
         check_size(self.n_in, self.n_out, len(self.packed))
         wanted = n_tiles(self.n_in, self.n_out, self.shift) + 1
         if len(self.ptr) != wanted:
@@ -95,7 +127,7 @@ class TiledConnectivity:
 
     @property
     def n_connections(self) -> int:
-        """How many connections there are."""
+        """Number of connections."""
         return len(self.packed)
 
     @property
@@ -104,7 +136,7 @@ class TiledConnectivity:
         return self.n_connections / (self.n_in * self.n_out)
 
     def coordinates(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """(output, input) of each connection."""
+        """(output neurons, input neurons), int32, one of each per connection."""
         tile = np.repeat(np.arange(len(self.ptr) - 1), np.diff(self.ptr))
         block_out, block_in = np.divmod(tile, ((self.n_in - 1) >> self.shift) + 1)
         rows = (block_out << self.shift) + (self.packed >> 16)

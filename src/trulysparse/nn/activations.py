@@ -19,11 +19,23 @@ IDENTITY: KernelActivation = (Kind.IDENTITY, 0.0)
 
 @dataclass(frozen=True)
 class AllReLU:
-    """All-ReLU, alternated left ReLU: on hidden layer l = 1, 2, ..., f(x) = x for x > 0 and
-    (-1)^l * alpha * x for x <= 0.
+    """All-ReLU, alternated left ReLU: the left slope changes its sign from layer to layer.
 
-    alpha: left slope, in [0, 1]; its sign is negative on the first hidden layer, positive on the second,
-    and so on. Source: Curci, Mocanu, Pechenizkiy, "Truly Sparse Neural Networks at Scale" (2021), eq. 3.
+    On hidden layer l = 1, 2, ...: f(x) = x for x > 0 and f(x) = (-1)^l * alpha * x for x <= 0.
+
+    Args:
+        alpha: left slope, in [0, 1]; it counts negative on the first hidden layer, positive on the second, and so on.
+
+    Raises:
+        InputError: where alpha is out of range.
+
+    Source:
+        Curci, Mocanu, Pechenizkiy, "Truly sparse neural networks at scale" (2021), eq. 3.
+
+    Example:
+        >>> import trulysparse as ts
+        >>> ts.AllReLU(0.6).kernel(1)[1], ts.AllReLU(0.6).kernel(2)[1]
+        (-0.6, 0.6)
     """
 
     alpha: float = 0.6
@@ -33,13 +45,26 @@ class AllReLU:
         checks.real("alpha", self.alpha, low=0, high=1)
 
     def kernel(self, hidden_layer: int) -> KernelActivation:
-        """The kernel's activation on hidden layer `hidden_layer`, counted from 1."""
+        """What the kernels apply on a hidden layer.
+
+        Args:
+            hidden_layer: its number, counted from 1.
+
+        Returns:
+            (kind, slope): a member of the kernels' Activation, and the left slope of LEAKY.
+        """
         return Kind.LEAKY, self.alpha if hidden_layer % 2 == 0 else -self.alpha
 
 
 @dataclass(frozen=True)
 class ReLU:
-    """max(x, 0)."""
+    """max(x, 0).
+
+    Example:
+        >>> import trulysparse as ts
+        >>> ts.SparseMLP((4, 8, 2), epsilon=1, activation=ts.ReLU()).activation
+        ReLU()
+    """
 
     name: ClassVar[str] = "relu"
 
@@ -50,7 +75,19 @@ class ReLU:
 
 @dataclass(frozen=True)
 class LeakyReLU:
-    """x for x > 0, alpha * x for x <= 0; alpha in [0, 1]."""
+    """x for x > 0, alpha * x for x <= 0.
+
+    Args:
+        alpha: left slope, in [0, 1].
+
+    Raises:
+        InputError: where alpha is out of range.
+
+    Example:
+        >>> import trulysparse as ts
+        >>> ts.LeakyReLU(0.1).kernel(1)[1]
+        0.1
+    """
 
     alpha: float = 0.01
     name: ClassVar[str] = "leaky_relu"
@@ -65,7 +102,13 @@ class LeakyReLU:
 
 @dataclass(frozen=True)
 class Tanh:
-    """Hyperbolic tangent."""
+    """Hyperbolic tangent.
+
+    Example:
+        >>> import trulysparse as ts
+        >>> ts.SparseMLP((4, 8, 2), epsilon=1, activation=ts.Tanh()).activation
+        Tanh()
+    """
 
     name: ClassVar[str] = "tanh"
 
@@ -76,7 +119,13 @@ class Tanh:
 
 @dataclass(frozen=True)
 class Sigmoid:
-    """1 / (1 + exp(-x))."""
+    """1 / (1 + exp(-x)).
+
+    Example:
+        >>> import trulysparse as ts
+        >>> ts.SparseMLP((4, 8, 2), epsilon=1, activation=ts.Sigmoid()).activation
+        Sigmoid()
+    """
 
     name: ClassVar[str] = "sigmoid"
 
@@ -87,7 +136,13 @@ class Sigmoid:
 
 @dataclass(frozen=True)
 class Identity:
-    """x: a linear layer."""
+    """x: a linear layer.
+
+    Example:
+        >>> import trulysparse as ts
+        >>> ts.SparseMLP((4, 8, 2), epsilon=1, activation=ts.Identity()).activation
+        Identity()
+    """
 
     name: ClassVar[str] = "identity"
 
@@ -102,7 +157,7 @@ NAMES = tuple(kind.name for kind in (AllReLU, ReLU, LeakyReLU, Tanh, Sigmoid, Id
 
 
 def make_activation(activation: Activation | str, alpha: float | None = None) -> Activation:
-    """An activation from its object or its name; `alpha` is the slope of all_relu and leaky_relu."""
+    """An activation from its object or its name; alpha: left slope of all_relu and leaky_relu, None: their default."""
     if not isinstance(activation, str):
         if not isinstance(activation, Activation):
             raise InputError(
@@ -119,7 +174,7 @@ def make_activation(activation: Activation | str, alpha: float | None = None) ->
 
 
 def settings(activation: Activation) -> dict[str, float | str | None]:
-    """What `make` needs to build this activation again."""
+    """What `make_activation` needs to build this activation again."""
     return {"activation": activation.name, "alpha": getattr(activation, "alpha", None)}
 
 

@@ -1,4 +1,4 @@
-"""A network laid out for answering one sample at a time, in microseconds."""
+"""A copy of a network for inference on one sample at a time, in microseconds."""
 
 from __future__ import annotations
 
@@ -32,14 +32,25 @@ class Freezable(Protocol):
 
 
 class FrozenMLP(Predictor):
-    """A copy of a SparseMLP for inference only, made by `net.freeze()`: weights lie in the order in which one sample
-    meets them, indices take 16 bits where a layer has no more than 65,536 inputs, and all layers run in one call.
+    """A copy of a SparseMLP for inference only, made by `net.freeze()`.
 
-    Faster than the network itself for a few samples at a time, slower for large batches. Later changes of the network
-    do not reach it. Threads may predict side by side. Differs from the network's own outputs by the rounding of
-    another order of summation.
+    Weights lie in the order in which one sample is computed, indices take 16 bits where a layer has no more than 65,536
+    inputs, and all layers run in one call. Faster than the network itself for a few samples at a time, slower for large
+    batches. Later changes of the network do not reach it. Threads may predict at the same time. Its outputs differ from
+    the network's by the rounding of another order of summation.
 
-    threads: over samples; one sample is always computed by one thread.
+    Args:
+        net: a network whose layers are indexed.
+        threads: over samples, at least 1; one sample is always computed by one thread.
+
+    Raises:
+        NotIndexedError: of a network with storage='compact'; freeze net.indexed().
+
+    Example:
+        >>> import numpy as np, trulysparse as ts
+        >>> frozen = ts.SparseMLP.from_matrices([np.eye(2)]).freeze()
+        >>> frozen.predict(np.array([[1.0, 3.0]])).tolist()
+        [1]
     """
 
     def __init__(self, net: Freezable, threads: int = 1) -> None:

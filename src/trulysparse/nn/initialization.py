@@ -15,23 +15,38 @@ from trulysparse._kernels import Activation, Draw
 from trulysparse.connectivity import Connectivity, TiledConnectivity
 from trulysparse.nn.activations import KernelActivation
 
-# With balance, network outputs start with this standard deviation (inputs of unit variance), as far as weights
-# of at most MAX_OUTPUT_WEIGHT allow: far from saturation, yet with gradients that reach the hidden layers.
+# With balance, network outputs start with this standard deviation (for inputs of unit variance), as far as weights of
+# at most MAX_OUTPUT_WEIGHT allow: far from saturation, yet with gradients that reach the hidden layers.
 OUTPUT_DEVIATION = 0.25
 MAX_OUTPUT_WEIGHT = 1.0
 
 
 @dataclass(frozen=True)
 class WeightInit:
-    """How weights start.
+    """How weights start, and how those of connections grown later do.
 
-    rule: 'he_uniform', uniform on +-sqrt(6 / fan_in) (He et al. 2015); 'xavier_uniform', uniform on
-    +-sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010); 'normal', mean 0, standard deviation 0.1.
-    fan: 'dense', n_in and n_out, as the authors' code does: signals shrink from layer to layer, the more the
-    sparser it is; 'sparse', the mean number of connections that really enter (fan_in) or leave (fan_out) a
-    neuron, which keeps their scale: the choice for very wide or deep networks.
-    balance: scale the output layer's weights so that they make up for what the hidden layers lose or add;
-    False: the rule there too.
+    Args:
+        rule: 'he_uniform', uniform on +-sqrt(6 / fan_in); 'xavier_uniform', uniform on +-sqrt(6 / (fan_in + fan_out));
+            'normal', mean 0, standard deviation 0.1.
+        fan: 'dense': fan_in = n_in and fan_out = n_out, as in the authors' code; activations then shrink from layer to
+            layer, the more the sparser it is. 'sparse': the mean number of connections into (fan_in) or out of
+            (fan_out) a neuron, which keeps their scale: the choice for very wide or deep networks.
+        balance: scale the output layer's weights so that they make up for what the hidden layers lose or add; False:
+            the rule there too.
+
+    Raises:
+        InputError: where rule or fan is not one of these.
+
+    Source:
+        He et al., "Delving deep into rectifiers" (2015), section 2.2; Glorot and Bengio, "Understanding the difficulty
+        of training deep feedforward neural networks" (2010), eq. 16.
+
+    Example:
+        >>> from trulysparse import WeightInit
+        >>> from trulysparse.connectivity import uniform
+        >>> con = uniform(100, 50, 600)  # 12 connections into a neuron
+        >>> round(WeightInit().scale(con), 3), round(WeightInit(fan="sparse").scale(con), 3)
+        (0.245, 0.707)
     """
 
     rule: str = "he_uniform"
@@ -43,7 +58,14 @@ class WeightInit:
         checks.choice("fan", self.fan, ("sparse", "dense"))
 
     def scale(self, connectivity: Connectivity | TiledConnectivity) -> float:
-        """Limit of the uniform distribution, or standard deviation of the normal one, of a hidden layer."""
+        """The scale of a hidden layer's weights.
+
+        Args:
+            connectivity: of the layer.
+
+        Returns:
+            Limit of the uniform distribution, or standard deviation of the normal one.
+        """
         if self.rule == "normal":
             return 0.1
         if self.fan == "dense":
@@ -53,7 +75,15 @@ class WeightInit:
         return math.sqrt(6 / (fan_in if self.rule == "he_uniform" else fan_in + fan_out))
 
     def output_scale(self, connectivity: Connectivity | TiledConnectivity, power: float) -> float:
-        """The same for the output layer, whose inputs have mean square `power`."""
+        """The scale of the output layer's weights.
+
+        Args:
+            connectivity: of the layer.
+            power: mean square of its inputs.
+
+        Returns:
+            As `scale`.
+        """
         if not self.balance:
             return self.scale(connectivity)
         deviation = OUTPUT_DEVIATION / math.sqrt(max(mean_fan_in(connectivity) * power, 1e-300))
@@ -63,7 +93,16 @@ class WeightInit:
     def power_after(
         self, connectivity: Connectivity | TiledConnectivity, power: float, activation: KernelActivation
     ) -> float:
-        """Mean square of a hidden layer's outputs at the start, from that of its inputs."""
+        """Mean square of a hidden layer's outputs at the start.
+
+        Args:
+            connectivity: of the layer.
+            power: mean square of its inputs.
+            activation: of the layer.
+
+        Returns:
+            An estimate, at least 0.
+        """
         scale = self.scale(connectivity)
         variance = mean_fan_in(connectivity) * power * (scale**2 if self.rule == "normal" else scale**2 / 3)
         kind, slope = activation
@@ -80,11 +119,29 @@ class WeightInit:
         return Draw.NORMAL if self.rule == "normal" else Draw.UNIFORM
 
     def fill(self, values: Stored, scale: float, key: int, threads: int) -> None:
-        """Replaces the values by fresh weights of the given scale."""
+        """Replaces values by fresh weights.
+
+        Args:
+            values: any number of them; float32, float64 or bfloat16 in uint16.
+            scale: see `scale`.
+            key: of the random stream; the same weights whatever `threads`.
+            threads: at least 1.
+        """
         _kernels.draw_weights(values, self.kind, scale, key, threads)
 
     def draw(self, count: int, scale: float, dtype: np.dtype[Any], key: int, threads: int) -> Stored:
-        """`count` fresh weights of the given scale."""
+        """Fresh weights.
+
+        Args:
+            count: how many.
+            scale: see `scale`.
+            dtype: of the array.
+            key: of the random stream.
+            threads: at least 1.
+
+        Returns:
+            (count,) weights.
+        """
         out = empty(count, dtype)
         self.fill(out, scale, key, threads)
         return out

@@ -27,11 +27,33 @@ class Predictor(ABC):
     def output_batches(
         self, X: Any, batch_size: int = 256, *, activated: bool = True
     ) -> Iterator[tuple[slice, Floats]]:
-        """(samples, output values) batch by batch in order; the values are outputs x samples, a view that the
-        next batch overwrites. activated: apply the output activation."""
+        """Output values, batch by batch in order.
+
+        Args:
+            X: (n_samples, n_inputs), see `predict`.
+            batch_size: samples at a time, at least 1; fewer where a network is very wide.
+            activated: apply the output activation.
+
+        Yields:
+            (samples, values): a slice, and (n_outputs, n) values, a view that the next batch overwrites.
+
+        Raises:
+            InputError: where X is unusable.
+        """
 
     def matrix(self, X: Any, name: str = "X") -> Matrix:
-        """X wrapped for reading, its number of features checked."""
+        """Wraps X for reading.
+
+        Args:
+            X: see `predict`.
+            name: how an error is to call it.
+
+        Returns:
+            A Matrix.
+
+        Raises:
+            InputError: where X is unusable or has not as many features as the network has inputs.
+        """
         matrix = as_matrix(X, name)
         if matrix.n_features != self.layer_sizes[0]:
             raise InputError(
@@ -47,21 +69,69 @@ class Predictor(ABC):
         return out
 
     def decision_function(self, X: Any, *, batch_size: int = 256) -> Floats:
-        """The output layer's values before its activation, (n_samples, n_outputs)."""
+        """The output layer's values before its activation.
+
+        Args:
+            X: (n_samples, n_inputs): NumPy of any numeric type, SciPy sparse, memory map or DataFrame.
+            batch_size: samples at a time, at least 1.
+
+        Returns:
+            (n_samples, n_outputs) of the network's type.
+
+        Raises:
+            InputError: where X is unusable.
+
+        Example:
+            >>> import numpy as np, trulysparse as ts
+            >>> net = ts.SparseMLP.from_matrices([np.eye(2)], output="softmax")
+            >>> net.decision_function(np.array([[1.0, 3.0]])).tolist()
+            [[1.0, 3.0]]
+        """
         return self._all_outputs(X, batch_size, activated=False)
 
     def predict_proba(self, X: Any, *, batch_size: int = 256) -> Floats:
-        """Class probabilities (softmax) or label probabilities (sigmoid), (n_samples, n_outputs).
+        """Probabilities of classes (output='softmax') or of labels (output='sigmoid').
 
-        X: (n_samples, n_inputs), NumPy, SciPy sparse, memory map or DataFrame.
+        Args:
+            X: (n_samples, n_inputs): NumPy of any numeric type, SciPy sparse, memory map or DataFrame.
+            batch_size: samples at a time, at least 1.
+
+        Returns:
+            (n_samples, n_outputs) of the network's type.
+
+        Raises:
+            InputError: where X is unusable, or of a network with output='identity'.
+
+        Example:
+            >>> import numpy as np, trulysparse as ts
+            >>> net = ts.SparseMLP.from_matrices([np.eye(2)], output="sigmoid")
+            >>> net.predict_proba(np.array([[0.0, 100.0]])).tolist()
+            [[0.5, 1.0]]
         """
         if self.output == "identity":
             raise InputError("predict_proba needs output='softmax' or 'sigmoid'; this network has output='identity'")
         return self._all_outputs(X, batch_size, activated=True)
 
     def predict(self, X: Any, *, batch_size: int = 256) -> NDArray[Any]:
-        """softmax: the most probable class of each sample (its label where the network has labels);
-        sigmoid: (n_samples, n_outputs) of 0 and 1; identity: the outputs."""
+        """What the network says of each sample.
+
+        Args:
+            X: (n_samples, n_inputs): NumPy of any numeric type, SciPy sparse, memory map or DataFrame.
+            batch_size: samples at a time, at least 1.
+
+        Returns:
+            Of output='softmax', (n_samples,) classes, as labels where the network has labels; of 'sigmoid',
+            (n_samples, n_outputs) of 0 and 1; of 'identity', (n_samples, n_outputs) values.
+
+        Raises:
+            InputError: where X is unusable.
+
+        Example:
+            >>> import numpy as np, trulysparse as ts
+            >>> net = ts.SparseMLP.from_matrices([np.eye(2)], output="softmax")
+            >>> net.predict(np.array([[1.0, 3.0], [2.0, 0.0]])).tolist()
+            [1, 0]
+        """
         if self.output == "identity":
             return self._all_outputs(X, batch_size, activated=False)
         if self.output == "sigmoid":

@@ -13,9 +13,35 @@ from trulysparse.optim.schedules import LearningRate, make_schedule
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam (Kingma and Ba 2015, algorithm 1); with weight_decay_mode='decoupled', AdamW.
+    """Adam; with weight_decay and weight_decay_mode='decoupled', AdamW.
 
-    learning_rate: above 0, or a schedule. beta1, beta2: in [0, 1). epsilon: above 0. state: see SGD.
+    m = beta1 * m + (1 - beta1) * g, v = beta2 * v + (1 - beta2) * g^2, then
+    w = w - rate * m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon) in step t = 1, 2, ...
+
+    Args:
+        learning_rate: above 0, or a schedule.
+        beta1: in [0, 1).
+        beta2: in [0, 1).
+        epsilon: above 0.
+        weight_decay: see SGD.
+        weight_decay_mode: see SGD.
+        state: type of m and v, see SGD.
+
+    Raises:
+        InputError: where an argument is out of range.
+
+    Source:
+        Kingma and Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1; Loshchilov and Hutter,
+        "Decoupled weight decay regularization" (2019), algorithm 2.
+
+    Example:
+        >>> import numpy as np, trulysparse as ts
+        >>> net = ts.SparseMLP.from_matrices([[[1.0]]], output="identity", dtype="float64")
+        >>> trainer = ts.Trainer(net, optimizer=ts.Adam(0.1))
+        >>> trainer.step(np.ones((1, 1)), np.zeros((1, 1)))
+        1.0
+        >>> net.layers[0].values.round(6).tolist()  # the first step has the length of the rate
+        [0.9]
     """
 
     learning_rate: LearningRate | float = 0.001
@@ -36,11 +62,11 @@ class Adam:
 
     @property
     def n_slots(self) -> int:
-        """State values a parameter."""
+        """State values per parameter."""
         return 2
 
     def rule(self, step: int, epoch: float, epochs: int | None) -> _kernels.UpdateRule:
-        """The kernel's rule for step number `step` (from 0)."""
+        """See SGD.rule."""
         rule = make_rule(
             Update.ADAM, make_schedule(self.learning_rate).at(epoch, epochs), self.weight_decay, self.weight_decay_mode
         )

@@ -2,8 +2,8 @@
 
 Weight decay acts on connections, not on biases, in one of three modes:
   'l2'         the gradient gets weight_decay * w (torch.optim.SGD and Adam)
-  'decoupled'  w loses learning_rate * weight_decay * w a step (Loshchilov and Hutter 2019; torch.optim.AdamW)
-  'direct'     w loses weight_decay * w a step, whatever the learning rate: the rule of the authors' code
+  'decoupled'  w loses learning_rate * weight_decay * w per step (Loshchilov and Hutter 2019; torch.optim.AdamW)
+  'direct'     w loses weight_decay * w per step, whatever the learning rate: the rule of the authors' code
                (v = momentum * v - learning_rate * g;  w = w + v - weight_decay * w)
 """
 
@@ -17,6 +17,7 @@ DECAY_MODES = ("l2", "decoupled", "direct")
 
 
 def make_rule(kind: Update, rate: float, weight_decay: float, mode: str) -> _kernels.UpdateRule:
+    """A rule of the kernels with this learning rate and weight decay."""
     rule = _kernels.UpdateRule()
     rule.kind = kind
     rule.learning_rate = rate
@@ -28,11 +29,13 @@ def make_rule(kind: Update, rate: float, weight_decay: float, mode: str) -> _ker
 
 
 def check_decay(weight_decay: float, mode: str) -> None:
+    """InputError where weight decay is out of range or of an unknown mode."""
     checks.real("weight_decay", weight_decay, low=0, high=1, high_open=True)
     checks.choice("weight_decay_mode", mode, DECAY_MODES)
 
 
 def check_state(state: str | None) -> None:
+    """InputError where the type of the state is unknown."""
     if state is not None:
         checks.choice("state", state, ("float32", "bfloat16"))
 

@@ -13,7 +13,19 @@ from trulysparse.errors import InputError
 
 @dataclass(frozen=True)
 class ConstantRate:
-    """The same rate throughout."""
+    """The same rate throughout.
+
+    Args:
+        rate: above 0.
+
+    Raises:
+        InputError: where rate is out of range.
+
+    Example:
+        >>> import trulysparse as ts
+        >>> ts.ConstantRate(0.1).at(5.0, 10)
+        0.1
+    """
 
     rate: float
 
@@ -21,13 +33,35 @@ class ConstantRate:
         checks.real("learning_rate", self.rate, low=0, low_open=True)
 
     def at(self, epoch: float, epochs: int | None) -> float:
-        """The rate when `epoch` epochs (a fraction within one) of `epochs` have passed."""
+        """The rate at a time.
+
+        Args:
+            epoch: epochs that are over, a fraction within one.
+            epochs: of the training; None outside fit.
+
+        Returns:
+            The learning rate.
+        """
         return self.rate
 
 
 @dataclass(frozen=True)
 class StepRate:
-    """`rate`, multiplied by `factor` after every `every` epochs."""
+    """rate * factor^floor(epoch / every).
+
+    Args:
+        rate: above 0.
+        every: epochs between two falls, at least 1.
+        factor: above 0.
+
+    Raises:
+        InputError: where an argument is out of range.
+
+    Example:
+        >>> import trulysparse as ts
+        >>> [ts.StepRate(1.0, every=2, factor=0.5).at(epoch, None) for epoch in (0, 1.9, 2, 4)]
+        [1.0, 1.0, 0.5, 0.25]
+    """
 
     rate: float
     every: int
@@ -45,8 +79,26 @@ class StepRate:
 
 @dataclass(frozen=True)
 class CosineRate:
-    """Rises linearly from 0 to `rate` over `warmup` epochs, then falls along a half cosine to `final` at the
-    last epoch (Loshchilov and Hutter 2017). epochs: the length; None: that of the call to fit."""
+    """Rises linearly from 0 to `rate`, then falls along a half cosine to `final` at the last epoch.
+
+    Args:
+        rate: the highest rate, above 0.
+        warmup: epochs of the rise, at least 0.
+        final: rate at the end, at least 0.
+        epochs: length of the schedule; None: that of the call of fit.
+
+    Raises:
+        InputError: where an argument is out of range, or where steps are taken outside fit and epochs is None.
+
+    Source:
+        Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts" (2017), eq. 5, without restarts.
+
+    Example:
+        >>> import trulysparse as ts
+        >>> rate = ts.CosineRate(1.0, warmup=2, epochs=10)
+        >>> [round(rate.at(epoch, None), 3) for epoch in (0, 1, 2, 6, 10)]
+        [0.0, 0.5, 1.0, 0.5, 0.0]
+    """
 
     rate: float
     warmup: float = 0.0
@@ -65,14 +117,31 @@ class CosineRate:
             raise InputError("CosineRate(epochs=...) must be given where steps are taken outside fit")
         if epoch < self.warmup:
             return self.rate * epoch / self.warmup
-        progress = min(1.0, (epoch - self.warmup) / max(length - self.warmup, 1e-9))
-        return self.final + (self.rate - self.final) * (1 + math.cos(math.pi * progress)) / 2
+        share = min(1.0, (epoch - self.warmup) / max(length - self.warmup, 1e-9))
+        return self.final + (self.rate - self.final) * (1 + math.cos(math.pi * share)) / 2
 
 
 @dataclass(frozen=True)
 class ScaledRate:
-    """Another schedule times `factor`, which is reached along a line from 1 over `warmup` epochs: for batches `factor`
-    times as large (Goyal et al. 2017, "Accurate, large minibatch SGD", sections 2.1 and 2.2)."""
+    """Another schedule times `factor`, for batches `factor` times as large.
+
+    Args:
+        base: the schedule.
+        factor: above 0; reached along a line from 1.
+        warmup: epochs until it is reached, at least 0.
+
+    Raises:
+        InputError: where an argument is out of range.
+
+    Source:
+        Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1 hour" (2017), sections 2.1 and 2.2.
+
+    Example:
+        >>> import trulysparse as ts
+        >>> rate = ts.ScaledRate(ts.ConstantRate(0.1), factor=5.0, warmup=4)
+        >>> [round(rate.at(epoch, None), 3) for epoch in (0, 2, 4, 8)]
+        [0.1, 0.3, 0.5, 0.5]
+    """
 
     base: LearningRate
     factor: float
@@ -90,7 +159,13 @@ class ScaledRate:
 
 @dataclass(frozen=True)
 class ContinuedRate:
-    """Another schedule from its epoch `done` on, where training over `epochs` in all comes in several calls of fit."""
+    """Another schedule from its epoch `done` on, where training over `epochs` in all comes in several calls of fit.
+
+    Args:
+        base: the schedule.
+        done: epochs of earlier calls.
+        epochs: of all calls.
+    """
 
     base: LearningRate
     done: int
@@ -105,7 +180,7 @@ LearningRate: TypeAlias = ConstantRate | StepRate | CosineRate | ScaledRate | Co
 
 
 def scaled(rate: LearningRate, factor: float, warmup: float) -> LearningRate:
-    """A schedule times `factor`; see ScaledRate. The warm-up of one that goes on is not begun anew."""
+    """A schedule times `factor`; see ScaledRate. One that continues does not warm up again."""
     if isinstance(rate, ContinuedRate):
         return replace(rate, base=ScaledRate(rate.base, factor, warmup))
     return ScaledRate(rate, factor, warmup)

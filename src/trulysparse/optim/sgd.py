@@ -14,12 +14,37 @@ from trulysparse.optim.schedules import LearningRate, make_schedule
 
 @dataclass(frozen=True)
 class SGD:
-    """Stochastic gradient descent with momentum: v = momentum * v - rate * g, w = w + v; with `nesterov`,
-    w = w + momentum * v - rate * g.
+    """Stochastic gradient descent with momentum.
 
-    learning_rate: above 0, or a schedule. momentum: in [0, 1). weight_decay: in [0, 1), see the module. state: type of
-    the momentum, 'float32' or, in networks with storage='compact', 'bfloat16' with stochastic rounding; None: the
-    network's."""
+    v = momentum * v - rate * g, then w = w + v or, with `nesterov`, w = w + momentum * v - rate * g.
+
+    Args:
+        learning_rate: above 0, or a schedule.
+        momentum: in [0, 1).
+        nesterov: Nesterov's momentum; needs a momentum above 0.
+        weight_decay: in [0, 1); of connections, not of biases.
+        weight_decay_mode: 'l2' adds weight_decay * w to the gradient; 'decoupled' takes rate * weight_decay * w from w
+            at each step; 'direct' takes weight_decay * w, whatever the rate: the rule of the authors' code.
+        state: type of the momentum, 'float32' or, in networks with storage='compact', 'bfloat16' with unbiased
+            stochastic rounding; None: the network's.
+
+    Raises:
+        InputError: where an argument is out of range.
+
+    Source:
+        Sutskever et al., "On the importance of initialization and momentum in deep learning" (2013), eq. 1 to 4, with
+        Nesterov's look-ahead written at the parameters themselves; Loshchilov and Hutter, "Decoupled weight decay
+        regularization" (2019).
+
+    Example:
+        >>> import numpy as np, trulysparse as ts
+        >>> net = ts.SparseMLP.from_matrices([[[1.0]]], output="identity", dtype="float64")
+        >>> trainer = ts.Trainer(net, optimizer=ts.SGD(0.1, momentum=0.0))
+        >>> trainer.step(np.ones((1, 1)), np.zeros((1, 1)))  # (w * 1 + b - 0)^2, whose gradient is 2
+        1.0
+        >>> net.layers[0].values.round(6).tolist()
+        [0.8]
+    """
 
     learning_rate: LearningRate | float = 0.01
     momentum: float = 0.9
@@ -38,11 +63,20 @@ class SGD:
 
     @property
     def n_slots(self) -> int:
-        """State values a parameter."""
+        """State values per parameter."""
         return 1 if self.momentum else 0
 
     def rule(self, step: int, epoch: float, epochs: int | None) -> _kernels.UpdateRule:
-        """The kernel's rule for step number `step` (from 0)."""
+        """What the kernels apply in one step.
+
+        Args:
+            step: number of the update, from 0.
+            epoch: epochs that are over, a fraction within one.
+            epochs: of the call of fit, or None.
+
+        Returns:
+            The kernels' rule, with the learning rate of this step.
+        """
         rate = make_schedule(self.learning_rate).at(epoch, epochs)
         rule = make_rule(
             Update.NESTEROV if self.nesterov else Update.SGD, rate, self.weight_decay, self.weight_decay_mode

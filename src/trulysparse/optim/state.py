@@ -11,13 +11,18 @@ from trulysparse._core.arrays import Floats, Stored
 
 @dataclass
 class OptimizerState:
-    """Optimizer state of one layer: up to two arrays along its connections and two along its biases."""
+    """Optimizer state of one layer.
+
+    Args:
+        weight: up to two arrays (n_connections,): momentum, or Adam's m and v.
+        bias: as many arrays (n_out,).
+    """
 
     weight: list[Stored]
     bias: list[Stored]
 
     def copy(self) -> OptimizerState:
-        """The same values in arrays of their own, in memory."""
+        """The same values in new arrays, in memory."""
         return OptimizerState([np.array(values) for values in self.weight], [np.array(values) for values in self.bias])
 
     def padded(self) -> tuple[Floats | None, Floats | None, Floats | None, Floats | None]:

@@ -8,7 +8,6 @@ from safetensors import safe_open
 
 import trulysparse as ts
 from trulysparse._core.arrays import widened
-from trulysparse.nn import activations_buffer
 from trulysparse.pruning import prune_neurons
 
 SIZES = (20, 300, 200, 100, 50, 3)
@@ -179,23 +178,6 @@ def test_what_needs_an_index_says_so(samples):
     assert widened(net.layers[0].values).any()
 
 
-@pytest.mark.parametrize(
-    "settings, match",
-    [
-        (dict(storage="dense"), "storage must be one of indexed, compact"),
-        (dict(storage="indexed", weights="bfloat16"), "weights='bfloat16' needs storage='compact'"),
-        (dict(storage="indexed", signals="bfloat16"), "signals='bfloat16' needs storage='compact'"),
-        (dict(storage="indexed", folder="layers"), "folder needs storage='compact'"),
-        (dict(weights="float16"), "weights must be one of float32, bfloat16"),
-        (dict(dtype="float64"), "dtype must be 'float32' where storage='compact'"),
-        (dict(connectivity="small_world"), "connectivity must be 'erdos_renyi' where storage='compact'"),
-    ],
-)
-def test_settings_that_do_not_go_together(settings, match):
-    with pytest.raises(ts.InputError, match=match):
-        make(**settings)
-
-
 def test_trainer_settings(samples):
     with pytest.raises(ts.InputError, match="state='bfloat16' needs storage='compact'"):
         ts.Trainer(make(storage="indexed"), optimizer=ts.SGD(state="bfloat16"))
@@ -205,14 +187,3 @@ def test_trainer_settings(samples):
         ts.Trainer(make(), recompute=0)
     with pytest.raises(ts.InputError, match="micro_batch_size must be between 1 and 32"):
         ts.Trainer(make(), batch_size=32, micro_batch_size=33)
-
-
-def test_predictions_of_very_wide_networks_come_in_smaller_batches(samples, monkeypatch):
-    X, _ = samples
-    net = make()
-    whole = net.decision_function(X)
-    monkeypatch.setattr(activations_buffer, "INFERENCE_BYTES", 20_000)
-    types = net.activation_types()
-    assert activations_buffer.largest_batch(SIZES, types, 256) == 8
-    assert activations_buffer.largest_batch((10**9, 10**9), types[:2], 256) == 1
-    np.testing.assert_array_equal(net.decision_function(X), whole)

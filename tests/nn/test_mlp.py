@@ -1,0 +1,144 @@
+"""SparseMLP: how networks are built, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import trulysparse as ts
+from trulysparse import connectivity as tc
+from trulysparse._core import memory
+from trulysparse.connectivity import TiledConnectivity, uniform
+from trulysparse.nn.layers.storage import StorageConfig
+from trulysparse.nn.settings import NetworkSettings
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_same_seed_same_network(dtype):
+    nets = [ts.SparseMLP((300, 400, 10), epsilon=6, seed=5, threads=t, dtype=dtype) for t in (1, 2, 3)]
+    for net in nets[1:]:
+        for a, b in zip(nets[0].layers, net.layers, strict=True):
+            np.testing.assert_array_equal(a.values, b.values)
+            np.testing.assert_array_equal(a.connectivity.indices, b.connectivity.indices)
+    other = ts.SparseMLP((300, 400, 10), epsilon=6, seed=6, dtype=dtype)
+    assert not np.array_equal(other.layers[0].values, nets[0].layers[0].values)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(layer_sizes=(5,)), "layer_sizes must name at least"),
+        (dict(layer_sizes=(5, 0, 2)), r"layer_sizes\[1\] must be between"),
+        (dict(layer_sizes=(5, -3, 2)), r"layer_sizes\[1\]"),
+        (dict(layer_sizes=(5, 2.5, 2)), r"layer_sizes\[1\] must be an integer"),
+        (dict(layer_sizes=(5, 2**31, 2)), r"layer_sizes\[1\]"),
+        (dict(epsilon=0), "epsilon must lie"),
+        (dict(epsilon=-1), "epsilon must lie"),
+        (dict(epsilon=float("inf")), "epsilon must lie"),
+        (dict(epsilon="20"), "epsilon must be a number"),
+        (dict(activation="gelu"), "activation must be one of all_relu"),
+        (dict(output="linear"), "output must be one of"),
+        (dict(init="zeros"), "init must be one of"),
+        (dict(fan="x"), "fan must be one of"),
+        (dict(dtype="float16"), "dtype must be one of"),
+        (dict(seed=-1), "seed must be at least 0"),
+        (dict(threads=0), "threads must be at least 1"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ts.InputError, match=message):
+        ts.SparseMLP(**{"layer_sizes": (5, 4, 2), **arguments})
+
+
+def test_a_network_too_large_is_refused_before_allocation(monkeypatch):
+    with pytest.raises(ts.NotEnoughMemoryError, match=r"needs about .*TiB, but only .* of memory is free"):
+        ts.SparseMLP((2_000_000_000, 2_000_000_000, 2), epsilon=1000)
+    monkeypatch.setattr(memory, "free_bytes", lambda: 100 << 20)
+    with pytest.raises(ts.NotEnoughMemoryError, match="epsilon"):
+        ts.SparseMLP((100_000, 100_000, 2), epsilon=20)
+    net = ts.SparseMLP((10_000, 10_000, 2), epsilon=1)
+    with pytest.raises(ts.NotEnoughMemoryError, match=r"training at batch_size=8192 needs about .*batch_size"):
+        ts.Trainer(net, batch_size=8192)
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (lambda *_: None, "must return a Connectivity, not NoneType"),
+        (lambda a, b, n: sp.csr_array((b, a)), "must return a Connectivity, not csr_array"),
+        (lambda a, b, n: uniform(b, a, count=n), "must return a layer 5 x 4, not 4 x 5"),
+        (lambda a, b, n: uniform(a, b, 0), "at least one, not none"),
+        (lambda a, b, n: TiledConnectivity.draw(a, b, n + 1, seed=0, threads=1), "not TiledConnectivity"),
+    ],
+)
+def test_a_users_pattern_that_returns_something_else_is_refused(result, message):
+    def pattern(n_in, n_out, count, *, seed, threads):
+        return result(n_in, n_out, count)
+
+    with pytest.raises(ts.InputError, match=message):
+        ts.SparseMLP((5, 4), epsilon=1, connectivity=pattern)
+
+
+def from_layers(cons, values, biases, storage_config=None):
+    return ts.SparseMLP.from_layers(
+        cons,
+        values,
+        biases,
+        NetworkSettings(epsilon=1, storage_config=storage_config),
+    )
+
+
+def test_from_layers_that_do_not_fit_are_refused():
+    cons = [uniform(5, 4, 8), uniform(4, 3, 6)]
+    values, biases = (
+        [np.ones(8, np.float32), np.ones(6, np.float32)],
+        [np.zeros(4, np.float32), np.zeros(3, np.float32)],
+    )
+    assert from_layers(cons, values, biases).layer_sizes == (5, 4, 3)
+    for wrong, message in [
+        (([], [], []), "at least one layer"),
+        ((cons, values[:1], biases), "values must have one entry"),
+        ((cons[::-1], values[::-1], biases[::-1]), r"layers\[1\] connects 5 x 4 neurons, not 3 x 4"),
+        ((cons, values[::-1], biases), r"layers\[0\].values must be float32 of shape \(8,\)"),
+        ((cons, values, biases[::-1]), r"layers\[0\].bias must be float32 of shape \(4,\)"),
+        ((cons, [values[0], values[1].astype(np.float64)], biases), "values must be float32"),
+        ((cons, [values[0], None], biases), "not NoneType"),
+        (([cons[0], "con"], values, biases), r"connectivities\[1\] must be a Connectivity, not str"),
+        (
+            (cons, values, biases, StorageConfig.create("compact", None, None, None, "float32")),
+            "must be a TiledConnectivity",
+        ),
+    ]:
+        with pytest.raises(ts.InputError, match=message):
+            from_layers(*wrong)
+
+
+def test_epsilon_is_none_where_density_was_given():
+    assert ts.SparseMLP((5, 4), density=0.5).epsilon is None
+    assert ts.SparseMLP((5, 4), epsilon=2).epsilon == 2.0
+
+
+def test_from_matrices(rng):
+    matrices = [sp.random_array((n_out, n_in), density=0.2, rng=rng) for n_in, n_out in ((12, 20), (20, 4))]
+    biases = [rng.standard_normal(20), rng.standard_normal(4)]
+    net = ts.SparseMLP.from_matrices(matrices, biases, activation="relu", dtype="float64")
+    X = rng.standard_normal((7, 12))
+    hidden = np.maximum(X @ matrices[0].toarray().T + biases[0], 0)
+    np.testing.assert_allclose(net.decision_function(X), hidden @ matrices[1].toarray().T + biases[1])
+    for layer, matrix in zip(net.layers, matrices, strict=True):
+        np.testing.assert_array_equal(layer.weight.toarray(), matrix.toarray())
+
+
+def test_from_a_dense_model_by_magnitude(rng):
+    dense = [rng.standard_normal((20, 12)), rng.standard_normal((4, 20))]
+    net = ts.SparseMLP.from_matrices(dense, density=0.25)
+    for layer, matrix in zip(net.layers, dense, strict=True):
+        assert layer.n_connections == round(0.25 * matrix.size)
+        order = np.argsort(-np.abs(matrix), axis=None)[: layer.n_connections]
+        expected = np.zeros(matrix.size)
+        expected[order] = matrix.flat[order]
+        np.testing.assert_allclose(layer.weight.toarray(), expected.reshape(matrix.shape), rtol=1e-6)
+    ties = tc.largest(np.ones((3, 4)), 0.5)
+    assert ties.nnz == 6
+    assert ties.toarray()[:1].all()

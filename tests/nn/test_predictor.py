@@ -1,0 +1,90 @@
+"""Predictions against a dense float64 pass, on every kind of X."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy.special import expit, softmax
+
+import trulysparse as ts
+from trulysparse.data import Scaling
+
+
+def reference_outputs(net, X):
+    """A dense float64 forward pass."""
+    a = X.toarray().astype(np.float64) if sp.issparse(X) else np.asarray(X, np.float64)
+    if net.scaling is not None:
+        a = (a - net.scaling.offset) * net.scaling.factor
+    for layer in net.layers:
+        z = a @ layer.weight.toarray().astype(np.float64).T + layer.bias
+        kind, slope = layer.activation
+        a = [lambda z: z, lambda z, s=slope: np.where(z > 0, z, s * z), np.tanh, expit][kind](z)
+    return a
+
+
+@pytest.mark.parametrize("activation", ["all_relu", "relu", "leaky_relu", "tanh", "sigmoid", "identity"])
+@pytest.mark.parametrize("output", ["softmax", "sigmoid", "identity"])
+def test_outputs_match_a_dense_reference(rng, activation, output):
+    net = ts.SparseMLP((20, 30, 25, 40, 4), epsilon=5, activation=activation, output=output, seed=3)
+    for layer in net.layers:
+        layer.bias[:] = rng.standard_normal(layer.n_out)
+    X = rng.standard_normal((37, 20))
+    net.scaling = Scaling("standard", rng.random(20), rng.random(20))
+    z = reference_outputs(net, X)
+    for batch_size in (1, 5, 16, 37, 1000):
+        np.testing.assert_allclose(net.decision_function(X, batch_size=batch_size), z, rtol=1e-4, atol=1e-5)
+    if output == "softmax":
+        np.testing.assert_allclose(net.predict_proba(X), softmax(z, axis=1), rtol=1e-4, atol=1e-6)
+        np.testing.assert_array_equal(net.predict(X), z.argmax(axis=1))
+        net.labels = np.array(["a", "b", "c", "d"])
+        np.testing.assert_array_equal(net.predict(X), net.labels[z.argmax(axis=1)])
+    elif output == "sigmoid":
+        np.testing.assert_allclose(net.predict_proba(X), expit(z), rtol=1e-4, atol=1e-6)
+        np.testing.assert_array_equal(net.predict(X), z > 0)
+    else:
+        np.testing.assert_allclose(net.predict(X), z, rtol=1e-4, atol=1e-5)
+        with pytest.raises(ts.InputError, match="predict_proba needs output"):
+            net.predict_proba(X)
+
+
+def test_every_kind_of_x_gives_the_same(rng, tmp_path):
+    net = ts.SparseMLP((12, 20, 3), epsilon=5)
+    X = rng.integers(0, 200, (50, 12), dtype=np.uint8)
+    expected = net.predict_proba(X)
+    np.save(tmp_path / "x.npy", X)
+    others = [X.astype(t) for t in ("f2", "f4", "f8", "i8", "u2")]
+    others += [
+        sp.csr_array(X),
+        sp.csc_array(X),
+        np.asfortranarray(X),
+        np.load(tmp_path / "x.npy", mmap_mode="r"),
+        X.tolist(),
+    ]
+    try:
+        import pandas as pd
+    except ImportError:
+        pass
+    else:
+        others.append(pd.DataFrame(X))
+    for other in others:
+        np.testing.assert_allclose(net.predict_proba(other), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+def test_threads_may_predict_side_by_side(rng, batch):
+    net = ts.SparseMLP((200, 400, 400, 10), epsilon=20, threads=1)
+    inputs = [rng.standard_normal((batch, 200)) for _ in range(64)]
+    expected = [net.predict_proba(X) for X in inputs]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(10):
+            for found, known in zip(pool.map(net.predict_proba, inputs), expected, strict=True):
+                np.testing.assert_array_equal(found, known)
+
+
+def test_wrong_number_of_features(rng):
+    net = ts.SparseMLP((12, 20, 3))
+    with pytest.raises(ts.InputError, match="X has 11 features, but the network has 12 inputs"):
+        net.predict(rng.random((4, 11)))
