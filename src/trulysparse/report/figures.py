@@ -79,12 +79,9 @@ def degrees(net: SparseMLP) -> Any:
     """
     figure = new_figure(6.4, 1.2 + 2.0 * len(net.layers))
     for number, layer in enumerate(net.layers):
-        for side, (title, values) in enumerate(
-            (
-                ("inputs per neuron", in_degrees(layer.connectivity)),
-                ("outputs per neuron", out_degrees(layer.connectivity)),
-            )
-        ):
+        con = layer.connectivity
+        sides = ("inputs per neuron", in_degrees(con)), ("outputs per neuron", out_degrees(con))
+        for side, (title, values) in enumerate(sides):
             axes = figure.add_subplot(len(net.layers), 2, 2 * number + side + 1, title=f"layer {number + 1}: {title}")
             axes.hist(values, bins=min(50, max(1, int(values.max()) + 1)), color="C0")
             axes.set_yscale("symlog")

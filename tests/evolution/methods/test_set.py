@@ -33,7 +33,7 @@ def view_of(net, number, fraction, threads=2):
     return LayerView(net.layers[number], OptimizerState([], []), number, fraction, 0, threads)
 
 
-def slots_for(net, n=2):
+def state_for(net, n=2):
     rng = np.random.default_rng(1)
     return [
         OptimizerState(
@@ -48,7 +48,7 @@ def slots_for(net, n=2):
 @given(
     st.integers(0, 2**31), st.floats(0, 1), st.sampled_from(["float32", "float64"]), st.booleans(), st.integers(1, 3)
 )
-def test_prune_rule_is_the_papers(seed, zeta, dtype, with_ties, threads):
+def test_set_prune_rule_any_weights_is_the_papers(seed, zeta, dtype, with_ties, threads):
     net = small_net(dtype, seed % 7)
     rng = np.random.default_rng(seed)
     layer = net.layers[0]
@@ -59,7 +59,7 @@ def test_prune_rule_is_the_papers(seed, zeta, dtype, with_ties, threads):
     np.testing.assert_array_equal(sign_magnitude(view_of(net, 0, zeta, threads)), naive_keep(layer.values, zeta))
 
 
-def test_prune_rule_across_blocks(rng):
+def test_set_prune_rule_many_ties_across_blocks_is_the_papers(rng):
     """More weights than one counting block, with many ties."""
     net = ts.SparseMLP((2000, 2000, 2), epsilon=60)
     layer = net.layers[0]
@@ -79,9 +79,9 @@ def as_dict(layer, state):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("zeta", [0.0, 0.1, 0.3, 1.0])
 @pytest.mark.parametrize("epsilon", [0.5, 4, 12, 100])
-def test_kept_connections_keep_weight_and_state(dtype, zeta, epsilon):
+def test_set_remaining_connections_keep_weight_and_state(dtype, zeta, epsilon):
     net = small_net(dtype, epsilon=epsilon)
-    state = slots_for(net)
+    state = state_for(net)
     keeps = [naive_keep(layer.values, zeta) for layer in net.layers]
     before = [as_dict(layer, s) for layer, s in zip(net.layers, state, strict=True)]
     counts = [layer.n_connections for layer in net.layers]
@@ -102,7 +102,7 @@ def test_kept_connections_keep_weight_and_state(dtype, zeta, epsilon):
         assert all(0 < abs(weight) <= limit and not any(rest) for weight, *rest in grown)
 
 
-def test_growth_is_uniform_over_empty_places():
+def test_set_growth_is_uniform_over_empty_coordinates():
     hits, runs = np.zeros((12, 10)), 3000
     empty = None
     for key in range(runs):
@@ -113,7 +113,7 @@ def test_growth_is_uniform_over_empty_places():
         kept = np.zeros((12, 10), bool)
         kept[rows[keep == 1], layer.connectivity.by_input.index[keep == 1]] = True
         empty, grown = ~kept, int((keep == 0).sum())
-        ts.SET(0.3).evolve(net, slots_for(net, 0), key, 1)
+        ts.SET(0.3).evolve(net, state_for(net, 0), key, 1)
         con = layer.connectivity
         now = np.zeros((12, 10), bool)
         now[np.repeat(np.arange(12), np.diff(con.by_input.ptr)), con.by_input.index] = True
@@ -125,11 +125,11 @@ def test_growth_is_uniform_over_empty_places():
     assert 1e-4 < stats.chi2.sf(statistic, len(counts) - 1) < 1 - 1e-4
 
 
-def test_same_for_any_thread_count():
+def test_set_any_thread_count_gives_the_same_network():
     results = []
     for threads in (1, 2, 4):
         net = ts.SparseMLP((3000, 4000, 3000, 10), epsilon=10, seed=2)
-        state = slots_for(net, 1)
+        state = state_for(net, 1)
         for key in (1, 2):
             ts.SET(0.3).evolve(net, state, key, threads)
         results.append(
@@ -145,12 +145,12 @@ def test_same_for_any_thread_count():
 
 
 @pytest.mark.parametrize("zeta", [-0.1, 1.1, float("nan"), "a", True])
-def test_zeta_out_of_range(zeta):
+def test_set_zeta_out_of_range_is_refused(zeta):
     with pytest.raises(ts.InputError, match=r"^zeta must"):
         ts.SET(zeta)
 
 
-def test_after_each_epoch_but_the_last(rng):
+def test_set_evolves_after_each_epoch_but_the_last(rng):
     X, y = rng.standard_normal((40, 30)), rng.integers(0, 5, 40)
     net = small_net()
     seen = []

@@ -1,0 +1,50 @@
+"""Short trainings that the tests of methods share."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import trulysparse as ts
+from trulysparse.evolution import make_evolution
+
+
+def problem(n=200, features=20, classes=3):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, features)).astype(np.float32)
+    return X, (X[:, :classes].argmax(axis=1)).astype(np.int64)
+
+
+def quick(name):
+    """The method, set to evolve often enough for a short test."""
+    short = {"rigl": ts.RigL(every=5), "gse": ts.GSE(every=5), "dsr": ts.DSR(every=5, threshold=0.02),
+             "granet": ts.GraNet(every=5), "mest": ts.MEST(0.1, every=1)}  # fmt: skip
+    return short.get(name) or make_evolution(name)
+
+
+def trained(method, *, threads=2, epochs=4, optimizer=None, callbacks=(), epsilon=4.0):
+    X, y = problem()
+    net = ts.SparseMLP((20, 30, 25, 3), epsilon=epsilon, seed=0, threads=threads)
+    trainer = ts.Trainer(net, optimizer=optimizer or ts.SGD(0.05), evolution=method, batch_size=32, seed=0)
+    history = trainer.fit(X, y, epochs=epochs, callbacks=callbacks)
+    return trainer, history
+
+
+def coordinates(layer):
+    """The (input, output) pairs of a layer's connections, in the order of its values."""
+    rows = layer.connectivity.by_input
+    inputs = np.repeat(np.arange(layer.n_in), np.diff(rows.ptr)).tolist()
+    return list(zip(inputs, rows.index.tolist(), strict=True))
+
+
+def one_step(method, *, sizes=(20, 30, 25, 3), optimizer=None, seed=0):
+    """A trainer after one update, its batch, and a dictionary of each layer's weights by coordinates."""
+    X, y = problem(64)
+    net = ts.SparseMLP(sizes, epsilon=3.0, seed=seed)
+    trainer = ts.Trainer(net, optimizer=optimizer or ts.SGD(0.05), evolution=method, batch_size=64, seed=0)
+    trainer.step(X, y)
+    return trainer, (X, y), weights_of(net)
+
+
+def weights_of(net):
+    """For each layer (input, output) -> weight."""
+    return [dict(zip(coordinates(layer), layer.values.tolist(), strict=True)) for layer in net.layers]
