@@ -319,7 +319,7 @@ def test_step_after_phase_2_begins_adam_anew(rng, parallel):
     trainer = ts.Trainer(ts.SparseMLP((20, 15, 4)), optimizer=ts.Adam(0.01), batch_size=16, parallel=parallel)
     trainer.fit(X, y, epochs=2)
     assert trainer.state_updates == 0 < trainer.step_count
-    fresh = ts.Trainer(trainer.net.copy(), optimizer=trainer.optimizer)
+    fresh = ts.Trainer(trainer.net.copy(), optimizer=trainer.optimizer, batch_size=16)
     assert trainer.step(X, y) == fresh.step(X, y)
     for a, b in zip(trainer.net.layers, fresh.net.layers, strict=True):
         np.testing.assert_array_equal(a.values, b.values)
