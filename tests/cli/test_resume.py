@@ -290,7 +290,7 @@ def test_state_that_is_not_finite_is_not_kept(tmp_path, monkeypatch, precision, 
 
     options = [*precision] if "--on-disk" in precision else [*precision, "--checkpoint-every", 1]
     with monkeypatch.context() as patch:
-        patch.setattr(Checkpointer, "keep", spoilt)
+        patch.setattr(Checkpointer, "write", spoilt)
         assert "the parameters are not finite after step 4" in run(*train(out, *options), code=1)
     run("resume", out)
     run(*train(tmp_path / "whole", *options))

@@ -74,3 +74,48 @@ def test_files_that_are_no_checkpoint(tmp_path):
             checkpoints.read(path, other)
         for layer, values in zip(other.net.layers, before, strict=True):
             np.testing.assert_array_equal(layer.values, values)
+
+
+@pytest.mark.parametrize("reset_at", [0, 4])
+def test_updates_since_the_state_was_zero_are_kept(tmp_path, reset_at):
+    def begun():
+        trainer = trainer_for(ts.SET(), ts.Adam())
+        steps(trainer, 0, reset_at)
+        trainer.reset_state()
+        return trainer
+
+    unbroken, first, second = begun(), begun(), trainer_for(ts.SET(), ts.Adam())
+    steps(unbroken, 4, 7)
+    steps(first, 4, 5)
+    checkpoints.write(tmp_path / "c", first)
+    checkpoints.read(tmp_path / "c", second)
+    assert (second.step_count, second.state_updates) == (reset_at + 1, 1)
+    steps(second, 5, 7)
+    for a, b in zip(second.net.layers, unbroken.net.layers, strict=True):
+        np.testing.assert_array_equal(a.values, b.values)
+
+
+def test_checkpoint_of_before_counts_all_updates(tmp_path):
+    trainer = trainer_for(ts.SET(), ts.Adam())
+    trainer.step_count = 5
+    state = checkpoints.counters(trainer)
+    del state["state_updates"]
+    other = trainer_for(ts.SET(), ts.Adam())
+    checkpoints.check_counters(state)
+    checkpoints.restore_counters(other, state)
+    assert (other.step_count, other.state_updates) == (5, 5)
+
+
+@pytest.mark.parametrize(
+    ("counters", "message"),
+    [
+        ({"step_count": -1}, "step_count must be at least 0"),
+        ({"step_count": 2.5}, "step_count must be an integer"),
+        ({"state_updates": 6}, "state_updates must be between 0 and 5"),
+        ({"state_updates": None}, "state_updates must be an integer"),
+        ({"epoch": "1"}, "epoch must be a number"),
+    ],
+)
+def test_counters_out_of_range_are_refused(counters, message):
+    with pytest.raises(ts.InputError, match=message):
+        checkpoints.check_counters({"step_count": 5, "state_updates": 3, "epoch": 1.0} | counters)

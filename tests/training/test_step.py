@@ -114,3 +114,74 @@ def test_update_by_gradients_added_up_before(rng):
     whole.update(FitData.checked(whole.net, passes.loss, X, y).whole())
     for a, b in zip(net.layers, whole.net.layers, strict=True):
         np.testing.assert_allclose(a.values, b.values, rtol=1e-9, atol=1e-12)
+
+
+class ReferenceAdam:
+    """Adam by algorithm 1 of Kingma and Ba (2015), in float64, on one array."""
+
+    def __init__(self, rate, beta1, beta2, epsilon):
+        self.settings = rate, beta1, beta2, epsilon
+        self.updates, self.m, self.v = 0, 0.0, 0.0
+
+    def update(self, gradient):
+        """What is subtracted from the parameters."""
+        rate, beta1, beta2, epsilon = self.settings
+        self.updates += 1
+        self.m = beta1 * self.m + (1 - beta1) * gradient
+        self.v = beta2 * self.v + (1 - beta2) * gradient**2
+        m, v = self.m / (1 - beta1**self.updates), self.v / (1 - beta2**self.updates)
+        return rate * m / (np.sqrt(v) + epsilon)
+
+
+def follow(step, batch, references, updates):
+    """Compares updates of a step with those of one reference per layer."""
+    for _ in range(updates):
+        gradients = [weight.copy() for weight, _ in step.gradients(batch)[1]]
+        before = [layer.values.copy() for layer in step.net.layers]
+        step.update(batch)
+        for layer, old, gradient, reference in zip(step.net.layers, before, gradients, references, strict=True):
+            np.testing.assert_allclose(layer.values, old - reference.update(gradient), rtol=1e-9, atol=1e-12)
+
+
+ADAM = (0.01, 0.9, 0.999, 1e-8)
+
+
+def adam_step(rng):
+    step = TrainingStep(network("float64"), ts.Adam(*ADAM))
+    return step, FitData.checked(step.net, step.passes.loss, *samples(rng)).whole()
+
+
+def test_adam_after_reset_state_corrects_its_bias_from_the_start(rng):
+    step, batch = adam_step(rng)
+    for n in (7, 4):
+        follow(step, batch, [ReferenceAdam(*ADAM) for _ in step.net.layers], n)
+        assert step.state_updates == n
+        step.reset_state()
+    assert (step.count, step.state_updates) == (11, 0)
+
+
+def test_adam_in_place_of_another_optimizer_corrects_its_bias_from_the_start(rng):
+    step, batch = adam_step(rng)
+    adam, step.optimizer = step.optimizer, ts.SGD(0.1, 0.9)
+    for _ in range(5):
+        step.update(batch)
+    step.optimizer = adam
+    follow(step, batch, [ReferenceAdam(*ADAM) for _ in step.net.layers], 3)
+    assert (step.count, step.state_updates) == (8, 3)
+
+
+def test_adam_with_another_rate_goes_on_with_its_correction(rng):
+    step, batch = adam_step(rng)
+    references = [ReferenceAdam(*ADAM) for _ in step.net.layers]
+    follow(step, batch, references, 5)
+    step.optimizer = ts.Adam(0.003, *ADAM[1:])
+    for reference in references:
+        reference.settings = (0.003, *ADAM[1:])
+    follow(step, batch, references, 3)
+
+
+def test_adam_on_layers_that_were_all_replaced_corrects_its_bias_from_the_start(rng):
+    step, batch = adam_step(rng)
+    follow(step, batch, [ReferenceAdam(*ADAM) for _ in step.net.layers], 5)
+    step.net.layers = network("float64").layers
+    follow(step, batch, [ReferenceAdam(*ADAM) for _ in step.net.layers], 3)

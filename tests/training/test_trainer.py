@@ -310,3 +310,16 @@ def test_progress_bar_is_silent_when_not_a_terminal(rng, capfd):
 def test_another_kind_of_parallel_is_refused():
     with pytest.raises(ts.InputError, match="parallel must be a WASAP, a WASSP or None, not 'wasap'"):
         ts.Trainer(ts.SparseMLP((4, 8, 2)), parallel="wasap")
+
+
+@pytest.mark.parametrize("parallel", [ts.WASAP(2, phase2_epochs=1), ts.WASSP(2, phase2_epochs=1)])
+def test_step_after_phase_2_begins_adam_anew(rng, parallel):
+    """Phase 2 ends with averaged weights and zero state: the next update is that of a new trainer."""
+    X, y = blobs(rng, 64)
+    trainer = ts.Trainer(ts.SparseMLP((20, 15, 4)), optimizer=ts.Adam(0.01), batch_size=16, parallel=parallel)
+    trainer.fit(X, y, epochs=2)
+    assert trainer.state_updates == 0 < trainer.step_count
+    fresh = ts.Trainer(trainer.net.copy(), optimizer=trainer.optimizer, batch_size=16)
+    assert trainer.step(X, y) == fresh.step(X, y)
+    for a, b in zip(trainer.net.layers, fresh.net.layers, strict=True):
+        np.testing.assert_array_equal(a.values, b.values)

@@ -44,13 +44,14 @@ class Trainer(TrainingLoop):
         parallel: how fit spreads the work over workers, WASAP or WASSP; None: this process trains alone.
         optimizer_state: of an earlier trainer, to go on with; None: zero.
         micro_batch_size: samples of a batch taken at a time, to need less memory; their gradients are added up, in an
-            array along the connections, before the update. None: all at once.
+            array along the connections, before the update. None: batch_size, so that larger batches given to `step`
+            need no more memory.
         recompute: keep the activations of each recompute-th layer only, and compute those between again in the
             backward pass: less memory, about a third more time. 1: keep all.
 
     Attributes:
-        net, optimizer, loss, batch_size, dropout, seed, threads, callbacks, parallel, micro_batch_size, recompute: as
-            given.
+        net, optimizer, loss, batch_size, dropout, seed, threads, callbacks, parallel, recompute: as given.
+        micro_batch_size: as given, or batch_size.
         evolution: how the topology changes; may be set between calls of fit.
         optimizer_state: of each layer.
         step_count: updates so far.

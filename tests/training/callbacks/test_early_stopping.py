@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import trulysparse as ts
@@ -39,3 +40,16 @@ def test_early_stopping_works_with_every_storage(rng, tmp_path, storage):
     history = trainer.fit(rng.normal(size=(60, 5)), rng.integers(0, 3, 60), epochs=9, callbacks=[stopping])
     assert len(history) == 3
     trainer.step(rng.normal(size=(60, 5)), rng.integers(0, 3, 60))
+
+
+def test_fit_after_restoring_begins_adam_anew(rng):
+    """The next fit gives the bits of a new trainer of the restored network."""
+    X, y = rng.normal(size=(60, 5)), rng.integers(0, 3, 60)
+    trainer = ts.Trainer(ts.SparseMLP((5, 20, 3), epsilon=4, seed=0), optimizer=ts.Adam(0.01), batch_size=16, seed=1)
+    trainer.fit(X, y, epochs=6, callbacks=[ts.EarlyStopping("loss", mode="max", patience=2)])
+    assert trainer.state_updates == 0 < trainer.step_count
+    fresh = ts.Trainer(trainer.net.copy(), optimizer=trainer.optimizer, batch_size=16, seed=1)
+    for _ in range(3):
+        assert trainer.step(X, y) == fresh.step(X, y)
+    for a, b in zip(trainer.net.layers, fresh.net.layers, strict=True):
+        np.testing.assert_array_equal(a.values, b.values)
