@@ -51,9 +51,7 @@ def test_on_evolution_is_called_after_each_evolution():
     X, y = problem()
     watch = _EvolutionWatch()
     trainer_for(ts.WASAP(2), evolution=ts.SET(0.3)).fit(X, y, epochs=10, callbacks=[watch])
-    assert (
-        len(watch.new_connections) == 6
-    )  # after each epoch of phase 1 except the last
+    assert len(watch.new_connections) == 6  # after each epoch of phase 1 except the last
     assert min(watch.new_connections) > 0
 
 
