@@ -113,6 +113,25 @@ def test_late_call_of_an_earlier_incarnation_does_not_end_the_new_one():
     assert server.push(0, gradient_for(results[0]))
 
 
+def test_pushes_of_two_processes_of_one_worker_are_both_finished():
+    """A worker's process dies while its push is at work, and the restarted one pushes at the same time."""
+    server, _ = make_server(ts.WASAP(1, shards=2), [2, 2])
+    server.join(0)
+    first = server.pull(0, incarnation=1)
+    count, pushed = server._count, []
+
+    def count_after_another_push(gradients):
+        server._count = count
+        pushed.append(server.push(0, gradient_for(server.pull(0, incarnation=2))))
+        return count(gradients)
+
+    server._count = count_after_another_push
+    assert server.push(0, gradient_for(first))
+    assert pushed == [True]
+    assert server.n_updates == 2
+    assert server._topology.try_acquire()  # nothing is left unfinished, so the topology can evolve
+
+
 @pytest.mark.parametrize("config", [ts.WASAP(2, shards=3), ts.WASSP(2, shards=3)])
 def test_server_resumed_from_any_epoch_gives_the_same_weights(config, tmp_path):
     """Resuming after any epoch gives the same weights at the end as training without interruption."""

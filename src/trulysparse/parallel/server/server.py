@@ -8,9 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from trulysparse._core.arrays import Floats
 from trulysparse._kernels import SharedLock
 from trulysparse.parallel.config import ParallelConfig, Span
@@ -81,7 +78,7 @@ class Server:
         self._accepted: list[Gradient] = []  # not applied yet; their topologies are needed even if their workers leave
         self._history = TopologyHistory(first_version)
         self._statistics = EpochStatistics()
-        trainer.on_resize = self._neurons_removed
+        trainer.on_resize = self._history.neurons_removed
         self._publish()
 
     # ---- what workers call ----
@@ -150,26 +147,27 @@ class Server:
                     return True
                 ready = [self._gathered[shard] for shard in sorted(self._gathered)]
         try:
-            self._pending[worker] = self._apply(ready)
+            pending = self._apply(ready)
         finally:
             with self._state:
                 self._accepted = [held for held in self._accepted if held not in ready]
-        due = self._count(ready)
+        try:
+            due = self._count(ready)
+        except BaseException:
+            self._finish(pending)
+            raise
         if finish or self.config.synchronous or due:
-            self.settle(worker)
+            self._finish(pending)
+        else:
+            self._pending[worker] = pending
         if due:
             self._evolve(due)
         return True
 
     def settle(self, worker: int) -> None:
         """Finishes the update that the worker's last push began. The topology does not evolve before."""
-        pending = self._pending.pop(worker, None)
-        if pending is None:
-            return
-        try:
-            self._updater.finish(pending)
-        finally:
-            self._topology.release_shared()
+        if (pending := self._pending.pop(worker, None)) is not None:
+            self._finish(pending)
 
     def stop(self) -> None:
         """Ends the phase: each worker's next call of `pull` returns None."""
@@ -210,7 +208,7 @@ class Server:
         return self.stopped or (self.n_updates >= self.total and not self._n_boundaries)
 
     def _apply(self, gradients: Sequence[Gradient]) -> PendingUpdate:
-        """Updates all layers that nobody reads at the moment; returns the others for `settle`."""
+        """Updates all layers that nobody reads at the moment; returns the others for `_finish`."""
         self._topology.acquire_shared()
         try:
             with self._state:
@@ -224,6 +222,12 @@ class Server:
         except BaseException:
             self._topology.release_shared()
             raise
+
+    def _finish(self, pending: PendingUpdate) -> None:
+        try:
+            self._updater.finish(pending)
+        finally:
+            self._topology.release_shared()
 
     def _count(self, gradients: Sequence[Gradient]) -> _EpochBoundary | None:
         """Counts one update; returns what has to follow it."""
@@ -289,8 +293,3 @@ class Server:
             needed = [*self._seen.values(), *(gradient.version for gradient in self._accepted)]
             version = self._history.add([layer.connectivity for layer in layers], needed)
             self.model: ModelSnapshot = ModelSnapshot(version, self.n_updates, list(shared))
-
-    def _neurons_removed(self, keep_masks: Sequence[NDArray[np.bool_]]) -> None:
-        """See TrainingLoop.on_resize."""
-        if keep_masks:
-            self._history.neurons_removed(keep_masks)

@@ -41,7 +41,10 @@ class TopologyHistory:
 
     def neurons_removed(self, keep_masks: Sequence[NDArray[np.bool_]]) -> None:
         """Hidden neurons have been removed since the newest topology was added. keep_masks: for each hidden layer,
-        which of its neurons are still there; several calls before the next `add` are combined."""
+        which of its neurons are still there; several calls before the next `add` are combined. Empty: it
+        is not known."""
+        if not keep_masks:
+            return
         newest = self._topologies[-1]
         if newest.keep_masks is not None:
             combined = []
