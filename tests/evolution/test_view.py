@@ -10,7 +10,7 @@ from evolution.views import existing, pairs, pruned, view_of
 from trulysparse.connectivity.coordinates import Uniform
 from trulysparse.evolution import LayerView, grow
 from trulysparse.evolution.view import check_keep_mask, check_new_connections
-from trulysparse.nn.layers.indexed import OptimizerState
+from trulysparse.optim import OptimizerState
 
 
 def test_counts_of_a_pruned_view_are_those_of_the_mask():

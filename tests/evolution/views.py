@@ -8,7 +8,7 @@ import trulysparse as ts
 from trulysparse import _kernels
 from trulysparse._core.arrays import zeros
 from trulysparse.evolution import LayerView, prune
-from trulysparse.nn.layers.indexed import OptimizerState
+from trulysparse.optim import OptimizerState
 
 BATCH = 32
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
+from trulysparse._core.mapped_arrays import MANIFEST
 from trulysparse.io.checkpoint_folder import LAYERS, STATE, has_state, open_network, resume
-from trulysparse.nn.layers.mapped import MANIFEST
 
 
 def trainer_for(folder=None, sizes=(6, 12, 3), seed=1):
