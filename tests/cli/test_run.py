@@ -8,8 +8,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from command import SMALL, contents, last_json, refused, run
 
+from command import SMALL, contents, last_json, refused, run
 from trulysparse.cli._run import CONFIG, METRICS, MODEL, REPORT, settle
 
 FILES = [CONFIG, METRICS, MODEL]

@@ -113,8 +113,8 @@ def test_the_command(monkeypatch):
         "connectivity",
         "activations",
         "resident at the peak",
-        "samples a second",
-        "an epoch",
+        "samples per second",
+        "epoch",
     ):
         assert word in out
     figures = json.loads(out.splitlines()[-1])
