@@ -7,7 +7,9 @@ import os
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.datasets import dump_svmlight_file
 from typer.testing import CliRunner
 
 from trulysparse.cli import app
@@ -54,3 +56,17 @@ def signalled(monkeypatch: pytest.MonkeyPatch, *arguments: object, at: int = 7, 
     with monkeypatch.context() as patch:
         patch.setattr(ProgressBar, "on_step_end", on_step_end)
         return run(*arguments, code=128 + number)
+
+
+def write_table(tmp_path: Path, kind: str, X: np.ndarray, y: np.ndarray) -> Path:
+    """The samples in a file of a kind: npz, csv, parquet or libsvm."""
+    path = tmp_path / f"data.{kind}"
+    if kind == "npz":
+        np.savez(path, X=X, y=y)
+    elif kind == "libsvm":
+        dump_svmlight_file(X, np.unique(y, return_inverse=True)[1], str(path))
+    else:
+        pd = pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
+        frame = pd.DataFrame(X, columns=list("abcdef")).assign(kind=y)
+        frame.to_csv(path, index=False) if kind == "csv" else frame.to_parquet(path)
+    return path

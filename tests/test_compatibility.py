@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 import trulysparse as ts
 from trulysparse.cli import app
+from trulysparse.cli._settings import Settings
 
 ARCHIVE = Path(__file__).parent / "data" / "version_0_1.zip"
 
@@ -96,3 +97,12 @@ def test_a_broken_off_training_goes_on(folder: Path, name: str) -> None:
     expected = json.loads((folder / "expected.json").read_text())[name]  # as the version before went on
     np.testing.assert_allclose(net.predict_proba(X), expected, rtol=0, atol=1e-4)
     assert not (folder / name / "checkpoint").exists()
+
+
+@pytest.mark.parametrize("name", ["broken_off", "broken_off_on_disk"])
+def test_settings_are_written_under_the_names_they_had(folder: Path, name: str) -> None:
+    before = json.loads((folder / name / "checkpoint" / "config.json").read_text())
+    before.pop("fingerprint")
+    after = Settings.from_json(before).to_json()
+    assert {option: after[option] for option in before} == before
+    assert set(after) - set(before) <= {"header", "zero_based"}  # which that version did not have

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -149,3 +151,22 @@ def test_a_circle_is_found() -> None:
 def test_the_top_floor_holds_the_public_face_alone() -> None:
     files = [path.name for path in PACKAGE.iterdir() if path.is_file() and not path.name.endswith(".so")]
     assert len(files) <= 8, files
+
+
+@pytest.mark.parametrize("module", ["trulysparse", "trulysparse.recipe"])
+def test_library_loads_neither_terminal_nor_scikit_learn(module: str) -> None:
+    """What small devices may do without: bars on a terminal and estimators are loaded when they are used."""
+    code = f"import sys, {module}; print(sorted({{name.split('.')[0] for name in sys.modules}} & {{*sys.argv[1:]}}))"
+    unwanted = ["rich", "typer", "sklearn", "ray", "pandas", "matplotlib"]
+    done = subprocess.run([sys.executable, "-c", code, *unwanted], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_progress_bar_loads_rich_when_it_starts() -> None:
+    code = (
+        "import sys, numpy as np, trulysparse as ts; X = np.eye(4);"
+        "trainer = ts.Trainer(ts.SparseMLP((4, 8, 2)), callbacks=[ts.ProgressBar()]); print('rich' in sys.modules);"
+        "trainer.fit(X, [0, 1, 0, 1], epochs=1); print('rich' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]

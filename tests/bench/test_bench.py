@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import pytest
-from typer.testing import CliRunner
 
 import trulysparse as ts
 from trulysparse.bench import PEERS, Problem, Timing, Unavailable, interleave, network_of_density
-from trulysparse.cli import app
 
 
 def small(name):
@@ -63,29 +60,3 @@ def test_ratios_are_taken_round_by_round():
     peer = Timing("peer", 30.0, 10.0, 50.0, 3, (10.0, 30.0, 40.0))
     assert peer.over(ours) == 10.0
     assert ours.over(ours) == 1.0
-
-
-def test_command(tmp_path):
-    result = CliRunner().invoke(
-        app,
-        [
-            "bench",
-            "--networks",
-            "fashion",
-            "--peers",
-            "trulysparse,sparseprop",
-            "--seconds",
-            "0.05",
-            "--batch-size",
-            "8",
-            "--out",
-            str(tmp_path / "b.json"),
-            "--json",
-        ],
-    )
-    assert result.exit_code == 0, result.output
-    figures = json.loads(result.stdout.splitlines()[-1])
-    assert figures == json.loads((tmp_path / "b.json").read_text())
-    assert figures["results"][0]["connections"] == 125680
-    assert figures["results"][0]["rows"][0]["ratio"] == 1.0
-    assert CliRunner().invoke(app, ["bench", "--peers", "nobody"]).exit_code == 2

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from command import run
+from command import SMALL as LEARNS
+from command import last_json, run
 
 SMALL = ["--hidden", "8", "--epochs", "1", "--threads", "1"]
 
@@ -60,3 +61,27 @@ def test_full_output_is_one_sentence(greek, tmp_path):
 
 def test_version():
     assert run("--version") == f"trulysparse {ts.__version__}\n"
+
+
+def test_program_is_quiet_in_a_pipe(tmp_path):
+    """The installed command: quiet errors, JSON on the last line, no progress bar in a pipe."""
+    environment = {**os.environ, "COLUMNS": "100"}
+    command = [sys.executable, "-m", "trulysparse"]
+    done = subprocess.run(
+        [*command, "train", "digits", "--out", str(tmp_path / "r"), *LEARNS, "--json"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
+    )
+    assert done.stderr == ""
+    assert last_json(done.stdout)["epochs"] == 3
+    done = subprocess.run(
+        [*command, "train", "none.npz", "--out", str(tmp_path / "x")],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: DATA: file 'none.npz' does not exist\n"

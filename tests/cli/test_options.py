@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 import pytest
+import typer
 from sklearn.datasets import dump_svmlight_file
 from typer.testing import CliRunner
 
-from command import last_json, refused, run
+from command import refused, run
 from trulysparse import parallel
 from trulysparse.cli import app
+from trulysparse.cli._options import takes_recipe
+from trulysparse.cli._settings import CommandRecipe
+from trulysparse.recipe import option
 
 TINY = ["--hidden", "8", "--epochs", "2", "--threads", "1"]
 STORAGES = {
@@ -171,37 +177,27 @@ def test_workers_on_a_cluster_read_the_same_samples(sources, monkeypatch, source
     assert seen
 
 
-@pytest.mark.parametrize(
-    "text", ["10,5x0,5", "10,5x-1,5", "10,5x,5", "10,x5", "10,,5", "10,5x2x2", "", "1e3,5", "5x999999999,2"]
-)
-def test_plan_refuses_odd_layers(text):
-    assert "--layers" in refused("plan", "--layers", text)
+@dataclass(frozen=True)
+class Example(CommandRecipe):
+    """A recipe with an option that no command has yet."""
+
+    novelty: int | None = option(None, "Something new.")
 
 
-@pytest.mark.parametrize(
-    "options, message",
-    [
-        (["--storage", "indexed", "--precision", "bfloat16"], "needs storage='compact'"),
-        (["--precision", "bfloat16"], "needs storage='compact'"),
-        (["--on-disk"], "--on-disk needs --storage compact"),
-        (["--momentum-precision", "bfloat16"], "--momentum-precision bfloat16 needs --storage compact"),
-        (["--momentum-precision", "float32", "--momentum", "0"], "--momentum-precision needs a --momentum above 0"),
-        (["--samples", "0"], "--samples must be at least 1"),
-    ],
-)
-def test_plan_refuses_what_train_does(tmp_path, options, message):
-    assert message in refused("plan", "--layers", "64,30,10", *options)
-    if "--samples" not in options:
-        refused("train", "digits", "--out", tmp_path / "r", *TINY, *options)
+def test_field_that_is_added_becomes_an_option():
+    """Its name, type, default and help reach the command, its value the recipe."""
+    seen = []
+    example = typer.Typer()
 
+    @example.command()
+    @takes_recipe(Example, ("novelty", "hidden", "nesterov"))
+    def command(recipe: Example, given: Collection[str], *, more: str = "x") -> None:
+        seen.append((recipe, set(given), more))
 
-def test_plan_has_the_defaults_of_train():
-    chosen = ["--storage", "indexed", "--precision", "float32", "--batch-size", "128", "--momentum", "0.9"]
-    found = [last_json(run("plan", "--layers", "64,30,10", "--json", *options)) for options in ([], chosen)]
-    assert found[0]["bytes"] == found[1]["bytes"]
-    assert last_json(run("plan", "--layers", "64,30,10", "--json", "--momentum", "0"))["bytes"] != found[0]["bytes"]
-
-
-def test_bench_makes_no_folders(tmp_path):
-    assert "does not exist" in refused("bench", "--seconds", 0.01, "--out", tmp_path / "no" / "figures.json")
-    assert list(tmp_path.iterdir()) == []
+    result = CliRunner().invoke(example, ["--help"])
+    assert "Something new." in result.output
+    for arguments in ([], ["--novelty", "3", "--hidden", "4,5", "--nesterov", "--more", "y"]):
+        assert CliRunner().invoke(example, arguments).exit_code == 0
+    assert seen[0] == (Example(), set(), "x")
+    assert seen[1] == (Example(novelty=3, hidden=(4, 5), nesterov=True), {"novelty", "hidden", "nesterov", "more"}, "y")
+    assert CliRunner().invoke(example, ["--novelty", "much"]).exit_code == 2

@@ -7,20 +7,55 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from command import last_json, refused, run
 from trulysparse._core import memory
 from trulysparse.cli import app
-from trulysparse.cli.plan import sizes
+from trulysparse.cli.plan import layer_sizes
 from trulysparse.planning import rates
+
+TINY = ["--hidden", "8", "--epochs", "2", "--threads", "1"]
+
+
+@pytest.mark.parametrize(
+    "text", ["10,5x0,5", "10,5x-1,5", "10,5x,5", "10,x5", "10,,5", "10,5x2x2", "", "1e3,5", "5x999999999,2"]
+)
+def test_plan_refuses_odd_layers(text):
+    assert "--layers" in refused("plan", "--layers", text)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--storage", "indexed", "--precision", "bfloat16"], "needs storage='compact'"),
+        (["--precision", "bfloat16"], "needs storage='compact'"),
+        (["--on-disk"], "--on-disk needs --storage compact"),
+        (["--momentum-precision", "bfloat16"], "--momentum-precision bfloat16 needs --storage compact"),
+        (["--momentum-precision", "float32", "--momentum", "0"], "--momentum-precision needs a --momentum above 0"),
+        (["--samples", "0"], "--samples must be at least 1"),
+    ],
+)
+def test_plan_refuses_what_train_does(tmp_path, options, message):
+    assert message in refused("plan", "--layers", "64,30,10", *options)
+    if "--samples" not in options:
+        refused("train", "digits", "--out", tmp_path / "r", *TINY, *options)
+
+
+def test_plan_has_the_defaults_of_train():
+    chosen = ["--storage", "indexed", "--precision", "float32", "--batch-size", "128", "--momentum", "0.9"]
+    found = [last_json(run("plan", "--layers", "64,30,10", "--json", *options)) for options in ([], chosen)]
+    assert found[0]["bytes"] == found[1]["bytes"]
+    assert last_json(run("plan", "--layers", "64,30,10", "--json", "--momentum", "0"))["bytes"] != found[0]["bytes"]
+
 
 COMPACT = ["--storage", "compact", "--precision", "bfloat16", "--momentum", "0"]
 
 
 @pytest.mark.parametrize("text, expected", [("3,2", (3, 2)), ("65536,5x3,2", (65536, 5, 5, 5, 2))])
 def test_sizes_of_text_are_layer_sizes(text, expected):
-    assert sizes(text) == expected
+    assert layer_sizes(text) == expected
 
 
-def run(*arguments: str, code: int = 0) -> tuple[str, str]:
+def invoke(*arguments: str, code: int = 0) -> tuple[str, str]:
     result = CliRunner().invoke(app, list(arguments))
     assert result.exit_code == code, result.output
     return result.stdout, result.stderr
@@ -29,7 +64,7 @@ def run(*arguments: str, code: int = 0) -> tuple[str, str]:
 def test_plan_command_prints_what_fits(monkeypatch):
     monkeypatch.setattr(rates, "MIN_NEURONS", 1 << 12)  # quick to measure, and rough
     monkeypatch.setattr(rates, "MIN_BYTES", 1 << 12)
-    out, _ = run(
+    out, _ = invoke(
         "plan",
         "--layers",
         "65536,500000x2,2",
@@ -48,8 +83,8 @@ def test_plan_command_prints_what_fits(monkeypatch):
         "connectivity",
         "activations",
         "resident at the peak",
-        "samples a second",
-        "an epoch",
+        "samples per second",
+        "epoch",
     ):
         assert word in out
     figures = json.loads(out.splitlines()[-1])
@@ -58,18 +93,18 @@ def test_plan_command_prints_what_fits(monkeypatch):
     assert figures["suggestion"] is None
     monkeypatch.setattr(memory, "free_bytes", lambda: 1000 << 20)
     options = ["--epsilon", "1", "--batch-size", "64", "--json", *COMPACT]
-    out, err = run("plan", "--layers", "65536,500000x8,2", *options, code=2)
+    out, err = invoke("plan", "--layers", "65536,500000x8,2", *options, code=2)
     assert "error: training needs about" in err
     assert "this fits: --storage compact" in err
     assert not json.loads(out.splitlines()[-1])["fits"]
-    _, err = run("plan", "--layers", "3,what", code=2)
+    _, err = invoke("plan", "--layers", "3,what", code=2)
     assert "--layers must be comma-separated sizes" in err
 
 
 def test_train_what_does_not_fit_is_refused_with_the_table(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "free_bytes", lambda: 1600 << 20)
     arguments = ["train", "digits", "--out", str(tmp_path / "r"), "--hidden", "1000000,1000000", "--epsilon", "5"]
-    out, err = run(*arguments, code=2)
+    out, err = invoke(*arguments, code=2)
     assert "resident at the peak" in out
     assert "this fits: --storage compact --precision" in err
     assert not (tmp_path / "r").exists()

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from command import COMPACT, SMALL, contents, last_json, refused, run, signalled
+from command import COMPACT, SMALL, contents, last_json, refused, run, signalled, write_table
 from trulysparse.io import checkpoints
 
 ON_DISK = [*COMPACT, "--on-disk"]
@@ -368,3 +368,71 @@ def test_checkpoint_with_a_damaged_position_is_refused(broken_off, monkeypatch, 
 def test_resume_without_a_folder_makes_none(tmp_path):
     assert "has no checkpoint to go on from" in refused("resume", tmp_path / "none")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "options", [[], COMPACT, [*COMPACT, "--on-disk"], ["--evolution", "rigl", "--optimizer", "adam"]]
+)
+def test_killed_training_resumed_has_the_same_bits(tmp_path, options):
+    """A real kill, at some step; the model of the resumed run has the bytes of one that nobody disturbed."""
+    arguments = [
+        "train",
+        "digits",
+        "--hidden",
+        "300,200",
+        "--epochs",
+        "6",
+        "--batch-size",
+        "16",
+        "--dropout",
+        "0.1",
+        *options,
+    ]
+    run(*arguments, "--out", tmp_path / "whole")
+    command = [sys.executable, "-m", "trulysparse", *arguments, "--out", str(tmp_path / "r"), "--checkpoint-every", "5"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    metrics = tmp_path / "r" / "metrics.partial.jsonl"
+    while process.poll() is None and not (metrics.is_file() and metrics.read_text().count("\n") >= 2):
+        time.sleep(0.005)
+    process.kill()
+    assert process.wait() != 0
+    assert not (tmp_path / "r" / "model.safetensors").exists()
+    figures = last_json(run("resume", tmp_path / "r", "--json"))
+    assert figures["epochs"] == 6
+    same = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("r", "whole")]
+    assert same[0] == same[1]
+    records = [[json.loads(line) for line in (tmp_path / name / "metrics.jsonl").open()] for name in ("r", "whole")]
+    for mine, theirs in zip(*records, strict=True):
+        assert {**mine, "seconds": 0} == {**theirs, "seconds": 0}
+    assert sorted(p.name for p in (tmp_path / "r").iterdir()) == ["config.json", "metrics.jsonl", "model.safetensors"]
+    assert "no checkpoint to go on from" in run("resume", tmp_path / "r", code=2)
+    again = last_json(run("evaluate", tmp_path / "r", "digits", "--json"))
+    assert again["accuracy"] == figures["accuracy"]
+
+
+def test_data_that_has_changed_is_refused(tmp_path, table):
+    X, y = table
+    path = write_table(tmp_path, "npz", X, y)
+    out = tmp_path / "r"
+    command = [sys.executable, "-m", "trulysparse", "train", str(path), "--out", str(out), "--epochs", "1000"]
+    process = subprocess.Popen(
+        [*command, "--checkpoint-every", "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while process.poll() is None and not (out / "checkpoint" / "state.safetensors").exists():
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    write_table(tmp_path, "npz", X + 1, y)
+    assert "has changed since the training" in run("resume", out, code=2)
+
+
+def test_damaged_checkpoint_is_refused(tmp_path):
+    folder = tmp_path / "r" / "checkpoint"
+    folder.mkdir(parents=True)
+    assert "has no checkpoint" in run("resume", tmp_path / "r", code=2)
+    (folder / "config.json").write_text('{"data": "digits"}')
+    assert "before its first checkpoint" in run("resume", tmp_path / "r", code=2)
+    (folder / "state.safetensors").write_bytes(b"none")
+    assert "truncated or not a checkpoint" in run("resume", tmp_path / "r", code=2)
+    (folder / "config.json").write_text("{")
+    assert "cannot be read" in run("resume", tmp_path / "r", code=2)

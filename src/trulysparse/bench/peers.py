@@ -1,5 +1,5 @@
-"""The ways others take to train the same network. Each peer is made from a Problem and takes one step of
-momentum SGD a call, returning the loss before it. Sparse peers start from the problem's weights, so that
+"""Other implementations that train the same network. Each peer is made from a Problem and takes one step of
+momentum SGD per call, returning the loss before it. Sparse peers start from the problem's weights, so that
 their losses can be checked against ours."""
 
 from __future__ import annotations

@@ -20,8 +20,22 @@ LEARNING_RATE, MOMENTUM, ALPHA = 0.01, 0.9, 0.6
 
 @dataclass(frozen=True)
 class Problem:
-    """A starting network and one batch: X (batch, n_inputs) float32, y (batch,) labels; dropout and (l2) weight
-    decay of a step."""
+    """A starting network and one batch for it.
+
+    Args:
+        name: of the problem, in reports.
+        net: the network that every peer starts from.
+        X: (batch, n_inputs) float32.
+        y: (batch,) labels.
+        dropout: share of hidden activations dropped in each step, in [0, 1).
+        weight_decay: of each step, added to the gradient (l2); in [0, 1).
+
+    Example:
+        >>> import trulysparse as ts
+        >>> problem = Problem.make("small", ts.SparseMLP((4, 8, 2)), batch=16)
+        >>> problem.X.shape, problem.dense_connections
+        ((16, 4), 48)
+    """
 
     name: str
     net: SparseMLP
@@ -32,13 +46,31 @@ class Problem:
 
     @staticmethod
     def make(name: str, net: SparseMLP, batch: int, *, dropout: float = 0.0, weight_decay: float = 0.0) -> Problem:
-        """A batch of normal noise for the network; always the same."""
+        """A problem with a batch of normal noise, always the same.
+
+        Args:
+            name: of the problem.
+            net: its network.
+            batch: samples, at least 1.
+            dropout: see Problem.
+            weight_decay: see Problem.
+
+        Returns:
+            The problem.
+        """
         rng = np.random.default_rng(0)
         X = rng.standard_normal((batch, net.layer_sizes[0]), dtype=np.float32)
         return Problem(name, net, X, rng.integers(0, net.layer_sizes[-1], batch), dropout, weight_decay)
 
     def copy_of_net(self, threads: int) -> SparseMLP:
-        """The network with parameters of its own."""
+        """The network with parameters of its own.
+
+        Args:
+            threads: of its kernels, at least 1.
+
+        Returns:
+            The copy.
+        """
         net = self.net
         return SparseMLP.from_layers(
             [layer.connectivity for layer in net.layers],
@@ -54,7 +86,20 @@ class Problem:
 
 
 def network_of_density(sizes: tuple[int, ...], density: float, **options: Any) -> SparseMLP:
-    """A network whose hidden layers have the given density, the output layer all its connections."""
+    """A network whose hidden layers have the given density, and its output layer all its connections.
+
+    Args:
+        sizes: of the layers, input first, output last.
+        density: share of a dense layer's connections, in (0, 1].
+        options: of SparseMLP.from_layers, such as threads.
+
+    Returns:
+        The network, with All-ReLU and softmax.
+
+    Example:
+        >>> [layer.n_connections for layer in network_of_density((100, 200, 10), 0.1).layers]
+        [2000, 2000]
+    """
     connectivities: list[Connectivity] = []
     values, biases = [], []
     init, dtype = WeightInit(), np.dtype(np.float32)

@@ -1,4 +1,4 @@
-"""What a benchmark leaves behind: a table on the terminal, a JSON file, pictures."""
+"""Output of a benchmark: a table on the terminal, a JSON file, pictures."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def save_json(path: Path, values: Any) -> None:
 
 
 def plot(path: Path, *, x: str, y: str, lines: dict[str, tuple[Sequence[float], Sequence[float]]], title: str) -> None:
-    """A log-log picture, one line a name."""
+    """A log-log picture, one line per name."""
     try:
         import matplotlib as mpl
 

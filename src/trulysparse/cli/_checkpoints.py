@@ -1,4 +1,4 @@
-"""The checkpoint folder in a run folder: what a training keeps of itself, and how it is found again."""
+"""The checkpoint folder in a run folder: the state that a training keeps, and how `resume` reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the command line speaks: results on standard output, everything else on standard error."""
+"""Output of the command line: results on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def handle_user_errors(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
             if sys.stdout is not None:
                 sys.stdout.flush()
-        except BrokenPipeError:  # nobody reads on; what was to be written to files has been
+        except BrokenPipeError:  # the reader has gone; files have been written all the same
             _discard_output()
         except (InputError, NotEnoughMemoryError, MissingExtraError) as error:
             _fail(str(error), 2)
@@ -60,10 +60,10 @@ def _discard_unwritten() -> None:
 
 
 def _discard_output() -> None:
-    """Lets standard output go nowhere from here on, so that the end of the process does not fail for it."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+    """Discards standard output from here on, so that the process does not fail for it when it ends."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
 
 
 def peak_rss_mb() -> float:
@@ -88,7 +88,7 @@ def show(title: str, rows: dict[str, Any]) -> None:
 
 
 def print_json(values: dict[str, Any]) -> None:
-    """One object on one line; a figure that is not finite is null, as JSON knows no other."""
+    """One object on one line; a figure that is not finite becomes null, which is what JSON has for it."""
     print(json.dumps({name: _or_null(value) for name, value in values.items()}, allow_nan=False), flush=True)
 
 

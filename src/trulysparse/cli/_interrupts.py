@@ -1,4 +1,4 @@
-"""What signals that ask for an end do to a training: the first lets it keep what it can, the second ends it at once."""
+"""Signals that end a training: the first lets it keep its state, the second ends it at once."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Interrupts:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Within, whoever does the work looks at `caught` where it can end."""
+        """Within, the work looks at `caught` where it can end."""
         self._deferred = True
         try:
             yield

@@ -51,8 +51,9 @@ class Run:
         model = folder / MODEL
         if not model.is_file():
             raise InputError(f"RUN: '{folder}' is not a run folder: it has no {MODEL}")
-        found = folder / NEW if is_pending(folder) else folder
-        config = read_object(found / CONFIG)
+        settings_folder = folder / NEW if is_pending(folder) else folder
+        path = settings_folder / CONFIG
+        config = read_object(path)
         try:
             for name, kind in _TYPES.items():
                 if name in config:
@@ -60,14 +61,14 @@ class Run:
             if "fingerprint" in config and not {"test_size", "seed"} <= set(config):
                 raise ValueError("it does not say how samples were held out")
         except ValueError as error:
-            raise InputError(f"RUN: '{found / CONFIG}' cannot be read ({error})") from None
+            raise InputError(f"RUN: '{path}' cannot be read ({error})") from None
         net = load(model, threads=threads)
         if "model" in config and config["model"] != digest(model):
             raise InputError(
-                f"RUN: '{found / CONFIG}' does not belong to the {MODEL} beside it: one of them is of another "
+                f"RUN: '{path}' does not belong to the {MODEL} beside it: one of them is of another "
                 "training, or was changed"
             )
-        return Run(net, config, found)
+        return Run(net, config, settings_folder)
 
     def last_record(self) -> str | None:
         """The last line of its metrics, where there are any; InputError where it is not one."""
@@ -137,7 +138,7 @@ def settle(folder: Path) -> None:
 
 
 class MetricsFile(Callback):
-    """Appends each epoch's record to a file, for those who watch. records: of epochs before this call of fit."""
+    """Appends each epoch's record to a file, in the course of training. records: of epochs before this call of fit."""
 
     def __init__(self, path: Path, records: Sequence[Record] = ()) -> None:
         self._path = path

@@ -34,7 +34,7 @@ class RunLock:
 
     def __exit__(self, *_: object) -> None:
         if self._handle is not None:
-            (self.path / LOCK).unlink(missing_ok=True)  # while it is held: nobody else's
+            (self.path / LOCK).unlink(missing_ok=True)  # still held: no other process has it
             os.close(self._handle)
             self._handle = None
         for folder in self._made:

@@ -21,7 +21,7 @@ from trulysparse.errors import InputError
 def bench(
     networks: Annotated[str, typer.Option(help=f"Comma-separated, of {', '.join(PRESETS)}.")] = "fashion,cifar",
     peers: Annotated[str, typer.Option(help=f"Comma-separated, of {', '.join(PEERS)}; or all.")] = "all",
-    batch_size: Annotated[int, typer.Option(help="Samples a step.")] = 128,
+    batch_size: Annotated[int, typer.Option(help="Samples per step.")] = 128,
     seconds: Annotated[float, typer.Option(help="Time for each peer and network.")] = 5.0,
     threads: Threads = None,
     out: Annotated[Path | None, typer.Option(help="Also write the figures to this JSON file.")] = None,

@@ -52,10 +52,10 @@ def info(
             f"{layer['n_in']} x {layer['n_out']}: {layer['connections']:,} connections ({layer['density']:.2%}), "
             f"mean |w| {layer['mean_abs_weight']:.4f}, {layer['neurons_without_inputs']} neurons without inputs"
         )
-    found = describe(net.indexed() if net.storage_config.tiled else net) if topology else None
-    if found is not None:
-        rows["paths"] = f"10^{found['log10_paths']:.1f} from inputs to outputs"
-        for number, figures in enumerate(found["layers"], start=1):
+    description = describe(net.indexed() if net.storage_config.tiled else net) if topology else None
+    if description is not None:
+        rows["paths"] = f"10^{description['log10_paths']:.1f} from inputs to outputs"
+        for number, figures in enumerate(description["layers"], start=1):
             spread = ", ".join("{} {}/{:g}/{}".format(side, *figures[f"{side}_degree"]) for side in ("in", "out"))
             rows[f"topology {number}"] = (
                 f"degrees (least/median/largest) {spread}; spectral norm {figures['spectral_norm']:.3g}; "
@@ -73,7 +73,7 @@ def info(
                 "density": net.density,
                 "layers": layers,
                 "config": opened.config,
-                **({} if found is None else {"topology": found}),
+                **({} if description is None else {"topology": description}),
             }
         )
 

@@ -24,7 +24,7 @@ def predict(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that train wrote.")],
     data: Annotated[str, typer.Argument(metavar="DATA", help="As for train; labels are not needed.")],
     out: Annotated[
-        Path, typer.Option(help="A .csv file, a row a sample, or an .npz file with the same columns as arrays.")
+        Path, typer.Option(help="A .csv file, one row per sample, or an .npz file with the same columns as arrays.")
     ],
     proba: Annotated[bool, typer.Option("--proba", help="Also write the probability of every class.")] = False,
     header: Annotated[

@@ -1,0 +1,141 @@
+"""trulysparse train: what it learns and what it writes."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import trulysparse as ts
+from command import SMALL, last_json, run, write_table
+from trulysparse.evolution import NAMES
+
+
+@pytest.mark.parametrize("options", [["--workers", 2], ["--workers", 3, "--parallel", "wassp", "--phase1-epochs", 1]])
+def test_workers_write_a_record_per_epoch_they_share(tmp_path, options):
+    figures = last_json(run("train", "digits", "--out", tmp_path / "r", *SMALL, *options, "--json"))
+    assert figures["epochs"] == 3
+    lines = [json.loads(line) for line in (tmp_path / "r" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["phase"] for line in lines] == ([1, 1, 2] if len(options) == 2 else [1, 2])
+    assert "staleness" in lines[0]
+    assert lines[-1]["epoch"] == 3
+    assert last_json(run("evaluate", tmp_path / "r", "digits", "--json"))["accuracy"] == figures["accuracy"]
+
+
+@pytest.mark.parametrize("data", ["digits", "breast_cancer", "madelon-like"])
+def test_built_in_data_is_learned_and_written(tmp_path, data):
+    figures = last_json(run("train", data, "--out", tmp_path / "r", *SMALL, "--json"))
+    assert list(figures) == ["accuracy", "loss", "seconds", "epochs", "connections", "neurons", "peak_rss_mb"]
+    assert figures["accuracy"] > (0.5 if data == "madelon-like" else 0.7)
+    assert sorted(p.name for p in (tmp_path / "r").iterdir()) == ["config.json", "metrics.jsonl", "model.safetensors"]
+    again = last_json(run("evaluate", tmp_path / "r", data, "--json"))
+    assert again["accuracy"] == figures["accuracy"]
+    assert again["loss"] == figures["loss"]
+
+
+def test_topology_options_and_report_reach_the_run_folder(tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib comes with the extra trulysparse[analysis]")
+    options = ["--evolution", "rigl", "--connectivity", "small_world", "--density", "0.2", "--report", "--json"]
+    pruning = ["--importance-pruning", 20, "--importance-start", 1, "--importance-every", 1]
+    small = [*SMALL[:4], *SMALL[6:]]  # without --epsilon, in whose place --density is
+    figures = last_json(run("train", "digits", "--out", tmp_path / "r", *small, *options, *pruning))
+    assert figures["neurons"] < 30 + 20 + 10
+    page = (tmp_path / "r" / "report.html").read_text()
+    for title in ("Loss", "Score", "Exploration", "Dead neurons", "Use of the inputs", "Degrees"):
+        assert f"<h2>{title}" in page
+    assert page.count("data:image/png;base64,") >= 8
+    records = [json.loads(line) for line in (tmp_path / "r" / "metrics.jsonl").read_text().splitlines()]
+    assert records[-1]["neurons"] == figures["neurons"] - 10
+    again = last_json(run("evaluate", tmp_path / "r", "digits", "--json"))
+    assert again["accuracy"] == figures["accuracy"]
+    found = last_json(run("info", tmp_path / "r", "--topology", "--json"))
+    assert len(found["topology"]["layers"]) == 3
+    run("train", "digits", "--out", tmp_path / "r", *SMALL)
+    assert not (tmp_path / "r" / "report.html").exists()
+
+
+@pytest.mark.parametrize("evolution", NAMES)
+def test_every_evolution_method_learns(tmp_path, evolution):
+    figures = last_json(run("train", "digits", "--out", tmp_path / "r", *SMALL, "--evolution", evolution, "--json"))
+    assert figures["accuracy"] > 0.5
+
+
+def test_same_seed_same_model_whatever_the_threads(tmp_path):
+    for threads in (1, 2):
+        run("train", "digits", "--out", tmp_path / str(threads), *SMALL, "--threads", threads, "--dropout", 0.2)
+    models = [(tmp_path / str(t) / "model.safetensors").read_bytes() for t in (1, 2)]
+    assert models[0] == models[1]
+
+
+def test_options_reach_the_network(tmp_path):
+    run(
+        "train",
+        "digits",
+        "--out",
+        tmp_path / "r",
+        "--hidden",
+        "12",
+        "--epochs",
+        1,
+        "--activation",
+        "leaky_relu",
+        "--alpha",
+        0.2,
+        "--init",
+        "xavier_uniform",
+        "--fan",
+        "sparse",
+        "--scale",
+        "minmax",
+        "--epsilon",
+        3,
+        "--seed",
+        7,
+        "--evolution",
+        "none",
+        "--optimizer",
+        "adam",
+        "--schedule",
+        "cosine",
+        "--warmup",
+        0.5,
+        "--weight-decay",
+        0.01,
+    )
+    net = ts.load(tmp_path / "r" / "model.safetensors")
+    assert net.activation == ts.LeakyReLU(0.2)
+    assert net.init == ts.WeightInit("xavier_uniform", "sparse")
+    assert net.scaling.kind == "minmax"
+    assert (net.layer_sizes, net.epsilon, net.seed) == ((64, 12, 10), 3.0, 7)
+    drawn = ts.SparseMLP((64, 12, 10), epsilon=3, seed=7)
+    np.testing.assert_array_equal(net.layers[0].connectivity.indices, drawn.layers[0].connectivity.indices)
+
+
+def test_streamed_training_learns(tmp_path, table):
+    X, y = table
+    folder = tmp_path / "data"
+    folder.mkdir()
+    np.save(folder / "X.npy", X)
+    np.save(folder / "y.npy", y)
+    figures = last_json(run("train", folder, "--out", tmp_path / "r", *SMALL, "--json"))
+    assert figures["accuracy"] > 0.8
+    assert last_json(run("evaluate", tmp_path / "r", folder, "--json"))["accuracy"] == figures["accuracy"]
+    run("predict", tmp_path / "r", folder, "--out", tmp_path / "p.csv")
+    assert len((tmp_path / "p.csv").read_text().splitlines()) == 151
+    path = write_table(tmp_path, "libsvm", X, y)
+    streamed = last_json(run("train", path, "--out", tmp_path / "s", "--stream", *SMALL, "--json"))
+    assert streamed["accuracy"] > 0.8
+
+
+def test_divergence_ends_with_a_sentence(tmp_path):
+    error = run("train", "digits", "--out", tmp_path / "r", *SMALL, "--learning-rate", 1e6, code=1)
+    assert "training has diverged" in error
+    assert not (tmp_path / "r" / "model.safetensors").exists()
+
+
+def test_a_failed_run_leaves_the_old_model(tmp_path):
+    run("train", "digits", "--out", tmp_path / "r", *SMALL)
+    model = (tmp_path / "r" / "model.safetensors").read_bytes()
+    run("train", "digits", "--out", tmp_path / "r", *SMALL, "--learning-rate", 1e6, code=1)
+    assert (tmp_path / "r" / "model.safetensors").read_bytes() == model
