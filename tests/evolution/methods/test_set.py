@@ -121,9 +121,8 @@ def test_set_growth_is_uniform_over_empty_coordinates():
         hits += now & empty
     probability = grown / empty.sum()
     counts = hits[empty]
-    statistic = (
-        ((counts - runs * probability) ** 2).sum() / (runs * probability * (1 - probability)) * (1 - 1 / len(counts))
-    )
+    variance = runs * probability * (1 - probability)
+    statistic = ((counts - runs * probability) ** 2).sum() / variance * (1 - 1 / len(counts))
     assert 1e-4 < stats.chi2.sf(statistic, len(counts) - 1) < 1 - 1e-4
 
 
