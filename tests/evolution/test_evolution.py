@@ -181,7 +181,7 @@ def test_own_prune_rule_in_training_learns_and_keeps_the_size():
     assert history.records[-1]["loss"] < history.records[0]["loss"]
 
 
-def marks(value, dtype=np.uint8):
+def keep_all_or_none(value, dtype=np.uint8):
     return lambda view: np.full(view.layer.n_connections, value, dtype)
 
 
@@ -194,10 +194,10 @@ def existing(view):
     ("pruning", "growth", "message"),
     [
         (lambda view: None, grow.uniform, "must return a uint8 keep mask"),
-        (marks(1, bool), grow.uniform, "must return a uint8 keep mask"),
+        (keep_all_or_none(1, bool), grow.uniform, "must return a uint8 keep mask"),
         (lambda view: np.ones(3, np.uint8), grow.uniform, "must return a uint8 keep mask"),
         (prune.magnitude, grow.no_growth, r"no_growth must return \d+ coordinates"),
-        (marks(0), lambda view: (existing(view)[0], existing(view)[1] - 1), "must return outputs from 0 to"),
+        (keep_all_or_none(0), lambda view: (existing(view)[0], existing(view)[1] - 1), "must return outputs from 0 to"),
     ],
 )
 def test_rules_returning_something_else_are_refused(pruning, growth, message):

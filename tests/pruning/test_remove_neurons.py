@@ -37,7 +37,7 @@ def test_remove_neurons_idle_ones_only_keeps_the_function(seed, activation, dtyp
 
 
 def test_remove_neurons_all_of_them_leaves_a_constant():
-    """All hidden neurons without inputs: outputs are constants, one neuron a layer stays."""
+    """All hidden neurons without inputs: outputs are constants, one neuron per layer remains."""
     net = network(0)
     X = np.random.default_rng(0).standard_normal((5, 20))
     weights, biases = dense(net), [layer.bias.astype(float) for layer in net.layers]
@@ -50,7 +50,7 @@ def test_remove_neurons_all_of_them_leaves_a_constant():
 
 
 def test_remove_neurons_layer_of_one_constant_counts_once():
-    """It stays, but its constant must not count twice."""
+    """It remains, but its constant must not count twice."""
     net = ts.SparseMLP.from_matrices([np.zeros((1, 3)), np.ones((2, 1))], [[2.0], [0.5, 0.0]], activation="relu")
     X = np.ones((4, 3))
     before = net.decision_function(X)

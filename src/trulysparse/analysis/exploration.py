@@ -80,7 +80,7 @@ class Exploration(Callback):
             data: of the fit.
 
         Raises:
-            InputError: where the network is stored in tiles.
+            InputError: where the network has storage='compact'.
         """
         if trainer.net.storage_config.tiled:
             raise InputError(

@@ -102,7 +102,7 @@ class TopologyRecorder(Exploration):
             data: of the fit.
 
         Raises:
-            InputError: where the network is stored in tiles, or X and y do not fit it.
+            InputError: where the network has storage='compact', or X and y do not fit it.
         """
         super().check(trainer, data)
         if self._batch is not None:

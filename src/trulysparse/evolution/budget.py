@@ -23,6 +23,20 @@ def as_lost(views: Sequence[LayerView]) -> list[int]:
 
     Returns:
         The number of connections that each layer grows.
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> from trulysparse.evolution import LayerView, budget
+        >>> net = ts.SparseMLP((10, 10, 10), epsilon=2)
+        >>> views = [
+        ...     LayerView(layer, layer.new_state(ts.SGD(momentum=0.9)), number, fraction=0.5, key=0, threads=1)
+        ...     for number, layer in enumerate(net.layers)
+        ... ]
+        >>> for view, n_removed in zip(views, (10, 30)):  # of 40 connections each
+        ...     view.keep_mask = (np.arange(40) >= n_removed).astype(np.uint8)
+        >>> budget.as_lost(views)
+        [10, 30]
     """
     return [view.removed for view in views]
 
@@ -37,6 +51,20 @@ def by_survivors(views: Sequence[LayerView]) -> list[int]:
         The number of connections that each layer grows; together as many as were removed.
 
     Source: Mostafa and Wang (2019), algorithm 1.
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> from trulysparse.evolution import LayerView, budget
+        >>> net = ts.SparseMLP((10, 10, 10), epsilon=2)
+        >>> views = [
+        ...     LayerView(layer, layer.new_state(ts.SGD(momentum=0.9)), number, fraction=0.5, key=0, threads=1)
+        ...     for number, layer in enumerate(net.layers)
+        ... ]
+        >>> for view, n_removed in zip(views, (10, 30)):  # of 40 connections each
+        ...     view.keep_mask = (np.arange(40) >= n_removed).astype(np.uint8)
+        >>> budget.by_survivors(views)
+        [30, 10]
     """
     return split_in_proportion(views, [view.layer.n_connections - view.removed for view in views])
 
@@ -51,6 +79,21 @@ def by_momentum(views: Sequence[LayerView]) -> list[int]:
         The number of connections that each layer grows; as `as_lost` where the optimizer has no momentum.
 
     Source: Dettmers and Zettlemoyer (2019), section 4.1.
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> from trulysparse.evolution import LayerView, budget
+        >>> net = ts.SparseMLP((10, 10, 10), epsilon=2)
+        >>> views = [
+        ...     LayerView(layer, layer.new_state(ts.SGD(momentum=0.9)), number, fraction=0.5, key=0, threads=1)
+        ...     for number, layer in enumerate(net.layers)
+        ... ]
+        >>> for view, n_removed in zip(views, (10, 30)):  # of 40 connections each
+        ...     view.keep_mask = (np.arange(40) >= n_removed).astype(np.uint8)
+        ...     view.optimizer_state.weight[0][:] = n_removed
+        >>> budget.by_momentum(views)
+        [10, 30]
     """
     means = []
     for view in views:
@@ -75,7 +118,7 @@ def split_in_proportion(views: Sequence[LayerView], weights: Sequence[float]) ->
     Example:
         >>> import numpy as np
         >>> import trulysparse as ts
-        >>> from trulysparse.evolution import LayerView
+        >>> from trulysparse.evolution import LayerView, budget
         >>> net = ts.SparseMLP((10, 10, 10), epsilon=2)
         >>> views = [
         ...     LayerView(layer, layer.new_state(ts.SGD()), number, fraction=0.5, key=0, threads=1)
@@ -83,7 +126,7 @@ def split_in_proportion(views: Sequence[LayerView], weights: Sequence[float]) ->
         ... ]
         >>> for view in views:
         ...     view.keep_mask = (np.arange(view.layer.n_connections) >= 12).astype(np.uint8)
-        >>> split_in_proportion(views, [1.0, 3.0])
+        >>> budget.split_in_proportion(views, [1.0, 3.0])
         [6, 18]
     """
     counts = [0] * len(views)

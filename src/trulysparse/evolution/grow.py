@@ -75,6 +75,18 @@ def uniform_excluding_pruned(view: LayerView) -> NewConnections:
 
     Returns:
         view.count coordinates as rows by input neuron.
+
+    Example:
+        >>> import numpy as np
+        >>> import scipy.sparse as sp
+        >>> import trulysparse as ts
+        >>> from trulysparse.evolution import LayerView, grow
+        >>> layer = ts.SparseMLP.from_matrices([sp.eye_array(3)]).layers[0]
+        >>> view = LayerView(layer, layer.new_state(ts.SGD()), number=0, fraction=0.0, key=0, threads=1, count=1)
+        >>> view.keep_mask = (layer.values < 0).astype(np.uint8)  # all are removed
+        >>> ptr, outputs = grow.uniform_excluding_pruned(view)
+        >>> int(outputs[0]) != int(ptr.searchsorted(1)) - 1  # not on the diagonal
+        True
     """
     n_empty_before = view.layer.n_in * view.layer.n_out - view.layer.n_connections
     return _uniform(view, None if view.count <= n_empty_before else view.keep_mask, view.count, "grow")
@@ -89,6 +101,16 @@ def no_growth(view: LayerView) -> NewConnections | Uniform:
 
     Returns:
         Empty rows.
+
+    Example:
+        >>> import scipy.sparse as sp
+        >>> import trulysparse as ts
+        >>> from trulysparse.evolution import LayerView, grow
+        >>> layer = ts.SparseMLP.from_matrices([sp.eye_array(3)]).layers[0]
+        >>> view = LayerView(layer, layer.new_state(ts.SGD()), number=0, fraction=0.0, key=0, threads=1, count=1)
+        >>> ptr, outputs = grow.no_growth(view)
+        >>> len(outputs)
+        0
     """
     if isinstance(view.layer, TiledLayer):
         return Uniform(0)
@@ -109,6 +131,19 @@ class LargestGradient:
     n_in * n_out is too large see GuidedGradient.
 
     Source: Evci et al. (2020), section 3 (RigL).
+
+    Example:
+        >>> import numpy as np
+        >>> import scipy.sparse as sp
+        >>> import trulysparse as ts
+        >>> from trulysparse.evolution import LayerView, grow
+        >>> layer = ts.SparseMLP.from_matrices([sp.eye_array(3)]).layers[0]
+        >>> view = LayerView(layer, layer.new_state(ts.SGD()), number=0, fraction=0.0, key=0, threads=1, count=1)
+        >>> view.x, view.dy = np.zeros((3, 32), np.float32), np.zeros((3, 32), np.float32)
+        >>> view.x[0], view.dy[1] = 1, 1  # input 0 and output 1 are active
+        >>> ptr, outputs = grow.LargestGradient()(view)
+        >>> ptr.tolist(), outputs.tolist()  # from input 0 to output 1
+        ([0, 1, 1, 1], [1])
     """
 
     needs_gradient: ClassVar[bool] = True
@@ -138,6 +173,19 @@ class GuidedGradient:
             sum|x_i| * sum|dy_j|, an upper bound of the gradient.
 
     Source: Heddes et al. (2024), algorithm 1 (GSE).
+
+    Example:
+        >>> import numpy as np
+        >>> import scipy.sparse as sp
+        >>> import trulysparse as ts
+        >>> from trulysparse.evolution import LayerView, grow
+        >>> layer = ts.SparseMLP.from_matrices([sp.eye_array(3)]).layers[0]
+        >>> view = LayerView(layer, layer.new_state(ts.SGD()), number=0, fraction=0.0, key=0, threads=1, count=1)
+        >>> view.x, view.dy = np.zeros((3, 32), np.float32), np.zeros((3, 32), np.float32)
+        >>> view.x[0], view.dy[1] = 1, 1  # input 0 and output 1 are active
+        >>> ptr, outputs = grow.GuidedGradient(candidates=2.0)(view)
+        >>> ptr.tolist(), outputs.tolist()  # from input 0 to output 1
+        ([0, 1, 1, 1], [1])
     """
 
     candidates: float = 1.0
@@ -162,7 +210,21 @@ class GuidedGradient:
 @dataclass(frozen=True)
 class Active:
     """Coordinates between active neurons: (i, j) with probability proportional to mean|x_i| on the current batch times
-    the sum of |incoming weights| of j. Time and memory linear in connections."""
+    the sum of |incoming weights| of j. Time and memory linear in connections.
+
+    Example:
+        >>> import numpy as np
+        >>> import scipy.sparse as sp
+        >>> import trulysparse as ts
+        >>> from trulysparse.evolution import LayerView, grow
+        >>> layer = ts.SparseMLP.from_matrices([sp.eye_array(3)]).layers[0]
+        >>> view = LayerView(layer, layer.new_state(ts.SGD()), number=0, fraction=0.0, key=0, threads=1, count=1)
+        >>> view.x, view.dy = np.zeros((3, 32), np.float32), np.zeros((3, 32), np.float32)
+        >>> view.x[0] = 1  # only input 0 is active
+        >>> ptr, outputs = grow.Active()(view)
+        >>> ptr.tolist(), int(outputs[0]) in (1, 2)
+        ([0, 1, 1, 1], True)
+    """
 
     needs_gradient: ClassVar[bool] = True
 

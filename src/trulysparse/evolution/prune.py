@@ -47,6 +47,15 @@ def sign_magnitude(view: LayerView) -> KeepMask:
         The keep mask, uint8 (n_connections,).
 
     Source: Mocanu et al. (2018), algorithm 1 (SET).
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> from trulysparse.evolution import LayerView, prune
+        >>> layer = ts.SparseMLP.from_matrices([np.array([[0.1, -0.4], [0.3, -0.2]])]).layers[0]
+        >>> view = LayerView(layer, layer.new_state(ts.SGD()), number=0, fraction=0.5, key=0, threads=1)
+        >>> prune.sign_magnitude(view).tolist()  # of 0.1, 0.3, -0.4, -0.2
+        [0, 1, 1, 0]
     """
     keep_mask = np.empty(view.layer.n_connections, np.uint8)
     _kernels.keep_by_sign_magnitude(view.layer.values, view.fraction, keep_mask, view.threads)
@@ -88,6 +97,15 @@ def magnitude(view: LayerView) -> KeepMask:
         The keep mask, uint8 (n_connections,).
 
     Source: Evci et al. (2020), section 3.
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> from trulysparse.evolution import LayerView, prune
+        >>> layer = ts.SparseMLP.from_matrices([np.array([[0.1, -0.4], [0.3, -0.2]])]).layers[0]
+        >>> view = LayerView(layer, layer.new_state(ts.SGD()), number=0, fraction=0.5, key=0, threads=1)
+        >>> prune.magnitude(view).tolist()  # of 0.1, 0.3, -0.4, -0.2
+        [0, 1, 1, 0]
     """
     return smallest(view.layer.values, view)
 
@@ -101,6 +119,15 @@ def random(view: LayerView) -> KeepMask:
 
     Returns:
         The keep mask, uint8 (n_connections,).
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> from trulysparse.evolution import LayerView, prune
+        >>> layer = ts.SparseMLP.from_matrices([np.array([[0.1, -0.4], [0.3, -0.2]])]).layers[0]
+        >>> view = LayerView(layer, layer.new_state(ts.SGD()), number=0, fraction=0.5, key=0, threads=1)
+        >>> int(prune.random(view).sum())
+        2
     """
     kind = HELD["float32"] if view.layer.values.dtype == np.uint16 else view.layer.values.dtype
     scores = empty(view.layer.n_connections, kind)
@@ -114,6 +141,15 @@ class GlobalMagnitude:
 
     Args:
         least: connections that each layer keeps in any case.
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> from trulysparse.evolution import LayerView, prune
+        >>> layer = ts.SparseMLP.from_matrices([np.array([[0.1, -0.4], [0.3, -0.2]])]).layers[0]
+        >>> view = LayerView(layer, layer.new_state(ts.SGD()), number=0, fraction=0.5, key=0, threads=1)
+        >>> prune.GlobalMagnitude().across([view])[0].tolist()
+        [0, 1, 1, 0]
     """
 
     least: int = 1
@@ -144,6 +180,16 @@ class MagnitudeAndGradient:
         weight: of the gradient.
 
     Source: Yuan et al. (2021), MEST.
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> from trulysparse.evolution import LayerView, prune
+        >>> layer = ts.SparseMLP.from_matrices([np.array([[0.1, -0.4], [0.3, -0.2]])]).layers[0]
+        >>> view = LayerView(layer, layer.new_state(ts.SGD()), number=0, fraction=0.5, key=0, threads=1)
+        >>> view.x, view.dy = np.ones((2, 32), np.float32), np.zeros((2, 32), np.float32)
+        >>> prune.MagnitudeAndGradient()(view).tolist()
+        [0, 1, 1, 0]
     """
 
     weight: float = 0.01
@@ -167,6 +213,19 @@ class SignFlip:
         noise: standard deviation of the noise, at least 0.
 
     Source: Bellec et al. (2018), algorithm 1 (DeepR).
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> from trulysparse.evolution import LayerView, prune
+        >>> layer = ts.SparseMLP.from_matrices([np.array([[0.1, -0.4], [0.3, -0.2]])]).layers[0]
+        >>> view = LayerView(layer, layer.new_state(ts.SGD()), number=0, fraction=0.5, key=0, threads=1)
+        >>> rule = prune.SignFlip(noise=0)
+        >>> rule(view).tolist()  # nothing has changed yet
+        [1, 1, 1, 1]
+        >>> layer.values[2] *= -1
+        >>> rule(view).tolist()
+        [1, 1, 0, 1]
     """
 
     l1: float = 1e-5
@@ -208,6 +267,15 @@ class AdaptiveThreshold:
         tolerance: relative deviation from the wanted fraction that leaves the threshold as it is.
 
     Source: Mostafa and Wang (2019), algorithm 1 (DSR).
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> from trulysparse.evolution import LayerView, prune
+        >>> layer = ts.SparseMLP.from_matrices([np.array([[0.1, -0.4], [0.3, -0.2]])]).layers[0]
+        >>> view = LayerView(layer, layer.new_state(ts.SGD()), number=0, fraction=0.5, key=0, threads=1)
+        >>> prune.AdaptiveThreshold(0.25).across([view])[0].tolist()
+        [0, 1, 1, 0]
     """
 
     threshold: float = 1e-3

@@ -79,8 +79,8 @@ class Plan:
 
     Example:
         >>> from trulysparse.planning.plan import PlanRequest, plan
-        >>> found = plan(PlanRequest((1000, 2000, 10), epsilon=10), measure=False)
-        >>> found.connections, found.neurons, found.disk, found.disk_traffic
+        >>> planned = plan(PlanRequest((1000, 2000, 10), epsilon=10), measure=False)
+        >>> planned.connections, planned.neurons, planned.disk, planned.disk_traffic
         (50000, 2010, 0, 0)
     """
 
@@ -148,7 +148,7 @@ def plan(request: PlanRequest, *, threads: int | None = None, measure: bool = Tr
     training |= _scratch(sizes, counts, request, threads)
     parts = {**network, **training, "base": BASE_BYTES}
     scratch = parts.pop("scratch")
-    # While the network is made there are no activations yet; evolution, a layer at a time, needs less than making it.
+    # While the network is made there are no activations yet; evolution, one layer at a time, needs less than making it.
     stored = network["connectivity"] + network["weights"] + network["biases"] + training["optimizer state"]
     disk = 0
     ordered = training["rows in order"]

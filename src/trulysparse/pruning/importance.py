@@ -90,7 +90,7 @@ def prune_neurons(
         Neurons, connections and metrics before and after.
 
     Raises:
-        InputError: where an argument is out of range, X is missing or the network is stored in tiles.
+        InputError: where an argument is out of range, X is missing or the network has storage='compact'.
 
     Source:
         Curci, Mocanu and Pechenizkiy, "Truly sparse neural networks at scale" (2021), algorithm 2, where neurons keep
@@ -199,7 +199,7 @@ class ImportancePruning(Callback):
             data: of the fit.
 
         Raises:
-            InputError: where the network is stored in tiles, or X does not fit it.
+            InputError: where the network has storage='compact', or X does not fit it.
         """
         check_prunable(trainer.net)
         if self._X is not None:

@@ -15,14 +15,14 @@ from trulysparse.evolution.prune import sign_magnitude
 from trulysparse.optim import OptimizerState
 
 
-def naive_keep(values, zeta):
+def naive_keep_mask(values, zeta):
     """Sort each sign by magnitude, drop the fraction zeta from the front."""
-    keep = np.ones(len(values), np.uint8)
+    keep_mask = np.ones(len(values), np.uint8)
     for sign in (np.signbit(values), ~np.signbit(values)):
         members = np.flatnonzero(sign)
         order = members[np.argsort(np.abs(values[members]), kind="stable")]
-        keep[order[: int(np.floor(zeta * len(members)))]] = 0
-    return keep
+        keep_mask[order[: int(np.floor(zeta * len(members)))]] = 0
+    return keep_mask
 
 
 def small_net(dtype="float32", seed=0, epsilon=4.0):
@@ -56,7 +56,7 @@ def test_set_prune_rule_any_weights_is_the_papers(seed, zeta, dtype, with_ties, 
     if with_ties:
         values = np.round(values * 2) / 2 * rng.choice([1, -1, 0.0], len(values))
     layer.values = values.astype(dtype)
-    np.testing.assert_array_equal(sign_magnitude(view_of(net, 0, zeta, threads)), naive_keep(layer.values, zeta))
+    np.testing.assert_array_equal(sign_magnitude(view_of(net, 0, zeta, threads)), naive_keep_mask(layer.values, zeta))
 
 
 def test_set_prune_rule_many_ties_across_blocks_is_the_papers(rng):
@@ -64,7 +64,7 @@ def test_set_prune_rule_many_ties_across_blocks_is_the_papers(rng):
     net = ts.SparseMLP((2000, 2000, 2), epsilon=60)
     layer = net.layers[0]
     layer.values = (np.round(rng.standard_normal(layer.n_connections) * 8) / 8).astype(np.float32)
-    expected = naive_keep(layer.values, 0.3)
+    expected = naive_keep_mask(layer.values, 0.3)
     for threads in (1, 2, 4):
         np.testing.assert_array_equal(sign_magnitude(view_of(net, 0, 0.3, threads)), expected)
 
@@ -82,22 +82,22 @@ def as_dict(layer, state):
 def test_set_remaining_connections_keep_weight_and_state(dtype, zeta, epsilon):
     net = small_net(dtype, epsilon=epsilon)
     state = state_for(net)
-    keeps = [naive_keep(layer.values, zeta) for layer in net.layers]
+    keep_masks = [naive_keep_mask(layer.values, zeta) for layer in net.layers]
     before = [as_dict(layer, s) for layer, s in zip(net.layers, state, strict=True)]
     counts = [layer.n_connections for layer in net.layers]
     replaced = ts.SET(zeta).evolve(net, state, 99, 2)
-    assert replaced == sum(int((keep == 0).sum()) for keep in keeps[:-1])
-    for number, (layer, old, keep) in enumerate(zip(net.layers, before, keeps, strict=True)):
+    assert replaced == sum(int((keep_mask == 0).sum()) for keep_mask in keep_masks[:-1])
+    for number, (layer, old, keep_mask) in enumerate(zip(net.layers, before, keep_masks, strict=True)):
         check_invariants(layer.connectivity)
         assert layer.n_connections == counts[number]
         new = as_dict(layer, state[number])
         if number == len(net.layers) - 1:
-            assert new == old  # the output layer stays
+            assert new == old  # the output layer does not evolve
             continue
-        kept = [place for place, k in zip(old, keep, strict=True) if k]
-        assert all(new[place] == old[place] for place in kept)
-        grown = [new[place] for place in new.keys() - set(kept)]
-        assert len(grown) == int((keep == 0).sum())
+        remaining = [pair for pair, k in zip(old, keep_mask, strict=True) if k]
+        assert all(new[pair] == old[pair] for pair in remaining)
+        grown = [new[pair] for pair in new.keys() - set(remaining)]
+        assert len(grown) == int((keep_mask == 0).sum())
         limit = net.init.scale(layer.connectivity)
         assert all(0 < abs(weight) <= limit and not any(rest) for weight, *rest in grown)
 
@@ -108,20 +108,21 @@ def test_set_growth_is_uniform_over_empty_coordinates():
     for key in range(runs):
         net = ts.SparseMLP((12, 10, 3), epsilon=2.0, seed=5)
         layer = net.layers[0]
-        keep = naive_keep(layer.values, 0.3)
+        keep_mask = naive_keep_mask(layer.values, 0.3)
         rows = np.repeat(np.arange(12), np.diff(layer.connectivity.by_input.ptr))
-        kept = np.zeros((12, 10), bool)
-        kept[rows[keep == 1], layer.connectivity.by_input.index[keep == 1]] = True
-        empty, grown = ~kept, int((keep == 0).sum())
+        remaining = np.zeros((12, 10), bool)
+        remaining[rows[keep_mask == 1], layer.connectivity.by_input.index[keep_mask == 1]] = True
+        empty, grown = ~remaining, int((keep_mask == 0).sum())
         ts.SET(0.3).evolve(net, state_for(net, 0), key, 1)
         con = layer.connectivity
         now = np.zeros((12, 10), bool)
         now[np.repeat(np.arange(12), np.diff(con.by_input.ptr)), con.by_input.index] = True
-        assert now[kept].all()
+        assert now[remaining].all()
         hits += now & empty
-    share = grown / empty.sum()
+    probability = grown / empty.sum()
     counts = hits[empty]
-    statistic = ((counts - runs * share) ** 2).sum() / (runs * share * (1 - share)) * (1 - 1 / len(counts))
+    variance = runs * probability * (1 - probability)
+    statistic = ((counts - runs * probability) ** 2).sum() / variance * (1 - 1 / len(counts))
     assert 1e-4 < stats.chi2.sf(statistic, len(counts) - 1) < 1 - 1e-4
 
 

@@ -30,5 +30,14 @@ class Static(Evolution):
         super().__init__(magnitude, no_growth, Schedule(0.0, every_epochs=1))
 
     def due(self, done: int, steps_per_epoch: int, total: int) -> bool:
-        """Never."""
+        """Never.
+
+        Args:
+            done: updates so far.
+            steps_per_epoch: updates per epoch.
+            total: updates of the whole training.
+
+        Returns:
+            False.
+        """
         return False
