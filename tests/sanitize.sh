@@ -7,9 +7,12 @@ cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install -q scikit-build-core nanobind ninja cmake numpy scipy scikit-learn safetensors rich pytest hypothesis
-tests=(tests/kernels tests/connectivity tests/evolution tests/training tests/parallel tests/test_frozen.py
-  tests/test_compact.py tests/test_disk.py)
+"$work/venv/bin/pip" install -q scikit-build-core nanobind ninja cmake numpy scipy scikit-learn safetensors rich \
+  pytest pytest-xdist hypothesis
+tests=(tests/kernels tests/connectivity tests/evolution tests/training tests/parallel tests/nn/test_frozen.py tests/nn/layers)
+# The baseline and one set of wide vectors: all come from one source, and each takes minutes to compile with sanitizers.
+isas=baseline
+if grep -qw avx2 /proc/cpuinfo 2> /dev/null && grep -qw fma /proc/cpuinfo; then isas=avx2; fi
 [ $# -gt 0 ] || set -- address,undefined thread
 # ThreadSanitizer needs to know where memory lies: without address space randomisation where that may be had.
 plain=()
@@ -17,7 +20,7 @@ if command -v setarch > /dev/null && setarch -R true 2> /dev/null; then plain=(s
 for sanitizers in "$@"; do
   echo "== $sanitizers"
   "$work/venv/bin/pip" install -q --no-build-isolation --no-deps --force-reinstall . \
-    -C cmake.define.TS_SANITIZE="$sanitizers" -C build-dir="$work/build-$sanitizers"
+    -C cmake.define.TS_SANITIZE="$sanitizers" -C cmake.define.TS_ISAS="$isas" -C build-dir="$work/build-$sanitizers"
   case $sanitizers in
     thread) runtime=libtsan.so unfit=forked ;;  # the sanitizer allows no threads in a forked child
     *) runtime=libasan.so unfit=nothing ;;
@@ -26,5 +29,5 @@ for sanitizers in "$@"; do
   OPENBLAS_NUM_THREADS=1 ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
   TSAN_OPTIONS="ignore_noninstrumented_modules=1 halt_on_error=1" \
   LD_PRELOAD="$(c++ -print-file-name=$runtime) $(c++ -print-file-name=libstdc++.so)" \
-    "${plain[@]}" "$work/venv/bin/python" -m pytest -p no:cacheprovider -k "not $unfit" "${tests[@]}"
+    "${plain[@]}" "$work/venv/bin/python" -m pytest -p no:cacheprovider -n "$(nproc)" -k "not $unfit" "${tests[@]}"
 done
