@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 
 import numpy as np
 import pytest
@@ -168,13 +169,15 @@ def test_workers_join_during_training(cluster):
     assert len(names) > 1
 
 
-def test_workers_read_their_own_samples(cluster, tmp_path):
+def test_workers_read_their_own_samples(cluster, tmp_path, monkeypatch):
     """A memory map and a function: neither is sent by the driver."""
     X, y = problem()
     np.save(tmp_path / "X.npy", X)
     mapped, _ = train(ts.WASSP(2, backend="ray"), epochs=3, X=np.load(tmp_path / "X.npy", mmap_mode="r"), y=y)
-    with pytest.raises(ts.InputError, match=r"cannot read its samples: .*No module named 'test_ray'"):
-        train(ts.WASSP(2, backend="ray", data=problem), epochs=3)
+    monkeypatch.setitem(sys.modules, "only_here", only_here := types.ModuleType("only_here"))
+    exec("def load(): raise AssertionError", only_here.__dict__)
+    with pytest.raises(ts.InputError, match=r"cannot read its samples: .*No module named 'only_here'"):
+        train(ts.WASSP(2, backend="ray", data=only_here.load), epochs=3)
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     called, _ = train(ts.WASSP(2, backend="ray", data=problem), epochs=3)
     ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
