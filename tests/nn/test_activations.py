@@ -8,12 +8,17 @@ from scipy.special import expit
 
 import trulysparse as ts
 from trulysparse._kernels import Activation
-from trulysparse.nn.activations import apply, make_activation, settings
+from trulysparse.nn.activations import IDENTITY, apply, make_activation, settings
 
 
 def test_all_relu_alternates():
     net = ts.SparseMLP((4, 5, 6, 7, 2), activation=ts.AllReLU(0.6))
-    assert [layer.activation for layer in net.layers] == [(1, -0.6), (1, 0.6), (1, -0.6), (0, 0.0)]
+    assert [layer.activation for layer in net.layers] == [
+        (Activation.LEAKY, -0.6),
+        (Activation.LEAKY, 0.6),
+        (Activation.LEAKY, -0.6),
+        IDENTITY,
+    ]
 
 
 FORMULAS = {

@@ -12,6 +12,7 @@ import pytest
 
 import trulysparse as ts
 from trulysparse.connectivity import uniform
+from trulysparse.nn.activations import IDENTITY
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.nn.sinks import Gradients
 
@@ -21,7 +22,7 @@ def test_layers_set_by_the_user_are_checked_before_use(rng):
     X = rng.normal(size=(6, 5))
     first = net.layers[0]
     for wrong in (uniform(5, 9, 8), uniform(4, 5, 8)):
-        net.layers[0] = IndexedLayer(wrong, np.ones(8, np.float32), np.zeros(wrong.n_out, np.float32), (0, 0.0))
+        net.layers[0] = IndexedLayer(wrong, np.ones(8, np.float32), np.zeros(wrong.n_out, np.float32), IDENTITY)
         with pytest.raises(ts.InputError, match=r"layers\[0\] connects"):
             net.predict(X)
         with pytest.raises(ts.InputError, match=r"layers\[0\] connects"):
