@@ -25,6 +25,7 @@ from trulysparse.bench.report import plot, table
 from trulysparse.connectivity import Connectivity, erdos_renyi
 from trulysparse.evolution import LayerView, grow, prune
 from trulysparse.evolution.rewire import Change, rewire
+from trulysparse.nn.activations import ReLU
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.nn.mlp import SparseMLP
@@ -71,7 +72,7 @@ def measure(connections: int, threads: int) -> dict:
     con = erdos_renyi(n, n, 2.0, seed=0, threads=threads)
     dtype = np.dtype(np.float32)
     init = WeightInit(fan="sparse")
-    layer = IndexedLayer(con, init.draw(con.n_connections, 1.0, dtype, 1, threads), zeros(n, dtype), (1, 0.0))
+    layer = IndexedLayer(con, init.draw(con.n_connections, 1.0, dtype, 1, threads), zeros(n, dtype), ReLU().kernel(1))
     optimizer_state = OptimizerState([zeros(con.n_connections, dtype)], [zeros(n, dtype)])
     own = layer_bytes(con, 4, 1)
     del con

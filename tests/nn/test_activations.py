@@ -2,9 +2,68 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
+from scipy.special import expit
+
 import trulysparse as ts
+from trulysparse._kernels import Activation
+from trulysparse.nn.activations import IDENTITY, apply, make_activation, settings
 
 
 def test_all_relu_alternates():
     net = ts.SparseMLP((4, 5, 6, 7, 2), activation=ts.AllReLU(0.6))
-    assert [layer.activation for layer in net.layers] == [(1, -0.6), (1, 0.6), (1, -0.6), (0, 0.0)]
+    assert [layer.activation for layer in net.layers] == [
+        (Activation.LEAKY, -0.6),
+        (Activation.LEAKY, 0.6),
+        (Activation.LEAKY, -0.6),
+        IDENTITY,
+    ]
+
+
+FORMULAS = {
+    "all_relu": lambda z: np.where(z > 0, z, -0.6 * z),  # on the first hidden layer
+    "relu": lambda z: np.maximum(z, 0),
+    "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
+    "tanh": np.tanh,
+    "sigmoid": expit,
+    "identity": lambda z: z,
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_layer_and_apply_follow_the_formula(rng, name):
+    weight = rng.normal(size=(6, 4))
+    net = ts.SparseMLP.from_matrices([weight, np.eye(6)], activation=name, output="identity", dtype="float64")
+    X = 3 * rng.normal(size=(9, 4))
+    wanted = FORMULAS[name](X @ weight.T)
+    np.testing.assert_allclose(net.predict(X), wanted, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(apply(make_activation(name).kernel(1), X @ weight.T), wanted, rtol=1e-12, atol=1e-14)
+
+
+def test_all_relu_slope_is_that_of_the_paper():
+    for alpha in (0.0, 0.25, 1.0):
+        for layer in (1, 2, 3, 4):
+            kind, slope = ts.AllReLU(alpha).kernel(layer)
+            assert kind == Activation.LEAKY
+            assert slope == (-1) ** layer * alpha
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_settings_make_the_same_activation(name):
+    activation = make_activation(name)
+    assert make_activation(**settings(activation)) == activation
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ts.AllReLU(1.5), r"alpha must lie in \[0, 1\]"),
+        (lambda: ts.LeakyReLU(-0.1), r"alpha must lie in \[0, 1\]"),
+        (lambda: make_activation("gelu"), "activation must be one of"),
+        (lambda: make_activation(3), "or an activation object, not 3"),
+    ],
+)
+def test_unknown_activation_is_refused(make, message):
+    with pytest.raises(ts.InputError, match=message):
+        make()

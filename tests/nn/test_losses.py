@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import log_expit, log_softmax
 
 import trulysparse as ts
-from trulysparse.nn.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
+from trulysparse.nn.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy, make_loss
 
 TYPES = ["f2", ">f2", "f4", ">f4", "f8", ">f8", "g", "i1", ">i2", "i4", ">i8", "u1", ">u4", "u8", "?"]
 X = np.random.default_rng(0).normal(size=(40, 5))
@@ -67,3 +68,58 @@ def test_targets_beyond_the_range_of_the_network_are_refused(value):
             use()
     if np.isfinite(value):
         MeanSquaredError().check_targets(y, 2, np.float64)
+
+
+@pytest.mark.parametrize("loss", [SoftmaxCrossEntropy, BinaryCrossEntropy, MeanSquaredError])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_loss_and_gradient_match_the_formula_and_central_differences(rng, loss, weighted):
+    n, n_outputs, stride = 5, 3, 8
+    z = np.zeros((n_outputs, stride))
+    z[:, :n] = 2 * rng.normal(size=(n_outputs, n))
+    share = np.zeros(stride)
+    share[:n] = rng.random(n) if weighted else 1.0
+    share /= share.sum()
+    y = rng.integers(0, n_outputs, n).astype(np.int32) if loss is SoftmaxCrossEntropy else rng.random((n, n_outputs))
+
+    def formula(z):
+        per_sample = {
+            SoftmaxCrossEntropy: lambda: -log_softmax(z[:, :n], axis=0)[y, np.arange(n)],
+            BinaryCrossEntropy: lambda: -(y.T * log_expit(z[:, :n]) + (1 - y.T) * log_expit(-z[:, :n])).mean(axis=0),
+            MeanSquaredError: lambda: ((z[:, :n] - y.T) ** 2).mean(axis=0),
+        }[loss]()
+        return per_sample @ share[:n]
+
+    gradient = z.copy()
+    assert loss().gradient(gradient, y, share, 2) == pytest.approx(formula(z), rel=1e-12)
+    for i in range(n_outputs):
+        for j in range(n):
+            step = np.zeros_like(z)
+            step[i, j] = 1e-5
+            assert gradient[i, j] == pytest.approx((formula(z + step) - formula(z - step)) / 2e-5, rel=1e-6, abs=1e-9)
+    assert not gradient[:, n:].any()
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([[0], [1]], "one label per sample"),
+        ([0.5, 1], "integer class labels"),
+        (["a", "b"], "integer class labels"),
+        ([0, 3], r"y\[1\] is 3; labels must lie between 0 and 2"),
+        ([-1, 0], r"y\[0\] is -1"),
+    ],
+)
+def test_labels_that_name_no_class_are_refused(y, message):
+    with pytest.raises(ts.InputError, match=message):
+        SoftmaxCrossEntropy().check_targets(y, 3)
+
+
+def test_make_loss_takes_names_objects_and_none():
+    assert isinstance(make_loss(None, "sigmoid"), BinaryCrossEntropy)
+    assert isinstance(make_loss("mean_squared_error", "identity"), MeanSquaredError)
+    loss = SoftmaxCrossEntropy()
+    assert make_loss(loss, "softmax") is loss
+    with pytest.raises(ts.InputError, match="loss must be one of"):
+        make_loss("hinge", "softmax")
+    with pytest.raises(ts.InputError, match="belongs to output='identity'"):
+        make_loss("mean_squared_error", "softmax")

@@ -31,3 +31,28 @@ def test_memory_estimate_is_near_the_truth():
     )
     largest = max(layer.n_connections for layer in net.layers)
     assert estimate - memory_use.BUILD_BYTES * largest == pytest.approx(held, rel=0.01)
+
+
+@pytest.mark.parametrize("storage", ["indexed", "compact"])
+@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize("optimizer", [ts.SGD(0.1, 0.0), ts.SGD(0.1), ts.Adam()])
+def test_training_estimate_is_what_the_arrays_take(storage, every, optimizer):
+    net = ts.SparseMLP((100, 300, 200, 150, 10), epsilon=4, storage=storage)
+    parts = memory_use.training_parts(
+        net.layer_sizes, net.n_connections, 64, optimizer.n_slots, net.storage_config, every=every
+    )
+    signals = net.workspace(every).signals(64, 1.0)
+    buffers = {x.values.ctypes.data: 0 for x in signals}
+    for x in signals:
+        buffers[x.values.ctypes.data] = max(buffers[x.values.ctypes.data], x.values.nbytes)
+    states = [layer.new_state(optimizer) for layer in net.layers]
+    assert parts["activations"] == sum(buffers.values())
+    assert parts["activation bits"] == sum(x.sign_bits.nbytes for x in signals if x.sign_bits is not None)
+    assert parts["optimizer state"] == sum(a.nbytes for state in states for a in state.weight + state.bias)
+
+
+def test_compact_estimate_is_near_the_truth():
+    net = ts.SparseMLP((5000, 20_000, 10), epsilon=10, storage="compact", weights="bfloat16", signals="bfloat16")
+    taken = sum(a.nbytes for x in net.layers for a in (x.connectivity.ptr, x.connectivity.packed, x.values, x.bias))
+    parts = memory_use.network_parts(net.layer_sizes, [x.n_connections for x in net.layers], net.storage_config)
+    assert sum(parts.values()) - parts["scratch"] == pytest.approx(taken, rel=0.001)

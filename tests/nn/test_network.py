@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import gc
+import pickle
+from weakref import ref
+
 import numpy as np
 import pytest
 
 import trulysparse as ts
 from trulysparse.connectivity import uniform
+from trulysparse.nn.activations import IDENTITY
 from trulysparse.nn.layers.indexed import IndexedLayer
+from trulysparse.nn.sinks import Gradients
 
 
 def test_layers_set_by_the_user_are_checked_before_use(rng):
@@ -15,7 +22,7 @@ def test_layers_set_by_the_user_are_checked_before_use(rng):
     X = rng.normal(size=(6, 5))
     first = net.layers[0]
     for wrong in (uniform(5, 9, 8), uniform(4, 5, 8)):
-        net.layers[0] = IndexedLayer(wrong, np.ones(8, np.float32), np.zeros(wrong.n_out, np.float32), (0, 0.0))
+        net.layers[0] = IndexedLayer(wrong, np.ones(8, np.float32), np.zeros(wrong.n_out, np.float32), IDENTITY)
         with pytest.raises(ts.InputError, match=r"layers\[0\] connects"):
             net.predict(X)
         with pytest.raises(ts.InputError, match=r"layers\[0\] connects"):
@@ -27,3 +34,93 @@ def test_layers_set_by_the_user_are_checked_before_use(rng):
     net.layers.pop()
     with pytest.raises(ts.InputError, match="layers must have 2 entries, not 1"):
         net.predict(X)
+
+
+def test_layers_changed_after_a_check_are_checked_again(rng):
+    net = ts.SparseMLP((5, 4, 3), epsilon=2)
+    X = rng.normal(size=(6, 5))
+    net.predict(X)
+    layer = net.layers[1]
+    values, bias, con = layer.values, layer.bias, layer.connectivity
+    for part, wrong in (("values", values[:-1]), ("bias", bias.astype(np.float64)), ("connectivity", uniform(4, 4, 8))):
+        setattr(layer, part, wrong)
+        with pytest.raises(ts.InputError, match=r"layers\[1\]"):
+            net.predict(X)
+        layer.values, layer.bias, layer.connectivity = values, bias, con
+        net.predict(X)
+    net.layer_sizes = (5, 4, 2)
+    with pytest.raises(ts.InputError, match=r"layers\[1\] connects 4 x 3 neurons, not 4 x 2"):
+        net.predict(X)
+    net.layer_sizes = (5, 4, 3)
+    net.layers[0] = "layer"
+    with pytest.raises(ts.InputError, match=r"layers\[0\] must be a layer, not str"):
+        net.predict(X)
+
+
+def test_checked_layers_are_not_held_on_to():
+    net = ts.SparseMLP((5, 4, 3), epsilon=2)
+    net.check_layers()
+    layer = ref(net.layers[0])
+    net.layers[0] = net.layers[0].copy()
+    gc.collect()
+    assert layer() is None
+
+
+@pytest.mark.parametrize("twin_of", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net)), ts.SparseMLP.copy])
+def test_copies_predict_alike_and_are_on_their_own(rng, twin_of):
+    net = ts.SparseMLP((5, 4, 3), epsilon=2)
+    X = rng.normal(size=(6, 5))
+    wanted = net.predict_proba(X)
+    twin = twin_of(net)
+    np.testing.assert_array_equal(twin.predict_proba(X), wanted)
+    twin.layers[0].values[:] = 0
+    np.testing.assert_array_equal(net.predict_proba(X), wanted)
+
+
+@pytest.mark.parametrize("activation", ["all_relu", "tanh", "sigmoid"])
+def test_backward_matches_central_differences(rng, activation):
+    net = ts.SparseMLP((5, 7, 6, 3), epsilon=2, activation=activation, dtype="float64", output="identity", seed=1)
+    X, direction = rng.normal(size=(4, 5)), rng.normal(size=(4, 3))
+    signals = net.workspace().signals(4, 1.0)
+    signals[0].values[:, :4] = X.T
+    signals[0].values[:, 4:] = 0
+    net.forward(signals, [0, 0, 0], 1)
+    dy, dx = np.zeros_like(signals[-1].values), np.empty_like(signals[0].values)
+    dy[:, :4] = direction.T
+    sink = Gradients(3)
+    net.backward(signals, dy, sink, threads=2, input_gradient=dx)
+
+    def slope(array, at, X):
+        before, outputs = array[at], []
+        for step in (1e-6, -1e-6):
+            array[at] = before + step
+            outputs.append((net.decision_function(X) * direction).sum())
+            array[at] = before
+        return (outputs[0] - outputs[1]) / 2e-6
+
+    for layer, (weight, bias) in zip(net.layers, sink.arrays, strict=True):
+        for array, gradient in ((layer.values, weight), (layer.bias, bias)):
+            for at in rng.integers(len(array), size=5):
+                assert gradient[at] == pytest.approx(slope(array, at, X), rel=1e-5, abs=1e-8)
+    for i, j in ((0, 0), (2, 3), (3, 4)):
+        assert dx[j, i] == pytest.approx(slope(X, (i, j), X), rel=1e-5, abs=1e-8)
+
+
+def test_hidden_batches_are_the_activations_of_a_dense_pass(rng):
+    net = ts.SparseMLP((5, 7, 6, 3), epsilon=2, activation="tanh", dtype="float64")
+    X = rng.normal(size=(9, 5))
+    first = np.tanh(X @ net.layers[0].weight.toarray().T)
+    second = np.tanh(first @ net.layers[1].weight.toarray().T)
+    for samples, (one, two) in net.hidden_batches(X, 4):
+        n = samples.stop - samples.start
+        np.testing.assert_allclose(one[:, :n].T, first[samples], rtol=1e-12)
+        np.testing.assert_allclose(two[:, :n].T, second[samples], rtol=1e-12)
+
+
+def test_with_layers_that_do_not_follow_each_other_is_refused():
+    net = ts.SparseMLP((5, 4, 3), epsilon=2)
+    with pytest.raises(ts.InputError, match=r"layers\[0\] connects 4 x 3 neurons|layers\[1\] connects"):
+        net.with_layers(net.layers[::-1])
+    with pytest.raises(ts.InputError, match="at least one layer"):
+        net.with_layers([])
+    assert net.with_layers(net.layers[:1]).layer_sizes == (5, 4)

@@ -8,17 +8,26 @@ from itertools import pairwise
 from trulysparse import _kernels
 from trulysparse._core.arrays import HELD
 from trulysparse.connectivity.tiled import n_tiles, tile_shift
-from trulysparse.nn.activations_buffer import bit_bytes
+from trulysparse.nn.activations_buffer import bit_bytes, stored_layers
 from trulysparse.nn.layers.storage import StorageConfig
 
-# Per connection: input and output index, position of the weight, 4 bytes each; in tiles one place.
+# Per connection: input and output index, position of the weight, 4 bytes each; in tiles both in 4 bytes.
 INDEX_BYTES, TILE_BYTES = 12, 4
 # While a layer is drawn or evolved: the ranks (8 bytes), the fresh indices and the ordered copy.
 BUILD_BYTES = 16
 
 
 def network_parts(layer_sizes: Sequence[int], counts: Sequence[int], storage_config: StorageConfig) -> dict[str, int]:
-    """Bytes of a network with so many connections a layer, by part. 'scratch': while the largest layer is made."""
+    """Bytes of a network, by part.
+
+    Args:
+        layer_sizes: neurons per layer, input first.
+        counts: connections per layer.
+        storage_config: how the layers are stored.
+
+    Returns:
+        Bytes of connectivity, weights and biases, and of the scratch while the largest layer is made.
+    """
     item = HELD[storage_config.weights].itemsize
     pairs = list(zip(pairwise(layer_sizes), counts, strict=True))
     if storage_config.tiled:
@@ -52,14 +61,26 @@ def training_parts(
     state: str | None = None,
     every: int = 1,
 ) -> dict[str, int]:
-    """Bytes that training adds, by part: the activations of one batch (of each every-th layer, and of those between
-    two), their bits, and `n_slots` values of optimizer state a parameter, of type `state`, or float as the weights."""
+    """Bytes that training adds, by part.
+
+    Args:
+        layer_sizes: neurons per layer, input first.
+        n_connections: of the network.
+        batch_size: samples whose activations are in memory at a time.
+        n_slots: values of optimizer state per parameter.
+        storage_config: how the layers are stored.
+        state: type of the optimizer state; None: that of the weights, or float32 where they are bfloat16.
+        every: only the activations of each every-th layer stay, and those between two of them take turns.
+
+    Returns:
+        Bytes of activations, of their bits, and of optimizer state.
+    """
     stride = int(_kernels.padded_batch(batch_size))
     item, last = HELD[storage_config.signals].itemsize, len(layer_sizes) - 1
     wide = 8 if storage_config.signals == "float64" else 4
-    kept = [number % every == 0 or number == last for number in range(last + 1)]
+    stored = stored_layers(len(layer_sizes), every)
     values = sum(
-        n * stride * (wide if number in (0, last) else item) for number, n in enumerate(layer_sizes) if kept[number]
+        n * stride * (wide if number in (0, last) else item) for number, n in enumerate(layer_sizes) if stored[number]
     )
     for turn in range(1, every):
         values += item * stride * max((layer_sizes[i] for i in range(turn, last, every)), default=0)
