@@ -49,3 +49,10 @@ def check_invariants(con: Connectivity) -> None:
     rows_out = np.repeat(np.arange(con.n_out), np.diff(con.by_output.ptr))
     np.testing.assert_array_equal(rows_in[con.position], con.by_output.index)
     np.testing.assert_array_equal(con.by_input.index[con.position], rows_out)
+
+
+def narrowed(array: np.ndarray) -> np.ndarray:
+    """float32 values as bfloat16 (in uint16), rounded to the nearest."""
+    out = np.empty(array.shape, np.uint16)
+    _kernels.round_to(np.ascontiguousarray(array, np.float32).ravel(), out.ravel(), 1)
+    return out

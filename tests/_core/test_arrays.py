@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from conftest import narrowed
 from trulysparse._core.arrays import (
     as_doubles,
     bytes_of,
     empty,
     kernel_readable,
-    narrowed,
     not_finite,
     type_name,
     widened,

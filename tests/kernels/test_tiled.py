@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import narrowed
 from trulysparse import _kernels
 from trulysparse._core.arrays import widened
 from trulysparse.connectivity import TiledConnectivity
@@ -19,13 +20,6 @@ from trulysparse.optim import SGD, Adam, OptimizerState
 
 SHAPES = [(1, 1, 1), (7, 3, 15), (300, 200, 900), (1, 500, 400), (500, 2, 700), (1000, 40, 60), (130, 129, 0)]
 BATCHES = [1, 2, 4, 8, 16, 32, 64, 144]
-
-
-def narrowed(array: np.ndarray) -> np.ndarray:
-    """float32 values as bfloat16 (in uint16), rounded to the nearest."""
-    out = np.empty(array.shape, np.uint16)
-    _kernels.round_to(np.ascontiguousarray(array, np.float32).ravel(), out.ravel(), 1)
-    return out
 
 
 def held(values: np.ndarray, kind: str) -> np.ndarray:

@@ -34,7 +34,7 @@ def bytes_of(array: NDArray[Any]) -> memoryview:
 
 
 def empty(size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """`size` values, not set."""
+    """`size` values, not initialised."""
     return _kernels.empty_bytes(size * dtype.itemsize).view(dtype)
 
 
@@ -49,7 +49,8 @@ _EXPONENT = {2: 0x7F80, 4: 0x7F800000, 8: 0x7FF0000000000000}  # all ones in NaN
 
 
 def not_finite(array: Stored) -> str | None:
-    """'NaN' or 'infinity' where a contiguous array holds one, else None; bfloat16 is uint16. Block by block."""
+    """'NaN' or 'infinity' where a contiguous array of floats (bfloat16 as uint16) holds one, else None. Works in
+    blocks, to need little memory."""
     bits = array.reshape(-1).view(np.dtype(f"u{array.dtype.itemsize}"))
     mask = bits.dtype.type(_EXPONENT[array.dtype.itemsize])
     magnitude = bits.dtype.type((1 << (8 * array.dtype.itemsize - 1)) - 1)
@@ -74,7 +75,7 @@ _KERNEL_TYPES = frozenset(("f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4",
 
 
 def kernel_readable(array: NDArray[Any]) -> bool:
-    """Whether kernels can read an array in place: a type of theirs, native and aligned, at any strides of whole
+    """Whether kernels can read an array without a copy: a type they know, native and aligned, at strides of whole
     values."""
     whole = array.flags.c_contiguous or all(s % array.itemsize == 0 for s in array.strides)
     known = array.dtype.str[1:] in _KERNEL_TYPES and array.dtype.isnative

@@ -1,4 +1,4 @@
-"""Checks of scalar arguments, so that every message has the same form."""
+"""Checks of scalar arguments, with messages of one form."""
 
 from __future__ import annotations
 

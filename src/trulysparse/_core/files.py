@@ -35,7 +35,7 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[Path], object]) -
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes sure that the names in a folder outlive a power cut; where the system cannot, nothing happens."""
+    """Makes the names in a folder outlive a power cut, where the system can."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:
@@ -49,19 +49,19 @@ def sync_folder(folder: Path) -> None:
 
 
 def digest(path: Path) -> str:
-    """Recognises a file again: a hash of its size, its beginning and its end."""
+    """A hash of a file's size, beginning and end, by which it is recognised."""
     size = path.stat().st_size
-    found = hashlib.blake2b(str(size).encode(), digest_size=16)
+    hashed = hashlib.blake2b(str(size).encode(), digest_size=16)
     with path.open("rb") as file:
-        found.update(file.read(1 << 20))
+        hashed.update(file.read(1 << 20))
         file.seek(max(0, size - (1 << 20)))
-        found.update(file.read())
-    return found.hexdigest()
+        hashed.update(file.read())
+    return hashed.hexdigest()
 
 
 def read_into(path: Path, offset: int, out: NDArray[Any]) -> Iterator[int]:
-    """Fills a contiguous array from `offset` of a file, and gives the bytes that were read each time. InputError where
-    the file ends before."""
+    """Fills a contiguous array from `offset` of a file, and yields how many bytes each read gave. InputError where
+    the file ends before the array is full."""
     view = bytes_of(out)
     with path.open("rb", buffering=0) as file:
         file.seek(offset)

@@ -1,4 +1,4 @@
-"""What memory this process can still get, and the refusal of what would not fit."""
+"""How much memory this process can still get, and an error where that is not enough."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ MARGIN = 64 << 20
 
 
 def free_bytes(root: Path = Path("/")) -> int | None:
-    """Memory this process can still get, by the system's and its control groups' account; None if unknown. root: where
-    the file systems /proc and /sys are."""
-    found = []
+    """Memory this process can still get, as the system and its control groups say; None if unknown. root: where the
+    file systems /proc and /sys are."""
+    limits = []
     available = _numbers_in(root / "proc/meminfo").get("MemAvailable:")
     if available is not None:
-        found.append(available * 1024)
-    found += [left for folder, files in _control_groups(root) if (left := _left_in(folder, *files)) is not None]
-    if not found:
+        limits.append(available * 1024)
+    limits += [left for folder, files in _control_groups(root) if (left := _left_in(folder, *files)) is not None]
+    if not limits:
         try:
-            found.append(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+            limits.append(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
         except (AttributeError, OSError, ValueError):
             return None
-    return max(0, min(found))
+    return max(0, min(limits))
 
 
 # The files of a control group's limit and its use, in version 2 and version 1.
@@ -52,8 +52,8 @@ def _control_groups(root: Path) -> Iterator[tuple[Path, tuple[str, str]]]:
 
 
 def _left_in(group: Path, limit: str, use: str) -> int | None:
-    """What a control group has left, or None where it sets no limit. Cached files count as used there, but those that
-    are not at work the system takes back when it needs room."""
+    """What a control group has left, or None where it sets no limit. Cached files count as used there, but the
+    system takes back inactive ones when it needs memory."""
     try:
         most, used = (int((group / name).read_text()) for name in (limit, use))
     except (OSError, ValueError):  # not there, or "max"

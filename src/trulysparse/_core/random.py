@@ -1,5 +1,5 @@
-"""Keys of random streams. Each use of chance has its own key, a pure function of the seed and of what it
-is for, so that no stream depends on how often another was drawn from."""
+"""Keys of random streams. Each use of random numbers has its own key, a pure function of the seed and of what it is
+for, so that no stream depends on how often another was drawn from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ _MASK = (1 << 64) - 1
 
 
 def _mix(z: int) -> int:
-    """The finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014)."""
+    """The next output of SplitMix64 in state z (Steele, Lea and Flood, "Fast splittable pseudorandom number
+    generators", OOPSLA 2014)."""
     z = (z + 0x9E3779B97F4A7C15) & _MASK
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
@@ -20,15 +21,28 @@ def _mix(z: int) -> int:
 
 
 def stream_key(seed: int, purpose: str, *counters: int) -> int:
-    """The 64-bit key of the stream for `purpose` (and, say, a layer's and a step's number) under `seed`."""
-    key = _named(seed, purpose)
+    """The 64-bit key of a random stream.
+
+    Args:
+        seed: any integer; its lowest 64 bits count.
+        purpose: what the stream is for, such as 'dropout'.
+        *counters: tell streams of one purpose apart, such as the numbers of layer and step.
+
+    Returns:
+        The key, 0 to 2^64 - 1.
+
+    Example:
+        >>> stream_key(0, "dropout", 1) == stream_key(0, "dropout", 1) != stream_key(0, "dropout", 2)
+        True
+    """
+    key = _purpose_key(seed, purpose)
     for part in counters:
         key = _mix(key ^ (part & _MASK))
     return key
 
 
-@lru_cache(maxsize=256)  # the same few are asked for at every step
-def _named(seed: int, purpose: str) -> int:
+@lru_cache(maxsize=256)  # the same few are needed at every step
+def _purpose_key(seed: int, purpose: str) -> int:
     return _mix(_mix(seed & _MASK) ^ zlib.crc32(purpose.encode()))
 
 

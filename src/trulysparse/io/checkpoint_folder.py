@@ -79,7 +79,7 @@ def open_network(folder: Path, threads: int | None) -> tuple[SparseMLP, list[Opt
         net, optimizer_state = model_reader.open_layers(config, state["layers"], storage_config, threads)
         n_slots = checks.integer("slots", state["slots"], low=0)
         if any(len(each.weight) != n_slots for each in optimizer_state):
-            raise InputError(f"a layer has not {n_slots} values of optimizer state for each parameter")
+            raise InputError(f"a layer does not have {n_slots} values of optimizer state per parameter")
         checkpoints.check_counters(state)
         Position.from_json(state["position"])
     except InputError as error:

@@ -105,7 +105,7 @@ def check_counters(state: dict[str, Any]) -> None:
 def restore_counters(trainer: TrainingState, state: dict[str, Any]) -> None:
     """Puts the counters of a checkpoint, which have been checked, into `trainer`."""
     trainer.step_count, trainer.epoch = state["step_count"], float(state["epoch"])
-    # Checkpoints of before this counter was kept have counted all updates.
+    # Older checkpoints lack this counter: Adam counted all updates then.
     trainer.state_updates = state.get("state_updates", trainer.step_count)
 
 

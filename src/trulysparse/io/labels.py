@@ -1,4 +1,4 @@
-"""Names of classes as the JSON of a file keeps them."""
+"""Names of classes as JSON in a file."""
 
 from __future__ import annotations
 

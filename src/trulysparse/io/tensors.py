@@ -166,22 +166,22 @@ class TensorFile:
     def _entry(self, name: str) -> dict[str, Any]:
         if name not in self._entries:
             raise InputError(f"tensor {name} is missing")
-        found: dict[str, Any] = self._entries[name]
-        return found
+        entry: dict[str, Any] = self._entries[name]
+        return entry
 
     def verify(self) -> None:
-        """InputError where an array that was read, or the settings, are not what was written. Asked last: what is wrong
-        with a value says more than that it has changed."""
+        """InputError where an array that was read, or the settings, are not what was written. Called last: a message
+        about a wrong value says more than that something has changed."""
         if self._damaged:
             raise InputError(self._damaged)
 
     def array(self, name: str, kind: str, length: int | None = None) -> NDArray[Any]:
         """A one-dimensional array of the given type and length, or InputError."""
         entry = self._entry(name)
-        found, shape = _NAMES.get(entry["dtype"], entry["dtype"]), tuple(entry["shape"])
-        if len(shape) != 1 or found != kind or (length is not None and shape[0] != length):
+        own_type, shape = _NAMES.get(entry["dtype"], entry["dtype"]), tuple(entry["shape"])
+        if len(shape) != 1 or own_type != kind or (length is not None and shape[0] != length):
             raise InputError(
-                f"tensor {name} is {found}{shape}, not {kind} of "
+                f"tensor {name} is {own_type}{shape}, not {kind} of "
                 + (f"length {length}" if length is not None else "one dimension")
             )
         return self.read(name)

@@ -51,7 +51,7 @@ def check_optimizer_state(
 
 
 def _maybe(thing: Any) -> Callable[[], Any]:
-    """A weak reference, or what gives None in the place of one to None."""
+    """A weak reference, or, for None, a function that returns None."""
     return (lambda: None) if thing is None else ref(thing)
 
 

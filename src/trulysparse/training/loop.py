@@ -29,14 +29,9 @@ from trulysparse.training.topology import TopologyEvolution
 
 def _delegated(owner: str, name: str) -> Any:
     """A property that reads and sets attribute `name` of self.<owner>, so that the value is held in one place."""
-
-    def get(self: TrainingLoop) -> Any:
-        return getattr(getattr(self, owner), name)
-
-    def set_(self: TrainingLoop, value: Any) -> None:
-        setattr(getattr(self, owner), name, value)
-
-    return property(get, set_)
+    return property(
+        lambda self: getattr(getattr(self, owner), name), lambda self, value: setattr(getattr(self, owner), name, value)
+    )
 
 
 class TrainingLoop:
@@ -48,16 +43,8 @@ class TrainingLoop:
         batch_size: samples per update, at least 1.
 
     Attributes:
-        training_step: as given.
-        net, loss, threads, dropout, recompute, micro_batch_size: of the step's passes.
-        optimizer, seed, step_count, state_updates: of the step; updates so far, and since the optimizer's state was
-            zero.
-        parallel: how the work is spread over workers, or None.
-        epoch: epochs so far (what schedules see), a fraction within an epoch.
-        epochs: of the run in progress, or None.
-        position: where in it.
-        training_progress: the share of it that is over, in [0, 1].
-        stop: set by callbacks to end the run after the current epoch.
+        training_step: as given; net, loss, optimizer, seed, step_count and their like are held by it.
+        epoch, epochs, position, training_progress, stop: of the run in progress; see Trainer.
         on_resize: called with a keep mask for each hidden layer where a callback has removed neurons, or None.
 
     Example:

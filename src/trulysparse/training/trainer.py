@@ -206,15 +206,6 @@ class Trainer(TrainingLoop):
 
         Raises:
             InputError: where they cannot.
-
-        Example:
-            >>> import numpy as np
-            >>> import trulysparse as ts
-            >>> trainer = ts.Trainer(ts.SparseMLP((4, 8, 2), epsilon=3, threads=1))
-            >>> trainer.check_batch(np.ones((16, 5)), np.zeros(16, int))
-            Traceback (most recent call last):
-            ...
-            trulysparse.errors.InputError: X has 5 features, but the network has 4 inputs
         """
         FitData.checked(self.net, self.loss, X_batch, y_batch)
 
@@ -281,18 +272,15 @@ class Trainer(TrainingLoop):
             DivergenceError: where the loss is not finite.
 
         Example:
-            >>> import tempfile
+            For one that is broken off and resumed, see Checkpointer.
+
             >>> import numpy as np
             >>> import trulysparse as ts
-            >>> X = np.random.default_rng(0).standard_normal((64, 4))
-            >>> y = (X[:, 0] > 0).astype(int)
+            >>> X, y = np.random.default_rng(0).standard_normal((64, 4)), np.arange(64) % 2
             >>> trainer = ts.Trainer(ts.SparseMLP((4, 8, 2), epsilon=3, seed=0, threads=1), batch_size=16)
-            >>> with tempfile.TemporaryDirectory() as folder:
-            ...     history = trainer.fit(X, y, epochs=3, callbacks=[ts.Checkpointer(folder, every=1)])
-            ...     other = ts.Trainer(ts.SparseMLP((4, 8, 2), epsilon=3, seed=9, threads=1), batch_size=16)
-            ...     resumed = other.fit(X, y, epochs=3, resume=folder)
-            >>> resumed["loss"] == history["loss"]
-            True
+            >>> history = trainer.fit(X, y, epochs=3, validation_data=(X, y))
+            >>> len(history), sorted(history.records[0])[-2:]
+            (3, ['val_accuracy', 'val_loss'])
         """
         checks.integer("epochs", epochs, low=1)
         if resume is not None and self.parallel is not None:

@@ -11,7 +11,7 @@ import pytest
 
 import trulysparse as ts
 from trulysparse.parallel.ray.setup import Setup
-from trulysparse.parallel.worker import settings_of
+from trulysparse.parallel.worker import worker_options
 
 
 class Arrays:
@@ -31,8 +31,8 @@ def setup(monkeypatch, rng):
     net = trainer.net.with_layers(trainer.net.layers)
     net.layers = []
     source = Arrays(rng.standard_normal((10, 6)), rng.integers(0, 3, 10), np.arange(10.0))
-    settings = settings_of(trainer, ts.WASAP(2))
-    return Setup(net, settings, ts.WASAP(2), (0, 1), 0, 1, (2, 1), 10, True, (source,), ())
+    options = worker_options(trainer, ts.WASAP(2))
+    return Setup(net, options, ts.WASAP(2), (0, 1), 0, 0, 1, (2, 1), 10, True, (source,), ())
 
 
 def test_samples_open_for_a_network_without_layers(setup):

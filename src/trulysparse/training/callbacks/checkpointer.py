@@ -31,7 +31,7 @@ class Checkpointer(Callback):
     their folder must be `layers` in this one.
 
     Args:
-        folder: where the state is kept; made if it is not there.
+        folder: where the state is written; made if it is not there.
         every: updates between checkpoints, at least 1; for layers in files, updates between those that also outlive a
             power cut.
         max_loss: a checkpoint whose next loss is larger is dropped; infinity: only one whose next loss is not a number.
