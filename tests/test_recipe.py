@@ -120,7 +120,7 @@ def test_plan_request_is_of_the_recipe():
 
 @pytest.mark.parametrize("estimator", [ts.SparseMLPClassifier, ts.SparseMLPRegressor])
 def test_estimators_have_the_defaults_of_the_recipe_but_for_the_documented_ones(estimator):
-    own = {"optimizer": "adam", "learning_rate": 0.001, "epochs": 100, "patience": 10}
+    own = {"optimizer": "adam", "learning_rate": 0.001, "batch_size": "auto", "epochs": 100, "patience": 10}
     given = defaults(estimator)
     shared = {each.name: each.default for each in fields(Recipe) if each.name in given}
     assert {name: given[name] for name in shared if given[name] != shared[name]} == own

@@ -11,7 +11,7 @@ struct HashStream {
 };
 
 // Stream `number` of `key`: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
-static inline HashStream hash_stream(uint64_t key, int64_t number) {
+static inline __attribute__((always_inline)) HashStream hash_stream(uint64_t key, int64_t number) {
     uint64_t z = key + uint64_t(number + 1) * 0x9E3779B97F4A7C15u;
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
     z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
@@ -21,7 +21,7 @@ static inline HashStream hash_stream(uint64_t key, int64_t number) {
 
 // The stream's number at `position`, or at each of a vector of positions: two multiply-xorshift rounds.
 template <class U32>
-static inline __attribute__((always_inline)) U32 hash_at(const HashStream& stream, U32 position) {
+static inline __attribute__((always_inline)) U32 hash_at(HashStream stream, U32 position) {
     U32 x = position * 0x9E3779B9u + stream.first;
     x ^= x >> 16;
     x *= 0x7FEB352Du;

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_digits, make_regression
-from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, make_regression
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
 from sklearn.utils.estimator_checks import check_estimator
@@ -288,3 +288,19 @@ def test_targets_and_predictions_beyond_the_range_are_refused(rng):
     model.network_.layers[-1].bias[:] = 1e12
     with pytest.raises(ts.InputError, match=r"the prediction for X\[0\] is beyond the range of float64"):
         model.predict(X)
+
+
+@pytest.mark.parametrize("n_samples, size", [(40, 32), (400, 50), (2000, 128)])
+def test_batch_size_auto_follows_the_number_of_samples(n_samples, size):
+    X, y = make_regression(n_samples, 5, random_state=0)
+    auto, given = (
+        ts.SparseMLPRegressor((8,), batch_size=value, epochs=2, random_state=0).fit(X, y) for value in ("auto", size)
+    )
+    np.testing.assert_array_equal(auto.predict(X), given.predict(X))
+
+
+def test_classifier_with_defaults_learns_a_table_of_150_samples():
+    X, y = load_iris(return_X_y=True)
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    scores = [cross_val_score(ts.SparseMLPClassifier(random_state=seed), X, y, cv=folds) for seed in range(2)]
+    assert np.mean(scores) > 0.9

@@ -28,7 +28,7 @@ def test_batch_has_the_targets_and_weights_of_its_rows(rng):
 
 def test_parts_of_a_batch_are_the_batch(rng):
     data, _ = data_of(rng, sample_weight=rng.random(10))
-    whole = data.whole()
+    whole = data.batch(data.rows, data.matrix)
     parts = [whole.part(start, start + 4) for start in range(0, 10, 4)]
     assert [len(part.rows) for part in parts] == [4, 4, 2]
     for name in ("rows", "targets", "weight"):
@@ -39,8 +39,8 @@ def test_parts_of_a_batch_are_the_batch(rng):
 
 def test_weight_of_unweighted_samples_is_their_number(rng):
     data, _ = data_of(rng)
-    assert data.whole().weight is None
-    assert data.whole().part(2, 5).total_weight == data.total_weight(np.arange(3)) == 3.0
+    assert data.weight is None
+    assert data.batch(data.rows, data.matrix).part(2, 5).total_weight == data.total_weight(np.arange(3)) == 3.0
 
 
 def test_order_takes_each_sample_once_shuffled_or_not(rng):

@@ -8,7 +8,7 @@ import pytest
 import trulysparse as ts
 from trulysparse._core.arrays import widened
 from trulysparse.nn.sinks import Gradients
-from trulysparse.training.fit_data import FitData
+from trulysparse.training.fit_data import checked_batch
 from trulysparse.training.passes import BatchPasses
 
 STORAGES = {
@@ -73,7 +73,7 @@ def test_backward_gives_gradients_of_parameters_and_input(rng, storage, every):
 @pytest.mark.parametrize("micro", [1, 5, 21, 40])
 def test_parts_add_up_to_the_whole(rng, storage, micro):
     net = network(storage)
-    batch = FitData.checked(net, ts.SoftmaxCrossEntropy(), *samples(rng), rng.random(21)).whole()
+    batch = checked_batch(net, ts.SoftmaxCrossEntropy(), *samples(rng), rng.random(21))
     whole = BatchPasses(net).gradients(batch)
     parts = BatchPasses(net, micro_batch_size=micro).gradients(batch)
     tolerance = 2e-2 if storage == "bfloat16" else 1e-5

@@ -10,7 +10,7 @@ import pytest
 import trulysparse as ts
 from trulysparse._core.arrays import widened
 from trulysparse.nn.sinks import Update
-from trulysparse.training.fit_data import FitData
+from trulysparse.training.fit_data import checked_batch
 from trulysparse.training.passes import BatchPasses
 from trulysparse.training.step import TrainingStep
 
@@ -35,7 +35,7 @@ def test_update_on_the_spot_is_the_update_by_gradients(rng, storage):
     """Plain SGD: the weights after a step are those before less the rate times the gradient."""
     net = network(storage)
     step = TrainingStep(net, ts.SGD(0.1, 0.0))
-    batch = FitData.checked(net, step.passes.loss, *samples(rng)).whole()
+    batch = checked_batch(net, step.passes.loss, *samples(rng))
     before = [widened(layer.values).copy() for layer in net.layers]
     loss, found = step.gradients(batch)
     found = [weights.copy() for weights, _ in found]
@@ -53,7 +53,7 @@ def test_recomputed_activations_give_the_same_bits(rng, storage):
     for every in (1, 2, 3, 9):
         step = TrainingStep(network(storage), ts.Adam(0.01), recompute=every, dropout=0.3, seed=4)
         for _ in range(3):
-            step.update(FitData.checked(step.net, step.passes.loss, X, y).whole())
+            step.update(checked_batch(step.net, step.passes.loss, X, y))
         nets.append(step.net)
     for net in nets[1:]:
         for a, b in zip(net.layers, nets[0].layers, strict=True):
@@ -62,7 +62,7 @@ def test_recomputed_activations_give_the_same_bits(rng, storage):
 
 def test_steps_follow_the_schedule_they_are_told(rng):
     step = TrainingStep(network("float64"), ts.SGD(ts.StepRate(0.1, every=1, factor=0.5), 0.0))
-    batch = FitData.checked(step.net, step.passes.loss, *samples(rng)).whole()
+    batch = checked_batch(step.net, step.passes.loss, *samples(rng))
     for epoch, rate in ((0.0, 0.1), (1.5, 0.05), (2.0, 0.025)):
         before = step.net.layers[0].values.copy()
         gradient = step.gradients(batch)[1][0][0].copy()
@@ -73,7 +73,7 @@ def test_steps_follow_the_schedule_they_are_told(rng):
 def test_a_step_takes_state_and_goes_on(rng):
     X, y = samples(rng)
     step = TrainingStep(network(), ts.SGD(0.1, 0.9))
-    batch = FitData.checked(step.net, step.passes.loss, X, y).whole()
+    batch = checked_batch(step.net, step.passes.loss, X, y)
     for _ in range(3):
         step.update(batch)
     other = TrainingStep(
@@ -93,7 +93,7 @@ def test_divergence_leaves_the_count(rng):
     net.layers[0].values[:] = 3e38
     step = TrainingStep(net, ts.SGD(0.1))
     with pytest.raises(ts.DivergenceError, match="at step 0"):
-        step.update(FitData.checked(net, step.passes.loss, *samples(rng)).whole())
+        step.update(checked_batch(net, step.passes.loss, *samples(rng)))
     assert step.count == 0
 
 
@@ -102,7 +102,7 @@ def test_update_by_gradients_added_up_before(rng):
     net = network("float64")
     X, y = samples(rng, 30)
     passes = BatchPasses(net)
-    parts = [FitData.checked(net, passes.loss, X[a:b], y[a:b]).whole() for a, b in ((0, 10), (10, 30))]
+    parts = [checked_batch(net, passes.loss, X[a:b], y[a:b]) for a, b in ((0, 10), (10, 30))]
     found = [
         [(w * share, b * share) for w, b in passes.gradients(part)[1]]
         for part, share in zip(parts, (1, 2), strict=True)
@@ -111,7 +111,7 @@ def test_update_by_gradients_added_up_before(rng):
     rule = ts.SGD(0.1, 0.0).rule(0, 0.0, None)
     whole = TrainingStep(net.copy(), ts.SGD(0.1, 0.0))
     Update([layer.new_state(ts.SGD(0.1, 0.0)) for layer in net.layers], rule).apply(net.layers, total, 1)
-    whole.update(FitData.checked(whole.net, passes.loss, X, y).whole())
+    whole.update(checked_batch(whole.net, passes.loss, X, y))
     for a, b in zip(net.layers, whole.net.layers, strict=True):
         np.testing.assert_allclose(a.values, b.values, rtol=1e-9, atol=1e-12)
 
@@ -148,7 +148,7 @@ ADAM = (0.01, 0.9, 0.999, 1e-8)
 
 def adam_step(rng):
     step = TrainingStep(network("float64"), ts.Adam(*ADAM))
-    return step, FitData.checked(step.net, step.passes.loss, *samples(rng)).whole()
+    return step, checked_batch(step.net, step.passes.loss, *samples(rng))
 
 
 def test_adam_after_reset_state_corrects_its_bias_from_the_start(rng):

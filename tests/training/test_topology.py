@@ -7,7 +7,7 @@ import pytest
 
 import trulysparse as ts
 from trulysparse.io.position import Position
-from trulysparse.training.fit_data import FitData
+from trulysparse.training.fit_data import checked_batch
 from trulysparse.training.step import TrainingStep
 from trulysparse.training.topology import TopologyEvolution
 
@@ -68,7 +68,7 @@ def test_evolve_broken_off_between_layers_goes_on_to_the_same_network():
 
 def test_evolve_on_a_batch_counts_a_step_and_updates_no_weight(rng):
     step = step_of()
-    batch = FitData.checked(step.net, step.passes.loss, rng.standard_normal((30, 8)), rng.integers(0, 3, 30)).whole()
+    batch = checked_batch(step.net, step.passes.loss, rng.standard_normal((30, 8)), rng.integers(0, 3, 30))
     weights = [layer.weight.tocsr() for layer in step.net.layers]
     expected, _ = step.gradients(batch)
     grown, loss = TopologyEvolution(ts.RigL(0.3), step).evolve_on(batch, 0.0)

@@ -67,7 +67,7 @@ class BaseSparseMLP(BaseEstimator):
     momentum: float = Recipe.momentum
     weight_decay: float = Recipe.weight_decay
     dropout: float = Recipe.dropout
-    batch_size: int = Recipe.batch_size
+    batch_size: int | str = "auto"
     epochs: int = 100
     scale: str = Recipe.scale
     early_stopping: bool = False
@@ -112,12 +112,20 @@ class BaseSparseMLP(BaseEstimator):
             raise InputError(f"hidden_layer_sizes must be an integer or a sequence of integers, not {sizes!r}")
         return tuple(checks.integer(f"hidden_layer_sizes[{i}]", size, low=1) for i, size in enumerate(sizes))
 
-    def _recipe(self, seed: int) -> Recipe:
+    def _batch_size(self, n_samples: int) -> int:
+        """Samples per update: as given, or by the number of samples."""
+        if isinstance(self.batch_size, str):
+            checks.choice("batch_size", self.batch_size, ("auto",))
+            return min(Recipe.batch_size, max(32, n_samples // 8))
+        return checks.integer("batch_size", self.batch_size, low=1)
+
+    def _recipe(self, seed: int, n_samples: int) -> Recipe:
         """The parameters as a recipe, checked. `patience` stays here: it counts epochs of another score."""
-        names = {each.name for each in fields(Recipe)} & set(self.get_params(deep=False)) - {"patience"}
+        names = {each.name for each in fields(Recipe)} & set(self.get_params(deep=False)) - {"patience", "batch_size"}
         workers = Recipe.workers if self.parallel is None else self._threads()
         parameters = {name: getattr(self, name) for name in names}
-        recipe = Recipe(**parameters, hidden=self._hidden(), workers=workers, seed=seed)
+        size = self._batch_size(n_samples)
+        recipe = Recipe(**parameters, hidden=self._hidden(), workers=workers, seed=seed, batch_size=size)
         recipe.check()
         return recipe
 
@@ -125,7 +133,7 @@ class BaseSparseMLP(BaseEstimator):
         """A fresh network and trainer for data like X."""
         checks.choice("dtype", self.dtype, ("auto", "float32", "float64"))
         dtype = self.dtype if self.dtype != "auto" else ("float64" if X.dtype == np.float64 else "float32")
-        recipe = self._recipe(int(check_random_state(self.random_state).randint(2**31 - 1)))
+        recipe = self._recipe(int(check_random_state(self.random_state).randint(2**31 - 1)), X.shape[0])
         self.network_ = recipe.network(X.shape[1], n_outputs, output=self._output, dtype=dtype, threads=self._threads())
         self._figures = None if recipe.scale == "none" else ScalingFigures(recipe.scale, X.shape[1])
         self.network_.scaling = None if self._figures is None else self._figures.add(as_matrix(X), weight)

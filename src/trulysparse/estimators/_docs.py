@@ -17,8 +17,10 @@ PARAMETERS = """Parameters
         See trulysparse.SGD and trulysparse.Adam.
     dropout : float in [0, 1)
         Share of hidden activations dropped in training.
-    batch_size, epochs : int, at least 1
-        Samples per update, and passes over the samples.
+    batch_size : int, at least 1, or 'auto'
+        Samples per update. 'auto': an eighth of the samples that the first call gives, at least 32 and at most 128.
+    epochs : int, at least 1
+        Passes over the samples.
     scale : 'standard', 'minmax' or 'none'
         Scaling of the features with the training set's figures, kept in the network.
     early_stopping : bool
@@ -51,6 +53,7 @@ NOTES = """Notes
     hidden_layer_sizes  1000, 1000, 1000      100, 100      estimators are fitted many times over, to smaller data
     optimizer           sgd                   adam          SGD at 0.01 diverges on some regression tasks
     learning_rate       0.01                  0.001         the usual rate of Adam
+    batch_size          128                   'auto'        tables of 100 samples get four updates per epoch, not one
     epochs              50                    100           small data gives few updates per epoch
     patience            None (never stops)    10            has an effect with early_stopping=True only, and is about
                                                             the validation score, not the training loss

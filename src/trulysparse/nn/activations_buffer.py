@@ -47,7 +47,9 @@ class Activations:
     def prepared_call(self, purpose: str, arrays: tuple[object, ...]) -> Any:
         """The kernel's call that was prepared for these very arrays, or None."""
         stored = self._calls.get(purpose)
-        return stored[1] if stored is not None and all(map(is_, stored[0], arrays)) else None
+        if stored is None or len(stored[0]) != len(arrays) or not all(map(is_, stored[0], arrays)):
+            return None
+        return stored[1]
 
     def store_call(self, purpose: str, n_connections: int, arrays: tuple[object, ...], call: Any) -> None:
         """Stores a prepared call for the next batch, unless the layer is large."""

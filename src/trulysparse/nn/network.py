@@ -310,11 +310,13 @@ class Network(Predictor):
             2
         """
         layers = self.layers[first : first + len(signals) - 1]
+        in_files = self.storage_config.folder is not None
         for number, (layer, x, y) in enumerate(zip(layers, signals, signals[1:], strict=False)):
-            for coming in layers[number + 1 : number + 2]:
-                coming.fetch()
+            if in_files and number + 1 < len(layers):
+                layers[number + 1].fetch()
             layer.forward(x, y, keys[first + number], threads)
-            layer.release()
+            if in_files:
+                layer.release()
 
     def backward(
         self,
@@ -351,13 +353,16 @@ class Network(Predictor):
             [True, True]
         """
         last = len(self.layers) - 1
+        in_files = self.storage_config.folder is not None
         for number in range(last, -1, -1):
             # What the last layers left is still there; later layers have overwritten that of others.
             if every > 1 and number % every == every - 1 and number + 1 < last:
                 first = number + 1 - every
                 self.forward(signals[first : number + 1], keys, threads, first)
             layer, x = self.layers[number], signals[number]
-            layer.fetch()
+            if in_files:
+                layer.fetch()
             sink.take(number, layer, dy, x, x.values if number else input_gradient, threads)
-            layer.release()
+            if in_files:
+                layer.release()
             dy = x.values

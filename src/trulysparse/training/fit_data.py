@@ -42,6 +42,22 @@ class Batch(NamedTuple):
         return float(len(self.rows) if self.weight is None else self.weight.sum())
 
 
+def checked_batch(net: SparseMLP, loss: Loss, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Batch:
+    """All the samples that a user gives as one batch, checked; see FitData.checked."""
+    matrix, targets, weight = _checked(net, loss, X, y, sample_weight, ("X", "y"))
+    return Batch(matrix, np.arange(matrix.n_samples), targets, weight)
+
+
+def _checked(
+    net: SparseMLP, loss: Loss, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, names: tuple[str, str]
+) -> tuple[Matrix, NDArray[Any], NDArray[np.float64] | None]:
+    """(samples, targets, weights)."""
+    matrix = net.matrix(X, names[0])
+    targets = loss.check_targets(y, net.layer_sizes[-1], net.dtype)
+    check_lengths(matrix.n_samples, len(targets), *names)
+    return matrix, targets, sample_weights(sample_weight, matrix.n_samples)
+
+
 @dataclass(frozen=True)
 class FitData:
     """Samples, and what fit does with them.
@@ -91,10 +107,7 @@ class FitData:
         Raises:
             InputError: where they do not fit the network, the loss or each other.
         """
-        matrix = net.matrix(X, names[0])
-        targets = loss.check_targets(y, net.layer_sizes[-1], net.dtype)
-        check_lengths(matrix.n_samples, len(targets), *names)
-        weight = sample_weights(sample_weight, matrix.n_samples)
+        matrix, targets, weight = _checked(net, loss, X, y, sample_weight, names)
         return cls(matrix, targets, weight, np.arange(matrix.n_samples), **settings)
 
     def order(self, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -104,10 +117,6 @@ class FitData:
     def batch(self, rows: NDArray[np.int64], reader: Reader) -> Batch:
         """The samples `rows` as a batch. reader: of the matrix."""
         return Batch(reader, rows, self.targets[rows], None if self.weight is None else self.weight[rows])
-
-    def whole(self) -> Batch:
-        """All samples as one batch."""
-        return Batch(self.matrix, self.rows, self.targets, self.weight)
 
     def total_weight(self, rows: NDArray[np.int64]) -> float:
         """The weight of the samples `rows`, their number where samples have none."""

@@ -40,12 +40,12 @@ class TrainingStep:
     Example:
         >>> import numpy as np
         >>> import trulysparse as ts
-        >>> from trulysparse.training.fit_data import FitData
+        >>> from trulysparse.training.fit_data import checked_batch
         >>> from trulysparse.training.step import TrainingStep
         >>> net = ts.SparseMLP((4, 8, 2), epsilon=3, seed=0, threads=1)
         >>> step = TrainingStep(net, ts.SGD(0.1))
         >>> X = np.random.default_rng(0).standard_normal((16, 4))
-        >>> batch = FitData.checked(net, step.passes.loss, X, (X[:, 0] > 0).astype(int)).whole()
+        >>> batch = checked_batch(net, step.passes.loss, X, (X[:, 0] > 0).astype(int))
         >>> losses = [step.update(batch) for _ in range(20)]
         >>> losses[-1] < losses[0], step.count
         (True, 20)
@@ -145,7 +145,7 @@ class TrainingStep:
         """One update.
 
         Args:
-            batch: the samples; see FitData.batch and FitData.whole.
+            batch: the samples; see FitData.batch and checked_batch.
             epoch: epochs that are over, for the learning rate's schedule; a fraction within an epoch.
             epochs: how many there will be; None: not known.
 

@@ -22,7 +22,7 @@ from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import Optimizer, OptimizerState
 from trulysparse.optim.sgd import SGD
 from trulysparse.training.callbacks.base import Callback
-from trulysparse.training.fit_data import FitData
+from trulysparse.training.fit_data import FitData, checked_batch
 from trulysparse.training.history import History
 from trulysparse.training.loop import ParallelTraining, TrainingLoop
 from trulysparse.training.step import TrainingStep
@@ -164,8 +164,8 @@ class Trainer(TrainingLoop):
             >>> losses[-1] < losses[0], trainer.step_count
             (True, 20)
         """
-        data = FitData.checked(self.net, self.loss, X_batch, y_batch, sample_weight)
-        return self.training_step.update(data.whole(), self.epoch, self.epochs)
+        batch = checked_batch(self.net, self.loss, X_batch, y_batch, sample_weight)
+        return self.training_step.update(batch, self.epoch, self.epochs)
 
     def gradients(
         self, X_batch: Any, y_batch: ArrayLike, sample_weight: ArrayLike | None = None
@@ -192,8 +192,8 @@ class Trainer(TrainingLoop):
             >>> [(weight.shape, bias.shape) for weight, bias in gradients]
             [((8, 4), (8,)), ((2, 8), (2,))]
         """
-        data = FitData.checked(self.net, self.loss, X_batch, y_batch, sample_weight)
-        value, gradients = self.training_step.gradients(data.whole())
+        batch = checked_batch(self.net, self.loss, X_batch, y_batch, sample_weight)
+        value, gradients = self.training_step.gradients(batch)
         pairs = zip(self.net.layers, gradients, strict=True)
         return value, [(layer.to_csr(layer.in_order(weights)), bias) for layer, (weights, bias) in pairs]
 
@@ -207,7 +207,7 @@ class Trainer(TrainingLoop):
         Raises:
             InputError: where they cannot.
         """
-        FitData.checked(self.net, self.loss, X_batch, y_batch)
+        checked_batch(self.net, self.loss, X_batch, y_batch)
 
     def evolve(self, X_batch: Any = None, y_batch: ArrayLike | None = None) -> int:
         """Evolves the topology now, for loops of your own; fit does so when it is due.
@@ -232,7 +232,7 @@ class Trainer(TrainingLoop):
         method = self.evolution
         if X_batch is None or y_batch is None or method is None or not method.needs_gradient:
             return self.evolve_now()
-        return self.evolve_now(FitData.checked(self.net, self.loss, X_batch, y_batch).whole())
+        return self.evolve_now(checked_batch(self.net, self.loss, X_batch, y_batch))
 
     def fit(
         self,

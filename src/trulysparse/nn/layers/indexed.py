@@ -150,9 +150,9 @@ class IndexedLayer(Layer):
         threads: int,
     ) -> None:
         con, values, bias = self.connectivity, self.values, self.bias
-        w0, w1, b0, b1 = optimizer_state.padded()
         kernel = _kernels.backward if rule.updates else _kernels.gradients
-        arrays = kernel, con, values, bias, w0, w1, b0, b1, gradient, bias_gradient, dy, dx
+        state = optimizer_state
+        arrays = kernel, con, values, bias, gradient, bias_gradient, dy, dx, *state.weight, *state.bias
         call = x.prepared_call("backward", arrays)
         if call is None:
             rows = con.by_input

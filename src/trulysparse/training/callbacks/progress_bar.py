@@ -13,8 +13,17 @@ if TYPE_CHECKING:
 
 
 class ProgressBar(Callback):
-    """Shows epochs, the running loss and the time left on the standard error stream; in parallel training a line for
-    each worker too."""
+    """Shows epochs, the running loss and the time left on the standard error stream, where that is a terminal; in
+    parallel training one line for each worker too.
+
+    Example:
+        >>> import numpy as np
+        >>> import trulysparse as ts
+        >>> trainer = ts.Trainer(ts.SparseMLP((4, 8, 2), epsilon=2, threads=1), callbacks=[ts.ProgressBar()])
+        >>> history = trainer.fit(np.eye(4), [0, 1, 0, 1], epochs=2)
+        >>> len(history)
+        2
+    """
 
     def on_fit_start(self, trainer: RunningTrainer, epochs: int, steps: int) -> None:
         """Starts the bar."""
