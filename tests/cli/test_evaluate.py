@@ -31,6 +31,7 @@ def test_a_files_own_test_set(tmp_path, table):
         (["r", "odd.npz"], "which is not one of the training labels"),
         (["r", "nolabels.npz"], "no array 'y'"),
         (["r", "d.npz", "--part", "some"], "--part must be one of"),
+        (["r", "d.npz", "--target", "species"], "--target: 'd.npz' has no columns to choose from"),
         (["r", "digits", "--part", "test"], "--part test: 'digits' has no test set"),
     ],
 )

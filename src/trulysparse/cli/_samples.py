@@ -30,7 +30,7 @@ def read_for(
         header = run.config.get("header")
     if zero_based is None and suffix == ".libsvm":
         zero_based = run.config.get("zero_based")
-    return read(
+    table = read(
         data,
         target=target or run.config.get("target"),
         features=run.config.get("features"),
@@ -40,6 +40,9 @@ def read_for(
         columns=run.config.get("columns"),
         zero_based=zero_based,
     )
+    if target is not None and table.target is None:
+        raise InputError(f"--target: '{data}' has no columns to choose from; its labels are y")
+    return table
 
 
 def pick(run: Run, data: str, table: Table, part: str) -> tuple[Any, Any, str]:
