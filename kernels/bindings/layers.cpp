@@ -141,7 +141,7 @@ void bind_backward(nb::module_& m, const char* name) {
         nb::arg("keep_probability"));
 }
 
-// The gradient at any places, for growth rules: without parameters and without the gradient of the input.
+// The gradient at any positions, for growth rules: without parameters and without the gradient of the input.
 template <class T>
 void bind_gradient_at(nb::module_& m) {
     m.def(
@@ -155,7 +155,7 @@ void bind_gradient_at(nb::module_& m) {
             require_padded(a.stride);
             require_shape(x, a.by_input.rows, a.stride, "x", "inputs x stride");
             require_shape(dy, a.n_out, a.stride, "dy", "outputs x stride");
-            require_length(out, int64_t(index.shape(0)), "out", "one per place");
+            require_length(out, int64_t(index.shape(0)), "out", "one per position");
             a.weights = {out.data(), nullptr, nullptr, out.data()};  // values are neither read nor written
             a.weight_update.kind = Update::gradient;
             a.dy = dy.data();

@@ -32,17 +32,17 @@ void require_widths(int64_t n_in, int64_t n_out, int shift) {
 // A layer's connections, checked once; keeps their arrays alive.
 struct HeldTiles {
     Array<const int64_t> ptr;
-    Array<const uint32_t> place;
+    Array<const uint32_t> packed;
     Tiles tiles;
 
-    HeldTiles(int64_t n_in, int64_t n_out, int shift, Array<const int64_t> ptr_, Array<const uint32_t> place_)
-        : ptr(ptr_), place(place_), tiles{n_in, n_out, shift, ptr_.data(), place_.data()} {
+    HeldTiles(int64_t n_in, int64_t n_out, int shift, Array<const int64_t> ptr_, Array<const uint32_t> packed_)
+        : ptr(ptr_), packed(packed_), tiles{n_in, n_out, shift, ptr_.data(), packed_.data()} {
         require_widths(n_in, n_out, shift);
         require_length(ptr, tiles.count() + 1, "ptr", "one per tile, and one more");
-        require(ptr.data()[0] == 0 && ptr.data()[tiles.count()] == int64_t(place.shape(0)),
-                "tile pointers do not span the places");
+        require(ptr.data()[0] == 0 && ptr.data()[tiles.count()] == int64_t(packed.shape(0)),
+                "tile pointers do not span the coordinates");
     }
-    int64_t size() const { return int64_t(place.shape(0)); }
+    int64_t size() const { return int64_t(packed.shape(0)); }
 };
 
 // Bits lie along the values as a whole, in groups of sixteen.
@@ -160,13 +160,14 @@ void bind_tile_topology(nb::module_& m) {
         "draw_tiles",
         [](int64_t n_in, int64_t n_out, int shift, int64_t count, uint64_t key, int threads) {
             require_widths(n_in, n_out, shift);
-            require(count >= 0 && uint64_t(count) <= uint64_t(n_in) * uint64_t(n_out), "more connections than places");
+            require(count >= 0 && uint64_t(count) <= uint64_t(n_in) * uint64_t(n_out),
+                    "more connections than the layer has");
             DrawnTiles out;
             {
                 nb::gil_scoped_release free_lock;
                 out = draw_tiles(n_in, n_out, shift, count, key, threads);
             }
-            return nb::make_tuple(give(std::move(out.ptr)), give(std::move(out.place)));
+            return nb::make_tuple(give(std::move(out.ptr)), give(std::move(out.packed)));
         },
         nb::arg("n_in"), nb::arg("n_out"), nb::arg("shift"), nb::arg("count"), nb::arg("key"), nb::arg("threads"));
     m.def(
@@ -181,7 +182,7 @@ void bind_tile_topology(nb::module_& m) {
             require_length(new_ptr, tiles.count() + 1, "new_ptr", "one per tile, and one more");
             require_length(new_place, stay + count, "new_place", "kept and new connections");
             require(count >= 0 && uint64_t(count) <= uint64_t(tiles.n_in) * uint64_t(tiles.n_out) - uint64_t(stay),
-                    "more connections requested than there are empty places");
+                    "more connections requested than there are empty positions");
             std::vector<MovedTiles> arrays;
             for (const auto& [from, to] : moved) {
                 require_length(from, held.size(), "an array to move", "one per connection");
@@ -213,7 +214,7 @@ void bind_tiled(nb::module_& m) {
     m.attr("FEW_BLOCKS") = kFewBlocks;
     nb::class_<HeldTiles>(m, "Tiles")
         .def(nb::init<int64_t, int64_t, int, Array<const int64_t>, Array<const uint32_t>>(), nb::arg("n_in"),
-             nb::arg("n_out"), nb::arg("shift"), nb::arg("ptr").noconvert(), nb::arg("place").noconvert());
+             nb::arg("n_out"), nb::arg("shift"), nb::arg("ptr").noconvert(), nb::arg("packed").noconvert());
     bind_passes(m);
     bind_tile_topology(m);
 }

@@ -60,14 +60,14 @@ TS_APART void walk(const TileBackwardArgs& a, int64_t i, int64_t o0, int64_t o1,
     const char* weights = static_cast<const char*>(a.weights.value.from);
     const int64_t weight_size = a.weights.value.half ? 2 : 4;
     alignas(64) float weight[kTileChunk], gradient[kTileChunk], lanes[kTileChunk * L];
-    Ahead<Ordered ? kNoRows : int(sizeof(Y)) * Width, 16> ahead(t.place, ptr, columns, o0, o1, dy, bytes, t.shift);
+    Ahead<Ordered ? kNoRows : int(sizeof(Y)) * Width, 16> ahead(t.packed, ptr, columns, o0, o1, dy, bytes, t.shift);
     const auto fetch = [&] {
         return a.prefetch && ahead.fetch([&](int64_t tile) {
             // The tiles after this one lie elsewhere: their connections are fetched before their rows can be.
             const int64_t later = (tile + 4 < o1 ? tile + 4 : o1 - 1) * columns;
             __builtin_prefetch(ptr + (tile + 16 < o1 ? tile + 16 : o1 - 1) * columns, 0, 3);
             const int64_t begin = ptr[later], end = ptr[later + 1] < begin + 256 ? ptr[later + 1] : begin + 256;
-            fetch_row(t.place + begin, (end - begin) * 4);
+            fetch_row(t.packed + begin, (end - begin) * 4);
             fetch_row(weights + begin * weight_size, (end - begin) * weight_size);
             if (Ordered) fetch_row(ordered + begin * stride, (end - begin) * bytes);
         }, [&](uint32_t p) {
@@ -80,12 +80,12 @@ TS_APART void walk(const TileBackwardArgs& a, int64_t i, int64_t o0, int64_t o1,
         const int64_t end = ptr[o * columns + 1];
         for (int64_t k = ptr[o * columns]; k < end; k += kTileChunk) {
             const int64_t n = end - k < kTileChunk ? end - k : kTileChunk;
-            const uint32_t* place = t.place + k;
+            const uint32_t* packed = t.packed + k;
             read_stored(a.weights.value, k, n, weight);
             for (int64_t j = 0; j < n; ++j) {
                 fetch();
-                const int64_t input = int64_t(place[j] & 0xFFFFu) * stride;
-                const Y* g_row = Ordered ? ordered + (k + j) * stride : block + int64_t(place[j] >> 16) * stride;
+                const int64_t input = int64_t(packed[j] & 0xFFFFu) * stride;
+                const Y* g_row = Ordered ? ordered + (k + j) * stride : block + int64_t(packed[j] >> 16) * stride;
                 const float w = weight[j];
                 Vector<float, L> dot{};
 #pragma GCC unroll 16
@@ -130,7 +130,7 @@ void backward_order(const TileBackwardArgs& a, int64_t o) {
             Y* ordered = static_cast<Y*>(a.ordered.to);
             const int64_t end = t.ptr[(o + 1) * columns];
             for (int64_t k = t.ptr[o * columns]; k < end; ++k)
-                copy_row<Y, width()>(ordered + k * stride, block + int64_t(t.place[k] >> 16) * stride, stride);
+                copy_row<Y, width()>(ordered + k * stride, block + int64_t(t.packed[k] >> 16) * stride, stride);
         });
     });
 }

@@ -30,7 +30,7 @@ TS_INLINE void add_tiles(const TileForwardArgs& a, int64_t o, int64_t i0, int64_
     const int64_t stride = Width ? Width : a.stride, bytes = stride * int64_t(sizeof(X));
     const X* x = static_cast<const X*>(a.x.from);
     const X* ordered = static_cast<const X*>(a.ordered.from);
-    Ahead<int(sizeof(X)) * Width, 0> ahead(t.place, ptr, 1, i0, i1, x, bytes, t.shift);
+    Ahead<int(sizeof(X)) * Width, 0> ahead(t.packed, ptr, 1, i0, i1, x, bytes, t.shift);
     const auto fetch = [&] { return !Ordered && a.prefetch && ahead.fetch([](int64_t) {}, [](uint32_t) {}); };
     for (int64_t n = rows_ahead(bytes); n > 0 && fetch(); --n) {}
     float weight[kTileChunk];
@@ -38,12 +38,12 @@ TS_INLINE void add_tiles(const TileForwardArgs& a, int64_t o, int64_t i0, int64_
         const X* block = x + (i << t.shift) * stride;
         for (int64_t k = ptr[i]; k < ptr[i + 1]; k += kTileChunk) {
             const int64_t n = ptr[i + 1] - k < kTileChunk ? ptr[i + 1] - k : kTileChunk;
-            const uint32_t* place = t.place + k;
+            const uint32_t* packed = t.packed + k;
             read_stored(a.weight, k, n, weight);
             for (int64_t j = 0; j < n; ++j) {
                 fetch();
-                const X* from = Ordered ? ordered + (k + j) * stride : block + int64_t(place[j] & 0xFFFFu) * stride;
-                float* to = sums + int64_t(place[j] >> 16) * stride;
+                const X* from = Ordered ? ordered + (k + j) * stride : block + int64_t(packed[j] & 0xFFFFu) * stride;
+                float* to = sums + int64_t(packed[j] >> 16) * stride;
                 const float w = weight[j];
 #pragma GCC unroll 16
                 for (int64_t c = 0; c < stride; c += L)
@@ -73,13 +73,13 @@ void forward_order(const TileForwardArgs& a, int64_t i) {
             const X* block = static_cast<const X*>(a.x.from) + (i << t.shift) * stride;
             X* ordered = static_cast<X*>(a.ordered.to);
             for (int64_t o = 0; o < rows; ++o) {
-                // Tiles of a column lie apart: pointers, then places, are fetched ahead.
+                // Tiles of a column lie apart: pointers, then coordinates, are fetched ahead.
                 __builtin_prefetch(t.ptr + (o + 16 < rows ? o + 16 : rows - 1) * columns + i, 0, 3);
                 const int64_t later = t.ptr[(o + 4 < rows ? o + 4 : rows - 1) * columns + i];
-                fetch_row<256>(t.place + later, 256);
+                fetch_row<256>(t.packed + later, 256);
                 const int64_t end = t.ptr[o * columns + i + 1];
                 for (int64_t k = t.ptr[o * columns + i]; k < end; ++k)
-                    copy_row<X, width()>(ordered + k * stride, block + int64_t(t.place[k] & 0xFFFFu) * stride, stride);
+                    copy_row<X, width()>(ordered + k * stride, block + int64_t(t.packed[k] & 0xFFFFu) * stride, stride);
             }
         });
     });

@@ -154,20 +154,20 @@ constexpr int kNoRows = -1;
 
 template <int Bytes, int Shift>
 struct Ahead {
-    const uint32_t* place;
+    const uint32_t* packed;
     const int64_t* ptr;
     int64_t step, tile, last, k, end;
     const char* block;
     int64_t row_bytes, block_bytes;
 
-    TS_INLINE Ahead(const uint32_t* places, const int64_t* pointers, int64_t pointer_step, int64_t first,
+    TS_INLINE Ahead(const uint32_t* packed_coordinates, const int64_t* pointers, int64_t pointer_step, int64_t first,
                     int64_t end_tile, const void* rows, int64_t bytes, int shift)
-        : place(places), ptr(pointers), step(pointer_step), tile(first), last(end_tile),
+        : packed(packed_coordinates), ptr(pointers), step(pointer_step), tile(first), last(end_tile),
           k(pointers[first * pointer_step]), end(pointers[first * pointer_step + 1]),
           block(static_cast<const char*>(rows) + (first << shift) * bytes), row_bytes(bytes),
           block_bytes(bytes << shift) {}
 
-    // Fetches the next connection's row; calls entered(tile) as a tile begins, and also(place). False at the end.
+    // Fetches the next connection's row; calls entered(tile) as a tile begins, and also(packed). False at the end.
     template <class Entered, class Also>
     TS_INLINE bool fetch(Entered&& entered, Also&& also) {
         while (k == end) {
@@ -179,8 +179,8 @@ struct Ahead {
             entered(tile);
         }
         if constexpr (Bytes != kNoRows)
-            fetch_row<Bytes>(block + int64_t((place[k] >> Shift) & 0xFFFFu) * (Bytes ? Bytes : row_bytes), row_bytes);
-        also(place[k]);
+            fetch_row<Bytes>(block + int64_t((packed[k] >> Shift) & 0xFFFFu) * (Bytes ? Bytes : row_bytes), row_bytes);
+        also(packed[k]);
         ++k;
         return true;
     }

@@ -18,7 +18,7 @@ struct Tiles {
     int64_t n_in = 0, n_out = 0;
     int shift = 0;                    // kLeastShift to kMostShift
     const int64_t* ptr = nullptr;     // tile (o, i) is [ptr[o * blocks_in + i], ptr[o * blocks_in + i + 1])
-    const uint32_t* place = nullptr;  // output << 16 | input, both within the block; ascending within a tile
+    const uint32_t* packed = nullptr;  // output << 16 | input, both within the block; ascending within a tile
 
     int64_t blocks_in() const { return ((n_in - 1) >> shift) + 1; }
     int64_t blocks_out() const { return ((n_out - 1) >> shift) + 1; }

@@ -75,14 +75,14 @@ DrawnTiles draw_tiles(int64_t n_in, int64_t n_out, int shift, int64_t count, uin
             const uint64_t first = numbering.first(o, i), stop = first + numbering.size(o, i),
                            width = uint64_t(shape.width(i));
             out.ptr[tile] = at;
-            for (; at < count && numbers[at] < stop; ++at) out.place[at] = place_of(numbers[at] - first, width);
+            for (; at < count && numbers[at] < stop; ++at) out.packed[at] = place_of(numbers[at] - first, width);
         }
     });
     return out;
 }
 
 void evolve_tiles(const Tiles& old, const uint8_t* keep, int64_t count, const Fresh& fresh, uint64_t key, int64_t* ptr,
-                  uint32_t* place, const MovedTiles* moved, int arrays, int threads) {
+                  uint32_t* packed, const MovedTiles* moved, int arrays, int threads) {
     const Numbering numbering(old);
     const int64_t columns = numbering.columns, tiles = old.count(), connections = old.ptr[tiles];
     const int workers = workers_for(connections + tiles, threads);
@@ -96,7 +96,7 @@ void evolve_tiles(const Tiles& old, const uint8_t* keep, int64_t count, const Fr
         }
     });
     for (int64_t t = 0; t < tiles; ++t) kept[t + 1] += kept[t];
-    // Empty places are numbered in the order of all places, without those that stay occupied.
+    // Empty coordinates are numbered in the order of all coordinates, without those that stay occupied.
     const uint64_t empty = uint64_t(old.n_in) * uint64_t(old.n_out) - uint64_t(kept[tiles]);
     const Buffer<uint64_t> ranks = sample_distinct(uint64_t(count), empty, key, threads);
     const auto empty_before = [&](int64_t t) {
@@ -113,9 +113,9 @@ void evolve_tiles(const Tiles& old, const uint8_t* keep, int64_t count, const Fr
                            width = uint64_t(old.width(t % columns));
             int64_t k = old.ptr[t];
             const int64_t k_end = old.ptr[t + 1];
-            uint64_t before = 0;  // places at or before the next new one that stay occupied
+            uint64_t before = 0;  // coordinates at or before the next new one that stay occupied
             const auto take_old = [&] {
-                place[at] = old.place[k];
+                packed[at] = old.packed[k];
                 for (int a = 0; a < arrays; ++a) copy(moved[a].values, at, k);
                 ++at;
                 ++k;
@@ -125,11 +125,11 @@ void evolve_tiles(const Tiles& old, const uint8_t* keep, int64_t count, const Fr
                 for (;;) {
                     while (k < k_end && !keep[k]) ++k;
                     if (k == k_end) break;
-                    const uint64_t taken = uint64_t(old.place[k] >> 16) * width + (old.place[k] & 0xFFFFu);
+                    const uint64_t taken = uint64_t(old.packed[k] >> 16) * width + (old.packed[k] & 0xFFFFu);
                     if (taken > ranks[g] - start + before) break;
                     take_old();
                 }
-                place[at] = place_of(ranks[g] - start + before, width);
+                packed[at] = place_of(ranks[g] - start + before, width);
                 for (int a = 0; a < arrays; ++a) set(moved[a].values, at, a == 0 ? values.at(g) : 0.0f);
                 ++at;
             }
@@ -148,9 +148,9 @@ int64_t first_invalid_tile(const Tiles& tiles, int64_t size) {
         if (tiles.ptr[t + 1] < tiles.ptr[t] || tiles.ptr[t + 1] > size) return std::min(tiles.ptr[t], size);
         const int64_t height = tiles.height(t / columns), width = tiles.width(t % columns);
         for (int64_t k = tiles.ptr[t]; k < tiles.ptr[t + 1]; ++k) {
-            const uint32_t place = tiles.place[k];
-            if (int64_t(place >> 16) >= height || int64_t(place & 0xFFFFu) >= width) return k;
-            if (k > tiles.ptr[t] && place <= tiles.place[k - 1]) return k;
+            const uint32_t packed = tiles.packed[k];
+            if (int64_t(packed >> 16) >= height || int64_t(packed & 0xFFFFu) >= width) return k;
+            if (k > tiles.ptr[t] && packed <= tiles.packed[k - 1]) return k;
         }
     }
     return -1;

@@ -9,10 +9,10 @@ namespace ts {
 
 struct DrawnTiles {
     Buffer<int64_t> ptr;     // tiles + 1
-    Buffer<uint32_t> place;  // see Tiles
+    Buffer<uint32_t> packed;  // see Tiles
 };
 
-// `count` distinct places of an n_in x n_out layer, every subset equally likely.
+// `count` distinct coordinates of an n_in x n_out layer, every subset equally likely.
 DrawnTiles draw_tiles(int64_t n_in, int64_t n_out, int shift, int64_t count, uint64_t key, int threads);
 
 // How new weights start.
@@ -27,10 +27,10 @@ struct MovedTiles {
     Stored values;  // from: the old order, to: the new one
 };
 
-// Connections with keep == 0 are removed, as many are added at uniformly random places that are then empty. `ptr`
-// (tiles + 1) and `place` receive the new topology, whose size is that of the old one.
+// Connections with keep == 0 are removed, as many are added at uniformly random coordinates that are then empty. `ptr`
+// (tiles + 1) and `packed` receive the new topology, whose size is that of the old one.
 void evolve_tiles(const Tiles& old, const uint8_t* keep, int64_t count, const Fresh& fresh, uint64_t key, int64_t* ptr,
-                  uint32_t* place, const MovedTiles* moved, int arrays, int threads);
+                  uint32_t* packed, const MovedTiles* moved, int arrays, int threads);
 
 // Index of the first connection that violates the rules of Tiles, or -1.
 int64_t first_invalid_tile(const Tiles& tiles, int64_t size);

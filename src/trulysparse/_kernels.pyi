@@ -10,7 +10,7 @@ Bits: TypeAlias = NDArray[np.uint8] | None
 Pointers: TypeAlias = NDArray[np.int64]
 Indices: TypeAlias = NDArray[np.int32]
 Stored: TypeAlias = NDArray[Any]
-Places: TypeAlias = NDArray[np.uint32]
+Packed: TypeAlias = NDArray[np.uint32]
 
 KernelActivation: TypeAlias = tuple[Activation, float]
 
@@ -237,7 +237,7 @@ def load_sparse(
 ) -> int: ...
 
 class Tiles:
-    def __init__(self, n_in: int, n_out: int, shift: int, ptr: Pointers, place: Places) -> None: ...
+    def __init__(self, n_in: int, n_out: int, shift: int, ptr: Pointers, packed: Packed) -> None: ...
 
 def tile_forward(
     tiles: Tiles,
@@ -285,7 +285,7 @@ def tile_update(
     threads: int,
 ) -> None: ...
 def round_to(from_: Stored, to: Stored, threads: int) -> None: ...
-def draw_tiles(n_in: int, n_out: int, shift: int, count: int, key: int, threads: int) -> tuple[Pointers, Places]: ...
+def draw_tiles(n_in: int, n_out: int, shift: int, count: int, key: int, threads: int) -> tuple[Pointers, Packed]: ...
 def evolve_tiles(
     *,
     tiles: Tiles,
@@ -296,7 +296,7 @@ def evolve_tiles(
     fresh_key: int,
     key: int,
     new_ptr: Pointers,
-    new_place: Places,
+    new_place: Packed,
     moved: Sequence[tuple[Stored, Stored]],
     threads: int,
 ) -> None: ...

@@ -49,7 +49,7 @@ def test_wrong_shapes_are_named_as_passed(rng):
     for arguments, message in (
         ((x[:3], dy, out), "x is 3 x 8, not 4 x 8, inputs x stride"),
         ((x, np.zeros((3, 4)), out), "dy is 3 x 4, not 3 x 8, outputs x stride"),
-        ((x, dy, np.zeros(1)), f"out has 1 values, not {len(out)}, one per place"),
+        ((x, dy, np.zeros(1)), f"out has 1 values, not {len(out)}, one per position"),
         ((np.zeros((4, 9)), np.zeros((3, 9)), out), "the stride, 9, is not a padded batch size"),
     ):
         with pytest.raises(ValueError, match=re.escape(message)):

@@ -48,6 +48,14 @@ def test_names_that_are_missing_are_told_without_a_word_of_pickle(tmp_path):
     refused(tmp_path / "x.npz", r"^DATA: '[^']*' has no array 'X'; .* \(it has Z\)$")
 
 
+@pytest.mark.parametrize("more", ["X_test", "y_test", "X_train"])
+@pytest.mark.parametrize("name", ["X", "y"])
+def test_parts_of_both_kinds_of_names_are_refused(tmp_path, name, more):
+    arrays = {"X": np.ones((2, 1)), "y": [0, 1]} if name == "X" else {"y": [0, 1]}
+    np.savez(tmp_path / "x.npz", **arrays, **{more: np.ones((2, 1))})
+    refused(tmp_path / "x.npz", f"has {name} and {more}; .* not parts of both")
+
+
 def test_python_objects_are_never_unpickled(tmp_path):
     np.savez(tmp_path / "x.npz", X=np.ones((2, 1)), y=np.array(["a", "b"], object))
     refused(tmp_path / "x.npz", "Python objects in 'y', which cannot be read without pickle")

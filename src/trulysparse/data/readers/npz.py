@@ -31,6 +31,12 @@ def _read(path: Path, archive: Any, need_target: bool) -> Table:
     names = present & {"X", "y", *_SPLIT}
     if "X" not in names and present >= _SPARSE:
         names.add("X")
+    both = sorted(names & set(_SPLIT))
+    if both and names & {"X", "y"}:
+        raise InputError(
+            f"DATA: '{path}' has {'X' if 'X' in names else 'y'} and {both[0]}; an .npz file needs X and y, or X_train, "
+            "y_train, X_test and y_test, not parts of both"
+        )
     split = "X_train" in names
     wanted = _SPLIT if split else ("X", "y")
     required = wanted if need_target else (("X_test",) if "X_test" in names else ("X",))
