@@ -17,6 +17,8 @@ from trulysparse.training import ProgressBar
 
 SMALL = ["--hidden", "30,20", "--epochs", "3", "--epsilon", "5", "--batch-size", "16", "--learning-rate", "0.05"]
 COMPACT = ["--storage", "compact", "--precision", "bfloat16", "--fan", "sparse"]
+ON_DISK = [*COMPACT, "--on-disk"]
+MODEL = "model.safetensors"
 
 
 def run(*arguments: object, code: int = 0) -> str:
@@ -41,6 +43,11 @@ def last_json(output: str) -> dict:
 def contents(folder: Path) -> dict[str, bytes]:
     """All files below a folder."""
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def train(out: Path, *options: object) -> list[object]:
+    """A training of 12 updates per epoch."""
+    return ["train", "digits", "--out", out, *SMALL, "--batch-size", 128, "--dropout", 0.1, *options]
 
 
 def signalled(monkeypatch: pytest.MonkeyPatch, *arguments: object, at: int = 7, number: int = signal.SIGINT) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from command import SMALL, run
+from command import SMALL, run, signalled, train
 
 
 @pytest.fixture
@@ -27,3 +27,10 @@ def trained(tmp_path, table):
     np.savez(tmp_path / "odd.npz", X=X, y=np.full(150, "odd"))
     np.savez(tmp_path / "nolabels.npz", X=X)
     return tmp_path
+
+
+@pytest.fixture
+def broken_off(tmp_path, monkeypatch):
+    """A run folder whose training was broken off after 8 updates."""
+    signalled(monkeypatch, *train(tmp_path / "r", "--checkpoint-every", 4), at=8)
+    return tmp_path / "r"

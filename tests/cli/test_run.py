@@ -164,13 +164,6 @@ def test_training_that_fails_leaves_a_finished_run_as_it_was(copy, options, code
     assert after == before
 
 
-def test_refused_training_makes_no_folders(tmp_path):
-    out = tmp_path / "some" / "deep" / "folder"
-    refused("train", "digits", "--out", out, *SMALL, "--storage", "compact", "--on-disk", "--epsilon", 0)
-    refused("train", "digits", "--out", out, *SMALL, "--evolution", "rigl", "--storage", "compact")
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_report_of_an_earlier_run_goes_with_it(copy):
     (copy / REPORT).write_text("of the run before")
     run("train", "digits", "--out", copy, *SMALL, "--learning-rate", "1e9", code=1)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 import trulysparse as ts
-from trulysparse.evolution import make_evolution
+from trulysparse.evolution import NAMES, make_evolution
+
+METHODS = [name for name in NAMES if name != "none"]
+ON_TILES = {"static", "set"}
 
 
 def problem(n=200, features=20, classes=3):
@@ -48,3 +51,17 @@ def one_step(method, *, sizes=(20, 30, 25, 3), optimizer=None, seed=0):
 def weights_of(net):
     """For each layer (input, output) -> weight."""
     return [dict(zip(coordinates(layer), layer.values.tolist(), strict=True)) for layer in net.layers]
+
+
+def network(storage, **settings):
+    """A small untrained network."""
+    return ts.SparseMLP((20, 30, 25, 3), epsilon=4, seed=1, storage=storage, **settings)
+
+
+def started(net, method, key=7):
+    """A trainer after one update, and the evolution step that comes next."""
+    trainer = ts.Trainer(net, evolution=method, optimizer=ts.SGD(0.05, momentum=0.9), batch_size=32)
+    rng = np.random.default_rng(0)
+    trainer.step(rng.normal(size=(32, 20)), rng.integers(0, 3, 32))
+    current = method.start(net, trainer.optimizer_state, key=key, threads=2, training_progress=0.2, evolution_state={})
+    return trainer, current

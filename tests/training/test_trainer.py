@@ -301,12 +301,6 @@ def test_bad_targets(output, y, message):
         ts.Trainer(ts.SparseMLP((20, 10, 4), output=output)).step(np.zeros((4, 20)), y)
 
 
-def test_progress_bar_is_silent_when_not_a_terminal(rng, capfd):
-    X, y = blobs(rng, 50)
-    ts.Trainer(ts.SparseMLP((20, 10, 4)), callbacks=[ts.ProgressBar()]).fit(X, y, epochs=2)
-    assert capfd.readouterr() == ("", "")
-
-
 def test_another_kind_of_parallel_is_refused():
     with pytest.raises(ts.InputError, match="parallel must be a WASAP, a WASSP or None, not 'wasap'"):
         ts.Trainer(ts.SparseMLP((4, 8, 2)), parallel="wasap")

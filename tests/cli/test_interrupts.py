@@ -1,0 +1,108 @@
+"""Signals that end a training."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from command import COMPACT, MODEL, ON_DISK, contents, last_json, run, signalled, train
+from trulysparse.io import checkpoints
+
+
+@pytest.mark.parametrize(
+    "options, number",
+    [
+        ([], signal.SIGINT),
+        ([], signal.SIGTERM),
+        ([], signal.SIGHUP),
+        (["--checkpoint-every", 5], signal.SIGINT),
+        (["--checkpoint-every", 40], signal.SIGTERM),
+        (COMPACT, signal.SIGINT),
+        (ON_DISK, signal.SIGTERM),
+        (["--evolution", "rigl", "--optimizer", "adam"], signal.SIGINT),
+    ],
+)
+def test_signal_keeps_the_state_and_says_how_to_go_on(tmp_path, monkeypatch, number, options):
+    out = tmp_path / "r"
+    handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    error = signalled(monkeypatch, *train(out, *options), at=15, number=number)  # in the second epoch
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == handlers
+    assert error == f"stopped: `trulysparse resume {out}` goes on from the last checkpoint\n"
+    assert not [name for name in contents(out) if Path(name).name.startswith(".")]
+    run("resume", out)
+    run(*train(tmp_path / "whole", *options))
+    assert (out / MODEL).read_bytes() == (tmp_path / "whole" / MODEL).read_bytes()
+    assert sorted(contents(out)) == ["config.json", "metrics.jsonl", MODEL]
+
+
+def test_signal_twice_and_again(tmp_path, monkeypatch):
+    out = tmp_path / "r"
+    signalled(monkeypatch, *train(out), at=10)
+    signalled(monkeypatch, "resume", out, at=9)
+    signalled(monkeypatch, "resume", out, at=1)
+    run("resume", out)
+    run(*train(tmp_path / "whole"))
+    assert (out / MODEL).read_bytes() == (tmp_path / "whole" / MODEL).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "options, why",
+    [(["--workers", 2], "--workers"), (["--patience", 3], "--patience"), (["--report"], "--report")],
+)
+def test_signal_where_nothing_can_be_kept(tmp_path, monkeypatch, options, why):
+    if why == "--report":
+        pytest.importorskip("matplotlib", reason="matplotlib comes with the extra trulysparse[analysis]")
+    error = signalled(monkeypatch, *train(tmp_path / "r", *options))
+    assert error == f"stopped: nothing was kept, as {why} keeps no state\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_signal_before_training_leaves_no_trace(tmp_path, monkeypatch):
+    def read(*_, **__):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(1)
+        raise AssertionError("the signal did not end the command")
+
+    monkeypatch.setattr("trulysparse.cli._training.read", read)
+    assert "stopped: nothing was kept" in run(*train(tmp_path / "a" / "b"), code=143)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_second_signal_ends_at_once(broken_off, monkeypatch):
+    state = (broken_off / "checkpoint" / "state.safetensors").read_bytes()
+
+    def write(*_, **__):
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("the second signal did not end the command")
+
+    monkeypatch.setattr(checkpoints, "write", write)
+    assert "goes on from the last checkpoint" in signalled(monkeypatch, "resume", broken_off, at=1)
+    assert (broken_off / "checkpoint" / "state.safetensors").read_bytes() == state
+
+
+def test_signal_while_the_run_is_written_lets_it_be_finished(tmp_path, monkeypatch):
+    from trulysparse.cli import _results
+
+    write_run = _results.write_run
+
+    def interrupted(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        write_run(*arguments)
+
+    monkeypatch.setattr(_results, "write_run", interrupted)
+    run(*train(tmp_path / "r"), code=130)
+    assert last_json(run("evaluate", tmp_path / "r", "digits", "--json"))["accuracy"] > 0.5
+
+
+def test_ignored_signals_stay_ignored(tmp_path, monkeypatch):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with pytest.raises(AssertionError):  # it ends with 0: nohup
+            signalled(monkeypatch, *train(tmp_path / "r"), number=signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert (tmp_path / "r" / MODEL).exists()

@@ -1,0 +1,59 @@
+"""What a training of the command line depends on."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import trulysparse as ts
+from trulysparse.cli._settings import CommandRecipe, Settings
+from trulysparse.data.table import Table
+
+
+def test_errors_spell_options_as_the_command_line_does():
+    recipe = CommandRecipe()
+    assert recipe.spelled("on_disk") == "--on-disk"
+    assert recipe.spelled("storage", "compact") == "--storage compact"
+    with pytest.raises(ts.InputError, match=r"^--on-disk needs --storage compact$"):
+        CommandRecipe(on_disk=True).check()
+
+
+def test_settings_survive_their_json():
+    settings = Settings(data="digits", target="kind", header=False, test_size=0.3, checkpoint_every=7, hidden=(5, 4))
+    assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
+
+
+@pytest.mark.parametrize(
+    "options, report, named",
+    [
+        ({}, False, []),
+        ({"workers": 2}, False, ["--workers"]),
+        ({"patience": 3}, True, ["--patience", "--report"]),
+    ],
+)
+def test_options_without_a_state_that_can_be_kept_exclude_checkpoints(options, report, named):
+    assert Settings(data="digits", **options).keeps_no_state(report) == named
+    settings = Settings(data="digits", checkpoint_every=5, **options)
+    if not named:
+        settings.check(report=report)
+        return
+    with pytest.raises(ts.InputError, match=rf"^{named[0]} cannot be combined with --checkpoint-every"):
+        settings.check(report=report)
+
+
+@pytest.mark.parametrize(
+    "given, table, message",
+    [
+        ("target", dict(), "--target: 'd.npz' has no columns"),
+        ("test_size", dict(X_test=np.ones((1, 1))), "--test-size: 'd.npz' has a test set of its own"),
+        ("stream", dict(), "--stream: 'd.npz' is in memory as a whole"),
+    ],
+)
+def test_option_without_effect_on_the_data_is_refused_where_the_user_wrote_it(given, table, message):
+    settings = Settings(data="d.npz")
+    held = Table(np.ones((2, 1)), np.array([0, 1]), **table)
+    settings.check_data(held, ())
+    with pytest.raises(ts.InputError, match=message):
+        settings.check_data(held, {given})

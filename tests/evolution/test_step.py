@@ -1,0 +1,120 @@
+"""One evolution of a network: decide and apply, and what rules may return."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import trulysparse as ts
+from evolution.training import METHODS, ON_TILES, network, started
+from trulysparse._core.random import stream_key
+from trulysparse.evolution import Evolution, Schedule, grow, make_evolution, prune
+
+
+@pytest.mark.parametrize("storage", ["indexed", "compact"])
+@pytest.mark.parametrize("name", METHODS)
+def test_decide_each_method_leaves_the_layer_unchanged(name, storage):
+    method = make_evolution(name)
+    if storage == "compact" and name not in ON_TILES:
+        pytest.skip("refused: see test_evolution.py")
+    net = network(storage)
+    _, current = started(net, method)
+    rng = np.random.default_rng(2)
+    for number in current.views:
+        layer = net.layers[number]
+        before, con, array = layer.values.copy(), layer.connectivity, layer.values
+        x, dy = (rng.normal(size=(n, 32)).astype(np.float32) for n in (layer.n_in, layer.n_out))
+        current.decide(number, x, dy)
+        assert layer.values is array
+        assert layer.connectivity is con
+        np.testing.assert_array_equal(layer.values.view(np.uint8), before.view(np.uint8))
+        current.apply(number)
+
+
+def test_sign_flip_weights_move_when_the_step_is_applied():
+    net = network("indexed")
+    _, current = started(net, ts.DeepR(l1=0.01, noise=0))
+    before = net.layers[0].values.copy()
+    current.decide(0, None, None)
+    np.testing.assert_array_equal(net.layers[0].values, before)
+    keep_mask = current.views[0].keep_mask.astype(bool)
+    moved = (before - np.float32(0.01) * np.sign(before))[keep_mask]
+    current.apply(0)
+    assert {v.tobytes() for v in moved} <= {v.tobytes() for v in net.layers[0].values}
+
+
+def test_random_prune_on_bfloat16_removes_the_exact_fraction():
+    net = network("compact", weights="bfloat16")
+    _, current = started(net, Evolution(prune.random, grow.uniform, Schedule(0.5, every_epochs=1)))
+    current.decide(0, None, None)
+    keep_mask = current.views[0].keep_mask
+    half = len(keep_mask) // 2
+    assert len(keep_mask) - keep_mask.sum() == half
+    assert 0.3 < keep_mask[:half].mean() < 0.7
+
+
+def keep_all_or_none(value, dtype=np.uint8):
+    return lambda view: np.full(view.layer.n_connections, value, dtype)
+
+
+def existing(view):
+    rows = view.layer.connectivity.by_input
+    return rows.ptr.copy(), rows.index.copy()
+
+
+@pytest.mark.parametrize(
+    ("pruning", "growth", "message"),
+    [
+        (lambda view: None, grow.uniform, "must return a uint8 keep mask"),
+        (keep_all_or_none(1, bool), grow.uniform, "must return a uint8 keep mask"),
+        (lambda view: np.ones(3, np.uint8), grow.uniform, "must return a uint8 keep mask"),
+        (prune.magnitude, grow.no_growth, r"no_growth must return \d+ coordinates"),
+        (keep_all_or_none(0), lambda view: (existing(view)[0], existing(view)[1] - 1), "must return outputs from 0 to"),
+    ],
+)
+def test_rules_returning_something_else_are_refused(pruning, growth, message):
+    before = ts.SparseMLP((20, 30, 25, 3), epsilon=4.0, seed=0).n_connections
+    net = ts.SparseMLP((20, 30, 25, 3), epsilon=4.0, seed=0)
+    method = ts.Evolution(pruning, growth, ts.Schedule(0.3, every_epochs=1))
+    with pytest.raises(ts.InputError, match=message):
+        ts.Trainer(net, evolution=method).evolve()
+    assert net.n_connections == before
+
+
+def test_growth_rule_returning_existing_connections_is_refused():
+    def half(view):
+        keep_mask = np.ones(view.layer.n_connections, np.uint8)
+        keep_mask[::2] = 0
+        return keep_mask
+
+    def one_existing(view):
+        ptr, index = grow.uniform(view)
+        rows = view.layer.connectivity.by_input
+        first = int(np.flatnonzero(np.diff(ptr) > 0)[0])
+        row = slice(rows.ptr[first], rows.ptr[first + 1])
+        index[ptr[first]] = rows.index[row][view.keep_mask[row] > 0][0]
+        index[ptr[first] : ptr[first + 1]].sort()
+        return ptr, index
+
+    net = ts.SparseMLP((20, 30, 25, 3), epsilon=4.0, seed=0)
+    method = ts.Evolution(half, one_existing, ts.Schedule(0.3, every_epochs=1))
+    with pytest.raises(ts.InputError, match=r"hold a connection that remains|ascending and each once"):
+        ts.Trainer(net, evolution=method).evolve()
+
+
+def test_evolution_step_in_own_loop_equals_the_trainer():
+    """The same key and state give the same network, with a Trainer and without."""
+    networks = []
+    for own_loop in (False, True):
+        net = network("indexed")
+        optimizer = ts.SGD(0.05, momentum=0.9)
+        if own_loop:
+            state = [layer.new_state(optimizer) for layer in net.layers]
+            step = ts.SET(0.3).start(net, state, key=stream_key(0, "evolution", 0), threads=1)
+            assert sum(step.evolve_layer(number) for number in range(3)) > 0
+        else:
+            ts.Trainer(net, optimizer=optimizer, evolution=ts.SET(0.3), seed=0).evolve()
+        networks.append(net)
+    for a, b in zip(networks[0].layers, networks[1].layers, strict=True):
+        np.testing.assert_array_equal(a.connectivity.indices, b.connectivity.indices)
+        np.testing.assert_array_equal(a.values, b.values)

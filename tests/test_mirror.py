@@ -1,0 +1,82 @@
+"""Tests mirror modules: nn/losses.py is tested in tests/nn/test_losses.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pytest
+
+import trulysparse
+
+PACKAGE = Path(trulysparse.__file__).parent
+TESTS = Path(__file__).parent
+
+# Modules of so few lines need no test file of their own.
+FEW_LINES = 25
+
+# Modules that are tested through another, and the test file that does so.
+COVERED_BY = {
+    "cli/_checkpoints.py": "cli/test_resume.py",
+    "cli/_plan_text.py": "cli/test_plan.py",
+    "cli/_results.py": "cli/test_train.py",
+    "cli/_training.py": "cli/test_train.py",
+    "cli/_training_run.py": "cli/test_train.py",
+    "estimators/_docs.py": "test_docstrings.py",
+    "parallel/ray/server_actor.py": "parallel/ray/test_driver.py",  # actors run on a cluster alone: slow tests
+    "parallel/ray/worker_actor.py": "parallel/ray/test_driver.py",
+    "training/callbacks/running.py": "training/callbacks/test_base.py",  # a protocol
+}
+
+
+def modules() -> dict[str, int]:
+    """The modules below the package, as paths with slashes, and their numbers of lines."""
+    return {
+        path.relative_to(PACKAGE).as_posix(): len(path.read_text().splitlines())
+        for path in PACKAGE.rglob("*.py")
+        if path.stem not in ("__init__", "__main__")
+    }
+
+
+def mirror(module: str) -> str:
+    """The test file of a module of its own."""
+    path = Path(module)
+    return path.with_name(f"test_{path.stem.lstrip('_')}.py").as_posix()
+
+
+def untested(lines: Mapping[str, int], tests: Iterable[str], covered_by: Mapping[str, str]) -> list[str]:
+    """The modules that have more than a few lines and no test file."""
+    files = set(tests)
+    return sorted(
+        f"{module} needs {covered_by.get(module, mirror(module))}"
+        for module, n_lines in lines.items()
+        if n_lines > FEW_LINES and covered_by.get(module, mirror(module)) not in files
+    )
+
+
+def test_every_module_has_a_test_file():
+    tests = [path.relative_to(TESTS).as_posix() for path in TESTS.rglob("test_*.py")]
+    assert untested(modules(), tests, COVERED_BY) == []
+
+
+def test_exceptions_are_modules_that_need_one():
+    for module in COVERED_BY:
+        assert (PACKAGE / module).is_file(), module
+        assert not (TESTS / mirror(module)).exists(), f"{module} has a test file of its own"
+
+
+@pytest.mark.parametrize(
+    "module, n_lines, tests, missing",
+    [
+        ("nn/new.py", 26, [], ["nn/new.py needs nn/test_new.py"]),
+        ("nn/new.py", 25, [], []),
+        ("nn/new.py", 26, ["nn/test_new.py"], []),
+        ("nn/new.py", 26, ["test_new.py", "optim/test_new.py"], ["nn/new.py needs nn/test_new.py"]),
+        ("cli/_new.py", 26, ["cli/test_new.py"], []),
+        ("cli/_parts.py", 26, ["cli/test_train.py"], []),
+        ("cli/_parts.py", 26, ["cli/test_parts.py"], ["cli/_parts.py needs cli/test_train.py"]),
+        ("new.py", 26, [], ["new.py needs test_new.py"]),
+    ],
+)
+def test_module_without_tests_is_found(module, n_lines, tests, missing):
+    assert untested({module: n_lines}, tests, {"cli/_parts.py": "cli/test_train.py"}) == missing
