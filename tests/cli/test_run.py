@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,18 +30,21 @@ def copy(finished, tmp_path):
     return Path(shutil.copytree(finished, tmp_path / "r"))
 
 
-@pytest.fixture
+@contextmanager
 def small_files():
-    """No file may become larger than 6,000 bytes."""
+    """No file may become larger than 6,000 bytes; within the test alone, as pytest may write to a file itself."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-def test_model_that_cannot_be_written_leaves_the_old_run(copy, small_files):
+def test_model_that_cannot_be_written_leaves_the_old_run(copy):
     before = contents(copy)
-    error = run("train", "digits", "--out", copy, *SMALL, "--seed", 7, code=1)
+    with small_files():
+        error = run("train", "digits", "--out", copy, *SMALL, "--seed", 7, code=1)
     assert "cannot be written" in error
     assert len(error.strip().splitlines()) == 1
     after = contents(copy)
