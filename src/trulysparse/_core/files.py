@@ -30,6 +30,10 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[Path], object]) -
             os.fsync(file.fileno())
         temporary.replace(path)
         sync_folder(path.parent)
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # a write that fails names no file
     finally:
         temporary.unlink(missing_ok=True)
 

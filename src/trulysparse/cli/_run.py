@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
+from trulysparse._core import checks
 from trulysparse._core.files import digest, write_whole
 from trulysparse._core.progress import Progress, silent
 from trulysparse._core.typed import checked_value
@@ -58,6 +61,8 @@ class Run:
             for name, kind in _TYPES.items():
                 if name in config:
                     checked_value(name, config[name], kind)
+            if "test_size" in config:
+                checks.real("test_size", config["test_size"], low=0, high=1)
             if "fingerprint" in config and not {"test_size", "seed"} <= set(config):
                 raise ValueError("it does not say how samples were held out")
         except ValueError as error:
@@ -69,6 +74,13 @@ class Run:
                 "training, or was changed"
             )
         return Run(net, config, settings_folder)
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """Of its classes; InputError where its network has none, and so cannot be scored against labels."""
+        if self.net.labels is None:
+            raise InputError(f"RUN: the {MODEL} of '{self.folder}' names no classes, so that it cannot be scored")
+        return self.net.labels
 
     def last_record(self) -> str | None:
         """The last line of its metrics, where there are any; InputError where it is not one."""
