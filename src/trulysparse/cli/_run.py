@@ -12,7 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from trulysparse._core import checks
-from trulysparse._core.files import digest, write_whole
+from trulysparse._core.files import digest, naming, write_whole
 from trulysparse._core.progress import Progress, silent
 from trulysparse._core.typed import checked_value
 from trulysparse.cli._json import parse_object, read_object
@@ -158,11 +158,12 @@ class MetricsFile(Callback):
 
     def on_fit_start(self, trainer: RunningTrainer, epochs: int, steps: int) -> None:
         """Starts the file anew."""
-        self._path.write_text("".join(json.dumps(record) + "\n" for record in self._records))
+        with naming(self._path):
+            self._path.write_text("".join(json.dumps(record) + "\n" for record in self._records))
 
     def on_epoch_end(self, trainer: RunningTrainer, record: Record) -> None:
         """Appends a line."""
-        with self._path.open("a") as file:
+        with naming(self._path), self._path.open("a") as file:
             file.write(json.dumps(record) + "\n")
 
     def on_fit_end(self, trainer: RunningTrainer) -> None:
