@@ -52,3 +52,12 @@ def test_write_whole_by_many_threads_leaves_one_whole_file(tmp_path):
         thread.join()
     assert (tmp_path / "a").read_text() in texts
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_write_that_fails_names_the_file(tmp_path):
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match=r"No space left on device: '.*model'"):
+        write_whole(tmp_path / "model", full)
+    assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,7 @@ import pytest
 
 import trulysparse as ts
 from command import SMALL as LEARNS
-from command import last_json, run
+from command import last_json, refused, run
 
 SMALL = ["--hidden", "8", "--epochs", "1", "--threads", "1"]
 
@@ -85,3 +85,23 @@ def test_program_is_quiet_in_a_pipe(tmp_path):
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "error: DATA: file 'none.npz' does not exist\n"
+
+
+def test_labels_and_file_names_in_brackets_are_shown_as_they_stand(tmp_path, rng):
+    data = tmp_path / "[red]x.npz"
+    y = rng.integers(0, 2, 60)
+    np.savez(data, X=rng.standard_normal((60, 4)) + y[:, None], y=np.array(["[red]", "[/b]"])[y])
+    assert "[red]x.npz" in run("train", data, "--out", tmp_path / "r", *SMALL)
+    assert "[/b], [red]" in run("info", tmp_path / "r")
+
+
+def test_error_of_the_system_is_a_sentence_that_names_the_file(tmp_path):
+    error = run("train", "digits", "--out", tmp_path / ("x" * 300), code=1)
+    assert "File name too long" in error
+    assert f"{'x' * 300}'" in error
+    assert "Errno" not in error
+
+
+def test_plan_of_a_batch_beyond_all_memory_is_one_sentence():
+    assert "memory" in refused("plan", "--layers", "5,3", "--batch-size", 10**15)
+    assert "memory" in refused("plan", "--layers", "5,3", "--batch-size", 2**62)

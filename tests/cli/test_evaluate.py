@@ -38,3 +38,19 @@ def test_a_files_own_test_set(tmp_path, table):
 def test_evaluate_refuses_what_it_cannot_score(trained, monkeypatch, arguments, message):
     monkeypatch.chdir(trained)
     assert message in run("evaluate", *arguments, code=2)
+
+
+def test_network_without_classes_in_a_run_folder_is_refused(trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(trained)
+    (tmp_path / "q").mkdir()
+    ts.save(ts.SparseMLP([6, 8, 2], epsilon=4), tmp_path / "q" / "model.safetensors")
+    (tmp_path / "q" / "config.json").write_text("{}")
+    assert "names no classes" in run("evaluate", tmp_path / "q", "d.npz", code=2)
+
+
+def test_test_size_out_of_range_in_the_settings_of_a_run_names_their_file(trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(trained)
+    (tmp_path / "q").mkdir()
+    (tmp_path / "q" / "model.safetensors").write_bytes((trained / "r" / "model.safetensors").read_bytes())
+    (tmp_path / "q" / "config.json").write_text('{"test_size": 7}')
+    assert "config.json' cannot be read (test_size" in run("evaluate", tmp_path / "q", "d.npz", code=2)

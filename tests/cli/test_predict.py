@@ -81,3 +81,8 @@ def test_predict_refuses_what_it_cannot_write_or_read(trained, monkeypatch, data
 def test_predict_takes_data_without_labels(trained):
     output = run("predict", trained / "r", trained / "nolabels.npz", "--out", trained / "p.csv")
     assert "150 predictions" in output
+
+
+def test_folder_in_the_place_of_the_file_to_write_is_refused(tmp_path):
+    (tmp_path / "p.csv").mkdir()
+    assert "is a folder, not a file" in run("predict", "r", "digits", "--out", tmp_path / "p.csv", code=2)

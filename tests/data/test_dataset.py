@@ -105,3 +105,8 @@ def test_messages_spell_labels_as_python_does():
         classifier.partial_fit(X, np.full(4, "d"), classes=np.array(["a", "b"]))
     with pytest.raises(ts.InputError, match=r"must be at least 1, not 0$"):
         ts.SparseMLPClassifier((np.int64(0),)).fit(X, [0, 1, 0, 1])
+
+
+@pytest.mark.filterwarnings("error")
+def test_labels_of_half_precision_are_coded_without_a_warning():
+    assert raw_labels(np.array([0, 1, 2048], np.float16), "y").tolist() == [0, 1, 2048]

@@ -4,6 +4,7 @@ NumPy does not know, is held in uint16."""
 
 from __future__ import annotations
 
+import sys
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -34,7 +35,9 @@ def bytes_of(array: NDArray[Any]) -> memoryview:
 
 
 def empty(size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """`size` values, not initialised."""
+    """`size` values, not initialised; MemoryError where there is no room for them."""
+    if size * dtype.itemsize > sys.maxsize:
+        raise MemoryError(f"{size} values of type {dtype} are more than can be addressed")
     return _kernels.empty_bytes(size * dtype.itemsize).view(dtype)
 
 

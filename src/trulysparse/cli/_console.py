@@ -15,6 +15,7 @@ from typing import Any, ParamSpec
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from trulysparse.errors import DivergenceError, InputError, MissingExtraError, NotEnoughMemoryError
 
@@ -38,11 +39,24 @@ def handle_user_errors(command: Callable[P, None]) -> Callable[P, None]:
             _discard_output()
         except (InputError, NotEnoughMemoryError, MissingExtraError) as error:
             _fail(str(error), 2)
-        except (DivergenceError, OSError) as error:
+        except MemoryError:
+            _fail("this needs more memory than there is; `trulysparse plan` says how much a training needs", 2)
+        except OSError as error:
+            _discard_unwritten()
+            _fail(_os_error_text(error), 1)
+        except DivergenceError as error:
             _discard_unwritten()
             _fail(str(error), 1)
 
     return wrapped
+
+
+def _os_error_text(error: OSError) -> str:
+    """What the system refused and for which file, without its error numbers."""
+    if error.strerror is None:
+        return str(error)
+    name = error.filename2 or error.filename
+    return error.strerror if name is None else f"'{name}' cannot be used: {error.strerror}"
 
 
 def _fail(message: str, code: int) -> None:
@@ -73,12 +87,13 @@ def peak_rss_mb() -> float:
 
 
 def show(title: str, rows: dict[str, Any]) -> None:
-    """A two-column table."""
-    table = Table(title=title, show_header=False, title_justify="left", title_style="bold")
+    """A two-column table. Titles and values are shown as they stand: labels and file names may hold [brackets], which
+    Rich would take for markup."""
+    table = Table(title=Text(title), show_header=False, title_justify="left", title_style="bold")
     table.add_column(style="cyan", no_wrap=True)
     table.add_column()
     for name, value in rows.items():
-        table.add_row(name, str(value))
+        table.add_row(name, Text(str(value)))
     console = Console()
     if not console.is_terminal:
         console = Console(width=120)

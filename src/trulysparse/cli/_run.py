@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trulysparse._core.files import digest, write_whole
+from numpy.typing import NDArray
+
+from trulysparse._core import checks
+from trulysparse._core.files import digest, naming, write_whole
 from trulysparse._core.progress import Progress, silent
 from trulysparse._core.typed import checked_value
 from trulysparse.cli._json import parse_object, read_object
@@ -58,6 +61,8 @@ class Run:
             for name, kind in _TYPES.items():
                 if name in config:
                     checked_value(name, config[name], kind)
+            if "test_size" in config:
+                checks.real("test_size", config["test_size"], low=0, high=1)
             if "fingerprint" in config and not {"test_size", "seed"} <= set(config):
                 raise ValueError("it does not say how samples were held out")
         except ValueError as error:
@@ -69,6 +74,13 @@ class Run:
                 "training, or was changed"
             )
         return Run(net, config, settings_folder)
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """Of its classes; InputError where its network has none, and so cannot be scored against labels."""
+        if self.net.labels is None:
+            raise InputError(f"RUN: the {MODEL} of '{self.folder}' names no classes, so that it cannot be scored")
+        return self.net.labels
 
     def last_record(self) -> str | None:
         """The last line of its metrics, where there are any; InputError where it is not one."""
@@ -146,11 +158,12 @@ class MetricsFile(Callback):
 
     def on_fit_start(self, trainer: RunningTrainer, epochs: int, steps: int) -> None:
         """Starts the file anew."""
-        self._path.write_text("".join(json.dumps(record) + "\n" for record in self._records))
+        with naming(self._path):
+            self._path.write_text("".join(json.dumps(record) + "\n" for record in self._records))
 
     def on_epoch_end(self, trainer: RunningTrainer, record: Record) -> None:
         """Appends a line."""
-        with self._path.open("a") as file:
+        with naming(self._path), self._path.open("a") as file:
             file.write(json.dumps(record) + "\n")
 
     def on_fit_end(self, trainer: RunningTrainer) -> None:

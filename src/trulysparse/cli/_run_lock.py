@@ -6,10 +6,12 @@ import fcntl
 import os
 from pathlib import Path
 
-from trulysparse.cli._run import settle
+from trulysparse.cli._run import CHECKPOINT, CONFIG, METRICS, MODEL, NEW, PARTIAL, REPORT, settle
 from trulysparse.errors import InputError
 
 LOCK = ".lock"
+FILES = (LOCK, MODEL, CONFIG, METRICS, PARTIAL, REPORT)
+FOLDERS = (NEW, CHECKPOINT)
 
 
 class RunLock:
@@ -30,7 +32,15 @@ class RunLock:
             raise InputError(f"{self._argument}: '{nearest}' is a file, not a folder")
         if not os.access(nearest, os.W_OK | os.X_OK):
             raise InputError(f"{self._argument}: folder '{nearest}' cannot be written to")
+        self._check_names()
         return self
+
+    def _check_names(self) -> None:
+        """InputError where something else stands under a name that a run writes: better known before training."""
+        for names, is_right, right in ((FILES, Path.is_file, "file"), (FOLDERS, Path.is_dir, "folder")):
+            for path in (self.path / name for name in names):
+                if os.path.lexists(path) and not is_right(path):
+                    raise InputError(f"{self._argument}: '{path}' is in the way: a run has a {right} of that name")
 
     def __exit__(self, *_: object) -> None:
         if self._handle is not None:

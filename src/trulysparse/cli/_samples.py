@@ -60,7 +60,6 @@ def pick(run: Run, data: str, table: Table, part: str) -> tuple[Any, Any, str]:
     if part == "all" or not own or table.y is None:
         return table.X, table.y, "all samples"
     y = raw_labels(table.y, "y")
-    assert run.net.labels is not None
-    codes = code_labels(y, run.net.labels, "y")
+    codes = code_labels(y, run.labels, "y")
     _, test = split(codes, test_size=run.config["test_size"], seed=run.config["seed"])
     return take(table.X, test), y[test], "the held-out samples"

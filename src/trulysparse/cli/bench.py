@@ -32,11 +32,13 @@ def bench(
     asked = tuple(PEERS) if peers == "all" else tuple(peers.split(","))
     names = [checks.choice("--peers", name, tuple(PEERS)) for name in asked]
     names = ["trulysparse", *(name for name in names if name != "trulysparse")]
-    checks.integer("--batch-size", batch_size, low=1)
+    checks.integer("--batch-size", batch_size, low=1, high=2**31 - 1)
     checks.real("--seconds", seconds, low=0, low_open=True)
     count = checks.thread_count(threads)
     if out is not None and not out.parent.is_dir():
         raise InputError(f"--out: folder '{out.parent}' does not exist")
+    if out is not None and out.is_dir():
+        raise InputError(f"--out: '{out}' is a folder, not a file")
     results = []
     for name in chosen:
         result = compare(preset(name, batch_size), names, count, seconds)

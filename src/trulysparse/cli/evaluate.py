@@ -49,8 +49,7 @@ def evaluate(
     labels = raw_labels(y, "y")
     check_lengths(matrix.n_samples, len(labels))
     check_finite(matrix)
-    assert opened.net.labels is not None
-    scores = score(opened.net, X, code_labels(labels, opened.net.labels, "y"))
+    scores = score(opened.net, X, code_labels(labels, opened.labels, "y"))
     if not math.isfinite(scores["loss"]):
         raise InputError(f"RUN: the loss of '{run}' on {data} is {scores['loss']}: its outputs are not finite numbers")
     show(

@@ -48,6 +48,8 @@ def predict(
         raise InputError(f"--out must end in .csv or .npz, not '{out}'")
     if not out.parent.is_dir():
         raise InputError(f"--out: folder '{out.parent}' does not exist")
+    if out.is_dir():
+        raise InputError(f"--out: '{out}' is a folder, not a file")
     opened = Run.open(run, threads)
     table = read_for(opened, data, None, need_target=False, header=header, zero_based=zero_based)
     X = table.X if part == "auto" and table.X_test is None else pick(opened, data, table, part)[0]

@@ -13,7 +13,7 @@ from trulysparse.data.stream.matrix import StreamMatrix
 from trulysparse.data.synthetic import MadelonLike
 
 NAMES = ("digits", "breast_cancer", "madelon-like")
-_ANY_SIZE = re.compile(r"madelon-like:(\d+)x(\d+)")
+_ANY_SIZE = re.compile(r"madelon-like:([0-9]{1,18})x([0-9]{1,18})")
 
 
 def is_builtin(name: str) -> bool:

@@ -194,7 +194,8 @@ def _text(value: Any, name: str) -> str:
 
 def _whole_numbers(y: NDArray[Any], name: str) -> NDArray[np.int64]:
     _refuse_missing(np.isnan(y), name)
-    whole = np.where(np.abs(y) < 2**63, y, 0).astype(np.int64)
+    wide = y.astype(np.float64, copy=False)  # 2**63 is beyond float16
+    whole = np.where(np.abs(wide) < 2**63, wide, 0).astype(np.int64)
     wrong = np.flatnonzero(whole != y)
     if len(wrong):
         at = int(wrong[0])

@@ -130,3 +130,15 @@ def test_label_types_are_those_of_the_text(tmp_path, labels, kind):
 def test_a_gap_among_features_is_nan_whatever_the_column_holds(tmp_path, values):
     table = read(write(tmp_path / "x.csv", f"a,target\n{values[0]},0\n{values[1]},1\n"))
     assert np.isnan(table.X["a"].to_numpy(dtype=float)[1])
+
+
+def test_file_called_like_an_address_is_read_as_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "http:x.csv").write_text("a,target\n1,0\n2,1\n")
+    assert read("http:x.csv").y.tolist() == [0, 1]
+
+
+def test_whole_number_beyond_float64_is_refused(tmp_path):
+    (tmp_path / "big.csv").write_text(f"a,target\n{'9' * 400},1\n2,0\n")
+    with pytest.raises(ts.InputError, match="column 'a' holds a number beyond the range"):
+        read(str(tmp_path / "big.csv"))

@@ -59,7 +59,7 @@ def read_csv(
     name, columns = choose(path, present, target, features, need_target)
     with guarded(path, ".csv"):
         frame = pd.read_csv(
-            path,
+            path.resolve(),  # pandas takes a relative name such as http:.csv for an address
             names=names,
             header=None if numbered else 0,
             index_col=False,
@@ -142,7 +142,10 @@ def _is_number(text: str) -> bool:
 
 def _numbers(column: Any, pd: Any) -> Any:
     """A column that pandas does not take as numbers, though all that it holds may be numbers and gaps."""
-    numbers = pd.to_numeric(column, errors="coerce")
+    try:
+        numbers = pd.to_numeric(column, errors="coerce")
+    except OverflowError:  # of whole numbers only
+        raise InputError(f"DATA: column '{column.name}' holds a number beyond the range of float64") from None
     text = (numbers.isna() & column.notna()).to_numpy()
     if text.any():
         row = int(text.argmax())
