@@ -70,7 +70,7 @@ class Network(Predictor):
     epsilon: float | None
 
     def __init__(self, layer_sizes: Sequence[int], settings: NetworkSettings) -> None:
-        sizes = list(layer_sizes)
+        sizes = checks.listed("layer_sizes", layer_sizes, "integers")
         if len(sizes) < 2:
             raise InputError(f"layer_sizes must name at least an input and an output layer, not {tuple(sizes)}")
         self.layer_sizes = tuple(
