@@ -15,6 +15,11 @@ from trulysparse.errors import InputError
 MOST_LINES = 2**31 - 1
 
 
+def scipy_readable(dtype: np.dtype[Any]) -> bool:
+    """Whether SciPy works with values of this type."""
+    return dtype.isnative and dtype != np.float16
+
+
 def to_csr(x: Any, name: str, axes: str) -> Any:
     """A sparse matrix in the CSR format, itself where it has that, with all its parts checked.
 

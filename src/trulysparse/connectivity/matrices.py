@@ -9,8 +9,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from trulysparse._core import checks
-from trulysparse._core.arrays import Floats
-from trulysparse._core.sparse import to_csr
+from trulysparse._core.arrays import Floats, as_doubles
+from trulysparse._core.sparse import scipy_readable, to_csr
 from trulysparse.connectivity.indexed import Connectivity, check_size
 from trulysparse.errors import InputError
 
@@ -45,7 +45,7 @@ def from_matrix(matrix: Any, *, name: str = "matrix", threads: int | None = None
             raise InputError(f"{name} must have shape (n_out, n_in), not {array.shape}")
         if array.dtype.kind not in "iufb":
             raise InputError(f"{name} must hold numbers, not {array.dtype}")
-        csr = sp.csr_array(array)
+        csr = sp.csr_array(array if scipy_readable(array.dtype) else as_doubles(array))
     if csr.dtype.kind not in "iufb":
         raise InputError(f"{name} must hold numbers, not {csr.dtype}")
     csr.sum_duplicates()

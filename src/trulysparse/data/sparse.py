@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import scipy.sparse as sp
 
 from trulysparse._core.arrays import as_doubles
-from trulysparse._core.sparse import to_csr
+from trulysparse._core.sparse import scipy_readable, to_csr
 
 AXES = "(n_samples, n_features)"
 
@@ -16,6 +15,7 @@ AXES = "(n_samples, n_features)"
 def as_csr(x: Any, name: str = "X") -> sp.csr_array:
     """x as a CSR array that shares its memory where it can; InputError where its indices are inconsistent."""
     x = to_csr(x, name, AXES)
-    native = x.data.dtype.isnative and x.data.dtype != np.float16  # what SciPy works with
     # A new array, as the given one may carry an outdated flag that its indices are sorted.
-    return sp.csr_array((x.data if native else as_doubles(x.data), x.indices, x.indptr), shape=x.shape)
+    return sp.csr_array(
+        (x.data if scipy_readable(x.data.dtype) else as_doubles(x.data), x.indices, x.indptr), shape=x.shape
+    )

@@ -123,11 +123,13 @@ class SparseMLP(Network):
             connectivity = PATTERNS[checks.choice("connectivity", connectivity, tuple(PATTERNS))]
         if not callable(connectivity):
             raise InputError(f"connectivity must be a name or a function, not {connectivity!r:.80}")
+        if not callable(progress):
+            raise InputError(f"progress must be a function, not {progress!r:.80}")
         power = 1.0  # mean square of a layer's input, for network inputs of unit variance
         total = sum(counts)
         for number, (n_in, n_out) in enumerate(pairwise(self.layer_sizes)):
             progress("building", sum(counts[:number]), total)
-            key = stream_key(seed, "connectivity", number)
+            key = stream_key(self.seed, "connectivity", number)
             con: Connectivity | TiledConnectivity
             if storage_config.tiled:
                 con = TiledConnectivity.draw(n_in, n_out, counts[number], seed=key, threads=self.threads)
@@ -139,7 +141,7 @@ class SparseMLP(Network):
             last = number == len(self.layer_sizes) - 2
             scale = self.init.output_scale(con, power) if last else self.init.scale(con)
             values = storage_config.empty(f"layer{number}.weight", con.n_connections)
-            self.init.fill(values, scale, stream_key(seed, "weights", number), self.threads)
+            self.init.fill(values, scale, stream_key(self.seed, "weights", number), self.threads)
             self._append(con, values, storage_config.zeros(f"layer{number}.bias", n_out))
             self.layers[-1].release()
             if not last:

@@ -289,10 +289,14 @@ class Trainer(TrainingLoop):
             (3, ['val_accuracy', 'val_loss'])
         """
         checks.integer("epochs", epochs, low=1)
+        if not isinstance(resume, Position | str | PathLike | None):
+            raise InputError(f"resume must be a checkpoint's path or a position, not {resume!r:.80}")
         if resume is not None and self.parallel is not None:
             raise InputError("resume is for training that is not parallel")
         validation = None
         if validation_data is not None:
+            if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
+                raise InputError(f"validation_data must be a pair (X, y), not {validation_data!r:.80}")
             held_out = FitData.checked(self.net, self.loss, *validation_data, names=("validation X", "validation y"))
             validation = held_out.matrix, held_out.targets
         data = FitData.checked(
