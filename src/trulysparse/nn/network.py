@@ -172,8 +172,8 @@ class Network(Predictor):
         return twin
 
     def check_layers(self) -> None:
-        """InputError where the layers or the scaling, which may be set from outside, do not fit layer_sizes, the storage
-        or each other. Called at each step: layers that have passed are not looked at again until something is replaced."""
+        """InputError where the layers or the scaling, which may be set from outside, do not fit layer_sizes, the
+        storage or each other. Called at each step: what has passed is not looked at again until it is replaced."""
         sizes, config = self.layer_sizes, self.storage_config
         if self._checked.are(self.layers, sizes, config, self.scaling):
             return
