@@ -165,3 +165,16 @@ def test_an_array_of_matrices_makes_a_network():
     net = ts.SparseMLP.from_matrices(np.ones((2, 3, 3)), np.ones((2, 3)), output="identity")
     assert net.layer_sizes == (3, 3, 3)
     assert net.n_connections == 18
+
+
+@pytest.mark.parametrize("value", [3, 2.5, [1], b"a"])
+def test_folder_and_progress_of_another_kind_are_refused_by_name(value):
+    with pytest.raises(ts.InputError, match=r"^folder must be the path of a folder"):
+        ts.SparseMLP((4, 3), storage="compact", folder=value)
+    with pytest.raises(ts.InputError, match=r"^progress must be a function"):
+        ts.SparseMLP((4, 3), progress=value)
+
+
+def test_threads_have_an_upper_bound():
+    with pytest.raises(ts.InputError, match=r"^threads must be between 1 and 1024"):
+        ts.SparseMLP((4, 3), threads=2**40)
