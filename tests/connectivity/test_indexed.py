@@ -55,3 +55,29 @@ def test_constructor_checks_its_rows():
 def test_from_inputs_takes_any_whole_numbers(kind):
     con = Connectivity.from_inputs(3, 2, kind([0, 1, 2, 2]), kind([1, 0]), 1)
     np.testing.assert_array_equal(con.pattern().toarray(), [[0, 1, 0], [1, 0, 0]])
+
+
+def test_connectivity_given_wrong_long_rows_finds_its_own():
+    long = np.array([10**9, -5])
+    con = Connectivity(3, 3, Rows(np.arange(4), np.arange(3, dtype=np.int32), long), threads=1)
+    assert con.by_input.long is not long
+    assert len(con.by_input.long) == 0
+
+
+@pytest.mark.parametrize("rows", [None, [[0, 1, 2, 3], [0, 1, 2]], np.arange(4)])
+def test_connectivity_of_what_is_no_rows_is_refused(rows):
+    with pytest.raises(ts.InputError, match=r"^by_input must be Rows, not "):
+        Connectivity(3, 3, rows, threads=1)
+
+
+@pytest.mark.parametrize("ptr", [[0, 1, 2, 3], None, np.arange(8)[::2]])
+def test_connectivity_of_rows_that_are_no_arrays_is_refused(ptr):
+    with pytest.raises(ts.InputError, match=r"^by_input\.ptr must be a contiguous array of int64, not "):
+        Connectivity(3, 3, Rows(ptr, np.arange(3, dtype=np.int32), np.array([])), threads=1)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 2.5, 2**40, "all"])
+def test_connectivity_with_wrong_threads_is_refused(threads):
+    for make in (Connectivity.from_inputs, Connectivity.from_outputs):
+        with pytest.raises(ts.InputError, match=r"^threads must be "):
+            make(2, 2, [0, 1, 2], [0, 1], threads)

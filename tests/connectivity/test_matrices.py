@@ -10,6 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 import trulysparse as ts
+from trulysparse.connectivity import from_matrix
 
 FORMATS = ("csr", "csc", "coo", "bsr", "lil", "dok", "dia")
 
@@ -85,3 +86,11 @@ def test_from_matrices_bad_biases_are_refused(biases, message):
 def test_from_matrices_nan_with_density_is_refused():
     with pytest.raises(ts.InputError, match=r"matrices\[0\] holds NaN"):
         ts.SparseMLP.from_matrices([np.array([[np.nan, 1.0], [2.0, 3.0]])], density=0.5)
+
+
+@pytest.mark.parametrize("kind", [">f4", ">f8", "f2", ">i4", "i1", "?"])
+def test_matrix_of_any_numeric_type_keeps_its_values(kind):
+    matrix = np.array([[1, 0, 1], [0, 1, 0]], kind)
+    con, weight = from_matrix(matrix, threads=1)
+    assert (con.pattern().toarray() == matrix).all()
+    assert weight.tolist() == [1, 1, 1]

@@ -100,3 +100,57 @@ def test_unsorted_and_repeated_indices_count_once_each(rng):
         found, wanted = fit_scaling(kind, as_matrix(x)), fit_scaling(kind, as_matrix(dense))
         np.testing.assert_allclose(found.offset, wanted.offset, rtol=1e-12)
         np.testing.assert_allclose(found.factor, wanted.factor, rtol=1e-12)
+
+
+def set_parts(format, **parts):
+    x = sp.random_array((8, 8), density=0.5, rng=np.random.default_rng(0)).asformat(format)
+    for name, change in parts.items():
+        setattr(x, name, change(getattr(x, name)))
+    return x
+
+
+def changed_row(rows, value):
+    rows[1] = value
+    return rows
+
+
+UNSOUND = [
+    set_parts("dia", offsets=lambda a: a[:2]),
+    set_parts("dia", offsets=lambda a: a[:, None]),
+    set_parts("dia", offsets=lambda a: a + 0.5),
+    set_parts("dia", offsets=lambda a: np.where(a == a[0], -(2**31), a)),
+    set_parts("dia", data=lambda a: a[:2]),
+    set_parts("dia", data=lambda a: a[None]),
+    set_parts("lil", rows=lambda a: changed_row(a, a[1][:1])),
+    set_parts("lil", rows=lambda a: changed_row(a, None)),
+    set_parts("lil", rows=lambda a: changed_row(a, [10**7, *a[1][1:]])),
+    set_parts("lil", rows=lambda a: changed_row(a, [0.5, *a[1][1:]])),
+    set_parts("lil", data=lambda a: a[None]),
+    set_parts("lil", data=lambda a: changed_row(a, 1.0)),
+    set_parts("dok", _dict=lambda a: {**a, 5: 1.0}),
+    set_parts("dok", _dict=lambda a: {**a, (0, 10**7): 1.0}),
+    set_parts("dok", _dict=lambda a: {**a, (-3, 0): 1.0}),
+    set_parts("csr", data=lambda a: a[:, None]),
+    set_parts("coo", data=lambda a: a.astype(object)),
+]
+
+
+@pytest.mark.parametrize("number", range(len(UNSOUND)))
+def test_parts_of_other_formats_that_do_not_fit_are_refused_wherever_they_are_given(number):
+    x, y = UNSOUND[number], np.arange(8) % 2
+    for use in (
+        as_matrix,
+        lambda x: ts.SparseMLP.from_matrices([x], output="identity"),
+        lambda x: ts.SparseMLPClassifier((4,), epochs=1).fit(x, y),
+        ts.SparseMLPClassifier((4,), epochs=1).fit(np.eye(8), y).predict,
+    ):
+        with pytest.raises(ts.InputError):
+            use(x)
+
+
+@pytest.mark.parametrize("format", ["csr", "csc", "coo", "bsr", "dia", "lil", "dok"])
+def test_every_format_is_read_as_scipy_means_it(format):
+    x = sp.random_array((8, 8), density=0.5, rng=np.random.default_rng(0)).asformat(format)
+    assert np.array_equal(as_matrix(x).x.toarray(), x.toarray())
+    net = ts.SparseMLP.from_matrices([x], output="identity", dtype="float64")
+    assert np.array_equal(net.layers[0].weight.toarray(), x.toarray())

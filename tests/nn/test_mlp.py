@@ -142,3 +142,39 @@ def test_from_a_dense_model_by_magnitude(rng):
     ties = tc.largest(np.ones((3, 4)), 0.5)
     assert ties.nnz == 6
     assert ties.toarray()[:1].all()
+
+
+@pytest.mark.parametrize("value", [3, None, {}, "ab", iter([2, 3])])
+def test_arguments_that_are_no_sequences_are_refused_by_name(value):
+    with pytest.raises(ts.InputError, match=r"^layer_sizes must be a sequence"):
+        ts.SparseMLP(value)
+    with pytest.raises(ts.InputError, match=r"^matrices must be a sequence"):
+        ts.SparseMLP.from_matrices(value)
+    if value is not None:
+        with pytest.raises(ts.InputError, match=r"^biases must be a sequence"):
+            ts.SparseMLP.from_matrices([np.eye(2)], value)
+
+
+@pytest.mark.parametrize("value", [None, 3, [1], np.eye(2)])
+def test_connectivity_that_is_neither_name_nor_function_is_refused(value):
+    with pytest.raises(ts.InputError, match=r"^connectivity must be a name or a function"):
+        ts.SparseMLP((4, 3), connectivity=value)
+
+
+def test_an_array_of_matrices_makes_a_network():
+    net = ts.SparseMLP.from_matrices(np.ones((2, 3, 3)), np.ones((2, 3)), output="identity")
+    assert net.layer_sizes == (3, 3, 3)
+    assert net.n_connections == 18
+
+
+@pytest.mark.parametrize("value", [3, 2.5, [1], b"a"])
+def test_folder_and_progress_of_another_kind_are_refused_by_name(value):
+    with pytest.raises(ts.InputError, match=r"^folder must be the path of a folder"):
+        ts.SparseMLP((4, 3), storage="compact", folder=value)
+    with pytest.raises(ts.InputError, match=r"^progress must be a function"):
+        ts.SparseMLP((4, 3), progress=value)
+
+
+def test_threads_have_an_upper_bound():
+    with pytest.raises(ts.InputError, match=r"^threads must be between 1 and 1024"):
+        ts.SparseMLP((4, 3), threads=2**40)

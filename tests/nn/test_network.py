@@ -12,6 +12,7 @@ import pytest
 
 import trulysparse as ts
 from trulysparse.connectivity import uniform
+from trulysparse.data import Scaling
 from trulysparse.nn.activations import IDENTITY
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.nn.sinks import Gradients
@@ -124,3 +125,37 @@ def test_with_layers_that_do_not_follow_each_other_is_refused():
     with pytest.raises(ts.InputError, match="at least one layer"):
         net.with_layers([])
     assert net.with_layers(net.layers[:1]).layer_sizes == (5, 4)
+
+
+@pytest.mark.parametrize(
+    "scaling",
+    [
+        "standard",
+        Scaling("standard", np.zeros(3), np.ones(4)),
+        Scaling("standard", np.zeros(4), np.ones(4, np.float32)),
+        Scaling("standard", np.zeros(8)[::2], np.ones(4)),
+        Scaling("standard", np.zeros(4), np.full(4, np.nan)),
+        Scaling("standard", [0] * 4, np.ones(4)),
+    ],
+)
+def test_scaling_that_does_not_fit_is_refused_by_whatever_uses_it(scaling):
+    net = ts.SparseMLP((4, 6, 3), threads=1)
+    X = np.ones((2, 4))
+    net.predict(X)  # once with what is right
+    net.scaling = scaling
+    for use in (net.predict, lambda X: ts.Trainer(net).step(X, [0, 1]), lambda X: net.freeze()):
+        with pytest.raises(ts.InputError, match=r"^scaling"):
+            use(X)
+
+
+def test_weights_that_are_not_contiguous_are_refused():
+    net = ts.SparseMLP((4, 6, 3), threads=1)
+    net.layers[0].values = np.repeat(net.layers[0].values, 2)[::2]
+    with pytest.raises(ts.InputError, match=r"^layers\[0\]\.values must be contiguous"):
+        net.predict(np.ones((2, 4)))
+
+
+def test_numpy_integers_are_seeds_like_others():
+    seed = 987654321
+    one, other = (ts.SparseMLP((4, 6, 3), seed=s, threads=1) for s in (np.int64(seed), seed))
+    assert all(np.array_equal(a.values, b.values) for a, b in zip(one.layers, other.layers, strict=True))

@@ -317,3 +317,38 @@ def test_step_after_phase_2_begins_adam_anew(rng, parallel):
     assert trainer.step(X, y) == fresh.step(X, y)
     for a, b in zip(trainer.net.layers, fresh.net.layers, strict=True):
         np.testing.assert_array_equal(a.values, b.values)
+
+
+@pytest.mark.parametrize("name", ["optimizer", "loss", "evolution", "callbacks", "optimizer_state"])
+@pytest.mark.parametrize("value", [3, 2.5, {}, [1, 2], object(), ts.SET])
+def test_trainer_given_an_object_of_another_kind_names_the_argument(name, value):
+    with pytest.raises(ts.InputError, match=f"^{name}"):
+        ts.Trainer(ts.SparseMLP((4, 6, 3), threads=1), **{name: value})
+
+
+@pytest.mark.parametrize("weight", [["a"] * 4, [[1], [2, 3]], {}, np.ones(4) * 1j, np.ones(4, "m8[s]"), object()])
+def test_sample_weight_that_is_no_number_is_refused(weight):
+    trainer = ts.Trainer(ts.SparseMLP((4, 6, 3), threads=1))
+    with pytest.raises(ts.InputError, match=r"^sample_weight must be an array of numbers"):
+        trainer.step(np.ones((4, 4)), [0, 1, 2, 0], weight)
+
+
+def test_weights_that_are_read_only_predict_and_are_refused_by_training():
+    net = ts.SparseMLP((4, 6, 3), threads=1)
+    trainer = ts.Trainer(net)
+    X, y = np.ones((2, 4)), [0, 1]
+    trainer.step(X, y)
+    net.layers[1].values.setflags(write=False)
+    net.predict(X)
+    for use in (trainer.step, lambda X, y: trainer.fit(X, y, epochs=1)):
+        with pytest.raises(ts.InputError, match=r"^layers\[1\] has weights or biases that are read-only"):
+            use(X, y)
+    ts.Trainer(net.copy()).step(X, y)
+
+
+@pytest.mark.parametrize("argument", ["validation_data", "resume", "callbacks"])
+@pytest.mark.parametrize("value", [3, 2.5, {}, object()])
+def test_fit_given_an_object_of_another_kind_names_the_argument(argument, value):
+    trainer = ts.Trainer(ts.SparseMLP((4, 6, 3), threads=1))
+    with pytest.raises(ts.InputError, match=f"^{argument} must be "):
+        trainer.fit(np.ones((2, 4)), [0, 1], epochs=1, **{argument: value})

@@ -11,6 +11,8 @@ import numpy as np
 
 from trulysparse.errors import InputError
 
+MOST_THREADS = 2**10  # more than any machine has use for; each takes memory for its stack
+
 
 def plain(value: Any) -> Any:
     """A NumPy value as the Python value whose spelling users know; anything else as it is."""
@@ -57,6 +59,16 @@ def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     return value
 
 
+def listed(name: str, values: Any, what: str) -> list[Any]:
+    """`values`, any sequence or array, as a list, or InputError; `what`: it should hold."""
+    if isinstance(values, str | bytes | dict) or not hasattr(values, "__len__") or not hasattr(values, "__getitem__"):
+        raise InputError(f"{name} must be a sequence of {what}, not {plain(values)!r:.80}")
+    try:
+        return list(values)
+    except (TypeError, NotImplementedError):
+        raise InputError(f"{name} must be a sequence of {what}, not {type(values).__name__}") from None
+
+
 def thread_count(threads: int | None) -> int:
     """The number of threads to use: `threads`, or as many as this process may run on."""
     if threads is None:
@@ -64,4 +76,4 @@ def thread_count(threads: int | None) -> int:
             return len(os.sched_getaffinity(0))
         except AttributeError:
             return os.cpu_count() or 1
-    return integer("threads", threads, low=1)
+    return integer("threads", integer("threads", threads, low=1), low=1, high=MOST_THREADS)

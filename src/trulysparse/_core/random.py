@@ -37,13 +37,13 @@ def stream_key(seed: int, purpose: str, *counters: int) -> int:
     """
     key = _purpose_key(seed, purpose)
     for part in counters:
-        key = _mix(key ^ (part & _MASK))
+        key = _mix(key ^ (int(part) & _MASK))
     return key
 
 
 @lru_cache(maxsize=256)  # the same few are needed at every step
 def _purpose_key(seed: int, purpose: str) -> int:
-    return _mix(_mix(seed & _MASK) ^ zlib.crc32(purpose.encode()))
+    return _mix(_mix(int(seed) & _MASK) ^ zlib.crc32(purpose.encode()))
 
 
 def generator(seed: int, purpose: str, *counters: int) -> np.random.Generator:

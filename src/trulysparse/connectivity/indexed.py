@@ -70,8 +70,11 @@ class Connectivity:
 
     def __init__(self, n_in: int, n_out: int, by_input: Rows, *, threads: int) -> None:
         self._outputs: tuple[Rows, NDArray[np.uint32]] | None
-        self._set(n_in, n_out, by_input, None, threads)
+        if not isinstance(by_input, Rows):
+            raise InputError(f"by_input must be Rows, not {type(by_input).__name__}")
+        self._set(n_in, n_out, by_input, None, checks.thread_count(threads))
         self.check()
+        self.by_input = Rows.of(by_input.ptr, by_input.index)  # whatever it says of long rows
         self._outputs = self._transposed()
 
     def _set(
@@ -105,7 +108,8 @@ class Connectivity:
             InputError: where the arrays do not hold together.
         """
         _check_widths(n_in, n_out)
-        return Connectivity.trusted(n_in, n_out, *_checked_rows(n_in, n_out, ptr, index, ("ptr", "index")), threads)
+        rows = _checked_rows(n_in, n_out, ptr, index, ("ptr", "index"))
+        return Connectivity.trusted(n_in, n_out, *rows, checks.thread_count(threads))
 
     @staticmethod
     def trusted(n_in: int, n_out: int, ptr: NDArray[np.int64], index: NDArray[np.int32], threads: int) -> Connectivity:
@@ -137,6 +141,7 @@ class Connectivity:
         """
         _check_widths(n_in, n_out)
         by_output = _checked_rows(n_out, n_in, indptr, indices, ("indptr", "indices"))
+        threads = checks.thread_count(threads)
         ptr, index, order = _kernels.transpose(*by_output, n_in, threads)
         position = np.empty_like(order)
         position[order] = np.arange(len(order), dtype=np.uint32)
@@ -148,10 +153,10 @@ class Connectivity:
         """InputError where the arrays do not hold together."""
         _check_widths(self.n_in, self.n_out)
         rows = self.by_input
-        if rows.ptr.dtype != np.int64 or rows.index.dtype != np.int32:
-            raise InputError(
-                f"by_input must hold int64 pointers and int32 indices, not {rows.ptr.dtype}, {rows.index.dtype}"
-            )
+        for name, array, kind in (("ptr", rows.ptr, np.int64), ("index", rows.index, np.int32)):
+            if not isinstance(array, np.ndarray) or array.dtype != kind or not array.flags.c_contiguous:
+                given = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+                raise InputError(f"by_input.{name} must be a contiguous array of {np.dtype(kind)}, not {given}")
         _checked_rows(self.n_in, self.n_out, rows.ptr, rows.index, ("by_input.ptr", "by_input.index"))
 
     def release_outputs(self) -> None:

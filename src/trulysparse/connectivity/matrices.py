@@ -9,7 +9,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from trulysparse._core import checks
-from trulysparse._core.arrays import Floats
+from trulysparse._core.arrays import Floats, as_doubles
+from trulysparse._core.sparse import scipy_readable, to_csr
 from trulysparse.connectivity.indexed import Connectivity, check_size
 from trulysparse.errors import InputError
 
@@ -36,14 +37,15 @@ def from_matrix(matrix: Any, *, name: str = "matrix", threads: int | None = None
         (3, [2.0, 1.0, 3.0])
     """
     if sp.issparse(matrix):
-        csr = _csr(matrix, name)
+        csr = sp.csr_array(to_csr(matrix, name, "(n_out, n_in)"), copy=True)
+        csr.prune()
     else:
         array = np.asarray(matrix)
         if array.ndim != 2:
             raise InputError(f"{name} must have shape (n_out, n_in), not {array.shape}")
         if array.dtype.kind not in "iufb":
             raise InputError(f"{name} must hold numbers, not {array.dtype}")
-        csr = sp.csr_array(array)
+        csr = sp.csr_array(array if scipy_readable(array.dtype) else as_doubles(array))
     if csr.dtype.kind not in "iufb":
         raise InputError(f"{name} must hold numbers, not {csr.dtype}")
     csr.sum_duplicates()
@@ -56,57 +58,6 @@ def from_matrix(matrix: Any, *, name: str = "matrix", threads: int | None = None
     indptr, indices = csr.indptr.astype(np.int64), csr.indices.astype(np.int32)
     con, order = Connectivity.from_outputs(n_in, n_out, indptr, indices, checks.thread_count(threads))
     return con, csr.data[order]
-
-
-def _csr(matrix: Any, name: str) -> sp.csr_array:
-    """A copy in CSR. SciPy converts without checking row pointers and indices and reads outside of memory where they
-    are wrong, so they are checked first: arrays of a matrix may be set to anything."""
-    if matrix.ndim != 2:
-        raise InputError(f"{name} must have shape (n_out, n_in), not {matrix.shape}")
-    try:
-        if matrix.format in ("csr", "csc", "bsr"):
-            _check_compressed(matrix)
-        elif matrix.format == "lil":
-            if any(len(row) != len(data) for row, data in zip(matrix.rows, matrix.data, strict=True)):
-                raise ValueError("a row has not as many values as columns")
-            matrix = matrix.tocsr()
-            _check_compressed(matrix)
-        else:  # coo; dia and dok become that without native code
-            matrix = matrix.tocoo()
-            for index, size, what in zip(matrix.coords, matrix.shape, ("row", "column"), strict=True):
-                if len(index) != len(matrix.data):
-                    raise ValueError(f"{len(index)} {what} numbers for {len(matrix.data)} values")
-                _check_range(index, size, what)
-        csr = sp.csr_array(matrix, copy=True)
-    except (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError) as error:
-        raise InputError(f"{name} does not hold together: {error}") from None
-    csr.prune()
-    return csr
-
-
-def _check_compressed(matrix: Any) -> None:
-    """ValueError where the arrays of a CSR, CSC or BSR matrix are not what their shape says."""
-    block = matrix.blocksize if matrix.format == "bsr" else (1, 1)
-    sizes = [size // width for size, width in zip(matrix.shape, block, strict=True)]
-    major, minor = reversed(sizes) if matrix.format == "csc" else sizes
-    ptr, index, count = matrix.indptr, matrix.indices, len(matrix.data)
-    if any(array.ndim != 1 or array.dtype.kind not in "iu" for array in (ptr, index)):
-        raise ValueError("indptr and indices must be one-dimensional arrays of integers")
-    if matrix.data.ndim != (3 if matrix.format == "bsr" else 1):
-        raise ValueError(f"data has shape {matrix.data.shape}")
-    if len(ptr) != major + 1:
-        raise ValueError(f"indptr has {len(ptr)} entries, not {major + 1}")
-    if len(index) != count:
-        raise ValueError(f"{len(index)} indices for {count} values")
-    if ptr[0] != 0 or ptr[-1] > count or (ptr[1:] < ptr[:-1]).any():
-        raise ValueError(f"indptr must begin with 0, never fall and end with at most {count}")
-    _check_range(index[: ptr[-1]], minor, "row" if matrix.format == "csc" else "column")
-
-
-def _check_range(index: NDArray[Any], size: int, what: str) -> None:
-    if len(index) and not (index.min() >= 0 and index.max() < size):
-        wrong = index.min() if index.min() < 0 else index.max()
-        raise ValueError(f"{what} {wrong} is not between 0 and {size - 1}")
 
 
 def largest(weight: NDArray[Any], density: float, *, name: str = "weight") -> sp.csr_array:

@@ -12,7 +12,13 @@ def sample_weights(sample_weight: ArrayLike | None, n_samples: int) -> NDArray[n
     """sample_weight as float64, (n_samples,), each finite and at least 0, or InputError."""
     if sample_weight is None:
         return None
-    weight = np.asarray(sample_weight, dtype=np.float64)
+    try:
+        given = np.asarray(sample_weight)
+        weight = given.astype(np.float64) if given.dtype.kind not in "cMm" else None
+    except (TypeError, ValueError):
+        weight = None
+    if weight is None:
+        raise InputError("sample_weight must be an array of numbers")
     if weight.shape != (n_samples,):
         raise InputError(f"sample_weight must have shape ({n_samples},), one value per sample, not {weight.shape}")
     wrong = np.flatnonzero(~np.isfinite(weight) | (weight < 0))

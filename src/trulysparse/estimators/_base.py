@@ -16,10 +16,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from trulysparse._core import checks
+from trulysparse._core.sparse import check_sparse, to_csr
 from trulysparse.data import as_matrix
 from trulysparse.data.sample_weights import sample_weights
 from trulysparse.data.scaling_figures import ScalingFigures
-from trulysparse.data.sparse import check_indices
+from trulysparse.data.sparse import AXES
 from trulysparse.errors import InputError
 from trulysparse.estimators._rescaling import rescale_inputs
 from trulysparse.evolution import Evolution
@@ -41,10 +42,14 @@ def _float_types(X: Any) -> list[type] | None:
     return None if small else [np.float64, np.float32]
 
 
-def _check_sparse(X: Any) -> None:
-    """InputError where a sparse X holds indices that are not there, before anyone trusts them."""
-    if sp.issparse(X):
-        check_indices(X)
+def _checked_sparse(X: Any) -> Any:
+    """X; a sparse one checked before anyone trusts its indices, and in a format that the network reads."""
+    if not sp.issparse(X):
+        return X
+    if X.format not in _SPARSE:
+        return to_csr(X, "X", AXES)
+    check_sparse(X, "X", AXES)
+    return X
 
 
 @dataclass(eq=False, repr=False)
@@ -90,7 +95,7 @@ class BaseSparseMLP(BaseEstimator):
 
     def _validated(self, X: Any, y: ArrayLike | None, *, reset: bool, **options: Any) -> tuple[Any, NDArray[Any]]:
         """scikit-learn's own checks of X and y, whose messages its users know."""
-        _check_sparse(X)
+        X = _checked_sparse(X)
         checked: tuple[Any, NDArray[Any]] = validate_data(
             self, X, y, reset=reset, accept_sparse=_SPARSE, dtype=_float_types(X), **options
         )
@@ -200,7 +205,7 @@ class BaseSparseMLP(BaseEstimator):
 
     def _outputs(self, X: Any, *, activated: bool) -> NDArray[Any]:
         check_is_fitted(self, "network_")
-        _check_sparse(X)
+        X = _checked_sparse(X)
         X = validate_data(self, X, reset=False, accept_sparse=_SPARSE, dtype=_float_types(X))
         net = self.network_
         return net.predict_proba(X) if activated else net.decision_function(X)

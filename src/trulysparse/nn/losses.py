@@ -190,6 +190,8 @@ def make_loss(loss: Loss | str | None, output: str) -> Loss:
         if loss not in by_name:
             raise InputError(f"loss must be one of {', '.join(by_name)}, not {loss!r}")
         loss = by_name[loss]()
+    if not isinstance(loss, Loss):
+        raise InputError(f"loss must be one of trulysparse's losses, its name or None, not {loss!r:.80}")
     if loss.output != output:
         raise InputError(f"loss {loss.name} belongs to output='{loss.output}', but the network has output='{output}'")
     return loss

@@ -121,11 +121,15 @@ class SparseMLP(Network):
         )
         if isinstance(connectivity, str):
             connectivity = PATTERNS[checks.choice("connectivity", connectivity, tuple(PATTERNS))]
+        if not callable(connectivity):
+            raise InputError(f"connectivity must be a name or a function, not {connectivity!r:.80}")
+        if not callable(progress):
+            raise InputError(f"progress must be a function, not {progress!r:.80}")
         power = 1.0  # mean square of a layer's input, for network inputs of unit variance
         total = sum(counts)
         for number, (n_in, n_out) in enumerate(pairwise(self.layer_sizes)):
             progress("building", sum(counts[:number]), total)
-            key = stream_key(seed, "connectivity", number)
+            key = stream_key(self.seed, "connectivity", number)
             con: Connectivity | TiledConnectivity
             if storage_config.tiled:
                 con = TiledConnectivity.draw(n_in, n_out, counts[number], seed=key, threads=self.threads)
@@ -137,7 +141,7 @@ class SparseMLP(Network):
             last = number == len(self.layer_sizes) - 2
             scale = self.init.output_scale(con, power) if last else self.init.scale(con)
             values = storage_config.empty(f"layer{number}.weight", con.n_connections)
-            self.init.fill(values, scale, stream_key(seed, "weights", number), self.threads)
+            self.init.fill(values, scale, stream_key(self.seed, "weights", number), self.threads)
             self._append(con, values, storage_config.zeros(f"layer{number}.bias", n_out))
             self.layers[-1].release()
             if not last:
@@ -168,6 +172,8 @@ class SparseMLP(Network):
         """
         tiled = settings.storage_config is not None and settings.storage_config.tiled
         kind = TiledConnectivity if tiled else Connectivity
+        connectivities = checks.listed("connectivities", connectivities, "connectivities")
+        values, biases = checks.listed("values", values, "arrays"), checks.listed("biases", biases, "arrays")
         for name, given in (("connectivities", connectivities), ("values", values), ("biases", biases)):
             if len(given) != len(connectivities) or not len(given):
                 raise InputError(f"{name} must have one entry for each of at least one layer, not {len(given)}")
@@ -232,9 +238,11 @@ class SparseMLP(Network):
             >>> net.predict(np.ones((1, 2))).tolist()  # 3 * 1 + 4 * 2
             [[11.0]]
         """
+        matrices = checks.listed("matrices", matrices, "matrices")
         if not matrices:
             raise InputError("matrices must name at least one layer")
         checks.choice("dtype", dtype, ("float32", "float64"))
+        biases = None if biases is None else checks.listed("biases", biases, "arrays")
         if biases is not None and len(biases) != len(matrices):
             raise InputError(f"biases must have one entry for each of {len(matrices)} matrices, not {len(biases)}")
         cons: list[Connectivity] = []

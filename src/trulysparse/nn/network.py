@@ -14,7 +14,7 @@ from trulysparse import _kernels
 from trulysparse._core import checks
 from trulysparse._core.arrays import HELD, Floats, Stored, widened
 from trulysparse.connectivity.indexed import MAX_WIDTH
-from trulysparse.data import Matrix
+from trulysparse.data import Matrix, Scaling
 from trulysparse.errors import InputError
 from trulysparse.nn import activations, losses
 from trulysparse.nn.activations_buffer import Activations, InferenceWorkspace, TrainingWorkspace, largest_batch
@@ -27,17 +27,25 @@ from trulysparse.nn.sinks import Sink
 
 
 class CheckedLayers:
-    """Layers that have passed a network's check, with what they were checked against. Holds on to no layer or array."""
+    """Layers that have passed a network's check, with what they were checked against. Holds on to no layer."""
 
     def __init__(
-        self, layers: Sequence[Layer] = (), sizes: tuple[int, ...] = (), config: StorageConfig | None = None
+        self,
+        layers: Sequence[Layer] = (),
+        sizes: tuple[int, ...] = (),
+        config: StorageConfig | None = None,
+        scaling: Scaling | None = None,
     ) -> None:
-        self._sizes, self._config = sizes, config
+        self._sizes, self._config, self._scaling = sizes, config, scaling
         self._parts = [(ref(x), ref(x.connectivity), ref(x.values), ref(x.bias)) for x in layers]
 
-    def are(self, layers: Sequence[Layer], sizes: tuple[int, ...], config: StorageConfig) -> bool:
+    def are(
+        self, layers: Sequence[Layer], sizes: tuple[int, ...], config: StorageConfig, scaling: Scaling | None
+    ) -> bool:
         """Whether these layers, and all they consist of, are the very objects that passed."""
-        if sizes is not self._sizes or config is not self._config or len(layers) != len(self._parts):
+        if sizes is not self._sizes or config is not self._config or scaling is not self._scaling:
+            return False
+        if len(layers) != len(self._parts):
             return False
         for layer, (known, connectivity, values, bias) in zip(layers, self._parts, strict=False):
             if (
@@ -70,7 +78,7 @@ class Network(Predictor):
     epsilon: float | None
 
     def __init__(self, layer_sizes: Sequence[int], settings: NetworkSettings) -> None:
-        sizes = list(layer_sizes)
+        sizes = checks.listed("layer_sizes", layer_sizes, "integers")
         if len(sizes) < 2:
             raise InputError(f"layer_sizes must name at least an input and an output layer, not {tuple(sizes)}")
         self.layer_sizes = tuple(
@@ -164,10 +172,10 @@ class Network(Predictor):
         return twin
 
     def check_layers(self) -> None:
-        """InputError where the layers, which may be set from outside, do not fit layer_sizes, the storage or each
-        other. Called at each step: layers that have passed are not looked at again until something is replaced."""
+        """InputError where the layers or the scaling, which may be set from outside, do not fit layer_sizes, the
+        storage or each other. Called at each step: what has passed is not looked at again until it is replaced."""
         sizes, config = self.layer_sizes, self.storage_config
-        if self._checked.are(self.layers, sizes, config):
+        if self._checked.are(self.layers, sizes, config, self.scaling):
             return
         if len(self.layers) != len(sizes) - 1:
             raise InputError(f"layers must have {len(sizes) - 1} entries, not {len(self.layers)}")
@@ -179,7 +187,20 @@ class Network(Predictor):
                 raise InputError(f"layers[{number}] is not stored as storage={config.kind!r} says")
             if problem := layer.problem(sizes[number], sizes[number + 1], held, config.weights):
                 raise InputError(f"layers[{number}]{'' if problem[0] == '.' else ' '}{problem}")
-        self._checked = CheckedLayers(self.layers, sizes, config)
+        if self.scaling is not None:
+            self._check_scaling(self.scaling)
+        self._checked = CheckedLayers(self.layers, sizes, config, self.scaling)
+
+    def _check_scaling(self, scaling: Any) -> None:
+        if not isinstance(scaling, Scaling):
+            raise InputError(f"scaling must be a Scaling or None, not {type(scaling).__name__}")
+        wanted = (self.layer_sizes[0],)
+        for name, array in (("offset", scaling.offset), ("factor", scaling.factor)):
+            if not isinstance(array, np.ndarray) or array.shape != wanted or array.dtype != np.float64:
+                given = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+                raise InputError(f"scaling.{name} must be float64 of shape {wanted}, not {given}")
+            if not array.flags.c_contiguous or not np.isfinite(array).all():
+                raise InputError(f"scaling.{name} must be contiguous and hold finite numbers")
 
     def matrix(self, X: Any, name: str = "X") -> Matrix:
         self.check_layers()
@@ -236,6 +257,7 @@ class Network(Predictor):
             >>> np.allclose(net.freeze().decision_function(X), net.decision_function(X), atol=1e-6)
             True
         """
+        self.check_layers()
         return FrozenMLP(self, threads)
 
     # ---- passes ----

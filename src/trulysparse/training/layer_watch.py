@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+from trulysparse._core import checks
 from trulysparse.errors import InputError
 from trulysparse.optim import OptimizerState
 
@@ -35,13 +36,14 @@ def check_optimizer_state(
 ) -> None:
     """InputError where `optimizer_state` is not optimizer state for this network."""
     layers = net.layers
+    optimizer_state = checks.listed("optimizer_state", optimizer_state, "OptimizerState objects")
     if len(optimizer_state) != len(layers):
         raise InputError(
             f"optimizer_state must hold optimizer state of each of the {len(layers)} layers, "
             f"not of {len(optimizer_state)}"
         )
     for number, (layer, state) in enumerate(zip(layers, optimizer_state, strict=True)):
-        if not fits(layer, state, optimizer):
+        if not isinstance(state, OptimizerState) or not fits(layer, state, optimizer):
             expected = f"values along {layer.n_connections} connections and {layer.n_out} biases"
             if optimizer is not None:
                 expected = f"{optimizer.n_slots} times {layer.slot_type(optimizer)} {expected}"

@@ -230,6 +230,7 @@ class TrainingLoop:
         """Calls `train` between what every training begins and ends with."""
         self.notify(data.callbacks, "check", data)
         self.training_step.refresh()
+        self.training_step.require_writable()
         self.stop, self.epochs, self._active_callbacks = False, data.epochs, data.callbacks
         self.position = start or Position(epoch_start=self.step_count)
         if start is None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from trulysparse._core import checks
 from trulysparse._core.random import stream_key
+from trulysparse.errors import InputError
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.sinks import ParameterGradient, Sink, Update
@@ -115,6 +116,12 @@ class TrainingStep:
                 self.on_change()
         self.remember_layers()
 
+    def require_writable(self) -> None:
+        """InputError where weights or biases cannot be changed, as those of a memory map that is only read."""
+        for number, layer in enumerate(self.net.layers):
+            if not (layer.values.flags.writeable and layer.bias.flags.writeable):
+                raise InputError(f"layers[{number}] has weights or biases that are read-only; train net.copy()")
+
     def remember_layers(self) -> None:
         """Takes the layers as they are now as those that the state belongs to."""
         self._watch.remember(self.net, self._optimizer_state, self.optimizer)
@@ -156,6 +163,7 @@ class TrainingStep:
             DivergenceError: where the loss is not finite; nothing is updated then.
         """
         self.refresh()
+        self.require_writable()
         rule = self.optimizer.rule(self.count - self._state_start, epoch, epochs)
         passes = self.passes
         in_parts = passes.in_parts(batch)

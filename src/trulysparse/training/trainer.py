@@ -27,6 +27,8 @@ from trulysparse.training.history import History
 from trulysparse.training.loop import ParallelTraining, TrainingLoop
 from trulysparse.training.step import TrainingStep
 
+_LARGEST_BATCH = 2**31 - 1
+
 
 class Trainer(TrainingLoop):
     """Trains one network.
@@ -96,7 +98,11 @@ class Trainer(TrainingLoop):
         recompute: int = 1,
     ) -> None:
         optimizer = SGD() if optimizer is None else optimizer
-        checks.integer("batch_size", batch_size, low=1)
+        if isinstance(optimizer, type) or not hasattr(optimizer, "n_slots"):
+            raise InputError(f"optimizer must be an SGD, an Adam or None, not {optimizer!r:.80}")
+        if not isinstance(evolution, Evolution | None):
+            raise InputError(f"evolution must be a method of evolution, such as SET(), or None, not {evolution!r:.80}")
+        checks.integer("batch_size", checks.integer("batch_size", batch_size, low=1), low=1, high=_LARGEST_BATCH)
         checks.integer("recompute", recompute, low=1)
         size = batch_size
         if micro_batch_size is not None:
@@ -137,7 +143,7 @@ class Trainer(TrainingLoop):
             threads=threads,
         )
         super().__init__(step, evolution=evolution, batch_size=batch_size)
-        self.callbacks = tuple(callbacks)
+        self.callbacks = _checked_callbacks(callbacks)
         self.parallel = parallel
 
     def step(self, X_batch: Any, y_batch: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -283,10 +289,14 @@ class Trainer(TrainingLoop):
             (3, ['val_accuracy', 'val_loss'])
         """
         checks.integer("epochs", epochs, low=1)
+        if not isinstance(resume, Position | str | PathLike | None):
+            raise InputError(f"resume must be a checkpoint's path or a position, not {resume!r:.80}")
         if resume is not None and self.parallel is not None:
             raise InputError("resume is for training that is not parallel")
         validation = None
         if validation_data is not None:
+            if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
+                raise InputError(f"validation_data must be a pair (X, y), not {validation_data!r:.80}")
             held_out = FitData.checked(self.net, self.loss, *validation_data, names=("validation X", "validation y"))
             validation = held_out.matrix, held_out.targets
         data = FitData.checked(
@@ -298,7 +308,7 @@ class Trainer(TrainingLoop):
             epochs=epochs,
             shuffle=shuffle,
             validation=validation,
-            callbacks=(*self.callbacks, *callbacks),
+            callbacks=(*self.callbacks, *_checked_callbacks(callbacks)),
         )
         if not data.matrix.streamed:
             check_finite(data.matrix)
@@ -308,3 +318,11 @@ class Trainer(TrainingLoop):
             return self.run(data, resume)
         parallel = self.parallel
         return self._run_fit(data, None, lambda: parallel.train(self, data))
+
+
+def _checked_callbacks(callbacks: Sequence[Callback]) -> tuple[Callback, ...]:
+    every = checks.listed("callbacks", callbacks, "Callback objects")
+    for number, callback in enumerate(every):
+        if not isinstance(callback, Callback):
+            raise InputError(f"callbacks[{number}] must be a Callback, not {callback!r:.80}")
+    return tuple(every)

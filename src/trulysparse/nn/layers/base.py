@@ -144,6 +144,8 @@ class Layer(ABC):
                 return f".{part} must be {name} of shape ({size},), not {type(array).__name__}"
             if array.shape != (size,) or array.dtype != dtype:
                 return f".{part} must be {name} of shape ({size},), not {array.dtype} {array.shape}"
+            if not array.flags.c_contiguous:
+                return f".{part} must be contiguous: use np.ascontiguousarray"
         return None
 
     def snapshot(self) -> tuple[Any, Stored, Stored]:

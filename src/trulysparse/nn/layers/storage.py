@@ -54,6 +54,8 @@ class StorageConfig:
                 raise InputError(f"dtype must be 'float32' where storage='compact', not {dtype!r}")
             checks.choice("weights", weights, _TYPES)
             checks.choice("signals", signals, _TYPES)
+            if not isinstance(folder, str | PathLike | None):
+                raise InputError(f"folder must be the path of a folder, not {folder!r:.80}")
             return StorageConfig(storage, weights, signals, None if folder is None else ArrayFolder(Path(folder)))
         for name, value in (("weights", weights), ("signals", signals)):
             if value != dtype:
