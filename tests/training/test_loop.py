@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 import trulysparse as ts
+from training_helpers import network, same, samples
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.loop import TrainingLoop
 from trulysparse.training.step import TrainingStep
-
-SIZES = (8, 20, 16, 3)
-
-
-def network(folder=None, seed=1):
-    if folder is None:
-        return ts.SparseMLP(SIZES, epsilon=3, seed=seed)
-    return ts.SparseMLP(SIZES, epsilon=3, seed=seed, storage="compact", folder=folder)
-
-
-def samples(n=70):
-    rng = np.random.default_rng(0)
-    return rng.standard_normal((n, 8)), rng.integers(0, 3, n)
-
-
-def same(a, b):
-    for x, y in zip(a.layers, b.layers, strict=True):
-        np.testing.assert_array_equal(x.weight.toarray(), y.weight.toarray())
-        np.testing.assert_array_equal(x.bias, y.bias)
 
 
 @pytest.mark.parametrize("evolution", [None, ts.SET(0.3), ts.RigL(0.3, every=3)])

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from trulysparse import _kernels
-from trulysparse._core.arrays import Floats, Stored
+from trulysparse._core.arrays import Floats, Stored, zeros
 from trulysparse.connectivity import Connectivity, TiledConnectivity
 from trulysparse.nn.activations import KernelActivation
 from trulysparse.nn.activations_buffer import Activations
@@ -108,9 +108,10 @@ class Layer(ABC):
     def slot_type(self, optimizer: Optimizer) -> np.dtype[Any]:
         """The type of optimizer state; InputError where this layer cannot have what the optimizer asks for."""
 
-    @abstractmethod
     def new_state(self, optimizer: Optimizer) -> OptimizerState:
         """Optimizer state for this layer, all zero."""
+        kind, n = self.slot_type(optimizer), range(optimizer.n_slots)
+        return OptimizerState([zeros(self.n_connections, kind) for _ in n], [zeros(self.n_out, kind) for _ in n])
 
     @abstractmethod
     def update(

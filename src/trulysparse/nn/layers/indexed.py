@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from trulysparse import _kernels
-from trulysparse._core.arrays import Floats, empty, zeros
+from trulysparse._core.arrays import Floats, empty
 from trulysparse.connectivity import Connectivity
 from trulysparse.errors import InputError
 from trulysparse.nn.activations import KernelActivation
@@ -120,10 +120,6 @@ class IndexedLayer(Layer):
             )
         kind: np.dtype[Any] = self.values.dtype
         return kind
-
-    def new_state(self, optimizer: Optimizer) -> OptimizerState:
-        kind, n = self.slot_type(optimizer), range(optimizer.n_slots)
-        return OptimizerState([zeros(self.n_connections, kind) for _ in n], [zeros(self.n_out, kind) for _ in n])
 
     def update(
         self,

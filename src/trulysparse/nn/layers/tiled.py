@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from trulysparse import _kernels
-from trulysparse._core.arrays import HELD, Floats, Stored, empty, widened, zeros
+from trulysparse._core.arrays import HELD, Floats, Stored, empty, widened
 from trulysparse.connectivity import Connectivity, TiledConnectivity
 from trulysparse.nn.activations import KernelActivation
 from trulysparse.nn.activations_buffer import Activations
@@ -107,10 +107,6 @@ class TiledLayer(Layer):
 
     def slot_type(self, optimizer: Optimizer) -> np.dtype[Any]:
         return HELD[optimizer.state or "float32"]
-
-    def new_state(self, optimizer: Optimizer) -> OptimizerState:
-        kind, n = self.slot_type(optimizer), range(optimizer.n_slots)
-        return OptimizerState([zeros(self.n_connections, kind) for _ in n], [zeros(self.n_out, kind) for _ in n])
 
     def update(
         self,
