@@ -158,22 +158,21 @@ Pool& pool() {
 
 int current_thread() { return thread_number; }
 
+int set_current_thread(int number) { return std::exchange(thread_number, number); }
+
 void run_on_pool(int64_t count, int threads, void (*call)(void*, int64_t), void* context) {
-    const int number = std::exchange(thread_number, 0);
-    struct Restore {
-        int number;
-        ~Restore() { thread_number = number; }
-    } restore{number};
-    Pool& shared = pool();
-    if (!shared.claim()) {
-        for (int64_t i = 0; i < count; ++i) call(context, i);
-        return;
-    }
-    struct Release {
-        Pool& pool;
-        ~Release() { pool.release(); }
-    } release{shared};
-    shared.run(count, threads, call, context);
+    numbered_anew([&] {
+        Pool& shared = pool();
+        if (!shared.claim()) {
+            for (int64_t i = 0; i < count; ++i) call(context, i);
+            return;
+        }
+        struct Release {
+            Pool& pool;
+            ~Release() { pool.release(); }
+        } release{shared};
+        shared.run(count, threads, call, context);
+    });
 }
 
 }  // namespace ts

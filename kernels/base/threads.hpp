@@ -11,6 +11,19 @@ namespace ts {
 // Number of the thread that runs the current item: 0 for the caller, always below `threads`.
 int current_thread();
 
+// Sets that number; returns the one before. See numbered_anew.
+int set_current_thread(int number);
+
+// Runs body() as if its thread were number 0, for an item that calls loops which take one thread.
+template <class Body>
+void numbered_anew(Body&& body) {
+    struct Restore {
+        int number = set_current_thread(0);
+        ~Restore() { set_current_thread(number); }
+    } restore;
+    body();
+}
+
 // Runs call(context, i) for i in [0, count) on the caller and up to threads - 1 threads of the pool, or on the
 // caller alone where the pool is in use (by another thread, or by the item that asks). Each thread starts with its own
 // share, the same for the same count, so that what it wrote before is still in its cache; then takes items of the

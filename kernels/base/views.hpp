@@ -39,6 +39,7 @@ struct UpdateArgs {
     T l2 = 0;     // added to the gradient, times the weight
     T decay = 0;  // fraction of the weight removed at each step
     T beta1 = 0, beta2 = 0, epsilon = 0, correction1 = 1, correction2 = 1;
+    bool add = false;  // to the gradient comes what Parameters::gradient holds: that of the batch's earlier parts
 };
 
 // One group of parameters with its optimizer state, all in master order.
@@ -47,7 +48,7 @@ struct Parameters {
     T* value = nullptr;
     T* slot0 = nullptr;
     T* slot1 = nullptr;
-    T* gradient = nullptr;  // Update::gradient writes here and touches nothing else
+    T* gradient = nullptr;  // Update::gradient writes here and touches nothing else; see UpdateArgs::add
 };
 
 // 1, 2, 4, 8, 16, then multiples of 16: whole cache lines where the batch allows.

@@ -58,6 +58,12 @@ void require_shape(const A& array, int64_t rows, int64_t columns, const char* na
                shape(rows, columns) + ", " + meaning);
 }
 
+// A layer without biases has an empty array.
+template <class A>
+void require_bias(const A& bias, int64_t n_out) {
+    if (bias.shape(0) > 0) require_length(bias, n_out, "bias", "one per output neuron, or none");
+}
+
 inline void require_padded(int64_t stride) {
     if (padded_batch(stride) != stride)
         refuse("the stride, " + std::to_string(stride) + ", is not a padded batch size");

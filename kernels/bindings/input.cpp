@@ -51,6 +51,20 @@ void bind_type(nb::module_& m) {
         nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("value").noconvert(),
         nb::arg("offset").noconvert().none(), nb::arg("factor").noconvert().none(), nb::arg("out").noconvert(),
         nb::arg("threads"));
+    m.def(
+        "store_dense",
+        [](nb::ndarray<const T, nb::ndim<2>, nb::device::cpu> from, Scale factor, Rows<T> out, int threads) {
+            const int64_t features = int64_t(from.shape(0)), batch = int64_t(out.shape(0));
+            require(int64_t(out.shape(1)) == features, "out has another number of columns than there are features");
+            require(batch <= int64_t(from.shape(1)), "out has more rows than there are samples");
+            require(from.stride(1) == 1 || batch == 1, "the samples of a feature lie apart");
+            require_length(factor, features, "factor", "one per feature");
+            nb::gil_scoped_release free_lock;
+            store_dense(from.data(), from.stride(0), batch, features, pointer(factor), out.data(), features,
+                        threads);
+        },
+        nb::arg("from_").noconvert(), nb::arg("factor").noconvert().none(), nb::arg("out").noconvert(),
+        nb::arg("threads"));
 }
 
 }  // namespace

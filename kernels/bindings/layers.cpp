@@ -5,6 +5,7 @@
 #include <memory>
 #include <tuple>
 
+#include "base/threads.hpp"
 #include "bindings/update_rule.hpp"
 #include "layer/passes.hpp"
 
@@ -25,11 +26,15 @@ struct ForwardCall {
     int64_t n_long;
     std::shared_ptr<void> held;
 
-    void run(uint64_t key, int threads) const {
-        nb::gil_scoped_release free_lock;
+    // Without the interpreter lock.
+    void compute(uint64_t key, int threads) const {
         ForwardArgs<T> a = args;
         a.epilogue.key = key;
         forward(a, n_in, long_rows, n_long, threads);
+    }
+    void run(uint64_t key, int threads) const {
+        nb::gil_scoped_release free_lock;
+        compute(key, threads);
     }
 };
 
@@ -49,10 +54,10 @@ void bind_forward(nb::module_& m, const char* name) {
             require_padded(a.stride);
             require_length(weight, int64_t(index.shape(0)), "weight", "one per connection");
             require_length(position, int64_t(index.shape(0)), "position", "one per connection");
-            require_length(bias, n_out, "bias", "one per output neuron");
+            require_bias(bias, n_out);
             require_shape(y, n_out, a.stride, "y", "outputs x stride");
             a.weight = weight.data();
-            a.bias = bias.data();
+            a.bias = bias.shape(0) ? bias.data() : nullptr;
             a.x = x.data();
             a.y = y.data();
             a.epilogue = epilogue(activation, positive, kept, keep_probability, n_out * bit_stride(a.stride), 0);
@@ -70,22 +75,32 @@ struct BackwardCall {
     BackwardArgs<T> args;
     const int64_t* long_rows;
     int64_t n_long;
-    bool read_only;
+    bool read_only, biased;
     std::shared_ptr<void> held;
 
-    void run(const UpdateRule& rule, int threads) const {
-        BackwardArgs<T> a = args;
+    void check(const UpdateRule& rule) const {
+        const BackwardArgs<T>& a = args;
         const Update kind = rule.kind;
         require(!read_only || !rule.updates(), "parameters are read-only");
-        require(kind != Update::gradient || (a.weights.gradient && a.biases.gradient),
-                "gradients need an array to be written to");
-        require(kind != Update::nesterov || (a.weights.slot0 && a.biases.slot0), "Nesterov momentum needs its state");
-        require(kind != Update::adam || (a.weights.slot0 && a.weights.slot1 && a.biases.slot0 && a.biases.slot1),
+        require((kind != Update::gradient && !rule.add) || (a.weights.gradient && (a.biases.gradient || !biased)),
+                "gradients need an array");
+        require(kind != Update::nesterov || (a.weights.slot0 && (a.biases.slot0 || !biased)),
+                "Nesterov momentum needs its state");
+        require(kind != Update::adam ||
+                    (a.weights.slot0 && a.weights.slot1 && ((a.biases.slot0 && a.biases.slot1) || !biased)),
                 "Adam needs two states");
+    }
+    // Without the interpreter lock, after `check`.
+    void compute(const UpdateRule& rule, int threads) const {
+        BackwardArgs<T> a = args;
         a.weight_update = rule.args<T>(false);
-        a.bias_update = rule.args<T>(true);
-        nb::gil_scoped_release free_lock;
+        if (biased) a.bias_update = rule.args<T>(true);
         backward(a, long_rows, n_long, threads);
+    }
+    void run(const UpdateRule& rule, int threads) const {
+        check(rule);
+        nb::gil_scoped_release free_lock;
+        compute(rule, threads);
     }
 };
 
@@ -114,7 +129,8 @@ void bind_backward(nb::module_& m, const char* name) {
            Bits positive, Bits kept, double keep_probability) {
             BackwardArgs<T> a;
             a.by_input = view(ptr, index);
-            a.n_out = int64_t(bias.shape(0));
+            a.n_out = int64_t(dy.shape(0));
+            require_bias(bias, a.n_out);
             a.stride = int64_t(x.shape(1));
             require_padded(a.stride);
             require_length(weight, int64_t(index.shape(0)), "weight", "one per connection");
@@ -130,6 +146,7 @@ void bind_backward(nb::module_& m, const char* name) {
             require(!a.dx || a.input.kind != Activation::leaky || a.input.positive,
                     "the bits of a leaky activation are missing");
             return BackwardCall<T>{a, long_rows.data(), int64_t(long_rows.shape(0)), std::is_const_v<Parameter>,
+                                   bias.shape(0) > 0,
                                    hold(ptr, index, weight, state, gradient, bias, bias_state, bias_gradient, dy, x, dx,
                                         long_rows, positive, kept)};
         },
@@ -139,6 +156,51 @@ void bind_backward(nb::module_& m, const char* name) {
         nb::arg("x").noconvert(), nb::arg("dx").noconvert().none(), nb::arg("long_rows").noconvert(),
         nb::arg("activation"), nb::arg("positive").noconvert().none(), nb::arg("kept").noconvert().none(),
         nb::arg("keep_probability"));
+}
+
+// Runs body(chain, threads) for each of `count` chains of calls: side by side on a thread each where there are as many as
+// threads, else one after the other on all threads.
+template <class Body>
+void over_chains(int64_t count, int threads, Body&& body) {
+    if (count > 1 && count >= threads) {
+        parallel_for(count, threads, [&](int64_t chain) { numbered_anew([&] { body(chain, 1); }); });
+    } else {
+        for (int64_t chain = 0; chain < count; ++chain) body(chain, threads);
+    }
+}
+
+// Whole passes in one call each. A chain is a pass through the layers of one network; chains share nothing that they
+// write.
+template <class T>
+void bind_chains(nb::module_& m) {
+    m.def(
+        "run_forward",
+        [](const std::vector<std::vector<const ForwardCall<T>*>>& chains,
+           const std::vector<std::vector<uint64_t>>& keys, int threads) {
+            require(keys.size() == chains.size(), "keys for each chain");
+            for (size_t c = 0; c < chains.size(); ++c)
+                require(keys[c].size() >= chains[c].size(), "a key for each layer");
+            nb::gil_scoped_release free_lock;
+            over_chains(int64_t(chains.size()), threads, [&](int64_t c, int inner) {
+                for (size_t layer = 0; layer < chains[size_t(c)].size(); ++layer)
+                    chains[size_t(c)][layer]->compute(keys[size_t(c)][layer], inner);
+            });
+        },
+        nb::arg("chains"), nb::arg("keys"), nb::arg("threads"));
+    m.def(
+        "run_backward",
+        [](const std::vector<std::vector<std::pair<std::vector<const BackwardCall<T>*>, UpdateRule>>>& chains,
+           int threads) {
+            for (const auto& chain : chains)
+                for (const auto& [calls, rule] : chain)
+                    for (const BackwardCall<T>* call : calls) call->check(rule);
+            nb::gil_scoped_release free_lock;
+            over_chains(int64_t(chains.size()), threads, [&](int64_t c, int inner) {
+                for (const auto& [calls, rule] : chains[size_t(c)])
+                    for (const BackwardCall<T>* call : calls) call->compute(rule, inner);
+            });
+        },
+        nb::arg("chains"), nb::arg("threads"));
 }
 
 // The gradient at any positions, for growth rules: without parameters and without the gradient of the input.
@@ -202,6 +264,7 @@ void bind_type(nb::module_& m, const char* forward_name, const char* backward_na
         .def("__call__", &BackwardCall<T>::run, nb::arg("rule"), nb::arg("threads"));
     bind_backward<T, T>(m, "backward");
     bind_backward<T, const T>(m, "gradients");
+    bind_chains<T>(m);
     bind_gradient_at<T>(m);
     bind_update<T>(m);
 }

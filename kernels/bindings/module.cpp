@@ -42,6 +42,7 @@ void bind_update_rule(nb::module_& m) {
         .def_rw("epsilon", &UpdateRule::epsilon)
         .def_rw("correction1", &UpdateRule::correction1)
         .def_rw("correction2", &UpdateRule::correction2)
+        .def_rw("add", &UpdateRule::add)
         .def_rw("key", &UpdateRule::key);
 }
 

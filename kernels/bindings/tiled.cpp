@@ -50,10 +50,10 @@ int64_t bit_bytes(int64_t values) { return (values + 15) / 16 * 2; }
 
 // value, up to two arrays of optimizer state, the gradient, and the arrays for updated ones if not in place.
 TileParameters parameters(const Values& value, const std::vector<Values>& state, const Maybe<Array<float>>& gradient,
-                          const std::vector<Values>& into, const UpdateRule& rule, bool add, uint64_t key) {
+                          const std::vector<Values>& into, const UpdateRule& rule, uint64_t key) {
     const int64_t size = int64_t(value.shape(0));
     require(state.size() <= 2, "at most two arrays of optimizer state");
-    TileParameters p{stored(value), {}, {}, pointer(gradient), add, key};
+    TileParameters p{stored(value), {}, {}, pointer(gradient), key};
     for (size_t s = 0; s < state.size(); ++s) {
         require_length(state[s], size, "an array of optimizer state", "one value per parameter");
         (s == 0 ? p.slot0 : p.slot1) = stored(state[s]);
@@ -67,7 +67,7 @@ TileParameters parameters(const Values& value, const std::vector<Values>& state,
         all[a]->to = into[a].data();
     }
     require_length(gradient, size, "gradient", "one per parameter");
-    require(rule.kind != Update::gradient || gradient, "gradients need an array to be written to");
+    require((rule.kind != Update::gradient && !rule.add) || gradient, "gradients need an array");
     require(rule.kind != Update::nesterov || p.slot0, "Nesterov momentum needs its state");
     require(rule.kind != Update::adam || (p.slot0 && p.slot1), "Adam needs two states");
     return p;
@@ -84,11 +84,11 @@ void bind_passes(nb::module_& m) {
             a.stride = int64_t(x.shape(1));
             require_padded(a.stride);
             require_length(weight, held.size(), "weight", "one per connection");
-            require_length(bias, n_out, "bias", "one per output neuron");
+            require_bias(bias, n_out);
             require_shape(x, n_in, a.stride, "x", "inputs x stride");
             require_shape(y, n_out, a.stride, "y", "outputs x stride");
             a.weight = stored(weight);
-            a.bias = stored(bias);
+            if (bias.shape(0)) a.bias = stored(bias);
             a.x = stored(x);
             a.y = stored(y);
             a.epilogue = epilogue(activation, positive, kept, keep_probability, bit_bytes(n_out * a.stride), key);
@@ -102,7 +102,7 @@ void bind_passes(nb::module_& m) {
         "tile_backward",
         [](const HeldTiles& held, Values weight, Values bias, Signals x, Signals dy, Maybe<Signals> dx,
            std::vector<Values> state, Maybe<Array<float>> gradient, std::vector<Values> into,
-           std::vector<Values> bias_state, Maybe<Array<float>> bias_gradient, std::vector<Values> bias_into, bool add,
+           std::vector<Values> bias_state, Maybe<Array<float>> bias_gradient, std::vector<Values> bias_into,
            const KernelActivation& activation, Bits positive, Bits kept, double keep_probability,
            const UpdateRule& rule, int threads) {
             TileBackwardArgs a;
@@ -111,14 +111,15 @@ void bind_passes(nb::module_& m) {
             a.stride = int64_t(x.shape(1));
             require_padded(a.stride);
             require_length(weight, held.size(), "weight", "one per connection");
-            require_length(bias, n_out, "bias", "one per output neuron");
+            require_bias(bias, n_out);
             require_shape(x, n_in, a.stride, "x", "inputs x stride");
             require_shape(dy, n_out, a.stride, "dy", "outputs x stride");
             if (dx) require_shape(*dx, n_in, a.stride, "dx", "as x");
-            a.weights = parameters(weight, state, gradient, into, rule, add, rule.key);
-            a.biases = parameters(bias, bias_state, bias_gradient, bias_into, rule, add, ~rule.key);
+            a.weights = parameters(weight, state, gradient, into, rule, rule.key);
+            const bool biased = bias.shape(0) > 0;
+            if (biased) a.biases = parameters(bias, bias_state, bias_gradient, bias_into, rule, ~rule.key);
             a.weight_update = rule.args<float>(false);
-            a.bias_update = rule.args<float>(true);
+            if (biased) a.bias_update = rule.args<float>(true);
             a.dy = stored(dy);
             a.x = stored(x);
             if (dx) a.dx = stored(*dx);
@@ -130,14 +131,14 @@ void bind_passes(nb::module_& m) {
         },
         nb::arg("tiles"), nb::arg("weight"), nb::arg("bias"), nb::arg("x"), nb::arg("dy"), nb::arg("dx").none(),
         nb::kw_only(), nb::arg("state"), nb::arg("gradient").noconvert().none(), nb::arg("into"), nb::arg("bias_state"),
-        nb::arg("bias_gradient").noconvert().none(), nb::arg("bias_into"), nb::arg("add"), nb::arg("activation"),
+        nb::arg("bias_gradient").noconvert().none(), nb::arg("bias_into"), nb::arg("activation"),
         nb::arg("positive").noconvert().none(), nb::arg("kept").noconvert().none(), nb::arg("keep_probability"),
         nb::arg("rule"), nb::arg("threads"));
     m.def(
         "tile_update",
         [](Values value, std::vector<Values> state, Array<float> gradient, std::vector<Values> into,
            const UpdateRule& rule, bool bias, int threads) {
-            const TileParameters p = parameters(value, state, gradient, into, rule, false, bias ? ~rule.key : rule.key);
+            const TileParameters p = parameters(value, state, gradient, into, rule, bias ? ~rule.key : rule.key);
             require(rule.updates(), "a rule that updates");
             nb::gil_scoped_release free_lock;
             tile_update(rule.args<float>(bias), p, int64_t(value.shape(0)), threads);

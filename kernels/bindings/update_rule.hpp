@@ -12,6 +12,7 @@ struct UpdateRule {
     Update kind = Update::none;
     double learning_rate = 0, momentum = 0, l2 = 0, decay = 0;
     double beta1 = 0, beta2 = 0, epsilon = 0, correction1 = 1, correction2 = 1;
+    bool add = false;  // see UpdateArgs
     uint64_t key = 0;  // of the random stream for stochastic rounding
 
     // Whether parameters change.
@@ -30,6 +31,7 @@ struct UpdateRule {
         a.epsilon = T(epsilon);
         a.correction1 = T(correction1);
         a.correction2 = T(correction2);
+        a.add = add;
         return a;
     }
 };

@@ -132,6 +132,32 @@ int64_t load_sparse(const int64_t* ptr, const int32_t* index, const T* value, in
     return first == kNone ? -1 : first;
 }
 
+template <class T>
+void store_dense(const T* from, int64_t stride, int64_t batch, int64_t features, const double* factor, T* out,
+                 int64_t out_stride, int threads) {
+    const int64_t blocks = (features + kFeatureBlock - 1) / kFeatureBlock;
+    parallel_for(blocks, threads_for(features * batch * 4, threads), [&](int64_t block) {
+        const int64_t f0 = block * kFeatureBlock, width = std::min(features - f0, kFeatureBlock);
+        T tile[kFeatureBlock][kSampleBlock] = {};
+        for (int64_t b0 = 0; b0 < batch; b0 += kSampleBlock) {
+            const int64_t count = std::min(batch - b0, kSampleBlock);
+            for (int64_t f = 0; f < width; ++f) {
+                const T* row = from + (f0 + f) * stride + b0;
+                const T scale = factor ? T(factor[f0 + f]) : T(1);
+                for (int64_t b = 0; b < count; ++b) tile[f][b] = row[b] * scale;
+            }
+            T* to = out + b0 * out_stride + f0;
+            int64_t f = 0;
+            if (count == kSampleBlock)
+                for (; f + 4 <= width; f += 4)
+                    for (int64_t b = 0; b < kSampleBlock; b += 4)
+                        transpose4(&tile[f][b], kSampleBlock, to + b * out_stride + f, out_stride);
+            for (; f < width; ++f)
+                for (int64_t b = 0; b < count; ++b) to[b * out_stride + f] = tile[f][b];
+        }
+    });
+}
+
 #define TS_DENSE(S, T)                                                                                       \
     template int64_t load_dense(const S*, int64_t, int64_t, const int64_t*, int64_t, int64_t, const double*, \
                                 const double*, T*, int64_t, int);
@@ -147,7 +173,8 @@ int64_t load_sparse(const int64_t* ptr, const int32_t* index, const T* value, in
     TS_DENSE(int64_t, T)                                                                                    \
     TS_DENSE(uint64_t, T)                                                                                   \
     template int64_t load_sparse(const int64_t*, const int32_t*, const T*, int64_t, int64_t, const double*, \
-                                 const double*, T*, int64_t, int);
+                                 const double*, T*, int64_t, int);                                          \
+    template void store_dense(const T*, int64_t, int64_t, int64_t, const double*, T*, int64_t, int);
 TS_ALL(float)
 TS_ALL(double)
 

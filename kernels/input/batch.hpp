@@ -17,4 +17,9 @@ template <class T>
 int64_t load_sparse(const int64_t* ptr, const int32_t* index, const T* value, int64_t batch, int64_t features,
                     const double* offset, const double* factor, T* out, int64_t stride, int threads);
 
+// The way back: out[b * out_stride + f] = from[f * stride + b] * factor[f] for b below `batch`. factor may be null.
+template <class T>
+void store_dense(const T* from, int64_t stride, int64_t batch, int64_t features, const double* factor, T* out,
+                 int64_t out_stride, int threads);
+
 }  // namespace ts

@@ -130,6 +130,7 @@ TS_INLINE void row_part(const BackwardArgs<T>& a, int64_t row, int64_t k0, int64
             if (a.prefetch) chunk_any<T, false, true>(a, k, end, x_row, acc_row, chunk, k == k0);
             else chunk_any<T, false, false>(a, k, end, x_row, acc_row, chunk, k == k0);
         }
+        add_earlier<T>(a.weight_update, a.weights, k, end - k, chunk.gradient);
         apply_update<T>(a.weight_update, a.weights, k, end - k, chunk.gradient);
     }
 }
@@ -175,6 +176,7 @@ void bias_rows(const BackwardArgs<T>& a, int64_t row0, int64_t row1) {
             const T* dy = a.dy + (r + i) * a.stride;
             gradient[i] = a.stride >= 8 ? row_sum<T, 8>(dy, a.stride) : row_sum<T, 1>(dy, a.stride);
         }
+        add_earlier<T>(a.bias_update, a.biases, r, count, gradient);
         apply_update<T>(a.bias_update, a.biases, r, count, gradient);
     }
 }

@@ -6,6 +6,14 @@
 
 namespace ts::TS_ISA {
 
+// Adds to `g` what the gradient array of parameters [first, first + count) holds, where the rule says so.
+template <class T>
+TS_INLINE void add_earlier(const UpdateArgs<T>& u, const Parameters<T>& p, int64_t first, int64_t count,
+                           T* __restrict g) {
+    if (u.add)
+        for (int64_t i = 0; i < count; ++i) g[i] += p.gradient[first + i];
+}
+
 // Parameters [first, first + count); `g` holds their gradients.
 //   sgd       v = mu * v - lr * g';  w = (1 - decay) * w + v
 //   nesterov  v = mu * v - lr * g';  w = (1 - decay) * w + mu * v - lr * g'

@@ -29,13 +29,10 @@ TS_INLINE void write_rounded(const Stored& s, int64_t first, int64_t count, cons
 TS_APART void update_run(const UpdateArgs<float>& u, const TileParameters& p, int64_t first, int64_t count, float* w,
                          float* g) {
     if (u.kind == Update::none) return;
-    if (u.kind == Update::gradient) {
-        float* to = p.gradient + first;
-        if (p.add)
-            for (int64_t i = 0; i < count; ++i) to[i] += g[i];
-        else __builtin_memcpy(to, g, size_t(count) * sizeof(float));
-        return;
-    }
+    if (u.add)
+        for (int64_t i = 0; i < count; ++i) g[i] += p.gradient[first + i];
+    if (u.kind == Update::gradient)
+        return void(__builtin_memcpy(p.gradient + first, g, size_t(count) * sizeof(float)));
     float slot0[kTileChunk], slot1[kTileChunk];
     if (p.slot0) read_stored(p.slot0, first, count, slot0);
     if (p.slot1) read_stored(p.slot1, first, count, slot1);

@@ -55,7 +55,7 @@ TS_INLINE void add_tiles(const TileForwardArgs& a, int64_t o, int64_t i0, int64_
 
 void forward(const TileForwardArgs& a, int64_t o, int64_t i0, int64_t i1, float* sums) {
     by_width(a.stride, [&](auto width) {
-        start_sums<width()>(a, o, i0 == 0, sums);
+        start_sums<width()>(a, o, i0 == 0 && a.bias, sums);
         by_type(a.x, [&]<class X>(X*) {
             if constexpr (kMayOrder<X, width()>)
                 if (a.ordered) return add_tiles<X, width(), true>(a, o, i0, i1, sums);

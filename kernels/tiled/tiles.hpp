@@ -45,8 +45,7 @@ struct Stored {
 // unbiased stochastic rounding; `key` selects the random stream.
 struct TileParameters {
     Stored value, slot0, slot1;
-    float* gradient = nullptr;  // Update::gradient writes here,
-    bool add = false;           // or adds to what is there
+    float* gradient = nullptr;  // Update::gradient writes here; see UpdateArgs::add
     uint64_t key = 0;
 };
 

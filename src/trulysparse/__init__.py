@@ -24,6 +24,7 @@ from trulysparse.nn.frozen import FrozenMLP
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
 from trulysparse.nn.mlp import SparseMLP
+from trulysparse.nn.tape import Columns, Tape, forward_all
 from trulysparse.optim import SGD, Adam
 from trulysparse.optim.schedules import ConstantRate, CosineRate, ScaledRate, StepRate
 from trulysparse.parallel import WASAP, WASSP
@@ -48,6 +49,7 @@ __all__ = [
     "BinaryCrossEntropy",
     "Callback",
     "Checkpointer",
+    "Columns",
     "ConstantRate",
     "CosineRate",
     "CubicDensity",
@@ -79,9 +81,11 @@ __all__ = [
     "Static",
     "StepRate",
     "Tanh",
+    "Tape",
     "Trainer",
     "WeightInit",
     "evaluate",
+    "forward_all",
     "load",
     "prune_neurons",
     "save",

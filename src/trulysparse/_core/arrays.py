@@ -74,6 +74,22 @@ def widened(array: Stored, threads: int = 1) -> Floats:
     return out
 
 
+def store_samples(values: Stored, out: Floats, factor: NDArray[np.float64] | None = None, threads: int = 1) -> None:
+    """Writes features x samples as samples x features.
+
+    Args:
+        values: (n_features, at least n_samples); bfloat16 too.
+        out: (n_samples, n_features), contiguous.
+        factor: (n_features,), what each feature is multiplied by; None: 1.
+        threads: how many.
+    """
+    values = widened(values)
+    if values.strides[1] != values.itemsize:  # lies as `out` does already
+        np.multiply(values.T[: len(out)], 1 if factor is None else factor, out=out, casting="same_kind")
+    else:
+        _kernels.store_dense(values, factor, out, threads)
+
+
 _KERNEL_TYPES = frozenset(("f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"))
 
 

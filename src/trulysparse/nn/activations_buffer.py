@@ -18,7 +18,7 @@ Types = Sequence[np.dtype[Any]]
 
 # Prepared calls hold on to their arrays, so layers of more connections do without: there, preparing costs next to
 # nothing, and evolution needs the memory back.
-_PREPARED_CONNECTIONS = 1 << 20
+PREPARED_CONNECTIONS = 1 << 20
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Activations:
 
     def store_call(self, purpose: str, n_connections: int, arrays: tuple[object, ...], call: Any) -> None:
         """Stores a prepared call for the next batch, unless the layer is large."""
-        if n_connections <= _PREPARED_CONNECTIONS:
+        if n_connections <= PREPARED_CONNECTIONS:
             self._calls[purpose] = arrays, call
 
 
@@ -99,15 +99,15 @@ class TrainingWorkspace:
         self._tiled = tiled
         self._flat: list[Stored] = []
         self._bits: dict[str, list[np.ndarray]] = {}
-        self._stride = 0
+        self.stride = 0
         self._made: dict[tuple[int, float], list[Activations]] = {}
 
     def signals(self, batch: int, keep_probability: float) -> list[Activations]:
         """Activations for a batch of `batch` samples. Dropout acts on hidden layers."""
         stride = int(_kernels.padded_batch(batch))
-        if stride > self._stride:
+        if stride > self.stride:
             self._flat, self._bits, self._made = [], {}, {}  # free the smaller ones first
-            self._stride = stride
+            self.stride = stride
             self._flat = self._buffers()
         made = self._made.get((stride, keep_probability))
         if made is None:
@@ -117,14 +117,14 @@ class TrainingWorkspace:
 
     def _buffers(self) -> list[Stored]:
         """Memory for each layer's values; those that do not stay share buffers."""
-        own = [n * self._stride if stored else 0 for n, stored in zip(self._sizes, self._stored, strict=True)]
+        own = [n * self.stride if stored else 0 for n, stored in zip(self._sizes, self._stored, strict=True)]
         flat = _arena(own, self._types)
         turns: dict[int, list[int]] = {}
         for number, stored in enumerate(self._stored):
             if not stored:
                 turns.setdefault(number % self._every, []).append(number)
         for numbers in turns.values():
-            largest = max(self._sizes[number] for number in numbers) * self._stride
+            largest = max(self._sizes[number] for number in numbers) * self.stride
             shared = empty(largest, self._types[numbers[0]])
             for number in numbers:
                 flat[number] = shared
@@ -132,7 +132,7 @@ class TrainingWorkspace:
 
     def _bits_of(self, purpose: str, layer: int) -> np.ndarray:
         if purpose not in self._bits:
-            sizes = [bit_bytes(n, self._stride, self._tiled) for n in self._sizes[1:-1]]
+            sizes = [bit_bytes(n, self.stride, self._tiled) for n in self._sizes[1:-1]]
             self._bits[purpose] = [np.empty(size, np.uint8) for size in sizes]
         return self._bits[purpose][layer - 1]
 

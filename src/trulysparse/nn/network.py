@@ -6,7 +6,6 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Self
-from weakref import ref
 
 import numpy as np
 
@@ -21,45 +20,11 @@ from trulysparse.nn.activations_buffer import Activations, InferenceWorkspace, T
 from trulysparse.nn.frozen import FrozenMLP
 from trulysparse.nn.layers.base import Layer
 from trulysparse.nn.layers.storage import StorageConfig, activation_types
+from trulysparse.nn.passes import CheckedLayers, ParameterGradient, TilePass, Update, tile_columns
 from trulysparse.nn.predictor import Predictor
 from trulysparse.nn.settings import NetworkSettings
-from trulysparse.nn.sinks import Sink
-
-
-class CheckedLayers:
-    """Layers that have passed a network's check, with what they were checked against. Holds on to no layer."""
-
-    def __init__(
-        self,
-        layers: Sequence[Layer] = (),
-        sizes: tuple[int, ...] = (),
-        config: StorageConfig | None = None,
-        scaling: Scaling | None = None,
-    ) -> None:
-        self._sizes, self._config, self._scaling = sizes, config, scaling
-        self._parts = [(ref(x), ref(x.connectivity), ref(x.values), ref(x.bias)) for x in layers]
-
-    def are(
-        self, layers: Sequence[Layer], sizes: tuple[int, ...], config: StorageConfig, scaling: Scaling | None
-    ) -> bool:
-        """Whether these layers, and all they consist of, are the very objects that passed."""
-        if sizes is not self._sizes or config is not self._config or scaling is not self._scaling:
-            return False
-        if len(layers) != len(self._parts):
-            return False
-        for layer, (known, connectivity, values, bias) in zip(layers, self._parts, strict=False):
-            if (
-                layer is not known()
-                or layer.connectivity is not connectivity()
-                or layer.values is not values()
-                or layer.bias is not bias()
-            ):
-                return False
-        return True
-
-    def __reduce__(self) -> tuple[type[CheckedLayers], tuple[()]]:
-        """Copies and pickles of a network check layers of their own."""
-        return CheckedLayers, ()
+from trulysparse.nn.tape import Columns, Tape, TapePool, check_gradients, lay_out, record
+from trulysparse.optim import OptimizerState
 
 
 class Network(Predictor):
@@ -96,7 +61,8 @@ class Network(Predictor):
         self.layers: list[Any] = []  # of Layer; what they offer beyond its common part depends on the storage
         self.scaling = None
         self.labels = None
-        self._checked = CheckedLayers()
+        self.checked = CheckedLayers()
+        self.tape_pool = TapePool()
 
     @property
     def settings(self) -> NetworkSettings:
@@ -166,6 +132,7 @@ class Network(Predictor):
         if not len(layers):
             raise InputError("layers must have at least one layer")
         twin = copy.copy(self)
+        twin.checked, twin.tape_pool = CheckedLayers(), TapePool()
         twin.layers, twin.storage_config = list(layers), storage_config or self.storage_config
         twin.layer_sizes = (layers[0].n_in, *(layer.n_out for layer in layers))
         twin.check_layers()
@@ -175,7 +142,7 @@ class Network(Predictor):
         """InputError where the layers or the scaling, which may be set from outside, do not fit layer_sizes, the
         storage or each other. Called at each step: what has passed is not looked at again until it is replaced."""
         sizes, config = self.layer_sizes, self.storage_config
-        if self._checked.are(self.layers, sizes, config, self.scaling):
+        if self.checked.are(self):
             return
         if len(self.layers) != len(sizes) - 1:
             raise InputError(f"layers must have {len(sizes) - 1} entries, not {len(self.layers)}")
@@ -189,7 +156,7 @@ class Network(Predictor):
                 raise InputError(f"layers[{number}]{'' if problem[0] == '.' else ' '}{problem}")
         if self.scaling is not None:
             self._check_scaling(self.scaling)
-        self._checked = CheckedLayers(self.layers, sizes, config, self.scaling)
+        self.checked = CheckedLayers(self)
 
     def _check_scaling(self, scaling: Any) -> None:
         if not isinstance(scaling, Scaling):
@@ -262,34 +229,124 @@ class Network(Predictor):
 
     # ---- passes ----
 
+    def forward(
+        self,
+        X: Any,
+        *,
+        training: bool = False,
+        dropout: float = 0.0,
+        key: int = 0,
+        activated: bool = False,
+        threads: int | None = None,
+    ) -> Tape:
+        """A forward pass that is recorded, for losses and updates of one's own.
+
+        Args:
+            X: (n_samples, n_inputs): see `predict`; or Columns, samples that are laid out already (see `lay_out`).
+            training: whether dropout acts.
+            dropout: share of hidden activations dropped, in [0, 1).
+            key: of the random streams of dropout, 0 to 2^64 - 1: the same key drops the same.
+            activated: whether the output activation is applied.
+            threads: at least 1; None: the network's.
+
+        Returns:
+            The tape: its `output` and `hidden` values, and the backward pass from any gradient at the output.
+
+        Raises:
+            InputError: where X is unusable, or an argument is out of range.
+
+        Example:
+            The gradient of the loss in any output, here their mean, at the input:
+
+            >>> import numpy as np, trulysparse as ts
+            >>> net = ts.SparseMLP.from_matrices([[[1.0, 2.0]], [[3.0]]], activation="relu", output="identity")
+            >>> tape = net.forward(np.ones((2, 2)))
+            >>> tape.output.tolist(), tape.hidden[0].tolist()
+            ([[9.0], [9.0]], [[3.0], [3.0]])
+            >>> tape.backward(np.full((2, 1), 0.5), input_gradient=True).tolist()
+            [[1.5, 3.0], [1.5, 3.0]]
+        """
+        return record(
+            [self], X, training=training, dropout=dropout, keys=[key], activated=activated, threads=threads
+        )[0]
+
+    def lay_out(self, X: Any) -> Columns:
+        """Samples as the kernels take them, scaled by the network's scaling, for several forward passes.
+
+        Args:
+            X: (n_samples, n_inputs), see `predict`.
+
+        Returns:
+            Columns, which `forward` takes in place of X.
+
+        Raises:
+            InputError: where X is unusable.
+        """
+        return lay_out(self, X, self.threads)
+
+    def update(
+        self,
+        gradients: Sequence[ParameterGradient],
+        optimizer_state: Sequence[OptimizerState],
+        rule: Any,
+        *,
+        factor: float = 1.0,
+        key: int = 0,
+    ) -> None:
+        """Updates parameters by gradients that are known.
+
+        Args:
+            gradients: of each layer, as `Tape.gradients` gives them in `parameters`.
+            optimizer_state: of each layer; updated too.
+            rule: what the optimizer's `rule` returned for this update.
+            factor: what the gradients are multiplied by, say to clip them.
+            key: of stochastic rounding, see Tape.backward.
+
+        Raises:
+            InputError: where the gradients do not fit the layers.
+
+        Example:
+            Gradients of two batches, added up, and clipped by their norm:
+
+            >>> import numpy as np, trulysparse as ts
+            >>> from trulysparse.optim import clip_factor, global_norm
+            >>> net = ts.SparseMLP((4, 8, 2), epsilon=3, output="identity", seed=0)
+            >>> optimizer = ts.Adam(0.01)
+            >>> state = [layer.new_state(optimizer) for layer in net.layers]
+            >>> X = np.random.default_rng(0).standard_normal((2, 16, 4))
+            >>> gradients = net.forward(X[0]).gradients(np.ones((16, 2))).parameters
+            >>> gradients = net.forward(X[1]).gradients(np.ones((16, 2)), into=gradients, add=True).parameters
+            >>> factor = clip_factor(global_norm(gradients, threads=1), max_norm=1.0)
+            >>> net.update(gradients, state, optimizer.rule(0, 0.0, None), factor=factor)
+        """
+        check_gradients(self, gradients, "gradients")
+        Update(optimizer_state, rule, key if self.storage_config.tiled else None).apply(
+            self.layers, gradients, self.threads, factor
+        )
+
     def output_batches(
         self, X: Any, batch_size: int = 256, *, activated: bool = True
     ) -> Iterator[tuple[slice, Floats]]:
         matrix = self.matrix(X)
-        batch_size = min(checks.integer("batch_size", batch_size, low=1), matrix.n_samples)
-        batch_size = largest_batch(self.layer_sizes, self.activation_types(), batch_size)
+        size = min(checks.integer("batch_size", batch_size, low=1), matrix.n_samples, tile_columns(self.layer_sizes))
+        size = largest_batch(self.layer_sizes, self.activation_types(), size)
         # Memory of this call's own: the kernels release the interpreter lock, and threads may predict side by side.
-        work = InferenceWorkspace(self.layer_sizes, self.activation_types(), batch_size)
+        work = InferenceWorkspace(self.layer_sizes, self.activation_types(), size)
         signals = [work.activations(0, activations.IDENTITY)]
         signals += [work.activations(number, layer.activation) for number, layer in enumerate(self.layers, start=1)]
-        with matrix.reader(np.arange(matrix.n_samples)) as reader:
-            for start in range(0, matrix.n_samples, batch_size):
-                stop = min(matrix.n_samples, start + batch_size)
-                reader.load(np.arange(start, stop), signals[0].values, self.scaling, self.threads)
-                self.forward(signals, [0] * len(self.layers), self.threads)
-                z = signals[-1].values
-                if activated and self.output == "softmax":
-                    _kernels.softmax(z, self.threads)
-                elif activated and self.output == "sigmoid":
-                    _kernels.sigmoid(z, self.threads)
-                yield slice(start, stop), z[:, : stop - start]
+        tile = TilePass(self, signals)
+        for samples in self._tiles(matrix, size, tile):
+            z = signals[-1].values
+            if activated:
+                self.activate_output(z, self.threads)
+            yield samples, z[:, : samples.stop - samples.start]
 
     def hidden_batches(self, X: Any, batch_size: int = 256) -> Iterator[tuple[slice, list[Floats]]]:
         """The activations of the hidden layers, batch by batch in order, without dropout.
 
         Args:
             X: (n_samples, n_inputs), see `predict`.
-            batch_size: samples at a time, at least 1.
+            batch_size: samples at a time, at least 1; fewer where a network is wide.
 
         Yields:
             (samples, activations of each hidden layer). Activations are (n_neurons, stride), whose first columns are
@@ -301,90 +358,25 @@ class Network(Predictor):
             >>> [(samples, hidden[0].shape[0]) for samples, hidden in net.hidden_batches(np.ones((5, 4)), 3)]
             [(slice(0, 3, None), 8), (slice(3, 5, None), 8)]
         """
-        checks.integer("batch_size", batch_size, low=1)
         matrix = self.matrix(X)
-        work = self.workspace()
+        size = min(checks.integer("batch_size", batch_size, low=1), matrix.n_samples, tile_columns(self.layer_sizes))
+        tile = TilePass(self, self.workspace().signals(size, 1.0))
+        for samples in self._tiles(matrix, size, tile):
+            yield samples, [widened(signal.values) for signal in tile.signals[1:-1]]
+
+    def _tiles(self, matrix: Matrix, size: int, tile: TilePass) -> Iterator[slice]:
+        """Takes all samples in order through the layers, `size` at a time: which they are, once they have come through."""
+        x = tile.signals[0].values
         with matrix.reader(np.arange(matrix.n_samples)) as reader:
-            for start in range(0, matrix.n_samples, batch_size):
-                stop = min(matrix.n_samples, start + batch_size)
-                signals = work.signals(stop - start, 1.0)
-                reader.load(np.arange(start, stop), signals[0].values, self.scaling, self.threads)
-                self.forward(signals, [0] * len(self.layers), self.threads)
-                yield slice(start, stop), [widened(signal.values) for signal in signals[1:-1]]
+            for start in range(0, matrix.n_samples, size):
+                stop = min(matrix.n_samples, start + size)
+                reader.load(np.arange(start, stop), x, self.scaling, self.threads)
+                tile.forward(0, self.threads)
+                yield slice(start, stop)
 
-    def forward(self, signals: Sequence[Activations], keys: Sequence[int], threads: int, first: int = 0) -> None:
-        """Computes layers in order.
-
-        Args:
-            signals: the activations of a workspace; signals[0] holds the input, (n_inputs, stride), the others are
-                overwritten.
-            keys: keys[l] names the random stream of the dropout behind layer l, counted from 0.
-            threads: how many.
-            first: number of the first layer to compute; signals[0] is its input then.
-
-        Example:
-            >>> import trulysparse as ts
-            >>> net = ts.SparseMLP((4, 8, 2), epsilon=1)
-            >>> signals = net.workspace().signals(3, 1.0)
-            >>> signals[0].values[:] = 1
-            >>> net.forward(signals, [0, 0], threads=1)
-            >>> signals[-1].values.shape[0]
-            2
-        """
-        layers = self.layers[first : first + len(signals) - 1]
-        in_files = self.storage_config.folder is not None
-        for number, (layer, x, y) in enumerate(zip(layers, signals, signals[1:], strict=False)):
-            if in_files and number + 1 < len(layers):
-                layers[number + 1].fetch()
-            layer.forward(x, y, keys[first + number], threads)
-            if in_files:
-                layer.release()
-
-    def backward(
-        self,
-        signals: Sequence[Activations],
-        dy: Stored,
-        sink: Sink,
-        *,
-        threads: int,
-        input_gradient: Stored | None = None,
-        keys: Sequence[int] = (),
-        every: int = 1,
-    ) -> None:
-        """Takes a loss gradient from the output down to the first layer.
-
-        Args:
-            signals: as `forward` left them; each is overwritten by the gradient at its pre-activation.
-            dy: the loss gradient at the output's pre-activation, (n_outputs, stride).
-            sink: what each layer's gradient is handed to: Update or Gradients, see sinks.py.
-            threads: how many.
-            input_gradient: where to write the gradient at the network's input, (n_inputs, stride); None: not wanted.
-            keys: those of the forward pass; needed where every > 1.
-            every: of the signals only each every-th was kept; those between are computed again.
-
-        Example:
-            >>> import numpy as np, trulysparse as ts
-            >>> from trulysparse.nn.sinks import Gradients
-            >>> net = ts.SparseMLP((4, 8, 2), epsilon=1)
-            >>> signals = net.workspace().signals(3, 1.0)
-            >>> signals[0].values[:] = 1
-            >>> net.forward(signals, [0, 0], threads=1)
-            >>> sink = Gradients(len(net.layers))
-            >>> net.backward(signals, np.ones_like(signals[-1].values), sink, threads=1)
-            >>> [weight.shape == layer.values.shape for (weight, _), layer in zip(sink.arrays, net.layers)]
-            [True, True]
-        """
-        last = len(self.layers) - 1
-        in_files = self.storage_config.folder is not None
-        for number in range(last, -1, -1):
-            # What the last layers left is still there; later layers have overwritten that of others.
-            if every > 1 and number % every == every - 1 and number + 1 < last:
-                first = number + 1 - every
-                self.forward(signals[first : number + 1], keys, threads, first)
-            layer, x = self.layers[number], signals[number]
-            if in_files:
-                layer.fetch()
-            sink.take(number, layer, dy, x, x.values if number else input_gradient, threads)
-            if in_files:
-                layer.release()
-            dy = x.values
+    def activate_output(self, z: Floats, threads: int) -> None:
+        """Applies the output activation to values of the output layer, (n_outputs, columns), in place."""
+        if self.output == "softmax":
+            _kernels.softmax(z, threads)
+        elif self.output == "sigmoid":
+            _kernels.sigmoid(z, threads)

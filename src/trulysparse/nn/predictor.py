@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse._core.arrays import Floats
+from trulysparse._core.arrays import Floats, store_samples
 from trulysparse.data import Matrix, Scaling, as_matrix
 from trulysparse.errors import InputError
 
@@ -65,7 +65,7 @@ class Predictor(ABC):
         matrix = self.matrix(X)
         out = np.empty((matrix.n_samples, self.layer_sizes[-1]), self.dtype)
         for samples, values in self.output_batches(matrix, batch_size, activated=activated):
-            out[samples] = values.T
+            store_samples(values, out[samples])
         return out
 
     def decision_function(self, X: Any, *, batch_size: int = 256) -> Floats:

@@ -3,13 +3,15 @@
 from typing import TypeAlias
 
 from trulysparse.optim.adam import Adam
+from trulysparse.optim.clipping import clip_factor, global_norm
 from trulysparse.optim.schedules import ConstantRate, CosineRate, ScaledRate, StepRate
 from trulysparse.optim.sgd import SGD
-from trulysparse.optim.state import OptimizerState
+from trulysparse.optim.state import NO_STATE, OptimizerState
 
 Optimizer: TypeAlias = SGD | Adam
 
 __all__ = [
+    "NO_STATE",
     "SGD",
     "Adam",
     "ConstantRate",
@@ -18,4 +20,6 @@ __all__ = [
     "OptimizerState",
     "ScaledRate",
     "StepRate",
+    "clip_factor",
+    "global_norm",
 ]

@@ -40,8 +40,9 @@ def check_state(state: str | None) -> None:
         checks.choice("state", state, ("float32", "bfloat16"))
 
 
-def gradient_rule() -> _kernels.UpdateRule:
-    """The rule under which kernels give gradients and change no parameter."""
+def gradient_rule(*, add: bool = False) -> _kernels.UpdateRule:
+    """The rule under which kernels give gradients and change no parameter. add: to what the arrays hold."""
     rule = _kernels.UpdateRule()
     rule.kind = Update.GRADIENT
+    rule.add = add
     return rule

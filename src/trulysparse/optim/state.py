@@ -30,3 +30,7 @@ class OptimizerState:
         w0, w1 = (*self.weight, None, None)[:2]
         b0, b1 = (*self.bias, None, None)[:2]
         return w0, w1, b0, b1
+
+
+NO_STATE = OptimizerState([], [])
+"""Of layers whose parameters stay."""

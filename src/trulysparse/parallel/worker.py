@@ -14,7 +14,7 @@ from trulysparse._core.random import stream_key
 from trulysparse.data import Reader
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.nn.sinks import ParameterGradient
+from trulysparse.nn.passes import ParameterGradient
 from trulysparse.parallel.compression import Compression, Packed
 from trulysparse.parallel.config import ParallelConfig, Span
 from trulysparse.parallel.gradient import Gradient
@@ -86,8 +86,7 @@ class Worker:
         buffer = batch_id.shard if options.synchronous else -1
         into = self._buffers.get(buffer)
         if into is None:
-            dtype = self._net.dtype
-            into = [(empty(layer.n_connections, dtype), empty(layer.n_out, dtype)) for layer in model.layers]
+            into = [layer.new_gradient() for layer in model.layers]
             self._buffers[buffer] = into
         batch = self._data.batch(shard.batch(batch_id), self._reader)
         step = batch_id.epoch * shard.n_batches + batch_id.batch

@@ -1,10 +1,10 @@
-"""The checked samples of a call of fit, and its batches."""
+"""The checked samples of a call of fit, and what to do with them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,48 +14,7 @@ from trulysparse.data.sample_weights import sample_weights
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.training.metrics import check_lengths
-
-
-class Batch(NamedTuple):
-    """Samples of one update.
-
-    Attributes:
-        reader: loads them.
-        rows: their numbers, (n,).
-        targets: (n,) or (n, n_outputs).
-        weight: (n,); None: all 1.
-    """
-
-    reader: Reader
-    rows: NDArray[np.int64]
-    targets: NDArray[Any]
-    weight: NDArray[np.float64] | None
-
-    def part(self, start: int, stop: int) -> Batch:
-        """The samples from start to stop of this batch."""
-        weight = None if self.weight is None else self.weight[start:stop]
-        return Batch(self.reader, self.rows[start:stop], self.targets[start:stop], weight)
-
-    @property
-    def total_weight(self) -> float:
-        """The weight of all samples, their number where they have none."""
-        return float(len(self.rows) if self.weight is None else self.weight.sum())
-
-
-def checked_batch(net: SparseMLP, loss: Loss, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Batch:
-    """All the samples that a user gives as one batch, checked; see FitData.checked."""
-    matrix, targets, weight = _checked(net, loss, X, y, sample_weight, ("X", "y"))
-    return Batch(matrix, np.arange(matrix.n_samples), targets, weight)
-
-
-def _checked(
-    net: SparseMLP, loss: Loss, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, names: tuple[str, str]
-) -> tuple[Matrix, NDArray[Any], NDArray[np.float64] | None]:
-    """(samples, targets, weights)."""
-    matrix = net.matrix(X, names[0])
-    targets = loss.check_targets(y, net.layer_sizes[-1], net.dtype)
-    check_lengths(matrix.n_samples, len(targets), *names)
-    return matrix, targets, sample_weights(sample_weight, matrix.n_samples)
+from trulysparse.training.passes import Batch
 
 
 @dataclass(frozen=True)
@@ -107,7 +66,10 @@ class FitData:
         Raises:
             InputError: where they do not fit the network, the loss or each other.
         """
-        matrix, targets, weight = _checked(net, loss, X, y, sample_weight, names)
+        matrix = net.matrix(X, names[0])
+        targets = loss.check_targets(y, net.layer_sizes[-1], net.dtype)
+        check_lengths(matrix.n_samples, len(targets), *names)
+        weight = sample_weights(sample_weight, matrix.n_samples)
         return cls(matrix, targets, weight, np.arange(matrix.n_samples), **settings)
 
     def order(self, rng: np.random.Generator) -> NDArray[np.int64]:

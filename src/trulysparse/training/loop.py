@@ -19,10 +19,11 @@ from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import Optimizer, OptimizerState
 from trulysparse.training.callbacks.base import Callback, running_callbacks
-from trulysparse.training.fit_data import Batch, FitData
+from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import History, Record
 from trulysparse.training.metrics import evaluate
 from trulysparse.training.options import TrainingOptions
+from trulysparse.training.passes import Batch
 from trulysparse.training.step import TrainingStep
 from trulysparse.training.topology import TopologyEvolution
 

@@ -1,34 +1,86 @@
-"""Forward and backward passes of batches, whole or in parts."""
+"""A batch, and its passes through a network: whole, or in tiles whose gradients are added up."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from math import isfinite
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
+from trulysparse import _kernels
 from trulysparse._core import checks
+from trulysparse._core.arrays import Floats
 from trulysparse._core.random import stream_key
-from trulysparse.errors import DivergenceError
+from trulysparse.data import Reader
+from trulysparse.data.matrix import as_matrix
+from trulysparse.data.sample_weights import sample_weights
+from trulysparse.errors import DivergenceError, InputError
 from trulysparse.nn import losses
-from trulysparse.nn.activations_buffer import Activations
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.nn.sinks import Gradients, ParameterGradient, Sink
-from trulysparse.training.fit_data import Batch
+from trulysparse.nn.passes import Gradients, ParameterGradient, Sink, TilePass, Update, tile_columns
+from trulysparse.optim import OptimizerState
+from trulysparse.optim.clipping import clip_factor, global_norm
+
+
+class Batch(NamedTuple):
+    """Samples of one update.
+
+    Attributes:
+        reader: loads them.
+        rows: their numbers, (n,).
+        targets: (n,) or (n, n_outputs).
+        weight: (n,); None: all 1.
+    """
+
+    reader: Reader
+    rows: NDArray[np.int64]
+    targets: NDArray[Any]
+    weight: NDArray[np.float64] | None
+
+    def part(self, start: int, stop: int) -> Batch:
+        """The samples from start to stop of this batch."""
+        weight = None if self.weight is None else self.weight[start:stop]
+        return Batch(self.reader, self.rows[start:stop], self.targets[start:stop], weight)
+
+    @property
+    def total_weight(self) -> float:
+        """The weight of all samples, their number where they have none."""
+        return float(len(self.rows) if self.weight is None else self.weight.sum())
+
+
+def checked_batch(net: SparseMLP, loss: Loss, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Batch:
+    """All the samples that a user gives as one batch, checked.
+
+    Raises:
+        InputError: where they do not fit the network, the loss or each other.
+    """
+    matrix = as_matrix(X)
+    if matrix.n_features != net.layer_sizes[0]:
+        net.matrix(X)  # has the words for it
+    targets = loss.check_targets(y, net.layer_sizes[-1], net.dtype)
+    if len(targets) != matrix.n_samples:
+        raise InputError(f"X has {matrix.n_samples} samples, but y has {len(targets)}")
+    weight = None if sample_weight is None else sample_weights(sample_weight, matrix.n_samples)
+    return Batch(matrix, np.arange(matrix.n_samples), targets, weight)
 
 
 class BatchPasses:
-    """Passes of batches through `net`, with memory for the activations of one. Several may share a network's arrays,
+    """Passes of batches through `net`, with memory for the activations of one tile. Several may share a network's arrays,
     each in a thread of its own.
 
     Args:
         net: the network.
         loss: a loss, its name, or None for the one of the network's output activation.
-        micro_batch_size: samples taken at a time where gradients are added up; None: all.
+        micro_batch_size: samples per tile; None: see nn.passes.tile_columns.
         recompute: keep the activations of each recompute-th layer only, and compute those between again in the
             backward pass.
         dropout: share of hidden activations dropped, in [0, 1).
         threads: None for the network's.
+        max_gradient_norm: above 0; a gradient of a greater norm, over all weights and biases, is scaled down to it.
+            None: it is not.
     """
 
     def __init__(
@@ -40,6 +92,7 @@ class BatchPasses:
         recompute: int = 1,
         dropout: float = 0.0,
         threads: int | None = None,
+        max_gradient_norm: float | None = None,
     ) -> None:
         self.net = net
         self.loss = losses.make_loss(loss, net.output)
@@ -47,18 +100,25 @@ class BatchPasses:
         self.recompute = checks.integer("recompute", recompute, low=1)
         self.dropout = checks.real("dropout", dropout, low=0, high=1, high_open=True)
         self.threads = net.threads if threads is None else checks.thread_count(threads)
-        self._keys: Sequence[int] = ()
+        if max_gradient_norm is not None:
+            checks.real("max_gradient_norm", max_gradient_norm, low=0, low_open=True)
+        self.max_gradient_norm = max_gradient_norm
         self.resize()
 
     def resize(self) -> None:
         """Allocates memory anew, for a network whose layers have another number of neurons."""
         net = self.net
         self.sizes = net.layer_sizes
+        self._columns = tile_columns(net.layer_sizes)
         self._work = net.workspace(every=self.recompute)
+        self._tiles: dict[tuple[int, float], TilePass] = {}
+        self._shares: dict[int, Floats] = {}
+        self._sums: Sequence[ParameterGradient] = ()
 
-    def in_parts(self, batch: Batch) -> bool:
-        """Whether a batch has more than micro_batch_size samples."""
-        return self.micro_batch_size is not None and len(batch.rows) > self.micro_batch_size
+    @property
+    def tile_size(self) -> int:
+        """Samples per tile."""
+        return self.micro_batch_size or self._columns
 
     def forward(
         self,
@@ -68,11 +128,11 @@ class BatchPasses:
         dropout: bool = True,
         loaded: Callable[[], None] | None = None,
         total: float | None = None,
-    ) -> tuple[list[Activations], float]:
+    ) -> tuple[TilePass, float]:
         """Forward pass and mean loss; the last activations then hold the gradient at the output.
 
         Args:
-            batch: the samples.
+            batch: the samples, taken as one tile.
             key: of the random stream of dropout.
             dropout: False to leave dropout out.
             loaded: called once the samples are in memory.
@@ -80,29 +140,67 @@ class BatchPasses:
                 part's share. None: this is the whole batch.
 
         Returns:
-            The activations of each layer, the input first, and the loss.
+            The tile, and the loss.
         """
-        net, rows, weight = self.net, batch.rows, batch.weight
-        signals = self._work.signals(len(rows), 1.0 - self.dropout if dropout else 1.0)
-        batch.reader.load(rows, signals[0].values, net.scaling, self.threads)
+        net, rows, weight, n = self.net, batch.rows, batch.weight, len(batch.rows)
+        tile = self._tile(n, 1.0 - self.dropout if dropout else 1.0)
+        x, z = tile.signals[0].values, tile.signals[-1].values
+        batch.reader.load(rows, x, net.scaling, self.threads)
         if loaded is not None:
             loaded()
-        self._keys = [(key + number) & (2**64 - 1) for number in range(len(net.layers))]
-        net.forward(signals, self._keys, self.threads)
-        z = signals[-1].values
-        share = np.zeros(z.shape[1], net.dtype)
-        if total is None:
-            total = batch.total_weight
-        if weight is None:
-            share[: len(rows)] = 1.0 / total
-        elif total > 0:
-            share[: len(rows)] = weight / total
-        return signals, self.loss.gradient(z, batch.targets, share, self.threads)
+        tile.forward(key, self.threads)
+        if total is None and weight is None:
+            share = self._shares.get(n)
+            if share is None:
+                share = self._shares[n] = _shares(z, n, None, float(n))
+        else:
+            share = _shares(z, n, weight, batch.total_weight if total is None else total)
+        return tile, self.loss.gradient(z, batch.targets, share, self.threads)
 
-    def backward(self, signals: list[Activations], sink: Sink) -> None:
+    def backward(self, tile: TilePass, sink: Sink) -> None:
         """Backward pass after `forward`, which overwrites the activations and hands each layer's gradient to `sink`."""
-        net, dy = self.net, signals[-1].values
-        net.backward(signals, dy, sink, threads=self.threads, keys=self._keys, every=self.recompute)
+        tile.backward(tile.signals[-1].values, sink, self.threads)
+
+    def update(
+        self,
+        batch: Batch,
+        optimizer_state: Sequence[OptimizerState],
+        rule: _kernels.UpdateRule,
+        *,
+        dropout_key: int = 0,
+        rounding_key: int | None = None,
+        step: int = 0,
+    ) -> float:
+        """Both passes of a batch, and the update of the parameters.
+
+        Args:
+            batch: the samples.
+            optimizer_state: of each layer.
+            rule: of the optimizer.
+            dropout_key: see `forward`.
+            rounding_key: of the random numbers of stochastic rounding; None: nothing is rounded.
+            step: number of the update, for the message where the loss is not finite.
+
+        Returns:
+            The loss.
+
+        Raises:
+            DivergenceError: where the loss is not finite; nothing is updated then.
+        """
+        sink, value = Update(optimizer_state, rule, rounding_key), 0.0
+        if self.max_gradient_norm is not None:
+            value, gradients = self.gradients(batch, dropout_key, into=self._gradient_sums(), step=step)
+            factor = clip_factor(global_norm(gradients, self.threads), self.max_gradient_norm)
+            sink.apply(self.net.layers, gradients, self.threads, factor)
+            return value
+        for first, last, tile, share in self._tiles_of(batch, dropout_key, step=step):
+            value += share
+            if last:
+                sink.gradients = None if first else self._gradient_sums()
+                self.backward(tile, sink)
+            else:
+                self.backward(tile, Gradients(self._gradient_sums(), add=not first))
+        return value
 
     def gradients(
         self,
@@ -114,14 +212,14 @@ class BatchPasses:
         loaded: Callable[[], None] | None = None,
         step: int | None = None,
     ) -> tuple[float, Sequence[ParameterGradient]]:
-        """The loss of a batch and its gradient, added up over parts where there is a micro_batch_size.
+        """The loss of a batch and its gradient; parameters stay as they are.
 
         Args:
             batch: the samples.
             key: see `forward`.
             into: arrays to write to, of each layer along its connections and its biases; None: new ones.
             dropout: see `forward`.
-            loaded: see `forward`.
+            loaded: called once the first tile's samples are in memory.
             step: number of the update, for the message where the loss is not finite; None: any loss is accepted.
 
         Returns:
@@ -130,10 +228,32 @@ class BatchPasses:
         Raises:
             DivergenceError: where `step` is given and the loss is not finite.
         """
-        n, total, value = len(batch.rows), batch.total_weight, 0.0
-        size = self.micro_batch_size or n
+        value, into = 0.0, into or [layer.new_gradient() for layer in self.net.layers]
+        for first, _, tile, share in self._tiles_of(batch, key, dropout=dropout, loaded=loaded, step=step):
+            value += share
+            self.backward(tile, Gradients(into, add=not first))
+        return value, into
+
+    def _tiles_of(
+        self,
+        batch: Batch,
+        key: int,
+        *,
+        dropout: bool = True,
+        loaded: Callable[[], None] | None = None,
+        step: int | None = None,
+    ) -> Iterator[tuple[bool, bool, TilePass, float]]:
+        """(whether it is the first, the last, the tile after its forward pass, its share of the loss) for each tile."""
+        n, size = len(batch.rows), self.tile_size
+        if n <= size:
+            tile, share = self.forward(batch, key, dropout=dropout, loaded=loaded)
+            if step is not None:
+                require_finite(share, step)
+            yield True, True, tile, share
+            return
+        total = batch.total_weight
         for part, start in enumerate(range(0, n, size)):
-            signals, share = self.forward(
+            tile, share = self.forward(
                 batch.part(start, start + size),
                 stream_key(key, "part", part) if part and key else key,
                 dropout=dropout,
@@ -142,17 +262,44 @@ class BatchPasses:
             )
             if step is not None:
                 require_finite(share, step)
-            value += share
-            sink = Gradients(len(self.net.layers), into, add=part > 0)
-            self.backward(signals, sink)
-            into = sink.arrays
-        assert into is not None
-        return value, into
+            yield part == 0, start + size >= n, tile, share
+
+    def _tile(self, n: int, keep_probability: float) -> TilePass:
+        """Memory for n samples, with the calls that were prepared for it."""
+        tile = self._tiles.get((n, keep_probability))
+        if tile is None:
+            stride = self._work.stride
+            signals = self._work.signals(n, keep_probability)
+            if self._work.stride != stride:
+                self._tiles = {}  # they hold on to the smaller memory
+            tile = self._tiles[n, keep_probability] = TilePass(self.net, signals, self.recompute)
+        tile.net = self.net
+        return tile
+
+    def _gradient_sums(self) -> Sequence[ParameterGradient]:
+        """Arrays for the gradient of a batch of several tiles, kept from batch to batch."""
+        layers, sums = self.net.layers, self._sums
+        fit = len(sums) == len(layers) and all(
+            weight.size == layer.n_connections and bias.size == layer.bias.size
+            for (weight, bias), layer in zip(sums, layers, strict=True)
+        )
+        if not fit:
+            self._sums = sums = ()  # free the old ones first
+            self._sums = sums = [layer.new_gradient() for layer in layers]
+        return sums
+
+
+def _shares(z: Floats, n: int, weight: NDArray[np.float64] | None, total: float) -> Floats:
+    """Each column's share in the mean over samples of this weight in total; 0 in the padding."""
+    share: Floats = np.zeros(z.shape[1], z.dtype)
+    if total > 0:
+        share[:n] = 1.0 / total if weight is None else weight / total
+    return share
 
 
 def require_finite(loss: float, step: int) -> None:
     """DivergenceError where the loss is not finite."""
-    if not np.isfinite(loss):
+    if not isfinite(loss):
         raise DivergenceError(
             f"the loss is {loss} at step {step}: training has diverged; lower the learning rate or scale the features"
         )

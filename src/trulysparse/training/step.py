@@ -10,11 +10,10 @@ from trulysparse._core.random import stream_key
 from trulysparse.errors import InputError
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.nn.sinks import ParameterGradient, Sink, Update
+from trulysparse.nn.passes import CheckedLayers, ParameterGradient, Sink
 from trulysparse.optim import Optimizer, OptimizerState
-from trulysparse.training.fit_data import Batch
 from trulysparse.training.layer_watch import LayerWatch, check_optimizer_state
-from trulysparse.training.passes import BatchPasses, require_finite
+from trulysparse.training.passes import Batch, BatchPasses, require_finite
 
 
 class TrainingStep:
@@ -41,7 +40,7 @@ class TrainingStep:
     Example:
         >>> import numpy as np
         >>> import trulysparse as ts
-        >>> from trulysparse.training.fit_data import checked_batch
+        >>> from trulysparse.training.passes import checked_batch
         >>> from trulysparse.training.step import TrainingStep
         >>> net = ts.SparseMLP((4, 8, 2), epsilon=3, seed=0, threads=1)
         >>> step = TrainingStep(net, ts.SGD(0.1))
@@ -70,6 +69,7 @@ class TrainingStep:
         self.state_given = optimizer_state is not None
         self.on_change: Callable[[], None] | None = None
         self._watch = LayerWatch()
+        self._ready, self._ready_for = CheckedLayers(), None  # what the last update was ready for
         self._optimizer_state: list[OptimizerState] = []
         if optimizer_state is None:
             self.reset_state()
@@ -162,23 +162,25 @@ class TrainingStep:
         Raises:
             DivergenceError: where the loss is not finite; nothing is updated then.
         """
-        self.refresh()
-        self.require_writable()
+        passes, net = self.passes, self.passes.net
+        if self.optimizer is not self._ready_for or not self._ready.are(net):
+            self.refresh()
+            self.require_writable()
+            self._ready, self._ready_for = net.checked, self.optimizer
         rule = self.optimizer.rule(self.count - self._state_start, epoch, epochs)
-        passes = self.passes
-        in_parts = passes.in_parts(batch)
-        rounded = in_parts or self.net.storage_config.tiled
-        sink = Update(self._optimizer_state, rule, stream_key(self.seed, "step", self.count) if rounded else None)
-        if in_parts:
-            value, gradients = passes.gradients(batch, self._dropout_key(), step=self.count)
-            sink.apply(self.net.layers, gradients, passes.threads)
-        else:
-            value = self.backward_to(sink, batch)
+        value = passes.update(
+            batch,
+            self._optimizer_state,
+            rule,
+            dropout_key=self._dropout_key() if passes.dropout else 0,
+            rounding_key=stream_key(self.seed, "step", self.count) if net.storage_config.tiled else None,
+            step=self.count,
+        )
         self.count += 1
         return value
 
     def backward_to(self, sink: Sink, batch: Batch) -> float:
-        """Both passes of a batch as in an update, with each layer's gradient handed to `sink`.
+        """Both passes of a batch as in an update, in one tile, with each layer's gradient handed to `sink`.
 
         Returns:
             The loss.
@@ -186,9 +188,9 @@ class TrainingStep:
         Raises:
             DivergenceError: where the loss is not finite.
         """
-        signals, value = self.passes.forward(batch, self._dropout_key())
+        tile, value = self.passes.forward(batch, self._dropout_key())
         require_finite(value, self.count)
-        self.passes.backward(signals, sink)
+        self.passes.backward(tile, sink)
         return value
 
     def gradients(self, batch: Batch) -> tuple[float, Sequence[ParameterGradient]]:

@@ -13,7 +13,7 @@ from trulysparse.evolution import Evolution
 from trulysparse.evolution.step import EvolutionStep
 from trulysparse.io.position import Position
 from trulysparse.nn.activations_buffer import Activations
-from trulysparse.training.fit_data import Batch
+from trulysparse.training.passes import Batch
 from trulysparse.training.step import TrainingStep
 
 

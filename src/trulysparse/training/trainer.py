@@ -22,9 +22,10 @@ from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import Optimizer, OptimizerState
 from trulysparse.optim.sgd import SGD
 from trulysparse.training.callbacks.base import Callback
-from trulysparse.training.fit_data import FitData, checked_batch
+from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import History
 from trulysparse.training.loop import ParallelTraining, TrainingLoop
+from trulysparse.training.passes import checked_batch
 from trulysparse.training.step import TrainingStep
 
 _LARGEST_BATCH = 2**31 - 1

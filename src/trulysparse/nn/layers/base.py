@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
 
 from trulysparse import _kernels
-from trulysparse._core.arrays import Floats, Stored, zeros
+from trulysparse._core.arrays import HELD, Floats, Stored, empty, zeros
 from trulysparse.connectivity import Connectivity, TiledConnectivity
 from trulysparse.nn.activations import KernelActivation
 from trulysparse.nn.activations_buffer import Activations
 from trulysparse.optim import Optimizer, OptimizerState
+
+
+ParameterGradient: TypeAlias = tuple[Floats, Floats]
+"""One layer's: along connections (in the order of by_input, or of the tiles), along biases."""
 
 
 class Layer(ABC):
@@ -23,7 +27,7 @@ class Layer(ABC):
 
     Args:
         values: the weights, in the order of the connections.
-        bias: n_out values of the same type.
+        bias: n_out values of the same type, or none for a layer without biases.
         activation: f, as the kernels take it.
     """
 
@@ -77,6 +81,7 @@ class Layer(ABC):
         optimizer_state: OptimizerState,
         rule: _kernels.UpdateRule,
         threads: int,
+        gradient: ParameterGradient | None = None,
     ) -> None:
         """Updates weights and biases in place and writes the gradient at the pre-activation of x.
 
@@ -87,7 +92,29 @@ class Layer(ABC):
             optimizer_state: of this layer; updated too.
             rule: of the optimizer.
             threads: how many.
+            gradient: the gradient of the batch's earlier parts, which rule.add adds to that of this one.
         """
+
+    @abstractmethod
+    def input_gradient(self, dy: Stored, x: Activations, dx: Stored, threads: int) -> None:
+        """As `backward`, but parameters stay: writes dx alone."""
+
+    def forward_call(self, x: Activations, y: Activations) -> _kernels.ForwardCall | None:
+        """The kernel's call that `forward` makes, prepared, for passes that run all their layers in one call. None: this
+        layer cannot be run so."""
+        return None
+
+    def backward_call(
+        self,
+        dy: Stored,
+        x: Activations,
+        dx: Stored | None,
+        optimizer_state: OptimizerState | None,
+        gradient: ParameterGradient | None,
+    ) -> _kernels.BackwardCall | None:
+        """The same of the backward pass. optimizer_state: None where parameters stay. gradient: arrays for the gradients,
+        or with those of the batch's earlier parts."""
+        return None
 
     @abstractmethod
     def gradients(
@@ -96,9 +123,9 @@ class Layer(ABC):
         x: Activations,
         dx: Stored | None,
         threads: int,
-        into: tuple[Floats, Floats] | None = None,
+        into: ParameterGradient | None = None,
         add: bool = False,
-    ) -> tuple[Floats, Floats]:
+    ) -> ParameterGradient:
         """As `backward`, but parameters stay and their gradients are returned: (along connections, along biases).
 
         They are written to `into` where that is given or, with `add`, added to what is there.
@@ -111,7 +138,12 @@ class Layer(ABC):
     def new_state(self, optimizer: Optimizer) -> OptimizerState:
         """Optimizer state for this layer, all zero."""
         kind, n = self.slot_type(optimizer), range(optimizer.n_slots)
-        return OptimizerState([zeros(self.n_connections, kind) for _ in n], [zeros(self.n_out, kind) for _ in n])
+        return OptimizerState([zeros(self.n_connections, kind) for _ in n], [zeros(self.bias.size, kind) for _ in n])
+
+    def new_gradient(self) -> ParameterGradient:
+        """Arrays for gradients: (along connections, along biases), not set."""
+        kind = HELD["float32"] if self.values.dtype == HELD["bfloat16"] else self.values.dtype
+        return empty(self.n_connections, kind), empty(self.bias.size, kind)
 
     @abstractmethod
     def update(
@@ -140,7 +172,8 @@ class Layer(ABC):
         con, values, bias = self.connectivity, self.values, self.bias
         if con.n_in != n_in or con.n_out != n_out:
             return f"connects {con.n_in} x {con.n_out} neurons, not {n_in} x {n_out}"
-        for array, part, size in ((values, "values", con.n_connections), (bias, "bias", n_out)):
+        n_biases = 0 if isinstance(bias, np.ndarray) and bias.shape == (0,) else n_out
+        for array, part, size in ((values, "values", con.n_connections), (bias, "bias", n_biases)):
             if not isinstance(array, np.ndarray):
                 return f".{part} must be {name} of shape ({size},), not {type(array).__name__}"
             if array.shape != (size,) or array.dtype != dtype:

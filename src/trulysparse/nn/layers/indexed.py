@@ -8,13 +8,13 @@ import numpy as np
 import scipy.sparse as sp
 
 from trulysparse import _kernels
-from trulysparse._core.arrays import Floats, empty
+from trulysparse._core.arrays import Floats, Stored
 from trulysparse.connectivity import Connectivity
 from trulysparse.errors import InputError
 from trulysparse.nn.activations import KernelActivation
-from trulysparse.nn.activations_buffer import Activations
-from trulysparse.nn.layers.base import Layer
-from trulysparse.optim import Optimizer, OptimizerState
+from trulysparse.nn.activations_buffer import PREPARED_CONNECTIONS, Activations
+from trulysparse.nn.layers.base import Layer, ParameterGradient
+from trulysparse.optim import NO_STATE, Optimizer, OptimizerState
 from trulysparse.optim.rules import gradient_rule
 
 
@@ -24,7 +24,7 @@ class IndexedLayer(Layer):
     Args:
         connectivity: the connections.
         values: the weights, in the order of connectivity.by_input.
-        bias: n_out values.
+        bias: n_out values, or none.
         activation: see Layer.
     """
 
@@ -51,9 +51,15 @@ class IndexedLayer(Layer):
         return sp.csr_array((values, con.indices.copy(), con.indptr.copy()), shape=(con.n_out, con.n_in))
 
     def forward(self, x: Activations, y: Activations, key: int, threads: int) -> None:
+        self._forward_call(x, y)(key, threads)
+
+    def forward_call(self, x: Activations, y: Activations) -> _kernels.ForwardCall | None:
+        return self._forward_call(x, y) if self.n_connections <= PREPARED_CONNECTIONS else None
+
+    def _forward_call(self, x: Activations, y: Activations) -> _kernels.ForwardCall:
         con, values, bias = self.connectivity, self.values, self.bias
         arrays = con, values, bias, x.values
-        call = y.prepared_call("forward", arrays)
+        call: _kernels.ForwardCall | None = y.prepared_call("forward", arrays)
         if call is None:
             rows = con.by_output
             call = _kernels.forward(
@@ -71,7 +77,7 @@ class IndexedLayer(Layer):
                 keep_probability=y.keep_probability,
             )
             y.store_call("forward", self.n_connections, arrays, call)
-        call(key, threads)
+        return call
 
     def backward(
         self,
@@ -81,12 +87,12 @@ class IndexedLayer(Layer):
         optimizer_state: OptimizerState,
         rule: _kernels.UpdateRule,
         threads: int,
+        gradient: ParameterGradient | None = None,
     ) -> None:
-        self._backward(dy, x, dx, optimizer_state, rule, None, None, threads)
+        self._backward_call(dy, x, dx, optimizer_state, gradient)(rule, threads)
 
     def input_gradient(self, dy: Floats, x: Activations, dx: Floats, threads: int) -> None:
-        """As backward, but parameters stay: writes dx alone."""
-        self._backward(dy, x, dx, OptimizerState([], []), _kernels.UpdateRule(), None, None, threads)
+        self._backward_call(dy, x, dx, None, None)(_kernels.UpdateRule(), threads)
 
     def gradients(
         self,
@@ -94,18 +100,61 @@ class IndexedLayer(Layer):
         x: Activations,
         dx: Floats | None,
         threads: int,
-        into: tuple[Floats, Floats] | None = None,
+        into: ParameterGradient | None = None,
         add: bool = False,
-    ) -> tuple[Floats, Floats]:
-        if add and into is not None:
-            # Not self.gradients: where that takes a lock, it has been taken.
-            for total, gradient in zip(into, IndexedLayer.gradients(self, dy, x, dx, threads), strict=True):
-                np.add(total, gradient, out=total)
-            return into
-        rule = gradient_rule()
-        weight, bias = into or (empty(self.n_connections, self.values.dtype), np.empty_like(self.bias))
-        self._backward(dy, x, dx, OptimizerState([], []), rule, weight, bias, threads)
-        return weight, bias
+    ) -> ParameterGradient:
+        out = into or self.new_gradient()
+        self._backward_call(dy, x, dx, None, out)(gradient_rule(add=add and into is not None), threads)
+        return out
+
+    def backward_call(
+        self,
+        dy: Stored,
+        x: Activations,
+        dx: Stored | None,
+        optimizer_state: OptimizerState | None,
+        gradient: ParameterGradient | None,
+    ) -> _kernels.BackwardCall | None:
+        if self.n_connections > PREPARED_CONNECTIONS:
+            return None
+        return self._backward_call(dy, x, dx, optimizer_state, gradient)
+
+    def _backward_call(
+        self,
+        dy: Floats,
+        x: Activations,
+        dx: Floats | None,
+        optimizer_state: OptimizerState | None,
+        gradient: ParameterGradient | None,
+    ) -> _kernels.BackwardCall:
+        con, values, bias = self.connectivity, self.values, self.bias
+        kernel = _kernels.gradients if optimizer_state is None else _kernels.backward
+        state = optimizer_state or NO_STATE
+        weight_gradient, bias_gradient = gradient or (None, None)
+        arrays = kernel, con, values, bias, weight_gradient, bias_gradient, dy, dx, *state.weight, *state.bias
+        call: _kernels.BackwardCall | None = x.prepared_call("backward", arrays)
+        if call is None:
+            rows = con.by_input
+            call = kernel(
+                ptr=rows.ptr,
+                index=rows.index,
+                weight=values,
+                state=state.weight,
+                gradient=weight_gradient,
+                bias=bias,
+                bias_state=state.bias,
+                bias_gradient=bias_gradient,
+                dy=dy,
+                x=x.values,
+                dx=dx,
+                long_rows=rows.long,
+                activation=x.activation,
+                positive=x.sign_bits,
+                kept=x.dropout_bits,
+                keep_probability=x.keep_probability,
+            )
+            x.store_call("backward", self.n_connections, arrays, call)
+        return call
 
     def copy(self) -> IndexedLayer:
         return IndexedLayer(self.connectivity, np.array(self.values), np.array(self.bias), self.activation)
@@ -132,43 +181,5 @@ class IndexedLayer(Layer):
         weights = [(weight, factor) for weight, _, factor in gradients]
         biases = [(bias, factor) for _, bias, factor in gradients]
         _kernels.update(self.values, w0, w1, weights, rule, False, threads)
-        _kernels.update(self.bias, b0, b1, biases, rule, True, threads)
-
-    def _backward(
-        self,
-        dy: Floats,
-        x: Activations,
-        dx: Floats | None,
-        optimizer_state: OptimizerState,
-        rule: _kernels.UpdateRule,
-        gradient: Floats | None,
-        bias_gradient: Floats | None,
-        threads: int,
-    ) -> None:
-        con, values, bias = self.connectivity, self.values, self.bias
-        kernel = _kernels.backward if rule.updates else _kernels.gradients
-        state = optimizer_state
-        arrays = kernel, con, values, bias, gradient, bias_gradient, dy, dx, *state.weight, *state.bias
-        call = x.prepared_call("backward", arrays)
-        if call is None:
-            rows = con.by_input
-            call = kernel(
-                ptr=rows.ptr,
-                index=rows.index,
-                weight=values,
-                state=optimizer_state.weight,
-                gradient=gradient,
-                bias=bias,
-                bias_state=optimizer_state.bias,
-                bias_gradient=bias_gradient,
-                dy=dy,
-                x=x.values,
-                dx=dx,
-                long_rows=rows.long,
-                activation=x.activation,
-                positive=x.sign_bits,
-                kept=x.dropout_bits,
-                keep_probability=x.keep_probability,
-            )
-            x.store_call("backward", self.n_connections, arrays, call)
-        call(rule, threads)
+        if self.bias.size:
+            _kernels.update(self.bias, b0, b1, biases, rule, True, threads)

@@ -17,9 +17,9 @@ from trulysparse.connectivity import Connectivity, TiledConnectivity
 from trulysparse.nn.activations import KernelActivation
 from trulysparse.nn.activations_buffer import Activations
 from trulysparse.nn.initialization import WeightInit
-from trulysparse.nn.layers.base import Layer
+from trulysparse.nn.layers.base import Layer, ParameterGradient
 from trulysparse.nn.layers.indexed import IndexedLayer
-from trulysparse.optim import Optimizer, OptimizerState
+from trulysparse.optim import NO_STATE, Optimizer, OptimizerState
 from trulysparse.optim.rules import gradient_rule
 
 
@@ -31,7 +31,7 @@ class TiledLayer(Layer):
     Args:
         connectivity: the connections.
         values: the weights, along connectivity.packed.
-        bias: n_out values of the same type.
+        bias: n_out values of the same type, or none.
         activation: see Layer.
     """
 
@@ -78,8 +78,13 @@ class TiledLayer(Layer):
         optimizer_state: OptimizerState,
         rule: _kernels.UpdateRule,
         threads: int,
+        gradient: ParameterGradient | None = None,
     ) -> None:
-        self._backward(dy, x, dx, optimizer_state, rule, None, False, threads)
+        self._backward(dy, x, dx, optimizer_state, rule, gradient, self._into(optimizer_state), threads)
+        self._updated(optimizer_state)
+
+    def input_gradient(self, dy: Stored, x: Activations, dx: Stored, threads: int) -> None:
+        self._backward(dy, x, dx, NO_STATE, _kernels.UpdateRule(), None, ([], []), threads)
 
     def gradients(
         self,
@@ -87,13 +92,12 @@ class TiledLayer(Layer):
         x: Activations,
         dx: Stored | None,
         threads: int,
-        into: tuple[Floats, Floats] | None = None,
+        into: ParameterGradient | None = None,
         add: bool = False,
-    ) -> tuple[Floats, Floats]:
+    ) -> ParameterGradient:
         """See Layer.gradients; they are float32."""
-        kind = HELD["float32"]
-        out = into or (empty(self.n_connections, kind), empty(self.n_out, kind))
-        self._backward(dy, x, dx, OptimizerState([], []), gradient_rule(), out, add, threads)
+        out = into or self.new_gradient()
+        self._backward(dy, x, dx, NO_STATE, gradient_rule(add=add and into is not None), out, ([], []), threads)
         return out
 
     def copy(self) -> TiledLayer:
@@ -123,7 +127,8 @@ class TiledLayer(Layer):
                 bias += next_bias * np.float32(share)
         into, bias_into = self._into(optimizer_state)
         _kernels.tile_update(self.values, optimizer_state.weight, weight, into, rule, False, threads)
-        _kernels.tile_update(self.bias, optimizer_state.bias, bias, bias_into, rule, True, threads)
+        if self.bias.size:
+            _kernels.tile_update(self.bias, optimizer_state.bias, bias, bias_into, rule, True, threads)
         self._updated(optimizer_state)
 
     def evolve(
@@ -185,12 +190,11 @@ class TiledLayer(Layer):
         dx: Stored | None,
         optimizer_state: OptimizerState,
         rule: _kernels.UpdateRule,
-        gradients: tuple[Floats, Floats] | None,
-        add: bool,
+        gradient: ParameterGradient | None,
+        into: tuple[list[Stored], list[Stored]],
         threads: int,
     ) -> None:
-        gradient, bias_gradient = gradients or (None, None)
-        into, bias_into = self._into(optimizer_state) if gradients is None else ([], [])
+        weight_gradient, bias_gradient = gradient or (None, None)
         _kernels.tile_backward(
             self.connectivity.tiles,
             self.values,
@@ -199,12 +203,11 @@ class TiledLayer(Layer):
             dy,
             dx,
             state=optimizer_state.weight,
-            gradient=gradient,
-            into=into,
+            gradient=weight_gradient,
+            into=into[0],
             bias_state=optimizer_state.bias,
             bias_gradient=bias_gradient,
-            bias_into=bias_into,
-            add=add,
+            bias_into=into[1],
             activation=x.activation,
             positive=x.sign_bits,
             kept=x.dropout_bits,
@@ -212,5 +215,3 @@ class TiledLayer(Layer):
             rule=rule,
             threads=threads,
         )
-        if gradients is None:
-            self._updated(optimizer_state)
