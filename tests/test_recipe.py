@@ -41,6 +41,7 @@ OTHER = {
     "epochs": 4,
     "batch_size": 16,
     "micro_batch_size": 8,
+    "max_gradient_norm": 0.5,
     "recompute": 2,
     "optimizer": "adam",
     "learning_rate": 0.05,

@@ -20,11 +20,13 @@ from trulysparse.evolution import (
 )
 from trulysparse.io.models import load, save
 from trulysparse.nn.activations import AllReLU, Identity, LeakyReLU, ReLU, Sigmoid, Tanh
+from trulysparse.nn.columns import Columns
 from trulysparse.nn.frozen import FrozenMLP
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.nn.tape import Columns, Tape, forward_all
+from trulysparse.nn.tape import Tape
+from trulysparse.nn.tapes import forward_all
 from trulysparse.optim import SGD, Adam
 from trulysparse.optim.schedules import ConstantRate, CosineRate, ScaledRate, StepRate
 from trulysparse.parallel import WASAP, WASSP

@@ -82,8 +82,9 @@ class Recipe:
     epochs: int = option(50, "Passes over the training samples.")
     batch_size: int = option(128, "Samples per update.")
     micro_batch_size: int | None = option(
-        None, "Samples taken at a time; their gradients add up to the batch's. Default: all."
+        None, "Samples taken at a time; their gradients add up to the batch's. Default: as kernels are fastest."
     )
+    max_gradient_norm: float | None = option(None, "Scale gradients of a greater norm down to this. Default: never.")
     recompute: int = option(1, "Keep each n-th layer's activations, compute others again on the way back; 1: keep all.")
     optimizer: str | Optimizer = option("sgd", "sgd or adam.")
     learning_rate: float = option(0.01, "Learning rate.")
@@ -258,13 +259,14 @@ class Recipe:
         return PlanRequest(
             tuple(layer_sizes),
             self.epsilon,
-            self.micro_batch_size or self.batch_size,
+            self.batch_size,
             self.storage,
             self.precision,
             self.precision,
             self.make_optimizer(),
             self.recompute,
             self.on_disk,
+            self.micro_batch_size,
         )
 
     # ---- checks ----

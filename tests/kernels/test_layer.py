@@ -249,7 +249,7 @@ def test_mismatched_arrays_are_refused(rng):
 @pytest.mark.parametrize("kept", [0, 1 << 20])
 def test_calls_follow_their_arrays(rng, monkeypatch, kept):
     """Whatever array of a layer is replaced, the next pass uses the new one; large layers' arrays are not held."""
-    monkeypatch.setattr("trulysparse.nn.activations_buffer._PREPARED_CONNECTIONS", kept)
+    monkeypatch.setattr("trulysparse.nn.activations_buffer.PREPARED_CONNECTIONS", kept)
     layer = make_layer(rng, 30, 20, 0.3, np.float64, (1, -0.5))
     x, y = Activations(padded(rng, 30, 8, np.float64)), signal(20, 8, np.float64, (1, -0.5))
     optimizer_state = OptimizerState([np.zeros(layer.n_connections)], [np.zeros(20)])

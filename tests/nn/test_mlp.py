@@ -59,7 +59,8 @@ def test_a_network_too_large_is_refused_before_allocation(monkeypatch):
         ts.SparseMLP((100_000, 100_000, 2), epsilon=20)
     net = ts.SparseMLP((10_000, 10_000, 2), epsilon=1)
     with pytest.raises(ts.NotEnoughMemoryError, match=r"training at batch_size=8192 needs about .*batch_size"):
-        ts.Trainer(net, batch_size=8192)
+        ts.Trainer(net, batch_size=8192, micro_batch_size=8192)
+    ts.Trainer(net, batch_size=8192)  # in tiles
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from trulysparse.connectivity import uniform
 from trulysparse.data import Scaling
 from trulysparse.nn.activations import IDENTITY
 from trulysparse.nn.layers.indexed import IndexedLayer
+from trulysparse.nn.passes import backward_layers, forward_layers
 from trulysparse.nn.sinks import Gradients
 
 
@@ -85,11 +86,11 @@ def test_backward_matches_central_differences(rng, activation):
     signals = net.workspace().signals(4, 1.0)
     signals[0].values[:, :4] = X.T
     signals[0].values[:, 4:] = 0
-    net.forward(signals, [0, 0, 0], 1)
+    forward_layers(net, signals, [0, 0, 0], 1)
     dy, dx = np.zeros_like(signals[-1].values), np.empty_like(signals[0].values)
     dy[:, :4] = direction.T
-    sink = Gradients(3)
-    net.backward(signals, dy, sink, threads=2, input_gradient=dx)
+    sink = Gradients([layer.new_gradient() for layer in net.layers])
+    backward_layers(net, signals, dy, sink, threads=2, input_gradient=dx)
 
     def slope(array, at, X):
         before, outputs = array[at], []

@@ -217,6 +217,7 @@ OTHER_VALUES = {
     "evolution": ts.SET(0.2),
     "batch_size": 48,
     "micro_batch_size": 24,
+    "max_gradient_norm": 0.5,
     "recompute": 2,
     "dropout": 0.25,
     "seed": 9,

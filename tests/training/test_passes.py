@@ -7,9 +7,9 @@ import pytest
 
 import trulysparse as ts
 from trulysparse._core.arrays import widened
+from trulysparse.nn.passes import backward_layers, forward_layers
 from trulysparse.nn.sinks import Gradients
-from trulysparse.training.fit_data import checked_batch
-from trulysparse.training.passes import BatchPasses
+from trulysparse.training.passes import BatchPasses, checked_batch
 
 STORAGES = {
     "indexed": {},
@@ -57,11 +57,11 @@ def test_backward_gives_gradients_of_parameters_and_input(rng, storage, every):
     signals[0].values[:] = 0
     signals[0].values[:, :n] = X.T
     keys = [0] * len(net.layers)
-    net.forward(signals, keys, 2)
+    forward_layers(net, signals, keys, 2)
     dy = np.zeros((3, stride), net.dtype)
     dy[:, :n] = rng.standard_normal((3, n))
-    sink, dx = Gradients(len(net.layers)), np.empty((9, stride), net.dtype)
-    net.backward(signals, dy, sink, threads=2, input_gradient=dx, keys=keys, every=every)
+    sink, dx = Gradients([layer.new_gradient() for layer in net.layers]), np.empty((9, stride), net.dtype)
+    backward_layers(net, signals, dy, sink, threads=2, input_gradient=dx, keys=keys, every=every)
     expected, expected_dx = dense_backward(net, X, dy[:, :n].astype(np.float64), [-0.5, 0.5, -0.5, 1.0])
     for layer, (weights, bias), (weight_wanted, bias_wanted) in zip(net.layers, sink.arrays, expected, strict=True):
         np.testing.assert_allclose(layer.to_csr(layer.in_order(weights)).toarray(), weight_wanted, rtol=1e-4, atol=1e-4)

@@ -10,8 +10,7 @@ import pytest
 import trulysparse as ts
 from trulysparse._core.arrays import widened
 from trulysparse.nn.sinks import Update
-from trulysparse.training.fit_data import checked_batch
-from trulysparse.training.passes import BatchPasses
+from trulysparse.training.passes import BatchPasses, checked_batch
 from trulysparse.training.step import TrainingStep
 
 STORAGES = {

@@ -7,7 +7,7 @@ import pytest
 
 import trulysparse as ts
 from trulysparse.io.position import Position
-from trulysparse.training.fit_data import checked_batch
+from trulysparse.training.passes import checked_batch
 from trulysparse.training.step import TrainingStep
 from trulysparse.training.topology import TopologyEvolution
 

@@ -19,6 +19,7 @@ from trulysparse.data.sparse import as_csr
 from trulysparse.errors import InputError
 
 _CHUNK_BYTES = 32 << 20
+_PLAIN = (np.dtype(np.float32), np.dtype(np.float64))  # of this machine's byte order
 
 
 class Reader(Protocol):
@@ -156,7 +157,9 @@ class DenseMatrix(InMemoryMatrix):
         self.n_samples, self.n_features = x.shape
         self.streamed = isinstance(x, np.memmap)
         self.sample_bytes = 8 * self.n_features
-        self.array = self.x if kernel_readable(self.x) else None
+        # The common case is told at a glance: a step reads a new batch each time.
+        plain = x.dtype in _PLAIN and x.flags.c_contiguous and x.flags.aligned
+        self.array = self.x if plain or kernel_readable(self.x) else None
 
     def fill(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> int:
         offset, factor = scaling.arrays() if scaling else (None, None)

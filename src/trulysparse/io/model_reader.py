@@ -73,11 +73,10 @@ def build(
                 connectivity, order = Connectivity.from_outputs(n_in, n_out, indptr, indices, threads)
             connectivities.append(connectivity)
             values.append(file.array(f"{prefix}.weight", config["dtype"], len(indices))[order])
-        biases.append(
-            storage_config.store_array(
-                f"layer{number}.bias", file.array(f"{prefix}.bias", storage_config.weights, n_out)
-            )
-        )
+        bias = file.array(f"{prefix}.bias", storage_config.weights)
+        if len(bias):  # a layer without biases has none
+            bias = file.array(f"{prefix}.bias", storage_config.weights, n_out)
+        biases.append(storage_config.store_array(f"layer{number}.bias", bias))
     net = SparseMLP.from_layers(connectivities, values, biases, _network_settings(config, threads, storage_config))
     if checks.choice("scaling", config["scaling"], KINDS) != "none":
         shift, factor = (file.array(f"scaling.{part}", "float64", sizes[0]) for part in ("shift", "factor"))

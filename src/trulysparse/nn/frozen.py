@@ -66,7 +66,8 @@ class FrozenMLP(Predictor):
         for layer in net.layers:
             con = layer.connectivity
             rows = con.by_output
-            self._network.append(rows.ptr, rows.index, con.position, layer.values, layer.bias, layer.activation)
+            bias = layer.bias if layer.bias.size else np.zeros(layer.n_out, layer.bias.dtype)
+            self._network.append(rows.ptr, rows.index, con.position, layer.values, bias, layer.activation)
 
     def __repr__(self) -> str:
         return f"FrozenMLP({'-'.join(map(str, self.layer_sizes))}, {self.n_connections} connections, {self.dtype})"

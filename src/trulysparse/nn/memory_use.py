@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 from trulysparse import _kernels
 from trulysparse._core.arrays import HELD
 from trulysparse.connectivity.tiled import n_tiles, tile_shift
 from trulysparse.nn.activations_buffer import bit_bytes, stored_layers
 from trulysparse.nn.layers.storage import StorageConfig
+from trulysparse.nn.passes import tile_columns
 
 # Per connection: input and output index, position of the weight, 4 bytes each; in tiles both in 4 bytes.
 INDEX_BYTES, TILE_BYTES = 12, 4
@@ -60,22 +62,29 @@ def training_parts(
     *,
     state: str | None = None,
     every: int = 1,
+    micro_batch_size: int | None = None,
+    whole: bool = False,
+    summed: bool = False,
 ) -> dict[str, int]:
     """Bytes that training adds, by part.
 
     Args:
         layer_sizes: neurons per layer, input first.
         n_connections: of the network.
-        batch_size: samples whose activations are in memory at a time.
+        batch_size: samples per update.
         n_slots: values of optimizer state per parameter.
         storage_config: how the layers are stored.
         state: type of the optimizer state; None: that of the weights, or float32 where they are bfloat16.
         every: only the activations of each every-th layer stay, and those between two of them take turns.
+        micro_batch_size: samples whose activations are in memory at a time; None: see passes.tile_columns.
+        whole: whether some batches are taken whole, as evolution that looks at gradients does.
+        summed: whether gradients are in arrays even where the batch is taken at once, as to clip them.
 
     Returns:
-        Bytes of activations, of their bits, and of optimizer state.
+        Bytes of activations, of their bits, of optimizer state, and of arrays in which gradients are added up.
     """
-    stride = int(_kernels.padded_batch(batch_size))
+    size = min(batch_size, micro_batch_size or tile_columns(layer_sizes))
+    stride = int(_kernels.padded_batch(batch_size if whole else size))
     item, last = HELD[storage_config.signals].itemsize, len(layer_sizes) - 1
     wide = 8 if storage_config.signals == "float64" else 4
     stored = stored_layers(len(layer_sizes), every)
@@ -84,11 +93,13 @@ def training_parts(
     )
     for turn in range(1, every):
         values += item * stride * max((layer_sizes[i] for i in range(turn, last, every)), default=0)
-    size = HELD[state].itemsize if state else (8 if storage_config.weights == "float64" else 4)
+    slot = HELD[state].itemsize if state else (8 if storage_config.weights == "float64" else 4)
+    n_parameters = n_connections + sum(layer_sizes[1:])
     return {
         "activations": values,
         "activation bits": sum(bit_bytes(n, stride, storage_config.tiled) for n in layer_sizes[1:-1]),
-        "optimizer state": (n_connections + sum(layer_sizes[1:])) * n_slots * size,
+        "optimizer state": n_parameters * n_slots * slot,
+        "gradients": n_parameters * (8 if storage_config.weights == "float64" else 4) * (summed or size < batch_size),
     }
 
 
@@ -98,12 +109,11 @@ def training_bytes(
     batch_size: int,
     n_slots: int,
     storage_config: StorageConfig,
-    *,
-    state: str | None = None,
-    every: int = 1,
+    **settings: Any,
 ) -> int:
-    """Bytes in memory that training adds. The state of layers that live in files is there too."""
-    parts = training_parts(layer_sizes, n_connections, batch_size, n_slots, storage_config, state=state, every=every)
+    """Bytes in memory that training adds; settings: see training_parts. The state of layers that live in files is there
+    too."""
+    parts = training_parts(layer_sizes, n_connections, batch_size, n_slots, storage_config, **settings)
     if storage_config.folder is not None:
         del parts["optimizer state"]
     return sum(parts.values())

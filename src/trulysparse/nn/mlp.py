@@ -48,6 +48,7 @@ class SparseMLP(Network):
         init: rule of the starting weights, see WeightInit.
         fan: see WeightInit.
         balance: see WeightInit.
+        bias: whether neurons have biases; those of a network without them have arrays of length 0.
         dtype: 'float32' or 'float64'.
         storage: 'indexed', connections indexed by input and by output neuron, 16 bytes each with a float32 weight; or
             'compact', in tiles, 6 to 8 bytes, for networks of millions of neurons (Erdős-Rényi connectivity, Static
@@ -92,6 +93,7 @@ class SparseMLP(Network):
         init: str = "he_uniform",
         fan: str = "dense",
         balance: bool = True,
+        bias: bool = True,
         dtype: str = "float32",
         storage: str = "indexed",
         weights: str | None = None,
@@ -109,6 +111,10 @@ class SparseMLP(Network):
             ),
         )
         checks.real("epsilon", epsilon, low=0, low_open=True)
+        if not isinstance(bias, bool | np.bool_):
+            raise InputError(f"bias must be True or False, not {bias!r:.80}")
+        if folder is not None and not bias:
+            raise InputError("bias must be True where layers live in a folder")
         self.epsilon = float(epsilon) if density is None else None
         counts = epsilon_counts(self.layer_sizes, epsilon) if density is None else erk_counts(self.layer_sizes, density)
         if storage_config.tiled and connectivity != "erdos_renyi":
@@ -142,7 +148,7 @@ class SparseMLP(Network):
             scale = self.init.output_scale(con, power) if last else self.init.scale(con)
             values = storage_config.empty(f"layer{number}.weight", con.n_connections)
             self.init.fill(values, scale, stream_key(self.seed, "weights", number), self.threads)
-            self._append(con, values, storage_config.zeros(f"layer{number}.bias", n_out))
+            self._append(con, values, storage_config.zeros(f"layer{number}.bias", n_out if bias else 0))
             self.layers[-1].release()
             if not last:
                 power = self.init.power_after(con, power, self.layers[-1].activation)
@@ -161,7 +167,7 @@ class SparseMLP(Network):
         Args:
             connectivities: one per layer.
             values: weights of each layer, in the order of connectivity.by_input or of the tiles.
-            biases: (n_out,) each.
+            biases: (n_out,) each, or (0,) of layers without biases.
             settings: everything else.
 
         Returns:
@@ -214,7 +220,7 @@ class SparseMLP(Network):
         Args:
             matrices: one per layer, (n_out, n_in): SciPy sparse (a connection for each stored value) or NumPy (for
                 each value that is not 0).
-            biases: (n_out,) each; None: 0.
+            biases: (n_out,) each, or (0,) of layers without biases; None: 0.
             density: of dense matrices keep only this share of each layer, in (0, 1], the largest in magnitude; None:
                 all.
             activation: see SparseMLP.
@@ -254,7 +260,7 @@ class SparseMLP(Network):
             if cons and con.n_in != cons[-1].n_out:
                 raise InputError(f"{name} has {con.n_in} inputs, but the layer before has {cons[-1].n_out} outputs")
             bias = np.zeros(con.n_out) if biases is None else _numbers(f"biases[{number}]", biases[number])
-            if bias.shape != (con.n_out,):
+            if bias.shape not in ((con.n_out,), (0,)):
                 raise InputError(f"biases[{number}] must have shape ({con.n_out},), not {bias.shape}")
             cons.append(con)
             values.append(_cast(name, weight, dtype))

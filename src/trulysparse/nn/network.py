@@ -11,19 +11,25 @@ import numpy as np
 
 from trulysparse import _kernels
 from trulysparse._core import checks
-from trulysparse._core.arrays import HELD, Floats, Stored, widened
+from trulysparse._core.arrays import HELD, Floats, widened
 from trulysparse.connectivity.indexed import MAX_WIDTH
 from trulysparse.data import Matrix, Scaling
 from trulysparse.errors import InputError
 from trulysparse.nn import activations, losses
-from trulysparse.nn.activations_buffer import Activations, InferenceWorkspace, TrainingWorkspace, largest_batch
+from trulysparse.nn.activations_buffer import InferenceWorkspace, TrainingWorkspace, largest_batch
+from trulysparse.nn.columns import Columns, lay_out
 from trulysparse.nn.frozen import FrozenMLP
-from trulysparse.nn.layers.base import Layer
+from trulysparse.nn.layers.base import Layer, ParameterGradient
 from trulysparse.nn.layers.storage import StorageConfig, activation_types
-from trulysparse.nn.passes import CheckedLayers, ParameterGradient, TilePass, Update, tile_columns
+from trulysparse.nn.passes import tile_columns
 from trulysparse.nn.predictor import Predictor
 from trulysparse.nn.settings import NetworkSettings
-from trulysparse.nn.tape import Columns, Tape, TapePool, check_gradients, lay_out, record
+from trulysparse.nn.sinks import Update
+from trulysparse.nn.tape import Tape
+from trulysparse.nn.tape_memory import TapePool
+from trulysparse.nn.tape_passes import check_gradients
+from trulysparse.nn.tapes import record
+from trulysparse.nn.tile_pass import CheckedLayers, TilePass
 from trulysparse.optim import OptimizerState
 
 
@@ -266,9 +272,9 @@ class Network(Predictor):
             >>> tape.backward(np.full((2, 1), 0.5), input_gradient=True).tolist()
             [[1.5, 3.0], [1.5, 3.0]]
         """
-        return record(
-            [self], X, training=training, dropout=dropout, keys=[key], activated=activated, threads=threads
-        )[0]
+        return record([self], X, training=training, dropout=dropout, keys=[key], activated=activated, threads=threads)[
+            0
+        ]
 
     def lay_out(self, X: Any) -> Columns:
         """Samples as the kernels take them, scaled by the network's scaling, for several forward passes.
@@ -365,7 +371,7 @@ class Network(Predictor):
             yield samples, [widened(signal.values) for signal in tile.signals[1:-1]]
 
     def _tiles(self, matrix: Matrix, size: int, tile: TilePass) -> Iterator[slice]:
-        """Takes all samples in order through the layers, `size` at a time: which they are, once they have come through."""
+        """Takes all samples in order through the layers, `size` at a time; yields which have come through."""
         x = tile.signals[0].values
         with matrix.reader(np.arange(matrix.n_samples)) as reader:
             for start in range(0, matrix.n_samples, size):

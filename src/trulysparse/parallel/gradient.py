@@ -67,7 +67,7 @@ def retain(gradient: Gradient, number: int, history: Sequence[Topology], threads
         after = following.connectivity[number]
         inputs, outputs = _keep_masks(topology, number)
         if (int(inputs.sum()), int(outputs.sum())) != (after.n_in, after.n_out):
-            return zeros(new.n_connections, weight.dtype), zeros(new.n_out, bias.dtype), old.n_connections
+            return zeros(new.n_connections, weight.dtype), zeros(new.n_out if bias.size else 0, bias.dtype), old.n_connections
         if topology.keep_masks is not None:
             coordinates, weight, bias = _without_neurons(inputs, outputs, coordinates, weight, bias, threads)
     out = empty(new.n_connections, weight.dtype)
@@ -98,4 +98,4 @@ def _without_neurons(
     _kernels.mark_between(*coordinates, inputs.view(np.uint8), outputs.view(np.uint8), keep_mask, threads)
     ptr, index, (weight,) = _kernels.rewire(*coordinates, keep_mask, *nothing(len(inputs)), [weight], None, threads)
     _kernels.renumber(index, (np.cumsum(outputs) - 1).astype(np.int32), threads)
-    return (np.append(ptr[:-1][inputs], ptr[-1:]), index), weight, bias[outputs]
+    return (np.append(ptr[:-1][inputs], ptr[-1:]), index), weight, bias[outputs] if bias.size else bias

@@ -47,10 +47,11 @@ class ThreadBackend:
         each = memory_use.training_bytes(
             net.layer_sizes,
             net.n_connections,
-            trainer.micro_batch_size or trainer.batch_size,
+            trainer.batch_size,
             1 + trainer.optimizer.n_slots,
             net.storage_config,
             every=trainer.recompute,
+            micro_batch_size=trainer.micro_batch_size,
         )
         memory.require(
             config.workers * each,

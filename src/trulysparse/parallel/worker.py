@@ -12,9 +12,9 @@ from trulysparse import _kernels
 from trulysparse._core.arrays import Floats, empty
 from trulysparse._core.random import stream_key
 from trulysparse.data import Reader
+from trulysparse.nn.layers.base import ParameterGradient
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.nn.passes import ParameterGradient
 from trulysparse.parallel.compression import Compression, Packed
 from trulysparse.parallel.config import ParallelConfig, Span
 from trulysparse.parallel.gradient import Gradient
@@ -91,7 +91,7 @@ class Worker:
         batch = self._data.batch(shard.batch(batch_id), self._reader)
         step = batch_id.epoch * shard.n_batches + batch_id.batch
         key = stream_key(options.seed, "dropout", batch_id.shard, step) if options.dropout else 0
-        loss, gradients = passes.gradients(batch, key, into=into, loaded=loaded, step=step)
+        loss, gradients = passes.gradients(batch, key, into=into, loaded=loaded, step=step, clip=True)
         weights = self._pack([weight for weight, _ in gradients], batch_id.shard)
         biases = [bias for _, bias in gradients]
         return Gradient(

@@ -16,6 +16,7 @@ from trulysparse.errors import InputError
 from trulysparse.nn import memory_use
 from trulysparse.nn.activations_buffer import largest_batch
 from trulysparse.nn.layers.storage import StorageConfig, activation_types
+from trulysparse.nn.passes import tile_columns
 from trulysparse.optim import Optimizer
 from trulysparse.optim.sgd import SGD
 from trulysparse.planning.rates import measured_rates
@@ -41,6 +42,7 @@ class PlanRequest:
         optimizer: of which the state counts.
         recompute: every how many layers activations are stored, at least 1 (all).
         on_disk: whether layers are in files.
+        micro_batch_size: samples taken at a time; None: see nn.passes.tile_columns.
 
     Example:
         >>> from trulysparse.planning.plan import PlanRequest
@@ -57,6 +59,12 @@ class PlanRequest:
     optimizer: Optimizer = field(default_factory=lambda: SGD(momentum=0.0))
     recompute: int = 1
     on_disk: bool = False
+    micro_batch_size: int | None = None
+
+    @property
+    def tile_size(self) -> int:
+        """Samples taken at a time."""
+        return min(self.batch_size, self.micro_batch_size or tile_columns(self.layer_sizes))
 
     @property
     def storage_config(self) -> StorageConfig:
@@ -143,6 +151,7 @@ def plan(request: PlanRequest, *, threads: int | None = None, measure: bool = Tr
         storage_config,
         state=optimizer.state,
         every=request.recompute,
+        micro_batch_size=request.micro_batch_size,
     )
     threads = checks.thread_count(threads)
     training |= _scratch(sizes, counts, request, threads)
@@ -231,7 +240,7 @@ def _scratch(sizes: Sequence[int], counts: Sequence[int], request: PlanRequest, 
     """Temporary memory of the tiled kernels: sums of blocks, and rows that are brought into order."""
     sums = ordered = 0
     few = _kernels.FEW_BLOCKS
-    stride, item = int(_kernels.padded_batch(request.batch_size)), HELD[request.signals].itemsize
+    stride, item = int(_kernels.padded_batch(request.tile_size)), HELD[request.signals].itemsize
     for (n_in, n_out), count in zip(pairwise(sizes), counts, strict=True) if request.storage == "compact" else ():
         shift = tile_shift(n_in, n_out, count)
         for n in (n_in, n_out):  # few blocks are cut into parts, with sums each
@@ -245,15 +254,15 @@ def _scratch(sizes: Sequence[int], counts: Sequence[int], request: PlanRequest, 
 def _seconds(sizes: Sequence[int], counts: Sequence[int], request: PlanRequest, threads: int) -> dict[str, float]:
     signals = request.signals if request.storage == "compact" else "float32"
     weights = request.weights if request.storage == "compact" else "float32"
-    rates = measured_rates(request.batch_size, weights, signals, request.optimizer.n_slots, threads)
+    rates = measured_rates(request.tile_size, weights, signals, request.optimizer.n_slots, threads)
     seconds = dict.fromkeys(STAGES, 0.0)
-    recomputed = 1 - 1 / request.recompute
+    recomputed, tiles = 1 - 1 / request.recompute, -(-request.batch_size // request.tile_size)
     for number, ((n_in, n_out), count) in enumerate(zip(pairwise(sizes), counts, strict=True)):
-        forward = rates.forward[0] * count + rates.forward[1] * n_out
+        forward = tiles * (rates.forward[0] * count + rates.forward[1] * n_out)
         seconds["forward"] += forward
-        seconds["backward and update"] += recomputed * forward + rates.backward[0] * count
+        seconds["backward and update"] += recomputed * forward + tiles * rates.backward[0] * count
         if number:  # gradients at the network's input are not wanted
-            seconds["backward and update"] += rates.backward[1] * n_in
+            seconds["backward and update"] += tiles * rates.backward[1] * n_in
         if number < len(counts) - 1:
             seconds["evolution"] += rates.evolution * count
     return seconds

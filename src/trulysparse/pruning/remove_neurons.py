@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from trulysparse import _kernels
 from trulysparse.connectivity import Connectivity, Rows
 from trulysparse.connectivity.coordinates import nothing
+from trulysparse.errors import InputError
 from trulysparse.nn import activations
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import OptimizerState
@@ -58,7 +59,14 @@ def _fold_constants(net: SparseMLP, keep_masks: Sequence[NeuronMask]) -> list[Ne
         constant = ~mask | (_count(layer.connectivity.by_output, inputs, net.threads) == 0)
         if constant.any():
             value = np.zeros(layer.n_out)
-            value[constant] = activations.apply(layer.activation, layer.bias[constant].astype(np.float64))
+            bias = layer.bias if layer.bias.size else np.zeros(layer.n_out)
+            value[constant] = activations.apply(layer.activation, bias[constant].astype(np.float64))
+            if not following.bias.size:
+                if value.any():
+                    raise InputError("neurons that are not 0 without inputs cannot be removed where there are no biases")
+                inputs = ~constant
+                varying.append(inputs.copy())
+                continue
             rows = following.connectivity.by_input
             unreached = following.bias[~next_mask]
             following.bias = following.bias.copy()  # others may be reading the old one
@@ -99,8 +107,9 @@ def _shrink(
         layer.values, state.weight[:] = arrays[0], arrays[1:]
         del keep_mask, arrays
         inputs, outputs = keep_masks[number], keep_masks[number + 1]
-        layer.bias = layer.bias[outputs]
-        state.bias[:] = [slot[outputs] for slot in state.bias]
+        if layer.bias.size:
+            layer.bias = layer.bias[outputs]
+            state.bias[:] = [slot[outputs] for slot in state.bias]
         ptr = np.append(ptr[:-1][inputs], ptr[-1:])  # rows of removed neurons are empty now
         _kernels.renumber(index, (np.cumsum(outputs) - 1).astype(np.int32), net.threads)
         n_in, n_out = int(np.count_nonzero(inputs)), int(np.count_nonzero(outputs))

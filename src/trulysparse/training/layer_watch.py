@@ -26,7 +26,7 @@ def fits(layer: Any, optimizer_state: Any, optimizer: Optimizer | None = None) -
         ):
             return False
     sizes = [(a, layer.n_connections) for a in optimizer_state.weight] + [
-        (a, layer.n_out) for a in optimizer_state.bias
+        (a, layer.bias.size) for a in optimizer_state.bias
     ]
     return all(a.shape == (size,) for a, size in sizes)
 
@@ -44,7 +44,7 @@ def check_optimizer_state(
         )
     for number, (layer, state) in enumerate(zip(layers, optimizer_state, strict=True)):
         if not isinstance(state, OptimizerState) or not fits(layer, state, optimizer):
-            expected = f"values along {layer.n_connections} connections and {layer.n_out} biases"
+            expected = f"values along {layer.n_connections} connections and {layer.bias.size} biases"
             if optimizer is not None:
                 expected = f"{optimizer.n_slots} times {layer.slot_type(optimizer)} {expected}"
             raise InputError(

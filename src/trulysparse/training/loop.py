@@ -72,6 +72,7 @@ class TrainingLoop:
     dropout: float = _delegated("_passes", "dropout")
     recompute: int = _delegated("_passes", "recompute")
     micro_batch_size: int | None = _delegated("_passes", "micro_batch_size")
+    max_gradient_norm: float | None = _delegated("_passes", "max_gradient_norm")
 
     parallel: ParallelTraining | None = None
 

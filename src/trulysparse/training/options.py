@@ -33,6 +33,7 @@ class TrainingOptions:
     batch_size: int = 128
     micro_batch_size: int | None = None
     recompute: int = 1
+    max_gradient_norm: float | None = None
     dropout: float = 0.0
     seed: int = 0
 

@@ -18,9 +18,12 @@ from trulysparse.data.matrix import as_matrix
 from trulysparse.data.sample_weights import sample_weights
 from trulysparse.errors import DivergenceError, InputError
 from trulysparse.nn import losses
+from trulysparse.nn.layers.base import ParameterGradient
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.nn.passes import Gradients, ParameterGradient, Sink, TilePass, Update, tile_columns
+from trulysparse.nn.passes import tile_columns
+from trulysparse.nn.sinks import Gradients, Sink, Update
+from trulysparse.nn.tile_pass import TilePass
 from trulysparse.optim import OptimizerState
 from trulysparse.optim.clipping import clip_factor, global_norm
 
@@ -68,8 +71,8 @@ def checked_batch(net: SparseMLP, loss: Loss, X: Any, y: ArrayLike, sample_weigh
 
 
 class BatchPasses:
-    """Passes of batches through `net`, with memory for the activations of one tile. Several may share a network's arrays,
-    each in a thread of its own.
+    """Passes of batches through `net`, with memory for the activations of one tile. Several may share a network's
+    arrays, each in a thread of its own.
 
     Args:
         net: the network.
@@ -109,6 +112,7 @@ class BatchPasses:
         """Allocates memory anew, for a network whose layers have another number of neurons."""
         net = self.net
         self.sizes = net.layer_sizes
+        self.tiled = net.storage_config.tiled
         self._columns = tile_columns(net.layer_sizes)
         self._work = net.workspace(every=self.recompute)
         self._tiles: dict[tuple[int, float], TilePass] = {}
@@ -211,6 +215,7 @@ class BatchPasses:
         dropout: bool = True,
         loaded: Callable[[], None] | None = None,
         step: int | None = None,
+        clip: bool = False,
     ) -> tuple[float, Sequence[ParameterGradient]]:
         """The loss of a batch and its gradient; parameters stay as they are.
 
@@ -221,6 +226,7 @@ class BatchPasses:
             dropout: see `forward`.
             loaded: called once the first tile's samples are in memory.
             step: number of the update, for the message where the loss is not finite; None: any loss is accepted.
+            clip: scale the gradient down to max_gradient_norm where it is greater.
 
         Returns:
             The loss, and each layer's gradient.
@@ -232,6 +238,11 @@ class BatchPasses:
         for first, _, tile, share in self._tiles_of(batch, key, dropout=dropout, loaded=loaded, step=step):
             value += share
             self.backward(tile, Gradients(into, add=not first))
+        if clip and self.max_gradient_norm is not None:
+            factor = clip_factor(global_norm(into, self.threads), self.max_gradient_norm)
+            if factor < 1:
+                for array in (array for gradient in into for array in gradient):
+                    np.multiply(array, array.dtype.type(factor), out=array)
         return value, into
 
     def _tiles_of(

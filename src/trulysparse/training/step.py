@@ -8,9 +8,11 @@ from typing import Any
 from trulysparse._core import checks
 from trulysparse._core.random import stream_key
 from trulysparse.errors import InputError
+from trulysparse.nn.layers.base import ParameterGradient
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.nn.passes import CheckedLayers, ParameterGradient, Sink
+from trulysparse.nn.sinks import Sink
+from trulysparse.nn.tile_pass import CheckedLayers
 from trulysparse.optim import Optimizer, OptimizerState
 from trulysparse.training.layer_watch import LayerWatch, check_optimizer_state
 from trulysparse.training.passes import Batch, BatchPasses, require_finite
@@ -69,7 +71,8 @@ class TrainingStep:
         self.state_given = optimizer_state is not None
         self.on_change: Callable[[], None] | None = None
         self._watch = LayerWatch()
-        self._ready, self._ready_for = CheckedLayers(), None  # what the last update was ready for
+        self._ready = CheckedLayers()  # what the last update was ready for
+        self._ready_for: Optimizer | None = None
         self._optimizer_state: list[OptimizerState] = []
         if optimizer_state is None:
             self.reset_state()
@@ -100,9 +103,9 @@ class TrainingStep:
         """Brings state and memory in line with layers that others have changed. Calls `on_change` where the state
         does not belong to them any more."""
         net, watch = self.net, self._watch
+        net.check_layers()
         if watch.unchanged(net, self.optimizer):
             return
-        net.check_layers()
         stale = set(watch.stale(net, self._optimizer_state, self.optimizer))
         self._optimizer_state = [
             layer.new_state(self.optimizer) if number in stale else self._optimizer_state[number]
@@ -165,15 +168,15 @@ class TrainingStep:
         passes, net = self.passes, self.passes.net
         if self.optimizer is not self._ready_for or not self._ready.are(net):
             self.refresh()
-            self.require_writable()
             self._ready, self._ready_for = net.checked, self.optimizer
+        self.require_writable()
         rule = self.optimizer.rule(self.count - self._state_start, epoch, epochs)
         value = passes.update(
             batch,
             self._optimizer_state,
             rule,
             dropout_key=self._dropout_key() if passes.dropout else 0,
-            rounding_key=stream_key(self.seed, "step", self.count) if net.storage_config.tiled else None,
+            rounding_key=stream_key(self.seed, "step", self.count) if passes.tiled else None,
             step=self.count,
         )
         self.count += 1

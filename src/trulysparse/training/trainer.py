@@ -46,15 +46,17 @@ class Trainer(TrainingLoop):
         callbacks: of each call of fit.
         parallel: how fit spreads the work over workers, WASAP or WASSP; None: this process trains alone.
         optimizer_state: of an earlier trainer, to go on with; None: zero.
-        micro_batch_size: samples of a batch taken at a time, to need less memory; their gradients are added up, in an
-            array along the connections, before the update. None: batch_size, so that larger batches given to `step`
-            need no more memory.
+        micro_batch_size: samples of a batch taken through the network at a time; their gradients are added up, in an
+            array along the connections, before the update. Fewer need less memory. None: 128, or more where a network
+            is narrow: as many as kernels take at full speed.
         recompute: keep the activations of each recompute-th layer only, and compute those between again in the
             backward pass: less memory, about a third more time. 1: keep all.
+        max_gradient_norm: above 0; a gradient whose norm, over all weights and biases, is greater is scaled down to it.
+            None: gradients are not clipped. In parallel training each worker clips its own.
 
     Attributes:
         net, optimizer, loss, batch_size, dropout, seed, threads, callbacks, parallel, recompute: as given.
-        micro_batch_size: as given, or batch_size.
+        micro_batch_size, max_gradient_norm: as given.
         evolution: how the topology changes; may be set between calls of fit.
         optimizer_state: of each layer.
         step_count: updates so far.
@@ -97,6 +99,7 @@ class Trainer(TrainingLoop):
         optimizer_state: Sequence[OptimizerState] | None = None,
         micro_batch_size: int | None = None,
         recompute: int = 1,
+        max_gradient_norm: float | None = None,
     ) -> None:
         optimizer = SGD() if optimizer is None else optimizer
         if isinstance(optimizer, type) or not hasattr(optimizer, "n_slots"):
@@ -105,12 +108,11 @@ class Trainer(TrainingLoop):
             raise InputError(f"evolution must be a method of evolution, such as SET(), or None, not {evolution!r:.80}")
         checks.integer("batch_size", checks.integer("batch_size", batch_size, low=1), low=1, high=_LARGEST_BATCH)
         checks.integer("recompute", recompute, low=1)
-        size = batch_size
         if micro_batch_size is not None:
-            size = checks.integer("micro_batch_size", micro_batch_size, low=1, high=batch_size)
+            checks.integer("micro_batch_size", micro_batch_size, low=1, high=batch_size)
         if evolution is not None:
             evolution.check_storage(net)
-        if evolution is not None and evolution.needs_gradient and size < batch_size:
+        if evolution is not None and evolution.needs_gradient and (micro_batch_size or batch_size) < batch_size:
             raise InputError(
                 f"micro_batch_size must be None where evolution={type(evolution).__name__} looks at the gradients of a "
                 "whole batch; choose a smaller batch_size"
@@ -123,11 +125,14 @@ class Trainer(TrainingLoop):
             memory_use.training_bytes(
                 net.layer_sizes,
                 net.n_connections,
-                size,
+                batch_size,
                 optimizer.n_slots,
                 net.storage_config,
                 state=optimizer.state,
                 every=recompute,
+                micro_batch_size=micro_batch_size,
+                whole=evolution is not None and evolution.needs_gradient,
+                summed=max_gradient_norm is not None,
             ),
             f"training at batch_size={batch_size}",
             "choose a smaller batch_size or micro_batch_size, or recompute activations (recompute=3)",
@@ -138,7 +143,8 @@ class Trainer(TrainingLoop):
             loss,
             optimizer_state=optimizer_state,
             seed=seed,
-            micro_batch_size=size,
+            micro_batch_size=micro_batch_size,
+            max_gradient_norm=max_gradient_norm,
             recompute=recompute,
             dropout=dropout,
             threads=threads,
@@ -171,8 +177,9 @@ class Trainer(TrainingLoop):
             >>> losses[-1] < losses[0], trainer.step_count
             (True, 20)
         """
-        batch = checked_batch(self.net, self.loss, X_batch, y_batch, sample_weight)
-        return self.training_step.update(batch, self.epoch, self.epochs)
+        step = self.training_step
+        batch = checked_batch(step.passes.net, step.passes.loss, X_batch, y_batch, sample_weight)
+        return step.update(batch, self.epoch, self.epochs)
 
     def gradients(
         self, X_batch: Any, y_batch: ArrayLike, sample_weight: ArrayLike | None = None

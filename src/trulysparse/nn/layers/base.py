@@ -15,7 +15,6 @@ from trulysparse.nn.activations import KernelActivation
 from trulysparse.nn.activations_buffer import Activations
 from trulysparse.optim import Optimizer, OptimizerState
 
-
 ParameterGradient: TypeAlias = tuple[Floats, Floats]
 """One layer's: along connections (in the order of by_input, or of the tiles), along biases."""
 
@@ -100,7 +99,7 @@ class Layer(ABC):
         """As `backward`, but parameters stay: writes dx alone."""
 
     def forward_call(self, x: Activations, y: Activations) -> _kernels.ForwardCall | None:
-        """The kernel's call that `forward` makes, prepared, for passes that run all their layers in one call. None: this
+        """The kernel's call that `forward` makes, prepared, for passes that run all layers in one call. None: this
         layer cannot be run so."""
         return None
 
@@ -112,7 +111,7 @@ class Layer(ABC):
         optimizer_state: OptimizerState | None,
         gradient: ParameterGradient | None,
     ) -> _kernels.BackwardCall | None:
-        """The same of the backward pass. optimizer_state: None where parameters stay. gradient: arrays for the gradients,
+        """The same of the backward pass. optimizer_state: None where parameters stay. gradient: arrays for gradients,
         or with those of the batch's earlier parts."""
         return None
 

@@ -86,10 +86,11 @@ class RayBackend:
         needed = memory_use.training_bytes(
             trainer.net.layer_sizes,
             trainer.net.n_connections,
-            trainer.micro_batch_size or trainer.batch_size,
+            trainer.batch_size,
             trainer.optimizer.n_slots + 6,
             trainer.net.storage_config,
             every=trainer.recompute,
+            micro_batch_size=trainer.micro_batch_size,
         )
         shared, layers = ray.put(setup), ray.put((trainer.net.layers, trainer.optimizer_state))
         server = self._actor(ServerActor, num_cpus=0, memory=needed, max_concurrency=config.n_shards + 8)(

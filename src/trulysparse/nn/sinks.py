@@ -1,0 +1,93 @@
+"""What becomes of the gradients of parameters in a backward pass: an update on the spot, or arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from trulysparse import _kernels
+from trulysparse._core.arrays import Stored
+from trulysparse._core.random import stream_key
+from trulysparse.nn.activations_buffer import Activations
+from trulysparse.nn.layers.base import ParameterGradient
+from trulysparse.optim import OptimizerState
+
+
+class Sink(Protocol):
+    """Takes the gradients of a network's layers one by one, from the last layer to the first."""
+
+    def take(self, number: int, layer: Any, dy: Stored, x: Activations, dx: Stored | None, threads: int) -> None:
+        """Takes the gradient of layer `number`.
+
+        Args:
+            number: of the layer, from 0.
+            layer: the layer.
+            dy: the loss gradient at its own pre-activation.
+            x: its input.
+            dx: where to write the gradient at the pre-activation of x; it may be x.values. None: not wanted.
+            threads: how many.
+        """
+
+
+@dataclass
+class Update:
+    """Updates weights and biases as their gradients become known.
+
+    Args:
+        optimizer_state: of each layer.
+        rule: of the optimizer.
+        key: of the random numbers of stochastic rounding; None: nothing is rounded.
+        gradients: of the batch's earlier parts, by layer; None: there are none.
+    """
+
+    optimizer_state: Sequence[OptimizerState]
+    rule: _kernels.UpdateRule
+    key: int | None = None
+    gradients: Sequence[ParameterGradient] | None = None
+
+    def take(self, number: int, layer: Any, dy: Stored, x: Activations, dx: Stored | None, threads: int) -> None:
+        gradient = None if self.gradients is None else self.gradients[number]
+        rule = self._rule_of(number)
+        rule.add = gradient is not None
+        layer.backward(dy, x, dx, self.optimizer_state[number], rule, threads, gradient)
+
+    def apply(
+        self, layers: Sequence[Any], gradients: Sequence[ParameterGradient], threads: int, factor: float = 1.0
+    ) -> None:
+        """Updates layers by gradients that are known, times `factor`."""
+        self.rule.add = False
+        for number, (layer, gradient) in enumerate(zip(layers, gradients, strict=True)):
+            layer.fetch()
+            layer.update([(*gradient, factor)], self.optimizer_state[number], self._rule_of(number), threads)
+            layer.release()
+
+    def _rule_of(self, number: int) -> _kernels.UpdateRule:
+        if self.key is not None:
+            self.rule.key = stream_key(self.key, "rounding", number)
+        return self.rule
+
+
+@dataclass
+class Gradients:
+    """Puts gradients into arrays and leaves parameters as they are.
+
+    Args:
+        arrays: of each layer, see Layer.new_gradient.
+        add: to what is there.
+    """
+
+    arrays: Sequence[ParameterGradient]
+    add: bool = False
+
+    def take(self, number: int, layer: Any, dy: Stored, x: Activations, dx: Stored | None, threads: int) -> None:
+        layer.gradients(dy, x, dx, threads, self.arrays[number], self.add)
+
+
+@dataclass
+class InputGradient:
+    """Takes the gradient at the network's input alone; parameters stay as they are."""
+
+    def take(self, number: int, layer: Any, dy: Stored, x: Activations, dx: Stored | None, threads: int) -> None:
+        if dx is not None:
+            layer.input_gradient(dy, x, dx, threads)
