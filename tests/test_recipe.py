@@ -112,7 +112,8 @@ def test_options_of_plan_have_the_defaults_of_the_recipe():
 
 def test_plan_request_is_of_the_recipe():
     request = Recipe(hidden=(6,), momentum=0.5, epsilon=2.0, micro_batch_size=8, recompute=2).plan_request((4, 6, 2))
-    assert (request.layer_sizes, request.epsilon, request.batch_size, request.recompute) == ((4, 6, 2), 2.0, 8, 2)
+    assert (request.layer_sizes, request.epsilon, request.batch_size, request.recompute) == ((4, 6, 2), 2.0, 128, 2)
+    assert request.micro_batch_size == 8
     assert (request.storage, request.weights, request.signals) == ("indexed", "float32", "float32")
     assert request.optimizer == ts.SGD(momentum=0.5)
     with pytest.raises(ts.InputError, match="density has no plan"):

@@ -68,13 +68,12 @@ class Tape:
         self.activated = activated
         self._lease = Lease(net, self._spans, keep_probability)
         self.tiles = [memory.tile for memory in self._lease.memory]
-        inputs = X.inputs if isinstance(X, Columns) else [memory.own_input for memory in self._lease.memory]
-        for tile, x in zip(self.tiles, inputs, strict=True):
-            tile.net = net
-            tile.signals[0] = x
         if isinstance(X, Columns):
             self.columns = X
+            for tile, x in zip(self.tiles, X.inputs, strict=True):
+                tile.signals[0] = x
         else:
+            inputs = [memory.own_input for memory in self._lease.memory]
             with X.reader(np.arange(X.n_samples)) as reader:
                 for span, x in zip(self._spans, inputs, strict=True):
                     reader.load(np.arange(span.start, span.stop), x.values, net.scaling, threads)

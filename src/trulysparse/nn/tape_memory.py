@@ -25,6 +25,7 @@ class TileMemory:
 
     tile: TilePass
     own_input: Activations
+    nbytes: int
     dy: Floats | None = None
     dx: Floats | None = None
 
@@ -61,23 +62,22 @@ class TapePool:
             memory = None
         if memory is None:
             signals = net.workspace().signals(columns, keep_probability)
-            return TileMemory(TilePass(net, signals), signals[0])
-        self._bytes -= _bytes_of(memory)
+            return TileMemory(TilePass(net, signals), signals[0], sum(signal.values.nbytes for signal in signals))
+        self._bytes -= memory.nbytes
+        memory.tile.net = net
         return memory
 
     def give_back(self, sizes: tuple[int, ...], columns: int, keep_probability: float, memory: TileMemory) -> None:
         """Keeps memory for the next tape, unless there is enough."""
-        if sizes is self._sizes and self._bytes + _bytes_of(memory) <= _POOL_BYTES:
-            self._bytes += _bytes_of(memory)
+        if sizes is self._sizes and self._bytes + memory.nbytes <= _POOL_BYTES:
+            self._bytes += memory.nbytes
+            memory.tile.signals[0] = memory.own_input  # it may have been another tape's
+            del memory.tile.net  # which holds this pool: a circle would keep its memory until it is looked for
             self._free.setdefault((columns, keep_probability), []).append(memory)
 
     def __reduce__(self) -> tuple[type[TapePool], tuple[()]]:
         """Copies and pickles have memory of their own."""
         return TapePool, ()
-
-
-def _bytes_of(memory: TileMemory) -> int:
-    return sum(signal.values.nbytes for signal in memory.tile.signals)
 
 
 class Lease:
