@@ -90,6 +90,10 @@ class Layer(ABC):
         """
 
     @abstractmethod
+    def input_gradient(self, dy: Stored, x: Activations, dx: Stored, threads: int) -> None:
+        """As `backward`, but parameters stay: writes dx alone."""
+
+    @abstractmethod
     def gradients(
         self,
         dy: Stored,

@@ -85,7 +85,6 @@ class IndexedLayer(Layer):
         self._backward(dy, x, dx, optimizer_state, rule, None, None, threads)
 
     def input_gradient(self, dy: Floats, x: Activations, dx: Floats, threads: int) -> None:
-        """As backward, but parameters stay: writes dx alone."""
         self._backward(dy, x, dx, OptimizerState([], []), _kernels.UpdateRule(), None, None, threads)
 
     def gradients(

@@ -81,6 +81,9 @@ class TiledLayer(Layer):
     ) -> None:
         self._backward(dy, x, dx, optimizer_state, rule, None, False, threads)
 
+    def input_gradient(self, dy: Stored, x: Activations, dx: Stored, threads: int) -> None:
+        self._backward(dy, x, dx, OptimizerState([], []), _kernels.UpdateRule(), None, False, threads)
+
     def gradients(
         self,
         dy: Stored,
@@ -190,7 +193,7 @@ class TiledLayer(Layer):
         threads: int,
     ) -> None:
         gradient, bias_gradient = gradients or (None, None)
-        into, bias_into = self._into(optimizer_state) if gradients is None else ([], [])
+        into, bias_into = self._into(optimizer_state) if rule.updates else ([], [])
         _kernels.tile_backward(
             self.connectivity.tiles,
             self.values,
@@ -212,5 +215,5 @@ class TiledLayer(Layer):
             rule=rule,
             threads=threads,
         )
-        if gradients is None:
+        if rule.updates:
             self._updated(optimizer_state)
