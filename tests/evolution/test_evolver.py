@@ -295,7 +295,9 @@ def test_state_dict_is_a_copy():
     evolver.evolve()
     saved = evolver.state_dict()
     frozen = copy.deepcopy(saved)
+    evolver.evolution_state["0"]["signs"] ^= 255
     evolver.load_state_dict(saved)
+    evolver.evolution_state["1"]["signs"] ^= 255
     run(evolver, 3)
     assert saved.keys() == frozen.keys()
     assert all(np.array_equal(saved[name], frozen[name]) for name in saved)

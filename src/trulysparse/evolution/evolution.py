@@ -11,7 +11,7 @@ from trulysparse.errors import InputError
 from trulysparse.evolution.budget import Budget, as_lost
 from trulysparse.evolution.grow import Grow
 from trulysparse.evolution.layers import EvolvableLayers, evolving_layers
-from trulysparse.evolution.prune import LayerPrune, NetworkPrune
+from trulysparse.evolution.prune import LayerPrune, NetworkPrune, decides_across
 from trulysparse.evolution.schedule import CubicDensity, Schedule
 from trulysparse.evolution.step import EvolutionStep
 from trulysparse.nn.initialization import WeightInit
@@ -106,7 +106,7 @@ class Evolution:
         """The storages that all rules work with, of 'indexed' and 'tiled'."""
         common = storages_of(self.prune) & storages_of(self.grow) & storages_of(self.budget)
         # Deciding across layers, and restoring regrown connections, need the index.
-        needs_index = isinstance(self.prune, NetworkPrune) or self.density is not None or self.fresh == "zero"
+        needs_index = decides_across(self.prune) or self.density is not None or self.fresh == "zero"
         return common & INDEXED if needs_index else common
 
     def check_storage(self, layers: EvolvableLayers, evolving: Sequence[int] | None = None) -> None:
@@ -119,9 +119,10 @@ class Evolution:
         Raises:
             InputError: where it cannot, with the rule that is the reason.
         """
+        storages = self.storages
         for number, layer in evolving_layers(layers, self.output_layer, evolving).items():
             wanted = "tiled" if layer.tiled else "indexed"
-            if wanted in self.storages:
+            if wanted in storages:
                 continue
             parts = (("prune", self.prune), ("grow", self.grow), ("budget", self.budget))
             reason = next((f"its {part} rule" for part, rule in parts if wanted not in storages_of(rule)), "it")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from trulysparse._core.arrays import Floats, Stored, zeros
 from trulysparse.connectivity.coordinates import Uniform
@@ -11,7 +11,7 @@ from trulysparse.errors import InputError
 from trulysparse.evolution.budget import Budget, as_lost
 from trulysparse.evolution.grow import Grow, no_growth
 from trulysparse.evolution.layers import EvolvableLayers, evolving_layers, init_of, listed_states
-from trulysparse.evolution.prune import LayerPrune, NetworkPrune, keep_largest
+from trulysparse.evolution.prune import LayerPrune, NetworkPrune, decides_across, keep_largest
 from trulysparse.evolution.rewire import Change, rewire
 from trulysparse.evolution.schedule import CubicDensity, Schedule
 from trulysparse.evolution.view import LayerView, check_keep_mask, check_new_connections
@@ -105,6 +105,7 @@ class EvolutionStep:
         method.check_storage(layers, evolving)
         states = listed_states(layers, optimizer_state)
         self._method = method
+        self._needs_gradient = method.needs_gradient
         self._init = init_of(layers, init)
         self._threads = threads
         self.n_added = 0
@@ -127,12 +128,11 @@ class EvolutionStep:
             initial = evolution_state.setdefault("initial", sum(view.layer.n_connections for view in views))
             self._reduce_to(method.density.target(initial, training_progress, total_updates), views)
         # Masks of all layers at once only where layers depend on each other: they take one byte per connection.
-        self._decided_jointly = isinstance(method.prune, NetworkPrune) or method.budget is not as_lost
+        prune = method.prune
+        self._prune = cast(LayerPrune, prune)  # not called where it decides across layers
+        self._decided_jointly = decides_across(prune) or method.budget is not as_lost
         if self._decided_jointly and views:
-            if isinstance(method.prune, NetworkPrune):
-                keep_masks = method.prune.across(views)
-            else:
-                keep_masks = [method.prune(view) for view in views]
+            keep_masks = prune.across(views) if decides_across(prune) else [self._prune(view) for view in views]
             for view, keep_mask in zip(views, keep_masks, strict=True):
                 view.keep_mask = keep_mask
             for view, count in zip(views, method.budget(views), strict=True):
@@ -176,11 +176,10 @@ class EvolutionStep:
         view = self.views[number]
         if number in self._evolved:
             raise InputError(f"layer {number} has evolved in this step: a step takes a batch as a whole, and once")
-        if self._method.needs_gradient:
+        if self._needs_gradient:
             view.set_batch(x, dy)
         if not self._decided_jointly:
-            assert not isinstance(self._method.prune, NetworkPrune)
-            view.keep_mask = self._method.prune(view)
+            view.keep_mask = self._prune(view)
             view.count = view.removed
         check_keep_mask(view, self._method.prune)
         view.new_connections = self._method.grow(view) if view.count else no_growth(view)

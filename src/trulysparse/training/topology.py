@@ -33,7 +33,7 @@ class TopologyEvolution:
         self._total_updates: int | None = None
 
     def due(self, done: int, steps_per_epoch: int, total: int) -> bool:
-        """Whether to evolve after `done` of the `total` updates of a training."""
+        """Whether to evolve after `done` of the `total` updates of a training, which ends in updates then refer to."""
         self._total_updates = total
         return self.method.due(done, steps_per_epoch, total)
 
