@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from evolution.training import METHODS, ON_TILES, network, started
+from evolution.training import METHODS, ON_TILES, assert_same, batch_of, layers_and_state, network, started
 from trulysparse._core.random import stream_key
 from trulysparse.evolution import Evolution, Schedule, grow, make_evolution, prune
+from trulysparse.nn.activations_buffer import Activations
 
 
 @pytest.mark.parametrize("storage", ["indexed", "compact"])
@@ -118,3 +119,66 @@ def test_evolution_step_in_own_loop_equals_the_trainer():
     for a, b in zip(networks[0].layers, networks[1].layers, strict=True):
         np.testing.assert_array_equal(a.connectivity.indices, b.connectivity.indices)
         np.testing.assert_array_equal(a.values, b.values)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_step_as_a_sink_is_decide_the_input_gradient_and_apply(name, rng):
+    """Handed the layers of a network, of which it knows some, under the network's numbers."""
+    method = make_evolution(name)
+    results = []
+    for as_sink in (True, False):
+        layers, states = layers_and_state()
+        step = method.start(layers[1:], states[1:], key=5, threads=2)
+        for number in (2, 1, 0):
+            layer = layers[number]
+            values, dy = (np.pad(a, ((0, 0), (0, 8))) for a in batch_of(layer, 1, 24))
+            x = Activations(values)
+            if as_sink:
+                expected = layer.weight.toarray().T.astype(float) @ dy
+                step.take(number, layer, dy, x, x.values if number else None, 2)
+                if number:
+                    np.testing.assert_allclose(x.values, expected, rtol=1e-4, atol=1e-5)
+            elif number:
+                step.decide(number - 1, values, dy)
+                step.apply(number - 1)
+        results.append((layers, states))
+    assert_same(*results)
+    assert_same((results[0][0][:1], results[0][1][:1]), tuple(part[:1] for part in layers_and_state()))
+
+
+def test_step_as_a_sink_on_tiles_evolves_after_the_input_gradient():
+    layers, states = layers_and_state("compact")
+    layer = layers[0]
+    step = ts.SET(0.5).start(layer, states[0], key=5, threads=1)
+    values, dy = batch_of(layer, 1, 32)
+    expected = layer.weight.toarray().T.astype(float) @ dy
+    x = Activations(values)
+    step.take(3, layer, dy, x, x.values, 1)
+    np.testing.assert_allclose(x.values, expected, rtol=1e-4, atol=1e-5)
+    assert step.n_added > 0
+
+
+def test_layer_that_has_evolved_is_refused():
+    layers, states = layers_and_state()
+    step = ts.RigL().start(layers, states, key=5, threads=1)
+    step.evolve_layer(0, *batch_of(layers[0], 0))
+    with pytest.raises(ts.InputError, match="layer 0 has evolved in this step"):
+        step.evolve_layer(0, *batch_of(layers[0], 1))
+    assert step.evolve_layer(1, *batch_of(layers[1], 0)) > 0
+
+
+def test_batch_of_another_type_is_refused_and_the_layer_stays():
+    layers, states = layers_and_state()
+    step = ts.RigL().start(layers, states, key=5, threads=1)
+    before = layers[0].values
+    with pytest.raises(ts.InputError, match="x must be float32"):
+        step.evolve_layer(0, np.ones((20, 4)), np.ones((30, 4)))
+    assert layers[0].values is before
+
+
+def test_added_connections_are_counted():
+    layers, states = layers_and_state()
+    step = ts.SET(0.5).start(layers, states, key=5, threads=1)
+    assert step.n_added == 0
+    added = [step.evolve_layer(number) for number in range(3)]
+    assert step.n_added == sum(added) > min(added) > 0

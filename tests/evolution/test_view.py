@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
+from evolution.training import coordinates
 from evolution.views import existing, pairs, pruned, view_of
 from trulysparse.connectivity.coordinates import Uniform
 from trulysparse.evolution import LayerView, grow
@@ -42,6 +43,45 @@ def test_gradient_without_batch_is_refused():
     view.x = None
     with pytest.raises(ts.InputError, match="this rule needs gradients"):
         view.gradient()
+
+
+@pytest.mark.parametrize("columns", [1, 3, 8, 25, 130])
+def test_batch_of_any_number_of_samples_gives_the_gradient(columns, rng):
+    view = view_of()
+    x, dy = rng.standard_normal((30, columns)), np.asfortranarray(rng.standard_normal((40, columns)))
+    view.set_batch(x.astype(np.float32), dy.astype(np.float32))
+    rows = np.array([pair[0] for pair in coordinates(view.layer)])
+    expected = (x @ dy.T)[rows, view.layer.connectivity.by_input.index]
+    np.testing.assert_allclose(view.gradient(), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_batch_as_the_kernels_take_it_is_not_copied():
+    view = view_of()
+    x, dy = view.x, view.dy
+    view.set_batch(x, dy)
+    assert view.x is x
+    assert view.dy is dy
+
+
+@pytest.mark.parametrize(
+    "x, dy, message",
+    [
+        (np.ones((30, 4)), np.ones((40, 4), np.float32), r"x must be float32 of shape \(30, samples\)"),
+        (np.ones((30, 4), np.float32), np.ones((40, 4)), r"dy must be float32 of shape \(40, samples\)"),
+        (np.ones((4, 30), np.float32), np.ones((40, 4), np.float32), "x must be float32 of shape"),
+        (np.ones((30, 4), np.float32), np.ones((40, 5), np.float32), "dy must be float32 of shape"),
+        (np.ones((30, 0), np.float32), np.ones((40, 0), np.float32), "x must be float32 of shape"),
+        (np.ones(30, np.float32), np.ones(40, np.float32), "x must be float32 of shape"),
+        ([[1.0]] * 30, np.ones((40, 1), np.float32), "x must be float32 of shape"),
+    ],
+)
+def test_batch_of_another_kind_is_refused(x, dy, message):
+    view = view_of()
+    before = view.x, view.dy
+    with pytest.raises(ts.InputError, match=message):
+        view.set_batch(x, dy)
+    assert view.x is before[0]
+    assert view.dy is before[1]
 
 
 def test_restore_regrown_keeps_what_was_removed_and_chosen_again():

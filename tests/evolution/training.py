@@ -65,3 +65,42 @@ def started(net, method, key=7):
     trainer.step(rng.normal(size=(32, 20)), rng.integers(0, 3, 32))
     current = method.start(net, trainer.optimizer_state, key=key, threads=2, training_progress=0.2, evolution_state={})
     return trainer, current
+
+
+def arrays_of(layers, states):
+    """All arrays of layers and their optimizer state."""
+    arrays = []
+    for layer, state in zip(layers, states, strict=True):
+        con = layer.connectivity
+        topology = [con.ptr, con.packed] if layer.tiled else [con.by_input.ptr, con.by_input.index]
+        arrays += [*topology, layer.values, layer.bias, *state.weight, *state.bias]
+    return arrays
+
+
+def assert_same(one, two):
+    """Two pairs (layers, optimizer state) of the same bits."""
+    for a, b in zip(arrays_of(*one), arrays_of(*two), strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a.view(np.uint8), b.view(np.uint8))
+
+
+def layers_and_state(storage="indexed", optimizer=None, **settings):
+    """The layers of a small network, and optimizer state that is not zero."""
+    layers = network(storage, **settings).layers
+    states = [layer.new_state(optimizer or ts.SGD(0.1, momentum=0.9)) for layer in layers]
+    rng = np.random.default_rng(3)
+    for state in states:
+        for values in state.weight:
+            values[:] = np.abs(rng.standard_normal(len(values)))
+    return layers, states
+
+
+def batch_of(layer, key, columns=24):
+    """A layer's input and the gradient at its pre-activation, of random numbers."""
+    rng = np.random.default_rng([key, layer.n_in, layer.n_out])
+    return tuple(rng.standard_normal((n, columns)).astype(layer.values.dtype) for n in (layer.n_in, layer.n_out))
+
+
+def evolve_once(step, key):
+    """Evolves every layer of a step, with a batch of its own."""
+    return sum(step.evolve_layer(number, *batch_of(view.layer, key)) for number, view in step.views.items())

@@ -115,6 +115,21 @@ def test_staleness_aware_training_converges_with_eight_workers():
     assert_same_network(one.net, plain.net)
 
 
+def test_evolution_that_falls_until_a_number_of_updates_counts_those_of_the_server():
+    X, y = problem()
+    fractions = []
+
+    def watched(view):
+        fractions.append(view.fraction)
+        return ts.evolution.prune.magnitude(view)
+
+    schedule = ts.Schedule(0.8, every_updates=3, decay="linear", until=8)
+    method = ts.Evolution(watched, ts.evolution.grow.uniform, schedule)
+    trainer = trainer_for(ts.WASSP(1, shards=1, phase2_epochs=0), evolution=method)
+    trainer.fit(X, y, epochs=3)
+    assert fractions[:: len(trainer.net.layers) - 1] == pytest.approx([0.8 * (1 - 3 / 8), 0.8 * (1 - 6 / 8)])
+
+
 def test_second_fit_continues_adams_bias_correction():
     """Bias correction depends on the number of updates of the state, also in a second call of fit."""
     rng = np.random.default_rng(0)

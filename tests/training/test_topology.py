@@ -80,6 +80,19 @@ def test_evolve_on_a_batch_counts_a_step_and_updates_no_weight(rng):
         assert abs((new - old).multiply(stayed)).sum() == 0
 
 
+def test_an_end_in_updates_counts_those_of_the_training_asked_about():
+    step = step_of()
+    method = ts.Evolution(
+        ts.evolution.prune.magnitude,
+        ts.evolution.grow.uniform,
+        ts.Schedule(0.8, every_updates=5, decay="linear", until=20),
+    )
+    evolution = TopologyEvolution(method, step)
+    assert [done for done in range(41) if evolution.due(done, 10, 40)] == [5, 10, 15, 20]
+    n = [layer.n_connections for layer in step.net.layers[:-1]]
+    assert evolution.evolve(10 / 40, Position(), silent) == sum(int(0.4 * each) for each in n)
+
+
 def test_forget_connections_drops_arrays_and_keeps_numbers():
     evolution = TopologyEvolution(ts.SET(), step_of())
     evolution.evolution_state = {"0": {"momentum": np.ones(3), "rate": 0.1}, "share": 0.5}

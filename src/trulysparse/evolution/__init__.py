@@ -1,6 +1,7 @@
 """Topology evolution: prune rule + growth rule + schedule."""
 
 from trulysparse.evolution.evolution import Evolution
+from trulysparse.evolution.evolver import Evolver
 from trulysparse.evolution.methods.deepr import DeepR
 from trulysparse.evolution.methods.dsr import DSR
 from trulysparse.evolution.methods.granet import GraNet
@@ -26,6 +27,7 @@ __all__ = [
     "DeepR",
     "Evolution",
     "EvolutionStep",
+    "Evolver",
     "GraNet",
     "LayerView",
     "RigL",

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from trulysparse._core import checks
 from trulysparse.connectivity.coordinates import INDEXED, storages_of
 from trulysparse.errors import InputError
 from trulysparse.evolution.budget import Budget, as_lost
 from trulysparse.evolution.grow import Grow
-from trulysparse.evolution.prune import LayerPrune, NetworkPrune
+from trulysparse.evolution.layers import EvolvableLayers, evolving_layers
+from trulysparse.evolution.prune import LayerPrune, NetworkPrune, decides_across
 from trulysparse.evolution.schedule import CubicDensity, Schedule
 from trulysparse.evolution.step import EvolutionStep
+from trulysparse.nn.initialization import WeightInit
+from trulysparse.nn.network import Network
 from trulysparse.optim import OptimizerState
-
-if TYPE_CHECKING:
-    from trulysparse.nn.mlp import SparseMLP
 
 
 class Evolution:
@@ -55,30 +55,19 @@ class Evolution:
         >>> net.n_connections
         290
 
-        In a loop of one's own, without a `Trainer`. The clock is the number of updates; `evolution_state` carries what
-        rules store from one evolution to the next:
+        In a loop of one's own, without a `Trainer`, see Evolver:
 
         >>> net = ts.SparseMLP((20, 30, 3), epsilon=4, seed=0)
-        >>> optimizer = ts.SGD(0.1, momentum=0.9)
-        >>> optimizer_state = [layer.new_state(optimizer) for layer in net.layers]
-        >>> evolution_state = {}
-        >>> total, steps_per_epoch, replaced = 30, 10, 0
-        >>> for done in range(1, total + 1):
+        >>> optimizer_state = [layer.new_state(ts.SGD(0.1, momentum=0.9)) for layer in net.layers]
+        >>> evolver = ts.Evolver(method, net, optimizer_state, updates_per_epoch=10, total_updates=30)
+        >>> replaced = 0
+        >>> for _ in range(30):
+        ...     if evolver.due():
+        ...         replaced += evolver.evolve()
         ...     pass  # one update of net.layers and optimizer_state
-        ...     if method.due(done, steps_per_epoch, total):
-        ...         step = method.start(
-        ...             net,
-        ...             optimizer_state,
-        ...             key=done,
-        ...             threads=1,
-        ...             training_progress=done / total,
-        ...             evolution_state=evolution_state,
-        ...         )
-        ...         replaced += sum(step.evolve_layer(number) for number in step.views)
+        ...     evolver.step_done()
         >>> replaced  # 60 of 200 connections of the hidden layer, twice
         120
-
-        See EvolutionStep for methods that need gradients.
     """
 
     name = "custom"
@@ -117,92 +106,122 @@ class Evolution:
         """The storages that all rules work with, of 'indexed' and 'tiled'."""
         common = storages_of(self.prune) & storages_of(self.grow) & storages_of(self.budget)
         # Deciding across layers, and restoring regrown connections, need the index.
-        needs_index = isinstance(self.prune, NetworkPrune) or self.density is not None or self.fresh == "zero"
+        needs_index = decides_across(self.prune) or self.density is not None or self.fresh == "zero"
         return common & INDEXED if needs_index else common
 
-    def check_storage(self, net: SparseMLP) -> None:
-        """Checks that this method can evolve a network that is stored like `net`.
+    def check_storage(self, layers: EvolvableLayers, evolving: Sequence[int] | None = None) -> None:
+        """Checks that this method can evolve layers that are stored like these.
 
         Args:
-            net: the network.
+            layers: a network, a layer or a sequence of layers.
+            evolving: see `start`.
 
         Raises:
             InputError: where it cannot, with the rule that is the reason.
         """
-        wanted = "tiled" if net.storage_config.tiled else "indexed"
-        if wanted in self.storages:
-            return
-        parts = (("prune", self.prune), ("grow", self.grow), ("budget", self.budget))
-        reason = next((f"its {part} rule" for part, rule in parts if wanted not in storages_of(rule)), "it")
-        advice = "; SET can, or use net.indexed()" if wanted == "tiled" else ""
-        raise InputError(
-            f"evolution {self.name!r} cannot evolve a network with storage={net.storage_config.kind!r}: {reason} "
-            f"does not declare {wanted!r} among its storages{advice}"
-        )
+        storages = self.storages
+        for number, layer in evolving_layers(layers, self.output_layer, evolving).items():
+            wanted = "tiled" if layer.tiled else "indexed"
+            if wanted in storages:
+                continue
+            parts = (("prune", self.prune), ("grow", self.grow), ("budget", self.budget))
+            reason = next((f"its {part} rule" for part, rule in parts if wanted not in storages_of(rule)), "it")
+            what = "a network" if isinstance(layers, Network) else f"layers[{number}]"
+            advice = ""
+            if layer.tiled:
+                advice = "; SET can, or use " + ("net.indexed()" if isinstance(layers, Network) else "layer.indexed()")
+            raise InputError(
+                f"evolution {self.name!r} cannot evolve {what} with storage={'compact' if layer.tiled else wanted!r}: "
+                f"{reason} does not declare {wanted!r} among its storages{advice}"
+            )
 
-    def due(self, done: int, steps_per_epoch: int, total: int) -> bool:
+    def due(self, done: int, steps_per_epoch: int | None, total: int | None) -> bool:
         """Whether to evolve now.
 
         Args:
             done: updates so far.
-            steps_per_epoch: updates per epoch.
-            total: updates of the whole training.
+            steps_per_epoch: updates per epoch; None only where the schedule counts updates.
+            total: updates of the whole training; None where that is not known and not needed.
 
         Returns:
             What the schedule says.
+
+        Raises:
+            InputError: where a number is None that is needed.
         """
         return self.schedule.due(done, steps_per_epoch, total)
 
+    @property
+    def needs_total(self) -> bool:
+        """Whether the method depends on how many updates the whole training has."""
+        return self.schedule.needs_total or (self.density is not None and self.density.needs_total)
+
     def start(
         self,
-        net: SparseMLP,
-        optimizer_state: Sequence[OptimizerState],
+        layers: EvolvableLayers,
+        optimizer_state: OptimizerState | Sequence[OptimizerState],
         *,
         key: int,
         threads: int,
         training_progress: float = 0.0,
         evolution_state: dict[str, Any] | None = None,
+        init: WeightInit | None = None,
+        evolving: Sequence[int] | None = None,
+        total_updates: int | None = None,
     ) -> EvolutionStep:
-        """Begins one evolution. The network does not change until the step's layers are evolved, except that `density`
-        removes connections at once.
+        """Begins one evolution. No layer changes until it is evolved, except that `density` removes connections at
+        once. An Evolver keeps clock, keys and evolution_state in a loop of one's own.
 
         Args:
-            net: the network.
-            optimizer_state: of each layer, as `layer.new_state(optimizer)` makes it; it is changed in place.
+            layers: a network, a layer, or a sequence of layers, which need not belong together.
+            optimizer_state: of each layer, as `layer.new_state(optimizer)` makes it, those included that do not
+                evolve; it is changed in place.
             key: of the random streams, another one for each evolution.
             threads: threads that kernels may use.
             training_progress: fraction of training that is over, 0 to 1.
             evolution_state: a dictionary in which rules store what they need at the next evolution; pass the same one
                 each time. None: a new one.
+            init: how weights of new connections are drawn; None: as those of the network, of plain layers
+                WeightInit().
+            evolving: numbers of the layers that evolve, from 0. None: of a network all, the last one only with
+                `output_layer`; of other layers all.
+            total_updates: of the whole training; needed where the end of evolution is a number of updates.
 
         Returns:
             The step.
 
         Raises:
-            InputError: where the method cannot evolve a network that is stored like this one.
+            InputError: where the method cannot evolve layers that are stored like these, or an argument does not fit.
         """
-        state = {} if evolution_state is None else evolution_state
-        return EvolutionStep(self, net, optimizer_state, key, threads, training_progress, state)
+        return EvolutionStep(
+            self,
+            layers,
+            optimizer_state,
+            key,
+            threads,
+            training_progress,
+            {} if evolution_state is None else evolution_state,
+            init=init,
+            evolving=evolving,
+            total_updates=total_updates,
+        )
 
     def evolve(
         self,
-        net: SparseMLP,
-        optimizer_state: Sequence[OptimizerState],
+        layers: EvolvableLayers,
+        optimizer_state: OptimizerState | Sequence[OptimizerState],
         key: int,
         threads: int,
-        *,
-        training_progress: float = 0.0,
-        evolution_state: dict[str, Any] | None = None,
+        **settings: Any,
     ) -> int:
         """Evolves all layers once, without gradients.
 
         Args:
-            net: the network.
+            layers: see `start`.
             optimizer_state: see `start`.
             key: see `start`.
             threads: see `start`.
-            training_progress: see `start`.
-            evolution_state: see `start`.
+            **settings: the other arguments of `start`.
 
         Returns:
             The number of connections that were added.
@@ -211,13 +230,9 @@ class Evolution:
             InputError: where the method needs gradients.
         """
         if self.needs_gradient:
-            raise InputError(f"{type(self).__name__} needs gradients: use Trainer.evolve(X_batch, y_batch)")
-        step = self.start(
-            net,
-            optimizer_state,
-            key=key,
-            threads=threads,
-            training_progress=training_progress,
-            evolution_state=evolution_state,
-        )
+            raise InputError(
+                f"{type(self).__name__} needs gradients: use Trainer.evolve(X_batch, y_batch), or start() and hand the "
+                "step to a backward pass as its sink"
+            )
+        step = self.start(layers, optimizer_state, key=key, threads=threads, **settings)
         return sum(map(step.evolve_layer, step.views))

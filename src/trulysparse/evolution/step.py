@@ -1,23 +1,25 @@
-"""One evolution of a network: decide and apply, layer by layer."""
+"""One evolution of a network or of any layers: decide and apply, layer by layer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol, cast
 
-from trulysparse._core.arrays import Floats, zeros
+from trulysparse._core.arrays import Floats, Stored, zeros
 from trulysparse.connectivity.coordinates import Uniform
+from trulysparse.errors import InputError
 from trulysparse.evolution.budget import Budget, as_lost
 from trulysparse.evolution.grow import Grow, no_growth
-from trulysparse.evolution.prune import LayerPrune, NetworkPrune, keep_largest
+from trulysparse.evolution.layers import EvolvableLayers, evolving_layers, init_of, listed_states
+from trulysparse.evolution.prune import LayerPrune, NetworkPrune, decides_across, keep_largest
 from trulysparse.evolution.rewire import Change, rewire
 from trulysparse.evolution.schedule import CubicDensity, Schedule
 from trulysparse.evolution.view import LayerView, check_keep_mask, check_new_connections
+from trulysparse.nn.activations_buffer import Activations
+from trulysparse.nn.initialization import WeightInit
+from trulysparse.nn.layers.base import Layer
 from trulysparse.nn.layers.tiled import TiledLayer
 from trulysparse.optim import OptimizerState
-
-if TYPE_CHECKING:
-    from trulysparse.nn.mlp import SparseMLP
 
 
 class Method(Protocol):
@@ -31,31 +33,45 @@ class Method(Protocol):
     output_layer: bool
     density: CubicDensity | None
 
-    def check_storage(self, net: SparseMLP) -> None:
-        """InputError where the method cannot evolve a network that is stored like `net`."""
+    @property
+    def needs_gradient(self) -> bool:
+        """Whether a rule looks at gradients."""
+
+    def check_storage(self, layers: EvolvableLayers, evolving: Sequence[int] | None = None) -> None:
+        """InputError where the method cannot evolve layers that are stored like these."""
 
 
 class EvolutionStep:
-    """One evolution of a network, layer by layer in any order. Made by `Evolution.start`; works without a `Trainer`.
+    """One evolution, layer by layer in any order. Made by `Evolution.start` and `Evolver.start`; works without a
+    `Trainer`.
 
     `views` maps the number of each evolving layer to its LayerView. `evolve_layer` is `decide`, which leaves the layer
-    unchanged, then `apply`. Between the two, a backward pass can still use the layer's old connections.
+    unchanged, then `apply`. A step is also a sink of a backward pass (see nn/sinks.py): each layer then evolves on the
+    pass's gradients, in place of an update, and the pass itself still uses the old connections.
 
     Args:
         method: the evolution method.
-        net: the network.
-        optimizer_state: of each layer; it is changed in place.
+        layers: a network, a layer or a sequence of layers.
+        optimizer_state: of each of them, those included that do not evolve; it is changed in place.
         key: of the random streams.
         threads: threads that kernels may use.
         training_progress: fraction of training that is over, 0 to 1.
         evolution_state: where rules store what they need at the next evolution.
+        init: how weights of new connections are drawn; None: as those of the network, of plain layers WeightInit().
+        evolving: numbers of the layers that evolve. None: of a network all, the last one only where the method's
+            output_layer says so; of other layers all.
+        total_updates: of the whole training; needed where the method's end is a number of updates.
+
+    Attributes:
+        views: as above.
+        n_added: connections that were added so far.
 
     Raises:
-        InputError: where the method cannot evolve a network that is stored like this one.
+        InputError: where the method cannot evolve layers that are stored like these, or an argument does not fit.
 
     Example:
         A method that needs gradients. x holds the layer's input and dy the loss gradient at its pre-activation, one row
-        per neuron; a sink of `SparseMLP.backward` is given both:
+        per neuron and one column per sample:
 
         >>> import numpy as np
         >>> import trulysparse as ts
@@ -64,7 +80,7 @@ class EvolutionStep:
         >>> optimizer_state = [layer.new_state(optimizer) for layer in net.layers]
         >>> step = ts.RigL(fraction=0.3).start(net, optimizer_state, key=1, threads=1)
         >>> rng = np.random.default_rng(0)
-        >>> x, dy = (rng.standard_normal((n, 32)).astype(np.float32) for n in (20, 30))
+        >>> x, dy = (rng.standard_normal((n, 25)).astype(np.float32) for n in (20, 30))
         >>> step.decide(0, x, dy)
         >>> step.views[0].removed >= step.views[0].count > 0
         True
@@ -75,56 +91,55 @@ class EvolutionStep:
     def __init__(
         self,
         method: Method,
-        net: SparseMLP,
-        optimizer_state: Sequence[OptimizerState],
+        layers: EvolvableLayers,
+        optimizer_state: OptimizerState | Sequence[OptimizerState],
         key: int,
         threads: int,
         training_progress: float,
         evolution_state: dict[str, Any],
+        *,
+        init: WeightInit | None = None,
+        evolving: Sequence[int] | None = None,
+        total_updates: int | None = None,
     ) -> None:
-        method.check_storage(net)
+        method.check_storage(layers, evolving)
+        states = listed_states(layers, optimizer_state)
         self._method = method
-        self._net = net
+        self._needs_gradient = method.needs_gradient
+        self._init = init_of(layers, init)
         self._threads = threads
-        layers = net.layers if method.output_layer else net.layers[:-1]
-        fraction = method.schedule.fraction_at(training_progress)
+        self.n_added = 0
+        self._evolved: set[int] = set()
+        fraction = method.schedule.fraction_at(training_progress, total_updates)
         self.views = {
             number: LayerView(
                 layer,
-                optimizer_state[number],
+                states[number],
                 number,
                 fraction,
                 key,
                 threads,
                 evolution_state.setdefault(f"{number}", {}),
             )
-            for number, layer in enumerate(layers)
+            for number, layer in evolving_layers(layers, method.output_layer, evolving).items()
         }
         views = list(self.views.values())
         if method.density is not None and views:
-            self._reduce_density(views, method.density, training_progress, evolution_state)
+            initial = evolution_state.setdefault("initial", sum(view.layer.n_connections for view in views))
+            self._reduce_to(method.density.target(initial, training_progress, total_updates), views)
         # Masks of all layers at once only where layers depend on each other: they take one byte per connection.
-        self._decided_jointly = isinstance(method.prune, NetworkPrune) or method.budget is not as_lost
+        prune = method.prune
+        self._prune = cast(LayerPrune, prune)  # not called where it decides across layers
+        self._decided_jointly = decides_across(prune) or method.budget is not as_lost
         if self._decided_jointly and views:
-            if isinstance(method.prune, NetworkPrune):
-                keep_masks = method.prune.across(views)
-            else:
-                keep_masks = [method.prune(view) for view in views]
+            keep_masks = prune.across(views) if decides_across(prune) else [self._prune(view) for view in views]
             for view, keep_mask in zip(views, keep_masks, strict=True):
                 view.keep_mask = keep_mask
             for view, count in zip(views, method.budget(views), strict=True):
                 view.count = count
 
-    def _reduce_density(
-        self,
-        views: Sequence[LayerView],
-        density: CubicDensity,
-        training_progress: float,
-        evolution_state: dict[str, Any],
-    ) -> None:
-        n_connections = sum(view.layer.n_connections for view in views)
-        initial = evolution_state.setdefault("initial", n_connections)
-        surplus = n_connections - density.target(initial, training_progress)
+    def _reduce_to(self, target: int, views: Sequence[LayerView]) -> None:
+        surplus = sum(view.layer.n_connections for view in views) - target
         if surplus > 0:
             for view, keep_mask in zip(views, keep_largest(views, surplus), strict=True):
                 assert not isinstance(view.layer, TiledLayer)  # see Evolution.check_storage
@@ -135,8 +150,8 @@ class EvolutionStep:
 
         Args:
             number: of the layer, from 0. Layers that do not evolve are left as they are.
-            x: the layer's input, (n_in, stride), where a rule needs gradients.
-            dy: the loss gradient at its pre-activation, (n_out, stride), likewise.
+            x: the layer's input, (n_in, samples), of the type of its weights, where a rule needs gradients.
+            dy: the loss gradient at its pre-activation, (n_out, samples), likewise.
 
         Returns:
             The number of connections that were added.
@@ -155,13 +170,16 @@ class EvolutionStep:
             dy: see `evolve_layer`.
 
         Raises:
-            InputError: where a rule returns something else than it must, or needs gradients and has none.
+            InputError: where a rule returns something else than it must, needs gradients and has none or others than
+                the layer's, or the layer has evolved in this step before.
         """
         view = self.views[number]
-        view.x, view.dy = x, dy
+        if number in self._evolved:
+            raise InputError(f"layer {number} has evolved in this step: a step takes a batch as a whole, and once")
+        if self._needs_gradient:
+            view.set_batch(x, dy)
         if not self._decided_jointly:
-            assert not isinstance(self._method.prune, NetworkPrune)
-            view.keep_mask = self._method.prune(view)
+            view.keep_mask = self._prune(view)
             view.count = view.removed
         check_keep_mask(view, self._method.prune)
         view.new_connections = self._method.grow(view) if view.count else no_growth(view)
@@ -187,21 +205,43 @@ class EvolutionStep:
             assert view.keep_mask is not None
             layer.fetch()
             keys = view.stream("grow"), view.stream("fresh")
-            layer.evolve(view.keep_mask, count, self._net.init, keys, view.optimizer_state, self._threads)
+            layer.evolve(view.keep_mask, count, self._init, keys, view.optimizer_state, self._threads)
             layer.release()
         elif view.removed or count:
             assert not isinstance(view.new_connections, Uniform)
             change = Change(view.keep_mask, view.new_connections)
             view.keep_mask = view.new_connections = None
             if self._method.fresh == "zero":
-                change.new_weights = zeros(count, self._net.dtype)
+                change.new_weights = zeros(count, layer.values.dtype)
             else:
-                scale = self._net.init.scale(layer.connectivity)
+                scale = self._init.scale(layer.connectivity)
                 key = view.stream("fresh")
-                change.new_weights = self._net.init.draw(count, scale, self._net.dtype, key, self._threads)
+                change.new_weights = self._init.draw(count, scale, layer.values.dtype, key, self._threads)
             rewire(layer, view.optimizer_state, change, self._threads)
         view.keep_mask = view.new_connections = None
         remember = getattr(self._method.prune, "remember", None)
         if remember is not None:
             remember(view)
+        self.n_added += count
+        self._evolved.add(number)
         return count
+
+    def take(self, number: int, layer: Layer, dy: Stored, x: Activations, dx: Stored | None, threads: int) -> None:
+        """Evolves a layer in a backward pass, in place of its update; see Sink. Layers are told apart by what they are,
+        not by their number: the pass may be that of a network of which only some layers were given to the step.
+
+        Args:
+            number: of the layer in the pass.
+            layer: the layer; one that does not evolve only passes the gradient on.
+            dy: the loss gradient at its pre-activation.
+            x: its input.
+            dx: where to write the gradient at the pre-activation of x; None: not wanted.
+            threads: how many.
+        """
+        number = next((known for known, view in self.views.items() if view.layer is layer), -1)
+        if number >= 0:
+            self.decide(number, x.values, dy)
+        if dx is not None:  # with the connections that made the activations
+            layer.input_gradient(dy, x, dx, threads)
+        if number >= 0:
+            self.apply(number)

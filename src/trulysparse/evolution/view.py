@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from trulysparse import _kernels
-from trulysparse._core.arrays import Floats, empty
+from trulysparse._core.arrays import Floats, empty, zeros
 from trulysparse._core.random import stream_key
 from trulysparse.connectivity.coordinates import KeepMask, NewConnections, Uniform, absent, chosen
 from trulysparse.errors import InputError
@@ -102,6 +102,23 @@ class LayerView:
         self.new_connections = chosen(self.new_connections, is_new, self.threads)
         self.count = len(self.new_connections[1])
 
+    def set_batch(self, x: Floats | None, dy: Floats | None) -> None:
+        """Takes the current batch for rules that need gradients, with columns added as the kernels need them.
+
+        Args:
+            x: the layer's input, (n_in, samples), of the type of its weights; columns of padding are zero in dy.
+            dy: the loss gradient at its pre-activation, (n_out, samples).
+
+        Raises:
+            InputError: where one of them has another type or shape.
+        """
+        if x is not None and dy is not None:
+            columns = np.shape(x)[1] if np.ndim(x) == 2 else 0
+            _check_batch("x", x, (self.layer.n_in, columns), self.layer.values.dtype)
+            _check_batch("dy", dy, (self.layer.n_out, columns), self.layer.values.dtype)
+            x, dy = _padded(x), _padded(dy)
+        self.x, self.dy = x, dy
+
     def require_batch(self) -> tuple[Floats, Floats]:
         """The arrays of the current batch.
 
@@ -144,6 +161,23 @@ class LayerView:
         out = empty(len(index), self.layer.values.dtype)
         _kernels.gradient_at(ptr, index, x, dy, out, self.threads)
         return out
+
+
+def _check_batch(name: str, array: object, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
+    if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != dtype or not array.size:
+        given = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise InputError(f"{name} must be {dtype} of shape ({shape[0]}, samples), as many in x and dy, not {given}")
+
+
+def _padded(array: Floats) -> Floats:
+    """The array itself or, where its columns are not as many as the kernels take at a time, a copy with zeros."""
+    rows, columns = array.shape
+    stride = int(_kernels.padded_batch(columns))
+    if stride == columns:
+        return np.ascontiguousarray(array)
+    padded: Floats = zeros(rows * stride, array.dtype).reshape(rows, stride)
+    padded[:, :columns] = array
+    return padded
 
 
 def check_keep_mask(view: LayerView, rule: object) -> None:

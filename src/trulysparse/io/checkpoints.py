@@ -161,7 +161,9 @@ def restore(
             n, prefix = layer.n_connections, f"layers.{number}"
             weight = [model_reader.restore_order(layer, _state_array(file, f"{prefix}.slot{i}", n, net)) for i in slots]
             optimizer_state.append(
-                OptimizerState(weight, [_state_array(file, f"{prefix}.bias_slot{i}", layer.bias.size, net) for i in slots])
+                OptimizerState(
+                    weight, [_state_array(file, f"{prefix}.bias_slot{i}", layer.bias.size, net) for i in slots]
+                )
             )
         # Evolution rules may keep any values, infinity and NaN too.
         arrays = {name: file.read(name, finite=False) for name in file.names if name.startswith("memory.")}

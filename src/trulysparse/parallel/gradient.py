@@ -67,7 +67,11 @@ def retain(gradient: Gradient, number: int, history: Sequence[Topology], threads
         after = following.connectivity[number]
         inputs, outputs = _keep_masks(topology, number)
         if (int(inputs.sum()), int(outputs.sum())) != (after.n_in, after.n_out):
-            return zeros(new.n_connections, weight.dtype), zeros(new.n_out if bias.size else 0, bias.dtype), old.n_connections
+            return (
+                zeros(new.n_connections, weight.dtype),
+                zeros(new.n_out if bias.size else 0, bias.dtype),
+                old.n_connections,
+            )
         if topology.keep_masks is not None:
             coordinates, weight, bias = _without_neurons(inputs, outputs, coordinates, weight, bias, threads)
     out = empty(new.n_connections, weight.dtype)

@@ -63,7 +63,9 @@ def _fold_constants(net: SparseMLP, keep_masks: Sequence[NeuronMask]) -> list[Ne
             value[constant] = activations.apply(layer.activation, bias[constant].astype(np.float64))
             if not following.bias.size:
                 if value.any():
-                    raise InputError("neurons that are not 0 without inputs cannot be removed where there are no biases")
+                    raise InputError(
+                        "neurons that are not 0 without inputs cannot be removed where there are no biases"
+                    )
                 inputs = ~constant
                 varying.append(inputs.copy())
                 continue

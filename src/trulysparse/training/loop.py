@@ -190,11 +190,15 @@ class TrainingLoop:
             raise InputError(f"{name} looks at gradients: evolve needs X_batch and y_batch")
         return self._topology.evolve_on(batch, self.training_progress)[0]
 
+    def evolution_due(self, done: int, steps: int, epochs: int) -> bool:
+        """Whether to evolve after `done` updates of a training of `epochs` times `steps`."""
+        return self._topology is not None and self._topology.due(done, steps, steps * epochs)
+
     def _evolve_if_due(self, done: int, steps: int, epochs: int, batch: Batch) -> tuple[int | None, float | None]:
         """(number of added connections, or None where no evolution was due; the batch's loss where its gradients were
         used)."""
         topology = self._topology
-        if topology is None or not topology.method.due(done, steps, steps * epochs):
+        if topology is None or not self.evolution_due(done, steps, epochs):
             return None, None
         if topology.method.needs_gradient:
             return topology.evolve_on(batch, self.training_progress)

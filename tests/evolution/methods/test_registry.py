@@ -31,6 +31,24 @@ def test_make_evolution_unknown_name_is_refused_by_the_argument_given():
         make_evolution("sets", argument="--evolution")
 
 
+@pytest.mark.parametrize("until", [None, 50, 0.5])
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_takes_an_interval_in_updates_and_an_end(name, until):
+    kind, default = type(make_evolution(name)), make_evolution(name).schedule
+    schedule = kind(every_updates=7, until=until).schedule
+    assert (schedule.fraction, schedule.decay) == (default.fraction, default.decay)
+    last = {None: default.stop * 100, 50: 50, 0.5: 50}[until]
+    assert [done for done in range(101) if schedule.due(done, 1, 100)] == [
+        done for done in range(7, 100, 7) if done <= last
+    ]
+    with pytest.raises(ts.InputError, match="every_updates must be at least 1"):
+        kind(every_updates=0)
+
+
+def test_granet_until_ends_the_fall_of_the_density_too():
+    assert ts.GraNet(final=0.25, until=50).density.target(100, 0.5, 100) == 25
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_training_each_method_keeps_invariants_and_learns(name):
     start = ts.SparseMLP((20, 30, 25, 3), epsilon=4.0, seed=0)

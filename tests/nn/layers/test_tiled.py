@@ -8,6 +8,7 @@ from safetensors import safe_open
 
 import trulysparse as ts
 from trulysparse._core.arrays import widened
+from trulysparse.nn.activations_buffer import Activations
 from trulysparse.pruning import prune_neurons
 
 SIZES = (20, 300, 200, 100, 50, 3)
@@ -57,6 +58,21 @@ def test_gradients_are_those_of_the_indexed_form(samples):
     for (weight, bias), (weight2, bias2) in zip(found, wanted, strict=True):
         np.testing.assert_allclose(weight.toarray(), weight2.toarray(), rtol=1e-4, atol=1e-7)
         np.testing.assert_allclose(bias, bias2, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("in_files", [False, True])
+def test_input_gradient_is_dense_arithmetic_and_changes_no_parameter(rng, tmp_path, in_files):
+    layer = make((40, 30, 2), folder=tmp_path / "layers" if in_files else None).layers[0]
+    arrays = layer.values, layer.bias
+    before = [array.copy() for array in arrays]
+    x = Activations(rng.normal(size=(40, 16)).astype(np.float32))
+    dy, dx = rng.normal(size=(30, 16)).astype(np.float32), np.empty((40, 16), np.float32)
+    layer.input_gradient(dy, x, dx, 2)
+    np.testing.assert_allclose(dx, layer.weight.toarray().T.astype(float) @ dy, rtol=1e-4, atol=1e-5)
+    assert layer.values is arrays[0]
+    assert layer.bias is arrays[1]
+    for array, old in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(array, old)
 
 
 @pytest.mark.parametrize("storage", ["indexed", "compact"])

@@ -18,6 +18,8 @@ class DeepR(Evolution):
         l1: drift per evolution, at least 0.
         noise: standard deviation of the noise, at least 0.
         every: updates between evolutions, at least 1.
+        every_updates: another name of `every`, the same for all methods; None: `every`.
+        until: the end of evolution: an integer is a number of updates, a float a fraction of training; None: none.
 
     Raises:
         InputError: where an argument is out of range.
@@ -38,5 +40,14 @@ class DeepR(Evolution):
 
     name = "deepr"
 
-    def __init__(self, l1: float = 1e-5, noise: float = 1e-5, every: int = 1) -> None:
-        super().__init__(SignFlip(l1, noise), uniform, Schedule(1.0, every_steps=every))
+    def __init__(
+        self,
+        l1: float = 1e-5,
+        noise: float = 1e-5,
+        every: int = 1,
+        *,
+        every_updates: int | None = None,
+        until: int | float | None = None,
+    ) -> None:
+        schedule = Schedule(1.0, every_updates=every).in_updates(every_updates, until)
+        super().__init__(SignFlip(l1, noise), uniform, schedule)

@@ -19,6 +19,8 @@ class DSR(Evolution):
         every: updates between evolutions, at least 1.
         stop: fraction of training after which the topology no longer changes, in (0, 1].
         threshold: the first one.
+        every_updates: another name of `every`, the same for all methods; None: `every`.
+        until: the end, in place of `stop`: an integer is a number of updates, a float a fraction of training.
 
     Raises:
         InputError: where an argument is out of range.
@@ -40,11 +42,20 @@ class DSR(Evolution):
 
     name = "dsr"
 
-    def __init__(self, fraction: float = 0.1, every: int = 500, stop: float = 0.9, *, threshold: float = 1e-3) -> None:
+    def __init__(
+        self,
+        fraction: float = 0.1,
+        every: int = 500,
+        stop: float = 0.9,
+        *,
+        threshold: float = 1e-3,
+        every_updates: int | None = None,
+        until: int | float | None = None,
+    ) -> None:
         super().__init__(
             AdaptiveThreshold(threshold),
             uniform_excluding_pruned,
-            Schedule(fraction, every_steps=every, stop=stop),
+            Schedule(fraction, every_updates=every, stop=stop).in_updates(every_updates, until),
             budget=by_survivors,
             fresh="zero",
         )

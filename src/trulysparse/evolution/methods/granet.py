@@ -19,6 +19,8 @@ class GraNet(Evolution):
         fraction: of connections to replace at the start, in [0, 1].
         every: updates between evolutions, at least 1 (1000 in the source).
         stop: fraction of training after which the topology no longer changes, in (0, 1].
+        every_updates: another name of `every`, the same for all methods; None: `every`.
+        until: the end, in place of `stop`: an integer is a number of updates, a float a fraction of training.
 
     Raises:
         InputError: where an argument is out of range.
@@ -39,13 +41,22 @@ class GraNet(Evolution):
 
     name = "granet"
 
-    def __init__(self, final: float = 0.5, fraction: float = 0.5, every: int = 1000, stop: float = 0.75) -> None:
-        schedule = Schedule(fraction, every_steps=every, decay="cosine", stop=stop)
+    def __init__(
+        self,
+        final: float = 0.5,
+        fraction: float = 0.5,
+        every: int = 1000,
+        stop: float = 0.75,
+        *,
+        every_updates: int | None = None,
+        until: int | float | None = None,
+    ) -> None:
+        schedule = Schedule(fraction, every_updates=every, decay="cosine", stop=stop).in_updates(every_updates, until)
         super().__init__(
             magnitude,
             LargestGradient(),
             schedule,
             fresh="zero",
             output_layer=True,
-            density=CubicDensity(final, stop=stop),
+            density=CubicDensity(final, stop=stop, until=until),
         )

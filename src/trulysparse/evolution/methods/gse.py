@@ -16,6 +16,8 @@ class GSE(Evolution):
         stop: fraction of training after which the topology no longer changes, in (0, 1].
         candidates: size of the random set, as a multiple of the layer's connections.
         distribution: of the random set, 'uniform' or 'bound'; see evolution.grow.GuidedGradient.
+        every_updates: another name of `every`, the same for all methods; None: `every`.
+        until: the end, in place of `stop`: an integer is a number of updates, a float a fraction of training.
 
     Raises:
         InputError: where an argument is out of range.
@@ -45,6 +47,8 @@ class GSE(Evolution):
         *,
         candidates: float = 1.0,
         distribution: str = "uniform",
+        every_updates: int | None = None,
+        until: int | float | None = None,
     ) -> None:
-        schedule = Schedule(fraction, every_steps=every, decay="cosine", stop=stop)
+        schedule = Schedule(fraction, every_updates=every, decay="cosine", stop=stop).in_updates(every_updates, until)
         super().__init__(magnitude, GuidedGradient(candidates, distribution), schedule, fresh="zero", output_layer=True)

@@ -23,6 +23,8 @@ class MEST(Evolution):
         every: epochs between evolutions, at least 1.
         stop: fraction of training after which the topology no longer changes, in (0, 1].
         weight: of the gradient.
+        every_updates: updates between evolutions, at least 1, in place of `every`; None: `every` epochs.
+        until: the end, in place of `stop`: an integer is a number of updates, a float a fraction of training.
 
     Raises:
         InputError: where an argument is out of range.
@@ -43,6 +45,15 @@ class MEST(Evolution):
 
     name = "mest"
 
-    def __init__(self, fraction: float = 0.02, every: int = 5, stop: float = 0.75, *, weight: float = 0.01) -> None:
-        schedule = Schedule(fraction, every_epochs=every, decay=_halved, stop=stop)
+    def __init__(
+        self,
+        fraction: float = 0.02,
+        every: int = 5,
+        stop: float = 0.75,
+        *,
+        weight: float = 0.01,
+        every_updates: int | None = None,
+        until: int | float | None = None,
+    ) -> None:
+        schedule = Schedule(fraction, every_epochs=every, decay=_halved, stop=stop).in_updates(every_updates, until)
         super().__init__(MagnitudeAndGradient(weight), uniform, schedule, fresh="zero", output_layer=True)

@@ -20,6 +20,8 @@ class RigL(Evolution):
         fraction: of connections to replace at the start, in [0, 1].
         every: updates between evolutions, at least 1.
         stop: fraction of training after which the topology no longer changes, in (0, 1].
+        every_updates: another name of `every`, the same for all methods; None: `every`.
+        until: the end, in place of `stop`: an integer is a number of updates, a float a fraction of training.
 
     Raises:
         InputError: where an argument is out of range.
@@ -40,6 +42,14 @@ class RigL(Evolution):
 
     name = "rigl"
 
-    def __init__(self, fraction: float = 0.3, every: int = 100, stop: float = 0.75) -> None:
-        schedule = Schedule(fraction, every_steps=every, decay="cosine", stop=stop)
+    def __init__(
+        self,
+        fraction: float = 0.3,
+        every: int = 100,
+        stop: float = 0.75,
+        *,
+        every_updates: int | None = None,
+        until: int | float | None = None,
+    ) -> None:
+        schedule = Schedule(fraction, every_updates=every, decay="cosine", stop=stop).in_updates(every_updates, until)
         super().__init__(magnitude, LargestGradient(), schedule, fresh="zero", output_layer=True)

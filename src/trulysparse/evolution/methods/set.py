@@ -16,9 +16,11 @@ class SET(Evolution):
 
     Args:
         zeta: fraction to replace, in [0, 1].
+        every_updates: updates between evolutions, at least 1; None: an epoch.
+        until: the end of evolution: an integer is a number of updates, a float a fraction of training; None: none.
 
     Raises:
-        InputError: where zeta is out of range.
+        InputError: where an argument is out of range.
 
     Source:
         Mocanu et al., "Scalable training of artificial neural networks with adaptive sparse connectivity inspired by
@@ -37,6 +39,9 @@ class SET(Evolution):
 
     name = "set"
 
-    def __init__(self, zeta: float = 0.3) -> None:
+    def __init__(
+        self, zeta: float = 0.3, *, every_updates: int | None = None, until: int | float | None = None
+    ) -> None:
         self.zeta = checks.real("zeta", zeta, low=0, high=1)
-        super().__init__(sign_magnitude, uniform, Schedule(zeta, every_epochs=1))
+        schedule = Schedule(zeta, every_epochs=1)
+        super().__init__(sign_magnitude, uniform, schedule.in_updates(every_updates, until))

@@ -18,9 +18,11 @@ class SNFS(Evolution):
 
     Args:
         fraction: of connections to replace at the start, in [0, 1].
+        every_updates: updates between evolutions, at least 1; None: an epoch.
+        until: the end of evolution: an integer is a number of updates, a float a fraction of training; None: none.
 
     Raises:
-        InputError: where fraction is out of range.
+        InputError: where an argument is out of range.
 
     Source:
         Dettmers and Zettlemoyer, "Sparse networks from scratch" (2019), algorithm 1.
@@ -38,6 +40,8 @@ class SNFS(Evolution):
 
     name = "snfs"
 
-    def __init__(self, fraction: float = 0.5) -> None:
-        schedule = Schedule(fraction, every_epochs=1, decay="cosine")
+    def __init__(
+        self, fraction: float = 0.5, *, every_updates: int | None = None, until: int | float | None = None
+    ) -> None:
+        schedule = Schedule(fraction, every_epochs=1, decay="cosine").in_updates(every_updates, until)
         super().__init__(magnitude, LargestGradient(), schedule, budget=by_momentum, fresh="zero", output_layer=True)

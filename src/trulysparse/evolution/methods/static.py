@@ -27,9 +27,9 @@ class Static(Evolution):
     name = "static"
 
     def __init__(self) -> None:
-        super().__init__(magnitude, no_growth, Schedule(0.0, every_epochs=1))
+        super().__init__(magnitude, no_growth, Schedule(0.0, every_updates=1))
 
-    def due(self, done: int, steps_per_epoch: int, total: int) -> bool:
+    def due(self, done: int, steps_per_epoch: int | None, total: int | None) -> bool:
         """Never.
 
         Args:

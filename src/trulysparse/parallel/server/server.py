@@ -246,10 +246,8 @@ class Server:
             if self.n_updates % self.steps == 0:
                 record = self._statistics.record(done // self.steps, updater.learning_rate, trainer.net.n_connections)
                 self._statistics = EpochStatistics()
-            evolution = trainer.evolution
             # After the last update of the phase the topology does not evolve here: each worker's own does, in phase 2.
-            evolves = evolution is not None and evolution.due(done, self.steps, self.steps * self.epochs)
-            evolves = evolves and self.n_updates < self.total
+            evolves = trainer.evolution_due(done, self.steps, self.epochs) and self.n_updates < self.total
             due = _EpochBoundary(record, evolves) if evolves or record is not None else None
             self._closing = self.config.synchronous and due is not None
             self._n_boundaries += due is not None
