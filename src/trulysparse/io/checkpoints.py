@@ -160,11 +160,8 @@ def restore(
         for number, layer in enumerate(net.layers):
             n, prefix = layer.n_connections, f"layers.{number}"
             weight = [model_reader.restore_order(layer, _state_array(file, f"{prefix}.slot{i}", n, net)) for i in slots]
-            optimizer_state.append(
-                OptimizerState(
-                    weight, [_state_array(file, f"{prefix}.bias_slot{i}", layer.bias.size, net) for i in slots]
-                )
-            )
+            bias = [_state_array(file, f"{prefix}.bias_slot{i}", layer.bias.size, net) for i in slots]
+            optimizer_state.append(OptimizerState(weight, bias))
         # Evolution rules may keep any values, infinity and NaN too.
         arrays = {name: file.read(name, finite=False) for name in file.names if name.startswith("memory.")}
         if any(name.count(".") < 2 for name in state["memory"] | arrays):
