@@ -24,7 +24,7 @@ from evolution.training import (
     weights_of,
 )
 from trulysparse.evolution import Evolver, make_evolution
-from trulysparse.training.fit_data import checked_batch
+from trulysparse.training.passes import checked_batch
 
 ACTIVE = [name for name in METHODS if name != "static"]
 STORED = [("indexed", {}), ("indexed", {"dtype": "float64"}), ("compact", {}), ("compact", {"weights": "bfloat16"})]

@@ -15,8 +15,9 @@ from trulysparse.errors import InputError
 from trulysparse.nn.columns import Columns, spans
 from trulysparse.nn.layers.base import ParameterGradient
 from trulysparse.nn.passes import Layered, tile_columns
+from trulysparse.nn.sinks import Sink
 from trulysparse.nn.tape_memory import Lease, leased_view
-from trulysparse.nn.tape_passes import gradient_passes, update_passes
+from trulysparse.nn.tape_passes import backward_passes, gradient_passes, update_passes
 from trulysparse.optim import OptimizerState
 
 
@@ -140,6 +141,33 @@ class Tape:
         states = None if optimizer_state is None else [optimizer_state]
         update_passes([self], [self.output_gradients(dY)], states, [rule], input_gradient, key)
         return self.samples_of_input_gradient() if input_gradient else None
+
+    def backward_to(self, dY: ArrayLike | Columns, sink: Sink) -> None:
+        """A backward pass that hands each layer's gradient to a sink, as a topology evolution that looks at gradients.
+
+        Args:
+            dY: see `backward`.
+            sink: say the step that `Evolver.start` returns; see nn.sinks.
+
+        Raises:
+            InputError: where the samples are more than one tile, as a sink is given each layer once; see Columns.of.
+
+        Example:
+            >>> import numpy as np, trulysparse as ts
+            >>> net = ts.SparseMLP((20, 50, 3), epsilon=4, output="identity", seed=0)
+            >>> state = [layer.new_state(ts.SGD()) for layer in net.layers]
+            >>> evolver = ts.Evolver(ts.RigL(every_updates=1), net, state, total_updates=10)
+            >>> evolution = evolver.start()
+            >>> net.forward(np.ones((16, 20))).backward_to(np.ones((16, 3)), evolution)
+            >>> evolution.n_added > 0
+            True
+        """
+        if len(self.tiles) > 1:
+            raise InputError(
+                f"backward_to takes one tile of samples, at most {self._spans[0].stop} of this network, not "
+                f"{self.n_samples}; lay out more as one tile with Columns.of"
+            )
+        backward_passes([self], [self.output_gradients(dY)], [[sink]], inputs=False)
 
     def gradients(
         self,
