@@ -60,6 +60,7 @@ def training_parts(
     *,
     state: str | None = None,
     every: int = 1,
+    pre_activations: bool = False,
 ) -> dict[str, int]:
     """Bytes that training adds, by part.
 
@@ -71,22 +72,22 @@ def training_parts(
         storage_config: how the layers are stored.
         state: type of the optimizer state; None: that of the weights, or float32 where they are bfloat16.
         every: only the activations of each every-th layer stay, and those between two of them take turns.
+        pre_activations: whether the hidden layers' pre-activations are kept too.
 
     Returns:
-        Bytes of activations, of their bits, and of optimizer state.
+        Bytes of activations, of pre-activations where they are kept, of bits, and of optimizer state.
     """
     stride = int(_kernels.padded_batch(batch_size))
     item, last = HELD[storage_config.signals].itemsize, len(layer_sizes) - 1
     wide = 8 if storage_config.signals == "float64" else 4
     stored = stored_layers(len(layer_sizes), every)
-    values = sum(
-        n * stride * (wide if number in (0, last) else item) for number, n in enumerate(layer_sizes) if stored[number]
-    )
+    hidden = item * stride * sum(n for number, n in enumerate(layer_sizes) if stored[number] and 0 < number < last)
     for turn in range(1, every):
-        values += item * stride * max((layer_sizes[i] for i in range(turn, last, every)), default=0)
+        hidden += item * stride * max((layer_sizes[i] for i in range(turn, last, every)), default=0)
     size = HELD[state].itemsize if state else (8 if storage_config.weights == "float64" else 4)
     return {
-        "activations": values,
+        "activations": hidden + wide * stride * (layer_sizes[0] + layer_sizes[-1]),
+        **({"pre-activations": hidden} if pre_activations else {}),
         "activation bits": sum(bit_bytes(n, stride, storage_config.tiled) for n in layer_sizes[1:-1]),
         "optimizer state": (n_connections + sum(layer_sizes[1:])) * n_slots * size,
     }
@@ -101,9 +102,19 @@ def training_bytes(
     *,
     state: str | None = None,
     every: int = 1,
+    pre_activations: bool = False,
 ) -> int:
     """Bytes in memory that training adds. The state of layers that live in files is there too."""
-    parts = training_parts(layer_sizes, n_connections, batch_size, n_slots, storage_config, state=state, every=every)
+    parts = training_parts(
+        layer_sizes,
+        n_connections,
+        batch_size,
+        n_slots,
+        storage_config,
+        state=state,
+        every=every,
+        pre_activations=pre_activations,
+    )
     if storage_config.folder is not None:
         del parts["optimizer state"]
     return sum(parts.values())

@@ -51,6 +51,7 @@ class ThreadBackend:
             1 + trainer.optimizer.n_slots,
             net.storage_config,
             every=trainer.recompute,
+            pre_activations=net.keeps_pre_activations,
         )
         memory.require(
             config.workers * each,

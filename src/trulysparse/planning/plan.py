@@ -41,6 +41,7 @@ class PlanRequest:
         optimizer: of which the state counts.
         recompute: every how many layers activations are stored, at least 1 (all).
         on_disk: whether layers are in files.
+        pre_activations: whether training keeps the hidden layers' pre-activations, as for GELU and SiLU.
 
     Example:
         >>> from trulysparse.planning.plan import PlanRequest
@@ -57,6 +58,7 @@ class PlanRequest:
     optimizer: Optimizer = field(default_factory=lambda: SGD(momentum=0.0))
     recompute: int = 1
     on_disk: bool = False
+    pre_activations: bool = False
 
     @property
     def storage_config(self) -> StorageConfig:
@@ -143,6 +145,7 @@ def plan(request: PlanRequest, *, threads: int | None = None, measure: bool = Tr
         storage_config,
         state=optimizer.state,
         every=request.recompute,
+        pre_activations=request.pre_activations,
     )
     threads = checks.thread_count(threads)
     training |= _scratch(sizes, counts, request, threads)

@@ -127,6 +127,7 @@ class Trainer(TrainingLoop):
                 net.storage_config,
                 state=optimizer.state,
                 every=recompute,
+                pre_activations=net.keeps_pre_activations,
             ),
             f"training at batch_size={batch_size}",
             "choose a smaller batch_size or micro_batch_size, or recompute activations (recompute=3)",

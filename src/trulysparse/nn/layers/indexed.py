@@ -11,9 +11,10 @@ from trulysparse import _kernels
 from trulysparse._core.arrays import Floats, empty
 from trulysparse.connectivity import Connectivity
 from trulysparse.errors import InputError
-from trulysparse.nn.activations import KernelActivation
+from trulysparse.nn.activations import LayerActivation
 from trulysparse.nn.activations_buffer import Activations
 from trulysparse.nn.layers.base import Layer
+from trulysparse.nn.layers.function_pass import apply_function, multiply_derivative
 from trulysparse.optim import Optimizer, OptimizerState
 from trulysparse.optim.rules import gradient_rule
 
@@ -31,7 +32,7 @@ class IndexedLayer(Layer):
     tiled = False
     connectivity: Connectivity
 
-    def __init__(self, connectivity: Connectivity, values: Floats, bias: Floats, activation: KernelActivation) -> None:
+    def __init__(self, connectivity: Connectivity, values: Floats, bias: Floats, activation: LayerActivation) -> None:
         super().__init__(values, bias, activation)
         self.connectivity = connectivity
 
@@ -65,13 +66,16 @@ class IndexedLayer(Layer):
                 x=x.values,
                 y=y.values,
                 long_rows=rows.long,
-                activation=y.activation,
+                activation=y.kernel,
                 positive=y.sign_bits,
                 kept=y.dropout_bits,
                 keep_probability=y.keep_probability,
+                pre_activation=y.pre_activation,
             )
             y.store_call("forward", self.n_connections, arrays, call)
         call(key, threads)
+        if y.function is not None:
+            apply_function(y, tiled=False)
 
     def backward(
         self,
@@ -165,10 +169,13 @@ class IndexedLayer(Layer):
                 x=x.values,
                 dx=dx,
                 long_rows=rows.long,
-                activation=x.activation,
+                activation=x.kernel,
                 positive=x.sign_bits,
                 kept=x.dropout_bits,
                 keep_probability=x.keep_probability,
+                pre_activation=x.pre_activation,
             )
             x.store_call("backward", self.n_connections, arrays, call)
         call(rule, threads)
+        if x.function is not None and dx is not None:
+            multiply_derivative(x, dx)
