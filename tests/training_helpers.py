@@ -7,11 +7,11 @@ import numpy as np
 import trulysparse as ts
 
 
-def network(folder=None, seed=1):
+def network(folder=None, seed=1, activation="all_relu"):
     sizes = (8, 20, 16, 3)
     if folder is None:
-        return ts.SparseMLP(sizes, epsilon=3, seed=seed)
-    return ts.SparseMLP(sizes, epsilon=3, seed=seed, storage="compact", folder=folder)
+        return ts.SparseMLP(sizes, epsilon=3, seed=seed, activation=activation)
+    return ts.SparseMLP(sizes, epsilon=3, seed=seed, activation=activation, storage="compact", folder=folder)
 
 
 def samples(n=70):

@@ -17,7 +17,10 @@ struct Connections {
     const uint32_t* position = nullptr;
 };
 
-enum class Activation : int { identity = 0, leaky = 1, tanh = 2, sigmoid = 3 };
+enum class Activation : int { identity = 0, leaky = 1, tanh = 2, sigmoid = 3, gelu = 4, silu = 5 };
+
+// Whether the derivative is a function of the pre-activation; others have it from the activation or its bits.
+constexpr bool needs_pre_activation(Activation kind) { return kind == Activation::gelu || kind == Activation::silu; }
 
 // The activation and dropout of one layer's output, and the bits that its derivative needs later.
 // Bit b of byte g of a row belongs to batch column 8 * g + b.
@@ -28,6 +31,7 @@ struct Epilogue {
     uint8_t* kept = nullptr;      // not dropped; null without dropout
     double keep_probability = 1;
     uint64_t key = 0;             // of the dropout stream
+    void* pre = nullptr;          // where pre-activations are kept, laid out and held as the output; null: nowhere
 };
 
 enum class Update : int { none = 0, gradient = 1, sgd = 2, nesterov = 3, adam = 4 };

@@ -78,14 +78,21 @@ auto pointer(const Maybe<A>& array) -> decltype(array->data()) {
 using KernelActivation = std::pair<Activation, double>;
 using Bits = Maybe<Array<uint8_t>>;
 
-// `bytes`: as many as the bits need.
+// `bytes`: as many as the bits need. pre: pre-activations, of the shape and type of the activations.
 inline Epilogue epilogue(const KernelActivation& activation, const Bits& positive, const Bits& kept,
-                         double keep_probability, int64_t bytes, uint64_t key) {
+                         double keep_probability, int64_t bytes, uint64_t key, void* pre) {
     for (const auto& [bits, name] : {std::pair{&positive, "positive"}, std::pair{&kept, "kept"}})
         if (*bits && int64_t((*bits)->shape(0)) < bytes)
             refuse(std::string(name) + " has " + std::to_string((*bits)->shape(0)) + " bytes of bits, not " +
                    std::to_string(bytes));
-    return {activation.first, activation.second, pointer(positive), pointer(kept), keep_probability, key};
+    return {activation.first, activation.second, pointer(positive), pointer(kept), keep_probability, key, pre};
+}
+
+// Refuses an activation without what its derivative needs.
+inline void require_derivative(const Epilogue& e, bool input_gradient) {
+    if (!input_gradient) return;
+    require(e.kind != Activation::leaky || e.positive, "the bits of a leaky activation are missing");
+    require(!needs_pre_activation(e.kind) || e.pre, "the pre-activations are missing");
 }
 
 template <class T>

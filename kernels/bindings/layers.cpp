@@ -45,7 +45,8 @@ void bind_forward(nb::module_& m, const char* name) {
         "forward",
         [](Array<const int64_t> ptr, Array<const int32_t> index, Maybe<Array<const uint32_t>> position,
            Array<const T> weight, Array<const T> bias, Rows<const T> x, Rows<T> y, Array<const int64_t> long_rows,
-           const KernelActivation& activation, Bits positive, Bits kept, double keep_probability) {
+           const KernelActivation& activation, Bits positive, Bits kept, double keep_probability,
+           Maybe<Rows<T>> pre_activation) {
             ForwardArgs<T> a;
             a.by_output = view(ptr, index);
             a.by_output.position = pointer(position);
@@ -60,14 +61,18 @@ void bind_forward(nb::module_& m, const char* name) {
             a.bias = bias.shape(0) ? bias.data() : nullptr;
             a.x = x.data();
             a.y = y.data();
-            a.epilogue = epilogue(activation, positive, kept, keep_probability, n_out * bit_stride(a.stride), 0);
-            return ForwardCall<T>{a, int64_t(x.shape(0)), long_rows.data(), int64_t(long_rows.shape(0)),
-                                  hold(ptr, index, position, weight, bias, x, y, long_rows, positive, kept)};
+            if (pre_activation) require_shape(*pre_activation, n_out, a.stride, "pre_activation", "as y");
+            a.epilogue = epilogue(activation, positive, kept, keep_probability, n_out * bit_stride(a.stride), 0,
+                                  pointer(pre_activation));
+            return ForwardCall<T>{
+                a, int64_t(x.shape(0)), long_rows.data(), int64_t(long_rows.shape(0)),
+                hold(ptr, index, position, weight, bias, x, y, long_rows, positive, kept, pre_activation)};
         },
         nb::kw_only(), nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("position").noconvert().none(),
         nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("x").noconvert(), nb::arg("y").noconvert(),
         nb::arg("long_rows").noconvert(), nb::arg("activation"), nb::arg("positive").noconvert().none(),
-        nb::arg("kept").noconvert().none(), nb::arg("keep_probability"));
+        nb::arg("kept").noconvert().none(), nb::arg("keep_probability"),
+        nb::arg("pre_activation").noconvert() = nb::none());
 }
 
 template <class T>
@@ -126,7 +131,7 @@ void bind_backward(nb::module_& m, const char* name) {
         [](Array<const int64_t> ptr, Array<const int32_t> index, Array<Parameter> weight, State state,
            Gradient gradient, Array<Parameter> bias, State bias_state, Gradient bias_gradient, Rows<const T> dy,
            Rows<T> x, Maybe<Rows<T>> dx, Array<const int64_t> long_rows, const KernelActivation& activation,
-           Bits positive, Bits kept, double keep_probability) {
+           Bits positive, Bits kept, double keep_probability, Maybe<Rows<T>> pre_activation) {
             BackwardArgs<T> a;
             a.by_input = view(ptr, index);
             a.n_out = int64_t(dy.shape(0));
@@ -142,20 +147,21 @@ void bind_backward(nb::module_& m, const char* name) {
             a.dy = dy.data();
             a.x = x.data();
             a.dx = dx ? dx->data() : nullptr;
-            a.input = epilogue(activation, positive, kept, keep_probability, a.by_input.rows * bit_stride(a.stride), 0);
-            require(!a.dx || a.input.kind != Activation::leaky || a.input.positive,
-                    "the bits of a leaky activation are missing");
+            if (pre_activation) require_shape(*pre_activation, a.by_input.rows, a.stride, "pre_activation", "as x");
+            a.input = epilogue(activation, positive, kept, keep_probability, a.by_input.rows * bit_stride(a.stride), 0,
+                               pointer(pre_activation));
+            require_derivative(a.input, a.dx);
             return BackwardCall<T>{a, long_rows.data(), int64_t(long_rows.shape(0)), std::is_const_v<Parameter>,
                                    bias.shape(0) > 0,
                                    hold(ptr, index, weight, state, gradient, bias, bias_state, bias_gradient, dy, x, dx,
-                                        long_rows, positive, kept)};
+                                        long_rows, positive, kept, pre_activation)};
         },
         nb::kw_only(), nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("weight").noconvert(),
         nb::arg("state").noconvert(), nb::arg("gradient").noconvert().none(), nb::arg("bias").noconvert(),
         nb::arg("bias_state").noconvert(), nb::arg("bias_gradient").noconvert().none(), nb::arg("dy").noconvert(),
         nb::arg("x").noconvert(), nb::arg("dx").noconvert().none(), nb::arg("long_rows").noconvert(),
         nb::arg("activation"), nb::arg("positive").noconvert().none(), nb::arg("kept").noconvert().none(),
-        nb::arg("keep_probability"));
+        nb::arg("keep_probability"), nb::arg("pre_activation").noconvert() = nb::none());
 }
 
 // Runs body(chain, threads) for each of `count` chains of calls: side by side on a thread each where there are as many as

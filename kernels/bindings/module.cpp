@@ -14,7 +14,9 @@ void bind_enums(nb::module_& m) {
         .value("IDENTITY", Activation::identity)
         .value("LEAKY", Activation::leaky)
         .value("TANH", Activation::tanh)
-        .value("SIGMOID", Activation::sigmoid);
+        .value("SIGMOID", Activation::sigmoid)
+        .value("GELU", Activation::gelu)
+        .value("SILU", Activation::silu);
     nb::enum_<Update>(m, "Update", nb::is_arithmetic())
         .value("NONE", Update::none)
         .value("GRADIENT", Update::gradient)

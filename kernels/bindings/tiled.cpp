@@ -45,6 +45,13 @@ struct HeldTiles {
     int64_t size() const { return int64_t(packed.shape(0)); }
 };
 
+void* pre_activations(const Maybe<Signals>& array, const Signals& activations, const char* meaning) {
+    if (!array) return nullptr;
+    require_shape(*array, int64_t(activations.shape(0)), int64_t(activations.shape(1)), "pre_activation", meaning);
+    require(stored(*array).half == stored(activations).half, "pre-activations have the type of the activations");
+    return array->data();
+}
+
 // Bits lie along the values as a whole, in groups of sixteen.
 int64_t bit_bytes(int64_t values) { return (values + 15) / 16 * 2; }
 
@@ -77,7 +84,8 @@ void bind_passes(nb::module_& m) {
     m.def(
         "tile_forward",
         [](const HeldTiles& held, Values weight, Values bias, Signals x, Signals y, const KernelActivation& activation,
-           Bits positive, Bits kept, double keep_probability, uint64_t key, int threads) {
+           Bits positive, Bits kept, double keep_probability, uint64_t key, int threads,
+           Maybe<Signals> pre_activation) {
             TileForwardArgs a;
             const int64_t n_in = held.tiles.n_in, n_out = held.tiles.n_out;
             a.tiles = held.tiles;
@@ -91,20 +99,21 @@ void bind_passes(nb::module_& m) {
             if (bias.shape(0)) a.bias = stored(bias);
             a.x = stored(x);
             a.y = stored(y);
-            a.epilogue = epilogue(activation, positive, kept, keep_probability, bit_bytes(n_out * a.stride), key);
+            a.epilogue = epilogue(activation, positive, kept, keep_probability, bit_bytes(n_out * a.stride), key,
+                                  pre_activations(pre_activation, y, "as y"));
             nb::gil_scoped_release free_lock;
             tile_forward(a, threads);
         },
         nb::arg("tiles"), nb::arg("weight"), nb::arg("bias"), nb::arg("x"), nb::arg("y"), nb::kw_only(),
         nb::arg("activation"), nb::arg("positive").noconvert().none(), nb::arg("kept").noconvert().none(),
-        nb::arg("keep_probability"), nb::arg("key"), nb::arg("threads"));
+        nb::arg("keep_probability"), nb::arg("key"), nb::arg("threads"), nb::arg("pre_activation") = nb::none());
     m.def(
         "tile_backward",
         [](const HeldTiles& held, Values weight, Values bias, Signals x, Signals dy, Maybe<Signals> dx,
            std::vector<Values> state, Maybe<Array<float>> gradient, std::vector<Values> into,
            std::vector<Values> bias_state, Maybe<Array<float>> bias_gradient, std::vector<Values> bias_into,
            const KernelActivation& activation, Bits positive, Bits kept, double keep_probability,
-           const UpdateRule& rule, int threads) {
+           const UpdateRule& rule, int threads, Maybe<Signals> pre_activation) {
             TileBackwardArgs a;
             const int64_t n_in = held.tiles.n_in, n_out = held.tiles.n_out;
             a.tiles = held.tiles;
@@ -123,9 +132,9 @@ void bind_passes(nb::module_& m) {
             a.dy = stored(dy);
             a.x = stored(x);
             if (dx) a.dx = stored(*dx);
-            a.input = epilogue(activation, positive, kept, keep_probability, bit_bytes(n_in * a.stride), 0);
-            require(!dx || a.input.kind != Activation::leaky || a.input.positive,
-                    "the bits of a leaky activation are missing");
+            a.input = epilogue(activation, positive, kept, keep_probability, bit_bytes(n_in * a.stride), 0,
+                               pre_activations(pre_activation, x, "as x"));
+            require_derivative(a.input, a.dx.to);
             nb::gil_scoped_release free_lock;
             tile_backward(a, threads);
         },
@@ -133,7 +142,7 @@ void bind_passes(nb::module_& m) {
         nb::kw_only(), nb::arg("state"), nb::arg("gradient").noconvert().none(), nb::arg("into"), nb::arg("bias_state"),
         nb::arg("bias_gradient").noconvert().none(), nb::arg("bias_into"), nb::arg("activation"),
         nb::arg("positive").noconvert().none(), nb::arg("kept").noconvert().none(), nb::arg("keep_probability"),
-        nb::arg("rule"), nb::arg("threads"));
+        nb::arg("rule"), nb::arg("threads"), nb::arg("pre_activation") = nb::none());
     m.def(
         "tile_update",
         [](Values value, std::vector<Values> state, Array<float> gradient, std::vector<Values> into,

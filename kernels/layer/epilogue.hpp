@@ -58,16 +58,30 @@ TS_INLINE Vector<T, L> activate(Vector<T, L> z, T slope) {
     if constexpr (Kind == Activation::leaky) return z > T(0) ? z : z * slope;
     else if constexpr (Kind == Activation::tanh) return tanh8(z);
     else if constexpr (Kind == Activation::sigmoid) return sigmoid8<T>(z);
+    else if constexpr (Kind == Activation::gelu) return z * normal<T, L>(z).below;
+    else if constexpr (Kind == Activation::silu) return z * logistic<T, L>(z).below;
     else return z;
 }
 
-// The activation's derivative times da; `a` is the activation, `positive` the bits of its pre-activation.
+// The activation's derivative times da; `a` is the activation or, where needs_pre_activation, the pre-activation,
+// `positive` the bits of the pre-activation.
 template <class T, Activation Kind, int L>
 TS_INLINE Vector<T, L> derive(Vector<T, L> da, Vector<T, L> a, Bits<L> positive, T slope) {
     if constexpr (Kind == Activation::leaky) return from_bits<T, L>(positive) ? da : da * slope;
     else if constexpr (Kind == Activation::tanh) return da * (T(1) - a * a);
     else if constexpr (Kind == Activation::sigmoid) return da * (a * (T(1) - a));
-    else return da;
+    else if constexpr (Kind == Activation::gelu) {
+        const Normal<T, L> n = normal<T, L>(a);
+        return da * (n.below + a * n.density);
+    } else if constexpr (Kind == Activation::silu) {
+        const Logistic<T, L> s = logistic<T, L>(a);
+        return da * (s.below + a * (s.below * s.above));
+    } else return da;
+}
+
+// Whether `derive` looks at `a`.
+constexpr bool reads_values(Activation kind) {
+    return kind == Activation::tanh || kind == Activation::sigmoid || needs_pre_activation(kind);
 }
 
 // Walks a row of n values: body(column, count) for each group; short rows are one group, of which only count exist.
@@ -114,8 +128,8 @@ TS_INLINE void store_bits(uint8_t* p, Bits<L> bits, int64_t count) {
 // `positive` (null: not needed) and `kept`. n is below a group, or a multiple of it.
 template <class T, Activation Kind, bool Drop>
 TS_INLINE void activate_values(const Epilogue& e, int64_t stream, uint8_t* positive, uint8_t* kept, T* row, int64_t n) {
-    // The exponential works on eight values only.
-    constexpr int L = Kind == Activation::leaky || Kind == Activation::identity ? kGroup<T> : 8;
+    // These two work on eight values only.
+    constexpr int L = Kind == Activation::tanh || Kind == Activation::sigmoid ? 8 : kGroup<T>;
     const T slope = T(e.slope), scale = Drop ? T(1 / e.keep_probability) : T(1);
     const auto walk = [&](auto&& dropped) __attribute__((always_inline)) {
         groups<L>(n, [&](int64_t c, int64_t count) __attribute__((always_inline)) {
@@ -137,7 +151,7 @@ TS_INLINE void activate_values(const Epilogue& e, int64_t stream, uint8_t* posit
     }
 }
 
-// dz = f' * da for n values; n as above.
+// dz = f' * da for n values; n and `a` as above.
 template <class T, Activation Kind, bool Drop>
 TS_INLINE void derive_values(const Epilogue& e, const uint8_t* positive, const uint8_t* kept, const T* da, const T* a,
                              T* dz, int64_t n) {
@@ -146,10 +160,10 @@ TS_INLINE void derive_values(const Epilogue& e, const uint8_t* positive, const u
             keep_probability = T(e.keep_probability);
     groups<L>(n, [&](int64_t c, int64_t count) __attribute__((always_inline)) {
         Vector<T, L> g = load_part<T, L>(da + c, count), value{};
-        if constexpr (Kind == Activation::tanh || Kind == Activation::sigmoid) value = load_part<T, L>(a + c, count);
+        if constexpr (reads_values(Kind)) value = load_part<T, L>(a + c, count);
         if constexpr (Drop) {
             g = from_bits<T, L>(load_bits<L>(kept + c / 8, count)) ? g * scale : Vector<T, L>{};
-            value = value * keep_probability;
+            if constexpr (!needs_pre_activation(Kind)) value = value * keep_probability;
         }
         const Bits<L> bits = Kind == Activation::leaky ? load_bits<L>(positive + c / 8, count) : Bits<L>(0);
         store_part<T, L>(dz + c, derive<T, Kind, L>(g, value, bits, slope), count);
@@ -164,14 +178,29 @@ TS_INLINE void by_kind(Activation kind, Body&& body) {
         case leaky: return body(std::integral_constant<Activation, leaky>{});
         case tanh: return body(std::integral_constant<Activation, tanh>{});
         case sigmoid: return body(std::integral_constant<Activation, sigmoid>{});
+        case gelu: return body(std::integral_constant<Activation, gelu>{});
+        case silu: return body(std::integral_constant<Activation, silu>{});
         case identity: return body(std::integral_constant<Activation, identity>{});
     }
+}
+
+// Long formulas stay out of the loops that the short ones are inlined into.
+template <class T, Activation Kind>
+TS_APART void activate_apart(const Epilogue& e, int64_t stream, uint8_t* kept, T* row, int64_t n) {
+    if (kept) activate_values<T, Kind, true>(e, stream, nullptr, kept, row, n);
+    else activate_values<T, Kind, false>(e, stream, nullptr, nullptr, row, n);
+}
+template <class T, Activation Kind>
+TS_APART void derive_apart(const Epilogue& e, const uint8_t* kept, const T* da, const T* z, T* dz, int64_t n) {
+    if (kept) derive_values<T, Kind, true>(e, nullptr, kept, da, z, dz, n);
+    else derive_values<T, Kind, false>(e, nullptr, nullptr, da, z, dz, n);
 }
 
 template <class T>
 TS_INLINE void activate_run(const Epilogue& e, int64_t stream, uint8_t* positive, uint8_t* kept, T* row, int64_t n) {
     by_kind(e.kind, [&](auto kind) __attribute__((always_inline)) {
-        if (kept) activate_values<T, kind(), true>(e, stream, positive, kept, row, n);
+        if constexpr (needs_pre_activation(kind())) activate_apart<T, kind()>(e, stream, kept, row, n);
+        else if (kept) activate_values<T, kind(), true>(e, stream, positive, kept, row, n);
         else activate_values<T, kind(), false>(e, stream, positive, nullptr, row, n);
     });
 }
@@ -180,7 +209,8 @@ template <class T>
 TS_INLINE void derive_run(const Epilogue& e, const uint8_t* positive, const uint8_t* kept, const T* da, const T* a,
                           T* dz, int64_t n) {
     by_kind(e.kind, [&](auto kind) __attribute__((always_inline)) {
-        if (kept) derive_values<T, kind(), true>(e, positive, kept, da, a, dz, n);
+        if constexpr (needs_pre_activation(kind())) derive_apart<T, kind()>(e, kept, da, a, dz, n);
+        else if (kept) derive_values<T, kind(), true>(e, positive, kept, da, a, dz, n);
         else derive_values<T, kind(), false>(e, positive, nullptr, da, a, dz, n);
     });
 }
@@ -193,6 +223,7 @@ TS_INLINE uint8_t* row_bits(uint8_t* bits, int64_t row_number, int64_t stride) {
 // row: pre-activations in, activations out.
 template <class T>
 TS_INLINE void apply_epilogue(const Epilogue& e, int64_t row_number, T* row, int64_t stride) {
+    if (e.pre) __builtin_memcpy(static_cast<T*>(e.pre) + row_number * stride, row, size_t(stride) * sizeof(T));
     if (e.kind == Activation::identity && !e.kept) return;
     activate_run<T>(e, row_number, row_bits(e.positive, row_number, stride), row_bits(e.kept, row_number, stride), row,
                     stride);
@@ -201,6 +232,7 @@ TS_INLINE void apply_epilogue(const Epilogue& e, int64_t row_number, T* row, int
 // dz[c] = f'(...) * da[c]; `a`, the stored (dropped and scaled) activation, and `dz` may be the same row.
 template <class T>
 TS_INLINE void apply_derivative(const Epilogue& e, int64_t row_number, const T* da, const T* a, T* dz, int64_t stride) {
+    if (e.pre) a = static_cast<const T*>(e.pre) + row_number * stride;
     derive_run<T>(e, row_bits(e.positive, row_number, stride), row_bits(e.kept, row_number, stride), da, a, dz, stride);
 }
 

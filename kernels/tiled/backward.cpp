@@ -135,11 +135,11 @@ void backward_order(const TileBackwardArgs& a, int64_t o) {
 void backward_finish(const TileBackwardArgs& a, int64_t i, float* sums) {
     const int64_t start = (i << a.tiles.shift) * a.stride, count = a.tiles.width(i) * a.stride;
     const Epilogue& e = a.input;
-    const bool values = e.kind == Activation::tanh || e.kind == Activation::sigmoid;
+    const Stored from = needs_pre_activation(e.kind) ? Stored{e.pre, nullptr, a.x.half} : a.x;
     alignas(64) float value[kRun] = {};
     for (int64_t c = 0; c < count; c += kRun) {
         const int64_t n = count - c < kRun ? count - c : kRun, at = (start + c) / 8;
-        if (values) read_stored(a.x, start + c, n, value);
+        if (reads_values(e.kind)) read_stored(from, start + c, n, value);
         if (e.kind != Activation::identity || e.kept)
             derive_run(e, e.positive ? e.positive + at : nullptr, e.kept ? e.kept + at : nullptr, sums + c, value,
                        sums + c, (n + 15) / 16 * 16);

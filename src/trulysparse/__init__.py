@@ -20,7 +20,8 @@ from trulysparse.evolution import (
     Static,
 )
 from trulysparse.io.models import load, save
-from trulysparse.nn.activations import AllReLU, Identity, LeakyReLU, ReLU, Sigmoid, Tanh
+from trulysparse.nn.activation_function import ActivationFunction, NumberedActivation
+from trulysparse.nn.activations import GELU, AllReLU, Identity, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
 from trulysparse.nn.columns import Columns
 from trulysparse.nn.frozen import FrozenMLP
 from trulysparse.nn.initialization import WeightInit
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DSR",
+    "GELU",
     "GSE",
     "MEST",
     "SET",
@@ -47,6 +49,7 @@ __all__ = [
     "SNFS",
     "WASAP",
     "WASSP",
+    "ActivationFunction",
     "Adam",
     "AllReLU",
     "BinaryCrossEntropy",
@@ -71,12 +74,14 @@ __all__ = [
     "MeanSquaredError",
     "MissingExtraError",
     "NotEnoughMemoryError",
+    "NumberedActivation",
     "ProgressBar",
     "PruningReport",
     "ReLU",
     "RigL",
     "ScaledRate",
     "Schedule",
+    "SiLU",
     "Sigmoid",
     "SoftmaxCrossEntropy",
     "SparseMLP",

@@ -19,6 +19,8 @@ class Activation(IntEnum):
     LEAKY = ...
     TANH = ...
     SIGMOID = ...
+    GELU = ...
+    SILU = ...
 
 class Update(IntEnum):
     NONE = ...
@@ -83,6 +85,7 @@ def forward(
     positive: Bits,
     kept: Bits,
     keep_probability: float,
+    pre_activation: Floats | None = None,
 ) -> ForwardCall32 | ForwardCall64: ...
 def backward(
     *,
@@ -102,6 +105,7 @@ def backward(
     positive: Bits,
     kept: Bits,
     keep_probability: float,
+    pre_activation: Floats | None = None,
 ) -> BackwardCall32 | BackwardCall64: ...
 def gradients(
     *,
@@ -121,6 +125,7 @@ def gradients(
     positive: Bits,
     kept: Bits,
     keep_probability: float,
+    pre_activation: Floats | None = None,
 ) -> BackwardCall32 | BackwardCall64: ...
 def gradient_at(ptr: Pointers, index: Indices, x: Floats, dy: Floats, out: Floats, threads: int) -> None: ...
 def update(
@@ -256,6 +261,7 @@ def tile_forward(
     keep_probability: float,
     key: int,
     threads: int,
+    pre_activation: Stored | None = None,
 ) -> None: ...
 def tile_backward(
     tiles: Tiles,
@@ -277,6 +283,7 @@ def tile_backward(
     keep_probability: float,
     rule: UpdateRule,
     threads: int,
+    pre_activation: Stored | None = None,
 ) -> None: ...
 def tile_update(
     value: Stored,

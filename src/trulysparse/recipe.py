@@ -266,6 +266,7 @@ class Recipe:
             self.make_optimizer(),
             self.recompute,
             self.on_disk,
+            activations.needs_pre_activation(activations.on_layer(self.make_activation(), 1)),
             self.micro_batch_size,
         )
 

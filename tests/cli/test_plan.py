@@ -47,6 +47,14 @@ def test_plan_has_the_defaults_of_train():
     assert last_json(run("plan", "--layers", "64,30,10", "--json", "--momentum", "0"))["bytes"] != found[0]["bytes"]
 
 
+def test_plan_counts_pre_activations_where_the_activation_needs_them():
+    options = "plan", "--layers", "64,30,20,10", "--json", "--batch-size", "16", "--activation"
+    with_them, without = (last_json(run(*options, name)) for name in ("silu", "relu"))
+    assert with_them["bytes"]["pre-activations"] == 4 * 16 * (30 + 20)
+    assert "pre-activations" not in without["bytes"]
+    assert with_them["resident_bytes"] > without["resident_bytes"]
+
+
 COMPACT = ["--storage", "compact", "--precision", "bfloat16", "--momentum", "0"]
 
 

@@ -76,7 +76,7 @@ def broken(tmp_path: Path, case: str, table) -> tuple[list[object], str]:
         "negative hidden": ([data, "--hidden", "-5"], "--hidden must be at least 1"),
         "hidden text": ([data, "--hidden", "a,b"], "--hidden must be comma-separated integers"),
         "epochs": ([data, "--epochs", 0], "--epochs must be at least 1"),
-        "activation": ([data, "--activation", "gelu"], "activation must be one of"),
+        "activation": ([data, "--activation", "swish"], "activation must be one of"),
         "alpha": ([data, "--alpha", 2], r"alpha must lie in \[0, 1\]"),
         "scale": ([data, "--scale", "log"], "scale must be one of"),
         "evolution": ([data, "--evolution", "some"], "--evolution must be one of"),

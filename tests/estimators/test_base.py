@@ -87,7 +87,7 @@ def test_verbose(digits, capsys):
         (dict(evolution="some"), "evolution must be one of"),
         (dict(dtype="float16"), "dtype must be one of"),
         (dict(scale="robust"), "scale must be one of"),
-        (dict(activation="gelu"), "activation must be one of"),
+        (dict(activation="swish"), "activation must be one of"),
         (dict(batch_size=0), "batch_size must be"),
         (dict(n_jobs=0), "n_jobs must be"),
         (dict(n_jobs=1.5), "n_jobs must be an integer"),

@@ -12,6 +12,8 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 import trulysparse as ts
+from own_activations import OwnGELU, Softsign
+from trulysparse.nn.activations import NAMES
 
 
 def test_round_trip(net, rng, tmp_path):
@@ -43,6 +45,30 @@ def test_labels_and_types_survive(tmp_path, labels, dtype):
     if labels is not None:
         np.testing.assert_array_equal(back.labels, labels)
         assert back.labels.dtype == labels.dtype
+
+
+@pytest.mark.parametrize("activation", NAMES)
+def test_every_activation_survives(activation, rng, tmp_path):
+    net = ts.SparseMLP((5, 8, 8, 3), activation=activation)
+    ts.save(net, tmp_path / "m")
+    back, X = ts.load(tmp_path / "m"), rng.random((9, 5))
+    assert back.activation == net.activation
+    np.testing.assert_array_equal(back.predict_proba(X), net.predict_proba(X))
+    with pytest.raises(ts.InputError, match=f"activation is for one of your own, .* saved with '{activation}'"):
+        ts.load(tmp_path / "m", activation=Softsign())
+
+
+@pytest.mark.parametrize("storage", ["indexed", "compact"])
+def test_an_activation_of_the_users_is_given_again(storage, rng, tmp_path):
+    net = ts.SparseMLP((5, 8, 8, 3), activation=Softsign(), storage=storage)
+    ts.save(net, tmp_path / "m")
+    X = rng.random((9, 5))
+    with pytest.raises(ts.InputError, match="'softsign'; if it is an activation of your own, load with activation="):
+        ts.load(tmp_path / "m")
+    with pytest.raises(ts.InputError, match="saved with, 'softsign', not 'own_gelu'"):
+        ts.load(tmp_path / "m", activation=OwnGELU())
+    back = ts.load(tmp_path / "m", activation=Softsign())
+    np.testing.assert_array_equal(back.predict_proba(X), net.predict_proba(X))
 
 
 def test_a_loaded_network_trains_on_the_same(net, rng, tmp_path):

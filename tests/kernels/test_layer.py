@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import expit, ndtr
 
 from conftest import random_connectivity
 from trulysparse import _kernels
@@ -16,20 +17,23 @@ from trulysparse.nn.activations_buffer import Activations
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.optim import OptimizerState
 
-ACTIVATIONS = [(0, 0.0), (1, 0.0), (1, -0.6), (1, 0.6), (2, 0.0), (3, 0.0)]
+ACTIVATIONS = [(0, 0.0), (1, 0.0), (1, -0.6), (1, 0.6), (2, 0.0), (3, 0.0), (4, 0.0), (5, 0.0)]
 BATCHES = [1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 64, 100, 128, 129, 300]
 SHAPES = [(1, 1, 1.0), (5, 3, 0.5), (40, 60, 0.1), (200, 150, 0.05), (7, 300, 0.3), (300, 7, 0.3)]
 
 
 def apply(activation, z):
     kind, slope = activation
-    return [z, np.where(z > 0, z, slope * z), np.tanh(z), 1 / (1 + np.exp(-z))][kind]
+    return [z, np.where(z > 0, z, slope * z), np.tanh(z), expit(z), z * ndtr(z), z * expit(z)][kind]
 
 
 def derivative(activation, z):
     kind, slope = activation
-    sigmoid = 1 / (1 + np.exp(-z))
-    return [np.ones_like(z), np.where(z > 0, 1.0, slope), 1 - np.tanh(z) ** 2, sigmoid * (1 - sigmoid)][kind]
+    if kind < 2:
+        return np.where(z > 0, 1.0, slope if kind else 1.0)
+    sigmoid, density = expit(z), np.exp(-z * z / 2) / np.sqrt(2 * np.pi)
+    silu = sigmoid * (1 + z * (1 - sigmoid))
+    return [1 - np.tanh(z) ** 2, sigmoid * (1 - sigmoid), ndtr(z) + z * density, silu][kind - 2]
 
 
 def make_layer(rng, n_in, n_out, density, dtype, activation):
@@ -53,6 +57,7 @@ def signal(n, stride, dtype, activation=(0, 0.0), keep=1.0):
         np.zeros(bits, np.uint8) if activation[0] == 1 else None,
         np.zeros(bits, np.uint8) if keep < 1 else None,
         keep,
+        np.full((n, stride), np.nan, dtype) if activation[0] > 3 else None,
     )
 
 
@@ -99,6 +104,8 @@ def test_backward_gradients_match_scipy(isa, rng, shape, dtype):
             if activation[0] == 1:
                 bits = np.packbits(z > 0, axis=1, bitorder="little").reshape(-1)
                 x.sign_bits = np.ascontiguousarray(bits)
+            if activation[0] > 3:
+                x.pre_activation = z
             dy = padded(rng, n_out, batch, dtype)
             before = x.values.copy()
             weight_gradient, bias_gradient = layer.gradients(dy, x, x.values, 2)
@@ -164,22 +171,24 @@ def test_rows_longer_than_a_segment(isa, rng):
 
 @pytest.mark.parametrize("keep", [0.7, 0.25])
 @pytest.mark.parametrize("batch", [1, 5, 8, 128, 300])
-def test_dropout(isa, rng, keep, batch):
+@pytest.mark.parametrize("activation", [(2, 0.0), (4, 0.0), (5, 0.0)])
+def test_dropout(isa, rng, activation, keep, batch):
     """Dropped outputs are zero, the others scaled; the backward pass uses the same bits; rates are right."""
     n_in, n_out = 50, 400
-    layer = make_layer(rng, n_in, n_out, 0.2, np.float64, (2, 0.0))
+    layer = make_layer(rng, n_in, n_out, 0.2, np.float64, activation)
     x = padded(rng, n_in, batch, np.float64)
-    y = signal(n_out, x.shape[1], np.float64, (2, 0.0), keep)
+    y = signal(n_out, x.shape[1], np.float64, activation, keep)
     layer.forward(Activations(x), y, 1234, 2)
     kept = bits_of(y.dropout_bits, n_out, x.shape[1])[:, :batch]
-    clean = np.tanh(layer.weight @ x + layer.bias[:, None])[:, :batch]
-    np.testing.assert_allclose(y.values[:, :batch], np.where(kept, clean / keep, 0), rtol=1e-10, atol=1e-12)
+    z = (layer.weight @ x + layer.bias[:, None])[:, :batch]
+    wanted = np.where(kept, apply(activation, z) / keep, 0)
+    np.testing.assert_allclose(y.values[:, :batch], wanted, rtol=1e-10, atol=1e-12)
     deviation = np.sqrt(keep * (1 - keep) / kept.size)
     assert abs(kept.mean() - keep) < 5 * deviation
     above = make_layer(rng, n_out, 30, 0.2, np.float64, (0, 0.0))
     dy = padded(rng, 30, batch, np.float64)
     above.gradients(dy, y, y.values, 2)
-    expected = (above.weight.T @ dy)[:, :batch] * np.where(kept, (1 - clean**2) / keep, 0)
+    expected = (above.weight.T @ dy)[:, :batch] * np.where(kept, derivative(activation, z) / keep, 0)
     np.testing.assert_allclose(y.values[:, :batch], expected, rtol=1e-9, atol=1e-10)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import expit, ndtr
 
 from conftest import narrowed
 from trulysparse import _kernels
@@ -99,24 +100,35 @@ def test_rows_in_order_against_scipy(isa, rng, batch, kind):
     np.testing.assert_allclose(widened(dx), weight.T @ widened(dy), **tolerance(kind))
 
 
-@pytest.mark.parametrize("activation", [(0, 0.0), (1, 0.3), (2, 0.0), (3, 0.0)])
-def test_derivatives_of_activations_and_dropout(isa, rng, activation):
+@pytest.mark.parametrize("activation", [(0, 0.0), (1, 0.3), (2, 0.0), (3, 0.0), (4, 0.0), (5, 0.0)])
+@pytest.mark.parametrize("kind", ["float32", "bfloat16"])
+def test_derivatives_of_activations_and_dropout(isa, rng, kind, activation):
     """The gradient at x's pre-activation against that of the same layer computed by NumPy from what x holds."""
     n_in, n_out, batch, keep = 90, 70, 16, 0.75
-    below = make((50, n_in, 400), "float32", rng)
-    layer = make((n_in, n_out, 500), "float32", rng)
-    x = Activations(np.empty((n_in, batch), np.float32), activation, bits(n_in, batch), bits(n_in, batch), keep)
-    below.forward(Activations(rng.normal(size=(50, batch)).astype(np.float32)), x, 3, 2)
+    below = make((50, n_in, 400), kind, rng)
+    layer = make((n_in, n_out, 500), kind, rng)
+    x = Activations(held(np.empty((n_in, batch)), kind), activation, bits(n_in, batch), bits(n_in, batch), keep)
+    x.pre_activation = held(np.empty((n_in, batch)), kind)
+    below.forward(Activations(held(rng.normal(size=(50, batch)), kind)), x, 3, 2)
     kept = np.unpackbits(x.dropout_bits, bitorder="little")[: x.values.size].reshape(x.values.shape)
     positive = np.unpackbits(x.sign_bits, bitorder="little")[: x.values.size].reshape(x.values.shape)
     assert kept.mean() == pytest.approx(keep, abs=0.05)
     np.testing.assert_array_equal(x.values[kept == 0], 0)
-    f = x.values.astype(np.float64) * keep
-    slope = {0: np.ones_like(f), 1: np.where(positive, 1, 0.3), 2: 1 - f * f, 3: f * (1 - f)}[activation[0]]
-    dy = rng.normal(size=(n_out, batch)).astype(np.float32)
-    wanted = kept * slope / keep * (layer.weight.T.astype(np.float64) @ dy)
+    f, z = widened(x.values).astype(np.float64) * keep, widened(x.pre_activation).astype(np.float64)
+    if activation[0] > 3:
+        np.testing.assert_allclose(f, kept * z * (ndtr(z) if activation[0] == 4 else expit(z)), **tolerance(kind))
+    slope = [
+        np.ones_like(f),
+        np.where(positive, 1, 0.3),
+        1 - f * f,
+        f * (1 - f),
+        ndtr(z) + z * np.exp(-z * z / 2) / np.sqrt(2 * np.pi),
+        expit(z) * (1 + z * expit(-z)),
+    ][activation[0]]
+    dy = held(rng.normal(size=(n_out, batch)), kind)
+    wanted = kept * slope / keep * (layer.weight.T.astype(np.float64) @ widened(dy))
     layer.gradients(dy, x, x.values, 2)
-    np.testing.assert_allclose(x.values, wanted, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(widened(x.values), wanted, **tolerance(kind))
 
 
 @pytest.mark.parametrize(

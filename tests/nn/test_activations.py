@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.special import erf, expit
 
 import trulysparse as ts
+from own_activations import Softsign
 from trulysparse._kernels import Activation
-from trulysparse.nn.activations import IDENTITY, apply, make_activation, settings
+from trulysparse.nn.activations import (
+    IDENTITY,
+    NAMES,
+    apply,
+    make_activation,
+    needs_pre_activation,
+    needs_sign,
+    on_layer,
+    restored_activation,
+    settings,
+)
 
 
 def test_all_relu_alternates():
@@ -28,6 +39,8 @@ FORMULAS = {
     "tanh": np.tanh,
     "sigmoid": expit,
     "identity": lambda z: z,
+    "gelu": lambda z: z * (1 + erf(z / np.sqrt(2))) / 2,
+    "silu": lambda z: z * expit(z),
 }
 
 
@@ -55,13 +68,44 @@ def test_settings_make_the_same_activation(name):
     assert make_activation(**settings(activation)) == activation
 
 
+def test_every_name_is_tested():
+    assert tuple(FORMULAS) == NAMES
+
+
+def test_settings_of_an_activation_of_the_users_are_its_name():
+    own = Softsign()
+    assert settings(own) == {"activation": "softsign", "alpha": None}
+    assert restored_activation("softsign", None, own) is own
+    assert restored_activation("relu", None, own) == ts.ReLU()
+
+
+@pytest.mark.parametrize("hidden_layer", [1, 2])
+def test_on_layer_gives_what_a_layer_applies(hidden_layer):
+    assert on_layer(ts.AllReLU(0.3), hidden_layer) == (Activation.LEAKY, (-1) ** hidden_layer * 0.3)
+    own = Softsign()
+    assert on_layer(own, hidden_layer) is own
+    np.testing.assert_allclose(apply(own, np.array([1.0, -3.0])), [0.5, -0.75])
+
+
+def test_what_derivatives_need():
+    kinds = {name: on_layer(make_activation(name), 1) for name in NAMES} | {"own": Softsign()}
+    assert {name for name, kind in kinds.items() if needs_pre_activation(kind)} == {"gelu", "silu", "own"}
+    assert {name for name, kind in kinds.items() if needs_sign(kind)} == {"all_relu", "relu", "leaky_relu"}
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: ts.AllReLU(1.5), r"alpha must lie in \[0, 1\]"),
         (lambda: ts.LeakyReLU(-0.1), r"alpha must lie in \[0, 1\]"),
-        (lambda: make_activation("gelu"), "activation must be one of"),
+        (lambda: make_activation("swish"), "activation must be one of"),
         (lambda: make_activation(3), "or an activation object, not 3"),
+        (
+            lambda: restored_activation("softsign", None),
+            "not 'softsign'; if it is an activation of your own, load with",
+        ),
+        (lambda: restored_activation("mish", None, Softsign()), "saved with, 'mish', not 'softsign'"),
+        (lambda: restored_activation(["relu"], None), "activation must be one of"),
     ],
 )
 def test_unknown_activation_is_refused(make, message):

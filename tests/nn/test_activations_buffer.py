@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
+from own_activations import Softsign
 from trulysparse._kernels import Activation
 from trulysparse.nn import activations_buffer
 from trulysparse.nn.activations import IDENTITY
@@ -59,6 +60,28 @@ def test_layers_that_do_not_stay_share_buffers(every):
         for j in range(i):
             shared = np.shares_memory(signals[i].values, signals[j].values)
             assert shared == (not stay[i] and not stay[j] and i % every == j % every)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_pre_activations_lie_as_the_values(every):
+    """Where they are needed: shared by layers that share values, never with another layer's."""
+    kinds = [(Activation.GELU, 0.0), (Activation.LEAKY, 0.5), (Activation.SILU, 0.0), Softsign(), IDENTITY]
+    signals = TrainingWorkspace(SIZES, kinds, [np.dtype(np.float32)] * 6, every=every).signals(8, 1.0)
+    assert [x.pre_activation is not None for x in signals] == [False, True, False, True, True, False]
+    needed = [x for x in signals if x.pre_activation is not None]
+    for i, a in enumerate(needed):
+        assert a.pre_activation.shape == a.values.shape
+        assert a.pre_activation.dtype == a.values.dtype
+        assert not any(np.shares_memory(a.pre_activation, b.values) for b in signals)
+        for b in needed[:i]:
+            assert np.shares_memory(a.pre_activation, b.pre_activation) == np.shares_memory(a.values, b.values)
+
+
+def test_kernels_apply_the_identity_where_the_function_is_the_users():
+    x = Activations(np.zeros((2, 8)), Softsign())
+    assert (x.kernel, x.function) == (IDENTITY, Softsign())
+    y = Activations(np.zeros((2, 8)), (Activation.TANH, 0.0))
+    assert (y.kernel, y.function) == ((Activation.TANH, 0.0), None)
 
 
 @pytest.mark.parametrize("tiled", [False, True])

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 import trulysparse as ts
 from trulysparse.data import as_matrix, fit_scaling
+from trulysparse.nn.activations import NAMES
 
 SHAPES = [
     ((30, 50, 7), 3.0),
@@ -41,16 +42,17 @@ def test_same_outputs(sizes: tuple[int, ...], epsilon: float, dtype: str, isa: s
     np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "identity"])
+@pytest.mark.parametrize("activation", NAMES)
 @pytest.mark.parametrize("output", ["softmax", "sigmoid", "identity"])
-def test_activations_and_outputs(activation: str, output: str) -> None:
-    net = network((20, 30, 4), 5.0, activation=activation, output=output)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_activations_and_outputs(activation: str, output: str, dtype: str, isa: str) -> None:
+    net = network((20, 30, 4), 5.0, activation=activation, output=output, dtype=dtype)
     X = np.random.default_rng(0).standard_normal((9, 20))
-    frozen = net.freeze()
+    frozen, tolerance = net.freeze(), 1e-5 if dtype == "float32" else 1e-12
     np.testing.assert_array_equal(frozen.predict(X).shape, net.predict(X).shape)
-    np.testing.assert_allclose(frozen.decision_function(X), net.decision_function(X), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(frozen.decision_function(X), net.decision_function(X), rtol=tolerance, atol=tolerance)
     if output != "identity":
-        np.testing.assert_allclose(frozen.predict_proba(X), net.predict_proba(X), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(frozen.predict_proba(X), net.predict_proba(X), rtol=tolerance, atol=tolerance)
         np.testing.assert_array_equal(frozen.predict(X), net.predict(X))
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
+from own_activations import Softsign
 from trulysparse.connectivity import uniform
-from trulysparse.nn.activations import apply, make_activation
+from trulysparse.nn.activations import NAMES, apply, make_activation, on_layer
 from trulysparse.nn.initialization import WeightInit
 
 
@@ -36,7 +37,7 @@ def test_weights_follow_the_rule(init, fan):
         assert np.abs(values).max() > 0.99 * deviation * np.sqrt(3)
 
 
-@pytest.mark.parametrize("activation", ["all_relu", "relu", "identity", "tanh"])
+@pytest.mark.parametrize("activation", ["all_relu", "relu", "identity", "tanh", "gelu", "silu", Softsign()])
 def test_balanced_outputs_start_with_the_promised_deviation(rng, activation):
     net = ts.SparseMLP((400, 600, 500, 8), epsilon=40, activation=activation, seed=2)
     z = net.decision_function(rng.standard_normal((500, 400)))
@@ -44,11 +45,11 @@ def test_balanced_outputs_start_with_the_promised_deviation(rng, activation):
 
 
 @pytest.mark.parametrize("rule", ["he_uniform", "normal"])
-@pytest.mark.parametrize("activation", ["all_relu", "relu", "tanh", "sigmoid", "identity"])
+@pytest.mark.parametrize("activation", [*NAMES, Softsign()])
 def test_power_after_is_the_mean_square_of_a_layers_outputs(rng, rule, activation):
     con = uniform(300, 2000, 30_000, seed=1)
     init = WeightInit(rule, "sparse")
-    kernel = make_activation(activation).kernel(1)
+    kernel = on_layer(make_activation(activation), 1)
     dense = np.zeros((2000, 300))
     rows = np.repeat(np.arange(2000), np.diff(con.indptr))
     dense[rows, con.indices] = init.draw(con.n_connections, init.scale(con), np.dtype("f8"), 7, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import trulysparse as ts
+from own_activations import Softsign
 from trulysparse.nn import memory_use
 
 
@@ -36,18 +37,35 @@ def test_memory_estimate_is_near_the_truth():
 @pytest.mark.parametrize("storage", ["indexed", "compact"])
 @pytest.mark.parametrize("every", [1, 3])
 @pytest.mark.parametrize("optimizer", [ts.SGD(0.1, 0.0), ts.SGD(0.1), ts.Adam()])
-def test_training_estimate_is_what_the_arrays_take(storage, every, optimizer):
-    net = ts.SparseMLP((100, 300, 200, 150, 10), epsilon=4, storage=storage)
+@pytest.mark.parametrize("activation", ["relu", "gelu", Softsign()])
+def test_training_estimate_is_what_the_arrays_take(storage, every, optimizer, activation):
+    net = ts.SparseMLP((100, 300, 200, 150, 10), epsilon=4, storage=storage, activation=activation)
     parts = memory_use.training_parts(
-        net.layer_sizes, net.n_connections, 64, optimizer.n_slots, net.storage_config, every=every
+        net.layer_sizes,
+        net.n_connections,
+        64,
+        optimizer.n_slots,
+        net.storage_config,
+        every=every,
+        pre_activations=net.keeps_pre_activations,
     )
     signals = net.workspace(every).signals(64, 1.0)
-    buffers = {x.values.ctypes.data: 0 for x in signals}
-    for x in signals:
-        buffers[x.values.ctypes.data] = max(buffers[x.values.ctypes.data], x.values.nbytes)
+    assert (activation != "relu") == net.keeps_pre_activations
+    assert [x.pre_activation is not None for x in signals[1:-1]] == [net.keeps_pre_activations] * 3
+
+    def taken(arrays):
+        """Bytes of arrays, of which some share memory."""
+        bytes_at = {}
+        for array in arrays:
+            bytes_at[array.ctypes.data] = max(bytes_at.get(array.ctypes.data, 0), array.nbytes)
+        return sum(bytes_at.values())
+
     states = [layer.new_state(optimizer) for layer in net.layers]
-    assert parts["activations"] == sum(buffers.values())
-    assert parts["activation bits"] == sum(x.sign_bits.nbytes for x in signals if x.sign_bits is not None)
+    assert parts["activations"] == taken(x.values for x in signals)
+    kept = taken(x.pre_activation for x in signals if x.pre_activation is not None)
+    assert parts.get("pre-activations", 0) == kept
+    if activation == "relu":
+        assert parts["activation bits"] == sum(x.sign_bits.nbytes for x in signals if x.sign_bits is not None)
     assert parts["optimizer state"] == sum(a.nbytes for state in states for a in state.weight + state.bias)
 
 

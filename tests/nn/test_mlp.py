@@ -37,7 +37,7 @@ def test_same_seed_same_network(dtype):
         (dict(epsilon=-1), "epsilon must lie"),
         (dict(epsilon=float("inf")), "epsilon must lie"),
         (dict(epsilon="20"), "epsilon must be a number"),
-        (dict(activation="gelu"), "activation must be one of all_relu"),
+        (dict(activation="swish"), "activation must be one of all_relu"),
         (dict(output="linear"), "output must be one of"),
         (dict(init="zeros"), "init must be one of"),
         (dict(fan="x"), "fan must be one of"),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
+from own_activations import Softsign
 from trulysparse.connectivity import uniform
 from trulysparse.data import Scaling
 from trulysparse.nn.activations import IDENTITY
@@ -79,7 +80,7 @@ def test_copies_predict_alike_and_are_on_their_own(rng, twin_of):
     np.testing.assert_array_equal(net.predict_proba(X), wanted)
 
 
-@pytest.mark.parametrize("activation", ["all_relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("activation", ["all_relu", "tanh", "sigmoid", "gelu", "silu", Softsign()])
 def test_backward_matches_central_differences(rng, activation):
     net = ts.SparseMLP((5, 7, 6, 3), epsilon=2, activation=activation, dtype="float64", output="identity", seed=1)
     X, direction = rng.normal(size=(4, 5)), rng.normal(size=(4, 3))

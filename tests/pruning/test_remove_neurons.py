@@ -7,10 +7,12 @@ import pytest
 
 import trulysparse as ts
 from conftest import check_invariants
+from own_activations import Softsign
 from pruning.networks import dense, naive_prune, network
+from trulysparse.nn.activations import NAMES
 from trulysparse.pruning.remove_neurons import remove_neurons
 
-ACTIVATIONS = ["all_relu", "relu", "tanh", "sigmoid", "identity"]
+ACTIVATIONS = [*NAMES, Softsign()]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -7,8 +7,10 @@ import pytest
 import scipy.sparse as sp
 
 import trulysparse as ts
+from own_activations import OwnAllReLU, OwnSiLU
 from trulysparse import _kernels
 from trulysparse.connectivity import Connectivity
+from trulysparse.nn.activations import NAMES
 
 LOSSES = {"softmax": ts.SoftmaxCrossEntropy, "sigmoid": ts.BinaryCrossEntropy, "identity": ts.MeanSquaredError}
 
@@ -21,7 +23,7 @@ def targets_for(rng, output, n, n_outputs):
     )
 
 
-@pytest.mark.parametrize("activation", ["all_relu", "relu", "leaky_relu", "tanh", "sigmoid", "identity"])
+@pytest.mark.parametrize("activation", [*NAMES, OwnSiLU(), OwnAllReLU()])
 @pytest.mark.parametrize("output", ["softmax", "sigmoid", "identity"])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_gradients_agree_with_central_differences(rng, activation, output, weighted):

@@ -19,6 +19,7 @@ from trulysparse.planning import plan as planning
 _SIZE = re.compile(r"([0-9]{1,18})(?:x([0-9]{1,18}))?")
 _OPTIONS = (
     "epsilon",
+    "activation",
     "batch_size",
     "storage",
     "precision",

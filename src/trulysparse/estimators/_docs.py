@@ -5,7 +5,8 @@ PARAMETERS = """Parameters
     hidden_layer_sizes : int or sequence of int, each at least 1
     epsilon : float above 0
         Erdos-Renyi sparsity: a layer n_in x n_out gets epsilon * (n_in + n_out) connections.
-    activation : 'all_relu', 'relu', 'leaky_relu', 'tanh', 'sigmoid', 'identity', or an object such as AllReLU()
+    activation : 'all_relu', 'relu', 'leaky_relu', 'tanh', 'sigmoid', 'identity', 'gelu', 'silu', or an object
+        Such as AllReLU(), or one of your own: see trulysparse.ActivationFunction.
     alpha : float in [0, 1] or None
         Left slope of all_relu (None: 0.6) and leaky_relu (None: 0.01).
     evolution : name of a method ('set', 'rigl', ...), an Evolution, 'none' or None

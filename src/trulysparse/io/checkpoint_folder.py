@@ -17,6 +17,7 @@ from trulysparse.io.position import Position
 from trulysparse.optim import OptimizerState
 
 if TYPE_CHECKING:
+    from trulysparse.nn.activations import Activation
     from trulysparse.nn.mlp import SparseMLP
 
 STATE, LAYERS = "state.safetensors", "layers"
@@ -44,7 +45,7 @@ def resume(path: str | PathLike[str], trainer: TrainingState) -> Position:
     """
     path = Path(path)
     if path.is_dir() and not (path / STATE).is_file():
-        net, optimizer_state, state = open_network(path, trainer.net.threads)
+        net, optimizer_state, state = open_network(path, trainer.net.threads, trainer.net.activation)
         own = trainer.net
         if (net.layer_sizes, net.storage_config.weights) != (
             own.layer_sizes,
@@ -57,7 +58,7 @@ def resume(path: str | PathLike[str], trainer: TrainingState) -> Position:
     else:
         file = path / STATE if path.is_dir() else path
         check, threads = partial(_check, trainer=trainer), trainer.net.threads
-        _, state = checkpoints.restore(file, check, lambda net: trainer, threads)
+        _, state = checkpoints.restore(file, check, lambda net: trainer, threads, activation=trainer.net.activation)
     return Position.from_json(state["position"])
 
 
@@ -67,16 +68,18 @@ def _check(config: dict[str, Any], trainer: TrainingState) -> None:
         raise InputError("it was not written in the course of fit, so resume does not know where to go on")
 
 
-def open_network(folder: Path, threads: int | None) -> tuple[SparseMLP, list[OptimizerState], dict[str, Any]]:
+def open_network(
+    folder: Path, threads: int | None, activation: Activation | None = None
+) -> tuple[SparseMLP, list[OptimizerState], dict[str, Any]]:
     """The network in memory-mapped files of a checkpoint, its optimizer state, and what else was committed; InputError
-    where they are damaged."""
+    where they are damaged. activation: of the hidden layers, where it is not a built-in one."""
     files = ArrayFolder(folder / LAYERS)
     state, where = files.state(), f"'{folder / LAYERS / MANIFEST}'"
     try:
         config = state["network"]
         checks.choice("storage", config["storage"], ("compact",))
         storage_config = replace(model_reader.storage_config_of(config), folder=files)
-        net, optimizer_state = model_reader.open_layers(config, state["layers"], storage_config, threads)
+        net, optimizer_state = model_reader.open_layers(config, state["layers"], storage_config, threads, activation)
         n_slots = checks.integer("slots", state["slots"], low=0)
         if any(len(each.weight) != n_slots for each in optimizer_state):
             raise InputError(f"a layer does not have {n_slots} values of optimizer state per parameter")

@@ -16,6 +16,7 @@ from trulysparse._core.progress import Progress, silent
 from trulysparse.errors import InputError
 from trulysparse.io import model_reader, model_writer, tensors
 from trulysparse.io.tensors import Tensor, TensorFile
+from trulysparse.nn.activations import Activation
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import Optimizer, OptimizerState
 
@@ -124,7 +125,12 @@ def read(path: str | PathLike[str], trainer: TrainingState, progress: Progress =
         InputError: where the file is missing, truncated, not a checkpoint, or of another kind of training.
     """
     return restore(
-        path, lambda config: check_kind(config, trainer), lambda net: trainer, trainer.net.threads, progress
+        path,
+        lambda config: check_kind(config, trainer),
+        lambda net: trainer,
+        trainer.net.threads,
+        progress,
+        activation=trainer.net.activation,
     )[1]
 
 
@@ -134,6 +140,8 @@ def restore(
     trainer_for: Callable[[SparseMLP], T],
     threads: int | None,
     progress: Progress = silent,
+    *,
+    activation: Activation | None = None,
 ) -> tuple[T, dict[str, Any]]:
     """As `read`, for a trainer that is made once the network has been read: no other network is in memory meanwhile.
 
@@ -143,6 +151,7 @@ def restore(
         trainer_for: makes the trainer for the network that was read.
         threads: to build the network with; None: all.
         progress: called as the file is read.
+        activation: of the hidden layers, where it is not a built-in one.
 
     Returns:
         The trainer, and what was given to `write` as `extra`.
@@ -155,7 +164,7 @@ def restore(
             if not isinstance(state[name], dict):
                 raise InputError(f"{name} must be a JSON object, not {type(state[name]).__name__}")
         slots = range(checks.integer("slots", state["slots"], low=0, high=2))
-        net = model_reader.build(state["network"], file, checks.thread_count(threads))
+        net = model_reader.build(state["network"], file, checks.thread_count(threads), activation=activation)
         optimizer_state = []
         for number, layer in enumerate(net.layers):
             n, prefix = layer.n_connections, f"layers.{number}"

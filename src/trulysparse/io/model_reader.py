@@ -20,6 +20,7 @@ from trulysparse.errors import InputError
 from trulysparse.io.labels import labels_of
 from trulysparse.io.tensors import TensorFile
 from trulysparse.nn import activations
+from trulysparse.nn.activations import Activation
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.layers.mapped import MappedLayer
 from trulysparse.nn.layers.storage import StorageConfig
@@ -40,7 +41,11 @@ def storage_config_of(config: dict[str, Any], folder: str | os.PathLike[str] | N
 
 
 def build(
-    config: dict[str, Any], file: TensorFile, threads: int, storage_config: StorageConfig | None = None
+    config: dict[str, Any],
+    file: TensorFile,
+    threads: int,
+    storage_config: StorageConfig | None = None,
+    activation: Activation | None = None,
 ) -> SparseMLP:
     """The network with the given settings and the tensors of a file.
 
@@ -49,6 +54,7 @@ def build(
         file: the tensors.
         threads: of the network.
         storage_config: how and where its arrays are held; None: as the settings say, in memory.
+        activation: the user's object where the settings name an activation that is not built in.
 
     Raises:
         InputError: where settings and tensors do not fit each other.
@@ -77,7 +83,8 @@ def build(
         if len(bias):  # a layer without biases has none
             bias = file.array(f"{prefix}.bias", storage_config.weights, n_out)
         biases.append(storage_config.store_array(f"layer{number}.bias", bias))
-    net = SparseMLP.from_layers(connectivities, values, biases, _network_settings(config, threads, storage_config))
+    settings = _network_settings(config, threads, storage_config, activation)
+    net = SparseMLP.from_layers(connectivities, values, biases, settings)
     if checks.choice("scaling", config["scaling"], KINDS) != "none":
         shift, factor = (file.array(f"scaling.{part}", "float64", sizes[0]) for part in ("shift", "factor"))
         net.scaling = Scaling(config["scaling"], shift, factor)
@@ -101,14 +108,16 @@ def _shift(config: dict[str, Any], number: int) -> int:
     return checks.integer(f"shifts[{number}]", shifts[number], low=0)
 
 
-def _network_settings(config: dict[str, Any], threads: int | None, storage_config: StorageConfig) -> NetworkSettings:
+def _network_settings(
+    config: dict[str, Any], threads: int | None, storage_config: StorageConfig, activation: Activation | None
+) -> NetworkSettings:
     """What a network is besides its layers, from a file's settings."""
     epsilon = config["epsilon"]
     if not isinstance(config["balance"], bool):
         raise InputError(f"balance must be true or false, not {config['balance']!r:.80}")
     return NetworkSettings(
         epsilon=None if epsilon is None else checks.real("epsilon", epsilon, low=0),
-        activation=activations.make_activation(config["activation"], config["alpha"]),
+        activation=activations.restored_activation(config["activation"], config["alpha"], activation),
         output=config["output"],
         init=WeightInit(config["init"], config["fan"], config["balance"]),
         dtype=config["dtype"],
@@ -137,19 +146,23 @@ def restore_order(layer: TiledLayer | Any, values: Stored) -> Stored:
 
 
 def open_layers(
-    config: dict[str, Any], manifests: list[dict[str, Any]], storage_config: StorageConfig, threads: int | None
+    config: dict[str, Any],
+    manifests: list[dict[str, Any]],
+    storage_config: StorageConfig,
+    threads: int | None,
+    own_activation: Activation | None = None,
 ) -> tuple[SparseMLP, list[OptimizerState]]:
-    """The network with the given settings whose layers live in the files that manifests name, and its optimizer
-    state."""
+    """The network with the given settings whose layers live in the files that manifests name, and its optimizer state.
+    own_activation: see `build`."""
     assert storage_config.folder is not None
     sizes = layer_sizes_of(config)
-    net = SparseMLP.without_layers(sizes, _network_settings(config, threads, storage_config))
+    net = SparseMLP.without_layers(sizes, _network_settings(config, threads, storage_config, own_activation))
     if not isinstance(manifests, list) or len(manifests) != len(sizes) - 1:
         raise InputError(f"layers must list {len(sizes) - 1} layers")
     optimizer_state = []
     for number, manifest in enumerate(manifests):
         last = number == len(manifests) - 1
-        activation = activations.IDENTITY if last else net.activation.kernel(number + 1)
+        activation = activations.IDENTITY if last else activations.on_layer(net.activation, number + 1)
         with _naming(f"layers[{number}]"):
             layer, state = MappedLayer.opened(
                 storage_config.folder,

@@ -8,9 +8,11 @@ import os
 
 from trulysparse._core import checks, memory
 from trulysparse._core.progress import Progress, silent
+from trulysparse.errors import InputError
 from trulysparse.io.model_reader import build, layer_sizes_of, storage_config_of
 from trulysparse.io.model_writer import layer_tensors, scaling_tensors, settings
 from trulysparse.io.tensors import opened, write_tensors
+from trulysparse.nn.activations import NAMES, Activation
 from trulysparse.nn.mlp import SparseMLP
 
 # One metadata entry, so that the same network gives the same bytes (several would come in any order).
@@ -22,7 +24,8 @@ def save(net: SparseMLP, path: str | os.PathLike[str], *, progress: Progress = s
     """Writes a network to a safetensors file.
 
     Tensors of layer l: layers.l.indptr and indices (CSR by output neuron) or, where storage='compact', tiles and places
-    (see TiledConnectivity); weight, along them; bias. Settings are in the metadata.
+    (see TiledConnectivity); weight, along them; bias. Settings are in the metadata. Of an activation of your own,
+    the name is kept; `load` takes its object.
 
     Args:
         net: the network.
@@ -55,6 +58,7 @@ def load(
     *,
     threads: int | None = None,
     folder: str | os.PathLike[str] | None = None,
+    activation: Activation | None = None,
     progress: Progress = silent,
 ) -> SparseMLP:
     """Reads a network that `save` wrote.
@@ -64,6 +68,8 @@ def load(
         threads: the network computes with; None: all of this machine's.
         folder: new or empty; for a network with storage='compact' that is too large for memory, whose layers then live
             in memory-mapped files there. None: in memory.
+        activation: of the hidden layers, where it is one of your own (see ActivationFunction), of which files have the
+            name alone.
         progress: called as the file is read, see trulysparse._core.progress.
 
     Returns:
@@ -82,9 +88,13 @@ def load(
     """
     with opened(path, ENTRY, VERSION, "trulysparse model", progress) as file:
         storage_config = storage_config_of(file.config, folder)
+        if activation is not None and file.config["activation"] in NAMES:
+            raise InputError(
+                f"activation is for one of your own, but this network was saved with {file.config['activation']!r}"
+            )
         if folder is None:
             pointers = 16 * sum(layer_sizes_of(file.config))
             memory.require(
                 file.nbytes + pointers, f"the network in {path}", "load it with folder=, into memory-mapped files"
             )
-        return build(file.config, file, checks.thread_count(threads), storage_config)
+        return build(file.config, file, checks.thread_count(threads), storage_config, activation)

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from trulysparse import _kernels
 from trulysparse._core.arrays import Stored, empty
-from trulysparse.nn.activations import IDENTITY, KernelActivation
+from trulysparse.nn.activation_function import LayerFunction
+from trulysparse.nn.activations import (
+    IDENTITY,
+    KernelActivation,
+    LayerActivation,
+    needs_pre_activation,
+    needs_sign,
+)
 
 Types = Sequence[np.dtype[Any]]
 
@@ -31,14 +38,28 @@ class Activations:
         sign_bits: one bit per value: whether its pre-activation was above 0. None where the derivative needs no bit.
         dropout_bits: one bit per value: whether dropout has kept it. None without dropout.
         keep_probability: of dropout; 1: none.
+        pre_activation: as values. None where the derivative does not need it, and in predictions.
+
+    Attributes:
+        kernel: what the kernels apply of the activation: the identity where it is a function of the user's.
+        function: that function, or None.
     """
 
     values: Stored
-    activation: KernelActivation = IDENTITY
+    activation: LayerActivation = IDENTITY
     sign_bits: NDArray[np.uint8] | None = None
     dropout_bits: NDArray[np.uint8] | None = None
     keep_probability: float = 1.0
+    pre_activation: Stored | None = None
+    kernel: KernelActivation = field(init=False, repr=False)
+    function: LayerFunction | None = field(init=False, repr=False)
     _calls: dict[str, tuple[tuple[object, ...], Any]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.activation, tuple):
+            self.kernel, self.function = self.activation, None
+        else:
+            self.kernel, self.function = IDENTITY, self.activation
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles prepare their own calls."""
@@ -85,19 +106,20 @@ class TrainingWorkspace:
     def __init__(
         self,
         sizes: tuple[int, ...],
-        activations: list[KernelActivation],
+        activations: list[LayerActivation],
         types: Types,
         *,
         every: int = 1,
         tiled: bool = False,
     ) -> None:
         self._sizes = sizes
-        self._kinds: list[KernelActivation] = [IDENTITY, *activations]
+        self._kinds: list[LayerActivation] = [IDENTITY, *activations]
         self._types = types
         self._stored = stored_layers(len(sizes), every)
         self._every = every
         self._tiled = tiled
         self._flat: list[Stored] = []
+        self._pre: list[Stored] = []
         self._bits: dict[str, list[np.ndarray]] = {}
         self.stride = 0
         self._made: dict[tuple[int, float], list[Activations]] = {}
@@ -106,26 +128,27 @@ class TrainingWorkspace:
         """Activations for a batch of `batch` samples. Dropout acts on hidden layers."""
         stride = int(_kernels.padded_batch(batch))
         if stride > self.stride:
-            self._flat, self._bits, self._made = [], {}, {}  # free the smaller ones first
+            self._flat, self._pre, self._bits, self._made = [], [], {}, {}  # free the smaller ones first
             self.stride = stride
-            self._flat = self._buffers()
+            self._flat = self._buffers([n * stride for n in self._sizes])
+            needed = [needs_pre_activation(kind) for kind in self._kinds]
+            self._pre = self._buffers([n * stride * need for n, need in zip(self._sizes, needed, strict=True)])
         made = self._made.get((stride, keep_probability))
         if made is None:
             made = [self._activations_of(layer, stride, keep_probability) for layer in range(len(self._sizes))]
             self._made[stride, keep_probability] = made
         return made
 
-    def _buffers(self) -> list[Stored]:
-        """Memory for each layer's values; those that do not stay share buffers."""
-        own = [n * self.stride if stored else 0 for n, stored in zip(self._sizes, self._stored, strict=True)]
+    def _buffers(self, sizes: list[int]) -> list[Stored]:
+        """Memory for so many values of each layer; those that do not stay share buffers."""
+        own = [size if stored else 0 for size, stored in zip(sizes, self._stored, strict=True)]
         flat = _arena(own, self._types)
         turns: dict[int, list[int]] = {}
         for number, stored in enumerate(self._stored):
             if not stored:
                 turns.setdefault(number % self._every, []).append(number)
         for numbers in turns.values():
-            largest = max(self._sizes[number] for number in numbers) * self.stride
-            shared = empty(largest, self._types[numbers[0]])
+            shared = empty(max(sizes[number] for number in numbers), self._types[numbers[0]])
             for number in numbers:
                 flat[number] = shared
         return flat
@@ -146,9 +169,10 @@ class TrainingWorkspace:
         return Activations(
             values,
             activation,
-            self._bits_of("sign", layer) if activation[0] == _kernels.Activation.LEAKY else None,
+            self._bits_of("sign", layer) if needs_sign(activation) else None,
             self._bits_of("dropout", layer) if dropping else None,
             keep_probability if dropping else 1.0,
+            self._pre[layer][: n * stride].reshape(n, stride) if needs_pre_activation(activation) else None,
         )
 
 
@@ -174,7 +198,7 @@ class InferenceWorkspace:
         sizes_bytes = [n * self.stride * types[layer].itemsize for layer, n in enumerate(sizes)]
         self._flat = _arena([max(sizes_bytes[parity::2]) for parity in (0, 1)], [np.dtype(np.uint8)] * 2)
 
-    def activations(self, layer: int, activation: KernelActivation) -> Activations:
+    def activations(self, layer: int, activation: LayerActivation) -> Activations:
         """For the output of layer number `layer` (0: the input)."""
         n, kind = self._sizes[layer], self._types[layer]
         values = self._flat[layer % 2][: n * self.stride * kind.itemsize].view(kind)

@@ -13,6 +13,7 @@ from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
 from trulysparse.data.matrix import DenseMatrix
 from trulysparse.data.scaling import Scaling
+from trulysparse.errors import InputError
 from trulysparse.nn.predictor import Predictor
 
 
@@ -45,6 +46,7 @@ class FrozenMLP(Predictor):
 
     Raises:
         NotIndexedError: of a network with storage='compact'; freeze net.indexed().
+        InputError: of a network with an activation of the user's own.
 
     Example:
         >>> import numpy as np, trulysparse as ts
@@ -64,6 +66,11 @@ class FrozenMLP(Predictor):
         kind = _kernels.FrozenNetwork32 if net.dtype == np.float32 else _kernels.FrozenNetwork64
         self._network = kind(net.layer_sizes[0])
         for layer in net.layers:
+            if not isinstance(layer.activation, tuple):
+                raise InputError(
+                    f"a frozen network has built-in activations only, not {type(layer.activation).__name__}; predict "
+                    "with the network itself"
+                )
             con = layer.connectivity
             rows = con.by_output
             bias = layer.bias if layer.bias.size else np.zeros(layer.n_out, layer.bias.dtype)

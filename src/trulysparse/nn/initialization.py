@@ -13,7 +13,8 @@ from trulysparse._core import checks
 from trulysparse._core.arrays import Stored, empty
 from trulysparse._kernels import Activation, Draw
 from trulysparse.connectivity import Connectivity, TiledConnectivity
-from trulysparse.nn.activations import KernelActivation
+from trulysparse.errors import InputError
+from trulysparse.nn.activations import LayerActivation, apply
 
 # With balance, network outputs start with this standard deviation (for inputs of unit variance), as far as weights of
 # at most MAX_OUTPUT_WEIGHT allow: far from saturation, yet with gradients that reach the hidden layers.
@@ -91,7 +92,7 @@ class WeightInit:
         return min(limit, MAX_OUTPUT_WEIGHT)
 
     def power_after(
-        self, connectivity: Connectivity | TiledConnectivity, power: float, activation: KernelActivation
+        self, connectivity: Connectivity | TiledConnectivity, power: float, activation: LayerActivation
     ) -> float:
         """Mean square of a hidden layer's outputs at the start.
 
@@ -102,16 +103,28 @@ class WeightInit:
 
         Returns:
             An estimate, at least 0.
+
+        Raises:
+            InputError: where an activation of the user's is not finite.
         """
         scale = self.scale(connectivity)
         variance = mean_fan_in(connectivity) * power * (scale**2 if self.rule == "normal" else scale**2 / 3)
-        kind, slope = activation
+        kind, slope = activation if isinstance(activation, tuple) else (None, 0.0)
+        if kind == Activation.IDENTITY:
+            return variance
         if kind == Activation.LEAKY:
             return variance * (1 + slope**2) / 2
         # Small signals pass tanh as they are and sit on sigmoid's 1/2; large ones saturate.
         if kind == Activation.TANH:
             return variance / (1 + variance)
-        return 0.25 + 0.25 * variance / (4 + variance) if kind == Activation.SIGMOID else variance
+        if kind == Activation.SIGMOID:
+            return 0.25 + 0.25 * variance / (4 + variance)
+        # Of others, the mean over normal pre-activations.
+        nodes, weights = np.polynomial.hermite_e.hermegauss(64)
+        mean = float(weights @ apply(activation, math.sqrt(variance) * nodes) ** 2 / weights.sum())
+        if not math.isfinite(mean):
+            raise InputError(f"activation must be finite between {math.sqrt(variance) * nodes[0]:.3g} and its opposite")
+        return mean
 
     @property
     def kind(self) -> Draw:

@@ -65,6 +65,7 @@ def training_parts(
     micro_batch_size: int | None = None,
     whole: bool = False,
     summed: bool = False,
+    pre_activations: bool = False,
 ) -> dict[str, int]:
     """Bytes that training adds, by part.
 
@@ -79,24 +80,25 @@ def training_parts(
         micro_batch_size: samples whose activations are in memory at a time; None: see passes.tile_columns.
         whole: whether some batches are taken whole, as evolution that looks at gradients does.
         summed: whether gradients are in arrays even where the batch is taken at once, as to clip them.
+        pre_activations: whether the hidden layers' pre-activations are kept too.
 
     Returns:
-        Bytes of activations, of their bits, of optimizer state, and of arrays in which gradients are added up.
+        Bytes of activations, of pre-activations where they are kept, of bits, of optimizer state, and of arrays in
+        which gradients are added up.
     """
     size = min(batch_size, micro_batch_size or tile_columns(layer_sizes))
     stride = int(_kernels.padded_batch(batch_size if whole else size))
     item, last = HELD[storage_config.signals].itemsize, len(layer_sizes) - 1
     wide = 8 if storage_config.signals == "float64" else 4
     stored = stored_layers(len(layer_sizes), every)
-    values = sum(
-        n * stride * (wide if number in (0, last) else item) for number, n in enumerate(layer_sizes) if stored[number]
-    )
+    hidden = item * stride * sum(n for number, n in enumerate(layer_sizes) if stored[number] and 0 < number < last)
     for turn in range(1, every):
-        values += item * stride * max((layer_sizes[i] for i in range(turn, last, every)), default=0)
+        hidden += item * stride * max((layer_sizes[i] for i in range(turn, last, every)), default=0)
     slot = HELD[state].itemsize if state else (8 if storage_config.weights == "float64" else 4)
     n_parameters = n_connections + sum(layer_sizes[1:])
     return {
-        "activations": values,
+        "activations": hidden + wide * stride * (layer_sizes[0] + layer_sizes[-1]),
+        **({"pre-activations": hidden} if pre_activations else {}),
         "activation bits": sum(bit_bytes(n, stride, storage_config.tiled) for n in layer_sizes[1:-1]),
         "optimizer state": n_parameters * n_slots * slot,
         "gradients": n_parameters * (8 if storage_config.weights == "float64" else 4) * (summed or size < batch_size),

@@ -43,7 +43,7 @@ class SparseMLP(Network):
             distributed over layers by `erk_counts`; the attribute epsilon is None then.
         connectivity: where connections go: 'erdos_renyi', 'fixed_fan_in', 'small_world', 'scale_free', 'block_local'
             or a function of that form, such as functools.partial(small_world, rewiring=0.3).
-        activation: of the hidden layers, an object or a name.
+        activation: of the hidden layers, an object or a name; one of your own: see ActivationFunction.
         output: 'softmax' (classes), 'sigmoid' (several labels per sample) or 'identity' (regression).
         init: rule of the starting weights, see WeightInit.
         fan: see WeightInit.
@@ -283,7 +283,7 @@ class SparseMLP(Network):
     def _append(self, con: Connectivity | TiledConnectivity, values: Stored, bias: Stored) -> None:
         number = len(self.layers) + 1
         last = number == len(self.layer_sizes) - 1
-        activation = activations.IDENTITY if last else self.activation.kernel(number)
+        activation = activations.IDENTITY if last else activations.on_layer(self.activation, number)
         self.layers.append(self.storage_config.layer(con, values, bias, activation, f"layer{number - 1}"))
 
 

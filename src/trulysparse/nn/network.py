@@ -95,6 +95,11 @@ class Network(Predictor):
         return sum(self.layer_sizes[1:])
 
     @property
+    def keeps_pre_activations(self) -> bool:
+        """Whether training keeps the hidden layers' pre-activations, for the derivative of their activation."""
+        return any(activations.needs_pre_activation(layer.activation) for layer in self.layers)
+
+    @property
     def density(self) -> float:
         """Connections as a share of those of the dense network of these sizes."""
         return float(self.n_connections / sum(layer.n_in * layer.n_out for layer in self.layers))

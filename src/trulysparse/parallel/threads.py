@@ -52,6 +52,7 @@ class ThreadBackend:
             net.storage_config,
             every=trainer.recompute,
             micro_batch_size=trainer.micro_batch_size,
+            pre_activations=net.keeps_pre_activations,
         )
         memory.require(
             config.workers * each,

@@ -43,6 +43,7 @@ class PlanRequest:
         recompute: every how many layers activations are stored, at least 1 (all).
         on_disk: whether layers are in files.
         micro_batch_size: samples taken at a time; None: see nn.passes.tile_columns.
+        pre_activations: whether training keeps the hidden layers' pre-activations, as for GELU and SiLU.
 
     Example:
         >>> from trulysparse.planning.plan import PlanRequest
@@ -59,6 +60,7 @@ class PlanRequest:
     optimizer: Optimizer = field(default_factory=lambda: SGD(momentum=0.0))
     recompute: int = 1
     on_disk: bool = False
+    pre_activations: bool = False
     micro_batch_size: int | None = None
 
     @property
@@ -152,6 +154,7 @@ def plan(request: PlanRequest, *, threads: int | None = None, measure: bool = Tr
         state=optimizer.state,
         every=request.recompute,
         micro_batch_size=request.micro_batch_size,
+        pre_activations=request.pre_activations,
     )
     threads = checks.thread_count(threads)
     training |= _scratch(sizes, counts, request, threads)

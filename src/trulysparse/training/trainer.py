@@ -133,6 +133,7 @@ class Trainer(TrainingLoop):
                 micro_batch_size=micro_batch_size,
                 whole=evolution is not None and evolution.needs_gradient,
                 summed=max_gradient_norm is not None,
+                pre_activations=net.keeps_pre_activations,
             ),
             f"training at batch_size={batch_size}",
             "choose a smaller batch_size or micro_batch_size, or recompute activations (recompute=3)",

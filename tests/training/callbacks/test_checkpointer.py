@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
+from own_activations import Softsign
 from training_helpers import network, same, samples
 from trulysparse.io import checkpoints
 
@@ -32,17 +33,17 @@ def test_checkpointer_makes_its_folder(rng, tmp_path):
 
 
 @pytest.mark.parametrize("in_files", [False, True])
-@pytest.mark.parametrize("after", [3, 5, 11])
-def test_fit_resumes_from_a_checkpoint_with_the_same_bits(tmp_path, after, in_files):
+@pytest.mark.parametrize(("after", "activation"), [(3, "all_relu"), (5, Softsign()), (11, "gelu")])
+def test_fit_resumes_from_a_checkpoint_with_the_same_bits(tmp_path, after, activation, in_files):
     """From the Checkpointer's folder or its file, into a trainer of another network of this form."""
-    unbroken = trainer_for(network(tmp_path / "unbroken" if in_files else None))
+    unbroken = trainer_for(network(tmp_path / "unbroken" if in_files else None, activation=activation))
     wanted = unbroken.fit(*samples(), epochs=4)
     keeper = ts.Checkpointer(tmp_path / "kept", every=1)
-    first = trainer_for(network(tmp_path / "kept" / "layers" if in_files else None))
+    first = trainer_for(network(tmp_path / "kept" / "layers" if in_files else None, activation=activation))
     with pytest.raises(KeyboardInterrupt):
         first.fit(*samples(), epochs=4, callbacks=[keeper, _Break(after)])
     path = tmp_path / "kept" if in_files or after > 3 else tmp_path / "kept" / "state.safetensors"
-    second = trainer_for(network(tmp_path / "other" if in_files else None, seed=9))
+    second = trainer_for(network(tmp_path / "other" if in_files else None, seed=9, activation=activation))
     history = second.fit(*samples(), epochs=4, resume=path)
     assert history["loss"] == wanted["loss"]
     assert second.step_count == unbroken.step_count

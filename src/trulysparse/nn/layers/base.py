@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from trulysparse import _kernels
 from trulysparse._core.arrays import HELD, Floats, Stored, empty, zeros
 from trulysparse.connectivity import Connectivity, TiledConnectivity
-from trulysparse.nn.activations import KernelActivation
+from trulysparse.nn.activations import LayerActivation
 from trulysparse.nn.activations_buffer import Activations
 from trulysparse.optim import Optimizer, OptimizerState
 
@@ -27,14 +27,14 @@ class Layer(ABC):
     Args:
         values: the weights, in the order of the connections.
         bias: n_out values of the same type, or none for a layer without biases.
-        activation: f, as the kernels take it.
+        activation: f, as the kernels take it or as an object of the user's.
     """
 
     tiled: ClassVar[bool]
     """Whether connections lie in tiles (storage='compact')."""
     connectivity: Connectivity | TiledConnectivity
 
-    def __init__(self, values: Stored, bias: Stored, activation: KernelActivation) -> None:
+    def __init__(self, values: Stored, bias: Stored, activation: LayerActivation) -> None:
         self.values = values
         self.bias = bias
         self.activation = activation
@@ -69,7 +69,7 @@ class Layer(ABC):
 
     @abstractmethod
     def forward(self, x: Activations, y: Activations, key: int, threads: int) -> None:
-        """Fills y.values and y's bits from x.values; `key` names the dropout stream."""
+        """Fills y.values, y's bits and pre-activation from x.values; `key` names the dropout stream."""
 
     @abstractmethod
     def backward(

@@ -11,9 +11,10 @@ from trulysparse import _kernels
 from trulysparse._core.arrays import Floats, Stored
 from trulysparse.connectivity import Connectivity
 from trulysparse.errors import InputError
-from trulysparse.nn.activations import KernelActivation
+from trulysparse.nn.activations import LayerActivation
 from trulysparse.nn.activations_buffer import PREPARED_CONNECTIONS, Activations
 from trulysparse.nn.layers.base import Layer, ParameterGradient
+from trulysparse.nn.layers.function_pass import apply_function, multiply_derivative
 from trulysparse.optim import NO_STATE, Optimizer, OptimizerState
 from trulysparse.optim.rules import gradient_rule
 
@@ -31,7 +32,7 @@ class IndexedLayer(Layer):
     tiled = False
     connectivity: Connectivity
 
-    def __init__(self, connectivity: Connectivity, values: Floats, bias: Floats, activation: KernelActivation) -> None:
+    def __init__(self, connectivity: Connectivity, values: Floats, bias: Floats, activation: LayerActivation) -> None:
         super().__init__(values, bias, activation)
         self.connectivity = connectivity
 
@@ -52,9 +53,13 @@ class IndexedLayer(Layer):
 
     def forward(self, x: Activations, y: Activations, key: int, threads: int) -> None:
         self._forward_call(x, y)(key, threads)
+        if y.function is not None:
+            apply_function(y, tiled=False)
 
     def forward_call(self, x: Activations, y: Activations) -> _kernels.ForwardCall | None:
-        return self._forward_call(x, y) if self.n_connections <= PREPARED_CONNECTIONS else None
+        if self.n_connections > PREPARED_CONNECTIONS or y.function is not None:
+            return None
+        return self._forward_call(x, y)
 
     def _forward_call(self, x: Activations, y: Activations) -> _kernels.ForwardCall:
         con, values, bias = self.connectivity, self.values, self.bias
@@ -71,10 +76,11 @@ class IndexedLayer(Layer):
                 x=x.values,
                 y=y.values,
                 long_rows=rows.long,
-                activation=y.activation,
+                activation=y.kernel,
                 positive=y.sign_bits,
                 kept=y.dropout_bits,
                 keep_probability=y.keep_probability,
+                pre_activation=y.pre_activation,
             )
             y.store_call("forward", self.n_connections, arrays, call)
         return call
@@ -89,10 +95,10 @@ class IndexedLayer(Layer):
         threads: int,
         gradient: ParameterGradient | None = None,
     ) -> None:
-        self._backward_call(dy, x, dx, optimizer_state, gradient)(rule, threads)
+        self._run_backward(dy, x, dx, optimizer_state, gradient, rule, threads)
 
     def input_gradient(self, dy: Floats, x: Activations, dx: Floats, threads: int) -> None:
-        self._backward_call(dy, x, dx, None, None)(_kernels.UpdateRule(), threads)
+        self._run_backward(dy, x, dx, None, None, _kernels.UpdateRule(), threads)
 
     def gradients(
         self,
@@ -104,7 +110,7 @@ class IndexedLayer(Layer):
         add: bool = False,
     ) -> ParameterGradient:
         out = into or self.new_gradient()
-        self._backward_call(dy, x, dx, None, out)(gradient_rule(add=add and into is not None), threads)
+        self._run_backward(dy, x, dx, None, out, gradient_rule(add=add and into is not None), threads)
         return out
 
     def backward_call(
@@ -115,9 +121,23 @@ class IndexedLayer(Layer):
         optimizer_state: OptimizerState | None,
         gradient: ParameterGradient | None,
     ) -> _kernels.BackwardCall | None:
-        if self.n_connections > PREPARED_CONNECTIONS:
+        if self.n_connections > PREPARED_CONNECTIONS or x.function is not None:
             return None
         return self._backward_call(dy, x, dx, optimizer_state, gradient)
+
+    def _run_backward(
+        self,
+        dy: Floats,
+        x: Activations,
+        dx: Floats | None,
+        optimizer_state: OptimizerState | None,
+        gradient: ParameterGradient | None,
+        rule: _kernels.UpdateRule,
+        threads: int,
+    ) -> None:
+        self._backward_call(dy, x, dx, optimizer_state, gradient)(rule, threads)
+        if x.function is not None and dx is not None:
+            multiply_derivative(x, dx)
 
     def _backward_call(
         self,
@@ -148,10 +168,11 @@ class IndexedLayer(Layer):
                 x=x.values,
                 dx=dx,
                 long_rows=rows.long,
-                activation=x.activation,
+                activation=x.kernel,
                 positive=x.sign_bits,
                 kept=x.dropout_bits,
                 keep_probability=x.keep_probability,
+                pre_activation=x.pre_activation,
             )
             x.store_call("backward", self.n_connections, arrays, call)
         return call

@@ -16,7 +16,7 @@ from trulysparse._core.arrays import HELD, Stored, not_finite, type_name
 from trulysparse._core.mapped_arrays import ArrayFolder, fetch, release
 from trulysparse.connectivity import TiledConnectivity
 from trulysparse.errors import InputError
-from trulysparse.nn.activations import KernelActivation
+from trulysparse.nn.activations import LayerActivation
 from trulysparse.nn.layers.tiled import TiledLayer
 from trulysparse.optim import Optimizer, OptimizerState
 
@@ -30,7 +30,7 @@ class MappedLayer(TiledLayer):
         connectivity: TiledConnectivity,
         values: Stored,
         bias: Stored,
-        activation: KernelActivation,
+        activation: LayerActivation,
         folder: ArrayFolder,
         name: str,
         spare: tuple[list[Stored], list[Stored]] | None = None,
@@ -81,7 +81,7 @@ class MappedLayer(TiledLayer):
         manifest: dict[str, Any],
         sizes: Sequence[int],
         weights: str,
-        activation: KernelActivation,
+        activation: LayerActivation,
     ) -> tuple[MappedLayer, OptimizerState]:
         """The layer that a manifest names, and its optimizer state; InputError where it is not a layer of `sizes`
         neurons with weights of that type, or does not hold together. Reads every connection and weight once."""

@@ -14,7 +14,7 @@ from trulysparse._core.arrays import HELD, Stored, empty, zeros
 from trulysparse._core.mapped_arrays import ArrayFolder
 from trulysparse.connectivity import Connectivity, TiledConnectivity
 from trulysparse.errors import InputError
-from trulysparse.nn.activations import KernelActivation
+from trulysparse.nn.activations import LayerActivation
 from trulysparse.nn.layers.base import Layer
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.nn.layers.mapped import MappedLayer
@@ -100,7 +100,7 @@ class StorageConfig:
         con: Connectivity | TiledConnectivity,
         values: Stored,
         bias: Stored,
-        activation: KernelActivation,
+        activation: LayerActivation,
         name: str,
     ) -> Layer:
         """A layer of these arrays; name: what its files would be called."""

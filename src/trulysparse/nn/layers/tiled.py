@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from trulysparse import _kernels
 from trulysparse._core.arrays import HELD, Floats, Stored, empty, widened
 from trulysparse.connectivity import Connectivity, TiledConnectivity
-from trulysparse.nn.activations import KernelActivation
+from trulysparse.nn.activations import LayerActivation
 from trulysparse.nn.activations_buffer import Activations
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.layers.base import Layer, ParameterGradient
+from trulysparse.nn.layers.function_pass import apply_function, multiply_derivative
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.optim import NO_STATE, Optimizer, OptimizerState
 from trulysparse.optim.rules import gradient_rule
@@ -39,7 +40,7 @@ class TiledLayer(Layer):
     connectivity: TiledConnectivity
 
     def __init__(
-        self, connectivity: TiledConnectivity, values: Stored, bias: Stored, activation: KernelActivation
+        self, connectivity: TiledConnectivity, values: Stored, bias: Stored, activation: LayerActivation
     ) -> None:
         super().__init__(values, bias, activation)
         self.connectivity = connectivity
@@ -62,13 +63,16 @@ class TiledLayer(Layer):
             self.bias,
             x.values,
             y.values,
-            activation=y.activation,
+            activation=y.kernel,
             positive=y.sign_bits,
             kept=y.dropout_bits,
             keep_probability=y.keep_probability,
             key=key,
             threads=threads,
+            pre_activation=y.pre_activation,
         )
+        if y.function is not None:
+            apply_function(y, tiled=True)
 
     def backward(
         self,
@@ -208,10 +212,13 @@ class TiledLayer(Layer):
             bias_state=optimizer_state.bias,
             bias_gradient=bias_gradient,
             bias_into=into[1],
-            activation=x.activation,
+            activation=x.kernel,
             positive=x.sign_bits,
             kept=x.dropout_bits,
             keep_probability=x.keep_probability,
             rule=rule,
             threads=threads,
+            pre_activation=x.pre_activation,
         )
+        if x.function is not None and dx is not None:
+            multiply_derivative(x, dx)

@@ -91,6 +91,7 @@ class RayBackend:
             trainer.net.storage_config,
             every=trainer.recompute,
             micro_batch_size=trainer.micro_batch_size,
+            pre_activations=trainer.net.keeps_pre_activations,
         )
         shared, layers = ray.put(setup), ray.put((trainer.net.layers, trainer.optimizer_state))
         server = self._actor(ServerActor, num_cpus=0, memory=needed, max_concurrency=config.n_shards + 8)(

@@ -13,7 +13,7 @@ import numpy as np
 
 from trulysparse._core import checks
 from trulysparse.io import checkpoints
-from trulysparse.nn.activations import KernelActivation
+from trulysparse.nn.activations import LayerActivation
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import OptimizerState
@@ -33,7 +33,7 @@ class Reply:
     version: int
     n_updates: int
     values: list[tuple[np.ndarray, np.ndarray]]
-    topology: list[tuple[int, int, np.ndarray, np.ndarray, KernelActivation]] | None
+    topology: list[tuple[int, int, np.ndarray, np.ndarray, LayerActivation]] | None
 
 
 class ServerActor:
