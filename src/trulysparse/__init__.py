@@ -22,7 +22,7 @@ from trulysparse.io.models import load, save
 from trulysparse.nn.activations import AllReLU, Identity, LeakyReLU, ReLU, Sigmoid, Tanh
 from trulysparse.nn.frozen import FrozenMLP
 from trulysparse.nn.initialization import WeightInit
-from trulysparse.nn.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
+from trulysparse.nn.losses import BinaryCrossEntropy, Huber, Loss, MeanSquaredError, SoftmaxCrossEntropy
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import SGD, Adam
 from trulysparse.optim.schedules import ConstantRate, CosineRate, ScaledRate, StepRate
@@ -58,10 +58,12 @@ __all__ = [
     "FrozenMLP",
     "GraNet",
     "History",
+    "Huber",
     "Identity",
     "ImportancePruning",
     "InputError",
     "LeakyReLU",
+    "Loss",
     "MeanSquaredError",
     "MissingExtraError",
     "NotEnoughMemoryError",

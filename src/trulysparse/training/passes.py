@@ -11,7 +11,7 @@ from trulysparse._core.random import stream_key
 from trulysparse.errors import DivergenceError
 from trulysparse.nn import losses
 from trulysparse.nn.activations_buffer import Activations
-from trulysparse.nn.losses import Loss
+from trulysparse.nn.losses import AnyLoss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.sinks import Gradients, ParameterGradient, Sink
 from trulysparse.training.fit_data import Batch
@@ -34,7 +34,7 @@ class BatchPasses:
     def __init__(
         self,
         net: SparseMLP,
-        loss: Loss | str | None = None,
+        loss: AnyLoss | str | None = None,
         *,
         micro_batch_size: int | None = None,
         recompute: int = 1,
@@ -97,7 +97,8 @@ class BatchPasses:
             share[: len(rows)] = 1.0 / total
         elif total > 0:
             share[: len(rows)] = weight / total
-        return signals, self.loss.gradient(z, batch.targets, share, self.threads)
+        targets = batch.load_targets(signals[0].values, z, net.scaling, self.threads)
+        return signals, self.loss.gradient(z, targets, share, self.threads)
 
     def backward(self, signals: list[Activations], sink: Sink) -> None:
         """Backward pass after `forward`, which overwrites the activations and hands each layer's gradient to `sink`."""

@@ -8,7 +8,7 @@ from typing import Any
 from trulysparse._core import checks
 from trulysparse._core.random import stream_key
 from trulysparse.errors import InputError
-from trulysparse.nn.losses import Loss
+from trulysparse.nn.losses import AnyLoss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.sinks import ParameterGradient, Sink, Update
 from trulysparse.optim import Optimizer, OptimizerState
@@ -56,7 +56,7 @@ class TrainingStep:
         self,
         net: SparseMLP,
         optimizer: Optimizer,
-        loss: Loss | str | None = None,
+        loss: AnyLoss | str | None = None,
         *,
         optimizer_state: Sequence[OptimizerState] | None = None,
         seed: int = 0,

@@ -1,24 +1,19 @@
-"""Losses. Each works on the output layer's values before their activation, knows the output activation it
-belongs to, and gives the weighted mean loss and its gradient in one pass."""
+"""The built-in losses. Each works on the output layer's values before their activation and gives the weighted mean
+loss and its gradient in one pass of a kernel."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeAlias
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trulysparse import _kernels
-from trulysparse._core.arrays import Floats, kernel_readable
+from trulysparse._core import checks
+from trulysparse._core.arrays import Floats
 from trulysparse._kernels import Loss as Kind
-from trulysparse.errors import InputError
-
-
-def _as_array(y: ArrayLike) -> NDArray[Any]:
-    try:
-        return np.asarray(y)
-    except ValueError:
-        raise InputError("y must be an array of numbers: its rows differ in length") from None
+from trulysparse.data.targets import Values, check_labels, check_values
 
 
 class SoftmaxCrossEntropy:
@@ -36,126 +31,44 @@ class SoftmaxCrossEntropy:
     """
 
     name: ClassVar[str] = "softmax_cross_entropy"
-    output: ClassVar[str] = "softmax"
-    kind: ClassVar[Kind] = Kind.SOFTMAX_CROSS_ENTROPY
+    outputs: ClassVar[tuple[str, ...]] = ("softmax",)
 
-    def check_targets(self, y: ArrayLike, n_outputs: int, dtype: Any = np.float64) -> NDArray[Any]:
-        """Labels as the kernels take them.
+    def check_targets(self, y: ArrayLike, n_outputs: int, dtype: Any = np.float64) -> NDArray[np.int32]:
+        """Labels as the kernels take them; see trulysparse.data.check_labels."""
+        return check_labels(y, n_outputs)
 
-        Args:
-            y: (n_samples,), whole numbers of any type.
-            n_outputs: output neurons of the network.
-            dtype: of the network; it makes no difference here.
-
-        Returns:
-            (n_samples,) int32.
-
-        Raises:
-            InputError: with the first position that is not usable.
-        """
-        labels = _as_array(y)
-        if labels.ndim != 1:
-            raise InputError(f"y must be one label per sample (1-dimensional), not of shape {labels.shape}")
-        whole = labels.dtype.kind in "iub" or (labels.dtype.kind == "f" and np.array_equal(labels, np.floor(labels)))
-        if not whole:
-            raise InputError(f"y must hold integer class labels, not {labels.dtype} with fractions or text")
-        if labels.size and (labels.min() < 0 or labels.max() >= n_outputs):
-            at = int(np.flatnonzero((labels < 0) | (labels >= n_outputs))[0])
-            raise InputError(
-                f"y[{at}] is {labels[at]}; labels must lie between 0 and {n_outputs - 1}, one per output neuron"
-            )
-        return labels.astype(np.int32, copy=False)
-
-    def gradient(self, z: Floats, y: NDArray[Any], weight: Floats, threads: int) -> float:
-        """The loss of one batch; replaces z by the gradient at z.
-
-        Args:
-            z: (n_outputs, stride) values before the output activation; the first columns are the samples.
-            y: (n_samples,) labels, see `check_targets`.
-            weight: (stride,) of the network's type: each sample's share in the mean.
-            threads: at least 1.
-
-        Returns:
-            The weighted mean.
-        """
-        return float(_kernels.loss_and_gradient(self.kind, z, len(y), y, None, weight, threads))
+    def gradient(self, z: Floats, targets: NDArray[Any], weight: Floats, threads: int) -> float:
+        """See InPlaceLoss.gradient; targets: labels, (n_samples,) int32."""
+        return _kernels.loss_and_gradient(Kind.SOFTMAX_CROSS_ENTROPY, z, len(targets), targets, None, weight, threads)
 
 
-class _OnTargets:
-    kind: ClassVar[Kind]
-
-    def check_targets(self, y: ArrayLike, n_outputs: int, dtype: Any = np.float64) -> NDArray[Any]:
-        """Targets as the kernels take them.
-
-        Args:
-            y: (n_samples, n_outputs) numbers of any type; (n_samples,) where there is one output.
-            n_outputs: output neurons of the network.
-            dtype: of the network, whose range they must keep to.
-
-        Returns:
-            (n_samples, n_outputs) of a type that kernels read.
-
-        Raises:
-            InputError: with the first position that is not usable.
-        """
-        targets = _as_array(y)
-        if targets.ndim == 1 and n_outputs == 1:
-            targets = targets.reshape(-1, 1)
-        if targets.ndim != 2 or targets.shape[1] != n_outputs:
-            raise InputError(
-                f"y must have shape (n_samples, {n_outputs}), one column per output neuron, not {targets.shape}"
-            )
-        if targets.dtype.kind not in "iubf":
-            raise InputError(f"y must hold numbers, not {targets.dtype}")
-        if targets.dtype.kind == "f":
-            with np.errstate(over="ignore"):
-                usable = np.isfinite(targets.astype(dtype, copy=False))
-            if not usable.all():
-                row, column = (int(i) for i in np.argwhere(~usable)[0])
-                raise InputError(
-                    f"y[{row}, {column}] is {targets[row, column]!s}; targets must be finite numbers within the range "
-                    f"of {np.dtype(dtype)}"
-                )
-        if targets.dtype == bool:
-            targets = targets.view(np.uint8)
-        return targets if kernel_readable(targets) else targets.astype(np.float64)
-
-    def gradient(self, z: Floats, y: NDArray[Any], weight: Floats, threads: int) -> float:
-        """See SoftmaxCrossEntropy.gradient; y: (n_samples, n_outputs)."""
-        target = np.empty_like(z)
-        _kernels.load_dense(y, np.arange(len(y)), None, None, target, threads)
-        return float(_kernels.loss_and_gradient(self.kind, z, len(y), None, target, weight, threads))
-
-
-class BinaryCrossEntropy(_OnTargets):
+class BinaryCrossEntropy:
     """-t log p - (1 - t) log(1 - p) with p = sigmoid(z), the mean over outputs and samples.
 
     For several labels per sample; targets t are in [0, 1]. It belongs to output='sigmoid'.
 
     Example:
         >>> import numpy as np, trulysparse as ts
-        >>> z = np.zeros((2, 1))
-        >>> round(ts.BinaryCrossEntropy().gradient(z, np.array([[1.0, 0.0]]), np.ones(1), threads=1), 4)  # log 2
+        >>> z = np.zeros((2, 1))  # 2 outputs, 1 sample
+        >>> round(ts.BinaryCrossEntropy().gradient(z, np.array([[1.0], [0.0]]), np.ones(1), threads=1), 4)  # log 2
         0.6931
         >>> z.tolist()  # (p - t) / 2
         [[-0.25], [0.25]]
     """
 
     name: ClassVar[str] = "binary_cross_entropy"
-    output: ClassVar[str] = "sigmoid"
-    kind: ClassVar[Kind] = Kind.BINARY_CROSS_ENTROPY
+    outputs: ClassVar[tuple[str, ...]] = ("sigmoid",)
 
-    def check_targets(self, y: ArrayLike, n_outputs: int, dtype: Any = np.float64) -> NDArray[Any]:
-        """See MeanSquaredError.check_targets; also refuses what is not in [0, 1]."""
-        targets = super().check_targets(y, n_outputs, dtype)
-        if targets.size and (targets.min() < 0 or targets.max() > 1):
-            raise InputError(
-                f"y must lie in [0, 1] for binary cross-entropy, not in [{targets.min()}, {targets.max()}]"
-            )
-        return targets
+    def check_targets(self, y: Any, n_outputs: int, dtype: Any = np.float64) -> Values:
+        """Values in [0, 1]; see trulysparse.data.check_values."""
+        return check_values(y, n_outputs, dtype, low=0, high=1)
+
+    def gradient(self, z: Floats, targets: Floats, weight: Floats, threads: int) -> float:
+        """See InPlaceLoss.gradient; targets: (n_outputs, columns)."""
+        return _kernels.loss_and_gradient(Kind.BINARY_CROSS_ENTROPY, z, z.shape[1], None, targets, weight, threads)
 
 
-class MeanSquaredError(_OnTargets):
+class MeanSquaredError:
     """(z - t)^2, the mean over outputs and samples, for regression.
 
     It belongs to output='identity'.
@@ -170,28 +83,52 @@ class MeanSquaredError(_OnTargets):
     """
 
     name: ClassVar[str] = "mean_squared_error"
-    output: ClassVar[str] = "identity"
-    kind: ClassVar[Kind] = Kind.MEAN_SQUARED_ERROR
+    outputs: ClassVar[tuple[str, ...]] = ("identity",)
+
+    def check_targets(self, y: Any, n_outputs: int, dtype: Any = np.float64) -> Values:
+        """Finite values; see trulysparse.data.check_values."""
+        return check_values(y, n_outputs, dtype)
+
+    def gradient(self, z: Floats, targets: Floats, weight: Floats, threads: int) -> float:
+        """See InPlaceLoss.gradient; targets: (n_outputs, columns)."""
+        return _kernels.loss_and_gradient(Kind.MEAN_SQUARED_ERROR, z, z.shape[1], None, targets, weight, threads)
 
 
-Loss: TypeAlias = SoftmaxCrossEntropy | BinaryCrossEntropy | MeanSquaredError
+@dataclass(frozen=True)
+class Huber:
+    """0.5 e^2 for |e| <= delta and delta (|e| - delta / 2) beyond, with e = z - t; the mean over outputs and samples.
 
-BY_OUTPUT: dict[str, type[Loss]] = {
-    kind.output: kind for kind in (SoftmaxCrossEntropy, BinaryCrossEntropy, MeanSquaredError)
-}
+    For regression with outliers: their gradient grows no further. It belongs to output='identity'.
 
+    Args:
+        delta: where the square ends, above 0, in the unit of the targets.
 
-def make_loss(loss: Loss | str | None, output: str) -> Loss:
-    """A loss from its object or name; None: the one that belongs to the output activation."""
-    if loss is None:
-        return BY_OUTPUT[output]()
-    if isinstance(loss, str):
-        by_name = {kind.name: kind for kind in BY_OUTPUT.values()}
-        if loss not in by_name:
-            raise InputError(f"loss must be one of {', '.join(by_name)}, not {loss!r}")
-        loss = by_name[loss]()
-    if not isinstance(loss, Loss):
-        raise InputError(f"loss must be one of trulysparse's losses, its name or None, not {loss!r:.80}")
-    if loss.output != output:
-        raise InputError(f"loss {loss.name} belongs to output='{loss.output}', but the network has output='{output}'")
-    return loss
+    Raises:
+        InputError: where delta is out of range.
+
+    Source:
+        Huber, "Robust estimation of a location parameter" (1964); torch.nn.HuberLoss.
+
+    Example:
+        >>> import numpy as np, trulysparse as ts
+        >>> z = np.array([[3.0], [1.5]])  # 2 outputs, 1 sample
+        >>> ts.Huber(delta=1.0).gradient(z, np.ones((2, 1)), np.ones(1), threads=1)  # (1.5 + 0.125) / 2
+        0.8125
+        >>> z.tolist()
+        [[0.5], [0.25]]
+    """
+
+    delta: float = 1.0
+    name: ClassVar[str] = "huber"
+    outputs: ClassVar[tuple[str, ...]] = ("identity",)
+
+    def __post_init__(self) -> None:
+        checks.real("delta", self.delta, low=0, low_open=True)
+
+    def check_targets(self, y: Any, n_outputs: int, dtype: Any = np.float64) -> Values:
+        """Finite values; see trulysparse.data.check_values."""
+        return check_values(y, n_outputs, dtype)
+
+    def gradient(self, z: Floats, targets: Floats, weight: Floats, threads: int) -> float:
+        """See InPlaceLoss.gradient; targets: (n_outputs, columns)."""
+        return _kernels.loss_and_gradient(Kind.HUBER, z, z.shape[1], None, targets, weight, threads, self.delta)
