@@ -127,7 +127,7 @@ def test_every_folder_has_a_place_in_the_order() -> None:
 @pytest.mark.parametrize(
     "module, statement",
     [
-        ("nn/losses.py", "from trulysparse.training import Trainer"),
+        ("nn/losses/make.py", "from trulysparse.training import Trainer"),
         ("_core/checks.py", "import trulysparse.nn"),
         ("optim/sgd.py", "def late():\n    from trulysparse.cli import main"),
     ],

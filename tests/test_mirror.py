@@ -1,4 +1,4 @@
-"""Tests mirror modules: nn/losses.py is tested in tests/nn/test_losses.py."""
+"""Tests mirror modules: nn/mlp.py is tested in tests/nn/test_mlp.py."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ COVERED_BY = {
     "cli/_training.py": "cli/test_train.py",
     "cli/_training_run.py": "cli/test_train.py",
     "estimators/_docs.py": "test_docstrings.py",
+    "nn/losses/base.py": "nn/losses/test_custom.py",  # protocols
     "parallel/ray/server_actor.py": "parallel/ray/test_driver.py",  # actors run on a cluster alone: slow tests
     "parallel/ray/worker_actor.py": "parallel/ray/test_driver.py",
     "training/callbacks/running.py": "training/callbacks/test_base.py",  # a protocol

@@ -17,7 +17,7 @@ from trulysparse.data.synthetic import MadelonLike
 from trulysparse.nn.losses import SoftmaxCrossEntropy
 from trulysparse.nn.sinks import Update
 from trulysparse.planning import plan as planning
-from trulysparse.training.passes import Batch
+from trulysparse.training.batch import Batch
 from trulysparse.training.passes import BatchPasses
 
 FEATURES, TRAIN, TEST = 65536, 2000, 500

@@ -26,7 +26,8 @@ void bind_enums(nb::module_& m) {
     nb::enum_<Loss>(m, "Loss", nb::is_arithmetic())
         .value("SOFTMAX_CROSS_ENTROPY", Loss::softmax_cross_entropy)
         .value("BINARY_CROSS_ENTROPY", Loss::binary_cross_entropy)
-        .value("MEAN_SQUARED_ERROR", Loss::mean_squared_error);
+        .value("MEAN_SQUARED_ERROR", Loss::mean_squared_error)
+        .value("HUBER", Loss::huber);
     nb::enum_<Draw>(m, "Draw", nb::is_arithmetic()).value("UNIFORM", Draw::uniform).value("NORMAL", Draw::normal);
 }
 

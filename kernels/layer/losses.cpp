@@ -71,6 +71,8 @@ void softmax_columns(const LossArgs<T>& a, int64_t column0, int64_t column1) {
 // Mean over outputs, weighted mean over samples.
 //   binary_cross_entropy  log(1 + e^z) - t * z;  gradient sigmoid(z) - t
 //   mean_squared_error    (z - t)^2;             gradient 2 * (z - t)
+//   huber                 0.5 * e^2 for |e| <= delta, delta * (|e| - delta / 2) beyond, e = z - t;
+//                         gradient e between -delta and delta
 template <class T>
 void output_rows(const LossArgs<T>& a, int64_t row0, int64_t row1) {
     const T share = T(1) / T(a.outputs);
@@ -90,6 +92,16 @@ void output_rows(const LossArgs<T>& a, int64_t row0, int64_t row1) {
                     const double tail = __builtin_log1p(__builtin_exp(-__builtin_fabs(value)));
                     const double softplus = (value > 0 ? value : 0.0) + tail;
                     total += double(weight[i]) * (softplus - double(t[i]) * value);
+                }
+            } else if (a.kind == Loss::huber) {
+                const T delta = T(a.delta);
+                const Eight<T> difference = v - t;
+                const Eight<T> above = difference > delta ? Eight<T>{} + delta : difference;
+                gradient = above < -delta ? Eight<T>{} - delta : above;  // NaN stays
+                for (int64_t i = 0; i < width; ++i) {
+                    // With g the clipped difference, both parts are g * (e - g / 2).
+                    const double clipped = double(gradient[i]);
+                    total += double(weight[i]) * clipped * (double(difference[i]) - clipped / 2);
                 }
             } else {
                 const Eight<T> difference = v - t;

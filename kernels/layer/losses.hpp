@@ -5,7 +5,7 @@
 
 namespace ts {
 
-enum class Loss : int { softmax_cross_entropy = 0, binary_cross_entropy = 1, mean_squared_error = 2 };
+enum class Loss : int { softmax_cross_entropy = 0, binary_cross_entropy = 1, mean_squared_error = 2, huber = 3 };
 
 template <class T>
 struct LossArgs {
@@ -15,6 +15,7 @@ struct LossArgs {
     const int32_t* label = nullptr;   // softmax: one class per sample
     const T* target = nullptr;        // the others: outputs x stride
     const T* sample_weight = nullptr; // `stride` values, 0 in the padding; already divided by their sum
+    double delta = 1;                 // huber: where the square ends
     double* partial = nullptr;        // softmax: `stride` values, else `outputs` values: parts of the loss
 };
 

@@ -88,6 +88,7 @@ void forward_order(const TileForwardArgs& a, int64_t i) {
 void forward_finish(const TileForwardArgs& a, int64_t o, float* sums) {
     const int64_t start = (o << a.tiles.shift) * a.stride, count = a.tiles.height(o) * a.stride;
     const Epilogue& e = a.epilogue;
+    const int64_t runs = ((a.stride << a.tiles.shift) + kRun - 1) / kRun;  // of a whole block: each has a stream
     for (int64_t c = 0; c < count; c += kRun) {
         const int64_t n = count - c < kRun ? count - c : kRun, at = (start + c) / 8;
         if (e.pre) stream_stored({nullptr, e.pre, a.y.half}, start + c, n, sums + c);

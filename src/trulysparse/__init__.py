@@ -25,7 +25,7 @@ from trulysparse.nn.activations import GELU, AllReLU, Identity, LeakyReLU, ReLU,
 from trulysparse.nn.columns import Columns
 from trulysparse.nn.frozen import FrozenMLP
 from trulysparse.nn.initialization import WeightInit
-from trulysparse.nn.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
+from trulysparse.nn.losses import BinaryCrossEntropy, Huber, Loss, MeanSquaredError, SoftmaxCrossEntropy
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.tape import Tape
 from trulysparse.nn.tapes import forward_all
@@ -67,10 +67,12 @@ __all__ = [
     "FrozenMLP",
     "GraNet",
     "History",
+    "Huber",
     "Identity",
     "ImportancePruning",
     "InputError",
     "LeakyReLU",
+    "Loss",
     "MeanSquaredError",
     "MissingExtraError",
     "NotEnoughMemoryError",

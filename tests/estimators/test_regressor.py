@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn.datasets import make_regression
 
 import trulysparse as ts
@@ -40,3 +41,10 @@ def test_targets_and_predictions_beyond_the_range_are_refused(rng):
     model.network_.layers[-1].bias[:] = 1e12
     with pytest.raises(ts.InputError, match=r"the prediction for X\[0\] is beyond the range of float64"):
         model.predict(X)
+
+
+def test_sparse_targets_are_refused(rng):
+    X = rng.normal(size=(20, 4))
+    for use in (ts.SparseMLPRegressor((5,)).fit, ts.SparseMLPRegressor((5,)).partial_fit):
+        with pytest.raises(ts.InputError, match=r"y must be dense, not a sparse matrix of shape \(20, 2\)"):
+            use(X, sp.csr_array(X[:, :2]))

@@ -41,12 +41,14 @@ def test_losses_and_gradients(isa, rng, batch, outputs, dtype):
     target = np.zeros_like(z)
     target[:, :batch] = rng.random((outputs, batch))
     t = target[:, :batch].astype(np.float64)
+    error = np.abs(wide - t)
     for kind, value, slope in (
         (1, np.logaddexp(0, wide) - t * wide, expit(wide) - t),
         (2, (wide - t) ** 2, 2 * (wide - t)),
+        (3, np.where(error <= 1.5, error**2 / 2, 1.5 * (error - 0.75)), np.clip(wide - t, -1.5, 1.5)),
     ):
         gradient = z.copy()
-        loss = _kernels.loss_and_gradient(kind, gradient, batch, None, target, share, 2)
+        loss = _kernels.loss_and_gradient(kind, gradient, batch, None, target, share, 2, 1.5)
         np.testing.assert_allclose(loss, (share[:batch] * value).sum() / outputs, rtol=tolerance, atol=tolerance)
         np.testing.assert_allclose(gradient[:, :batch], share[:batch] * slope / outputs, rtol=tolerance, atol=tolerance)
         assert not gradient[:, batch:].any()

@@ -12,8 +12,7 @@ import trulysparse as ts
 from own_activations import Leaky, OwnAllReLU, OwnGELU, OwnSiLU, Softsign
 from trulysparse.nn.activation_function import evaluate, function_of
 from trulysparse.nn.activations import NAMES, make_activation
-from trulysparse.training.passes import checked_batch
-from trulysparse.training.passes import BatchPasses
+from trulysparse.training.passes import BatchPasses, checked_batch
 
 SIZES = (12, 40, 30, 20, 3)
 FORMS = {

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 import trulysparse as ts
 from parallel_helpers import (
     problem,
     trainer_for,
 )
+from sample_files import Counted
 from trulysparse._core import memory
+from trulysparse.data.stream.matrix import StreamMatrix
 from trulysparse.evolution import NAMES, make_evolution
 
 
@@ -57,3 +60,23 @@ def test_evolution_writes_into_no_array_that_others_read(name):
         for arrays, before in zip(held, copies, strict=True):
             for array, copy in zip(arrays, before, strict=True):
                 np.testing.assert_array_equal(array, copy)
+
+
+@pytest.mark.parametrize("form", ["csr", "stream", "input", "streamed input"])
+def test_workers_read_values_wherever_they_lie(rng, form):
+    """Each with a reader and memory of its own; both phases."""
+    X = np.where(rng.random((200, 6)) < 0.5, rng.random((200, 6)), 0)
+    given = {
+        "csr": lambda: (X, sp.csr_array(X)),
+        "stream": lambda: (X, StreamMatrix(Counted(X, 16))),
+        "input": lambda: (X, X),
+        "streamed input": lambda: (stream := StreamMatrix(Counted(X, 16)), stream),
+    }[form]()
+    found = []
+    for samples, y in ((X, X.copy()), given):
+        net = ts.SparseMLP((6, 20, 6), output="identity", seed=0, dtype="float64")
+        trainer = ts.Trainer(net, batch_size=16, seed=0, parallel=ts.WASSP(3, phase1_epochs=2))
+        history = trainer.fit(samples, y, epochs=3, shuffle=False, validation_data=(samples, y))
+        found.append((history["loss"], history["val_loss"], net.predict(X)))
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn.metrics import r2_score
 
 import trulysparse as ts
+from sample_files import Counted
+from trulysparse.data import check_labels
+from trulysparse.data.stream.matrix import StreamMatrix
+from trulysparse.nn.losses import make_loss
+from trulysparse.training.fit_data import FitData
+from trulysparse.training.metrics import score_name, scores
 
 
 class _Fixed(ts.Callback):
@@ -78,3 +85,97 @@ def test_r2_of_several_targets_is_that_of_scikit_learn(rng, weighted, constant):
         weight = None
     wanted = r2_score(y, net.predict(X), sample_weight=weight, multioutput="variance_weighted")
     assert found == pytest.approx(wanted, rel=1e-7)
+
+
+FORMS = {
+    "csr": sp.csr_array,
+    "stream": lambda y: StreamMatrix(Counted(y, 60)),
+    "frame": lambda y: pytest.importorskip("pandas").DataFrame(y),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("output", ["identity", "sigmoid"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_values_in_every_form_score_as_dense_ones(rng, form, output, weighted):
+    """Batch by batch, with the precision of the targets and not of the network."""
+    X = rng.normal(size=(500, 4))
+    y = np.where(rng.random((500, 3)) < 0.4, rng.random((500, 3)), 0)
+    if output == "identity":
+        y[:, 2] += 1e6
+    weight = rng.random(500) if weighted else None
+    net = ts.SparseMLP((4, 9, 3), epsilon=3, output=output, seed=0)
+    wanted = ts.evaluate(net, X, y, sample_weight=weight)
+    assert ts.evaluate(net, X, FORMS[form](y), sample_weight=weight) == wanted
+    if output == "identity":
+        exact = r2_score(y, net.predict(X), sample_weight=weight, multioutput="variance_weighted")
+        assert wanted["r2"] == pytest.approx(exact, rel=1e-7)
+
+
+def test_values_of_a_file_that_cannot_be_used_are_refused(rng):
+    X, y = rng.normal(size=(500, 4)), rng.random((500, 3))
+    y[411, 1] = 1e39
+    net = ts.SparseMLP((4, 9, 3), output="identity")
+    with pytest.raises(ts.InputError, match=r"y\[411, 1\] is 1e\+39; targets must be finite .* range of float32"):
+        ts.evaluate(net, X, StreamMatrix(Counted(y, 60)))
+
+
+class Ranking:
+    """Of the label's output before all others, by the margin; for any output activation."""
+
+    def check_targets(self, y, n_outputs, dtype):
+        return check_labels(y, n_outputs)
+
+    def value_and_gradient(self, z, targets, weight):
+        at = targets, np.arange(len(targets))
+        behind = np.maximum(0, 1 + z - z[at])
+        behind[at] = 0
+        slope = (behind > 0).astype(z.dtype)
+        slope[at] = -slope.sum(axis=0)
+        return (weight * behind).sum(), weight * slope
+
+
+class Soft:
+    """Cross-entropy with shares of classes as targets."""
+
+    outputs = ("softmax",)
+
+    def value_and_gradient(self, z, targets, weight):
+        p = np.exp(z - z.max(axis=0))
+        p /= p.sum(axis=0)
+        return -(weight * targets * np.log(p)).sum(), weight * (p * targets.sum(axis=0) - targets)
+
+
+@pytest.mark.parametrize("output", ["softmax", "sigmoid", "identity"])
+def test_labels_are_scored_by_accuracy_whatever_the_output(rng, output):
+    X = rng.normal(size=(300, 4))
+    y = X[:, :3].argmax(axis=1)
+    net = ts.SparseMLP((4, 20, 3), epsilon=5, output=output, seed=0)
+    stopping = ts.EarlyStopping("val_accuracy", patience=100)
+    trainer = ts.Trainer(net, loss=Ranking(), optimizer=ts.Adam(0.01), batch_size=20, callbacks=[stopping])
+    history = trainer.fit(X, y, epochs=20, validation_data=(X, y))
+    found = ts.evaluate(net, X, y, loss=Ranking())
+    assert found["accuracy"] == (net.decision_function(X).argmax(axis=1) == y).mean() == max(history["val_accuracy"])
+    assert found["accuracy"] > 0.8
+    with pytest.raises(ts.InputError, match="the score is 'val_accuracy'"):
+        trainer.fit(X, y, epochs=1, validation_data=(X, y), callbacks=[ts.EarlyStopping("val_r2")])
+
+
+def test_shares_of_classes_are_scored_by_the_largest(rng):
+    X = rng.normal(size=(300, 4))
+    y = rng.dirichlet(np.ones(3), 300)
+    net = ts.SparseMLP((4, 20, 3), epsilon=5, seed=0)
+    accuracy = ts.evaluate(net, X, y, loss=Soft())["accuracy"]
+    assert accuracy == pytest.approx((net.predict(X) == y.argmax(axis=1)).mean(), rel=1e-12)
+    labels = rng.integers(0, 3, 300)
+    hard = ts.evaluate(net, X, np.eye(3)[labels], loss=Soft())
+    assert hard == pytest.approx(ts.evaluate(net, X, labels), rel=1e-5)
+
+
+def test_scores_of_checked_samples_are_those_of_evaluate(rng):
+    X, y = rng.normal(size=(30, 4)), rng.random((30, 3))
+    net = ts.SparseMLP((4, 9, 3), output="identity", seed=0)
+    loss = make_loss("huber", "identity")
+    data = FitData.checked(net, loss, X, y)
+    assert scores(net, loss, data) == ts.evaluate(net, X, y, loss="huber")
+    assert score_name(net.output, data) == "r2"

@@ -3,5 +3,15 @@
 from trulysparse.data.matrix import Matrix, Reader, as_matrix, check_finite
 from trulysparse.data.scaling import Scaling
 from trulysparse.data.scaling_figures import fit_scaling
+from trulysparse.data.targets import check_labels, check_values
 
-__all__ = ["Matrix", "Reader", "Scaling", "as_matrix", "check_finite", "fit_scaling"]
+__all__ = [
+    "Matrix",
+    "Reader",
+    "Scaling",
+    "as_matrix",
+    "check_finite",
+    "check_labels",
+    "check_values",
+    "fit_scaling",
+]

@@ -89,6 +89,8 @@ def unusable(matrix: Named, sample: int, feature: int, value: Any, dtype: Any = 
     """The error for a value that a network of this type cannot use."""
     name, row = matrix.origin(sample)
     where = f"{name}[{row}, {matrix.feature_name(feature)}] is {value!s}"
+    if getattr(matrix, "what", "features") == "targets":  # which are not scaled
+        return InputError(f"{where}; targets must be finite numbers within the range of {np.dtype(dtype)}")
     if np.isfinite(value):
         return InputError(f"{where}; features must lie within the range of {np.dtype(dtype)} once they are scaled")
     return InputError(f"{where}; features must be finite numbers")
@@ -108,6 +110,8 @@ class InMemoryMatrix(ABC):
     n_features: int
     name: str
     sample_bytes: float
+    what = "features"
+    """What messages call the values: features or targets."""
 
     def feature_name(self, feature: int) -> str:
         return str(feature)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
@@ -155,6 +156,8 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
 
     def _checked(self, X: Any, y: ArrayLike, *, reset: bool) -> tuple[Any, NDArray[np.float64]]:
         X, y = self._validated(X, y, reset=reset, multi_output=True, y_numeric=True)
+        if sp.issparse(y):  # standardised, it would have no zeros left
+            raise InputError(f"y must be dense, not a sparse matrix of shape {y.shape}; Trainer takes sparse targets")
         self._flat = y.ndim == 1
         targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         wrong = np.argwhere(np.abs(targets) > _LARGEST)

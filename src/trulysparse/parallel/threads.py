@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -29,7 +28,7 @@ class ThreadBackend:
     def __init__(self, config: ParallelConfig, trainer: TrainingLoop, data: FitData) -> None:
         self._config = config
         self._trainer = trainer
-        self._data = data = replace(data, matrix=data.matrix.shared_by(config.workers))
+        self._data = data = data.shared_by(config.workers)
         self._options = worker_options(trainer, config)
         self._shards = {
             number: Shard(
@@ -38,7 +37,7 @@ class ThreadBackend:
                 trainer.batch_size,
                 self._options.seed,
                 data.shuffle,
-                data.matrix.order,
+                data.shuffled,
             )
             for number in range(config.n_shards)
         }
@@ -80,7 +79,7 @@ class ThreadBackend:
             server.join(number)
 
         def serve(number: int) -> None:
-            with data.matrix.reader() as reader:
+            with data.reader() as reader:
                 worker = Worker(number, trainer.net, data, self._shards, self._options, reader)
                 try:
                     while (given := server.pull(number)) is not None:

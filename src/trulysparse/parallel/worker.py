@@ -54,7 +54,7 @@ def worker_options(trainer: TrainingLoop, config: ParallelConfig) -> WorkerOptio
 
 class Worker:
     """Computes gradients on one thread. net: the network whose activation, output and type are used; the layers are
-    those of the model that comes with each batch. reader: of the data's matrix, used by this worker only."""
+    those of the model that comes with each batch. reader: of the data, used by this worker only."""
 
     def __init__(
         self,

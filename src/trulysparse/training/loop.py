@@ -18,12 +18,12 @@ from trulysparse.io.position import Position
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import Optimizer, OptimizerState
+from trulysparse.training.batch import Batch
 from trulysparse.training.callbacks.base import Callback, running_callbacks
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import History, Record
-from trulysparse.training.metrics import evaluate
+from trulysparse.training.metrics import scores
 from trulysparse.training.options import TrainingOptions
-from trulysparse.training.passes import Batch
 from trulysparse.training.step import TrainingStep
 from trulysparse.training.topology import TopologyEvolution
 
@@ -260,8 +260,8 @@ class TrainingLoop:
     def end_epoch(self, data: FitData, history: History, record: Record) -> None:
         """Validates, adds the record to the history and calls on_epoch_end."""
         if data.validation is not None:
-            scores = evaluate(self.net, *data.validation, loss=self.loss)
-            record.update({f"val_{name}": value for name, value in scores.items()})
+            found = scores(self.net, self.loss, data.validation)
+            record.update({f"val_{name}": value for name, value in found.items()})
         history.records.append(record)
         self.notify(data.callbacks, "on_epoch_end", record)
 
@@ -285,7 +285,7 @@ class TrainingLoop:
         began = time.perf_counter() - at.seconds
         steps, size = self.steps(data), self.batch_size
         order = data.order(generator(self.seed, "shuffle", at.epoch_start))
-        with data.matrix.reader(order[at.done * size :]) as reader:
+        with data.reader(order[at.done * size :]) as reader:
             while at.done < steps:
                 batch = data.batch(order[at.done * size : (at.done + 1) * size], reader)
                 self.epoch = number - 1 + at.done / steps

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trulysparse.data.moments import Moments
-from trulysparse.data.sample_weights import sample_weights
-from trulysparse.errors import InputError
+from trulysparse.data.targets import Values
 from trulysparse.nn import losses
-from trulysparse.nn.losses import Loss
+from trulysparse.nn.losses import AnyLoss, Loss
 from trulysparse.nn.mlp import SparseMLP
+from trulysparse.training.fit_data import FitData
 
 
 def evaluate(
@@ -20,7 +21,7 @@ def evaluate(
     X: Any,
     y: ArrayLike,
     *,
-    loss: Loss | str | None = None,
+    loss: AnyLoss | str | None = None,
     sample_weight: ArrayLike | None = None,
     batch_size: int = 256,
 ) -> dict[str, float]:
@@ -29,15 +30,16 @@ def evaluate(
     Args:
         net: the network.
         X: (n_samples, n_inputs); NumPy, SciPy sparse, memory map or DataFrame.
-        y: integer labels (n_samples,), or targets (n_samples, n_outputs); see the loss.
+        y: labels (n_samples,), or values (n_samples, n_outputs) of any type that X may have; see the loss.
         loss: a loss, its name, or None for the one of the network's output activation.
         sample_weight: (n_samples,), at least 0; None: all 1.
         batch_size: samples computed at a time, at least 1.
 
     Returns:
-        'loss', the weighted mean, and a score by the output activation: 'accuracy' (softmax: share of samples;
-        sigmoid: share of labels) or 'r2' (identity: the coefficient of determination, outputs weighted by variance, as
-        scikit-learn's r2_score(multioutput="variance_weighted")).
+        'loss', the weighted mean, and a score. For labels, and values of output='softmax', 'accuracy': the share of
+        samples. For values of 'sigmoid', 'accuracy': the share of values. For those of 'identity', 'r2': the
+        coefficient of determination, outputs weighted by variance, as scikit-learn's
+        r2_score(multioutput="variance_weighted").
 
     Raises:
         InputError: where X, y or sample_weight do not fit the network or each other.
@@ -54,59 +56,87 @@ def evaluate(
         >>> scores["accuracy"] > 0.9
         True
     """
-    loss = losses.make_loss(loss, net.output)
-    matrix = net.matrix(X)
-    targets = loss.check_targets(y, net.layer_sizes[-1], net.dtype)
-    check_lengths(matrix.n_samples, len(targets))
-    weight = sample_weights(sample_weight, matrix.n_samples)
+    made = losses.make_loss(loss, net.output)
+    return scores(net, made, FitData.checked(net, made, X, y, sample_weight), batch_size)
+
+
+def scores(net: SparseMLP, loss: Loss, data: FitData, batch_size: int = 256) -> dict[str, float]:
+    """As evaluate, on samples that are checked."""
     total = total_weight = 0.0
-    sums = _ScoreSums(net.output)
-    for samples, z in net.output_batches(matrix, batch_size, activated=False):
-        part = targets[samples]
-        share = np.ones(len(part)) if weight is None else weight[samples]
-        sums.add(z, part, share)
+    sums = _ScoreSums(score_name(net.output, data), net.output)
+    for samples, z, targets in _outputs_and_targets(net, data, batch_size):
+        share = np.ones(z.shape[1]) if data.weight is None else data.weight[samples]
+        sums.add(z, targets, share)
         part_weight = float(share.sum())
         if part_weight > 0:
             column_weight = (share / part_weight).astype(net.dtype)
-            total += part_weight * loss.gradient(np.ascontiguousarray(z), part, column_weight, net.threads)
+            kept = targets if data.labelled else targets.astype(net.dtype, copy=False)
+            total += part_weight * loss.gradient(np.ascontiguousarray(z), kept, column_weight, net.threads)
             total_weight += part_weight
     return {"loss": total / max(total_weight, 1e-300), **sums.score()}
 
 
-def check_lengths(n_samples: int, n_targets: int, x_name: str = "X", y_name: str = "y") -> None:
-    """InputError where the numbers of samples and targets differ."""
-    if n_samples != n_targets:
-        raise InputError(f"{x_name} has {n_samples} samples, but {y_name} has {n_targets}")
+def score_name(output: str, data: FitData) -> str:
+    """The name of the score of a network with this output activation: 'accuracy' or 'r2'."""
+    return "r2" if output == "identity" and not data.labelled else "accuracy"
+
+
+def _outputs_and_targets(
+    net: SparseMLP, data: FitData, batch_size: int
+) -> Iterator[tuple[slice, NDArray[Any], NDArray[Any]]]:
+    """(samples, output values (n_outputs, n), labels (n,) or values (n_outputs, n) in float64), batch by batch."""
+    outputs = net.output_batches(data.matrix, batch_size, activated=False)
+    if not isinstance(data.targets, Values):
+        for samples, z in outputs:
+            yield samples, z, data.targets[samples]
+        return
+    memory = np.empty(0)
+    with data.targets.reader(np.arange(data.matrix.n_samples)) as reader:
+        for samples, z in outputs:
+            if memory.size < z.size:
+                memory = np.empty(z.size)
+            values = memory[: z.size].reshape(z.shape)
+            reader.load(np.arange(samples.start, samples.stop), values, net.threads, net.dtype)
+            yield samples, z, values
 
 
 class _ScoreSums:
     """Sums for the score, batch by batch."""
 
-    def __init__(self, output: str) -> None:
+    def __init__(self, name: str, output: str) -> None:
+        self.name = name
         self.output = output
         self.hits = self.weight = 0.0
         self.residual: NDArray[np.float64] | float = 0.0
         self.first: NDArray[np.float64] | None = None
         self.spread: Moments | None = None
 
-    def add(self, z: NDArray[Any], y: NDArray[Any], weight: NDArray[np.float64]) -> None:
-        if self.output == "identity":
-            self._add_targets(z, y.astype(np.float64), weight)
+    def add(self, z: NDArray[Any], targets: NDArray[Any], weight: NDArray[np.float64]) -> None:
+        """z: (n_outputs, n). targets: (n,) labels or (n_outputs, n) values. weight: (n,)."""
+        if self.name == "r2":
+            self._add_values(z, targets.T, weight)
             return
-        hits = (z.argmax(axis=0) == y) if self.output == "softmax" else ((z.T > 0) == (y > 0.5)).mean(axis=1)
+        hits: NDArray[Any]
+        if targets.ndim == 1:
+            hits = z.argmax(axis=0) == targets
+        elif self.output == "softmax":
+            hits = z.argmax(axis=0) == targets.argmax(axis=0)
+        else:
+            hits = ((z > 0) == (targets > 0.5)).mean(axis=0)
         self.hits += float(weight @ hits)
         self.weight += float(weight.sum())
 
-    def _add_targets(self, z: NDArray[Any], target: NDArray[np.float64], weight: NDArray[np.float64]) -> None:
+    def _add_values(self, z: NDArray[Any], target: NDArray[np.float64], weight: NDArray[np.float64]) -> None:
         if not weight.any():
             return
         if self.first is None or self.spread is None:  # targets are counted from one of them: a constant one is then 0
-            self.first, self.spread = target[np.flatnonzero(weight)[0]], Moments(target.shape[1])
+            self.first, self.spread = target[np.flatnonzero(weight)[0]].copy(), Moments(target.shape[1])
         self.spread.add(target - self.first, weight)
         self.residual = self.residual + weight @ (target - z.T) ** 2
 
     def score(self) -> dict[str, float]:
-        if self.output != "identity":
+        """The score, by its name."""
+        if self.name == "accuracy":
             return {"accuracy": self.hits / max(self.weight, 1e-300)}
         if self.spread is None:
             return {"r2": 0.0}

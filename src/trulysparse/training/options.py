@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from trulysparse.evolution import Evolution
-from trulysparse.nn.losses import Loss
+from trulysparse.nn.losses import AnyLoss
 from trulysparse.optim import Optimizer
 from trulysparse.optim.sgd import SGD
 
@@ -28,7 +28,7 @@ class TrainingOptions:
     """
 
     optimizer: Optimizer = field(default_factory=SGD)
-    loss: Loss | str | None = None
+    loss: AnyLoss | str | None = None
     evolution: Evolution | None = None
     batch_size: int = 128
     micro_batch_size: int | None = None

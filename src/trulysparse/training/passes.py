@@ -1,10 +1,10 @@
-"""A batch, and its passes through a network: whole, or in tiles whose gradients are added up."""
+"""The passes of a batch through a network: whole, or in tiles whose gradients are added up."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,45 +13,19 @@ from trulysparse import _kernels
 from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
 from trulysparse._core.random import stream_key
-from trulysparse.data import Reader
 from trulysparse.data.matrix import as_matrix
 from trulysparse.data.sample_weights import sample_weights
 from trulysparse.errors import DivergenceError, InputError
 from trulysparse.nn import losses
 from trulysparse.nn.layers.base import ParameterGradient
-from trulysparse.nn.losses import Loss
+from trulysparse.nn.losses import AnyLoss, Loss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.passes import tile_columns
 from trulysparse.nn.sinks import Gradients, Sink, Update
 from trulysparse.nn.tile_pass import TilePass
 from trulysparse.optim import OptimizerState
 from trulysparse.optim.clipping import clip_factor, global_norm
-
-
-class Batch(NamedTuple):
-    """Samples of one update.
-
-    Attributes:
-        reader: loads them.
-        rows: their numbers, (n,).
-        targets: (n,) or (n, n_outputs).
-        weight: (n,); None: all 1.
-    """
-
-    reader: Reader
-    rows: NDArray[np.int64]
-    targets: NDArray[Any]
-    weight: NDArray[np.float64] | None
-
-    def part(self, start: int, stop: int) -> Batch:
-        """The samples from start to stop of this batch."""
-        weight = None if self.weight is None else self.weight[start:stop]
-        return Batch(self.reader, self.rows[start:stop], self.targets[start:stop], weight)
-
-    @property
-    def total_weight(self) -> float:
-        """The weight of all samples, their number where they have none."""
-        return float(len(self.rows) if self.weight is None else self.weight.sum())
+from trulysparse.training.batch import Batch, checked_targets
 
 
 def checked_batch(net: SparseMLP, loss: Loss, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Batch:
@@ -63,11 +37,15 @@ def checked_batch(net: SparseMLP, loss: Loss, X: Any, y: ArrayLike, sample_weigh
     matrix = as_matrix(X)
     if matrix.n_features != net.layer_sizes[0]:
         net.matrix(X)  # has the words for it
-    targets = loss.check_targets(y, net.layer_sizes[-1], net.dtype)
+    if y is X:
+        targets = checked_targets(net, loss, matrix, X, y)
+    else:  # what checked_targets does then
+        targets = loss.check_targets(y, net.layer_sizes[-1], net.dtype)
     if len(targets) != matrix.n_samples:
         raise InputError(f"X has {matrix.n_samples} samples, but y has {len(targets)}")
     weight = None if sample_weight is None else sample_weights(sample_weight, matrix.n_samples)
-    return Batch(matrix, np.arange(matrix.n_samples), targets, weight)
+    loaded = targets if isinstance(targets, np.ndarray) else targets.reader()
+    return Batch(matrix, np.arange(matrix.n_samples), loaded, weight)
 
 
 class BatchPasses:
@@ -89,7 +67,7 @@ class BatchPasses:
     def __init__(
         self,
         net: SparseMLP,
-        loss: Loss | str | None = None,
+        loss: AnyLoss | str | None = None,
         *,
         micro_batch_size: int | None = None,
         recompute: int = 1,
@@ -159,7 +137,10 @@ class BatchPasses:
                 share = self._shares[n] = _shares(z, n, None, float(n))
         else:
             share = _shares(z, n, weight, batch.total_weight if total is None else total)
-        return tile, self.loss.gradient(z, batch.targets, share, self.threads)
+        targets = batch.targets
+        if not isinstance(targets, np.ndarray):
+            targets = batch.load_targets(x, z, net.scaling, self.threads)
+        return tile, self.loss.gradient(z, targets, share, self.threads)
 
     def backward(self, tile: TilePass, sink: Sink) -> None:
         """Backward pass after `forward`, which overwrites the activations and hands each layer's gradient to `sink`."""

@@ -9,13 +9,14 @@ from trulysparse._core import checks
 from trulysparse._core.random import stream_key
 from trulysparse.errors import InputError
 from trulysparse.nn.layers.base import ParameterGradient
-from trulysparse.nn.losses import Loss
+from trulysparse.nn.losses import AnyLoss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.sinks import Sink
 from trulysparse.nn.tile_pass import CheckedLayers
 from trulysparse.optim import Optimizer, OptimizerState
+from trulysparse.training.batch import Batch
 from trulysparse.training.layer_watch import LayerWatch, check_optimizer_state
-from trulysparse.training.passes import Batch, BatchPasses, require_finite
+from trulysparse.training.passes import BatchPasses, require_finite
 
 
 class TrainingStep:
@@ -57,7 +58,7 @@ class TrainingStep:
         self,
         net: SparseMLP,
         optimizer: Optimizer,
-        loss: Loss | str | None = None,
+        loss: AnyLoss | str | None = None,
         *,
         optimizer_state: Sequence[OptimizerState] | None = None,
         seed: int = 0,

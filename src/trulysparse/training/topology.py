@@ -9,7 +9,7 @@ from trulysparse.evolution import Evolution
 from trulysparse.evolution.evolver import evolution_key, forget_connections
 from trulysparse.evolution.step import EvolutionStep
 from trulysparse.io.position import Position
-from trulysparse.training.passes import Batch
+from trulysparse.training.batch import Batch
 from trulysparse.training.step import TrainingStep
 
 

@@ -17,7 +17,7 @@ from trulysparse.evolution import Evolution
 from trulysparse.io import checkpoint_folder
 from trulysparse.io.position import Position
 from trulysparse.nn import memory_use
-from trulysparse.nn.losses import Loss
+from trulysparse.nn.losses import AnyLoss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import Optimizer, OptimizerState
 from trulysparse.optim.sgd import SGD
@@ -37,7 +37,7 @@ class Trainer(TrainingLoop):
     Args:
         net: the network; its layers are changed in place.
         optimizer: SGD or Adam; None: SGD().
-        loss: a loss, its name, or None for the one of the network's output activation.
+        loss: a loss, its name, None for the one of the network's output activation, or one of your own; see Loss.
         evolution: how the topology changes; None: it stays.
         batch_size: samples per update, at least 1.
         dropout: share of hidden activations dropped, in [0, 1).
@@ -88,7 +88,7 @@ class Trainer(TrainingLoop):
         net: SparseMLP,
         *,
         optimizer: Optimizer | None = None,
-        loss: Loss | str | None = None,
+        loss: AnyLoss | str | None = None,
         evolution: Evolution | None = None,
         batch_size: int = 128,
         dropout: float = 0.0,
@@ -269,7 +269,8 @@ class Trainer(TrainingLoop):
         Args:
             X: (n_samples, n_inputs), NumPy of any numeric type, SciPy sparse, memory map or DataFrame; converted batch
                 by batch.
-            y: labels (n_samples,) or targets (n_samples, n_outputs); see the loss.
+            y: labels (n_samples,), or values (n_samples, n_outputs) of any type that X may have, also X itself; see the
+                loss. Values are in the unit of y: a network's `scaling` is of X alone.
             epochs: passes over the samples, at least 1.
             validation_data: (X, y), scored after each epoch; None: no scores.
             sample_weight: (n_samples,), at least 0; None: all 1.
@@ -306,8 +307,7 @@ class Trainer(TrainingLoop):
         if validation_data is not None:
             if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
                 raise InputError(f"validation_data must be a pair (X, y), not {validation_data!r:.80}")
-            held_out = FitData.checked(self.net, self.loss, *validation_data, names=("validation X", "validation y"))
-            validation = held_out.matrix, held_out.targets
+            validation = FitData.checked(self.net, self.loss, *validation_data, names=("validation X", "validation y"))
         data = FitData.checked(
             self.net,
             self.loss,

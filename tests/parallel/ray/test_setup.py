@@ -55,3 +55,14 @@ def test_other_samples_than_fit_was_given_are_refused(setup, shape, n_targets, m
     source = Arrays(np.zeros(shape), np.zeros(n_targets, int), None)
     with pytest.raises(ts.InputError, match=message):
         replace(setup, source=(source,)).open_data()
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_input_as_target_is_known_to_the_worker(setup, own):
+    X = np.eye(10)[:, :3]
+    net = ts.SparseMLP((3, 5, 3), output="identity")
+    net.layers = []
+    options = replace(setup.options, loss="huber")
+    data = replace(setup, net=net, options=options, source=(Arrays(X, X.copy() if own else X, None),)).open_data()
+    assert data.targets.is_input != own
+    assert len(data.targets) == 10

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pickle
+import sys
+import types
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 import trulysparse as ts
 from trulysparse.nn.losses import make_loss
@@ -13,9 +16,17 @@ from trulysparse.parallel.ray.sources import source_of
 from trulysparse.training.fit_data import FitData
 
 
-def fit_data(X, weight=None):
-    net = ts.SparseMLP((X.shape[1], 3, 2), epsilon=1)
-    return FitData.checked(net, make_loss(None, net.output), X, np.arange(len(X)) % 2, weight)
+def fit_data(X, weight=None, y=None):
+    if y is None:
+        net, y = ts.SparseMLP((X.shape[1], 3, 2), epsilon=1), np.arange(len(X)) % 2
+    else:
+        net = ts.SparseMLP((X.shape[1], 3, y.shape[1]), epsilon=1, output="identity")
+    return FitData.checked(net, make_loss(None, net.output), X, y, weight)
+
+
+def map_of(folder, X, name="X.npy"):
+    np.save(folder / name, X)
+    return np.load(folder / name, mmap_mode="r")
 
 
 @pytest.mark.parametrize("part", [slice(None), slice(5, 17)])
@@ -49,3 +60,33 @@ def test_arrays_are_put_into_the_store(rng):
     source_of(fit_data(X), None, put=stored.append)
     (arrays,) = stored
     np.testing.assert_array_equal(arrays[0], X)
+
+
+@pytest.mark.parametrize("form", ["map", "array", "input"])
+def test_values_travel_beside_a_memory_map(tmp_path, rng, form):
+    X, y = map_of(tmp_path, rng.standard_normal((200, 4))), rng.standard_normal((200, 3))
+    given = {"map": lambda: map_of(tmp_path, y, "y.npy"), "array": lambda: y, "input": lambda: X}[form]()
+    sent = pickle.dumps(source_of(fit_data(X, y=given), None, put=lambda arrays: pytest.fail("arrays are sent")))
+    opened, opened_y, _ = pickle.loads(sent).open()
+    np.testing.assert_array_equal(opened, X)
+    np.testing.assert_array_equal(opened_y, given)
+    assert isinstance(opened_y, np.memmap) == (form != "array")
+    assert (opened_y is opened) == (form == "input")
+    assert len(sent) < (y.nbytes if form == "array" else 0) + 2000
+
+
+@pytest.mark.parametrize("form", ["csr", "map", "input"])
+def test_values_travel_beside_samples_in_memory(tmp_path, rng, monkeypatch, form):
+    X, y = sp.csr_array(rng.standard_normal((20, 4))), rng.standard_normal((20, 4))
+    given = {"csr": lambda: sp.csr_array(y), "map": lambda: map_of(tmp_path, y), "input": lambda: X}[form]()
+    monkeypatch.setitem(sys.modules, "ray", types.SimpleNamespace(get=pickle.loads))
+    source = pickle.loads(pickle.dumps(source_of(fit_data(X, y=given), None, put=pickle.dumps)))
+    opened, opened_y, _ = source.open()
+    np.testing.assert_array_equal(opened.toarray(), X.toarray())
+    if form == "input":
+        assert opened_y is opened
+    elif form == "map":
+        assert isinstance(opened_y, np.memmap)
+        np.testing.assert_array_equal(opened_y, y)
+    else:
+        np.testing.assert_array_equal(opened_y.toarray(), y)

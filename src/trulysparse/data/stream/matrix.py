@@ -60,6 +60,8 @@ class StreamMatrix:
     """
 
     streamed = True
+    what = "features"
+    """What messages call the values: features or targets."""
 
     def __init__(
         self,
@@ -85,6 +87,12 @@ class StreamMatrix:
     def __getitem__(self, rows: NDArray[np.int64]) -> StreamMatrix:
         """The given samples; they stay in their files."""
         return StreamMatrix(self.blocks, self.name, self.sample_numbers[rows], self._buffer_bytes)
+
+    def called(self, name: str, what: str = "features") -> StreamMatrix:
+        """The same samples under another name in messages."""
+        twin = StreamMatrix(self.blocks, name, self.sample_numbers, self._buffer_bytes)
+        twin.what = what
+        return twin
 
     def followed_by(self, other: StreamMatrix) -> StreamMatrix:
         """These samples and then those of `other`; all stay in their files."""
@@ -136,7 +144,9 @@ class StreamMatrix:
 
     def shared_by(self, readers: int) -> StreamMatrix:
         """See Matrix.shared_by."""
-        return StreamMatrix(self.blocks, self.name, self.sample_numbers, self._buffer_bytes // readers)
+        twin = self.called(self.name, self.what)
+        twin._buffer_bytes //= readers
+        return twin
 
     def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
         """See Reader; each call reads the files again."""

@@ -16,6 +16,7 @@ from trulysparse.parallel.config import ParallelConfig, Span
 from trulysparse.parallel.ray.sources import Source
 from trulysparse.parallel.shards import Shard, shard_rows
 from trulysparse.parallel.worker import WorkerOptions
+from trulysparse.training.batch import checked_targets
 from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.fit_data import FitData
 
@@ -48,9 +49,7 @@ class Setup:
             source: Source = ray.get(self.source[0])
             X, y, weight = source.open()
             matrix = Predictor.matrix(self.net, X)  # SparseMLP's also checks the layers, which `net` does not have
-            targets = make_loss(self.options.loss, self.net.output).check_targets(
-                y, self.net.layer_sizes[-1], self.net.dtype
-            )
+            targets = checked_targets(self.net, make_loss(self.options.loss, self.net.output), matrix, X, y)
         except (OSError, ImportError, InputError, ray.exceptions.RaySystemError) as error:
             reason = str(error).strip().splitlines()[0]
             raise InputError(f"a worker on node {node} cannot read its samples: {reason}") from None
@@ -66,7 +65,7 @@ class Setup:
         size, seed, count = self.options.batch_size, self.options.seed, len(self.batches)
         return {
             number: Shard(
-                number, shard_rows(self.n_samples, number, count, size), size, seed, self.shuffle, data.matrix.order
+                number, shard_rows(self.n_samples, number, count, size), size, seed, self.shuffle, data.shuffled
             )
             for number in range(count)
         }

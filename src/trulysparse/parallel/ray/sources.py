@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from trulysparse.data.dataset import make_dataset
 from trulysparse.data.files import read
+from trulysparse.data.targets import Values
 from trulysparse.training.fit_data import FitData
 
 Samples = tuple[Any, Any, NDArray[np.float64] | None]
@@ -62,45 +63,68 @@ class _Called:
 
 
 @dataclass(frozen=True, eq=False)
-class _Mapped:
-    """A memory map, opened again where the worker runs. Targets and weights are sent."""
+class _Map:
+    """A memory map, to be opened again where the worker runs."""
 
     path: str
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
     offset: int
     order: str
-    targets: Any
+
+    def open(self) -> Any:
+        """The map."""
+        order: Any = self.order
+        return np.memmap(self.path, self.dtype, "r", self.offset, self.shape, order)
+
+
+def _map_or_array(X: Any) -> Any:
+    """A description of a memory map, where X is one that can be opened again, else X."""
+    if not (isinstance(X, np.memmap) and X.filename is not None and (X.flags.c_contiguous or X.flags.f_contiguous)):
+        return X
+    base = X
+    while isinstance(base.base, np.memmap):
+        base = base.base
+    start = base.offset + (X.__array_interface__["data"][0] - base.__array_interface__["data"][0])
+    return _Map(str(Path(X.filename).resolve()), X.dtype, X.shape, start, "C" if X.flags.c_contiguous else "F")
+
+
+@dataclass(frozen=True, eq=False)
+class _Mapped:
+    """Samples and targets of which some are memory maps; the others, and weights, are sent. y: None where targets are
+    the samples themselves."""
+
+    X: Any
+    y: Any
+    weight: NDArray[np.float64] | None
 
     def open(self) -> Samples:
-        y, weight = self.targets
-        order: Any = self.order
-        return np.memmap(self.path, self.dtype, "r", self.offset, self.shape, order), y, weight
+        X, y = (part.open() if isinstance(part, _Map) else part for part in (self.X, self.y))
+        return X, X if y is None else y, self.weight
 
 
 @dataclass(frozen=True, eq=False)
 class _InStore:
-    """Arrays in the cluster's object store: read without a copy on the node that holds them, sent once to others."""
+    """Arrays in the cluster's object store: read without a copy on the node that holds them, sent once to others. y is
+    None there where targets are the samples themselves."""
 
     arrays: Any
 
     def open(self) -> Samples:
         import ray
 
-        samples: Samples = ray.get(self.arrays)
-        return samples
+        X, y, weight = ray.get(self.arrays)
+        return X, X if y is None else y, weight
 
 
 def source_of(data: FitData, load: Callable[[], tuple[Any, Any]] | None, put: Callable[[Any], Any]) -> Source:
     """Where the samples of a fit come from. load: given by the user; put: into the object store."""
-    X = data.matrix.x
     if load is not None:
         return _Called(load, data.weight)
-    if isinstance(X, np.memmap) and X.filename is not None and (X.flags.c_contiguous or X.flags.f_contiguous):
-        base = X
-        while isinstance(base.base, np.memmap):
-            base = base.base
-        start = base.offset + (X.__array_interface__["data"][0] - base.__array_interface__["data"][0])
-        order = "C" if X.flags.c_contiguous else "F"
-        return _Mapped(str(Path(X.filename).resolve()), X.dtype, X.shape, start, order, (data.targets, data.weight))
-    return _InStore(put((X, data.targets, data.weight)))
+    X, targets = _map_or_array(data.matrix.x), data.targets
+    y: Any = targets
+    if isinstance(targets, Values):
+        y = None if targets.is_input else _map_or_array(targets.matrix.x)
+    if isinstance(X, _Map) or isinstance(y, _Map):
+        return _Mapped(X, y, data.weight)
+    return _InStore(put((X, y, data.weight)))

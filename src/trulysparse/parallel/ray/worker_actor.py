@@ -60,7 +60,7 @@ class WorkerActor:
     def serve(self) -> None:
         """Computes gradients until the phase is over."""
         data = self._setup.open_data()
-        with data.matrix.reader() as reader:
+        with data.reader() as reader:
             self._serve(data, reader)
 
     def _serve(self, data: FitData, reader: Reader) -> None:

@@ -11,6 +11,7 @@ from trulysparse.errors import InputError
 from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.history import Record
+from trulysparse.training.metrics import score_name
 
 if TYPE_CHECKING:
     from trulysparse._core.arrays import Stored
@@ -65,7 +66,7 @@ class EarlyStopping(Callback):
 
     def check(self, trainer: RunningTrainer, data: FitData) -> None:
         """Refuses a score that the records will not have."""
-        score = "val_r2" if trainer.net.output == "identity" else "val_accuracy"
+        score = f"val_{score_name(trainer.net.output, data)}"
         if self.monitor in ("val_loss", "val_accuracy", "val_r2"):
             if data.validation is None:
                 raise InputError(f"EarlyStopping monitors {self.monitor!r}, for which fit needs validation_data")

@@ -1,4 +1,4 @@
-"""Targets of every numeric type, and those that are refused."""
+"""The built-in losses: formulas, gradients, targets of every numeric type, and those that are refused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from scipy.special import log_expit, log_softmax
 
 import trulysparse as ts
-from trulysparse.nn.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy, make_loss
+from trulysparse.nn.losses import BinaryCrossEntropy, Huber, MeanSquaredError, SoftmaxCrossEntropy
 
 TYPES = ["f2", ">f2", "f4", ">f4", "f8", ">f8", "g", "i1", ">i2", "i4", ">i8", "u1", ">u4", "u8", "?"]
 X = np.random.default_rng(0).normal(size=(40, 5))
@@ -47,9 +47,11 @@ def test_targets_in_any_layout_train_alike(rng):
 @pytest.mark.parametrize("dtype", [object, complex, "U8", "S8", "M8[s]"])
 @pytest.mark.parametrize("loss", [MeanSquaredError(), BinaryCrossEntropy(), SoftmaxCrossEntropy()])
 def test_targets_that_are_no_numbers_are_refused(loss, dtype):
-    y = np.ones(6, int).astype(dtype)
+    y, n_outputs = np.ones(6, int).astype(dtype), 2
+    if loss.outputs != ("softmax",):
+        y, n_outputs = y.reshape(6, 1), 1
     with pytest.raises(ts.InputError, match="y must hold"):
-        loss.check_targets(y if loss.output == "softmax" else y.reshape(6, 1), 2 if loss.output == "softmax" else 1)
+        loss.check_targets(y, n_outputs)
 
 
 @pytest.mark.parametrize("loss", [MeanSquaredError(), SoftmaxCrossEntropy()])
@@ -70,7 +72,7 @@ def test_targets_beyond_the_range_of_the_network_are_refused(value):
         MeanSquaredError().check_targets(y, 2, np.float64)
 
 
-@pytest.mark.parametrize("loss", [SoftmaxCrossEntropy, BinaryCrossEntropy, MeanSquaredError])
+@pytest.mark.parametrize("loss", [SoftmaxCrossEntropy, BinaryCrossEntropy, MeanSquaredError, Huber])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_loss_and_gradient_match_the_formula_and_central_differences(rng, loss, weighted):
     n, n_outputs, stride = 5, 3, 8
@@ -86,11 +88,17 @@ def test_loss_and_gradient_match_the_formula_and_central_differences(rng, loss, 
             SoftmaxCrossEntropy: lambda: -log_softmax(z[:, :n], axis=0)[y, np.arange(n)],
             BinaryCrossEntropy: lambda: -(y.T * log_expit(z[:, :n]) + (1 - y.T) * log_expit(-z[:, :n])).mean(axis=0),
             MeanSquaredError: lambda: ((z[:, :n] - y.T) ** 2).mean(axis=0),
+            Huber: lambda: huber(z[:, :n] - y.T, 1.0).mean(axis=0),
         }[loss]()
         return per_sample @ share[:n]
 
     gradient = z.copy()
-    assert loss().gradient(gradient, y, share, 2) == pytest.approx(formula(z), rel=1e-12)
+    if loss is SoftmaxCrossEntropy:
+        targets = y
+    else:
+        targets = np.zeros_like(z)
+        targets[:, :n] = y.T
+    assert loss().gradient(gradient, targets, share, 2) == pytest.approx(formula(z), rel=1e-12)
     for i in range(n_outputs):
         for j in range(n):
             step = np.zeros_like(z)
@@ -99,27 +107,59 @@ def test_loss_and_gradient_match_the_formula_and_central_differences(rng, loss, 
     assert not gradient[:, n:].any()
 
 
-@pytest.mark.parametrize(
-    ("y", "message"),
-    [
-        ([[0], [1]], "one label per sample"),
-        ([0.5, 1], "integer class labels"),
-        (["a", "b"], "integer class labels"),
-        ([0, 3], r"y\[1\] is 3; labels must lie between 0 and 2"),
-        ([-1, 0], r"y\[0\] is -1"),
-    ],
-)
-def test_labels_that_name_no_class_are_refused(y, message):
-    with pytest.raises(ts.InputError, match=message):
-        SoftmaxCrossEntropy().check_targets(y, 3)
+def huber(error, delta):
+    """As it is written in the paper."""
+    far = np.abs(error) > delta
+    return np.where(far, delta * (np.abs(error) - delta / 2), 0.5 * error**2)
 
 
-def test_make_loss_takes_names_objects_and_none():
-    assert isinstance(make_loss(None, "sigmoid"), BinaryCrossEntropy)
-    assert isinstance(make_loss("mean_squared_error", "identity"), MeanSquaredError)
-    loss = SoftmaxCrossEntropy()
-    assert make_loss(loss, "softmax") is loss
-    with pytest.raises(ts.InputError, match="loss must be one of"):
-        make_loss("hinge", "softmax")
-    with pytest.raises(ts.InputError, match="belongs to output='identity'"):
-        make_loss("mean_squared_error", "softmax")
+@pytest.mark.parametrize("delta", [0.01, 0.5, 1.0, 7.0, 1e39])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_huber_is_a_square_near_the_target_and_linear_beyond(rng, delta, dtype):
+    error = np.array([0.0, 0.1, -0.1, 0.5, -0.5, 1.0, -1.0, 3.0, -3.0, 50.0, -50.0, 1e6], dtype)[:, None]
+    targets = rng.integers(-3, 3, error.shape).astype(dtype)
+    z, share = targets + error, np.ones(1, dtype)
+    wide, size = z.astype(np.float64) - targets, len(error)
+    found = Huber(delta).gradient(z, targets, share, 1)
+    tolerance = 1e-6 if dtype is np.float32 else 1e-13
+    assert found == pytest.approx(huber(wide, delta).sum() / size, rel=tolerance)
+    np.testing.assert_allclose(z * size, np.clip(wide, -delta, delta), rtol=tolerance)
+
+
+def test_huber_far_and_near_are_absolute_and_squared_errors(rng):
+    z, targets, share = rng.normal(size=(3, 8)), rng.normal(size=(3, 8)), np.full(8, 1 / 8)
+    far, near, squared = z.copy(), z.copy(), z.copy()
+    assert Huber(1e-9).gradient(far, targets, share, 1) == pytest.approx(1e-9 * np.abs(z - targets).mean(), rel=1e-6)
+    assert Huber(1e9).gradient(near, targets, share, 1) == pytest.approx(
+        MeanSquaredError().gradient(squared, targets, share, 1) / 2, rel=1e-14
+    )
+    np.testing.assert_allclose(near, squared / 2, rtol=1e-14)
+
+
+def test_huber_does_not_follow_an_outlier(rng):
+    """Predictions of the other samples stay near their targets."""
+    X = rng.normal(size=(200, 5))
+    y = X[:, :1] - X[:, 1:2]
+    spoiled = y.copy()
+    spoiled[::10] += 100
+    errors = []
+    for loss in ("huber", ts.Huber(0.1), "mean_squared_error"):
+        net = ts.SparseMLP((5, 20, 1), epsilon=5, output="identity", seed=0)
+        ts.Trainer(net, loss=loss, optimizer=ts.Adam(0.01), batch_size=20).fit(X, spoiled, epochs=60)
+        errors.append(np.median(np.abs(net.predict(X) - y)))
+    assert max(errors[:2]) < 0.5
+    assert errors[2] > 2
+
+
+@pytest.mark.parametrize("delta", [0, -1.0, np.nan, np.inf, "1", None, True])
+def test_huber_refuses_a_delta_that_is_no_length(delta):
+    with pytest.raises(ts.InputError, match=r"^delta must "):
+        Huber(delta)
+
+
+def test_nan_reaches_the_loss(rng):
+    """It must not be clipped away: training has diverged."""
+    for loss in (Huber(), MeanSquaredError()):
+        z = np.array([[np.nan, 0.0]])
+        assert np.isnan(loss.gradient(z, np.zeros((1, 2)), np.ones(2) / 2, 1))
+        assert np.isnan(z[0, 0])

@@ -1,0 +1,113 @@
+"""A batch: samples and targets of one update, and what loads both."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trulysparse._core.arrays import Floats
+from trulysparse.data import Matrix, Reader, Scaling
+from trulysparse.data.targets import Targets, ValueReader, Values
+from trulysparse.nn.losses import Loss
+from trulysparse.nn.mlp import SparseMLP
+
+
+class Batch(NamedTuple):
+    """Samples of one update.
+
+    Attributes:
+        reader: loads them.
+        rows: their numbers, (n,).
+        targets: labels of theirs, (n,), or what loads their values.
+        weight: (n,); None: all 1.
+    """
+
+    reader: Reader
+    rows: NDArray[np.int64]
+    targets: NDArray[np.int32] | ValueReader
+    weight: NDArray[np.float64] | None
+
+    def part(self, start: int, stop: int) -> Batch:
+        """The samples from start to stop of this batch."""
+        weight = None if self.weight is None else self.weight[start:stop]
+        targets = self.targets if isinstance(self.targets, ValueReader) else self.targets[start:stop]
+        return Batch(self.reader, self.rows[start:stop], targets, weight)
+
+    def load_targets(self, x: Floats, z: Floats, scaling: Scaling | None, threads: int) -> NDArray[Any]:
+        """Targets as the loss takes them.
+
+        Args:
+            x: the samples as loaded, (n_inputs, columns).
+            z: the output values, (n_outputs, columns), whose type and shape values have.
+            scaling: what was applied to x.
+            threads: how many threads to use.
+
+        Returns:
+            Labels, (n,); or values, (n_outputs, columns), 0 in the padding: x itself where the targets are the
+            samples and those are not scaled, else memory that the next batch overwrites.
+
+        Raises:
+            InputError: at a value in a file that is not usable.
+        """
+        targets = self.targets
+        if isinstance(targets, ValueReader):
+            return targets.batch(self.rows, x, z, scaling, threads)
+        return targets
+
+    @property
+    def total_weight(self) -> float:
+        """The weight of all samples, their number where they have none."""
+        return float(len(self.rows) if self.weight is None else self.weight.sum())
+
+
+def checked_targets(net: SparseMLP, loss: Loss, matrix: Matrix, X: Any, y: Any) -> Targets:
+    """Targets that a user gives, checked.
+
+    Args:
+        net: the network.
+        loss: that takes them.
+        matrix: of the samples.
+        X: what it was made from. Where y is that very object, the targets are the samples themselves.
+        y: labels or values.
+
+    Raises:
+        InputError: where the loss cannot take them.
+    """
+    is_input = y is X or y is matrix.x
+    targets = loss.check_targets(matrix.x if is_input else y, net.layer_sizes[-1], net.dtype)
+    if is_input and isinstance(targets, Values) and targets.given is matrix.x:
+        return targets.as_input(matrix)
+    return targets
+
+
+class SampleReader:
+    """Loads samples, and has with `targets` what loads their values; for one thread at a time.
+
+    Args:
+        samples: of the samples, opened when this is.
+        targets: of their values.
+    """
+
+    def __init__(self, samples: AbstractContextManager[Reader], targets: ValueReader) -> None:
+        self._samples = samples
+        self.targets = targets
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._reader = self._open.enter_context(self._samples)
+        self._open.enter_context(self.targets)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
+
+    def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
+        """See Reader."""
+        self._reader.load(rows, out, scaling, threads)
+
+    def chunk(self, start: int, stop: int) -> Any:
+        """See Reader."""
+        return self._reader.chunk(start, stop)
