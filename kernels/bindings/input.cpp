@@ -60,8 +60,7 @@ void bind_type(nb::module_& m) {
             require(from.stride(1) == 1 || batch == 1, "the samples of a feature lie apart");
             require_length(factor, features, "factor", "one per feature");
             nb::gil_scoped_release free_lock;
-            store_dense(from.data(), from.stride(0), batch, features, pointer(factor), out.data(), features,
-                        threads);
+            store_dense(from.data(), from.stride(0), batch, features, pointer(factor), out.data(), features, threads);
         },
         nb::arg("from_").noconvert(), nb::arg("factor").noconvert().none(), nb::arg("out").noconvert(),
         nb::arg("threads"));

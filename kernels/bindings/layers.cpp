@@ -151,7 +151,10 @@ void bind_backward(nb::module_& m, const char* name) {
             a.input = epilogue(activation, positive, kept, keep_probability, a.by_input.rows * bit_stride(a.stride), 0,
                                pointer(pre_activation));
             require_derivative(a.input, a.dx);
-            return BackwardCall<T>{a, long_rows.data(), int64_t(long_rows.shape(0)), std::is_const_v<Parameter>,
+            return BackwardCall<T>{a,
+                                   long_rows.data(),
+                                   int64_t(long_rows.shape(0)),
+                                   std::is_const_v<Parameter>,
                                    bias.shape(0) > 0,
                                    hold(ptr, index, weight, state, gradient, bias, bias_state, bias_gradient, dy, x, dx,
                                         long_rows, positive, kept, pre_activation)};
@@ -164,8 +167,8 @@ void bind_backward(nb::module_& m, const char* name) {
         nb::arg("keep_probability"), nb::arg("pre_activation").noconvert() = nb::none());
 }
 
-// Runs body(chain, threads) for each of `count` chains of calls: side by side on a thread each where there are as many as
-// threads, else one after the other on all threads.
+// Runs body(chain, threads) for each of `count` chains of calls: side by side on a thread each where there are as many
+// as threads, else one after the other on all threads.
 template <class Body>
 void over_chains(int64_t count, int threads, Body&& body) {
     if (count > 1 && count >= threads) {

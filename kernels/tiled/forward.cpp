@@ -93,7 +93,7 @@ void forward_finish(const TileForwardArgs& a, int64_t o, float* sums) {
         const int64_t n = count - c < kRun ? count - c : kRun, at = (start + c) / 8;
         if (e.pre) stream_stored({nullptr, e.pre, a.y.half}, start + c, n, sums + c);
         if (e.kind != Activation::identity || e.kept)
-            activate_run(e, (start + c) / kRun, e.positive ? e.positive + at : nullptr, e.kept ? e.kept + at : nullptr,
+            activate_run(e, o * runs + c / kRun, e.positive ? e.positive + at : nullptr, e.kept ? e.kept + at : nullptr,
                          sums + c, (n + 15) / 16 * 16);
         stream_stored(a.y, start + c, n, sums + c);
     }

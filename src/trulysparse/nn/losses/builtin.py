@@ -35,11 +35,11 @@ class SoftmaxCrossEntropy:
 
     def check_targets(self, y: ArrayLike, n_outputs: int, dtype: Any = np.float64) -> NDArray[np.int32]:
         """Labels as the kernels take them; see trulysparse.data.check_labels."""
-        plain = isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "iu" and len(y)
-        if (
-            plain and y.min() >= 0 and y.max() < n_outputs
-        ):  # the common case at a glance: a step has new labels each time
-            return y.astype(np.int32, copy=False)
+        # The common case at a glance: a step has new labels each time.
+        if isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "iu" and len(y):
+            labels: NDArray[np.int32] = y.astype(np.int32, copy=False)
+            if y.min() >= 0 and y.max() < n_outputs:
+                return labels
         return check_labels(y, n_outputs)
 
     def gradient(self, z: Floats, targets: NDArray[Any], weight: Floats, threads: int) -> float:
