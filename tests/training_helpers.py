@@ -23,3 +23,7 @@ def same(a, b):
     for x, y in zip(a.layers, b.layers, strict=True):
         np.testing.assert_array_equal(x.weight.toarray(), y.weight.toarray())
         np.testing.assert_array_equal(x.bias, y.bias)
+
+
+def sparse_samples(rng, n=70, n_features=6):
+    return np.where(rng.random((n, n_features)) < 0.4, rng.random((n, n_features)), 0.0)

@@ -119,5 +119,6 @@ void bind_tiled(nb::module_& m);
 void bind_inference(nb::module_& m);
 void bind_input(nb::module_& m);
 void bind_locks(nb::module_& m);
+void bind_soft_update(nb::module_& m);
 
 }  // namespace ts

@@ -16,6 +16,9 @@ namespace ts {
     void fill_slices(SliceKernels<T>& table);    \
     template <class T>                           \
     void fill_growth(GrowthKernels<T>& table);   \
+    template <class S>                           \
+    void fill_mixing(MixingKernels<S>& table);   \
+    void fill_walk(WalkKernels& table);          \
     void fill_tile_forward(TileKernels& table);  \
     void fill_tile_backward(TileKernels& table); \
     }
@@ -36,6 +39,7 @@ struct Loops {
     LossKernels<T> loss;
     SliceKernels<T> slices;
     GrowthKernels<T> growth;
+    MixingKernels<T> mixing;
 };
 
 struct Tables {
@@ -43,6 +47,8 @@ struct Tables {
     Loops<float> f;
     Loops<double> d;
     TileKernels tiles;
+    MixingKernels<bf16> half_mixing;
+    WalkKernels walk;
 
     template <class T>
     const Loops<T>& loops() const {
@@ -59,9 +65,12 @@ struct Tables {
             name::fill_losses(t.loss);     \
             name::fill_slices(t.slices);   \
             name::fill_growth(t.growth);   \
+            name::fill_mixing(t.mixing);   \
         };                                 \
         fill(t.f);                         \
         fill(t.d);                         \
+        name::fill_mixing(t.half_mixing);  \
+        name::fill_walk(t.walk);           \
         name::fill_tile_forward(t.tiles);  \
         name::fill_tile_backward(t.tiles); \
     }
@@ -134,6 +143,17 @@ const GrowthKernels<T>& growth_kernels() {
 }
 
 const TileKernels& tile_kernels() { return tables().tiles; }
+
+template <class S>
+const MixingKernels<S>& mixing_kernels() {
+    if constexpr (sizeof(S) == 2) return tables().half_mixing;
+    else return tables().template loops<S>().mixing;
+}
+template const MixingKernels<bf16>& mixing_kernels();
+template const MixingKernels<float>& mixing_kernels();
+template const MixingKernels<double>& mixing_kernels();
+
+const WalkKernels& walk_kernels() { return tables().walk; }
 
 #define TS_INSTANTIATE(T)                            \
     template const LayerKernels<T>& layer_kernels(); \

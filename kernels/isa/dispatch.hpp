@@ -9,6 +9,7 @@
 #include "layer/losses.hpp"
 #include "tiled/tiles.hpp"
 #include "topology/gradient_tile.hpp"
+#include "topology/mixing.hpp"
 
 namespace ts {
 
@@ -27,5 +28,8 @@ const SliceKernels<T>& slice_kernels();
 template <class T>
 const GrowthKernels<T>& growth_kernels();
 const TileKernels& tile_kernels();
+template <class S>
+const MixingKernels<S>& mixing_kernels();
+const WalkKernels& walk_kernels();
 
 }  // namespace ts

@@ -33,7 +33,8 @@ std::vector<Marked<T>> cut_into_blocks(const std::vector<Marked<T>>& layers) {
     std::vector<Marked<T>> blocks;
     for (const Marked<T>& layer : layers)
         for (int64_t k = 0; k < layer.count; k += kBlock)
-            blocks.push_back({layer.value + k, layer.keep + k, std::min(kBlock, layer.count - k)});
+            blocks.push_back(
+                {layer.value + k, layer.keep ? layer.keep + k : nullptr, std::min(kBlock, layer.count - k)});
     return blocks;
 }
 
@@ -157,11 +158,21 @@ void keep_by_magnitude(const std::vector<Marked<T>>& layers, int64_t remove, int
     mark<T, 1>(blocks, select<T, 1>(blocks, {remove}, threads), threads);
 }
 
+template <class T>
+Smallest smallest_magnitudes(const std::vector<Marked<T>>& parts, int64_t rank, int threads) {
+    int64_t values = 0;
+    for (const Marked<T>& part : parts) values += part.count;
+    const auto cut = select<T, 1>(cut_into_blocks(parts), {rank}, threads_for(values * 4, threads))[0];
+    return {cut.threshold, cut.ties};
+}
+
 template int64_t keep_by_sign_magnitude(const Marked<bf16>&, double, int);
 template int64_t keep_by_sign_magnitude(const Marked<float>&, double, int);
 template int64_t keep_by_sign_magnitude(const Marked<double>&, double, int);
 template void keep_by_magnitude(const std::vector<Marked<bf16>>&, int64_t, int);
 template void keep_by_magnitude(const std::vector<Marked<float>>&, int64_t, int);
 template void keep_by_magnitude(const std::vector<Marked<double>>&, int64_t, int);
+template Smallest smallest_magnitudes(const std::vector<Marked<float>>&, int64_t, int);
+template Smallest smallest_magnitudes(const std::vector<Marked<double>>&, int64_t, int);
 
 }  // namespace ts

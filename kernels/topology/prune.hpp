@@ -24,4 +24,15 @@ int64_t keep_by_sign_magnitude(const Marked<T>& layer, double zeta, int threads)
 template <class T>
 void keep_by_magnitude(const std::vector<Marked<T>>& layers, int64_t remove, int threads);
 
+// The smallest magnitudes of some values: all whose bits, as an unsigned number, lie below `threshold`, and `ties` of
+// those at it.
+struct Smallest {
+    uint64_t threshold = 0;
+    int64_t ties = 0;
+};
+
+// The `rank` smallest magnitudes of the values of all parts together. keep is not written.
+template <class T>
+Smallest smallest_magnitudes(const std::vector<Marked<T>>& parts, int64_t rank, int threads);
+
 }  // namespace ts

@@ -234,6 +234,91 @@ def transpose(
 ) -> tuple[Pointers, Indices, NDArray[np.uint32]]: ...
 def first_invalid(ptr: Pointers, index: Indices, columns: int) -> int: ...
 def long_rows(ptr: Pointers) -> Pointers: ...
+
+class Difference:
+    def __init__(
+        self,
+        first_ptr: Pointers,
+        first_index: Indices | Packed,
+        second_ptr: Pointers,
+        second_index: Indices | Packed,
+        threads: int,
+    ) -> None: ...
+    @property
+    def first_only(self) -> int: ...
+    @property
+    def second_only(self) -> int: ...
+
+class Choice:
+    @property
+    def removed(self) -> int: ...
+    @property
+    def added(self) -> int: ...
+    @property
+    def changes(self) -> bool: ...
+    @property
+    def threshold(self) -> float: ...
+    @property
+    def difference(self) -> Difference | None: ...
+
+def mix(t: Sequence[Stored], s: Sequence[Stored], tau: float, keys: Sequence[int], threads: int) -> None: ...
+def choose_largest(
+    difference: Difference,
+    t_ptr: Pointers,
+    s_ptr: Pointers,
+    t: Stored,
+    s: Stored,
+    tau: float,
+    expected: float,
+    threads: int,
+) -> Choice: ...
+def mix_where_kept(
+    difference: Difference,
+    t_ptr: Pointers,
+    s_ptr: Pointers,
+    t: Stored,
+    s: Stored,
+    tau: float,
+    key: int,
+    threads: int,
+) -> None: ...
+def merge_chosen_values(
+    difference: Difference,
+    choice: Choice,
+    t_ptr: Pointers,
+    s_ptr: Pointers,
+    t: Stored,
+    s: Stored,
+    tau: float,
+    key: int,
+    threads: int,
+) -> Stored: ...
+def merge_chosen(
+    difference: Difference,
+    choice: Choice,
+    t_ptr: Pointers,
+    t_index: Stored,
+    s_ptr: Pointers,
+    s_index: Stored,
+    t: Stored,
+    s: Stored,
+    tau: float,
+    key: int,
+    threads: int,
+) -> tuple[Pointers, Stored, Stored]: ...
+def reindex(
+    choice: Choice,
+    t_ptr: Pointers,
+    t_index: Indices,
+    s_ptr: Pointers,
+    s_index: Indices,
+    ptr: Pointers,
+    index: Indices,
+    out_ptr: Pointers,
+    out_index: Indices,
+    position: NDArray[np.uint32],
+    threads: int,
+) -> tuple[Pointers, Indices, NDArray[np.uint32]]: ...
 def load_dense(
     x: NDArray[Any],
     rows: Pointers,

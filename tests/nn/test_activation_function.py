@@ -99,11 +99,7 @@ def test_same_bits_for_any_number_of_threads_and_with_recomputation(form):
 def test_prediction_is_the_forward_pass_of_training(activation, form):
     X, _ = samples()
     net = network(activation, form)
-    signals = net.workspace().signals(50, 1.0)
-    signals[0].values[:] = 0
-    signals[0].values[:, :50] = X.T
-    net.forward(signals, [0] * 4, 2)
-    np.testing.assert_array_equal(net.decision_function(X).T, signals[-1].values[:, :50])
+    np.testing.assert_array_equal(net.decision_function(X), net.forward(X, training=True).output)
 
 
 def test_it_learns_as_part_of_an_estimator_and_in_parallel():

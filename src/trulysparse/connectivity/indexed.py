@@ -112,12 +112,20 @@ class Connectivity:
         return Connectivity.trusted(n_in, n_out, *rows, checks.thread_count(threads))
 
     @staticmethod
-    def trusted(n_in: int, n_out: int, ptr: NDArray[np.int64], index: NDArray[np.int32], threads: int) -> Connectivity:
-        """As `from_inputs`, of rows that the kernels made: they are not checked again."""
+    def trusted(
+        n_in: int,
+        n_out: int,
+        ptr: NDArray[np.int64],
+        index: NDArray[np.int32],
+        threads: int,
+        outputs: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint32]] | None = None,
+    ) -> Connectivity:
+        """As `from_inputs`, of rows that the kernels made: they are not checked again. outputs: by_output's ptr and
+        index, and position, where they have been made too."""
         check_size(n_in, n_out, len(index))
         con = Connectivity.__new__(Connectivity)
         con._set(n_in, n_out, Rows.of(ptr, index), None, threads)
-        con._outputs = con._transposed()
+        con._outputs = con._transposed() if outputs is None else (Rows.of(*outputs[:2]), outputs[2])
         return con
 
     @staticmethod

@@ -25,6 +25,7 @@ from trulysparse.nn.passes import tile_columns
 from trulysparse.nn.predictor import Predictor
 from trulysparse.nn.settings import NetworkSettings
 from trulysparse.nn.sinks import Update
+from trulysparse.nn.soft_update import soft_update
 from trulysparse.nn.tape import Tape
 from trulysparse.nn.tape_memory import TapePool
 from trulysparse.nn.tape_passes import check_gradients
@@ -215,6 +216,52 @@ class Network(Predictor):
             True
         """
         return self.with_layers([layer.indexed(self.threads) for layer in self.layers], self.storage_config.indexed())
+
+    soft_updates = 0
+    """Soft updates so far. It names the random stream of their rounding where weights are bfloat16."""
+
+    def soft_update(self, source: Network, tau: float) -> None:
+        """Draws the weights towards those of another network, as a target network follows the one that learns.
+
+        Each weight becomes w + tau * (w_source - w), where a connection that one of the two networks lacks counts as 0,
+        and each bias likewise. Where topologies differ, the connections of both are mixed, and of each layer as many as
+        the source has are kept, the largest in magnitude; of equal ones the later in the order of `layer.values`.
+
+        With equal topologies weights are written in place and what is equal stays as it is; with tau=1 the network
+        becomes an exact copy. tau=0 changes no weight, but a layer of another topology is still cut to the source's
+        number of connections, or filled up to it with weights of 0. Weights in bfloat16 are rounded up or down at
+        random, without bias, so that small steps are not lost; the network's seed and `soft_updates`, which counts
+        the calls, name the random stream. Works with networks in memory.
+
+        Args:
+            source: of the same layer sizes, types and storage; it is not changed, and no weight array is shared with
+                it.
+            tau: 0 to 1, the share of the source.
+
+        Raises:
+            InputError: where the networks do not fit together, or layers lie in files. Nothing has changed then.
+
+        Source:
+            Lillicrap et al., "Continuous control with deep reinforcement learning", ICLR 2016, algorithm 1. Sokar et
+            al., "Dynamic sparse training for deep reinforcement learning", IJCAI 2022: networks that evolve.
+
+        Example:
+            >>> import trulysparse as ts
+            >>> online, target = (ts.SparseMLP((4, 8, 2), epsilon=1, seed=seed) for seed in (0, 1))
+            >>> target.soft_update(online, 0.005)
+            >>> target.n_connections == online.n_connections
+            True
+            >>> target.soft_update(online, 1)
+            >>> bool((target.layers[0].values == online.layers[0].values).all())
+            True
+        """
+        if not isinstance(source, Network):
+            raise InputError(f"source must be a network, not {type(source).__name__}")
+        tau = checks.real("tau", tau, low=0, high=1)
+        self.check_layers()
+        source.check_layers()
+        soft_update(self.layers, source.layers, tau, self.seed, self.soft_updates, self.threads)
+        self.soft_updates += 1
 
     def freeze(self, *, threads: int = 1) -> FrozenMLP:
         """A copy of this network for inference on single samples.
