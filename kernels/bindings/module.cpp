@@ -30,7 +30,16 @@ void bind_enums(nb::module_& m) {
 
 void bind_update_rule(nb::module_& m) {
     nb::class_<UpdateRule>(m, "UpdateRule")
-        .def(nb::init<>())
+        .def(
+            "__init__",
+            [](UpdateRule* self, Update kind, double learning_rate, double momentum, double l2, double decay,
+               double beta1, double beta2, double epsilon, double correction1, double correction2) {
+                new (self) UpdateRule{kind,  learning_rate, momentum,    l2,         decay, beta1,
+                                      beta2, epsilon,       correction1, correction2};
+            },
+            nb::arg("kind") = Update::none, nb::kw_only(), nb::arg("learning_rate") = 0.0, nb::arg("momentum") = 0.0,
+            nb::arg("l2") = 0.0, nb::arg("decay") = 0.0, nb::arg("beta1") = 0.0, nb::arg("beta2") = 0.0,
+            nb::arg("epsilon") = 0.0, nb::arg("correction1") = 1.0, nb::arg("correction2") = 1.0)
         .def_rw("kind", &UpdateRule::kind)
         .def_prop_ro("updates", &UpdateRule::updates)
         .def_rw("learning_rate", &UpdateRule::learning_rate)

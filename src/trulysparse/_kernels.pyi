@@ -147,6 +147,7 @@ def keep_by_sign_magnitude(value: Stored, zeta: float, keep: NDArray[np.uint8], 
 def keep_by_magnitude(
     values: Sequence[Stored], remove: int, keeps: Sequence[NDArray[np.uint8]], threads: int
 ) -> None: ...
+def kept_median(value: Stored, keep: NDArray[np.uint8], threads: int) -> float: ...
 def grow_by_gradient(
     ptr: Pointers, index: Indices, keep: Bits, x: Floats, dy: Floats, count: int, threads: int
 ) -> tuple[Pointers, Indices]: ...
@@ -191,6 +192,7 @@ def rewire(
     values: Sequence[Floats],
     fresh: Floats | None,
     threads: int,
+    fill: Sequence[float] = ...,
 ) -> tuple[Pointers, Indices, list[Floats]]: ...
 def carry(
     from_ptr: Pointers,
@@ -299,6 +301,7 @@ def evolve_tiles(
     new_place: Packed,
     moved: Sequence[tuple[Stored, Stored]],
     threads: int,
+    fill: Sequence[float] = ...,
 ) -> None: ...
 def first_invalid_tile(tiles: Tiles) -> int: ...
 def empty_bytes(size: int) -> NDArray[np.uint8]: ...

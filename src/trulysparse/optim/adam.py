@@ -51,6 +51,7 @@ class Adam:
     weight_decay: float = 0.0
     weight_decay_mode: str = "decoupled"
     state: str | None = None
+    fresh_state: str = "zero"
 
     def __post_init__(self) -> None:
         check_state(self.state)
@@ -59,11 +60,17 @@ class Adam:
         checks.real("beta2", self.beta2, low=0, high=1, high_open=True)
         checks.real("epsilon", self.epsilon, low=0, low_open=True)
         check_decay(self.weight_decay, self.weight_decay_mode)
+        checks.choice("fresh_state", self.fresh_state, ("zero", "typical"))
 
     @property
     def n_slots(self) -> int:
         """State values per parameter."""
         return 2
+
+    @property
+    def fresh_slots(self) -> tuple[str, str]:
+        """What new connections get for m and v; see OptimizerState."""
+        return "zero", "median" if self.fresh_state == "typical" else "zero"
 
     def rule(self, step: int, epoch: float, epochs: int | None) -> _kernels.UpdateRule:
         """See SGD.rule."""

@@ -12,6 +12,7 @@ from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.sinks import ParameterGradient, Sink, Update
 from trulysparse.optim import Optimizer, OptimizerState
+from trulysparse.optim.state import fresh_slots
 from trulysparse.training.fit_data import Batch
 from trulysparse.training.layer_watch import LayerWatch, check_optimizer_state
 from trulysparse.training.passes import BatchPasses, require_finite
@@ -124,6 +125,8 @@ class TrainingStep:
 
     def remember_layers(self) -> None:
         """Takes the layers as they are now as those that the state belongs to."""
+        for state in self._optimizer_state:
+            state.fresh = fresh_slots(self.optimizer)
         self._watch.remember(self.net, self._optimizer_state, self.optimizer)
 
     def reset_state(self) -> None:

@@ -14,6 +14,7 @@ from trulysparse.connectivity import Connectivity, TiledConnectivity
 from trulysparse.nn.activations import KernelActivation
 from trulysparse.nn.activations_buffer import Activations
 from trulysparse.optim import Optimizer, OptimizerState
+from trulysparse.optim.state import fresh_slots
 
 
 class Layer(ABC):
@@ -111,7 +112,8 @@ class Layer(ABC):
     def new_state(self, optimizer: Optimizer) -> OptimizerState:
         """Optimizer state for this layer, all zero."""
         kind, n = self.slot_type(optimizer), range(optimizer.n_slots)
-        return OptimizerState([zeros(self.n_connections, kind) for _ in n], [zeros(self.n_out, kind) for _ in n])
+        weight, bias = ([zeros(size, kind) for _ in n] for size in (self.n_connections, len(self.bias)))
+        return OptimizerState(weight, bias, fresh_slots(optimizer))
 
     @abstractmethod
     def update(

@@ -19,6 +19,7 @@ from trulysparse.errors import InputError
 from trulysparse.nn.activations import KernelActivation
 from trulysparse.nn.layers.tiled import TiledLayer
 from trulysparse.optim import Optimizer, OptimizerState
+from trulysparse.optim.state import fresh_slots
 
 
 class MappedLayer(TiledLayer):
@@ -49,10 +50,11 @@ class MappedLayer(TiledLayer):
         create, (weights, biases) = self._folder.create, self._spare
         del weights[1:], biases[1:]
         weights += [create(f"{self._name}.slot{i}", self.n_connections, kind) for i in parts]
-        biases += [create(f"{self._name}.bias_slot{i}", self.n_out, kind) for i in parts]
+        biases += [create(f"{self._name}.bias_slot{i}", len(self.bias), kind) for i in parts]
         return OptimizerState(
             [create(f"{self._name}.slot{i}", self.n_connections, kind) for i in parts],
-            [create(f"{self._name}.bias_slot{i}", self.n_out, kind) for i in parts],
+            [create(f"{self._name}.bias_slot{i}", len(self.bias), kind) for i in parts],
+            fresh_slots(optimizer),
         )
 
     def arrays(self, optimizer_state: OptimizerState) -> dict[str, list[NDArray[Any]]]:

@@ -140,7 +140,7 @@ class TiledLayer(Layer):
         Args:
             keep_mask: (n_connections,) uint8; 0: the connection goes.
             count: connections to grow.
-            init: how their weights are drawn; their optimizer state is zero.
+            init: how their weights are drawn; their optimizer state is what optimizer_state.fresh says.
             keys: of the random streams of coordinates and of weights.
             optimizer_state: of this layer; brought along.
             threads: how many.
@@ -160,6 +160,7 @@ class TiledLayer(Layer):
             new_place=packed,
             moved=list(zip([self.values, *optimizer_state.weight], moved, strict=True)),
             threads=threads,
+            fill=[0.0, *optimizer_state.fresh_values(keep_mask, threads)] if count else [],
         )
         self.values, optimizer_state.weight[:] = moved[0], moved[1:]
         self.connectivity = TiledConnectivity.trusted(con.n_in, con.n_out, con.shift, ptr, packed)
