@@ -1,7 +1,7 @@
 """Adam's state of new connections, zero or typical: accuracy with SET and RigL at two sparsities.
 
 One learning rate for all runs, chosen on validation samples held out of the training set; then every run trains on the
-whole training set, and the test set is looked at once, at its end. Runs with the same seed differ in `fresh_state` alone.
+whole training set, and the test set is looked at once, at its end. Runs of one seed differ in `fresh_state` alone.
 
     python benchmarks/fresh_state.py fashion_mnist.npz --seeds 5 --epochs 20 --threads 1
 """

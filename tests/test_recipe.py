@@ -51,6 +51,7 @@ OTHER = {
     "nesterov": True,
     "weight_decay": 0.001,
     "weight_decay_mode": "direct",
+    "fresh_state": "zero",
     "dropout": 0.1,
     "patience": 7,
     "seed": 3,

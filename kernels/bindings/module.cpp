@@ -4,6 +4,7 @@
 #include "bindings/bindings.hpp"
 #include "bindings/update_rule.hpp"
 #include "isa/dispatch.hpp"
+#include "layer/norm.hpp"
 
 namespace ts {
 namespace {
@@ -54,6 +55,17 @@ void bind_update_rule(nb::module_& m) {
         .def_rw("key", &UpdateRule::key);
 }
 
+template <class T>
+void bind_norm(nb::module_& m) {
+    m.def(
+        "sum_of_squares",
+        [](Array<const T> values, int threads) {
+            nb::gil_scoped_release free_lock;
+            return sum_of_squares(values.data(), int64_t(values.shape(0)), threads);
+        },
+        nb::arg("values").noconvert(), nb::arg("threads"));
+}
+
 }  // namespace
 }  // namespace ts
 
@@ -63,6 +75,8 @@ NB_MODULE(_kernels, m) {
     m.doc() = "Truly sparse kernels: forward, backward with update, losses, connectivity and its evolution.";
     bind_enums(m);
     bind_update_rule(m);
+    bind_norm<float>(m);
+    bind_norm<double>(m);
     bind_layers(m);
     bind_locks(m);
     bind_losses(m);

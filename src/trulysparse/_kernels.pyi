@@ -41,6 +41,20 @@ ORDERED_BYTES: int
 FEW_BLOCKS: int
 
 class UpdateRule:
+    def __init__(
+        self,
+        kind: Update = ...,
+        *,
+        learning_rate: float = ...,
+        momentum: float = ...,
+        l2: float = ...,
+        decay: float = ...,
+        beta1: float = ...,
+        beta2: float = ...,
+        epsilon: float = ...,
+        correction1: float = ...,
+        correction2: float = ...,
+    ) -> None: ...
     kind: Update
     @property
     def updates(self) -> bool: ...
@@ -129,6 +143,8 @@ def update(
     bias: bool,
     threads: int,
 ) -> None: ...
+
+def sum_of_squares(values: Floats, threads: int) -> float: ...
 
 class SharedLock:
     def acquire_shared(self) -> None: ...

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from trulysparse import _kernels
 from trulysparse._core.arrays import Floats, Stored
 from trulysparse._core.random import stream_key
+from trulysparse._kernels import UpdateRule
 from trulysparse.nn.activations_buffer import Activations
 from trulysparse.optim import OptimizerState
+from trulysparse.optim.rules import Rule
 
 ParameterGradient = tuple[Floats, Floats]
 """One layer's: along connections (in the order of by_input, or of the tiles), along biases."""
@@ -40,9 +41,7 @@ class Update:
         key: of the random numbers of stochastic rounding; None: nothing is rounded.
     """
 
-    def __init__(
-        self, optimizer_state: Sequence[OptimizerState], rule: _kernels.UpdateRule, key: int | None = None
-    ) -> None:
+    def __init__(self, optimizer_state: Sequence[OptimizerState], rule: Rule, key: int | None = None) -> None:
         self._optimizer_state = optimizer_state
         self._rule = rule
         self._key = key
@@ -57,8 +56,8 @@ class Update:
             layer.update([(*gradient, 1.0)], self._optimizer_state[number], self._rule_of(number), threads)
             layer.release()
 
-    def _rule_of(self, number: int) -> _kernels.UpdateRule:
-        if self._key is not None:
+    def _rule_of(self, number: int) -> Any:
+        if self._key is not None and isinstance(self._rule, UpdateRule):
             self._rule.key = stream_key(self._key, "rounding", number)
         return self._rule
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trulysparse import _kernels
 from trulysparse._core import checks
-from trulysparse._kernels import Update
-from trulysparse.optim.rules import check_decay, check_state, make_rule
-from trulysparse.optim.schedules import LearningRate, make_schedule
+from trulysparse._kernels import Update, UpdateRule
+from trulysparse.optim.rules import check_decay, check_state, decay_terms
+from trulysparse.optim.schedules import LearningRate, make_schedule, rate_at
+
+FRESH_STATES = ("zero", "typical")
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Adam:
         checks.real("beta2", self.beta2, low=0, high=1, high_open=True)
         checks.real("epsilon", self.epsilon, low=0, low_open=True)
         check_decay(self.weight_decay, self.weight_decay_mode)
-        checks.choice("fresh_state", self.fresh_state, ("zero", "typical"))
+        checks.choice("fresh_state", self.fresh_state, FRESH_STATES)
 
     @property
     def n_slots(self) -> int:
@@ -72,12 +73,21 @@ class Adam:
         """What new connections get for m and v; see OptimizerState."""
         return "zero", "median" if self.fresh_state == "typical" else "zero"
 
-    def rule(self, step: int, epoch: float, epochs: int | None) -> _kernels.UpdateRule:
-        """See SGD.rule."""
-        rule = make_rule(
-            Update.ADAM, make_schedule(self.learning_rate).at(epoch, epochs), self.weight_decay, self.weight_decay_mode
+    def rule(self, step: int, epoch: float, epochs: int | None) -> UpdateRule:
+        """See Optimizer.rule."""
+        rate, l2, decay = self.learning_rate, 0.0, 0.0
+        if type(rate) is not float:
+            rate = rate_at(rate, epoch, epochs)
+        if self.weight_decay:
+            l2, decay = decay_terms(self.weight_decay, self.weight_decay_mode, rate)
+        return UpdateRule(
+            Update.ADAM,
+            learning_rate=rate,
+            l2=l2,
+            decay=decay,
+            beta1=self.beta1,
+            beta2=self.beta2,
+            epsilon=self.epsilon,
+            correction1=1 - self.beta1 ** (step + 1),
+            correction2=1 - self.beta2 ** (step + 1),
         )
-        rule.beta1, rule.beta2, rule.epsilon = self.beta1, self.beta2, self.epsilon
-        rule.correction1 = 1 - self.beta1 ** (step + 1)
-        rule.correction2 = 1 - self.beta2 ** (step + 1)
-        return rule

@@ -17,6 +17,7 @@ from trulysparse.nn import memory_use
 from trulysparse.nn.activations_buffer import largest_batch
 from trulysparse.nn.layers.storage import StorageConfig, activation_types
 from trulysparse.optim import Optimizer
+from trulysparse.optim.optimizer import state_type
 from trulysparse.optim.sgd import SGD
 from trulysparse.planning.rates import measured_rates
 
@@ -141,7 +142,7 @@ def plan(request: PlanRequest, *, threads: int | None = None, measure: bool = Tr
         request.batch_size,
         optimizer.n_slots,
         storage_config,
-        state=optimizer.state,
+        state=state_type(optimizer),
         every=request.recompute,
     )
     threads = checks.thread_count(threads)

@@ -11,7 +11,8 @@ from trulysparse.errors import InputError
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.sinks import ParameterGradient, Sink, Update
-from trulysparse.optim import Optimizer, OptimizerState
+from trulysparse.optim import Optimizer, OptimizerState, UpdateRule, check_optimizer
+from trulysparse.optim.rules import is_fused
 from trulysparse.optim.state import fresh_slots
 from trulysparse.training.fit_data import Batch
 from trulysparse.training.layer_watch import LayerWatch, check_optimizer_state
@@ -23,7 +24,7 @@ class TrainingStep:
 
     Args:
         net: the network to train.
-        optimizer: SGD or Adam.
+        optimizer: SGD, Adam or one of your own; see optim.Optimizer.
         loss: a loss, its name, or None for the one of the network's output activation.
         optimizer_state: of each layer, to go on with; None: zero.
         seed: of dropout and of stochastic rounding, at least 0.
@@ -64,6 +65,7 @@ class TrainingStep:
         **settings: Any,
     ) -> None:
         self.passes = BatchPasses(net, loss, **settings)
+        check_optimizer(optimizer)
         self.optimizer = optimizer
         self.seed = checks.integer("seed", seed, low=0)
         self.count = 0
@@ -103,6 +105,7 @@ class TrainingStep:
         net, watch = self.net, self._watch
         if watch.unchanged(net, self.optimizer):
             return
+        check_optimizer(self.optimizer)
         net.check_layers()
         stale = set(watch.stale(net, self._optimizer_state, self.optimizer))
         self._optimizer_state = [
@@ -169,8 +172,9 @@ class TrainingStep:
         self.require_writable()
         rule = self.optimizer.rule(self.count - self._state_start, epoch, epochs)
         passes = self.passes
-        in_parts = passes.in_parts(batch)
-        rounded = in_parts or self.net.storage_config.tiled
+        fused = type(rule) is UpdateRule or is_fused(rule)
+        in_parts = passes.in_parts(batch) or not fused
+        rounded = fused and (in_parts or self.net.storage_config.tiled)
         sink = Update(self._optimizer_state, rule, stream_key(self.seed, "step", self.count) if rounded else None)
         if in_parts:
             value, gradients = passes.gradients(batch, self._dropout_key(), step=self.count)

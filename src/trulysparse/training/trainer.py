@@ -19,7 +19,8 @@ from trulysparse.io.position import Position
 from trulysparse.nn import memory_use
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.optim import Optimizer, OptimizerState
+from trulysparse.optim import Optimizer, OptimizerState, check_optimizer
+from trulysparse.optim.optimizer import state_type
 from trulysparse.optim.sgd import SGD
 from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.fit_data import FitData, checked_batch
@@ -35,7 +36,7 @@ class Trainer(TrainingLoop):
 
     Args:
         net: the network; its layers are changed in place.
-        optimizer: SGD or Adam; None: SGD().
+        optimizer: SGD, Adam or one of your own, see optim.Optimizer; None: SGD().
         loss: a loss, its name, or None for the one of the network's output activation.
         evolution: how the topology changes; None: it stays.
         batch_size: samples per update, at least 1.
@@ -98,8 +99,7 @@ class Trainer(TrainingLoop):
         recompute: int = 1,
     ) -> None:
         optimizer = SGD() if optimizer is None else optimizer
-        if isinstance(optimizer, type) or not hasattr(optimizer, "n_slots"):
-            raise InputError(f"optimizer must be an SGD, an Adam or None, not {optimizer!r:.80}")
+        check_optimizer(optimizer)
         if not isinstance(evolution, Evolution | None):
             raise InputError(f"evolution must be a method of evolution, such as SET(), or None, not {evolution!r:.80}")
         checks.integer("batch_size", checks.integer("batch_size", batch_size, low=1), low=1, high=_LARGEST_BATCH)
@@ -125,7 +125,7 @@ class Trainer(TrainingLoop):
                 size,
                 optimizer.n_slots,
                 net.storage_config,
-                state=optimizer.state,
+                state=state_type(optimizer),
                 every=recompute,
             ),
             f"training at batch_size={batch_size}",

@@ -20,8 +20,9 @@ class _Break(ts.Callback):
             raise KeyboardInterrupt
 
 
-def trainer_for(net):
-    return ts.Trainer(net, optimizer=ts.Adam(0.01), evolution=ts.SET(0.3), batch_size=16, dropout=0.1, seed=2)
+def trainer_for(net, fresh_state="typical"):
+    optimizer = ts.Adam(0.01, fresh_state=fresh_state)
+    return ts.Trainer(net, optimizer=optimizer, evolution=ts.SET(0.3), batch_size=16, dropout=0.1, seed=2)
 
 
 def test_checkpointer_makes_its_folder(rng, tmp_path):
@@ -32,17 +33,17 @@ def test_checkpointer_makes_its_folder(rng, tmp_path):
 
 
 @pytest.mark.parametrize("in_files", [False, True])
-@pytest.mark.parametrize("after", [3, 5, 11])
-def test_fit_resumes_from_a_checkpoint_with_the_same_bits(tmp_path, after, in_files):
+@pytest.mark.parametrize("after, fresh_state", [(3, "typical"), (5, "zero"), (5, "typical"), (11, "typical")])
+def test_fit_resumes_from_a_checkpoint_with_the_same_bits(tmp_path, after, fresh_state, in_files):
     """From the Checkpointer's folder or its file, into a trainer of another network of this form."""
-    unbroken = trainer_for(network(tmp_path / "unbroken" if in_files else None))
+    unbroken = trainer_for(network(tmp_path / "unbroken" if in_files else None), fresh_state)
     wanted = unbroken.fit(*samples(), epochs=4)
     keeper = ts.Checkpointer(tmp_path / "kept", every=1)
-    first = trainer_for(network(tmp_path / "kept" / "layers" if in_files else None))
+    first = trainer_for(network(tmp_path / "kept" / "layers" if in_files else None), fresh_state)
     with pytest.raises(KeyboardInterrupt):
         first.fit(*samples(), epochs=4, callbacks=[keeper, _Break(after)])
     path = tmp_path / "kept" if in_files or after > 3 else tmp_path / "kept" / "state.safetensors"
-    second = trainer_for(network(tmp_path / "other" if in_files else None, seed=9))
+    second = trainer_for(network(tmp_path / "other" if in_files else None, seed=9), fresh_state)
     history = second.fit(*samples(), epochs=4, resume=path)
     assert history["loss"] == wanted["loss"]
     assert second.step_count == unbroken.step_count

@@ -14,6 +14,7 @@ from trulysparse.connectivity import Connectivity, TiledConnectivity
 from trulysparse.nn.activations import KernelActivation
 from trulysparse.nn.activations_buffer import Activations
 from trulysparse.optim import Optimizer, OptimizerState
+from trulysparse.optim.rules import Rule
 from trulysparse.optim.state import fresh_slots
 
 
@@ -120,11 +121,20 @@ class Layer(ABC):
         self,
         gradients: list[tuple[Floats, Floats, float]],
         optimizer_state: OptimizerState,
-        rule: _kernels.UpdateRule,
+        rule: Rule,
         threads: int,
     ) -> None:
-        """Updates weights and biases by the sum of gradients (along connections, along biases), each times its
-        factor."""
+        """Updates weights and biases by the sum of gradients (along connections, along biases), each times its factor.
+
+        Args:
+            gradients: at least one; their arrays may be overwritten.
+            optimizer_state: of this layer; updated too.
+            rule: of the optimizer, fused or in arrays.
+            threads: how many.
+
+        Raises:
+            InputError: where the rule is in arrays, and this layer's values are not arrays of floats in memory.
+        """
 
     @abstractmethod
     def copy(self) -> Layer:
