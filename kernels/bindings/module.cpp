@@ -35,8 +35,8 @@ void bind_update_rule(nb::module_& m) {
             "__init__",
             [](UpdateRule* self, Update kind, double learning_rate, double momentum, double l2, double decay,
                double beta1, double beta2, double epsilon, double correction1, double correction2) {
-                new (self) UpdateRule{kind,  learning_rate, momentum,    l2,         decay, beta1,
-                                      beta2, epsilon,       correction1, correction2};
+                new (self) UpdateRule{kind,  learning_rate, momentum, l2,          decay,
+                                      beta1, beta2,         epsilon,  correction1, correction2};
             },
             nb::arg("kind") = Update::none, nb::kw_only(), nb::arg("learning_rate") = 0.0, nb::arg("momentum") = 0.0,
             nb::arg("l2") = 0.0, nb::arg("decay") = 0.0, nb::arg("beta1") = 0.0, nb::arg("beta2") = 0.0,

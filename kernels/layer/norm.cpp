@@ -32,9 +32,8 @@ template <class T>
 double sum_of_squares(const T* values, int64_t count, int threads) {
     const int64_t blocks = (count + kBlock - 1) / kBlock;
     Buffer<double> sums(blocks);
-    parallel_for(blocks, threads_for(count, threads), [&](int64_t b) {
-        sums[b] = block_sum(values + b * kBlock, std::min(kBlock, count - b * kBlock));
-    });
+    parallel_for(blocks, threads_for(count, threads),
+                 [&](int64_t b) { sums[b] = block_sum(values + b * kBlock, std::min(kBlock, count - b * kBlock)); });
     double sum = 0;
     for (int64_t b = 0; b < blocks; ++b) sum += sums[b];
     return sum;

@@ -27,7 +27,8 @@ template <class T>
 Bits<T> ordered(T value) {
     Bits<T> bits;
     std::memcpy(&bits, &value, sizeof(bits));
-    return bits & kSign<T> ? Bits<T>(~bits) : Bits<T>(bits | kSign<T>);
+    const auto sign = Bits<T>(Bits<T>(0) - (bits >> (8 * sizeof(T) - 1)));  // all ones for negative values
+    return Bits<T>(bits ^ (sign | kSign<T>));
 }
 
 template <class T>
@@ -39,13 +40,11 @@ double value_of(Bits<T> bits) {
     else return double(value);
 }
 
-// Calls body(ordered bits, thread) for every value that is kept.
-template <class T, class Body>
-void for_each_kept(const T* value, const uint8_t* keep, int64_t count, int threads, Body&& body) {
+// Calls body(begin, end, thread) for fixed blocks of [0, count).
+template <class Body>
+void for_blocks(int64_t count, int threads, Body&& body) {
     parallel_for((count + kBlock - 1) / kBlock, threads, [&](int64_t block) {
-        const auto thread = size_t(current_thread());
-        for (int64_t k = block * kBlock, end = std::min(count, k + kBlock); k < end; ++k)
-            if (keep[k]) body(ordered(value[k]), thread);
+        body(block * kBlock, std::min(count, (block + 1) * kBlock), size_t(current_thread()));
     });
 }
 
@@ -64,9 +63,18 @@ double kept_median(const T* value, const uint8_t* keep, int64_t count, int threa
         const int above = shift, digit = std::min(kDigit, shift);
         shift -= digit;
         for (auto& h : histograms) h.fill(0);
-        for_each_kept(value, keep, count, threads, [&](B bits, size_t thread) {
-            if (first || B(bits >> above) == lower)
-                ++histograms[thread][size_t((bits >> shift) & ((B(1) << digit) - 1))];
+        const B mask = B((B(1) << digit) - 1);
+        for_blocks(count, threads, [&](int64_t begin, int64_t end, size_t thread) {
+            auto& histogram = histograms[thread];
+            if (first) {
+                for (int64_t k = begin; k < end; ++k)
+                    histogram[size_t((ordered(value[k]) >> shift) & mask)] += keep[k] != 0;
+            } else {
+                for (int64_t k = begin; k < end; ++k) {  // few have the digits above
+                    const B bits = ordered(value[k]);
+                    if (B(bits >> above) == lower) histogram[size_t((bits >> shift) & mask)] += keep[k] != 0;
+                }
+            }
         });
         if (first) {
             for (const auto& h : histograms)
@@ -87,8 +95,13 @@ double kept_median(const T* value, const uint8_t* keep, int64_t count, int threa
     if (kept % 2 || rank + 1 < here) return value_of<T>(lower);
     // The upper one is the least value above.
     std::vector<B> least(histograms.size(), std::numeric_limits<B>::max());
-    for_each_kept(value, keep, count, threads, [&](B bits, size_t thread) {
-        if (bits > lower && bits < least[thread]) least[thread] = bits;
+    for_blocks(count, threads, [&](int64_t begin, int64_t end, size_t thread) {
+        B least_here = least[thread];
+        for (int64_t k = begin; k < end; ++k) {  // without branches, as half of the values are above
+            const B bits = ordered(value[k]);
+            least_here = std::min(least_here, B(bits > lower && keep[k] ? bits : std::numeric_limits<B>::max()));
+        }
+        least[thread] = least_here;
     });
     const B upper = *std::min_element(least.begin(), least.end());
     return value_of<T>(lower) / 2 + value_of<T>(upper) / 2;

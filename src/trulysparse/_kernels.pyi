@@ -143,7 +143,6 @@ def update(
     bias: bool,
     threads: int,
 ) -> None: ...
-
 def sum_of_squares(values: Floats, threads: int) -> float: ...
 
 class SharedLock:

@@ -12,6 +12,7 @@ from parallel_helpers import problem as parallel_problem
 from parallel_helpers import trainer_for
 from trulysparse.optim import Update, UpdateRule, check_optimizer, rate_at
 from trulysparse.optim.optimizer import state_type, with_schedule
+from trulysparse.planning.plan import PlanRequest, plan
 from trulysparse.training.step import TrainingStep
 
 
@@ -237,6 +238,8 @@ def test_what_is_no_optimizer_is_refused_wherever_one_is_given(optimizer, messag
         lambda: check_optimizer(optimizer),
         lambda: ts.Trainer(net, optimizer=optimizer),
         lambda: TrainingStep(net, optimizer),
+        lambda: net.layers[0].new_state(optimizer),
+        lambda: plan(PlanRequest((4, 8, 2), epsilon=3, optimizer=optimizer), measure=False),
         lambda: ts.SparseMLPClassifier(optimizer=optimizer).fit(np.ones((9, 4)), np.arange(9) % 2),
         replaced,
     ):
@@ -249,12 +252,12 @@ def test_names_in_messages_are_those_of_the_argument():
         check_optimizer(None, "--optimizer")
 
 
-@pytest.mark.parametrize("result", [None, 0.1, MomentumRule])
-def test_rule_that_returns_something_else_is_refused_and_nothing_changes(result):
+@pytest.mark.parametrize("make_result", [lambda: None, lambda: 0.1, lambda: MomentumRule, UpdateRule])
+def test_rule_that_returns_something_else_is_refused_and_nothing_changes(make_result):
     net = ts.SparseMLP((4, 8, 2), epsilon=3)
     before = [layer.values.copy() for layer in net.layers]
-    trainer = ts.Trainer(net, optimizer=Lacking(n_slots=0, rule=lambda *_: result))
-    with pytest.raises(ts.InputError, match="must return an UpdateRule, or an object with learning_rate and update"):
+    trainer = ts.Trainer(net, optimizer=Lacking(n_slots=0, rule=lambda *_: make_result()))
+    with pytest.raises(ts.InputError, match=r"must return an UpdateRule, or an object|must be one that updates"):
         trainer.step(np.ones((3, 4)), np.zeros(3, int))
     assert trainer.step_count == 0
     for layer, values in zip(net.layers, before, strict=True):

@@ -27,6 +27,10 @@ class Adam:
         weight_decay: see SGD.
         weight_decay_mode: see SGD.
         state: type of m and v, see SGD.
+        fresh_state: what a connection that evolution adds starts with: m = 0 and, 'typical', the median of v over the
+            layer's connections that remain, or, 'zero', v = 0. The bias correction counts the updates of the network,
+            not those of the connection, so that from 'zero' its first steps are 3 to 6 times the learning rate.
+            FIGURES
 
     Raises:
         InputError: where an argument is out of range.

@@ -32,8 +32,9 @@ class ArrayRule(Protocol):
     by connection on the spot: it takes more time, and memory for the gradients. Optimizer has an example.
     """
 
-    learning_rate: float
-    """Of this step; what histories record."""
+    @property
+    def learning_rate(self) -> float:
+        """Of this step; what histories record."""
 
     def update(self, values: Floats, gradient: Floats, slots: Sequence[Floats], is_bias: bool) -> None:
         """Updates all connections of a layer, or all its biases, in place.

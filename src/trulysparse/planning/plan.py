@@ -17,7 +17,7 @@ from trulysparse.nn import memory_use
 from trulysparse.nn.activations_buffer import largest_batch
 from trulysparse.nn.layers.storage import StorageConfig, activation_types
 from trulysparse.optim import Optimizer
-from trulysparse.optim.optimizer import state_type
+from trulysparse.optim.optimizer import check_optimizer, state_type
 from trulysparse.optim.sgd import SGD
 from trulysparse.planning.rates import measured_rates
 
@@ -133,6 +133,7 @@ def plan(request: PlanRequest, *, threads: int | None = None, measure: bool = Tr
         raise InputError(f"layers must name at least an input and an output layer, not {sizes}")
     checks.integer("batch_size", request.batch_size, low=1)
     checks.integer("recompute", request.recompute, low=1)
+    check_optimizer(request.optimizer)
     counts = epsilon_counts(sizes, checks.real("epsilon", request.epsilon, low=0, low_open=True))
     storage_config, optimizer = request.storage_config, request.optimizer
     network = memory_use.network_parts(sizes, counts, storage_config)

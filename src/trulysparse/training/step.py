@@ -172,7 +172,7 @@ class TrainingStep:
         self.require_writable()
         rule = self.optimizer.rule(self.count - self._state_start, epoch, epochs)
         passes = self.passes
-        fused = type(rule) is UpdateRule or is_fused(rule)
+        fused = (type(rule) is UpdateRule and rule.updates) or is_fused(rule)
         in_parts = passes.in_parts(batch) or not fused
         rounded = fused and (in_parts or self.net.storage_config.tiled)
         sink = Update(self._optimizer_state, rule, stream_key(self.seed, "step", self.count) if rounded else None)

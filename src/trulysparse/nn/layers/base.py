@@ -14,6 +14,7 @@ from trulysparse.connectivity import Connectivity, TiledConnectivity
 from trulysparse.nn.activations import KernelActivation
 from trulysparse.nn.activations_buffer import Activations
 from trulysparse.optim import Optimizer, OptimizerState
+from trulysparse.optim.optimizer import check_optimizer
 from trulysparse.optim.rules import Rule
 from trulysparse.optim.state import fresh_slots
 
@@ -112,6 +113,7 @@ class Layer(ABC):
 
     def new_state(self, optimizer: Optimizer) -> OptimizerState:
         """Optimizer state for this layer, all zero."""
+        check_optimizer(optimizer)
         kind, n = self.slot_type(optimizer), range(optimizer.n_slots)
         weight, bias = ([zeros(size, kind) for _ in n] for size in (self.n_connections, len(self.bias)))
         return OptimizerState(weight, bias, fresh_slots(optimizer))

@@ -19,6 +19,7 @@ from trulysparse.errors import InputError
 from trulysparse.nn.activations import KernelActivation
 from trulysparse.nn.layers.tiled import TiledLayer
 from trulysparse.optim import Optimizer, OptimizerState
+from trulysparse.optim.optimizer import check_optimizer
 from trulysparse.optim.state import fresh_slots
 
 
@@ -46,6 +47,7 @@ class MappedLayer(TiledLayer):
 
     def new_state(self, optimizer: Optimizer) -> OptimizerState:
         """Optimizer state for this layer, all zero, with spares."""
+        check_optimizer(optimizer)
         kind, parts = self.slot_type(optimizer), range(optimizer.n_slots)
         create, (weights, biases) = self._folder.create, self._spare
         del weights[1:], biases[1:]
