@@ -23,7 +23,7 @@ import trulysparse as ts
 from trulysparse.analysis import Exploration
 from trulysparse.bench.report import table
 from trulysparse.data import as_matrix, fit_scaling
-from trulysparse.evolution import NAMES, make
+from trulysparse.evolution import NAMES, make_evolution
 
 HIDDEN = (1000, 1000, 1000)
 RATE, MOMENTUM, DECAY, DROPOUT, BATCH, ALPHA = 0.01, 0.9, 2e-4, 0.3, 128, 0.6
@@ -45,7 +45,7 @@ def sparse(method: str, epsilon: float, seed: int, epochs: int, threads: int, pa
     trainer = ts.Trainer(
         net,
         optimizer=ts.SGD(RATE, MOMENTUM, weight_decay=DECAY),
-        evolution=make(method),
+        evolution=make_evolution(method),
         batch_size=BATCH,
         dropout=DROPOUT,
         seed=seed,

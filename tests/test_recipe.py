@@ -52,6 +52,7 @@ OTHER = {
     "nesterov": True,
     "weight_decay": 0.001,
     "weight_decay_mode": "direct",
+    "fresh_state": "typical",
     "dropout": 0.1,
     "patience": 7,
     "seed": 3,
@@ -185,11 +186,32 @@ def test_trainer_has_what_the_recipe_says():
         ({"optimizer": "adam", "weight_decay": 0.01}, ts.Adam(0.01, weight_decay=0.01, weight_decay_mode="decoupled")),
         ({"schedule": "cosine", "warmup": 2.0}, ts.SGD(ts.CosineRate(0.01, warmup=2.0))),
         ({"optimizer": "adam", "momentum_precision": "float32"}, ts.Adam(0.01, state="float32")),
+        ({"optimizer": "adam", "fresh_state": "typical"}, ts.Adam(0.01, fresh_state="typical")),
         ({"optimizer": ts.Adam(0.3), "learning_rate": 9.0}, ts.Adam(0.3)),
     ],
 )
 def test_optimizer_is_the_one_described(changes, optimizer):
     assert Recipe(**changes).make_optimizer() == optimizer
+
+
+def test_optimizer_of_a_users_class_is_taken_as_it_is():
+    class Fixed:
+        n_slots = 0
+
+        def rule(self, step, epoch, epochs):
+            return ts.SGD(0.1, momentum=0.0).rule(step, epoch, epochs)
+
+    optimizer = Fixed()
+    recipe = Recipe(hidden=(8,), optimizer=optimizer)
+    recipe.check()
+    trainer = recipe.trainer(recipe.network(4, 2))
+    assert trainer.optimizer is optimizer
+    assert np.isfinite(trainer.step(np.ones((3, 4)), np.zeros(3, int)))
+    with pytest.raises(ts.InputError, match="optimizer must be a name to be written as JSON"):
+        recipe.to_json()
+    for wrong, message in ((Fixed, r"write Fixed\(\)"), (3, "has no n_slots"), ("lion", "must be one of sgd, adam")):
+        with pytest.raises(ts.InputError, match=message):
+            Recipe(optimizer=wrong).check()
 
 
 def test_evolution_is_the_one_described():

@@ -4,6 +4,7 @@
 #include "bindings/bindings.hpp"
 #include "bindings/update_rule.hpp"
 #include "isa/dispatch.hpp"
+#include "layer/norm.hpp"
 
 namespace ts {
 namespace {
@@ -33,7 +34,16 @@ void bind_enums(nb::module_& m) {
 
 void bind_update_rule(nb::module_& m) {
     nb::class_<UpdateRule>(m, "UpdateRule")
-        .def(nb::init<>())
+        .def(
+            "__init__",
+            [](UpdateRule* self, Update kind, double learning_rate, double momentum, double l2, double decay,
+               double beta1, double beta2, double epsilon, double correction1, double correction2) {
+                new (self) UpdateRule{kind,  learning_rate, momentum, l2,          decay,
+                                      beta1, beta2,         epsilon,  correction1, correction2};
+            },
+            nb::arg("kind") = Update::none, nb::kw_only(), nb::arg("learning_rate") = 0.0, nb::arg("momentum") = 0.0,
+            nb::arg("l2") = 0.0, nb::arg("decay") = 0.0, nb::arg("beta1") = 0.0, nb::arg("beta2") = 0.0,
+            nb::arg("epsilon") = 0.0, nb::arg("correction1") = 1.0, nb::arg("correction2") = 1.0)
         .def_rw("kind", &UpdateRule::kind)
         .def_prop_ro("updates", &UpdateRule::updates)
         .def_rw("learning_rate", &UpdateRule::learning_rate)
@@ -49,6 +59,17 @@ void bind_update_rule(nb::module_& m) {
         .def_rw("key", &UpdateRule::key);
 }
 
+template <class T>
+void bind_norm(nb::module_& m) {
+    m.def(
+        "sum_of_squares",
+        [](Array<const T> values, int threads) {
+            nb::gil_scoped_release free_lock;
+            return sum_of_squares(values.data(), int64_t(values.shape(0)), threads);
+        },
+        nb::arg("values").noconvert(), nb::arg("threads"));
+}
+
 }  // namespace
 }  // namespace ts
 
@@ -58,6 +79,8 @@ NB_MODULE(_kernels, m) {
     m.doc() = "Truly sparse kernels: forward, backward with update, losses, connectivity and its evolution.";
     bind_enums(m);
     bind_update_rule(m);
+    bind_norm<float>(m);
+    bind_norm<double>(m);
     bind_layers(m);
     bind_locks(m);
     bind_losses(m);

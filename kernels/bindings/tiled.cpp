@@ -184,7 +184,7 @@ void bind_tile_topology(nb::module_& m) {
         "evolve_tiles",
         [](const HeldTiles& held, Array<const uint8_t> keep, int64_t count, Draw kind, double scale, uint64_t fresh_key,
            uint64_t key, Array<int64_t> new_ptr, Array<uint32_t> new_place,
-           std::vector<std::pair<Values, Values>> moved, int threads) {
+           std::vector<std::pair<Values, Values>> moved, int threads, const std::vector<double>& fill) {
             const Tiles& tiles = held.tiles;
             require_length(keep, held.size(), "keep", "one per connection");
             int64_t stay = 0;
@@ -193,12 +193,14 @@ void bind_tile_topology(nb::module_& m) {
             require_length(new_place, stay + count, "new_place", "kept and new connections");
             require(count >= 0 && uint64_t(count) <= uint64_t(tiles.n_in) * uint64_t(tiles.n_out) - uint64_t(stay),
                     "more connections requested than there are empty positions");
+            require(fill.empty() || fill.size() == moved.size(), "fill has one value per array");
             std::vector<MovedTiles> arrays;
             for (const auto& [from, to] : moved) {
                 require_length(from, held.size(), "an array to move", "one per connection");
                 require_length(to, stay + count, "an array to move to", "kept and new connections");
                 require(stored(from).half == stored(to).half, "moved values keep their type");
-                arrays.push_back({{from.data(), to.data(), stored(from).half}});
+                const float value = fill.empty() ? 0.0f : float(fill[arrays.size()]);
+                arrays.push_back({{from.data(), to.data(), stored(from).half}, value});
             }
             nb::gil_scoped_release free_lock;
             evolve_tiles(tiles, keep.data(), count, {kind, scale, fresh_key}, key, new_ptr.data(), new_place.data(),
@@ -206,7 +208,8 @@ void bind_tile_topology(nb::module_& m) {
         },
         nb::kw_only(), nb::arg("tiles"), nb::arg("keep").noconvert(), nb::arg("count"), nb::arg("kind"),
         nb::arg("scale"), nb::arg("fresh_key"), nb::arg("key"), nb::arg("new_ptr").noconvert(),
-        nb::arg("new_place").noconvert(), nb::arg("moved"), nb::arg("threads"));
+        nb::arg("new_place").noconvert(), nb::arg("moved"), nb::arg("threads"),
+        nb::arg("fill") = std::vector<double>{});
     m.def(
         "first_invalid_tile",
         [](const HeldTiles& held) {

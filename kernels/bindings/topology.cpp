@@ -6,6 +6,7 @@
 #include "base/bfloat16.hpp"
 #include "layer/passes.hpp"
 #include "topology/grow.hpp"
+#include "topology/median.hpp"
 #include "topology/merge.hpp"
 #include "topology/neurons.hpp"
 #include "topology/prune.hpp"
@@ -59,6 +60,14 @@ void bind_values(nb::module_& m) {
             keep_by_magnitude(layers, remove, threads);
         },
         nb::arg("values"), nb::arg("remove"), nb::arg("keeps"), nb::arg("threads"));
+    m.def(
+        "kept_median",
+        [](Array<const Held> value, Array<const uint8_t> keep, int threads) {
+            require_length(keep, int64_t(value.shape(0)), "keep", "one value per connection");
+            nb::gil_scoped_release free_lock;
+            return kept_median<T>(as_stored(value.data()), keep.data(), int64_t(value.shape(0)), threads);
+        },
+        nb::arg("value").noconvert(), nb::arg("keep").noconvert(), nb::arg("threads"));
 }
 
 template <class T>
@@ -114,11 +123,12 @@ void bind_connection_values(nb::module_& m) {
         "rewire",
         [](Array<const int64_t> ptr, Array<const int32_t> index, Array<const uint8_t> keep,
            Array<const int64_t> grown_ptr, Array<const int32_t> grown_index, std::vector<Array<const T>> values,
-           Maybe<Array<const T>> fresh, int threads) {
+           Maybe<Array<const T>> fresh, int threads, const std::vector<double>& fill) {
             const Connections old = view(ptr, index), grown = view(grown_ptr, grown_index);
             require_length(grown_ptr, old.rows + 1, "grown_ptr", "as ptr");
             require_length(keep, int64_t(index.shape(0)), "keep", "one value per connection");
             require(values.size() <= 3, "at most three arrays");
+            require(fill.empty() || fill.size() == values.size(), "fill has one value per array");
             for (const auto& array : values)
                 require_length(array, int64_t(index.shape(0)), "an array of values", "one per connection");
             require_length(fresh, int64_t(grown_index.shape(0)), "fresh", "one value per new connection");
@@ -133,7 +143,8 @@ void bind_connection_values(nb::module_& m) {
                 Moved<T> arrays[3];
                 for (size_t a = 0; a < values.size(); ++a) {
                     moved[a] = Buffer<T>(target[old.rows]);
-                    arrays[a] = {values[a].data(), a == 0 ? pointer(fresh) : nullptr, moved[a].data()};
+                    arrays[a] = {values[a].data(), a == 0 ? pointer(fresh) : nullptr, moved[a].data(),
+                                 fill.empty() ? T(0) : T(fill[a])};
                 }
                 rewire(old, keep.data(), grown, {old.rows, target.data(), nullptr, nullptr}, out.data(), arrays,
                        int(values.size()), threads);
@@ -144,7 +155,7 @@ void bind_connection_values(nb::module_& m) {
         },
         nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("keep").noconvert(),
         nb::arg("grown_ptr").noconvert(), nb::arg("grown_index").noconvert(), nb::arg("values"),
-        nb::arg("fresh").noconvert().none(), nb::arg("threads"));
+        nb::arg("fresh").noconvert().none(), nb::arg("threads"), nb::arg("fill") = std::vector<double>{});
     m.def(
         "carry",
         [](Array<const int64_t> from_ptr, Array<const int32_t> from_index, Array<const T> value,

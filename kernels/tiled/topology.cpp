@@ -130,7 +130,7 @@ void evolve_tiles(const Tiles& old, const uint8_t* keep, int64_t count, const Fr
                     take_old();
                 }
                 packed[at] = place_of(ranks[g] - start + before, width);
-                for (int a = 0; a < arrays; ++a) set(moved[a].values, at, a == 0 ? values.at(g) : 0.0f);
+                for (int a = 0; a < arrays; ++a) set(moved[a].values, at, a == 0 ? values.at(g) : moved[a].fill);
                 ++at;
             }
             for (;;) {

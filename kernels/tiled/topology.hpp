@@ -22,9 +22,10 @@ struct Fresh {
     uint64_t key = 0;
 };
 
-// Values along connections that move with them; those of new ones are drawn (the first array) or zero.
+// Values along connections that move with them; those of new ones are drawn (the first array) or `fill`.
 struct MovedTiles {
     Stored values;  // from: the old order, to: the new one
+    float fill = 0;
 };
 
 // Connections with keep == 0 are removed, as many are added at uniformly random coordinates that are then empty. `ptr`

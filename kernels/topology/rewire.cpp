@@ -14,7 +14,7 @@ void merge_rows(const Connections& old, const uint8_t* keep, const Connections& 
         const int64_t k_end = old.ptr[row + 1], g_end = grown.ptr[row + 1];
         const auto take_grown = [&] {
             index[at] = grown.index[g];
-            for (int a = 0; a < Arrays; ++a) moved[a].out[at] = moved[a].fresh ? moved[a].fresh[g] : T(0);
+            for (int a = 0; a < Arrays; ++a) moved[a].out[at] = moved[a].fresh ? moved[a].fresh[g] : moved[a].fill;
             ++at;
             ++g;
         };

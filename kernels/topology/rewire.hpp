@@ -9,12 +9,14 @@ namespace ts {
 // Row pointers of what `keep` leaves.
 Buffer<int64_t> kept_pointers(const Connections& connections, const uint8_t* keep, int threads);
 
-// An array that lies along the connections, and its new form. fresh: the grown connections' values; null for zeros.
+// An array that lies along the connections, and its new form. fresh: the grown connections' values; null: each gets
+// `fill`.
 template <class T>
 struct Moved {
     const T* values = nullptr;
     const T* fresh = nullptr;
     T* out = nullptr;
+    T fill = 0;
 };
 
 // Row by row the kept connections and the grown ones, merged by column: their indices, and up to three arrays (weights

@@ -44,6 +44,20 @@ ORDERED_BYTES: int
 FEW_BLOCKS: int
 
 class UpdateRule:
+    def __init__(
+        self,
+        kind: Update = ...,
+        *,
+        learning_rate: float = ...,
+        momentum: float = ...,
+        l2: float = ...,
+        decay: float = ...,
+        beta1: float = ...,
+        beta2: float = ...,
+        epsilon: float = ...,
+        correction1: float = ...,
+        correction2: float = ...,
+    ) -> None: ...
     kind: Update
     @property
     def updates(self) -> bool: ...
@@ -138,6 +152,7 @@ def update(
     bias: bool,
     threads: int,
 ) -> None: ...
+def sum_of_squares(values: Floats, threads: int) -> float: ...
 
 class SharedLock:
     def acquire_shared(self) -> None: ...
@@ -163,6 +178,7 @@ def keep_by_sign_magnitude(value: Stored, zeta: float, keep: NDArray[np.uint8], 
 def keep_by_magnitude(
     values: Sequence[Stored], remove: int, keeps: Sequence[NDArray[np.uint8]], threads: int
 ) -> None: ...
+def kept_median(value: Stored, keep: NDArray[np.uint8], threads: int) -> float: ...
 def grow_by_gradient(
     ptr: Pointers, index: Indices, keep: Bits, x: Floats, dy: Floats, count: int, threads: int
 ) -> tuple[Pointers, Indices]: ...
@@ -207,6 +223,7 @@ def rewire(
     values: Sequence[Floats],
     fresh: Floats | None,
     threads: int,
+    fill: Sequence[float] = ...,
 ) -> tuple[Pointers, Indices, list[Floats]]: ...
 def carry(
     from_ptr: Pointers,
@@ -402,6 +419,7 @@ def evolve_tiles(
     new_place: Packed,
     moved: Sequence[tuple[Stored, Stored]],
     threads: int,
+    fill: Sequence[float] = ...,
 ) -> None: ...
 def first_invalid_tile(tiles: Tiles) -> int: ...
 def empty_bytes(size: int) -> NDArray[np.uint8]: ...

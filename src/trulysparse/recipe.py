@@ -22,8 +22,8 @@ from trulysparse.nn.activations import Activation
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.layers.storage import StorageConfig
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.optim import Optimizer, OptimizerState
-from trulysparse.optim.adam import Adam
+from trulysparse.optim import Optimizer, OptimizerState, check_optimizer
+from trulysparse.optim.adam import FRESH_STATES, Adam
 from trulysparse.optim.schedules import CosineRate, LearningRate
 from trulysparse.optim.sgd import SGD
 from trulysparse.parallel import WASAP, WASSP
@@ -97,6 +97,7 @@ class Recipe:
     weight_decay_mode: str | None = option(
         None, "l2 (default of sgd), decoupled (of adam), or direct: not multiplied by the learning rate."
     )
+    fresh_state: str = option(Adam.fresh_state, "Adam's state of connections that evolution adds: zero or typical.")
     dropout: float = option(0.0, "Share of hidden activations dropped.")
     patience: int | None = option(None, "Stop after this many epochs without a better training loss.")
     seed: int = option(0, "Same seed, same network, whatever the number of threads.")
@@ -125,7 +126,8 @@ class Recipe:
 
     def make_optimizer(self) -> Optimizer:
         """The optimizer, with its schedule."""
-        if isinstance(self.optimizer, Optimizer):
+        if not isinstance(self.optimizer, str):
+            check_optimizer(self.optimizer, self.spelled("optimizer"))
             return self.optimizer
         name = checks.choice(self.spelled("optimizer"), self.optimizer, ("sgd", "adam"))
         rate: LearningRate | float = self.learning_rate
@@ -134,7 +136,7 @@ class Recipe:
         decay, state = self.weight_decay, self.momentum_precision
         if name == "adam":
             mode = self.weight_decay_mode or Adam.weight_decay_mode
-            return Adam(rate, weight_decay=decay, weight_decay_mode=mode, state=state)
+            return Adam(rate, weight_decay=decay, weight_decay_mode=mode, state=state, fresh_state=self.fresh_state)
         mode = self.weight_decay_mode or SGD.weight_decay_mode
         return SGD(rate, self.momentum, self.nesterov, decay, mode, state)
 
@@ -292,6 +294,7 @@ class Recipe:
         checks.real(self.spelled("zeta"), self.zeta, low=0, high=1)
         checks.choice(self.spelled("backend"), self.backend, ("threads", "ray"))
         checks.choice(self.spelled("scale"), self.scale, KINDS)
+        checks.choice(self.spelled("fresh_state"), self.fresh_state, FRESH_STATES)
         self._check_combinations()
         for name, need, met in self._needs():
             if name in given and not met:
@@ -342,6 +345,8 @@ class Recipe:
             ("nesterov", f"needs {spelled('optimizer', 'sgd')}", sgd),
             ("momentum_precision", f"needs a {spelled('momentum')} above 0", not sgd or self.momentum > 0),
             ("weight_decay_mode", f"needs {spelled('weight_decay')} above 0", self.weight_decay > 0),
+            ("fresh_state", f"needs {spelled('optimizer', 'adam')}", self.optimizer == "adam"),
+            ("fresh_state", f"needs an {spelled('evolution')} other than none", self.evolution not in (None, "none")),
         ]
 
     # ---- JSON ----

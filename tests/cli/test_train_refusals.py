@@ -181,6 +181,8 @@ def test_without_pandas_the_extra_is_named(tmp_path, monkeypatch):
         (["--storage", "compact", "--evolution", "rigl"], "cannot evolve a network with storage='compact'"),
         (["--storage", "compact", "--workers", "2"], "needs a network with storage='indexed'"),
         (["--recompute", "0"], "recompute must be at least 1"),
+        (["--fresh-state", "typical"], "--fresh-state needs --optimizer adam"),
+        (["--fresh-state", "median", "--optimizer", "adam"], "--fresh-state must be one of zero, typical"),
         (["--stream"], "--stream: 'digits' is in memory as a whole"),
     ],
 )

@@ -20,15 +20,19 @@ def table(view):
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
-def test_rewire_moves_state_and_starts_new_ones_at_zero(threads):
+@pytest.mark.parametrize("fresh", [(), ("zero",), ("median",)])
+def test_rewire_moves_state_and_gives_new_ones_theirs(threads, fresh):
     view = pruned(view_of())
+    view.optimizer_state.fresh = fresh
+    kept_state = view.optimizer_state.weight[0][view.keep_mask > 0]
+    start = float(np.median(kept_state)) if fresh == ("median",) else 0.0
     before, kept = table(view), existing(view, kept_only=True)
     new = grow.uniform(view)
     weights = np.arange(1.0, view.count + 1, dtype=np.float32)
     expected = {place: before[place] for place in kept}
     rows = np.repeat(np.arange(view.layer.n_in), np.diff(new[0])).tolist()
     added = zip(rows, new[1].tolist(), strict=True)
-    expected |= {place: (weight, 0.0) for place, weight in zip(added, weights.tolist(), strict=True)}
+    expected |= {place: (weight, start) for place, weight in zip(added, weights.tolist(), strict=True)}
     change = Change(view.keep_mask, new, weights)
     rewire(view.layer, view.optimizer_state, change, threads)
     assert table(view) == expected

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from evolution.training import METHODS, ON_TILES, assert_same, batch_of, layers_and_state, network, started
+from conftest import narrowed
+from evolution.training import METHODS, ON_TILES, assert_same, batch_of, layers_and_state, network, quick, started
+from trulysparse._core.arrays import widened
 from trulysparse._core.random import stream_key
 from trulysparse.evolution import Evolution, Schedule, grow, make_evolution, prune
 from trulysparse.nn.activations_buffer import Activations
@@ -182,3 +184,91 @@ def test_added_connections_are_counted():
     assert step.n_added == 0
     added = [step.evolve_layer(number) for number in range(3)]
     assert step.n_added == sum(added) > min(added) > 0
+
+
+def by_coordinates(layer, values):
+    """(output, input) -> value."""
+    numbers = layer.to_csr(layer.in_order(np.arange(layer.n_connections, dtype=np.float32))).tocoo()
+    places = zip(numbers.row.tolist(), numbers.col.tolist(), strict=True)
+    return dict(zip(places, values[numbers.data.astype(np.int64)].tolist(), strict=True))
+
+
+STORAGES = {
+    "indexed": {},
+    "float64": dict(dtype="float64"),
+    "tiled": dict(storage="compact"),
+    "bfloat16": dict(storage="compact", weights="bfloat16"),
+    "files": dict(storage="compact", weights="bfloat16"),
+}
+
+
+# Every method in every form of storage that it can evolve, and every type of state that there is in it.
+CASES = [
+    (name, storage, state)
+    for name in METHODS
+    for storage, settings in STORAGES.items()
+    for state in (None, "bfloat16")
+    if name != "static" and (name in ON_TILES if "storage" in settings else state is None)
+]
+
+
+@pytest.mark.parametrize("fresh_state", ["zero", "typical"])
+@pytest.mark.parametrize(("name", "storage", "state"), CASES)
+def test_new_connections_get_adams_typical_state(tmp_path, name, storage, state, fresh_state):
+    settings = STORAGES[storage]
+    tiled = "storage" in settings
+    folder = {"folder": tmp_path / "layers"} if storage == "files" else {}
+    net = ts.SparseMLP((20, 30, 25, 3), epsilon=4, seed=1, **settings, **folder)
+    method = ts.DeepR(l1=0.05, noise=0.05) if name == "deepr" else quick(name)
+    optimizer = ts.Adam(0.05, state=state, fresh_state=fresh_state)
+    trainer = ts.Trainer(net, evolution=method, optimizer=optimizer, batch_size=32)
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        trainer.step(rng.normal(size=(32, 20)), rng.integers(0, 3, 32))
+    states = trainer.optimizer_state
+    current = method.start(net, states, key=7, threads=2, training_progress=0.2, evolution_state={})
+    n_new = 0
+    for number, view in current.views.items():
+        layer, slots = net.layers[number], states[number].weight
+        x, dy = (rng.normal(size=(n, 32)).astype(net.dtype) for n in (layer.n_in, layer.n_out))
+        current.decide(number, x, dy)
+        kept = view.keep_mask > 0
+        marks = by_coordinates(layer, kept)
+        before = [by_coordinates(layer, widened(slot)) for slot in slots]
+        median = np.median(widened(slots[1])[kept]).astype(np.float32 if tiled else net.dtype)
+        start = [0.0, float(median) if fresh_state == "typical" else 0.0]
+        if state == "bfloat16":
+            start = widened(narrowed(np.array(start))).tolist()
+        current.apply(number)
+        for old, slot, wanted in zip(before, states[number].weight, start, strict=True):
+            after = by_coordinates(layer, widened(slot))
+            new = {place for place in after if not marks.get(place, False)}
+            assert len(new) == view.count
+            assert {after[place] for place in new} <= {wanted}
+            assert {place: after[place] for place in after if place not in new} == {
+                place: value for place, value in old.items() if marks[place]
+            }
+        n_new += view.count
+        assert start[1] > 0 or fresh_state == "zero"
+    assert n_new > 0
+
+
+@pytest.mark.parametrize("storage", ["indexed", "tiled"])
+def test_typical_state_before_the_first_update_is_zero(storage):
+    net = ts.SparseMLP((20, 30, 25, 3), epsilon=4, seed=1, **STORAGES[storage])
+    trainer = ts.Trainer(net, evolution=ts.SET(), optimizer=ts.Adam(0.05, fresh_state="typical"))
+    assert trainer.evolve() > 0
+    assert not any(slot.any() for state in trainer.optimizer_state for slot in state.weight)
+
+
+@pytest.mark.parametrize("storage", ["indexed", "tiled", "bfloat16"])
+def test_typical_state_is_the_same_for_any_number_of_threads(storage):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(64, 20)), rng.integers(0, 3, 64)
+    states = []
+    for threads in (1, 2):
+        net = ts.SparseMLP((20, 300, 250, 3), epsilon=40, seed=1, threads=threads, **STORAGES[storage])
+        trainer = ts.Trainer(net, evolution=ts.SET(), optimizer=ts.Adam(0.01, fresh_state="typical"), batch_size=16)
+        trainer.fit(X, y, epochs=3)
+        states.append([slot.tobytes() for state in trainer.optimizer_state for slot in state.weight])
+    assert states[0] == states[1]

@@ -209,11 +209,12 @@ def test_every_place_is_equally_likely():
 
 @pytest.mark.parametrize("kind", ["float32", "bfloat16"])
 @pytest.mark.parametrize("shape", [(300, 200, 900), (70, 3, 150), (5000, 3000, 40_000)])
-def test_evolution_against_a_dictionary(rng, shape, kind):
+@pytest.mark.parametrize("fresh", [(), ("median",)])
+def test_evolution_against_a_dictionary(rng, shape, kind, fresh):
     count = shape[2]
     layer = make(shape, kind, rng)
     before = layer.connectivity
-    optimizer_state = OptimizerState([held(rng.normal(size=count), "float32")], [])
+    optimizer_state = OptimizerState([held(rng.normal(size=count), "float32")], [], fresh)
     rows, columns = before.coordinates()
     keep = (rng.random(count) < 0.7).astype(np.uint8)
     grow = int(count - keep.sum())
@@ -224,6 +225,7 @@ def test_evolution_against_a_dictionary(rng, shape, kind):
         )
         if k
     }
+    start = np.median(optimizer_state.weight[0][keep > 0]) if fresh else 0
     layer.evolve(keep, grow, WeightInit(), (1, 2), optimizer_state, 2)
     layer.connectivity.check()
     assert layer.n_connections == count
@@ -237,12 +239,12 @@ def test_evolution_against_a_dictionary(rng, shape, kind):
     assert len(found) == count
     assert all(found[place] == values for place, values in kept.items())
     limit = WeightInit().scale(before)
-    fresh = [values for place, values in found.items() if place not in kept]
-    weights = widened(np.array([w for w, _ in fresh], layer.values.dtype))
-    assert len(fresh) == grow
+    grown = [values for place, values in found.items() if place not in kept]
+    weights = widened(np.array([w for w, _ in grown], layer.values.dtype))
+    assert len(grown) == grow
     assert np.abs(weights).max() <= limit * 1.01
     assert np.abs(weights).mean() == pytest.approx(limit / 2, rel=0.3)
-    assert all(s == 0 for _, s in fresh)
+    assert all(s == start for _, s in grown)
 
 
 def test_grown_places_are_uniform_among_the_empty_ones(rng):

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from conftest import narrowed
 from trulysparse import _kernels
+from trulysparse._core.arrays import widened
 
 N_ROWS, N_COLUMNS = 70, 90
 LARGE = 1200  # this many rows and columns give every thread work
@@ -141,13 +143,15 @@ def test_mark_empty_marks_candidates_without_a_connection(rng, threads, with_kee
 
 @pytest.mark.parametrize("size", [N_ROWS, LARGE])
 @pytest.mark.parametrize("with_fresh", [False, True])
-def test_rewire_merges_kept_and_new_connections_with_their_values(rng, threads, dtype, with_fresh, size):
+@pytest.mark.parametrize("fill", [None, (0.0, -0.5, 0.25)])
+def test_rewire_merges_kept_and_new_connections_with_their_values(rng, threads, dtype, with_fresh, size, fill):
     matrix = drawn(rng, 0.1, size, size)
     keep = (rng.random(matrix.nnz) < 0.6).astype(np.uint8)
     new_ptr, new_index = _kernels.sample_empty(*parts(matrix), size, keep, matrix.nnz // 4, 3, threads)
     values = [rng.normal(size=matrix.nnz).astype(dtype) for _ in range(3)]
     fresh = rng.normal(size=len(new_index)).astype(dtype) if with_fresh else None
-    ptr, index, moved = _kernels.rewire(*parts(matrix), keep, new_ptr, new_index, values, fresh, threads)
+    more = () if fill is None else (fill,)
+    ptr, index, moved = _kernels.rewire(*parts(matrix), keep, new_ptr, new_index, values, fresh, threads, *more)
     old_rows = np.repeat(np.arange(size), np.diff(matrix.indptr))
     new_rows = np.repeat(np.arange(size), np.diff(new_ptr))
     rows = np.concatenate([old_rows[keep > 0], new_rows])
@@ -155,9 +159,10 @@ def test_rewire_merges_kept_and_new_connections_with_their_values(rng, threads, 
     order = np.lexsort((columns, rows))
     np.testing.assert_array_equal(ptr, np.append(0, np.cumsum(np.bincount(rows, minlength=size))))
     np.testing.assert_array_equal(index, columns[order])
-    zeros = np.zeros(len(new_index), dtype)
     for number, (before, after) in enumerate(zip(values, moved, strict=True)):
-        start = fresh if fresh is not None and number == 0 else zeros
+        start = np.full(len(new_index), 0 if fill is None else fill[number], dtype)
+        if fresh is not None and number == 0:
+            start = fresh
         np.testing.assert_array_equal(after, np.concatenate([before[keep > 0], start])[order])
 
 
@@ -248,3 +253,27 @@ def test_draw_weights_have_their_distribution_and_depend_on_the_key_alone(dtype)
         assert abs(one.mean()) < 5 * deviation / np.sqrt(n)
         assert one.std() == pytest.approx(deviation, rel=0.02)
     assert np.abs(one).max() > scale
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 10, 11, 65_536, 65_537, 400_000])
+@pytest.mark.parametrize("kind", ["squares", "normal", "ties", "constant"])
+def test_kept_median_is_that_of_numpy(rng, threads, dtype, size, kind):
+    values = rng.normal(size=size)
+    values = {"squares": values**2 * 1e-12, "normal": values, "ties": np.round(values), "constant": values * 0 + 3}[
+        kind
+    ]
+    values, keep = values.astype(dtype), (rng.random(size) < 0.7).astype(np.uint8)
+    keep[size // 2] = 1
+    wanted = np.median(values[keep > 0])
+    assert dtype(_kernels.kept_median(values, keep, threads)) == wanted
+
+
+def test_kept_median_of_bfloat16_and_of_nothing(rng, threads):
+    values, order = narrowed(rng.normal(size=1000)), rng.permutation(1000)
+    for n_kept in (1, 2, 699, 700, 1000):
+        keep = np.zeros(1000, np.uint8)
+        keep[order[:n_kept]] = 1
+        wanted = np.median(widened(values)[keep > 0].astype(np.float64))
+        assert _kernels.kept_median(values, keep, threads) == wanted
+    assert _kernels.kept_median(values, np.zeros(1000, np.uint8), threads) == 0
+    assert _kernels.kept_median(np.zeros(0, np.float32), np.zeros(0, np.uint8), threads) == 0

@@ -46,8 +46,46 @@ def test_step_follows_the_formula(rng, decay, mode):
         (dict(epsilon=0), "epsilon must lie"),
         (dict(weight_decay=1.0), "weight_decay must lie"),
         (dict(state="int8"), "state must be one of"),
+        (dict(fresh_state="median"), "fresh_state must be one of zero, typical"),
     ],
 )
 def test_argument_out_of_range_is_refused(arguments, message):
     with pytest.raises(ts.InputError, match=message):
         ts.Adam(**arguments)
+
+
+def steps_of_new_connections(fresh_state, updates=10):
+    """|change of the weight| / learning rate of connections that grew after 4,000 updates, in their first updates:
+    (connections, updates)."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(256, 12)), rng.normal(size=(256, 4))
+    net = ts.SparseMLP((12, 24, 4), epsilon=4, output="identity", dtype="float64", seed=0)
+    optimizer = ts.Adam(1e-4, fresh_state=fresh_state)
+    trainer = ts.Trainer(net, optimizer=optimizer, evolution=ts.SET(), batch_size=32, seed=0)
+    trainer.fit(X, y, epochs=499)
+    layer, steps = net.layers[0], []
+    trainer.evolution = ts.SET()
+    trainer.evolve()
+    new = np.flatnonzero(trainer.optimizer_state[0].weight[0] == 0)
+    assert len(new) > 20
+    for _ in range(updates):
+        before = layer.values[new]
+        rows = rng.integers(0, 256, 32)
+        trainer.step(X[rows], y[rows])
+        steps.append(np.abs(layer.values[new] - before) / 1e-4)
+    return np.array(steps).T
+
+
+def test_new_connections_with_a_state_of_zero_take_steps_of_several_learning_rates():
+    steps = steps_of_new_connections("zero")
+    t = 499 * 8 + 1
+    first = 0.1 / (1 - 0.9**t) / np.sqrt(0.001 / (1 - 0.999**t))  # whatever the gradient, if epsilon is small beside it
+    assert first > 3
+    assert np.quantile(np.abs(steps[:, 0] - first), 0.8) < 1e-3
+    assert np.all((steps.max(axis=1) > 3) & (steps.max(axis=1) < 7))
+
+
+def test_new_connections_with_a_typical_state_step_as_the_others_do():
+    steps = steps_of_new_connections("typical")
+    assert 0.01 < np.median(steps[:, 0]) < 1
+    assert np.quantile(steps.max(axis=1), 0.95) < 1

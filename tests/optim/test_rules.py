@@ -2,18 +2,76 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import trulysparse as ts
-from trulysparse._kernels import Update
-from trulysparse.optim.rules import check_decay, check_state, gradient_rule, make_rule
+from trulysparse._kernels import Update, UpdateRule
+from trulysparse.optim.rules import check_decay, check_state, decay_terms, gradient_rule, is_fused, sum_of
 
 
 @pytest.mark.parametrize("mode, l2, decay", [("l2", 0.25, 0), ("decoupled", 0, 0.125), ("direct", 0, 0.25)])
-def test_make_rule_puts_weight_decay_where_its_mode_says(mode, l2, decay):
-    rule = make_rule(Update.ADAM, 0.5, 0.25, mode)
-    assert rule.kind == Update.ADAM
+@pytest.mark.parametrize("optimizer", [ts.SGD, ts.Adam])
+def test_weight_decay_goes_where_its_mode_says(mode, l2, decay, optimizer):
+    assert decay_terms(0.25, mode, 0.5) == (l2, decay)
+    rule = optimizer(0.5, weight_decay=0.25, weight_decay_mode=mode).rule(0, 0.0, None)
     assert (rule.learning_rate, rule.l2, rule.decay) == (0.5, l2, decay)
+
+
+class Halved:
+    learning_rate = 0.5
+
+    def update(self, values, gradient, slots, is_bias):
+        values -= self.learning_rate * gradient
+
+
+def test_is_fused_tells_kernels_from_arrays():
+    assert is_fused(ts.SGD().rule(0, 0.0, None))
+    assert is_fused(UpdateRule(Update.ADAM))
+    assert not is_fused(Halved())
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (lambda: None, "must return an UpdateRule, or an object with learning_rate and update"),
+        (lambda: Halved, "must return an UpdateRule, or an object"),
+        (lambda: 0.1, "not 0.1"),
+        (UpdateRule, "must be one that updates parameters"),
+        (gradient_rule, "must be one that updates parameters"),
+    ],
+)
+def test_is_fused_anything_else_is_refused(rule, message):
+    with pytest.raises(ts.InputError, match=message):
+        is_fused(rule())
+
+
+def test_rule_of_the_kernels_takes_keywords():
+    rule = UpdateRule(Update.NESTEROV, learning_rate=0.25, momentum=0.5)
+    assert (rule.kind, rule.learning_rate, rule.momentum) == (Update.NESTEROV, 0.25, 0.5)
+    assert (rule.l2, rule.decay, rule.correction1, rule.correction2) == (0, 0, 1, 1)
+    with pytest.raises(TypeError):
+        UpdateRule(Update.SGD, rate=0.1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sum_of_gradients_times_their_factors(rng, dtype):
+    parts = [rng.normal(size=50).astype(dtype) for _ in range(3)]
+    factors = [0.25, 1.0, 0.5]
+    wanted = sum(factor * part.astype(np.float64) for part, factor in zip(parts, factors, strict=True))
+    total = sum_of(list(zip(parts, factors, strict=True)))
+    assert total is parts[0]
+    assert total.dtype == dtype
+    np.testing.assert_allclose(total, wanted, rtol=1e-5 if dtype == np.float32 else 1e-14, atol=1e-6)
+
+
+def test_sum_of_read_only_gradients_leaves_them():
+    fixed = np.ones(4)
+    fixed.flags.writeable = False
+    total = sum_of([(fixed, 1.0), (np.full(4, 2.0), 0.5)])
+    assert total.tolist() == [2, 2, 2, 2]
+    assert total.flags.writeable
+    assert fixed.tolist() == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 import trulysparse as ts
-from trulysparse.optim.schedules import ContinuedRate, make_schedule, scaled
+from trulysparse.optim.schedules import ContinuedRate, make_schedule, rate_at, scaled
 
 
 @pytest.mark.parametrize("epoch", [0.0, 0.5, 7.25])
@@ -78,3 +79,88 @@ def test_make_schedule_takes_numbers_and_schedules():
 def test_schedule_out_of_range_is_refused(make, message):
     with pytest.raises(ts.InputError, match=message):
         make()
+
+
+class InverseRoot:
+    """A schedule of a user's own."""
+
+    def at(self, epoch, epochs):
+        return 0.1 / math.sqrt(1 + epoch)
+
+
+@pytest.mark.parametrize("optimizer", [ts.SGD, ts.Adam])
+def test_users_schedule_sets_the_rate_of_each_step(optimizer):
+    rates = [optimizer(InverseRoot()).rule(0, epoch, 10).learning_rate for epoch in (0.0, 3.0, 8.0)]
+    assert rates == [0.1, 0.05, 0.1 / 3]
+
+
+def test_users_schedule_can_be_scaled_and_continued():
+    assert ts.ScaledRate(InverseRoot(), 2.0, warmup=0).at(3.0, 10) == pytest.approx(0.1)
+    assert ContinuedRate(InverseRoot(), 3, 10).at(0.0, 1) == 0.05
+    assert make_schedule(own := InverseRoot()) is own
+
+
+def test_users_schedule_trains_as_the_built_in_one_of_the_same_rates(rng):
+    class Steps:
+        def at(self, epoch, epochs):
+            return 0.1 * 0.5 ** math.floor(epoch / 2)
+
+    X, y = rng.normal(size=(64, 6)), rng.integers(0, 3, 64)
+    nets = []
+    for rate in (Steps(), ts.StepRate(0.1, every=2, factor=0.5)):
+        net = ts.SparseMLP((6, 16, 3), epsilon=3, seed=0)
+        history = ts.Trainer(net, optimizer=ts.Adam(rate), batch_size=16).fit(X, y, epochs=4)
+        assert history["learning_rate"] == [0.1, 0.1, 0.05, 0.05]
+        nets.append(net)
+    for a, b in zip(*(net.layers for net in nets), strict=True):
+        assert a.values.tobytes() == b.values.tobytes()
+
+
+class Returning:
+    def __init__(self, value):
+        self.value = value
+
+    def at(self, epoch, epochs):
+        return self.value
+
+    def __repr__(self):
+        return f"Returning({self.value!r})"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -0.1, "fast", None, True])
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_schedule_returning_no_rate_is_refused_with_the_epoch(value, wrapped):
+    rate = ts.ScaledRate(Returning(value), 2.0) if wrapped else Returning(value)
+    for optimizer in (ts.SGD(rate), ts.Adam(rate)):
+        with pytest.raises(
+            ts.InputError, match=r"Returning\(.*\)\.at\(epoch=1\.5, epochs=4\) returns must .*not "
+        ) as error:
+            optimizer.rule(3, 1.5, 4)
+        assert str(value) in str(error.value)
+
+
+@pytest.mark.parametrize("value", [0, 0.0, 1, np.float32(0.5), np.float64(0.25), np.int64(2)])
+def test_schedule_returning_any_number_gives_a_float(value):
+    rate = rate_at(Returning(value), 0.0, None)
+    assert type(rate) is float
+    assert rate == float(value)
+
+
+@pytest.mark.parametrize(
+    ("rate", "message"),
+    [
+        ("fast", "learning_rate must be a number or a schedule, an object with a method at"),
+        (None, "learning_rate must be a number or a schedule"),
+        (InverseRoot, r"not a class of schedules: make one, InverseRoot\("),
+        (ts.CosineRate, r"make one, CosineRate\("),
+        (True, "learning_rate must be a number, not True"),
+        (0, "learning_rate must lie"),
+        (math.inf, "learning_rate must lie"),
+    ],
+)
+def test_neither_rate_nor_schedule_is_refused(rate, message):
+    for make in (ts.SGD, ts.Adam, make_schedule):
+        with pytest.raises(ts.InputError, match=message):
+            make(rate)
+    with pytest.raises(ts.InputError, match="base must be"):
+        ts.ScaledRate("fast", 2.0)

@@ -13,6 +13,7 @@ from trulysparse.cli._training_run import TrainingRun
 from trulysparse.data import as_matrix
 from trulysparse.data.files import fingerprint
 from trulysparse.nn import activations
+from trulysparse.optim import SGD, Adam
 from trulysparse.report import write_report
 from trulysparse.training import Trainer, evaluate
 from trulysparse.training.history import History
@@ -60,7 +61,8 @@ def write_results(
 
 def _config(run: TrainingRun, trainer: Trainer) -> dict[str, Any]:
     """The settings, with what was found in the data and the defaults that were taken."""
-    settings, table = run.settings, run.table
+    settings, table, optimizer = run.settings, run.table, trainer.optimizer
+    assert isinstance(optimizer, SGD | Adam)  # the command line knows no others
     return {
         **settings.to_json(),
         "fingerprint": fingerprint(settings.data),
@@ -70,5 +72,5 @@ def _config(run: TrainingRun, trainer: Trainer) -> dict[str, Any]:
         "zero_based": table.zero_based,
         "has_test_set": table.X_test is not None,
         **activations.settings(trainer.net.activation),
-        "weight_decay_mode": trainer.optimizer.weight_decay_mode,
+        "weight_decay_mode": optimizer.weight_decay_mode,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, fields, replace
+from dataclasses import KW_ONLY, dataclass, fields
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -26,7 +26,8 @@ from trulysparse.estimators._rescaling import rescale_inputs
 from trulysparse.evolution import Evolution
 from trulysparse.nn.activations import Activation
 from trulysparse.optim import Optimizer
-from trulysparse.optim.schedules import ContinuedRate, make_schedule
+from trulysparse.optim.optimizer import with_schedule
+from trulysparse.optim.schedules import ContinuedRate
 from trulysparse.parallel import WASAP
 from trulysparse.recipe import Recipe
 from trulysparse.training import Callback, EarlyStopping, History, ProgressBar
@@ -180,8 +181,10 @@ class BaseSparseMLP(BaseEstimator):
             scaling = self._figures.add(as_matrix(X), weight)
             self.network_.scaling = rescale_inputs(self.network_.layers[0], self.network_.scaling, scaling)
         trainer, done = self._trainer, len(self.history_)
-        rate = ContinuedRate(make_schedule(self._optimizer.learning_rate), done, max(self.epochs, done + 1))
-        trainer.optimizer, trainer.evolution = replace(self._optimizer, learning_rate=rate), None
+        trainer.evolution = None
+        if hasattr(self._optimizer, "learning_rate"):
+            epochs = max(self.epochs, done + 1)
+            trainer.optimizer = with_schedule(self._optimizer, lambda rate: ContinuedRate(rate, done, epochs))
         record = trainer.fit(X, y, epochs=1, sample_weight=weight).records[-1]
         self.history_.records.append({**record, "epoch": done + 1})
         self.n_iter_ = len(self.history_)

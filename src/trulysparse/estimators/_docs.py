@@ -13,7 +13,7 @@ PARAMETERS = """Parameters
         How the topology changes during training.
     zeta : float in [0, 1]
         Fraction of each layer's connections replaced by 'set' after each epoch but the last.
-    optimizer : 'adam', 'sgd', or an SGD or Adam object (then learning_rate, momentum, weight_decay are its own)
+    optimizer : 'adam', 'sgd', or an optimizer such as Adam() (then learning_rate, momentum, weight_decay are its own)
     learning_rate, momentum, weight_decay : float
         See trulysparse.SGD and trulysparse.Adam.
     dropout : float in [0, 1)

@@ -23,13 +23,21 @@ class Change:
 
 def rewire(layer: IndexedLayer, optimizer_state: OptimizerState, change: Change, threads: int) -> None:
     """Applies the change and empties it, so that its arrays are free before the largest step. Connections that remain
-    keep weight and optimizer state; the state of new ones is zero."""
+    keep weight and optimizer state; that of new ones is what optimizer_state.fresh says."""
     assert change.keep_mask is not None
     old = layer.connectivity.by_input
     new = nothing(layer.n_in) if change.new_connections is None else change.new_connections
     layer.connectivity.release_outputs()
+    fill = [0.0, *optimizer_state.fresh_values(change.keep_mask, threads)] if len(new[1]) else []
     ptr, index, arrays = _kernels.rewire(
-        old.ptr, old.index, change.keep_mask, *new, [layer.values, *optimizer_state.weight], change.new_weights, threads
+        old.ptr,
+        old.index,
+        change.keep_mask,
+        *new,
+        [layer.values, *optimizer_state.weight],
+        change.new_weights,
+        threads,
+        fill,
     )
     layer.values, optimizer_state.weight[:] = arrays[0], arrays[1:]
     change.keep_mask = change.new_connections = change.new_weights = None

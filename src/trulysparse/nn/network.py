@@ -354,7 +354,7 @@ class Network(Predictor):
         """Updates parameters by gradients that are known.
 
         Args:
-            gradients: of each layer, as `Tape.gradients` gives them in `parameters`.
+            gradients: of each layer, as `Tape.gradients` gives them in `parameters`; they may be overwritten.
             optimizer_state: of each layer; updated too.
             rule: what the optimizer's `rule` returned for this update.
             factor: what the gradients are multiplied by, say to clip them.

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from trulysparse import _kernels
 from trulysparse._core.arrays import Stored
 from trulysparse._core.random import stream_key
+from trulysparse._kernels import UpdateRule
 from trulysparse.nn.activations_buffer import Activations
 from trulysparse.nn.layers.base import ParameterGradient
 from trulysparse.optim import OptimizerState
+from trulysparse.optim.rules import Rule
 
 
 class Sink(Protocol):
@@ -36,13 +37,13 @@ class Update:
 
     Args:
         optimizer_state: of each layer.
-        rule: of the optimizer.
+        rule: of the optimizer; one in arrays only for `apply`.
         key: of the random numbers of stochastic rounding; None: nothing is rounded.
         gradients: of the batch's earlier parts, by layer; None: there are none.
     """
 
     optimizer_state: Sequence[OptimizerState]
-    rule: _kernels.UpdateRule
+    rule: Rule
     key: int | None = None
     gradients: Sequence[ParameterGradient] | None = None
 
@@ -56,14 +57,15 @@ class Update:
         self, layers: Sequence[Any], gradients: Sequence[ParameterGradient], threads: int, factor: float = 1.0
     ) -> None:
         """Updates layers by gradients that are known, times `factor`."""
-        self.rule.add = False
+        if isinstance(self.rule, UpdateRule):
+            self.rule.add = False
         for number, (layer, gradient) in enumerate(zip(layers, gradients, strict=True)):
             layer.fetch()
             layer.update([(*gradient, factor)], self.optimizer_state[number], self._rule_of(number), threads)
             layer.release()
 
-    def _rule_of(self, number: int) -> _kernels.UpdateRule:
-        if self.key is not None:
+    def _rule_of(self, number: int) -> Any:
+        if self.key is not None and isinstance(self.rule, UpdateRule):
             self.rule.key = stream_key(self.key, "rounding", number)
         return self.rule
 

@@ -14,6 +14,7 @@ from trulysparse.nn.passes import Layered
 from trulysparse.nn.sinks import Gradients, InputGradient, Sink, Update
 from trulysparse.nn.tile_pass import TilePass
 from trulysparse.optim import OptimizerState
+from trulysparse.optim.rules import is_fused
 
 
 class Recorded(Protocol):
@@ -65,6 +66,7 @@ def update_passes(
         key: of stochastic rounding.
     """
     sinks: list[list[Sink]] = []
+    later: list[tuple[Update, Sequence[Any], Sequence[ParameterGradient], int]] = []
     for number, (tape, rule) in enumerate(zip(tapes, rules, strict=True)):
         count, layers = len(tape.tiles), tape.net.layers
         if (states is None) != (rule is None):
@@ -76,10 +78,17 @@ def update_passes(
         if len(state) != len(layers):
             raise InputError(f"optimizer_state must be that of {len(layers)} layers, not of {len(state)}")
         rounding = stream_key(key, "network", number) if tape.net.storage_config.tiled else None
+        if not is_fused(rule):
+            sums = [layer.new_gradient() for layer in layers]
+            sinks.append([Gradients(sums, add=part > 0) for part in range(count)])
+            later.append((Update(state, rule, rounding), layers, sums, tape.threads))
+            continue
         sums = [layer.new_gradient() for layer in layers] if count > 1 else []
         parts: list[Sink] = [Gradients(sums, add=part > 0) for part in range(count - 1)]
         sinks.append([*parts, Update(state, rule, rounding, sums or None)])
     backward_passes(tapes, dys, sinks, inputs)
+    for update, updated, gradients, threads in later:
+        update.apply(updated, gradients, threads)
 
 
 def gradient_passes(

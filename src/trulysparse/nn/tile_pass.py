@@ -13,6 +13,7 @@ from weakref import ref
 
 from trulysparse import _kernels
 from trulysparse._core.arrays import Stored
+from trulysparse._kernels import UpdateRule
 from trulysparse.nn.activations_buffer import Activations
 from trulysparse.nn.layers.base import ParameterGradient
 from trulysparse.nn.passes import Layered, backward_layers, forward_layers
@@ -133,19 +134,19 @@ class TilePass:
 
     def backward_calls(
         self, dy: Stored, sink: Sink, input_gradient: Stored | None
-    ) -> tuple[list[_kernels.BackwardCall], _kernels.UpdateRule] | None:
+    ) -> tuple[list[_kernels.BackwardCall], UpdateRule] | None:
         """The kernels' calls of a backward pass and the rule that they apply, or None where layers must be computed one
         by one."""
         layers, signals = self.net.layers, self.signals
         states: Sequence[OptimizerState] | None = None
         gradients: Sequence[ParameterGradient] | None
-        if type(sink) is Update:
+        if type(sink) is Update and isinstance(sink.rule, UpdateRule):
             states, gradients, rule = sink.optimizer_state, sink.gradients, sink.rule
             rule.add = gradients is not None
         elif type(sink) is Gradients:
             gradients, rule = sink.arrays, gradient_rule(add=sink.add)
         elif type(sink) is InputGradient:
-            gradients, rule = None, _kernels.UpdateRule()
+            gradients, rule = None, UpdateRule()
             if input_gradient is None:
                 return None
         else:

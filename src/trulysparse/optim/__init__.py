@@ -1,25 +1,30 @@
 """Optimizers, learning-rate schedules, and the state that lies on connections."""
 
-from typing import TypeAlias
-
+from trulysparse._kernels import Update, UpdateRule
 from trulysparse.optim.adam import Adam
 from trulysparse.optim.clipping import clip_factor, global_norm
-from trulysparse.optim.schedules import ConstantRate, CosineRate, ScaledRate, StepRate
+from trulysparse.optim.optimizer import Optimizer, check_optimizer
+from trulysparse.optim.rules import ArrayRule
+from trulysparse.optim.schedules import ConstantRate, CosineRate, LearningRate, ScaledRate, StepRate, rate_at
 from trulysparse.optim.sgd import SGD
 from trulysparse.optim.state import NO_STATE, OptimizerState
-
-Optimizer: TypeAlias = SGD | Adam
 
 __all__ = [
     "NO_STATE",
     "SGD",
     "Adam",
+    "ArrayRule",
     "ConstantRate",
     "CosineRate",
+    "LearningRate",
     "Optimizer",
     "OptimizerState",
     "ScaledRate",
     "StepRate",
+    "Update",
+    "UpdateRule",
+    "check_optimizer",
     "clip_factor",
     "global_norm",
+    "rate_at",
 ]

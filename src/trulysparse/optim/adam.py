@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trulysparse import _kernels
 from trulysparse._core import checks
-from trulysparse._kernels import Update
-from trulysparse.optim.rules import check_decay, check_state, make_rule
-from trulysparse.optim.schedules import LearningRate, make_schedule
+from trulysparse._kernels import Update, UpdateRule
+from trulysparse.optim.rules import check_decay, check_state, decay_terms
+from trulysparse.optim.schedules import LearningRate, make_schedule, rate_at
+
+FRESH_STATES = ("zero", "typical")
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,10 @@ class Adam:
         weight_decay: see SGD.
         weight_decay_mode: see SGD.
         state: type of m and v, see SGD.
+        fresh_state: what a connection that evolution adds starts with: m = 0 and, 'typical', the median of v over the
+            layer's connections that remain, or, 'zero', v = 0. The bias correction counts the updates of the network,
+            not those of the connection, so that from 'zero' its first steps are 3 to 6 times the learning rate.
+            FIGURES
 
     Raises:
         InputError: where an argument is out of range.
@@ -51,6 +56,7 @@ class Adam:
     weight_decay: float = 0.0
     weight_decay_mode: str = "decoupled"
     state: str | None = None
+    fresh_state: str = "zero"
 
     def __post_init__(self) -> None:
         check_state(self.state)
@@ -59,18 +65,33 @@ class Adam:
         checks.real("beta2", self.beta2, low=0, high=1, high_open=True)
         checks.real("epsilon", self.epsilon, low=0, low_open=True)
         check_decay(self.weight_decay, self.weight_decay_mode)
+        checks.choice("fresh_state", self.fresh_state, FRESH_STATES)
 
     @property
     def n_slots(self) -> int:
         """State values per parameter."""
         return 2
 
-    def rule(self, step: int, epoch: float, epochs: int | None) -> _kernels.UpdateRule:
-        """See SGD.rule."""
-        rule = make_rule(
-            Update.ADAM, make_schedule(self.learning_rate).at(epoch, epochs), self.weight_decay, self.weight_decay_mode
+    @property
+    def fresh_slots(self) -> tuple[str, str]:
+        """What new connections get for m and v; see OptimizerState."""
+        return "zero", "median" if self.fresh_state == "typical" else "zero"
+
+    def rule(self, step: int, epoch: float, epochs: int | None) -> UpdateRule:
+        """See Optimizer.rule."""
+        rate, l2, decay = self.learning_rate, 0.0, 0.0
+        if type(rate) is not float:
+            rate = rate_at(rate, epoch, epochs)
+        if self.weight_decay:
+            l2, decay = decay_terms(self.weight_decay, self.weight_decay_mode, rate)
+        return UpdateRule(
+            Update.ADAM,
+            learning_rate=rate,
+            l2=l2,
+            decay=decay,
+            beta1=self.beta1,
+            beta2=self.beta2,
+            epsilon=self.epsilon,
+            correction1=1 - self.beta1 ** (step + 1),
+            correction2=1 - self.beta2 ** (step + 1),
         )
-        rule.beta1, rule.beta2, rule.epsilon = self.beta1, self.beta2, self.epsilon
-        rule.correction1 = 1 - self.beta1 ** (step + 1)
-        rule.correction2 = 1 - self.beta2 ** (step + 1)
-        return rule

@@ -1,4 +1,4 @@
-"""What optimizers share: the kernels' rule, weight decay and the type of the state.
+"""What optimizers share: the rule of one step, fused or in arrays, weight decay and the type of the state.
 
 Weight decay acts on connections, not on biases, in one of three modes:
   'l2'         the gradient gets weight_decay * w (torch.optim.SGD and Adam)
@@ -9,23 +9,89 @@ Weight decay acts on connections, not on biases, in one of three modes:
 
 from __future__ import annotations
 
-from trulysparse import _kernels
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import numpy as np
+
 from trulysparse._core import checks
-from trulysparse._kernels import Update
+from trulysparse._core.arrays import Floats
+from trulysparse._kernels import Update, UpdateRule
+from trulysparse.errors import InputError
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 DECAY_MODES = ("l2", "decoupled", "direct")
 
 
-def make_rule(kind: Update, rate: float, weight_decay: float, mode: str) -> _kernels.UpdateRule:
-    """A rule of the kernels with this learning rate and weight decay."""
-    rule = _kernels.UpdateRule()
-    rule.kind = kind
-    rule.learning_rate = rate
+class ArrayRule(Protocol):
+    """The rule of one step, in NumPy arrays: what an optimizer's `rule` may return in the place of an UpdateRule.
+
+    Gradients are then put into arrays along the connections before the update, where kernels would update connection
+    by connection on the spot: it takes more time, and memory for the gradients. Optimizer has an example.
+    """
+
+    @property
+    def learning_rate(self) -> float:
+        """Of this step; what histories record."""
+
+    def update(self, values: Floats, gradient: Floats, slots: Sequence[Floats], is_bias: bool) -> None:
+        """Updates all connections of a layer, or all its biases, in place.
+
+        Args:
+            values: weights along the connections, or biases; float32 or float64.
+            gradient: of the loss, as many; may be overwritten.
+            slots: optimizer state, n_slots arrays of as many; changed in place too.
+            is_bias: whether these are biases, which have no weight decay.
+        """
+
+
+Rule: TypeAlias = UpdateRule | ArrayRule
+"""What an optimizer does in one step."""
+
+
+def is_fused(rule: Rule) -> TypeIs[UpdateRule]:
+    """Whether kernels apply a rule as they compute gradients; else it is applied to arrays of gradients.
+
+    Args:
+        rule: what an optimizer's `rule` returned.
+
+    Returns:
+        True for an UpdateRule, False for an ArrayRule.
+
+    Raises:
+        InputError: where it is neither.
+    """
+    if isinstance(rule, UpdateRule):
+        if not rule.updates:
+            raise InputError(f"an optimizer's rule must be one that updates parameters, not one of kind {rule.kind}")
+        return True
+    if isinstance(rule, type) or not (callable(getattr(rule, "update", None)) and hasattr(rule, "learning_rate")):
+        raise InputError(
+            "an optimizer's rule must return an UpdateRule, or an object with learning_rate and "
+            f"update(values, gradient, slots, is_bias), not {rule!r:.80}"
+        )
+    return False
+
+
+def sum_of(gradients: Sequence[tuple[Floats, float]]) -> Floats:
+    """The sum of gradients, each times its factor, in the memory of the first where that may be written to."""
+    total, factor = gradients[0]
+    if not total.flags.writeable:
+        total = total.copy()
+    if factor != 1:
+        np.multiply(total, total.dtype.type(factor), out=total)
+    for gradient, share in gradients[1:]:
+        total += gradient if share == 1 else gradient * total.dtype.type(share)
+    return total
+
+
+def decay_terms(weight_decay: float, mode: str, rate: float) -> tuple[float, float]:
+    """Weight decay as l2 and decay of an UpdateRule."""
     if mode == "l2":
-        rule.l2 = weight_decay
-    else:
-        rule.decay = weight_decay * rate if mode == "decoupled" else weight_decay
-    return rule
+        return weight_decay, 0.0
+    return 0.0, weight_decay * rate if mode == "decoupled" else weight_decay
 
 
 def check_decay(weight_decay: float, mode: str) -> None:
@@ -40,9 +106,8 @@ def check_state(state: str | None) -> None:
         checks.choice("state", state, ("float32", "bfloat16"))
 
 
-def gradient_rule(*, add: bool = False) -> _kernels.UpdateRule:
+def gradient_rule(*, add: bool = False) -> UpdateRule:
     """The rule under which kernels give gradients and change no parameter. add: to what the arrays hold."""
-    rule = _kernels.UpdateRule()
-    rule.kind = Update.GRADIENT
+    rule = UpdateRule(Update.GRADIENT)
     rule.add = add
     return rule

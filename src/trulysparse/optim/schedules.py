@@ -1,14 +1,43 @@
-"""Learning-rate schedules: a rate as a function of how many epochs have passed."""
+"""Learning-rate schedules: a rate as a function of how many epochs have passed.
+
+A schedule is any object with a method `at(epoch, epochs)`; see LearningRate."""
 
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import TypeAlias
+from typing import Protocol
 
 from trulysparse._core import checks
 from trulysparse.errors import InputError
+
+
+class LearningRate(Protocol):
+    """A learning-rate schedule: what optimizers take in the place of a number.
+
+    Example:
+        A schedule of one's own:
+
+        >>> import trulysparse as ts
+        >>> class InverseRoot:
+        ...     def at(self, epoch, epochs):
+        ...         return 0.1 / (1 + epoch) ** 0.5
+        >>> optimizer = ts.SGD(InverseRoot())
+        >>> [optimizer.rule(0, epoch, 10).learning_rate for epoch in (0.0, 3.0)]
+        [0.1, 0.05]
+    """
+
+    def at(self, epoch: float, epochs: int | None) -> float:
+        """The rate at a time. Asked for at each step.
+
+        Args:
+            epoch: epochs that are over, a fraction within one.
+            epochs: of the training; None outside fit.
+
+        Returns:
+            The learning rate, at least 0.
+        """
 
 
 @dataclass(frozen=True)
@@ -33,15 +62,7 @@ class ConstantRate:
         checks.real("learning_rate", self.rate, low=0, low_open=True)
 
     def at(self, epoch: float, epochs: int | None) -> float:
-        """The rate at a time.
-
-        Args:
-            epoch: epochs that are over, a fraction within one.
-            epochs: of the training; None outside fit.
-
-        Returns:
-            The learning rate.
-        """
+        """See LearningRate.at."""
         return self.rate
 
 
@@ -73,7 +94,7 @@ class StepRate:
         checks.real("factor", self.factor, low=0, low_open=True)
 
     def at(self, epoch: float, epochs: int | None) -> float:
-        """See ConstantRate.at."""
+        """See LearningRate.at."""
         return self.rate * self.factor ** math.floor(epoch / self.every)
 
 
@@ -111,7 +132,7 @@ class CosineRate:
         checks.real("final", self.final, low=0)
 
     def at(self, epoch: float, epochs: int | None) -> float:
-        """See ConstantRate.at."""
+        """See LearningRate.at."""
         length = self.epochs if self.epochs is not None else epochs
         if length is None:
             raise InputError("CosineRate(epochs=...) must be given where steps are taken outside fit")
@@ -148,13 +169,14 @@ class ScaledRate:
     warmup: float = 5.0
 
     def __post_init__(self) -> None:
+        check_schedule("base", self.base)
         checks.real("factor", self.factor, low=0, low_open=True)
         checks.real("warmup", self.warmup, low=0)
 
     def at(self, epoch: float, epochs: int | None) -> float:
-        """See ConstantRate.at."""
+        """See LearningRate.at."""
         share = min(1.0, epoch / self.warmup) if self.warmup else 1.0
-        return self.base.at(epoch, epochs) * (1 + (self.factor - 1) * share)
+        return rate_at(self.base, epoch, epochs) * (1 + (self.factor - 1) * share)
 
 
 @dataclass(frozen=True)
@@ -172,11 +194,8 @@ class ContinuedRate:
     epochs: int
 
     def at(self, epoch: float, epochs: int | None) -> float:
-        """See ConstantRate.at."""
-        return self.base.at(self.done + epoch, self.epochs)
-
-
-LearningRate: TypeAlias = ConstantRate | StepRate | CosineRate | ScaledRate | ContinuedRate
+        """See LearningRate.at."""
+        return rate_at(self.base, self.done + epoch, self.epochs)
 
 
 def scaled(rate: LearningRate, factor: float, warmup: float) -> LearningRate:
@@ -187,12 +206,47 @@ def scaled(rate: LearningRate, factor: float, warmup: float) -> LearningRate:
 
 
 def make_schedule(rate: LearningRate | float) -> LearningRate:
-    """A schedule from itself or from a constant rate."""
-    if isinstance(rate, float):
-        return _constant(rate)
-    return rate if isinstance(rate, LearningRate) else ConstantRate(rate)
+    """A schedule from itself or from a constant rate; InputError where it is neither."""
+    if isinstance(rate, numbers.Real):
+        return ConstantRate(rate)  # type: ignore[arg-type]  # checked there
+    check_schedule("learning_rate", rate)
+    return rate  # type: ignore[return-value]
 
 
-@lru_cache(maxsize=64)  # asked for at every step
-def _constant(rate: float) -> ConstantRate:
-    return ConstantRate(rate)
+def check_schedule(name: str, rate: object) -> None:
+    """InputError where an argument is not a schedule; see LearningRate."""
+    if isinstance(rate, type) and hasattr(rate, "at"):
+        raise InputError(f"{name} must be a schedule, not a class of schedules: make one, {rate.__name__}(...)")
+    if not callable(getattr(rate, "at", None)):
+        raise InputError(
+            f"{name} must be a number or a schedule, an object with a method at(epoch, epochs), not "
+            f"{checks.plain(rate)!r:.80}"
+        )
+
+
+def rate_at(rate: LearningRate | float, epoch: float, epochs: int | None) -> float:
+    """The learning rate of a step: what an optimizer's rule calls.
+
+    Args:
+        rate: a schedule or a number.
+        epoch: epochs that are over, a fraction within one.
+        epochs: of the training; None outside fit.
+
+    Returns:
+        The rate, at least 0.
+
+    Raises:
+        InputError: where the schedule returns something else.
+
+    Example:
+        >>> import trulysparse as ts
+        >>> from trulysparse.optim import rate_at
+        >>> rate_at(0.1, 2.5, 10), rate_at(ts.StepRate(1.0, every=2), 2.5, 10)
+        (0.1, 0.1)
+    """
+    if not hasattr(rate, "at"):  # quicker than to ask whether it is a number
+        return float(rate)
+    value = rate.at(epoch, epochs)
+    if type(value) is float and 0 <= value < math.inf:
+        return value
+    return checks.real(f"what {rate!r:.80}.at(epoch={epoch:g}, epochs={epochs}) returns", value, low=0)

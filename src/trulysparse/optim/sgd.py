@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trulysparse import _kernels
 from trulysparse._core import checks
-from trulysparse._kernels import Update
+from trulysparse._kernels import Update, UpdateRule
 from trulysparse.errors import InputError
-from trulysparse.optim.rules import check_decay, check_state, make_rule
-from trulysparse.optim.schedules import LearningRate, make_schedule
+from trulysparse.optim.rules import check_decay, check_state, decay_terms
+from trulysparse.optim.schedules import LearningRate, make_schedule, rate_at
 
 
 @dataclass(frozen=True)
@@ -66,20 +65,12 @@ class SGD:
         """State values per parameter."""
         return 1 if self.momentum else 0
 
-    def rule(self, step: int, epoch: float, epochs: int | None) -> _kernels.UpdateRule:
-        """What the kernels apply in one step.
-
-        Args:
-            step: number of the update, from 0.
-            epoch: epochs that are over, a fraction within one.
-            epochs: of the call of fit, or None.
-
-        Returns:
-            The kernels' rule, with the learning rate of this step.
-        """
-        rate = make_schedule(self.learning_rate).at(epoch, epochs)
-        rule = make_rule(
-            Update.NESTEROV if self.nesterov else Update.SGD, rate, self.weight_decay, self.weight_decay_mode
-        )
-        rule.momentum = self.momentum
-        return rule
+    def rule(self, step: int, epoch: float, epochs: int | None) -> UpdateRule:
+        """See Optimizer.rule."""
+        rate, l2, decay = self.learning_rate, 0.0, 0.0
+        if type(rate) is not float:
+            rate = rate_at(rate, epoch, epochs)
+        if self.weight_decay:
+            l2, decay = decay_terms(self.weight_decay, self.weight_decay_mode, rate)
+        kind = Update.NESTEROV if self.nesterov else Update.SGD
+        return UpdateRule(kind, learning_rate=rate, momentum=self.momentum, l2=l2, decay=decay)

@@ -18,6 +18,7 @@ from trulysparse.nn.activations_buffer import largest_batch
 from trulysparse.nn.layers.storage import StorageConfig, activation_types
 from trulysparse.nn.passes import tile_columns
 from trulysparse.optim import Optimizer
+from trulysparse.optim.optimizer import check_optimizer, state_type
 from trulysparse.optim.sgd import SGD
 from trulysparse.planning.rates import measured_rates
 
@@ -142,6 +143,7 @@ def plan(request: PlanRequest, *, threads: int | None = None, measure: bool = Tr
         raise InputError(f"layers must name at least an input and an output layer, not {sizes}")
     checks.integer("batch_size", request.batch_size, low=1)
     checks.integer("recompute", request.recompute, low=1)
+    check_optimizer(request.optimizer)
     counts = epsilon_counts(sizes, checks.real("epsilon", request.epsilon, low=0, low_open=True))
     storage_config, optimizer = request.storage_config, request.optimizer
     network = memory_use.network_parts(sizes, counts, storage_config)
@@ -151,7 +153,7 @@ def plan(request: PlanRequest, *, threads: int | None = None, measure: bool = Tr
         request.batch_size,
         optimizer.n_slots,
         storage_config,
-        state=optimizer.state,
+        state=state_type(optimizer),
         every=request.recompute,
         micro_batch_size=request.micro_batch_size,
         pre_activations=request.pre_activations,

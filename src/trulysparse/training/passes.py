@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trulysparse import _kernels
 from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
 from trulysparse._core.random import stream_key
+from trulysparse._kernels import UpdateRule
 from trulysparse.data.matrix import as_matrix
 from trulysparse.data.sample_weights import sample_weights
 from trulysparse.errors import DivergenceError, InputError
@@ -25,6 +25,7 @@ from trulysparse.nn.sinks import Gradients, Sink, Update
 from trulysparse.nn.tile_pass import TilePass
 from trulysparse.optim import OptimizerState
 from trulysparse.optim.clipping import clip_factor, global_norm
+from trulysparse.optim.rules import Rule, is_fused
 from trulysparse.training.batch import Batch, checked_targets
 
 
@@ -150,7 +151,7 @@ class BatchPasses:
         self,
         batch: Batch,
         optimizer_state: Sequence[OptimizerState],
-        rule: _kernels.UpdateRule,
+        rule: Rule,
         *,
         dropout_key: int = 0,
         rounding_key: int | None = None,
@@ -173,10 +174,10 @@ class BatchPasses:
             DivergenceError: where the loss is not finite; nothing is updated then.
         """
         sink, value = Update(optimizer_state, rule, rounding_key), 0.0
-        if self.max_gradient_norm is not None:
-            value, gradients = self.gradients(batch, dropout_key, into=self._gradient_sums(), step=step)
-            factor = clip_factor(global_norm(gradients, self.threads), self.max_gradient_norm)
-            sink.apply(self.net.layers, gradients, self.threads, factor)
+        fused = (type(rule) is UpdateRule and rule.updates) or is_fused(rule)
+        if self.max_gradient_norm is not None or not fused:
+            value, gradients = self.gradients(batch, dropout_key, into=self._gradient_sums(), step=step, clip=True)
+            sink.apply(self.net.layers, gradients, self.threads)
             return value
         for first, last, tile, share in self._tiles_of(batch, dropout_key, step=step):
             value += share

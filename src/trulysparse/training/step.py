@@ -13,7 +13,8 @@ from trulysparse.nn.losses import AnyLoss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.sinks import Sink
 from trulysparse.nn.tile_pass import CheckedLayers
-from trulysparse.optim import Optimizer, OptimizerState
+from trulysparse.optim import Optimizer, OptimizerState, check_optimizer
+from trulysparse.optim.state import fresh_slots
 from trulysparse.training.batch import Batch
 from trulysparse.training.layer_watch import LayerWatch, check_optimizer_state
 from trulysparse.training.passes import BatchPasses, require_finite
@@ -24,7 +25,7 @@ class TrainingStep:
 
     Args:
         net: the network to train.
-        optimizer: SGD or Adam.
+        optimizer: SGD, Adam or one of your own; see optim.Optimizer.
         loss: a loss, its name, or None for the one of the network's output activation.
         optimizer_state: of each layer, to go on with; None: zero.
         seed: of dropout and of stochastic rounding, at least 0.
@@ -65,6 +66,7 @@ class TrainingStep:
         **settings: Any,
     ) -> None:
         self.passes = BatchPasses(net, loss, **settings)
+        check_optimizer(optimizer)
         self.optimizer = optimizer
         self.seed = checks.integer("seed", seed, low=0)
         self.count = 0
@@ -107,6 +109,7 @@ class TrainingStep:
         net.check_layers()
         if watch.unchanged(net, self.optimizer):
             return
+        check_optimizer(self.optimizer)
         stale = set(watch.stale(net, self._optimizer_state, self.optimizer))
         self._optimizer_state = [
             layer.new_state(self.optimizer) if number in stale else self._optimizer_state[number]
@@ -128,6 +131,8 @@ class TrainingStep:
 
     def remember_layers(self) -> None:
         """Takes the layers as they are now as those that the state belongs to."""
+        for state in self._optimizer_state:
+            state.fresh = fresh_slots(self.optimizer)
         self._watch.remember(self.net, self._optimizer_state, self.optimizer)
 
     def reset_state(self) -> None:

@@ -19,7 +19,8 @@ from trulysparse.io.position import Position
 from trulysparse.nn import memory_use
 from trulysparse.nn.losses import AnyLoss
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.optim import Optimizer, OptimizerState
+from trulysparse.optim import Optimizer, OptimizerState, check_optimizer
+from trulysparse.optim.optimizer import state_type
 from trulysparse.optim.sgd import SGD
 from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.fit_data import FitData
@@ -36,7 +37,7 @@ class Trainer(TrainingLoop):
 
     Args:
         net: the network; its layers are changed in place.
-        optimizer: SGD or Adam; None: SGD().
+        optimizer: SGD, Adam or one of your own, see optim.Optimizer; None: SGD().
         loss: a loss, its name, None for the one of the network's output activation, or one of your own; see Loss.
         evolution: how the topology changes; None: it stays.
         batch_size: samples per update, at least 1.
@@ -102,8 +103,7 @@ class Trainer(TrainingLoop):
         max_gradient_norm: float | None = None,
     ) -> None:
         optimizer = SGD() if optimizer is None else optimizer
-        if isinstance(optimizer, type) or not hasattr(optimizer, "n_slots"):
-            raise InputError(f"optimizer must be an SGD, an Adam or None, not {optimizer!r:.80}")
+        check_optimizer(optimizer)
         if not isinstance(evolution, Evolution | None):
             raise InputError(f"evolution must be a method of evolution, such as SET(), or None, not {evolution!r:.80}")
         checks.integer("batch_size", checks.integer("batch_size", batch_size, low=1), low=1, high=_LARGEST_BATCH)
@@ -128,7 +128,7 @@ class Trainer(TrainingLoop):
                 batch_size,
                 optimizer.n_slots,
                 net.storage_config,
-                state=optimizer.state,
+                state=state_type(optimizer),
                 every=recompute,
                 micro_batch_size=micro_batch_size,
                 whole=evolution is not None and evolution.needs_gradient,

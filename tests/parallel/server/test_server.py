@@ -11,6 +11,7 @@ import pytest
 
 import trulysparse as ts
 from parallel_helpers import (
+    coordinates,
     gradient_for,
     make_server,
 )
@@ -285,3 +286,31 @@ def test_pull_at_the_end_waits_for_the_end_of_the_last_epoch(fails):
     assert results == [None]
     assert len(records) == (not fails)
     assert server.stopped == fails
+
+
+@pytest.mark.parametrize("fresh_state", ["zero", "typical"])
+def test_evolution_of_the_server_gives_new_connections_adams_state(fresh_state):
+    net = ts.SparseMLP((6, 20, 16, 3), epsilon=3, seed=0, dtype="float64")
+    trainer = ts.Trainer(net, optimizer=ts.Adam(0.01, fresh_state=fresh_state), evolution=ts.SET(0.4))
+    trainer.epochs = 2
+    server, _ = make_server(ts.WASAP(1), [3], trainer=trainer)
+    server.join(0)
+    rng = np.random.default_rng(0)
+
+    def push():
+        given = server.pull(0)
+        gradient = gradient_for(given)
+        gradient.weights = [rng.normal(size=len(part)) for part in gradient.weights]
+        server.push(0, gradient)
+
+    push()
+    push()
+    before = [layer.connectivity for layer in net.layers[:2]]
+    push()  # the end of the epoch
+    for layer, state, con in zip(net.layers, trainer.optimizer_state, before, strict=False):
+        old = set(coordinates(con))
+        is_new = np.array([place not in old for place in coordinates(layer.connectivity)])
+        assert is_new.sum() > 5
+        m, v = state.weight
+        assert not m[is_new].any()
+        assert set(v[is_new]) == {np.median(v[~is_new]) if fresh_state == "typical" else 0.0}

@@ -21,8 +21,9 @@ class _Break(ts.Callback):
             raise KeyboardInterrupt
 
 
-def trainer_for(net):
-    return ts.Trainer(net, optimizer=ts.Adam(0.01), evolution=ts.SET(0.3), batch_size=16, dropout=0.1, seed=2)
+def trainer_for(net, fresh_state="typical"):
+    optimizer = ts.Adam(0.01, fresh_state=fresh_state)
+    return ts.Trainer(net, optimizer=optimizer, evolution=ts.SET(0.3), batch_size=16, dropout=0.1, seed=2)
 
 
 def test_checkpointer_makes_its_folder(rng, tmp_path):
@@ -33,17 +34,22 @@ def test_checkpointer_makes_its_folder(rng, tmp_path):
 
 
 @pytest.mark.parametrize("in_files", [False, True])
-@pytest.mark.parametrize(("after", "activation"), [(3, "all_relu"), (5, Softsign()), (11, "gelu")])
-def test_fit_resumes_from_a_checkpoint_with_the_same_bits(tmp_path, after, activation, in_files):
+@pytest.mark.parametrize(
+    ("after", "activation", "fresh_state"),
+    [(3, "all_relu", "typical"), (5, Softsign(), "typical"), (5, "relu", "zero"), (11, "gelu", "typical")],
+)
+def test_fit_resumes_from_a_checkpoint_with_the_same_bits(tmp_path, after, activation, fresh_state, in_files):
     """From the Checkpointer's folder or its file, into a trainer of another network of this form."""
-    unbroken = trainer_for(network(tmp_path / "unbroken" if in_files else None, activation=activation))
+    unbroken = trainer_for(network(tmp_path / "unbroken" if in_files else None, activation=activation), fresh_state)
     wanted = unbroken.fit(*samples(), epochs=4)
     keeper = ts.Checkpointer(tmp_path / "kept", every=1)
-    first = trainer_for(network(tmp_path / "kept" / "layers" if in_files else None, activation=activation))
+    first_net = network(tmp_path / "kept" / "layers" if in_files else None, activation=activation)
+    first = trainer_for(first_net, fresh_state)
     with pytest.raises(KeyboardInterrupt):
         first.fit(*samples(), epochs=4, callbacks=[keeper, _Break(after)])
     path = tmp_path / "kept" if in_files or after > 3 else tmp_path / "kept" / "state.safetensors"
-    second = trainer_for(network(tmp_path / "other" if in_files else None, seed=9, activation=activation))
+    second_net = network(tmp_path / "other" if in_files else None, seed=9, activation=activation)
+    second = trainer_for(second_net, fresh_state)
     history = second.fit(*samples(), epochs=4, resume=path)
     assert history["loss"] == wanted["loss"]
     assert second.step_count == unbroken.step_count

@@ -14,6 +14,9 @@ from trulysparse.connectivity import Connectivity, TiledConnectivity
 from trulysparse.nn.activations import LayerActivation
 from trulysparse.nn.activations_buffer import Activations
 from trulysparse.optim import Optimizer, OptimizerState
+from trulysparse.optim.optimizer import check_optimizer
+from trulysparse.optim.rules import Rule
+from trulysparse.optim.state import fresh_slots
 
 ParameterGradient: TypeAlias = tuple[Floats, Floats]
 """One layer's: along connections (in the order of by_input, or of the tiles), along biases."""
@@ -136,8 +139,10 @@ class Layer(ABC):
 
     def new_state(self, optimizer: Optimizer) -> OptimizerState:
         """Optimizer state for this layer, all zero."""
+        check_optimizer(optimizer)
         kind, n = self.slot_type(optimizer), range(optimizer.n_slots)
-        return OptimizerState([zeros(self.n_connections, kind) for _ in n], [zeros(self.bias.size, kind) for _ in n])
+        weight, bias = ([zeros(size, kind) for _ in n] for size in (self.n_connections, self.bias.size))
+        return OptimizerState(weight, bias, fresh_slots(optimizer))
 
     def new_gradient(self) -> ParameterGradient:
         """Arrays for gradients: (along connections, along biases), not set."""
@@ -149,11 +154,20 @@ class Layer(ABC):
         self,
         gradients: list[tuple[Floats, Floats, float]],
         optimizer_state: OptimizerState,
-        rule: _kernels.UpdateRule,
+        rule: Rule,
         threads: int,
     ) -> None:
-        """Updates weights and biases by the sum of gradients (along connections, along biases), each times its
-        factor."""
+        """Updates weights and biases by the sum of gradients (along connections, along biases), each times its factor.
+
+        Args:
+            gradients: at least one; their arrays may be overwritten.
+            optimizer_state: of this layer; updated too.
+            rule: of the optimizer, fused or in arrays.
+            threads: how many.
+
+        Raises:
+            InputError: where the rule is in arrays, and this layer's values are not arrays of floats in memory.
+        """
 
     @abstractmethod
     def copy(self) -> Layer:

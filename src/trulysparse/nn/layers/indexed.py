@@ -16,7 +16,8 @@ from trulysparse.nn.activations_buffer import PREPARED_CONNECTIONS, Activations
 from trulysparse.nn.layers.base import Layer, ParameterGradient
 from trulysparse.nn.layers.function_pass import apply_function, multiply_derivative
 from trulysparse.optim import NO_STATE, Optimizer, OptimizerState
-from trulysparse.optim.rules import gradient_rule
+from trulysparse.optim.optimizer import state_type
+from trulysparse.optim.rules import Rule, gradient_rule, is_fused, sum_of
 
 
 class IndexedLayer(Layer):
@@ -184,10 +185,9 @@ class IndexedLayer(Layer):
         return self.copy()
 
     def slot_type(self, optimizer: Optimizer) -> np.dtype[Any]:
-        if optimizer.state is not None and optimizer.state != str(self.values.dtype):
-            raise InputError(
-                f"state={optimizer.state!r} needs storage='compact'; here optimizer state has the weights' type"
-            )
+        state = state_type(optimizer)
+        if state is not None and state != str(self.values.dtype):
+            raise InputError(f"state={state!r} needs storage='compact'; here optimizer state has the weights' type")
         kind: np.dtype[Any] = self.values.dtype
         return kind
 
@@ -195,12 +195,16 @@ class IndexedLayer(Layer):
         self,
         gradients: list[tuple[Floats, Floats, float]],
         optimizer_state: OptimizerState,
-        rule: _kernels.UpdateRule,
+        rule: Rule,
         threads: int,
     ) -> None:
-        w0, w1, b0, b1 = optimizer_state.padded()
         weights = [(weight, factor) for weight, _, factor in gradients]
         biases = [(bias, factor) for _, bias, factor in gradients]
+        if not is_fused(rule):
+            rule.update(self.values, sum_of(weights), optimizer_state.weight, False)
+            rule.update(self.bias, sum_of(biases), optimizer_state.bias, True)
+            return
+        w0, w1, b0, b1 = optimizer_state.padded()
         _kernels.update(self.values, w0, w1, weights, rule, False, threads)
         if self.bias.size:
             _kernels.update(self.bias, b0, b1, biases, rule, True, threads)

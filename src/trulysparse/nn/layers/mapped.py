@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse._core import checks
-from trulysparse._core.arrays import HELD, Stored, not_finite, type_name
+from trulysparse._core.arrays import Stored, not_finite, type_name
 from trulysparse._core.mapped_arrays import ArrayFolder, fetch, release
 from trulysparse.connectivity import TiledConnectivity
 from trulysparse.errors import InputError
 from trulysparse.nn.activations import LayerActivation
 from trulysparse.nn.layers.tiled import TiledLayer
 from trulysparse.optim import Optimizer, OptimizerState
+from trulysparse.optim.optimizer import check_optimizer
+from trulysparse.optim.state import fresh_slots
 
 
 class MappedLayer(TiledLayer):
@@ -45,14 +47,16 @@ class MappedLayer(TiledLayer):
 
     def new_state(self, optimizer: Optimizer) -> OptimizerState:
         """Optimizer state for this layer, all zero, with spares."""
-        kind, parts = HELD[optimizer.state or "float32"], range(optimizer.n_slots)
+        check_optimizer(optimizer)
+        kind, parts = self.slot_type(optimizer), range(optimizer.n_slots)
         create, (weights, biases) = self._folder.create, self._spare
         del weights[1:], biases[1:]
         weights += [create(f"{self._name}.slot{i}", self.n_connections, kind) for i in parts]
-        biases += [create(f"{self._name}.bias_slot{i}", self.n_out, kind) for i in parts]
+        biases += [create(f"{self._name}.bias_slot{i}", len(self.bias), kind) for i in parts]
         return OptimizerState(
             [create(f"{self._name}.slot{i}", self.n_connections, kind) for i in parts],
-            [create(f"{self._name}.bias_slot{i}", self.n_out, kind) for i in parts],
+            [create(f"{self._name}.bias_slot{i}", len(self.bias), kind) for i in parts],
+            fresh_slots(optimizer),
         )
 
     def arrays(self, optimizer_state: OptimizerState) -> dict[str, list[NDArray[Any]]]:
@@ -140,6 +144,12 @@ class MappedLayer(TiledLayer):
             create(f"{name}.place", size, np.dtype(np.uint32)),
             *(create(f"{name}.{part}", size, kind) for part, kind in zip(names, kinds, strict=True)),
         ]
+
+    def _require_arrays(self, optimizer_state: OptimizerState) -> None:
+        raise InputError(
+            "an optimizer whose rule works on arrays needs gradients and values in memory, where layers in files have "
+            "no place; use SGD or Adam"
+        )
 
     def _into(self, optimizer_state: OptimizerState) -> tuple[list[Stored], list[Stored]]:
         return self._spare

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from trulysparse import _kernels
 from trulysparse._core.arrays import HELD, Floats, Stored, empty, widened
 from trulysparse.connectivity import Connectivity, TiledConnectivity
+from trulysparse.errors import InputError
 from trulysparse.nn.activations import LayerActivation
 from trulysparse.nn.activations_buffer import Activations
 from trulysparse.nn.initialization import WeightInit
@@ -21,7 +22,8 @@ from trulysparse.nn.layers.base import Layer, ParameterGradient
 from trulysparse.nn.layers.function_pass import apply_function, multiply_derivative
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.optim import NO_STATE, Optimizer, OptimizerState
-from trulysparse.optim.rules import gradient_rule
+from trulysparse.optim.optimizer import state_type
+from trulysparse.optim.rules import Rule, gradient_rule, is_fused, sum_of
 
 
 class TiledLayer(Layer):
@@ -114,26 +116,37 @@ class TiledLayer(Layer):
         return IndexedLayer(con, csr.data[order], np.array(widened(self.bias)), self.activation)
 
     def slot_type(self, optimizer: Optimizer) -> np.dtype[Any]:
-        return HELD[optimizer.state or "float32"]
+        return HELD[state_type(optimizer) or "float32"]
 
     def update(
         self,
         gradients: list[tuple[Floats, Floats, float]],
         optimizer_state: OptimizerState,
-        rule: _kernels.UpdateRule,
+        rule: Rule,
         threads: int,
     ) -> None:
-        weight, bias, factor = gradients[0]
-        if len(gradients) > 1 or factor != 1:
-            weight, bias = weight * np.float32(factor), bias * np.float32(factor)
-            for next_weight, next_bias, share in gradients[1:]:
-                weight += next_weight * np.float32(share)
-                bias += next_bias * np.float32(share)
+        weights = [(weight, factor) for weight, _, factor in gradients]
+        biases = [(bias, factor) for _, bias, factor in gradients]
+        if not is_fused(rule):
+            self._require_arrays(optimizer_state)
+            rule.update(self.values, sum_of(weights), optimizer_state.weight, False)
+            rule.update(self.bias, sum_of(biases), optimizer_state.bias, True)
+            return
+        weight, bias = sum_of(weights), sum_of(biases)
         into, bias_into = self._into(optimizer_state)
         _kernels.tile_update(self.values, optimizer_state.weight, weight, into, rule, False, threads)
         if self.bias.size:
             _kernels.tile_update(self.bias, optimizer_state.bias, bias, bias_into, rule, True, threads)
         self._updated(optimizer_state)
+
+    def _require_arrays(self, optimizer_state: OptimizerState) -> None:
+        """InputError where a rule in arrays cannot update this layer."""
+        for name, array in (("weights", self.values), *(("state", slot) for slot in optimizer_state.weight)):
+            if array.dtype == np.uint16:
+                raise InputError(
+                    f"an optimizer whose rule works on arrays needs {name} of float32: NumPy has no bfloat16, which "
+                    "updates would have to round at random; use SGD or Adam"
+                )
 
     def evolve(
         self,
@@ -149,7 +162,7 @@ class TiledLayer(Layer):
         Args:
             keep_mask: (n_connections,) uint8; 0: the connection goes.
             count: connections to grow.
-            init: how their weights are drawn; their optimizer state is zero.
+            init: how their weights are drawn; their optimizer state is what optimizer_state.fresh says.
             keys: of the random streams of coordinates and of weights.
             optimizer_state: of this layer; brought along.
             threads: how many.
@@ -169,6 +182,7 @@ class TiledLayer(Layer):
             new_place=packed,
             moved=list(zip([self.values, *optimizer_state.weight], moved, strict=True)),
             threads=threads,
+            fill=[0.0, *optimizer_state.fresh_values(keep_mask, threads)] if count else [],
         )
         self.values, optimizer_state.weight[:] = moved[0], moved[1:]
         self.connectivity = TiledConnectivity.trusted(con.n_in, con.n_out, con.shift, ptr, packed)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from trulysparse import _kernels
 from trulysparse._core.arrays import Floats
-from trulysparse._kernels import SharedLock
-from trulysparse.optim.schedules import make_schedule, scaled
-from trulysparse.optim.sgd import SGD
+from trulysparse._kernels import SharedLock, Update
+from trulysparse.optim.optimizer import with_schedule
+from trulysparse.optim.rules import Rule, is_fused
+from trulysparse.optim.schedules import scaled
 from trulysparse.parallel.config import ParallelConfig, SynchronousConfig
 from trulysparse.parallel.gradient import Gradient, Topology, retain
 from trulysparse.training.loop import TrainingLoop
@@ -19,7 +19,7 @@ from trulysparse.training.loop import TrainingLoop
 class PendingUpdate:
     """The layers that an update has not reached yet: (weights, biases, factor) of each gradient."""
 
-    rule: _kernels.UpdateRule
+    rule: Rule
     parts: dict[int, list[tuple[Floats, Floats, float]]] = field(default_factory=dict)
 
 
@@ -38,14 +38,16 @@ class LayerUpdater:
         self._epochs = epochs
         self._scaled_optimizer = trainer.optimizer
         if isinstance(config, SynchronousConfig):
-            rate = scaled(make_schedule(trainer.optimizer.learning_rate), n_shards, config.warmup_epochs)
-            self._scaled_optimizer = replace(trainer.optimizer, learning_rate=rate)
+            self._scaled_optimizer = with_schedule(
+                trainer.optimizer, lambda rate: scaled(rate, n_shards, config.warmup_epochs)
+            )
 
-    def next_rule(self, epoch: float) -> _kernels.UpdateRule:
+    def next_rule(self, epoch: float) -> Rule:
         """The rule of the next update; momentum is scaled with the learning rate (Goyal et al. 2017, section 3)."""
         trainer = self._trainer
         rule = self._scaled_optimizer.rule(trainer.state_updates, epoch, self._epochs)
-        if self._config.momentum_correction and isinstance(trainer.optimizer, SGD) and self.learning_rate > 0:
+        corrected = self._config.momentum_correction and self.learning_rate > 0
+        if corrected and is_fused(rule) and rule.kind != Update.ADAM:
             rule.momentum *= rule.learning_rate / self.learning_rate
         self.learning_rate = rule.learning_rate
         return rule
@@ -63,7 +65,7 @@ class LayerUpdater:
         self,
         gradients: Sequence[Gradient],
         factors: Sequence[float],
-        rule: _kernels.UpdateRule,
+        rule: Rule,
         histories: Sequence[Sequence[Topology]],
     ) -> tuple[PendingUpdate, int]:
         """Updates all layers that nobody reads at the moment. histories: of each gradient, the topologies from its
@@ -87,7 +89,7 @@ class LayerUpdater:
             self.locks[number].acquire()
             self._update(number, parts, pending.rule)
 
-    def _update(self, number: int, parts: list[tuple[Floats, Floats, float]], rule: _kernels.UpdateRule) -> None:
+    def _update(self, number: int, parts: list[tuple[Floats, Floats, float]], rule: Rule) -> None:
         """Updates a layer whose lock is held, and releases the lock."""
         try:
             self._trainer.net.layers[number].update(parts, self._trainer.optimizer_state[number], rule, 1)
