@@ -102,6 +102,6 @@ def test_error_of_the_system_is_a_sentence_that_names_the_file(tmp_path):
     assert "Errno" not in error
 
 
-def test_plan_of_a_batch_beyond_all_memory_is_one_sentence():
-    assert "memory" in refused("plan", "--layers", "5,3", "--batch-size", 10**15)
-    assert "memory" in refused("plan", "--layers", "5,3", "--batch-size", 2**62)
+def test_plan_of_a_batch_beyond_all_training_is_one_sentence():
+    assert "between 1 and 2147483647" in refused("plan", "--layers", "5,3", "--batch-size", 10**15)
+    assert "between 1 and 2147483647" in refused("plan", "--layers", "5,3", "--batch-size", 2**62)

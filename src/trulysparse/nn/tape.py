@@ -39,6 +39,13 @@ class Tape:
 
     A backward pass overwrites the activations of hidden layers, so it can be taken once.
 
+    Args:
+        net: the network.
+        X: its samples, or Columns of them.
+        keep_probability: of dropout; 1: none.
+        activated: whether the output activation is to be applied.
+        threads: how many.
+
     Attributes:
         net: the network.
         n_samples: how many.

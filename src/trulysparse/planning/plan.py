@@ -141,7 +141,7 @@ def plan(request: PlanRequest, *, threads: int | None = None, measure: bool = Tr
     sizes = tuple(checks.integer(f"layers[{i}]", n, low=1) for i, n in enumerate(request.layer_sizes))
     if len(sizes) < 2:
         raise InputError(f"layers must name at least an input and an output layer, not {sizes}")
-    checks.integer("batch_size", request.batch_size, low=1)
+    checks.integer("batch_size", request.batch_size, low=1, high=2**31 - 1)
     checks.integer("recompute", request.recompute, low=1)
     check_optimizer(request.optimizer)
     counts = epsilon_counts(sizes, checks.real("epsilon", request.epsilon, low=0, low_open=True))
@@ -232,8 +232,8 @@ def largest_batch_size(request: PlanRequest, free: int) -> int:
 
     Example:
         >>> from trulysparse.planning.plan import PlanRequest, largest_batch_size
-        >>> largest_batch_size(PlanRequest((1000, 100_000, 10), epsilon=10, batch_size=16), free=600 << 20)
-        1024
+        >>> largest_batch_size(PlanRequest((1000, 100_000, 10), epsilon=10, batch_size=16), free=270 << 20)
+        32
     """
     batch = request.batch_size
     while batch < 1 << 20 and plan(replace(request, batch_size=2 * batch), measure=False).resident <= free:
