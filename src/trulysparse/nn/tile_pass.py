@@ -75,7 +75,7 @@ class TilePass:
     keys: Sequence[int] = ()
     # Prepared calls, and the objects that they were prepared for.
     _forward: tuple[list[Any], list[_kernels.ForwardCall]] = field(default=([], []), repr=False)
-    _backward: tuple[list[Any], list[_kernels.BackwardCall]] = field(default=([], []), repr=False)
+    _backward: dict[type[Sink], tuple[list[Any], list[_kernels.BackwardCall]]] = field(default_factory=dict, repr=False)
 
     def forward(self, key: int, threads: int) -> None:
         """Computes all layers; `key` names the random streams of dropout."""
@@ -105,7 +105,7 @@ class TilePass:
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles prepare their own calls."""
-        return self.__dict__ | {"_forward": ([], []), "_backward": ([], [])}
+        return self.__dict__ | {"_forward": ([], []), "_backward": {}}
 
     def start(self, key: int) -> None:
         """Sets the keys of the random streams of dropout."""
@@ -159,10 +159,10 @@ class TilePass:
             arrays += state.bias
         for gradient in gradients or ():
             arrays += gradient
-        known, calls = self._backward
+        known, calls = self._backward.get(type(sink), ((), []))
         if len(known) == len(arrays) and all(map(is_, known, arrays)):
             return calls, rule
-        self._backward = ([], [])
+        self._backward.pop(type(sink), None)
         if self.every > 1:
             return None
         calls, below = [], dy
@@ -179,5 +179,5 @@ class TilePass:
                 return None
             calls.append(call)
             below = x.values
-        self._backward = (arrays, calls)
+        self._backward[type(sink)] = (arrays, calls)
         return calls, rule
