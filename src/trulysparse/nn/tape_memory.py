@@ -16,7 +16,7 @@ from trulysparse.nn.passes import Layered
 from trulysparse.nn.tile_pass import TilePass
 
 # Memory that a network keeps for its next tapes.
-_POOL_BYTES = 64 << 20
+_POOL_BYTES = 256 << 20
 
 
 @dataclass(eq=False)
