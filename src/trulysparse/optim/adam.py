@@ -29,8 +29,10 @@ class Adam:
         state: type of m and v, see SGD.
         fresh_state: what a connection that evolution adds starts with: m = 0 and, 'typical', the median of v over the
             layer's connections that remain, or, 'zero', v = 0. The bias correction counts the updates of the network,
-            not those of the connection, so that from 'zero' its first steps are 3 to 6 times the learning rate.
-            FIGURES
+            not those of the connection, so that from 'zero' its first steps are 3 to 6 times the learning rate. On
+            Fashion-MNIST at epsilon 20, 'typical' is 0.9 (RigL) and 1.9 points (SET) better with a rate of 0.003; with
+            the best rate of each, the two are within 0.2 points. Short trainings that evolve often are worse with it
+            (R2 0.934, 'zero' 0.957), so it is not the default. See docs/evolution.md.
 
     Raises:
         InputError: where an argument is out of range.
