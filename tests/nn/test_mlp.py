@@ -179,3 +179,59 @@ def test_folder_and_progress_of_another_kind_are_refused_by_name(value):
 def test_threads_have_an_upper_bound():
     with pytest.raises(ts.InputError, match=r"^threads must be between 1 and 1024"):
         ts.SparseMLP((4, 3), threads=2**40)
+
+
+@pytest.mark.parametrize("storage", ["indexed", "float64", "compact", "bfloat16"])
+def test_a_network_without_biases_trains_evolves_and_is_saved(rng, tmp_path, storage):
+    kinds = {
+        "indexed": {},
+        "float64": {"dtype": "float64"},
+        "compact": {"storage": "compact"},
+        "bfloat16": {"storage": "compact", "weights": "bfloat16", "signals": "bfloat16"},
+    }
+    X = rng.standard_normal((300, 10)).astype(np.float32)
+    y = (X[:, 0] > 0).astype(int)
+    net = ts.SparseMLP((10, 40, 30, 2), epsilon=4, bias=False, activation="relu", **kinds[storage])
+    tiled = storage in ("compact", "bfloat16")
+    for optimizer in (ts.SGD(0.05), ts.Adam(0.01)):
+        callbacks = [] if tiled else [ts.ImportancePruning(5, start=1, every=1)]
+        trainer = ts.Trainer(net, optimizer=optimizer, evolution=ts.SET(), batch_size=200, callbacks=callbacks)
+        losses = trainer.fit(X, y, epochs=5)["loss"]
+        assert losses[-1] < losses[0]
+    assert all(layer.bias.shape == (0,) for layer in net.layers)
+    ts.save(net, tmp_path / "model.safetensors")
+    again = ts.load(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(again.decision_function(X), net.decision_function(X))
+    a = X.astype(np.float64)
+    for number, layer in enumerate(net.layers):
+        a = a @ layer.weight.toarray().T
+        a = np.maximum(a, 0) if number < 2 else a
+    tolerance = 3e-2 if storage == "bfloat16" else 1e-4
+    np.testing.assert_allclose(net.decision_function(X), a, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(net.indexed().freeze().decision_function(X), a, rtol=tolerance, atol=tolerance)
+    if not tiled:
+        pruning = [ts.ImportancePruning(5, start=1, every=1)]
+        options = {"batch_size": 50, "evolution": ts.SET(), "callbacks": pruning}
+        ts.Trainer(net, parallel=ts.WASAP(2), **options).fit(X, y, epochs=3)
+        assert all(layer.bias.shape == (0,) for layer in net.layers)
+
+
+def test_neurons_that_are_a_constant_need_a_bias_to_go_to():
+    matrices = [np.array([[1.0], [0.0]]), np.array([[1.0, 1.0]])]
+    net = ts.SparseMLP.from_matrices(matrices, [np.zeros(0)] * 2, activation="sigmoid", output="identity")
+    with pytest.raises(ts.InputError, match=r"^neurons that are not 0 without inputs"):
+        ts.prune_neurons(net, 0)
+    net = ts.SparseMLP.from_matrices(matrices, [np.zeros(0)] * 2, activation="relu", output="identity")
+    ts.prune_neurons(net, 0)
+    assert net.layer_sizes == (1, 1, 1)
+
+
+@pytest.mark.parametrize("bias", [None, 1, "yes"])
+def test_bias_must_be_true_or_false(bias):
+    with pytest.raises(ts.InputError, match=r"^bias must be True or False"):
+        ts.SparseMLP((3, 4, 2), epsilon=1, bias=bias)
+
+
+def test_layers_in_a_folder_have_biases(tmp_path):
+    with pytest.raises(ts.InputError, match=r"^bias must be True where layers live in a folder"):
+        ts.SparseMLP((3, 4, 2), epsilon=1, bias=False, storage="compact", folder=tmp_path / "layers")

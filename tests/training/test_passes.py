@@ -81,3 +81,92 @@ def test_parts_add_up_to_the_whole(rng, storage, micro):
     for a, b in zip(parts[1], whole[1], strict=True):
         for x, y in zip(a, b, strict=True):
             np.testing.assert_allclose(x, y, rtol=tolerance, atol=tolerance)
+
+
+def trained(net, X, y, steps=3, **options):
+    trainer = ts.Trainer(net, optimizer=ts.Adam(0.01), batch_size=len(X), **options)
+    losses = [trainer.step(X, y) for _ in range(steps)]
+    return trainer, losses
+
+
+@pytest.mark.parametrize("storage", ["indexed", "float64", "compact"])
+@pytest.mark.parametrize("n", [129, 256, 1000])
+def test_a_large_batch_in_tiles_takes_the_step_of_the_whole(rng, storage, n):
+    """Against the batch as one tile, to rounding; and with the same bits for any number of threads."""
+
+    def wide(threads=2):
+        return ts.SparseMLP((9, 700, 500, 3), epsilon=2, seed=2, threads=threads, **STORAGES[storage])
+
+    X, y = rng.standard_normal((n, 9)), rng.integers(0, 3, n)
+    weight = rng.random(n)
+    tiles, whole = ts.Trainer(wide()), ts.Trainer(wide(), batch_size=n, micro_batch_size=n)
+    assert tiles.training_step.passes.tile_size == 128
+    one = ts.Trainer(wide(threads=1))
+    for _ in range(3):
+        losses = [trainer.step(X, y, weight) for trainer in (tiles, whole, one)]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+        assert losses[0] == losses[2]
+    for a, b, c in zip(tiles.net.layers, whole.net.layers, one.net.layers, strict=True):
+        np.testing.assert_allclose(a.values, b.values, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(a.bias, b.bias, rtol=1e-3, atol=1e-5)
+        np.testing.assert_array_equal(a.values, c.values)
+
+
+def test_memory_for_activations_does_not_grow_with_the_batch(rng):
+    net = ts.SparseMLP((9, 2000, 3), epsilon=1)
+    trainer, _ = trained(net, *(samples(rng, n=2000)), steps=1)
+    assert trainer.training_step.passes._work.stride == 128
+
+
+def test_a_loss_that_is_not_finite_in_a_later_tile_changes_nothing(rng):
+    net = ts.SparseMLP((9, 2000, 3), epsilon=1, output="identity", dtype="float64")
+    X, y = rng.standard_normal((300, 9)), np.zeros((300, 3))
+    y[290] = 1e200
+    before = [layer.values.copy() for layer in net.layers]
+    with pytest.raises(ts.DivergenceError):
+        ts.Trainer(net, batch_size=300).step(X, y)
+    for layer, values in zip(net.layers, before, strict=True):
+        np.testing.assert_array_equal(layer.values, values)
+
+
+def norm(gradients):
+    return np.sqrt(sum(np.square(array, dtype=np.float64).sum() for pair in gradients for array in pair))
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize("n", [21, 300])
+@pytest.mark.parametrize("share", [0.3, 3.0])
+def test_gradients_of_a_greater_norm_are_clipped(rng, storage, n, share):
+    def network():
+        return ts.SparseMLP((9, 700, 3), epsilon=2, seed=2, **STORAGES[storage])
+
+    X, y = samples(rng, n)
+    net, optimizer = network(), ts.SGD(0.1, momentum=0.0)
+    batch = checked_batch(net, ts.SoftmaxCrossEntropy(), X, y)
+    _, gradients = BatchPasses(net).gradients(batch)
+    limit = float(share * norm(gradients))
+    trainer = ts.Trainer(network(), optimizer=optimizer, batch_size=n, max_gradient_norm=limit)
+    trainer.step(X, y)
+    factor = min(1.0, share)
+    tolerance = 2e-2 if storage == "bfloat16" else 1e-5
+    for layer, start, (weight, bias) in zip(trainer.net.layers, net.layers, gradients, strict=True):
+        expected = widened(start.values) - 0.1 * factor * weight
+        np.testing.assert_allclose(widened(layer.values), expected, rtol=tolerance, atol=tolerance)
+        expected = widened(start.bias) - 0.1 * factor * bias
+        np.testing.assert_allclose(widened(layer.bias), expected, rtol=tolerance, atol=tolerance)
+    _, clipped = BatchPasses(net, max_gradient_norm=limit).gradients(batch, clip=True)
+    assert norm(clipped) == pytest.approx(factor * norm(gradients), rel=1e-4)
+
+
+def test_workers_clip_their_gradients(rng):
+    X, y = samples(rng, 200)
+    options = {"batch_size": 50, "optimizer": ts.SGD(1.0, momentum=0.0), "parallel": ts.WASSP(2, phase1_epochs=1)}
+    free, held = network("float64"), network("float64")
+    start = [layer.values.copy() for layer in free.layers]
+    ts.Trainer(free, **options).fit(X, y, epochs=1)
+    ts.Trainer(held, max_gradient_norm=1e-3, **options).fit(X, y, epochs=1)
+    moved = [
+        np.linalg.norm([np.linalg.norm(a.values - s) for a, s in zip(net.layers, start, strict=True)])
+        for net in (free, held)
+    ]
+    assert 0 < moved[1] <= 4 * 1e-3 < moved[0]
