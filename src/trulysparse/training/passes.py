@@ -136,6 +136,7 @@ class BatchPasses:
             share = self._shares.get(n)
             if share is None:
                 share = self._shares[n] = _shares(z, n, None, float(n))
+                share.setflags(write=False)  # it is handed to losses of anybody's own, and used again
         else:
             share = _shares(z, n, weight, batch.total_weight if total is None else total)
         targets = batch.targets
