@@ -205,9 +205,13 @@ TS_INLINE void step(const uint32_t* a, const uint32_t* b, int64_t& i, int64_t& j
     j += 1 - int64_t(first);
 }
 
+// One bit for each of eight numbers that differ.
+TS_INLINE uint32_t differing(const uint32_t* a, const uint32_t* b) {
+    return to_bits(Vector<int32_t, 8>(load<U32x8>(a) != load<U32x8>(b)));
+}
+
 int64_t walk(const SortedRows& a, const SortedRows& b, int64_t begin, int64_t end, uint32_t* events) {
-    constexpr int N = 8;
-    using Numbers = Vector<uint32_t, N>;
+    constexpr int N = 16;
     uint32_t* event = events;
     int64_t i = a.ptr[begin], j = b.ptr[begin], run = 0;
     bool alike = true;  // as the row before is; what differs often is walked step by step
@@ -216,8 +220,8 @@ int64_t walk(const SortedRows& a, const SortedRows& b, int64_t begin, int64_t en
         const uint32_t* before = event;
         alike = alike || i_end - i > 1 << 20;
         while (alike && i + N < i_end && j + N < j_end) {
-            const Vector<int32_t, N> differ = load<Numbers>(a.number + i) != load<Numbers>(b.number + j);
-            const int same = __builtin_ctz(to_bits(differ) | 1u << N);
+            const int same = __builtin_ctz(differing(a.number + i, b.number + j) |
+                                           differing(a.number + i + 8, b.number + j + 8) << 8 | 1u << N);
             i += same;
             j += same;
             run += same;
