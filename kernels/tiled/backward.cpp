@@ -31,8 +31,7 @@ TS_APART void update_run(const UpdateArgs<float>& u, const TileParameters& p, in
     if (u.kind == Update::none) return;
     if (u.add)
         for (int64_t i = 0; i < count; ++i) g[i] += p.gradient[first + i];
-    if (u.kind == Update::gradient)
-        return void(__builtin_memcpy(p.gradient + first, g, size_t(count) * sizeof(float)));
+    if (u.kind == Update::gradient) return void(__builtin_memcpy(p.gradient + first, g, size_t(count) * sizeof(float)));
     float slot0[kTileChunk], slot1[kTileChunk];
     if (p.slot0) read_stored(p.slot0, first, count, slot0);
     if (p.slot1) read_stored(p.slot1, first, count, slot1);
