@@ -135,3 +135,26 @@ def test_scaling_works_chunk_by_chunk(rng, monkeypatch):
 def test_unusable_x_is_refused(x):
     with pytest.raises(InputError, match=r"^X "):
         as_matrix(x)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("features", "columns", "n"), [(1, 1, 1), (3, 4, 3), (70, 16, 16), (64, 48, 35), (130, 128, 100)]
+)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_columns_are_stored_as_samples(rng, dtype, features, columns, n, threads):
+    values, factor = rng.standard_normal((features, columns)).astype(dtype), rng.random(features)
+    out = np.full((n, features), np.nan, dtype)
+    _kernels.store_dense(values, None, out, threads)
+    np.testing.assert_array_equal(out, values[:, :n].T)
+    _kernels.store_dense(values[:, :n], factor, out, threads)
+    np.testing.assert_array_equal(out, values[:, :n].T * factor.astype(dtype))
+
+
+def test_columns_of_another_size_are_not_stored():
+    with pytest.raises(ValueError, match="another number of columns"):
+        _kernels.store_dense(np.zeros((3, 4)), None, np.zeros((2, 2)), 1)
+    with pytest.raises(ValueError, match="more rows than there are samples"):
+        _kernels.store_dense(np.zeros((3, 4)), None, np.zeros((5, 3)), 1)
+    with pytest.raises(ValueError, match="lie apart"):
+        _kernels.store_dense(np.zeros((4, 3)).T, None, np.zeros((4, 3)), 1)

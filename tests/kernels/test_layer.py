@@ -308,3 +308,38 @@ def test_rows_of_every_length_beside_each_other(isa, rng, shape):
             layer.forward(x, y, 0, threads)
             expected = layer.weight @ x.values + layer.bias[:, None]
             np.testing.assert_allclose(y.values, expected, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("shape", [(30, 20, 0.3), (2, 40_000, 1.0), (40_000, 2, 1.0)])
+def test_gradients_are_added_to_those_of_earlier_parts(isa, rng, shape, threads):
+    """With rows that are cut into segments, too; and an update takes the sum."""
+    n_in, n_out, density = shape
+    layer = make_layer(rng, n_in, n_out, density, np.float64, (1, -0.5))
+    x = signal(n_in, 8, np.float64, (1, -0.5))
+    x.values[:] = padded(rng, n_in, 8, np.float64)
+    x.sign_bits[:] = rng.integers(0, 256, x.sign_bits.shape)
+    dy, dx = padded(rng, n_out, 8, np.float64), np.empty((n_in, 8))
+    own = layer.gradients(dy, x, None, threads)
+    earlier = rng.standard_normal(layer.n_connections), rng.standard_normal(n_out)
+    sums = tuple(array.copy() for array in earlier)
+    layer.gradients(dy, x, dx, threads, sums, add=True)
+    for total, first, second in zip(sums, earlier, own, strict=True):
+        np.testing.assert_allclose(total, first + second, rtol=1e-12, atol=1e-12)
+    rule = _kernels.UpdateRule()
+    rule.kind, rule.learning_rate, rule.add = _kernels.Update.SGD, 0.1, True
+    values, bias = layer.values.copy(), layer.bias.copy()
+    layer.backward(dy, x, None, OptimizerState([], []), rule, threads, earlier)
+    np.testing.assert_allclose(layer.values, values - 0.1 * sums[0], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(layer.bias, bias - 0.1 * sums[1], rtol=1e-12, atol=1e-12)
+
+
+def test_a_layer_without_biases_has_none_and_gets_none(isa, rng):
+    con, values = random_connectivity(rng, 30, 20, 0.3), None
+    values = rng.standard_normal(con.n_connections)
+    layer = IndexedLayer(con, values, np.zeros(0), (0, 0.0))
+    x, y = Activations(padded(rng, 30, 8, np.float64)), signal(20, 8, np.float64)
+    layer.forward(x, y, 0, 2)
+    np.testing.assert_allclose(y.values, layer.weight @ x.values, rtol=1e-12)
+    weight, bias = layer.gradients(padded(rng, 20, 8, np.float64), x, None, 2)
+    assert weight.shape == (con.n_connections,) and bias.shape == (0,)
