@@ -51,7 +51,7 @@ def run(samples: tuple[np.ndarray, ...], setting: str, method: str, epsilon: flo
         "seed": seed,
         "accuracy": scores["accuracy"],
         "loss": scores["loss"],
-        "training_loss": history["loss"],
+        "training_loss": history["loss"][-1],
         "seconds": time.perf_counter() - began,
     }
 
