@@ -116,10 +116,46 @@ TS_INLINE void chunk_any(const BackwardArgs<T>& a, int64_t k0, int64_t k1, const
     chunk_columns<T, 1, InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk, fresh);
 }
 
+// Columns [c, c + N * V) of one input neuron: the sum of weight * dy over connections [k0, k1), no more.
+template <class T, int N, int V, bool Prefetch>
+TS_INLINE void input_tile(const BackwardArgs<T>& a, int64_t k0, int64_t k1, int64_t c, T* acc_row) {
+    using Vec = Vector<T, N>;
+    const Connections& con = a.by_input;
+    const int64_t last = con.ptr[con.rows] - 1;
+    Vec acc[V] = {};
+    for (int64_t k = k0; k < k1; ++k) {
+        if constexpr (Prefetch) {
+            constexpr int64_t ahead = fetch_ahead(N * V * int(sizeof(T)));
+            const int64_t next = k + ahead < last ? k + ahead : last;
+            prefetch<int(sizeof(T)) * N * V>(a.dy + con.index[next] * a.stride + c);
+        }
+        const T w = a.weights.value[k];
+        const T* dy = a.dy + con.index[k] * a.stride + c;
+#pragma GCC unroll 8
+        for (int v = 0; v < V; ++v) acc[v] += w * load<Vec>(dy + v * N);
+    }
+    for (int v = 0; v < V; ++v) store(acc_row + c + v * N, acc[v]);
+}
+
+// The input gradient alone, where neither gradients of weights nor updates are wanted.
+template <class T, bool Prefetch>
+TS_INLINE void input_row(const BackwardArgs<T>& a, int64_t k0, int64_t k1, T* acc_row) {
+    constexpr int N = kLanes<T>;
+    int64_t c = 0;
+    for (; c + 8 * N <= a.stride; c += 8 * N) input_tile<T, N, 8, Prefetch>(a, k0, k1, c, acc_row);
+    for (; c + N <= a.stride; c += N) input_tile<T, N, 1, Prefetch>(a, k0, k1, c, acc_row);
+    for (; c < a.stride; ++c) input_tile<T, 1, 1, Prefetch>(a, k0, k1, c, acc_row);
+}
+
 // Connections [k0, k1) of one input neuron; their share of the input gradient goes to acc_row.
 template <class T>
 TS_INLINE void row_part(const BackwardArgs<T>& a, int64_t row, int64_t k0, int64_t k1, T* acc_row, Chunk<T>& chunk) {
     const T* x_row = a.x + row * a.stride;
+    if (a.dx && a.weight_update.kind == Update::none) {
+        if (a.prefetch) input_row<T, true>(a, k0, k1, acc_row);
+        else input_row<T, false>(a, k0, k1, acc_row);
+        return;
+    }
     if (a.dx && k0 == k1) __builtin_memset(acc_row, 0, size_t(a.stride) * sizeof(T));
     for (int64_t k = k0; k < k1; k += kChunk) {
         const int64_t end = k + kChunk < k1 ? k + kChunk : k1;

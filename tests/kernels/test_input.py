@@ -138,11 +138,10 @@ def test_unusable_x_is_refused(x):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(
-    ("features", "columns", "n"), [(1, 1, 1), (3, 4, 3), (70, 16, 16), (64, 48, 35), (130, 128, 100)]
-)
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 4, 3), (70, 16, 16), (64, 48, 35), (130, 128, 100)])
 @pytest.mark.parametrize("threads", [1, 3])
-def test_columns_are_stored_as_samples(rng, dtype, features, columns, n, threads):
+def test_columns_are_stored_as_samples(rng, dtype, shape, threads):
+    features, columns, n = shape
     values, factor = rng.standard_normal((features, columns)).astype(dtype), rng.random(features)
     out = np.full((n, features), np.nan, dtype)
     _kernels.store_dense(values, None, out, threads)

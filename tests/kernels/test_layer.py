@@ -335,11 +335,12 @@ def test_gradients_are_added_to_those_of_earlier_parts(isa, rng, shape, threads)
 
 
 def test_a_layer_without_biases_has_none_and_gets_none(isa, rng):
-    con, values = random_connectivity(rng, 30, 20, 0.3), None
+    con = random_connectivity(rng, 30, 20, 0.3)
     values = rng.standard_normal(con.n_connections)
     layer = IndexedLayer(con, values, np.zeros(0), (0, 0.0))
     x, y = Activations(padded(rng, 30, 8, np.float64)), signal(20, 8, np.float64)
     layer.forward(x, y, 0, 2)
     np.testing.assert_allclose(y.values, layer.weight @ x.values, rtol=1e-12)
     weight, bias = layer.gradients(padded(rng, 20, 8, np.float64), x, None, 2)
-    assert weight.shape == (con.n_connections,) and bias.shape == (0,)
+    assert weight.shape == (con.n_connections,)
+    assert bias.shape == (0,)
