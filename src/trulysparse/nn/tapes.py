@@ -116,11 +116,11 @@ def record(
     keep_probability = 1.0 - dropout if training else 1.0
     tapes, shared = Tapes(), X if isinstance(X, Columns) else None
     for net in networks:
-        net.check_layers()
         workers = net.threads if threads is None else checks.thread_count(threads)
         if shared is None or (not isinstance(X, Columns) and net.scaling is not networks[0].scaling):
-            samples: Matrix | Columns = net.matrix(X)
+            samples: Matrix | Columns = net.matrix(X)  # which checks the layers, too
         else:
+            net.check_layers()
             samples = shared
             _check_columns(net, shared)
         tape = Tape(net, samples, keep_probability=keep_probability, activated=activated, threads=workers)
