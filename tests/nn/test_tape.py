@@ -314,3 +314,38 @@ def test_other_bad_arguments_are_refused(rng):
     tape.gradients(dY)
     with pytest.raises(ts.InputError, match=r"^a backward pass has been taken"):
         tape.backward(dY, state, rule)
+
+
+def test_a_topology_that_has_changed_since_the_forward_pass_is_refused(rng):
+    net, optimizer = small(), ts.SGD()
+    state = states_of(net, optimizer)
+    tape = net.forward(rng.standard_normal((6, 5)))
+    ts.SET(0.5).evolve(net, state, key=1, threads=1)
+    with pytest.raises(ts.InputError, match=r"^the network's topology has changed since the forward pass"):
+        tape.backward(np.ones((6, 3)), state, optimizer.rule(0, 0.0, None))
+
+
+def test_one_output_takes_a_gradient_of_one_dimension(rng):
+    net = ts.SparseMLP((5, 9, 1), epsilon=3, output="identity", seed=1)
+    X, dY = rng.standard_normal((6, 5)), rng.standard_normal(6)
+    flat = net.forward(X).gradients(dY).parameters
+    for (a, b), (c, d) in zip(flat, net.forward(X).gradients(dY[:, None]).parameters, strict=True):
+        np.testing.assert_array_equal(a, c)
+        np.testing.assert_array_equal(b, d)
+
+
+@pytest.mark.parametrize("way", ["backward", "update"])
+def test_rounding_to_bfloat16_differs_from_update_to_update_and_has_no_bias(way):
+    """Steps a hundred times smaller than the spacing of the weights add up."""
+    net = ts.SparseMLP((4, 4000), epsilon=5, output="identity", storage="compact", weights="bfloat16", seed=0)
+    optimizer = ts.SGD(1e-5, momentum=0.0)
+    state, X = states_of(net, optimizer), np.ones((1, 4), np.float32)
+    net.layers[0].values[:] = 0x3F80  # 1.0, the next numbers being 1/128 above and 1/256 below
+    for _ in range(100):
+        tape, rule = net.forward(X), optimizer.rule(0, 0.0, None)
+        if way == "backward":
+            tape.backward(np.full((1, 4000), 4.0), state, rule)
+        else:
+            net.update(tape.gradients(np.full((1, 4000), 4.0)).parameters, state, rule)
+    values = widened(net.layers[0].values)
+    assert values.mean() == pytest.approx(1 - 100 * 4e-5, abs=3e-4)

@@ -28,7 +28,7 @@ from trulysparse.nn.sinks import Update
 from trulysparse.nn.soft_update import soft_update
 from trulysparse.nn.tape import Tape
 from trulysparse.nn.tape_memory import TapePool
-from trulysparse.nn.tape_passes import check_gradients
+from trulysparse.nn.tape_passes import check_gradients, rounding_key
 from trulysparse.nn.tapes import record
 from trulysparse.nn.tile_pass import CheckedLayers, TilePass
 from trulysparse.optim import OptimizerState
@@ -70,6 +70,7 @@ class Network(Predictor):
         self.labels = None
         self.checked = CheckedLayers()
         self.tape_pool = TapePool()
+        self.n_updates = 0
 
     @property
     def settings(self) -> NetworkSettings:
@@ -349,7 +350,7 @@ class Network(Predictor):
         rule: Any,
         *,
         factor: float = 1.0,
-        key: int = 0,
+        key: int | None = None,
     ) -> None:
         """Updates parameters by gradients that are known.
 
@@ -378,9 +379,8 @@ class Network(Predictor):
             >>> net.update(gradients, state, optimizer.rule(0, 0.0, None), factor=factor)
         """
         check_gradients(self, gradients, "gradients")
-        Update(optimizer_state, rule, key if self.storage_config.tiled else None).apply(
-            self.layers, gradients, self.threads, factor
-        )
+        sink = Update(optimizer_state, rule, rounding_key(self, key))
+        sink.apply(self.layers, gradients, self.threads, factor)
 
     def output_batches(
         self, X: Any, batch_size: int = 256, *, activated: bool = True

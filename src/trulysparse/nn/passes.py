@@ -40,7 +40,10 @@ class Layered(Protocol):
     dtype: np.dtype[np.floating]
     output: str
     threads: int
+    seed: int
     tape_pool: Any  # a TapePool
+    n_updates: int
+    """Updates by tapes, or by gradients in arrays, whose rounding took random numbers."""
 
     def workspace(self, every: int = 1) -> TrainingWorkspace:
         """Memory for activations."""

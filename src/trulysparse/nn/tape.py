@@ -87,6 +87,7 @@ class Tape:
                     reader.load(np.arange(span.start, span.stop), x.values, net.scaling, threads)
             self.columns = Columns(inputs, X.n_samples, self._lease)
         self.spent = False
+        self._topology = [layer.connectivity for layer in net.layers]
 
     def finish(self) -> None:
         """Called when the layers have been computed."""
@@ -109,6 +110,7 @@ class Tape:
         return HiddenValues(self)
 
     def samples(self, number: int) -> Floats:
+        """Values of layer `number`, the input counted as 0, as (n_samples, n_neurons)."""
         values = [tile.signals[number].values for tile in self.tiles]
         if len(values) == 1 and values[0].dtype != np.uint16:
             view: Floats = leased_view(values[0][:, : self.n_samples].T, self._lease)
@@ -127,7 +129,7 @@ class Tape:
         rule: Any = None,
         *,
         input_gradient: bool = False,
-        key: int = 0,
+        key: int | None = None,
     ) -> Floats | None:
         """Takes a gradient from the output down, and updates the network's parameters on the way.
 
@@ -137,7 +139,8 @@ class Tape:
                 stay as they are.
             rule: what the optimizer's `rule` returned for this update.
             input_gradient: whether the gradient at the input is wanted.
-            key: of the random numbers with which networks of bfloat16 weights round; another one per update.
+            key: of the random numbers with which networks of bfloat16 weights round, another one per update; None: made
+                of the network's seed and the number of its updates.
 
         Returns:
             (n_samples, n_inputs), the gradient at X, or None where it is not wanted.
@@ -202,12 +205,15 @@ class Tape:
         return NetworkGradient(arrays[0], self.samples_of_input_gradient() if input_gradient else None)
 
     def require_unspent(self, message: str) -> None:
+        """InputError where a backward pass has been taken."""
         if self.spent:
             raise InputError(message)
 
     def output_gradients(self, dY: ArrayLike | Columns) -> list[Floats]:
-        """The gradient at the output's pre-activation, in tiles."""
+        """The gradient at the output's pre-activation, (n_outputs, columns) for each tile; see `backward`."""
         self.require_unspent("a backward pass has been taken on this tape; take another forward pass first")
+        if [layer.connectivity for layer in self.net.layers] != self._topology:
+            raise InputError("the network's topology has changed since the forward pass; take another one")
         n_outputs = self.net.layer_sizes[-1]
         if isinstance(dY, Columns):
             columns = [x.values for x in dY.inputs]
@@ -220,6 +226,8 @@ class Tape:
             for target, values in zip(targets, columns, strict=True):
                 target[:] = values
         else:
+            if n_outputs == 1 and isinstance(dY, np.ndarray) and dY.ndim == 1:
+                dY = dY[:, None]
             matrix = as_matrix(dY, "dY")
             if (matrix.n_samples, matrix.n_features) != (self.n_samples, n_outputs):
                 raise InputError(
@@ -235,9 +243,11 @@ class Tape:
         return targets
 
     def input_gradients(self) -> list[Floats]:
+        """Memory for the gradient at the input, (n_inputs, columns) for each tile."""
         return [memory.input_gradient() for memory in self._lease.memory]
 
     def samples_of_input_gradient(self) -> Floats:
+        """What a backward pass has left there, as (n_samples, n_inputs), by the units of X."""
         factor = None if self.net.scaling is None else self.net.scaling.factor
         out = np.empty((self.n_samples, self.net.layer_sizes[0]), self.net.dtype)
         for span, dx in zip(self._spans, self.input_gradients(), strict=True):

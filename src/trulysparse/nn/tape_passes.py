@@ -53,7 +53,7 @@ def update_passes(
     states: Sequence[Sequence[OptimizerState]] | None,
     rules: Sequence[Any],
     inputs: bool,
-    key: int,
+    key: int | None,
 ) -> None:
     """Backward passes of all tapes that update the networks, or leave their parameters as they are.
 
@@ -63,7 +63,7 @@ def update_passes(
         states: optimizer state of each network; None: parameters stay.
         rules: of each network's optimizer, or None likewise.
         inputs: whether the gradients at the input are wanted.
-        key: of stochastic rounding.
+        key: of stochastic rounding, see rounding_key.
     """
     sinks: list[list[Sink]] = []
     later: list[tuple[Update, Sequence[Any], Sequence[ParameterGradient], int]] = []
@@ -77,7 +77,7 @@ def update_passes(
         state = states[number]
         if len(state) != len(layers):
             raise InputError(f"optimizer_state must be that of {len(layers)} layers, not of {len(state)}")
-        rounding = stream_key(key, "network", number) if tape.net.storage_config.tiled else None
+        rounding = rounding_key(tape.net, key if key is None else stream_key(key, "network", number))
         if not is_fused(rule):
             sums = [layer.new_gradient() for layer in layers]
             sinks.append([Gradients(sums, add=part > 0) for part in range(count)])
@@ -137,6 +137,17 @@ def backward_passes(
             tile.backward(dy, sink, tape.threads, dx)
     if chains:
         _kernels.run_backward(chains, tapes[0].threads)
+
+
+def rounding_key(net: Layered, key: int | None) -> int | None:
+    """The key of an update's random numbers for stochastic rounding: `key`, or one made of the network's seed and the
+    number of its updates. None where nothing is rounded."""
+    if not net.storage_config.tiled:
+        return None
+    if key is None:
+        key = stream_key(net.seed, "tape", net.n_updates)
+        net.n_updates += 1
+    return key
 
 
 def check_gradients(net: Layered, gradients: Sequence[ParameterGradient], name: str = "into") -> None:

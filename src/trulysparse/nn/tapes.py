@@ -31,7 +31,7 @@ class Tapes(list[Tape]):
         rule: Any = None,
         *,
         input_gradient: bool = False,
-        key: int = 0,
+        key: int | None = None,
     ) -> list[Floats | None]:
         """See Tape.backward.
 
