@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from trulysparse._core.arrays import Floats
 from trulysparse._kernels import SharedLock
@@ -41,6 +42,12 @@ class SharedLayer(IndexedLayer):
     def __init__(self, layer: IndexedLayer, lock: SharedLock) -> None:
         super().__init__(layer.connectivity, layer.values, layer.bias, layer.activation)
         self._lock = lock
+
+    def forward_call(self, x: Activations, y: Activations) -> None:
+        """None: a pass of all layers in one call would hold no lock."""
+
+    def backward_call(self, *arguments: Any) -> None:
+        """See forward_call."""
 
     def forward(self, x: Activations, y: Activations, key: int, threads: int) -> None:
         with reading(self._lock):
