@@ -104,9 +104,10 @@ def contenders(net: ts.SparseMLP, most: int) -> dict[str, Callable[[], object]]:
         same = net.copy()
         same.layers[0].values = other.copy()
         same.threads = threads
-        calls[f"equal, {threads} threads"] = lambda same=same: same.soft_update(net, TAU)
-        calls[f"first, {threads} threads"] = first_update(source, net, threads)
-        calls[f"next, {threads} threads"] = next_update(source, net, threads)
+        of = f"{threads} thread{'s' * (threads > 1)}"
+        calls[f"equal, {of}"] = lambda same=same: same.soft_update(net, TAU)
+        calls[f"first, {of}"] = first_update(source, net, threads)
+        calls[f"next, {of}"] = next_update(source, net, threads)
     calls["equal, NumPy"] = numpy_update
     calls["copy of the weights, NumPy"] = lambda: np.copyto(buffer, other)
     t, s = by_input(net), by_input(source)

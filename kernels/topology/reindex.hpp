@@ -2,7 +2,7 @@
 // positions shifted, where transposing would sort every connection anew.
 #pragma once
 
-#include "topology/soft_update.hpp"
+#include "topology/choose.hpp"
 #include "topology/transpose.hpp"
 
 namespace ts {
