@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -354,3 +357,24 @@ def test_fit_given_an_object_of_another_kind_names_the_argument(argument, value)
     trainer = ts.Trainer(ts.SparseMLP((4, 6, 3), threads=1))
     with pytest.raises(ts.InputError, match=f"^{argument} must be "):
         trainer.fit(np.ones((2, 4)), [0, 1], epochs=1, **{argument: value})
+
+
+@pytest.mark.parametrize("optimizer", [ts.SGD(), ts.Adam()], ids=["sgd", "adam"])
+def test_a_warm_step_passes_through_few_files(rng, optimizer):
+    """A reader of a training step has as many to open; each costs calls."""
+    trainer = ts.Trainer(ts.SparseMLP((20, 30, 30, 3), epsilon=3, threads=1), optimizer=optimizer, evolution=ts.SET())
+    X, y = rng.standard_normal((32, 20)), rng.integers(0, 3, 32)
+    for _ in range(3):
+        trainer.step(X, y)
+    package, files = os.path.dirname(ts.__file__), set()
+
+    def visit(frame, event, argument):
+        if event == "call" and frame.f_code.co_filename.startswith(package):
+            files.add(frame.f_code.co_filename.removeprefix(package))
+
+    sys.setprofile(visit)
+    try:
+        trainer.step(X, y)
+    finally:
+        sys.setprofile(None)
+    assert len(files) <= 7, sorted(files)
