@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike
 
 from trulysparse._core.arrays import Floats, store_samples
 from trulysparse.data import Matrix
-from trulysparse.data.matrix import as_matrix
 from trulysparse.errors import InputError
 from trulysparse.nn.columns import Columns, spans
 from trulysparse.nn.layers.base import ParameterGradient
+from trulysparse.nn.output_gradient import OutputGradient
 from trulysparse.nn.passes import Layered, tile_columns
 from trulysparse.nn.sinks import Sink
-from trulysparse.nn.tape_memory import Lease, leased_view
+from trulysparse.nn.tape_memory import Lease, TileMemory, leased_view
 from trulysparse.nn.tape_passes import backward_passes, gradient_passes, update_passes
 from trulysparse.optim import OptimizerState
 
@@ -149,8 +149,7 @@ class Tape:
             InputError: where dY does not fit the output, or a backward pass was taken before; nothing is updated then.
         """
         states = None if optimizer_state is None else [optimizer_state]
-        update_passes([self], [self.output_gradients(dY)], states, [rule], input_gradient, key)
-        return self.samples_of_input_gradient() if input_gradient else None
+        return update_passes([self], [self.output_gradient(dY)], states, [rule], input_gradient, key)[0]
 
     def backward_to(self, dY: ArrayLike | Columns, sink: Sink) -> None:
         """A backward pass that hands each layer's gradient to a sink, as a topology evolution that looks at gradients.
@@ -177,7 +176,7 @@ class Tape:
                 f"backward_to takes one tile of samples, at most {self._spans[0].stop} of this network, not "
                 f"{self.n_samples}; lay out more as one tile with Columns.of"
             )
-        backward_passes([self], [self.output_gradients(dY)], [[sink]], inputs=False)
+        backward_passes([self], [self.output_gradient(dY)], [[sink]], inputs=False)
 
     def gradients(
         self,
@@ -201,58 +200,38 @@ class Tape:
         Raises:
             InputError: where dY or `into` does not fit, or a backward pass was taken before.
         """
-        arrays = gradient_passes([self], [self.output_gradients(dY)], [into], add, input_gradient)
-        return NetworkGradient(arrays[0], self.samples_of_input_gradient() if input_gradient else None)
+        arrays, inputs = gradient_passes([self], [self.output_gradient(dY)], [into], add, input_gradient)
+        return NetworkGradient(arrays[0], inputs[0])
 
     def require_unspent(self, message: str) -> None:
         """InputError where a backward pass has been taken."""
         if self.spent:
             raise InputError(message)
 
-    def output_gradients(self, dY: ArrayLike | Columns) -> list[Floats]:
-        """The gradient at the output's pre-activation, (n_outputs, columns) for each tile; see `backward`."""
+    def output_gradient(self, dY: ArrayLike | Columns) -> OutputGradient:
+        """The gradient at the output's pre-activation; see `backward`."""
         self.require_unspent("a backward pass has been taken on this tape; take another forward pass first")
         if [layer.connectivity for layer in self.net.layers] != self._topology:
             raise InputError("the network's topology has changed since the forward pass; take another one")
-        n_outputs = self.net.layer_sizes[-1]
-        if isinstance(dY, Columns):
-            columns = [x.values for x in dY.inputs]
-            z = [tile.signals[-1].values for tile in self.tiles]
-            if [(a.shape, a.dtype) for a in columns] != [(a.shape, a.dtype) for a in z]:
-                raise InputError("dY must be laid out in the tiles of the tape's output")
-            if not (self.activated and self.net.output != "identity"):
-                return columns
-            targets = [memory.output_gradient() for memory in self._lease.memory]
-            for target, values in zip(targets, columns, strict=True):
-                target[:] = values
-        else:
-            if n_outputs == 1 and isinstance(dY, np.ndarray) and dY.ndim == 1:
-                dY = dY[:, None]
-            matrix = as_matrix(dY, "dY")
-            if (matrix.n_samples, matrix.n_features) != (self.n_samples, n_outputs):
-                raise InputError(
-                    f"dY must have the shape of the output, ({self.n_samples}, {n_outputs}), not "
-                    f"({matrix.n_samples}, {matrix.n_features})"
-                )
-            targets = [memory.output_gradient() for memory in self._lease.memory]
-            for span, target in zip(self._spans, targets, strict=True):
-                matrix.load(np.arange(span.start, span.stop), target, None, self.threads)
-        if self.activated:
-            for target, tile in zip(targets, self.tiles, strict=True):
-                _through_activation(self.net.output, target, tile.signals[-1].values)
-        return targets
+        outputs = [tile.signals[-1].values for tile in self.tiles]
+        memory = [each.output_gradient for each in self._lease.memory]
+        return OutputGradient(
+            dY, outputs, self._spans, memory, self.net.output if self.activated else "identity", self.threads
+        )
 
-    def input_gradients(self) -> list[Floats]:
-        """Memory for the gradient at the input, (n_inputs, columns) for each tile."""
-        return [memory.input_gradient() for memory in self._lease.memory]
+    def input_gradient(self, part: int) -> Floats:
+        """Memory for the gradient at the input of tile `part`, (n_inputs, columns)."""
+        memory: TileMemory = self._lease.memory[0 if part < len(self.tiles) - 1 else -1]  # all before are of one size
+        return memory.input_gradient()
 
-    def samples_of_input_gradient(self) -> Floats:
-        """What a backward pass has left there, as (n_samples, n_inputs), by the units of X."""
+    def new_input_gradient(self) -> Floats:
+        """An array for the gradient at X, (n_samples, n_inputs), not set."""
+        return np.empty((self.n_samples, self.net.layer_sizes[0]), self.net.dtype)
+
+    def store_input_gradient(self, part: int, out: Floats) -> None:
+        """Puts what a backward pass has left of tile `part` into such an array, by the units of X."""
         factor = None if self.net.scaling is None else self.net.scaling.factor
-        out = np.empty((self.n_samples, self.net.layer_sizes[0]), self.net.dtype)
-        for span, dx in zip(self._spans, self.input_gradients(), strict=True):
-            store_samples(dx, out[span], factor, self.threads)
-        return out
+        store_samples(self.input_gradient(part), out[self._spans[part]], factor, self.threads)
 
 
 class HiddenValues(Sequence[Floats]):
@@ -274,12 +253,3 @@ class HiddenValues(Sequence[Floats]):
         if isinstance(numbers, range):
             return [self._tape.samples(number + 1) for number in numbers]
         return self._tape.samples(numbers + 1)
-
-
-def _through_activation(output: str, gradient: Floats, values: Floats) -> None:
-    """Takes a gradient at activated outputs, (n_outputs, columns), to their pre-activations, in place."""
-    if output == "sigmoid":
-        gradient *= values * (1 - values)
-    elif output == "softmax":
-        gradient -= np.einsum("oc,oc->c", gradient, values)
-        gradient *= values

@@ -89,7 +89,9 @@ class Lease:
         self.memory = [self._pool.take(net, columns, keep_probability) for columns in self._columns]
 
     def __del__(self) -> None:
-        for columns, memory in zip(getattr(self, "_columns", ()), getattr(self, "memory", ()), strict=False):
+        # The last first: the next tape of as many tiles takes them in the same order, and finds its calls prepared.
+        pairs = list(zip(getattr(self, "_columns", ()), getattr(self, "memory", ()), strict=False))
+        for columns, memory in reversed(pairs):
             self._pool.give_back(self._sizes, columns, self._keep, memory)
 
 

@@ -10,6 +10,7 @@ from trulysparse._core.arrays import Floats
 from trulysparse._core.random import stream_key
 from trulysparse.errors import InputError
 from trulysparse.nn.layers.base import ParameterGradient
+from trulysparse.nn.output_gradient import OutputGradient
 from trulysparse.nn.passes import Layered
 from trulysparse.nn.sinks import Gradients, InputGradient, Sink, Update
 from trulysparse.nn.tile_pass import TilePass
@@ -25,8 +26,14 @@ class Recorded(Protocol):
     threads: int
     spent: bool
 
-    def input_gradients(self) -> list[Floats]:
-        """Memory for the gradients at the input, by tile."""
+    def input_gradient(self, part: int) -> Floats:
+        """Memory for the gradient at the input of a tile."""
+
+    def new_input_gradient(self) -> Floats:
+        """An array for the gradient at X, not set."""
+
+    def store_input_gradient(self, part: int, out: Floats) -> None:
+        """Puts what a backward pass has left of a tile into such an array."""
 
 
 def forward_passes(tapes: Sequence[Recorded], keys: Sequence[int]) -> None:
@@ -49,21 +56,24 @@ def forward_passes(tapes: Sequence[Recorded], keys: Sequence[int]) -> None:
 
 def update_passes(
     tapes: Sequence[Recorded],
-    dys: Sequence[Sequence[Floats]],
+    dys: Sequence[OutputGradient],
     states: Sequence[Sequence[OptimizerState]] | None,
     rules: Sequence[Any],
     inputs: bool,
     key: int | None,
-) -> None:
+) -> list[Floats | None]:
     """Backward passes of all tapes that update the networks, or leave their parameters as they are.
 
     Args:
         tapes: of networks that differ, where they are updated.
-        dys: the gradient at the output's pre-activation of each tape, by tile.
+        dys: the gradient at the output of each tape.
         states: optimizer state of each network; None: parameters stay.
         rules: of each network's optimizer, or None likewise.
         inputs: whether the gradients at the input are wanted.
         key: of stochastic rounding, see rounding_key.
+
+    Returns:
+        The gradient at X of each tape, or None where it is not wanted.
     """
     sinks: list[list[Sink]] = []
     later: list[tuple[Update, Sequence[Any], Sequence[ParameterGradient], int]] = []
@@ -86,19 +96,20 @@ def update_passes(
         sums = [layer.new_gradient() for layer in layers] if count > 1 else []
         parts: list[Sink] = [Gradients(sums, add=part > 0) for part in range(count - 1)]
         sinks.append([*parts, Update(state, rule, rounding, sums or None)])
-    backward_passes(tapes, dys, sinks, inputs)
+    found = backward_passes(tapes, dys, sinks, inputs)
     for update, updated, gradients, threads in later:
         update.apply(updated, gradients, threads)
+    return found
 
 
 def gradient_passes(
     tapes: Sequence[Recorded],
-    dys: Sequence[Sequence[Floats]],
+    dys: Sequence[OutputGradient],
     into: Sequence[Sequence[ParameterGradient] | None],
     add: bool,
     inputs: bool,
-) -> list[Sequence[ParameterGradient]]:
-    """Backward passes of all tapes that give the gradients of parameters, of each network; see update_passes.
+) -> tuple[list[Sequence[ParameterGradient]], list[Floats | None]]:
+    """Backward passes of all tapes that give the gradients of parameters of each network, and at X; see update_passes.
 
     Args:
         tapes: see update_passes.
@@ -109,34 +120,43 @@ def gradient_passes(
     """
     sinks: list[list[Sink]] = []
     arrays: list[Sequence[ParameterGradient]] = []
-    for tape, given in zip(tapes, into, strict=True):
+    for tape, dy, given in zip(tapes, dys, into, strict=True):
         if given is not None:
             check_gradients(tape.net, given)
+            if len(tape.tiles) > 1:  # what is there is not lost to a bad value in a later tile
+                dy.check_finite()
         target = [layer.new_gradient() for layer in tape.net.layers] if given is None else given
         adding = add and given is not None
         sinks.append([Gradients(target, add=adding or part > 0) for part in range(len(tape.tiles))])
         arrays.append(target)
-    backward_passes(tapes, dys, sinks, inputs)
-    return arrays
+    return arrays, backward_passes(tapes, dys, sinks, inputs)
 
 
 def backward_passes(
-    tapes: Sequence[Recorded], dys: Sequence[Sequence[Floats]], sinks: Sequence[Sequence[Sink]], inputs: bool
-) -> None:
-    """Backward passes of all tapes. sinks: of each tape, by tile."""
-    chains: list[Any] = []
-    for tape, columns, parts in zip(tapes, dys, sinks, strict=True):
-        dxs: Sequence[Floats | None] = tape.input_gradients() if inputs else [None] * len(columns)
-        steps = list(zip(tape.tiles, columns, parts, dxs, strict=True))
-        chain = [tile.backward_calls(dy, sink, dx) for tile, dy, sink, dx in steps]
-        tape.spent = True
-        if all(link is not None for link in chain):
-            chains.append(chain)
-            continue
-        for tile, dy, sink, dx in steps:
-            tile.backward(dy, sink, tape.threads, dx)
-    if chains:
-        _kernels.run_backward(chains, tapes[0].threads)
+    tapes: Sequence[Recorded], dys: Sequence[OutputGradient], sinks: Sequence[Sequence[Sink]], inputs: bool
+) -> list[Floats | None]:
+    """Backward passes of all tapes, tile by tile. sinks: of each tape, by tile. Returns the gradients at X where
+    `inputs` are wanted, or None for each."""
+    found = [tape.new_input_gradient() if inputs else None for tape in tapes]
+    for part in range(max(len(tape.tiles) for tape in tapes)):
+        chains = []
+        for tape, dy, parts in zip(tapes, dys, sinks, strict=True):
+            if part >= len(tape.tiles):
+                continue
+            tile, columns = tape.tiles[part], dy.tile(part)
+            dx = tape.input_gradient(part) if inputs else None
+            link = tile.backward_calls(columns, parts[part], dx)
+            tape.spent = True
+            if link is None:
+                tile.backward(columns, parts[part], tape.threads, dx)
+            else:
+                chains.append([link])
+        if chains:
+            _kernels.run_backward(chains, tapes[0].threads)
+        for tape, out in zip(tapes, found, strict=True):
+            if out is not None and part < len(tape.tiles):
+                tape.store_input_gradient(part, out)
+    return found
 
 
 def rounding_key(net: Layered, key: int | None) -> int | None:

@@ -12,9 +12,9 @@ from trulysparse._core.arrays import Floats
 from trulysparse._core.random import stream_key
 from trulysparse.data import Matrix
 from trulysparse.errors import InputError
-from trulysparse.nn.activations_buffer import Activations
 from trulysparse.nn.columns import Columns
 from trulysparse.nn.layers.base import ParameterGradient
+from trulysparse.nn.output_gradient import OutputGradient
 from trulysparse.nn.passes import Layered
 from trulysparse.nn.tape import NetworkGradient, Tape
 from trulysparse.nn.tape_passes import forward_passes, gradient_passes, update_passes
@@ -54,8 +54,7 @@ class Tapes(list[Tape]):
                 raise InputError(f"{name} must have one entry for each of {len(self)} networks, not {len(given)}")
         if optimizer_state is not None and len({id(tape.net) for tape in self}) < len(self):
             raise InputError("optimizer_state must be None where a network has several tapes; add up their gradients")
-        update_passes(self, self._output_gradients(dY), optimizer_state, rules, input_gradient, key)
-        return [tape.samples_of_input_gradient() if input_gradient else None for tape in self]
+        return update_passes(self, self._output_gradients(dY), optimizer_state, rules, input_gradient, key)
 
     def gradients(
         self,
@@ -82,23 +81,17 @@ class Tapes(list[Tape]):
         given = [None] * len(self) if into is None else list(into)
         if len(given) != len(self):
             raise InputError(f"into must have one entry for each of {len(self)} networks, not {len(given)}")
-        arrays = gradient_passes(self, self._output_gradients(dY), given, add, input_gradient)
-        return [
-            NetworkGradient(each, tape.samples_of_input_gradient() if input_gradient else None)
-            for each, tape in zip(arrays, self, strict=True)
-        ]
+        arrays, inputs = gradient_passes(self, self._output_gradients(dY), given, add, input_gradient)
+        return [NetworkGradient(*each) for each in zip(arrays, inputs, strict=True)]
 
-    def _output_gradients(self, dY: Any) -> list[list[Floats]]:
-        """The gradient at the output of each network, by tile."""
+    def _output_gradients(self, dY: Any) -> list[OutputGradient]:
+        """The gradient at the output of each network."""
         if isinstance(dY, list | tuple):
             if len(dY) != len(self):
                 raise InputError(f"dY must be one gradient, or a list of {len(self)}, one per network")
-            return [tape.output_gradients(each) for tape, each in zip(self, dY, strict=True)]
-        first = self[0].output_gradients(dY)
-        if any(tape.activated for tape in self):
-            return [first, *(tape.output_gradients(dY) for tape in self[1:])]
-        shared = Columns([Activations(values) for values in first], self[0].n_samples)
-        return [first, *(tape.output_gradients(shared) for tape in self[1:])]
+            return [tape.output_gradient(each) for tape, each in zip(self, dY, strict=True)]
+        found = [tape.output_gradient(dY) for tape in self]
+        return [found[0] if found[0].fits(each) else each for each in found]  # laid out once
 
 
 def record(
