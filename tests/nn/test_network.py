@@ -11,13 +11,10 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from own_activations import Softsign
 from trulysparse.connectivity import uniform
 from trulysparse.data import Scaling
 from trulysparse.nn.activations import IDENTITY
 from trulysparse.nn.layers.indexed import IndexedLayer
-from trulysparse.nn.passes import backward_layers, forward_layers
-from trulysparse.nn.sinks import Gradients
 
 
 def test_layers_set_by_the_user_are_checked_before_use(rng):
@@ -78,46 +75,6 @@ def test_copies_predict_alike_and_are_on_their_own(rng, twin_of):
     np.testing.assert_array_equal(twin.predict_proba(X), wanted)
     twin.layers[0].values[:] = 0
     np.testing.assert_array_equal(net.predict_proba(X), wanted)
-
-
-@pytest.mark.parametrize("activation", ["all_relu", "tanh", "sigmoid", "gelu", "silu", Softsign()])
-def test_backward_matches_central_differences(rng, activation):
-    net = ts.SparseMLP((5, 7, 6, 3), epsilon=2, activation=activation, dtype="float64", output="identity", seed=1)
-    X, direction = rng.normal(size=(4, 5)), rng.normal(size=(4, 3))
-    signals = net.workspace().signals(4, 1.0)
-    signals[0].values[:, :4] = X.T
-    signals[0].values[:, 4:] = 0
-    forward_layers(net, signals, [0, 0, 0], 1)
-    dy, dx = np.zeros_like(signals[-1].values), np.empty_like(signals[0].values)
-    dy[:, :4] = direction.T
-    sink = Gradients([layer.new_gradient() for layer in net.layers])
-    backward_layers(net, signals, dy, sink, threads=2, input_gradient=dx)
-
-    def slope(array, at, X):
-        before, outputs = array[at], []
-        for step in (1e-6, -1e-6):
-            array[at] = before + step
-            outputs.append((net.decision_function(X) * direction).sum())
-            array[at] = before
-        return (outputs[0] - outputs[1]) / 2e-6
-
-    for layer, (weight, bias) in zip(net.layers, sink.arrays, strict=True):
-        for array, gradient in ((layer.values, weight), (layer.bias, bias)):
-            for at in rng.integers(len(array), size=5):
-                assert gradient[at] == pytest.approx(slope(array, at, X), rel=1e-5, abs=1e-8)
-    for i, j in ((0, 0), (2, 3), (3, 4)):
-        assert dx[j, i] == pytest.approx(slope(X, (i, j), X), rel=1e-5, abs=1e-8)
-
-
-def test_hidden_batches_are_the_activations_of_a_dense_pass(rng):
-    net = ts.SparseMLP((5, 7, 6, 3), epsilon=2, activation="tanh", dtype="float64")
-    X = rng.normal(size=(9, 5))
-    first = np.tanh(X @ net.layers[0].weight.toarray().T)
-    second = np.tanh(first @ net.layers[1].weight.toarray().T)
-    for samples, (one, two) in net.hidden_batches(X, 4):
-        n = samples.stop - samples.start
-        np.testing.assert_allclose(one[:, :n].T, first[samples], rtol=1e-12)
-        np.testing.assert_allclose(two[:, :n].T, second[samples], rtol=1e-12)
 
 
 def test_with_layers_that_do_not_follow_each_other_is_refused():
