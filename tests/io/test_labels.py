@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import struct
-
 import numpy as np
 import pytest
 
 import trulysparse as ts
-
-
-def rewritten(path, change):
-    """The same file with other settings, and without its checksums, which would give them away."""
-    raw = path.read_bytes()
-    (size,) = struct.unpack("<Q", raw[:8])
-    head = json.loads(raw[8 : 8 + size])
-    head["__metadata__"].pop("crc32", None)
-    (entry,) = head["__metadata__"]
-    config = json.loads(head["__metadata__"][entry])
-    change(config)
-    head["__metadata__"][entry] = json.dumps(config)
-    text = json.dumps(head).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + raw[8 + size :])
-
+from sample_files import rewritten
 
 NOT_KEPT = [
     (np.array([1 + 2j, 3, 4]), "complex128"),

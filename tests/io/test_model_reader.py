@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 import trulysparse as ts
+from sample_files import rewritten
 from trulysparse.data import Scaling
 
 
@@ -37,20 +37,6 @@ def test_damaged_tensors(net, tmp_path, damage):
     with pytest.raises(ts.InputError, match=r"layers\.[01]"):
         ts.load(path)
     assert json.loads(metadata["trulysparse"])["layer_sizes"] == [30, 40, 20, 3]
-
-
-def rewritten(path, change):
-    """The same file with other settings, and without its checksums, which would give them away."""
-    raw = path.read_bytes()
-    (size,) = struct.unpack("<Q", raw[:8])
-    head = json.loads(raw[8 : 8 + size])
-    head["__metadata__"].pop("crc32", None)
-    (entry,) = head["__metadata__"]
-    config = json.loads(head["__metadata__"][entry])
-    change(config)
-    head["__metadata__"][entry] = json.dumps(config)
-    text = json.dumps(head).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + raw[8 + size :])
 
 
 STRANGE = [None, [], {}, "x", -1, 3.5, True, [None], [[1]], [4, 8], [4, "8", 2], [30, 40, 20, 3, 1], "[" * 99]

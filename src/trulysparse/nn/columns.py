@@ -10,6 +10,7 @@ import numpy as np
 from trulysparse import _kernels
 from trulysparse._core import checks
 from trulysparse._core.arrays import Floats, empty
+from trulysparse.data import Matrix, Scaling
 from trulysparse.errors import InputError
 from trulysparse.nn.activations_buffer import Activations
 from trulysparse.nn.passes import Layered, tile_columns
@@ -82,16 +83,22 @@ def spans(n_samples: int, width: int) -> list[slice]:
     return [slice(start, min(n_samples, start + width)) for start in range(0, n_samples, width)]
 
 
+def load_tiles(
+    matrix: Matrix, tiles: Sequence[slice], inputs: Sequence[Activations], scaling: Scaling | None, threads: int
+) -> None:
+    """Fills the inputs of tiles with their samples, scaled."""
+    with matrix.reader(np.arange(matrix.n_samples)) as reader:
+        for tile, x in zip(tiles, inputs, strict=True):
+            reader.load(np.arange(tile.start, tile.stop), x.values, scaling, threads)
+
+
 def lay_out(net: Layered, X: Any, threads: int) -> Columns:
     """Samples as a network's kernels take them, scaled; see Network.lay_out."""
     matrix = net.matrix(X)
-    width = min(tile_columns(net.layer_sizes), matrix.n_samples)
+    tiles = spans(matrix.n_samples, tile_columns(net.layer_sizes))
     inputs = []
-    with matrix.reader(np.arange(matrix.n_samples)) as reader:
-        for start in range(0, matrix.n_samples, width):
-            rows = np.arange(start, min(matrix.n_samples, start + width))
-            columns = int(_kernels.padded_batch(len(rows)))
-            values = empty(matrix.n_features * columns, net.dtype).reshape(matrix.n_features, columns)
-            reader.load(rows, values, net.scaling, threads)
-            inputs.append(Activations(values))
+    for tile in tiles:
+        columns = int(_kernels.padded_batch(tile.stop - tile.start))
+        inputs.append(Activations(empty(matrix.n_features * columns, net.dtype).reshape(-1, columns)))
+    load_tiles(matrix, tiles, inputs, net.scaling, threads)
     return Columns(inputs, matrix.n_samples)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from trulysparse._core.arrays import Floats, store_samples
 from trulysparse.data import Matrix
 from trulysparse.errors import InputError
-from trulysparse.nn.columns import Columns, spans
+from trulysparse.nn.columns import Columns, load_tiles, spans
 from trulysparse.nn.layers.base import ParameterGradient
 from trulysparse.nn.output_gradient import OutputGradient
 from trulysparse.nn.passes import Layered, tile_columns
@@ -82,9 +82,7 @@ class Tape:
                 tile.signals[0] = x
         else:
             inputs = [memory.own_input for memory in self._lease.memory]
-            with X.reader(np.arange(X.n_samples)) as reader:
-                for span, x in zip(self._spans, inputs, strict=True):
-                    reader.load(np.arange(span.start, span.stop), x.values, net.scaling, threads)
+            load_tiles(X, self._spans, inputs, net.scaling, threads)
             self.columns = Columns(inputs, X.n_samples, self._lease)
         self.spent = False
         self._topology = [layer.connectivity for layer in net.layers]

@@ -7,6 +7,7 @@ import pytest
 
 import trulysparse as ts
 from trulysparse.nn.layers.base import Layer
+from trulysparse.optim import OptimizerState
 
 
 @pytest.fixture(params=["indexed", "compact", "mapped"])
@@ -53,3 +54,19 @@ def test_snapshot_is_restored(layer):
 def test_problem_says_what_does_not_fit(layer, sizes, dtype, message):
     problem = layer.problem(*sizes, np.dtype(dtype), "float64" if dtype == "f8" else "float32")
     assert problem is None if message is None else message in problem
+
+
+@pytest.mark.parametrize("storage", ["indexed", "compact"])
+def test_a_rule_in_arrays_is_given_no_biases_where_there_are_none(storage):
+    class Rule:
+        learning_rate = 0.1
+
+        def update(self, values, gradient, slots, is_bias):
+            assert not is_bias
+            values -= self.learning_rate * gradient / np.abs(gradient).max()
+
+    net = ts.SparseMLP((6, 9, 3), epsilon=3, bias=False, storage=storage)
+    for layer in net.layers:
+        before, gradient = layer.values.copy(), np.ones_like(layer.values)
+        layer.update([(gradient, np.zeros(0, np.float32), 1.0)], OptimizerState([], []), Rule(), 1)
+        np.testing.assert_allclose(layer.values, before - 0.1, rtol=1e-6)

@@ -15,7 +15,7 @@ from trulysparse.nn.activations import LayerActivation
 from trulysparse.nn.activations_buffer import Activations
 from trulysparse.optim import Optimizer, OptimizerState
 from trulysparse.optim.optimizer import check_optimizer
-from trulysparse.optim.rules import Rule
+from trulysparse.optim.rules import Rule, is_fused, sum_of
 from trulysparse.optim.state import fresh_slots
 
 ParameterGradient: TypeAlias = tuple[Floats, Floats]
@@ -149,7 +149,6 @@ class Layer(ABC):
         kind = HELD["float32"] if self.values.dtype == HELD["bfloat16"] else self.values.dtype
         return empty(self.n_connections, kind), empty(self.bias.size, kind)
 
-    @abstractmethod
     def update(
         self,
         gradients: list[tuple[Floats, Floats, float]],
@@ -168,6 +167,29 @@ class Layer(ABC):
         Raises:
             InputError: where the rule is in arrays, and this layer's values are not arrays of floats in memory.
         """
+        weights = [(weight, factor) for weight, _, factor in gradients]
+        biases = [(bias, factor) for _, bias, factor in gradients] if self.bias.size else []
+        if is_fused(rule):
+            self._update(weights, biases, optimizer_state, rule, threads)
+            return
+        self._require_arrays(optimizer_state)
+        rule.update(self.values, sum_of(weights), optimizer_state.weight, False)
+        if biases:
+            rule.update(self.bias, sum_of(biases), optimizer_state.bias, True)
+
+    @abstractmethod
+    def _update(
+        self,
+        weights: list[tuple[Floats, float]],
+        biases: list[tuple[Floats, float]],
+        optimizer_state: OptimizerState,
+        rule: _kernels.UpdateRule,
+        threads: int,
+    ) -> None:
+        """`update` by a fused rule. biases: empty for a layer without."""
+
+    def _require_arrays(self, optimizer_state: OptimizerState) -> None:  # noqa: B027
+        """InputError where a rule in arrays cannot update this layer."""
 
     @abstractmethod
     def copy(self) -> Layer:

@@ -17,7 +17,7 @@ from trulysparse.nn.layers.base import Layer, ParameterGradient
 from trulysparse.nn.layers.function_pass import apply_function, multiply_derivative
 from trulysparse.optim import NO_STATE, Optimizer, OptimizerState
 from trulysparse.optim.optimizer import state_type
-from trulysparse.optim.rules import Rule, gradient_rule, is_fused, sum_of
+from trulysparse.optim.rules import gradient_rule
 
 
 class IndexedLayer(Layer):
@@ -191,20 +191,15 @@ class IndexedLayer(Layer):
         kind: np.dtype[Any] = self.values.dtype
         return kind
 
-    def update(
+    def _update(
         self,
-        gradients: list[tuple[Floats, Floats, float]],
+        weights: list[tuple[Floats, float]],
+        biases: list[tuple[Floats, float]],
         optimizer_state: OptimizerState,
-        rule: Rule,
+        rule: _kernels.UpdateRule,
         threads: int,
     ) -> None:
-        weights = [(weight, factor) for weight, _, factor in gradients]
-        biases = [(bias, factor) for _, bias, factor in gradients]
-        if not is_fused(rule):
-            rule.update(self.values, sum_of(weights), optimizer_state.weight, False)
-            rule.update(self.bias, sum_of(biases), optimizer_state.bias, True)
-            return
         w0, w1, b0, b1 = optimizer_state.padded()
         _kernels.update(self.values, w0, w1, weights, rule, False, threads)
-        if self.bias.size:
+        if biases:
             _kernels.update(self.bias, b0, b1, biases, rule, True, threads)

@@ -23,7 +23,7 @@ from trulysparse.nn.layers.function_pass import apply_function, multiply_derivat
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.optim import NO_STATE, Optimizer, OptimizerState
 from trulysparse.optim.optimizer import state_type
-from trulysparse.optim.rules import Rule, gradient_rule, is_fused, sum_of
+from trulysparse.optim.rules import gradient_rule, sum_of
 
 
 class TiledLayer(Layer):
@@ -118,25 +118,18 @@ class TiledLayer(Layer):
     def slot_type(self, optimizer: Optimizer) -> np.dtype[Any]:
         return HELD[state_type(optimizer) or "float32"]
 
-    def update(
+    def _update(
         self,
-        gradients: list[tuple[Floats, Floats, float]],
+        weights: list[tuple[Floats, float]],
+        biases: list[tuple[Floats, float]],
         optimizer_state: OptimizerState,
-        rule: Rule,
+        rule: _kernels.UpdateRule,
         threads: int,
     ) -> None:
-        weights = [(weight, factor) for weight, _, factor in gradients]
-        biases = [(bias, factor) for _, bias, factor in gradients]
-        if not is_fused(rule):
-            self._require_arrays(optimizer_state)
-            rule.update(self.values, sum_of(weights), optimizer_state.weight, False)
-            rule.update(self.bias, sum_of(biases), optimizer_state.bias, True)
-            return
-        weight, bias = sum_of(weights), sum_of(biases)
         into, bias_into = self._into(optimizer_state)
-        _kernels.tile_update(self.values, optimizer_state.weight, weight, into, rule, False, threads)
-        if self.bias.size:
-            _kernels.tile_update(self.bias, optimizer_state.bias, bias, bias_into, rule, True, threads)
+        _kernels.tile_update(self.values, optimizer_state.weight, sum_of(weights), into, rule, False, threads)
+        if biases:
+            _kernels.tile_update(self.bias, optimizer_state.bias, sum_of(biases), bias_into, rule, True, threads)
         self._updated(optimizer_state)
 
     def _require_arrays(self, optimizer_state: OptimizerState) -> None:
