@@ -22,6 +22,7 @@ ORDER = (
     "connectivity",
     "optim",
     "data",
+    "task",
     "nn",
     "evolution",
     "io",

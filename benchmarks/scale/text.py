@@ -16,7 +16,7 @@ import scipy.sparse as sp
 
 import trulysparse as ts
 from trulysparse.bench.report import machine, save_json, table
-from trulysparse.data.dataset import split
+from trulysparse.task.dataset import split
 
 HIDDEN = (500_000, 500_000)
 

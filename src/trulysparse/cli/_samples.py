@@ -10,7 +10,7 @@ import numpy as np
 from trulysparse._core import checks
 from trulysparse.cli._run import Run
 from trulysparse.data.builtin import is_builtin
-from trulysparse.data.dataset import code_labels, join, raw_labels, split, take
+from trulysparse.task.dataset import code_labels, join, raw_labels, split, take
 from trulysparse.data.files import Table, fingerprint, read
 from trulysparse.errors import InputError
 

@@ -22,7 +22,7 @@ from trulysparse.cli._run_lock import RunLock
 from trulysparse.cli._settings import Settings
 from trulysparse.cli._training_run import TrainingRun
 from trulysparse.data import as_matrix
-from trulysparse.data.dataset import make_dataset
+from trulysparse.task.dataset import make_dataset
 from trulysparse.data.files import read
 from trulysparse.errors import DivergenceError, InputError
 from trulysparse.io.checkpoint_folder import has_state

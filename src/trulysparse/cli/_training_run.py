@@ -13,7 +13,7 @@ from trulysparse.cli._plan_text import advice, plan_rows
 from trulysparse.cli._run import CHECKPOINT
 from trulysparse.cli._settings import Settings
 from trulysparse.data import as_matrix, fit_scaling
-from trulysparse.data.dataset import Dataset
+from trulysparse.task.dataset import Dataset
 from trulysparse.data.files import Table
 from trulysparse.errors import InputError, NotEnoughMemoryError
 from trulysparse.io import checkpoints

@@ -13,7 +13,7 @@ from trulysparse.cli._options import JsonLine, Threads
 from trulysparse.cli._run import Run
 from trulysparse.cli._samples import pick, read_for
 from trulysparse.data import check_finite
-from trulysparse.data.dataset import code_labels, raw_labels
+from trulysparse.task.dataset import code_labels, raw_labels
 from trulysparse.data.targets import check_lengths
 from trulysparse.errors import InputError
 from trulysparse.training import evaluate as score

@@ -7,7 +7,7 @@ import pytest
 
 import trulysparse as ts
 from sample_files import refused, write
-from trulysparse.data.dataset import make_dataset
+from trulysparse.task.dataset import make_dataset
 from trulysparse.data.files import read
 
 

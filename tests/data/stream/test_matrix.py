@@ -10,7 +10,7 @@ import pytest
 import trulysparse as ts
 from sample_files import Counted, csr, libsvm, npy, parquet, parquet_table, small_blocks
 from trulysparse.data import as_matrix, fit_scaling
-from trulysparse.data.dataset import make_dataset
+from trulysparse.task.dataset import make_dataset
 from trulysparse.data.files import read
 from trulysparse.data.stream import blocks
 from trulysparse.data.stream import matrix as stream

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse.data.dataset import make_dataset
+from trulysparse.task.dataset import make_dataset
 from trulysparse.data.files import read
 from trulysparse.data.targets import Values
 from trulysparse.training.fit_data import FitData

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from trulysparse.data.dataset import code_labels, make_dataset, raw_labels
+from trulysparse.task.dataset import code_labels, make_dataset, raw_labels
 from trulysparse.data.table import Table
 
 
