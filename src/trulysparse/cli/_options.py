@@ -18,6 +18,19 @@ from trulysparse.recipe import Recipe
 
 JsonLine = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object on the last line.")]
 Threads = Annotated[int | None, typer.Option(help="Of the kernels. Default: all cores.")]
+Header = Annotated[
+    bool | None, typer.Option(help="Whether a .csv file's first line names the columns. Default: as in the run.")
+]
+Separator = Annotated[
+    str | None, typer.Option(help="Between the fields of a .csv file. Default: as in the run, or detected.")
+]
+Encoding = Annotated[str | None, typer.Option(help="Of a .csv file. Default: as in the run, or detected.")]
+ZeroBased = Annotated[
+    bool | None,
+    typer.Option(
+        "--zero-based/--one-based", help="Where a .libsvm file begins to number features. Default: as in the run."
+    ),
+]
 # As a terminal gives them; a field's other types are objects, for Python alone.
 _TYPES = (bool, int, float, str)
 

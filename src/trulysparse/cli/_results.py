@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from trulysparse._core.bars import bars
+from trulysparse._core.version import __version__
 from trulysparse.cli._console import peak_rss_mb, print_json, show
+from trulysparse.cli._report import run_report
 from trulysparse.cli._run import CHECKPOINT, write_run
+from trulysparse.cli._scores import score_figures, score_rows
 from trulysparse.cli._training_run import TrainingRun
-from trulysparse.data import as_matrix
-from trulysparse.data.files import fingerprint
 from trulysparse.nn import activations
 from trulysparse.optim import SGD, Adam
 from trulysparse.report import write_report
@@ -26,10 +28,18 @@ def write_results(
     one JSON object if `json_line`. seconds: of training."""
     settings, net, dataset = run.settings, trainer.net, run.dataset
     epochs = history["epoch"][-1]  # the epochs of a phase that workers spend alone have one record
-    scores = evaluate(net, dataset.X_test, dataset.y_test)
+    scores: Mapping[str, float] = {}
+    rows: dict[str, str] = {}
+    if run.folds is not None:
+        scores, n_scored = run.folds.mean, run.folds.n_samples
+        rows = score_rows(scores, n_scored, dataset.task, part="", deviations=run.folds.deviation)
+        rows = {f"{name}, {len(run.folds)} folds": text for name, text in rows.items()}
+    elif dataset.test is not None:
+        scores = evaluate(net, dataset.test.X, dataset.test.y, loss=trainer.loss)
+        rows = score_rows(scores, len(dataset.test), dataset.task)
     figures = {
-        "accuracy": scores["accuracy"],
-        "loss": scores["loss"],
+        **score_figures(scores),
+        **({} if run.folds is None else run.folds.deviation_figures()),
         "seconds": round(seconds, 3),
         "epochs": epochs,
         "connections": net.n_connections,
@@ -37,10 +47,10 @@ def write_results(
         "peak_rss_mb": peak_rss_mb(),
     }
     shown = {
-        "test accuracy": f"{scores['accuracy']:.4f}  ({len(dataset.y_test)} samples)",
-        "test loss": f"{scores['loss']:.4f}",
-        "training": f"{epochs} epochs of {as_matrix(dataset.X_train).n_samples} samples in {seconds:.1f} s",
-        "network": f"{'-'.join(map(str, net.layer_sizes))}",
+        "target": run.target_text,
+        **rows,
+        "training": f"{epochs} epochs of {len(dataset.train)} samples in {seconds:.1f} s",
+        "network": "-".join(map(str, net.layer_sizes)),
         "connections": f"{net.n_connections:,} ({net.density:.2%} of dense)",
         "peak memory": f"{figures['peak_rss_mb']} MB",
         "saved to": str(run.out),
@@ -48,10 +58,11 @@ def write_results(
     title = f"Trained on {settings.data}"
 
     def write_page(path: Path) -> None:
-        write_report(path, net, history.records, title=title, facts=shown)
+        write_report(path, run_report(run, trainer, history, title=title, facts=shown))
 
     with bars() as progress:
-        write_run(run.out, net, _config(run, trainer), history.records, write_page if report else None, progress)
+        page = write_page if report else None
+        write_run(run.out, net, _config(run, trainer), history.records, figures, page, progress)
     if (run.out / CHECKPOINT).is_dir():
         shutil.rmtree(run.out / CHECKPOINT)
     show(title, shown)
@@ -61,14 +72,18 @@ def write_results(
 
 def _config(run: TrainingRun, trainer: Trainer) -> dict[str, Any]:
     """The settings, with what was found in the data and the defaults that were taken."""
-    settings, table, optimizer = run.settings, run.table, trainer.optimizer
+    settings, table, optimizer, task = run.settings, run.table, trainer.optimizer, run.dataset.task
     assert isinstance(optimizer, SGD | Adam)  # the command line knows no others
     return {
         **settings.to_json(),
-        "fingerprint": fingerprint(settings.data),
+        "version": __version__,
+        "fingerprint": settings.source().fingerprint(),
         "target": table.target,
+        "kind": task.kind,
+        "targets": list(task.targets),
         "features": table.features,
         "columns": table.columns,
+        "layout": table.layout,
         "zero_based": table.zero_based,
         "has_test_set": table.X_test is not None,
         **activations.settings(trainer.net.activation),

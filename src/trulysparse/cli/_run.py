@@ -19,11 +19,13 @@ from trulysparse.cli._json import parse_object, read_object
 from trulysparse.errors import InputError
 from trulysparse.io.models import load, save
 from trulysparse.nn.mlp import SparseMLP
+from trulysparse.task.task import Task
 from trulysparse.training import Callback
 from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.history import Record
 
-MODEL, CONFIG, METRICS, REPORT = "model.safetensors", "config.json", "metrics.jsonl", "report.html"
+MODEL, CONFIG, METRICS, RESULTS = "model.safetensors", "config.json", "metrics.jsonl", "results.json"
+REPORT = "report.html"
 CHECKPOINT = "checkpoint"
 PARTIAL = "metrics.partial.jsonl"
 # Where a run is written before it is put in place.
@@ -37,6 +39,11 @@ _TYPES: dict[str, Any] = {
     "test_size": float,
     "seed": int,
     "model": str,
+    "kind": str,
+    "targets": list[str],
+    "loss": str | None,
+    "cv": int | None,
+    "layout": dict,
 }
 
 
@@ -82,6 +89,14 @@ class Run:
             raise InputError(f"RUN: the {MODEL} of '{self.folder}' names no classes, so that it cannot be scored")
         return self.net.labels
 
+    @property
+    def task(self) -> Task:
+        """What its network predicts; InputError where that is classes and it names none."""
+        net = self.net
+        kinds = {"softmax": "classification", "sigmoid": "multilabel", "identity": "regression"}
+        kind, targets = kinds[net.output], tuple(self.config.get("targets") or ())
+        return Task(kind, None if kind == "regression" else self.labels, targets, net.layer_sizes[-1])
+
     def last_record(self) -> str | None:
         """The last line of its metrics, where there are any; InputError where it is not one."""
         path = self.folder / METRICS
@@ -101,10 +116,11 @@ def write_run(
     net: SparseMLP,
     config: dict[str, Any],
     records: Sequence[Record],
+    figures: dict[str, Any],
     report: Callable[[Path], None] | None = None,
     progress: Progress = silent,
 ) -> None:
-    """Writes model, settings, metrics and report, all or nothing: they are written beside and put in place once all are
+    """Writes model, settings, metrics, figures and report, all or nothing: they are written beside and put in place once all are
     there. The model goes first, and settings name the model that they belong to: a process that dies before they follow
     leaves them where `settle` and `Run.open` find them."""
     new = folder / NEW
@@ -114,6 +130,7 @@ def write_run(
         save(net, new / MODEL, progress=progress)
         lines = "".join(json.dumps(record) + "\n" for record in records)
         write_whole(new / METRICS, lambda path: path.write_text(lines))
+        write_whole(new / RESULTS, lambda path: path.write_text(json.dumps(figures, indent=2) + "\n"))
         if report is not None:
             report(new / REPORT)
         text = json.dumps({**config, "model": digest(new / MODEL)}, indent=2) + "\n"
@@ -143,7 +160,7 @@ def settle(folder: Path) -> None:
     if is_pending(folder):
         if not (new / REPORT).exists():
             (folder / REPORT).unlink(missing_ok=True)
-        for name in (METRICS, REPORT, CONFIG):
+        for name in (METRICS, RESULTS, REPORT, CONFIG):
             if (new / name).exists():
                 (new / name).replace(folder / name)
     shutil.rmtree(new)

@@ -6,11 +6,11 @@ import fcntl
 import os
 from pathlib import Path
 
-from trulysparse.cli._run import CHECKPOINT, CONFIG, METRICS, MODEL, NEW, PARTIAL, REPORT, settle
+from trulysparse.cli._run import CHECKPOINT, CONFIG, METRICS, MODEL, NEW, PARTIAL, REPORT, RESULTS, settle
 from trulysparse.errors import InputError
 
 LOCK = ".lock"
-FILES = (LOCK, MODEL, CONFIG, METRICS, PARTIAL, REPORT)
+FILES = (LOCK, MODEL, CONFIG, METRICS, PARTIAL, RESULTS, REPORT)
 FOLDERS = (NEW, CHECKPOINT)
 
 

@@ -2,47 +2,68 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from trulysparse._core import checks
+from trulysparse._core.typed import checked_fields
 from trulysparse.cli._run import Run
 from trulysparse.data.builtin import is_builtin
-from trulysparse.task.dataset import code_labels, join, raw_labels, split, take
-from trulysparse.data.files import Table, fingerprint, read
+from trulysparse.data.files import fingerprint, read
+from trulysparse.data.read_options import ReadOptions
+from trulysparse.data.table import Table
 from trulysparse.errors import InputError
+from trulysparse.task.dataset import join, take, test_rows
+from trulysparse.task.options import TaskOptions
 
 
-def read_for(
-    run: Run,
-    data: str,
-    target: str | None,
-    *,
-    need_target: bool,
-    header: bool | None = None,
-    zero_based: bool | None = None,
-) -> Table:
-    """DATA with the columns that the run was trained on. header, zero_based: None: as in the run's own data."""
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How DATA is to be read, where a user says so; None: as the run's own data was.
+
+    Attributes:
+        target, header, separator, encoding, zero_based: see ReadOptions.
+    """
+
+    target: str | None = None
+    header: bool | None = None
+    separator: str | None = None
+    encoding: str | None = None
+    zero_based: bool | None = None
+
+
+def read_for(run: Run, data: str, reading: Reading, *, need_target: bool) -> Table:
+    """DATA with the columns that the run was trained on."""
+    given = {each.name: getattr(reading, each.name) for each in fields(Reading)}
+    before = {name: run.config.get(name) for name in given}
     suffix = "" if is_builtin(data) else Path(data).suffix
-    if header is None and suffix == ".csv":
-        header = run.config.get("header")
-    if zero_based is None and suffix == ".libsvm":
-        zero_based = run.config.get("zero_based")
+    if suffix != Path(str(run.config.get("data", ""))).suffix:
+        before |= {"header": None, "zero_based": None, "separator": None, "encoding": None}
+    options = {name: before[name] if value is None else value for name, value in given.items()}
+    own = is_own(run, data)
+    kept = {name: run.config.get(name) for name in ("group", "time")} if own else {}
     table = read(
         data,
-        target=target or run.config.get("target"),
+        ReadOptions(**options, **kept),
         features=run.config.get("features"),
-        n_features=run.net.layer_sizes[0],
+        n_features=run.net.layer_sizes[0] if run.net.preprocessor is None else None,
         need_target=need_target,
-        header=header,
         columns=run.config.get("columns"),
-        zero_based=zero_based,
+        layout=run.config.get("layout"),
     )
-    if target is not None and table.target is None:
+    if reading.target is not None and table.target is None:
         raise InputError(f"--target: '{data}' has no columns to choose from; its labels are y")
     return table
+
+
+def is_own(run: Run, data: str) -> bool:
+    """Whether DATA is what the run was trained on."""
+    if not (is_builtin(data) or data.startswith("openml:") or Path(data).exists()):
+        return False
+    return bool(run.config.get("test") is None and run.config.get("fingerprint") == fingerprint(data))
 
 
 def pick(run: Run, data: str, table: Table, part: str) -> tuple[Any, Any, str]:
@@ -54,12 +75,11 @@ def pick(run: Run, data: str, table: Table, part: str) -> tuple[Any, Any, str]:
             y = None if table.y is None or table.y_test is None else np.concatenate([table.y, table.y_test])
             return join(table.X, table.X_test), y, "all samples"
         return table.X_test, table.y_test, "the test set"
-    own = (is_builtin(data) or Path(data).exists()) and run.config.get("fingerprint") == fingerprint(data)
-    if part == "test" and not own:
+    held = is_own(run, data) and run.config.get("cv") is None
+    if part == "test" and not held:
         raise InputError(f"--part test: '{data}' has no test set, and the run did not hold samples out of it")
-    if part == "all" or not own or table.y is None:
+    if part == "all" or not held or table.y is None:
         return table.X, table.y, "all samples"
-    y = raw_labels(table.y, "y")
-    codes = code_labels(y, run.labels, "y")
-    _, test = split(codes, test_size=run.config["test_size"], seed=run.config["seed"])
-    return take(table.X, test), y[test], "the held-out samples"
+    options = replace(TaskOptions(**checked_fields(TaskOptions, run.config)), task=run.task.kind)
+    rows = test_rows(table, options)
+    return take(table.X, rows), take(table.y, rows), "the held-out samples"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from trulysparse._core import checks
 from trulysparse.data import as_matrix
-from trulysparse.data.files import Table, lasting
+from trulysparse.data.read_options import ReadOptions
+from trulysparse.data.table import Table
 from trulysparse.errors import InputError
-from trulysparse.parallel.ray.sources import TrainingFile
 from trulysparse.recipe import Recipe, option
+from trulysparse.task.options import TaskOptions
+from trulysparse.task.source import DataSource
+from trulysparse.task.task import KINDS
 
 
 class CommandRecipe(Recipe):
@@ -26,30 +29,46 @@ class CommandRecipe(Recipe):
 class Settings(CommandRecipe):
     """All that a training depends on, as config.json keeps it."""
 
-    data: str = field(
-        metadata={"help": "digits, breast_cancer, madelon-like, or a .npz, .csv, .parquet or .libsvm file."}
+    data: str = field(metadata={"help": "digits, breast_cancer, madelon-like, openml:NAME, a file or a folder."})
+    target: str | None = option(
+        None, "Column to predict, or several with commas between. Default: target, label, class or y, else the last."
     )
-    target: str | None = option(None, "Label column of a table. Default: target, label, class or y, else the last.")
+    task: str = option("auto", f"{', '.join(KINDS)}: what the target is.")
+    test: str | None = option(None, "Test samples in a file of their own, with the columns of DATA.")
+    test_size: float = option(0.2, "Share of samples held out where DATA has no test set.")
+    validation_fraction: float | None = option(
+        None, "Share of the training samples held out and scored after each epoch. Default: the test set is."
+    )
+    group: str | None = option(None, "Column of groups that stay together when samples are held out.")
+    time: str | None = option(None, "Column of times: the last samples are held out.")
+    ignore: str | None = option(None, "Columns to leave out, with commas between.")
+    missing: str = option("impute", "impute (with a column that says where) or refuse: gaps in features.")
+    max_categories: int = option(
+        TaskOptions.max_categories, "Inputs per column of text; less frequent values share one."
+    )
     header: bool | None = option(
         None, "Whether a .csv file's first line names the columns. Default: it must; one like a sample is refused."
     )
+    separator: str | None = option(None, "Between the fields of a .csv file. Default: as detected.")
+    encoding: str | None = option(None, "Of a .csv file. Default: as detected.")
     zero_based: bool | None = option(
         None,
         "Where a .libsvm file begins to number features. Default: at 0 if there is a feature 0.",
         "--zero-based/--one-based",
     )
-    test_size: float = option(0.2, "Share of samples held out where DATA has no test set.")
     stream: bool = option(False, "Read DATA block by block while training: sets larger than memory.")
     checkpoint_every: int = option(0, "Updates between checkpoints, from which `resume` goes on; 0: none.")
 
-    def training_file(self) -> TrainingFile:
-        """The training samples, for workers that may run elsewhere."""
-        path = lasting(self.data)
-        return TrainingFile(path, self.target, self.test_size, self.seed, self.header, self.zero_based, self.stream)
+    def source(self) -> DataSource:
+        """Where the samples come from."""
+        reading = ReadOptions(**{each.name: getattr(self, each.name) for each in fields(ReadOptions)})
+        options = TaskOptions(**{each.name: getattr(self, each.name) for each in fields(TaskOptions)})
+        return DataSource(data=self.data, test=self.test, reading=reading, options=options)
 
     def check(self, given: Collection[str] = (), *, report: bool = False) -> None:
         """See Recipe. report: whether the topology is followed for one."""
         super().check(given)
+        self.source().options.check()
         checks.integer("--checkpoint-every", self.checkpoint_every, low=0)
         if self.checkpoint_every or self.on_disk:
             why = "--on-disk" if self.on_disk else "--checkpoint-every"
@@ -66,6 +85,7 @@ class Settings(CommandRecipe):
         return [
             ("address", "is for parallel training: give --workers too", self.is_parallel),
             ("address", "needs --backend ray", self.backend == "ray"),
+            ("test_size", "cannot be combined with --test, which holds the test samples", self.test is None),
             *super()._needs(),
         ]
 
@@ -73,7 +93,11 @@ class Settings(CommandRecipe):
         """InputError where an option that the user wrote has no effect on this data."""
         if "target" in given and table.target is None:
             raise InputError(f"--target: '{self.data}' has no columns to choose from; its labels are y")
-        if "test_size" in given and table.X_test is not None:
-            raise InputError(f"--test-size: '{self.data}' has a test set of its own")
+        for name in ("test_size", "group", "time"):
+            if name in given and table.X_test is not None and self.validation_fraction is None:
+                raise InputError(f"{self.spelled(name)}: '{self.data}' has a test set of its own")
+        for name in ("ignore", "missing", "max_categories"):
+            if name in given and not hasattr(table.X, "iloc"):
+                raise InputError(f"{self.spelled(name)}: '{self.data}' has no named columns; it is for tables")
         if "stream" in given and not as_matrix(table.X).streamed:
             raise InputError(f"--stream: '{self.data}' is in memory as a whole; it is for files and folders")

@@ -21,9 +21,6 @@ from trulysparse.cli._run import CHECKPOINT, PARTIAL, MetricsFile
 from trulysparse.cli._run_lock import RunLock
 from trulysparse.cli._settings import Settings
 from trulysparse.cli._training_run import TrainingRun
-from trulysparse.data import as_matrix
-from trulysparse.task.dataset import make_dataset
-from trulysparse.data.files import read
 from trulysparse.errors import DivergenceError, InputError
 from trulysparse.io.checkpoint_folder import has_state
 from trulysparse.io.position import Position
@@ -130,13 +127,13 @@ def _train(command: TrainingCommand, lock: RunLock) -> None:
         trainer, start = _trainer(command, run, lock)
         _claim(command, lock)
         began = time.perf_counter()
-        dataset = run.dataset
+        train, scored = run.dataset.train, run.scored
         with nullcontext() if command.checkpointer is None else command.interrupts.deferred():
             history = trainer.fit(
-                dataset.X_train,
-                dataset.y_train,
+                train.X,
+                train.y,
                 epochs=settings.epochs,
-                validation_data=(dataset.X_test, dataset.y_test),
+                validation_data=None if scored is None else (scored.X, scored.y),
                 callbacks=_callbacks(command, start),
                 resume=start,
             )
@@ -163,20 +160,15 @@ def _prepare(command: TrainingCommand) -> TrainingRun:
     """Reads the data and refuses all that can be refused before a network is made."""
     settings = command.settings
     checks.thread_count(command.threads)
-    parallel = settings.make_parallel(address=command.address, data=settings.training_file())
+    parallel = settings.make_parallel(address=command.address, data=settings.source().lasting())
     if command.report:
         new_figure()  # a missing extra is better known before training
-    table = read(
-        settings.data,
-        target=settings.target,
-        stream=settings.stream,
-        header=settings.header,
-        zero_based=settings.zero_based,
-    )
+    source = settings.source()
+    table = source.table()
     settings.check_data(table, command.given)
-    dataset = make_dataset(table, test_size=settings.test_size, seed=settings.seed)
+    dataset = source.dataset(table)
     if parallel is not None:
-        parallel.check(as_matrix(dataset.X_train).n_samples, settings.make_evolution(), settings.epochs)
+        parallel.check(len(dataset.train), settings.make_evolution(), settings.epochs)
     return TrainingRun(settings, command.out, command.threads, table, dataset, parallel)
 
 

@@ -13,8 +13,8 @@ from trulysparse.cli._plan_text import advice, plan_rows
 from trulysparse.cli._run import CHECKPOINT
 from trulysparse.cli._settings import Settings
 from trulysparse.data import as_matrix, fit_scaling
-from trulysparse.task.dataset import Dataset
-from trulysparse.data.files import Table
+from trulysparse.task.dataset import Dataset, Samples
+from trulysparse.data.table import Table
 from trulysparse.errors import InputError, NotEnoughMemoryError
 from trulysparse.io import checkpoints
 from trulysparse.io.checkpoint_folder import LAYERS, STATE, open_network
@@ -45,19 +45,34 @@ class TrainingRun:
         """A trainer with a network that is made now."""
         n_inputs, *_, n_outputs = self.layer_sizes
         folder = self.out / CHECKPOINT / LAYERS
-        net = self.settings.network(n_inputs, n_outputs, folder=folder, threads=self.threads, progress=progress)
+        output = self.dataset.task.output
+        net = self.settings.network(
+            n_inputs, n_outputs, output=output, folder=folder, threads=self.threads, progress=progress
+        )
         self._fit_to_data(net, progress)
         return self.trainer(net)
 
     def _fit_to_data(self, net: SparseMLP, progress: Progress) -> None:
-        """Gives a network the labels of its outputs and the scaling of its inputs."""
-        net.labels = self.dataset.labels
-        net.scaling = fit_scaling(self.settings.scale, as_matrix(self.dataset.X_train), progress=progress)
+        """Gives a network the names of its inputs and outputs, and what is done to samples and targets."""
+        dataset = self.dataset
+        net.labels = dataset.task.labels
+        net.preprocessor = dataset.preprocessor
+        net.feature_names = None if dataset.feature_names is None else tuple(dataset.feature_names)
+        net.target_scaling = dataset.target_scaling()
+        scaling = fit_scaling(self.settings.scale, as_matrix(dataset.train.X), progress=progress)
+        if scaling is not None and dataset.preprocessor is not None:
+            scaling = scaling.limited_to(dataset.preprocessor.scaled_)
+        net.scaling = scaling
 
     @property
     def layer_sizes(self) -> tuple[int, ...]:
-        """Of the network, from the data's features to its classes."""
-        return as_matrix(self.dataset.X_train).n_features, *self.settings.hidden, len(self.dataset.labels)
+        """Of the network, from the data's features to its outputs."""
+        return self.dataset.n_features, *self.settings.hidden, self.dataset.task.n_outputs
+
+    @property
+    def scored(self) -> Samples | None:
+        """The samples that are scored after each epoch."""
+        return self.dataset.validation or self.dataset.test
 
     def require_memory(self) -> None:
         """NotEnoughMemoryError, with the plan's table and what would fit, where the network does not."""

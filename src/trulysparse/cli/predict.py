@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from trulysparse._core.files import write_whole
 from trulysparse.cli._console import handle_user_errors
-from trulysparse.cli._options import Threads
+from trulysparse.cli._options import Encoding, Header, Separator, Threads, ZeroBased
 from trulysparse.cli._run import Run
-from trulysparse.cli._samples import pick, read_for
+from trulysparse.cli._samples import Reading, pick, read_for
 from trulysparse.data import check_finite
 from trulysparse.errors import InputError
 
@@ -27,23 +27,16 @@ def predict(
         Path, typer.Option(help="A .csv file, one row per sample, or an .npz file with the same columns as arrays.")
     ],
     proba: Annotated[bool, typer.Option("--proba", help="Also write the probability of every class.")] = False,
-    header: Annotated[
-        bool | None,
-        typer.Option(help="Whether a .csv file's first line names the columns. Default: as in the run."),
-    ] = None,
-    zero_based: Annotated[
-        bool | None,
-        typer.Option(
-            "--zero-based/--one-based",
-            help="Where a .libsvm file begins to number features. Default: as in the run.",
-        ),
-    ] = None,
+    header: Header = None,
+    separator: Separator = None,
+    encoding: Encoding = None,
+    zero_based: ZeroBased = None,
     part: Annotated[
         str, typer.Option(help="test, all, or auto: the test set where DATA has one of its own, else all samples.")
     ] = "auto",
     threads: Threads = None,
 ) -> None:
-    """Write the predicted label of each sample and its probability."""
+    """Write what the network predicts for each sample: a class and its probability, labels, or values."""
     if out.suffix not in (".csv", ".npz"):
         raise InputError(f"--out must end in .csv or .npz, not '{out}'")
     if not out.parent.is_dir():
@@ -51,24 +44,21 @@ def predict(
     if out.is_dir():
         raise InputError(f"--out: '{out}' is a folder, not a file")
     opened = Run.open(run, threads)
-    table = read_for(opened, data, None, need_target=False, header=header, zero_based=zero_based)
+    net = opened.net
+    if proba and net.output == "identity":
+        raise InputError("--proba: the network predicts values, which have no probability")
+    reading = Reading(header=header, separator=separator, encoding=encoding, zero_based=zero_based)
+    table = read_for(opened, data, reading, need_target=False)
     X = table.X if part == "auto" and table.X_test is None else pick(opened, data, table, part)[0]
-    matrix = opened.net.matrix(X)
+    matrix = net.matrix(X)
     check_finite(matrix)
-    probability = opened.net.predict_proba(X)
-    wrong = np.flatnonzero(~np.isfinite(probability).all(axis=1))
+    outputs = net.predict(matrix) if net.output == "identity" else net.predict_proba(matrix)
+    wrong = np.flatnonzero(~np.isfinite(outputs).all(axis=1))
     if len(wrong):
         raise InputError(
             f"RUN: the outputs of '{run}' for sample {wrong[0]} are not finite numbers; nothing was written"
         )
-    best = probability.argmax(axis=1)
-    labels = opened.net.labels if opened.net.labels is not None else np.arange(probability.shape[1])
-    columns: dict[str, NDArray[Any]] = {
-        "prediction": labels[best],
-        "probability": probability[np.arange(len(best)), best],
-    }
-    if proba:
-        columns |= {f"probability_{label}": probability[:, i] for i, label in enumerate(labels)}
+    columns = _columns(opened, outputs, proba)
 
     def write(path: Path) -> None:
         if out.suffix == ".npz":
@@ -81,4 +71,22 @@ def predict(
             writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
 
     write_whole(out, write)
-    typer.echo(f"{len(best)} predictions written to {out}")
+    typer.echo(f"{len(outputs)} predictions written to {out}")
+
+
+def _columns(run: Run, outputs: NDArray[Any], proba: bool) -> dict[str, NDArray[Any]]:
+    """The columns to write, by name."""
+    net, n_outputs = run.net, outputs.shape[1]
+    if net.output == "identity":
+        targets = run.config.get("targets") or []
+        names = targets if len(targets) == n_outputs else [str(number) for number in range(n_outputs)]
+        return {"prediction" if n_outputs == 1 else f"prediction_{name}": outputs[:, i] for i, name in enumerate(names)}
+    labels = net.labels if net.labels is not None else np.arange(n_outputs)
+    if net.output == "sigmoid":
+        columns = {f"prediction_{label}": (outputs[:, i] > 0.5).astype(np.int64) for i, label in enumerate(labels)}
+    else:
+        best = outputs.argmax(axis=1)
+        columns = {"prediction": labels[best], "probability": outputs[np.arange(len(best)), best]}
+    if proba:
+        columns |= {f"probability_{label}": outputs[:, i] for i, label in enumerate(labels)}
+    return columns

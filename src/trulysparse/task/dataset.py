@@ -1,101 +1,216 @@
-"""A classification task: training and test samples with coded labels."""
+"""The samples of a task: which are trained on and which held out, with columns and targets as a network takes them."""
 
 from __future__ import annotations
 
-import datetime
-import sys
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
 
 from trulysparse._core import checks
-from trulysparse._core.random import stream_key
 from trulysparse.data.matrix import as_matrix, check_finite
+from trulysparse.data.scaling import Scaling
+from trulysparse.data.moments import Moments
 from trulysparse.data.stream.matrix import StreamMatrix
 from trulysparse.data.table import Table
 from trulysparse.errors import InputError
+from trulysparse.preprocessing import TablePreprocessor
+from trulysparse.task.options import TaskOptions
+from trulysparse.task.splits import Rows, folds, split
+from trulysparse.task.task import Task, make_task
 
-_KINDS = {"m": "time spans", "c": "complex numbers", "V": "records of several fields"}
-_AS_TEXT = str, int, float, Decimal, datetime.date, datetime.time, np.datetime64, np.number, np.bool_
+
+@dataclass
+class Samples:
+    """Samples as a network takes them, and their targets as Task.encode gives them; rows: their numbers in the table,
+    None where they come from a file of their own."""
+
+    X: Any
+    y: Any
+    rows: Rows | None = None
+
+    def __len__(self) -> int:
+        return int(self.y.shape[0])
 
 
 @dataclass
 class Dataset:
-    """Training and test samples.
+    """What a network is trained on and scored with.
 
-    Args:
-        X_train: the training samples, as the table holds them.
-        y_train: their classes, int32 codes into `labels`.
-        X_test: the test samples.
-        y_test: their classes, likewise.
-        labels: the class labels, in ascending order.
+    Attributes:
+        task: what is to be predicted.
+        train: the training samples.
+        test: samples that training does not see, or None.
+        validation: samples held out of the training samples to be scored after each epoch, or None.
+        preprocessor: what made numbers of the columns, fitted on the training samples; None where they were numbers.
+        feature_names: of the network's inputs, or None.
+        notes: what there is to say about columns and targets.
     """
 
-    X_train: Any
-    y_train: NDArray[np.int32]
-    X_test: Any
-    y_test: NDArray[np.int32]
-    labels: NDArray[Any]
+    task: Task
+    train: Samples
+    test: Samples | None = None
+    validation: Samples | None = None
+    preprocessor: TablePreprocessor | None = None
+    feature_names: list[str] | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def n_features(self) -> int:
+        """Inputs of the network."""
+        return as_matrix(self.train.X).n_features
+
+    def target_scaling(self) -> Scaling | None:
+        """x -> (x - mean) / deviation of each training target in a regression; None in other tasks."""
+        if self.task.kind != "regression":
+            return None
+        moments = Moments(self.task.n_outputs)
+        moments.add(self.train.y)
+        deviation = moments.deviation
+        return Scaling("standard", moments.mean, 1 / np.where(deviation > 0, deviation, 1.0))
 
 
-def make_dataset(table: Table, *, test_size: float, seed: int) -> Dataset:
-    """Splits a table into training and test samples and codes its labels.
+def make_dataset(table: Table, options: TaskOptions, *, test: Table | None = None) -> Dataset:
+    """Holds samples of a table out and makes columns and targets what a network takes.
 
     Args:
-        table: samples and raw labels; see files.read.
-        test_size: share of samples in the test set where the table has no split of its own, in (0, 1); stratified
-            where every class has two samples.
-        seed: of the split.
+        table: the samples; see data.files.read.
+        options: how.
+        test: the test samples, where they are in a file of their own.
 
     Returns:
         The data set.
 
     Raises:
-        InputError: for samples or labels that cannot be trained on, one class only, and labels of the test set that
-            the training set lacks.
+        InputError: for samples or targets that cannot be trained on, and labels that the training samples lack.
 
     Example:
         >>> from trulysparse.data.files import read
-        >>> data = make_dataset(read("breast_cancer"), test_size=0.2, seed=0)
-        >>> data.X_train.shape, data.X_test.shape, data.labels.tolist()
+        >>> data = make_dataset(read("breast_cancer"), TaskOptions())
+        >>> data.train.X.shape, data.test.X.shape, data.task.labels.tolist()
         ((455, 30), (114, 30), ['benign', 'malignant'])
     """
-    y = raw_labels(table.y, "y")
-    _check_samples(table.X, y, "X", "y")
-    if table.X_test is not None:
-        y_test = raw_labels(table.y_test, "y_test")
-        _check_samples(table.X_test, y_test, "X_test", "y_test")
-        widths = as_matrix(table.X).n_features, as_matrix(table.X_test).n_features
-        if widths[0] != widths[1]:
-            raise InputError(f"X_train has {widths[0]} features, but X_test has {widths[1]}")
-        labels = _labels(y)
-        return Dataset(
-            table.X, code_labels(y, labels, "y_train"), table.X_test, code_labels(y_test, labels, "y_test"), labels
-        )
-    labels = _labels(y)
-    train, test = split(code_labels(y, labels, "y"), test_size=test_size, seed=seed)
-    missing = np.setdiff1d(labels, y[train])
-    if len(missing):
-        raise InputError(
-            f"label {missing[0].item()!r} has no sample left for training; lower --test-size or add samples"
-        )
-    codes = code_labels(y, labels, "y")
-    return Dataset(take(table.X, train), codes[train], take(table.X, test), codes[test], labels)
+    whole = _Whole(table, options)
+    held: tuple[Any, Any] | None = (table.X_test, table.y_test) if table.X_test is not None else None
+    if test is not None:
+        held = test.X, test.y
+    rows = np.arange(len(whole))
+    if held is not None:
+        y_test = whole.task.encode(held[1], "y_test")
+        _check_lengths(held[0], y_test, "X_test", "y_test")
+        return whole.dataset(rows, Samples(_without(held[0], options.ignored), y_test))
+    train, out = whole.split(rows, options.test_size, "test_size", "split")
+    return whole.dataset(train, out)
 
 
-def split(codes: NDArray[np.int32], *, test_size: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(training samples, test samples), ascending; a seed gives the same split."""
-    fraction = checks.real("test_size", test_size, low=0, high=1, low_open=True, high_open=True)
-    n_test, counts = max(1, round(fraction * len(codes))), np.bincount(codes)
-    stratify = codes if counts[counts > 0].min() > 1 and n_test >= len(counts) else None
-    state = stream_key(seed, "split") % (2**32)
-    train, test = train_test_split(np.arange(len(codes)), test_size=n_test, random_state=state, stratify=stratify)
-    return np.sort(train), np.sort(test)
+def make_fold(table: Table, options: TaskOptions, number: int, n_folds: int) -> Dataset:
+    """One data set of a cross-validation: with all of them, every sample is held out once (with times: those after the
+    first fold).
+
+    Args:
+        table: the samples.
+        options: how columns and targets are taken; test_size has no effect.
+        number: of the fold, from 0.
+        n_folds: at least 2.
+
+    Returns:
+        The data set, its columns fitted to its own training samples.
+
+    Raises:
+        InputError: as of make_dataset, and where there are too few samples.
+    """
+    whole = _Whole(table, options)
+    divided = folds(len(whole), n_folds, seed=options.seed, codes=whole.codes, groups=table.groups, order=table.order)
+    return whole.dataset(*divided[number])
+
+
+def make_whole(table: Table, options: TaskOptions) -> Dataset:
+    """All samples of a table as training samples, with no test set."""
+    whole = _Whole(table, options)
+    return whole.dataset(np.arange(len(whole)), None)
+
+
+class _Whole:
+    """A table whose targets are known."""
+
+    def __init__(self, table: Table, options: TaskOptions) -> None:
+        self._table, self._options = table, options
+        targets = list(table.y.columns) if hasattr(table.y, "columns") else [table.target] if table.target else []
+        self._X = _without(table.X, options.ignored)
+        self.task = make_task(table.y, options.task, targets, table.layout.get("labels"))
+        _check_lengths(table.X, table.y, "X", "y")
+        self._y = self.task.encode(table.y, "y")
+
+    def __len__(self) -> int:
+        return int(self._y.shape[0])
+
+    @property
+    def codes(self) -> NDArray[np.int32] | None:
+        """Classes, by which splits keep their shares."""
+        return self._y if self.task.kind == "classification" else None
+
+    def split(self, rows: Rows, fraction: float, name: str, purpose: str) -> tuple[Rows, Rows]:
+        """(those of `rows` that are kept, those that are held out)."""
+        table, codes = self._table, self.codes
+        some = [None if of is None else np.asarray(of)[rows] for of in (codes, table.groups, table.order)]
+        kept, out = split(
+            len(rows),
+            fraction=fraction,
+            seed=self._options.seed,
+            codes=some[0],
+            groups=some[1],
+            order=some[2],
+            name=name,
+            purpose=purpose,
+        )
+        return rows[kept], rows[out]
+
+    def dataset(self, train: Rows, test: Rows | Samples | None) -> Dataset:
+        """The data set whose training samples are the rows `train`, less those for validation."""
+        options, task = self._options, self.task
+        validation = None
+        if options.validation_fraction is not None:
+            train, validation = self.split(train, options.validation_fraction, "validation_fraction", "validation")
+        if task.labels is not None and task.kind == "classification":
+            missing = np.setdiff1d(np.arange(len(task.labels)), self._y[train])
+            if len(missing):
+                raise InputError(
+                    f"label {task.labels[missing[0]].item()!r} has no sample left for training; lower --test-size or "
+                    "add samples"
+                )
+        parts = [self._part(train), self._part(validation), test if isinstance(test, Samples) else self._part(test)]
+        preprocessor = options.preprocessor() if hasattr(self._X, "iloc") else None
+        notes = []
+        if preprocessor is not None:
+            assert parts[0] is not None
+            preprocessor.fit(parts[0].X)
+            notes = list(preprocessor.notes_)
+            for part in parts:
+                if part is not None:
+                    part.X = preprocessor.transform(part.X)
+        for part, name in zip(parts, ("X", "validation X", "X_test"), strict=True):
+            if part is not None:
+                _check_samples(part.X, name)
+        assert parts[0] is not None
+        if parts[2] is not None:
+            _check_widths(parts[0].X, parts[2].X)
+        names = self._table.features if preprocessor is None else list(preprocessor.get_feature_names_out())
+        return Dataset(task, parts[0], parts[2], parts[1], preprocessor, names, notes)
+
+    def _part(self, rows: Rows | None) -> Samples | None:
+        if rows is None:
+            return None
+        X = self._X if len(rows) == len(self) else take(self._X, rows)
+        return Samples(X, self._y if len(rows) == len(self) else self._y[rows], rows)
+
+
+def test_rows(table: Table, options: TaskOptions) -> Rows:
+    """The samples that make_dataset holds out of a table without a test set, ascending."""
+    whole = _Whole(table, options)
+    return whole.split(np.arange(len(whole)), options.test_size, "test_size", "split")[1]
 
 
 def take(X: Any, rows: NDArray[np.int64]) -> Any:
@@ -107,9 +222,7 @@ def join(first: Any, second: Any) -> Any:
     """The samples of two sets, one after the other; None where one of them is None."""
     if first is None or second is None:
         return None
-    widths = as_matrix(first).n_features, as_matrix(second).n_features
-    if widths[0] != widths[1]:
-        raise InputError(f"X_train has {widths[0]} features, but X_test has {widths[1]}")
+    _check_widths(first, second)
     if isinstance(first, StreamMatrix) and isinstance(second, StreamMatrix):
         return first.followed_by(second)
     if sp.issparse(first) or sp.issparse(second):
@@ -117,105 +230,38 @@ def join(first: Any, second: Any) -> Any:
     return np.concatenate([first, second])
 
 
-def code_labels(y: NDArray[Any], labels: NDArray[Any], name: str) -> NDArray[np.int32]:
-    """Positions of y in `labels`; InputError for a label that is missing there."""
-    if (labels.dtype.kind in "US") != (y.dtype.kind in "US"):
-        labels, y = labels.astype(str), y.astype(str)
-    order = np.argsort(labels)
-    at = order[np.minimum(np.searchsorted(labels, y, sorter=order), len(labels) - 1)]
-    unknown = np.flatnonzero(labels[at] != y)
-    if len(unknown):
-        first = int(unknown[0])
-        shown = ", ".join(map(str, labels[:10].tolist())) + (", ..." if len(labels) > 10 else "")
-        raise InputError(f"{name}[{first}] is {y[first].item()!r}, which is not one of the training labels ({shown})")
-    return at.astype(np.int32)
+def _without(X: Any, ignored: Sequence[str]) -> Any:
+    """X without the columns that are to be left out."""
+    if not ignored:
+        return X
+    if not hasattr(X, "iloc"):
+        raise InputError("--ignore: the data has no named columns to leave out")
+    for column in ignored:
+        if column not in X.columns:
+            shown = ", ".join(map(str, X.columns[:10])) + (", ..." if len(X.columns) > 10 else "")
+            raise InputError(f"--ignore: there is no feature column '{column}'; the columns are {shown}")
+    if len(ignored) == len(X.columns):
+        raise InputError("--ignore leaves no feature column")
+    return X.drop(columns=list(ignored))
 
 
-def raw_labels(y: Any, name: str) -> NDArray[Any]:
-    """y as whole numbers, booleans or text, which a model file can hold: one per sample, none missing; InputError
-    otherwise."""
-    if y is None:
-        raise InputError(f"{name} is missing: there is nothing to learn from or compare with")
-    labels: NDArray[Any] = np.asarray(y)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels.ravel()
-    if labels.ndim != 1:
-        raise InputError(f"{name} must be one label per sample, not of shape {labels.shape}")
-    return _as_classes(labels, name)
+def _n_samples(X: Any) -> int:
+    return len(X) if hasattr(X, "iloc") else as_matrix(X).n_samples
 
 
-def _as_classes(y: NDArray[Any], name: str) -> NDArray[Any]:
-    kind = y.dtype.kind
-    if kind in "biuU":
-        return y
-    if kind == "f":
-        return _whole_numbers(y, name)
-    if kind == "M":
-        _refuse_missing(np.isnat(y), name)
-        return y.astype(str)
-    if kind in "OTS":
-        values = y.astype(object)
-        _refuse_missing(_missing(values), name)
-        texts = [_text(value, f"{name}[{i}]") for i, value in enumerate(values)]
-        return np.array(texts, dtype=str)
-    raise InputError(f"{name} holds {_KINDS.get(kind, y.dtype)}; labels must be text, whole numbers or booleans")
+def _check_lengths(X: Any, y: Any, x_name: str, y_name: str) -> None:
+    n_samples, n_targets = _n_samples(X), np.shape(y)[0]
+    if n_samples != n_targets:
+        raise InputError(f"{x_name} has {n_samples} samples, but {y_name} has {n_targets}; the numbers must be equal")
 
 
-def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
-    pandas = sys.modules.get("pandas")  # where it was never imported, y cannot hold its kinds of missing values
-    return np.array(
-        [
-            value is None
-            or (isinstance(value, float | np.floating) and bool(np.isnan(value)))
-            or (isinstance(value, np.datetime64 | np.timedelta64) and bool(np.isnat(value)))
-            or (pandas is not None and (value is pandas.NA or value is pandas.NaT))
-            for value in values
-        ],
-        dtype=bool,
-    )
-
-
-def _refuse_missing(missing: NDArray[np.bool_], name: str) -> None:
-    if missing.any():
-        raise InputError(f"{name}[{int(missing.argmax())}] is missing; every sample needs a label")
-
-
-def _text(value: Any, name: str) -> str:
-    if isinstance(value, bytes):
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            raise InputError(f"{name} is {value!r}, bytes that are not text in UTF-8; labels must be text") from None
-    if isinstance(value, _AS_TEXT) and not isinstance(value, np.complexfloating | np.timedelta64):
-        return str(value)
-    kind = type(checks.plain(value)).__name__
-    raise InputError(f"{name} is of type {kind}; labels must be text, whole numbers or booleans")
-
-
-def _whole_numbers(y: NDArray[Any], name: str) -> NDArray[np.int64]:
-    _refuse_missing(np.isnan(y), name)
-    wide = y.astype(np.float64, copy=False)  # 2**63 is beyond float16
-    whole = np.where(np.abs(wide) < 2**63, wide, 0).astype(np.int64)
-    wrong = np.flatnonzero(whole != y)
-    if len(wrong):
-        at = int(wrong[0])
-        why = "not a class; for numbers as targets use SparseMLPRegressor" if np.isfinite(y[at]) else "not a label"
-        raise InputError(f"{name}[{at}] is {y[at]}, {why}")
-    return whole
-
-
-def _labels(y: NDArray[Any]) -> NDArray[Any]:
-    labels = np.unique(y)
-    if len(labels) < 2:
-        raise InputError(f"y has one class only ({labels[0].item()!r}); classification needs at least two")
-    return labels
-
-
-def _check_samples(X: Any, y: NDArray[Any], x_name: str, y_name: str) -> None:
-    matrix = as_matrix(X, x_name)
-    if matrix.n_samples != len(y):
-        raise InputError(
-            f"{x_name} has {matrix.n_samples} samples, but {y_name} has {len(y)}; the numbers must be equal"
-        )
+def _check_samples(X: Any, name: str) -> None:
+    matrix = as_matrix(X, name)
     if not matrix.streamed:
         check_finite(matrix)
+
+
+def _check_widths(first: Any, second: Any) -> None:
+    widths = as_matrix(first).n_features, as_matrix(second).n_features
+    if widths[0] != widths[1]:
+        raise InputError(f"X_train has {widths[0]} features, but X_test has {widths[1]}")

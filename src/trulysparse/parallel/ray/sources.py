@@ -11,8 +11,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse.task.dataset import make_dataset
-from trulysparse.data.files import read
 from trulysparse.data.targets import Values
 from trulysparse.training.fit_data import FitData
 
@@ -25,25 +23,6 @@ class Source(Protocol):
 
     def open(self) -> Samples:
         """The samples."""
-
-
-@dataclass(frozen=True)
-class TrainingFile:
-    """The training samples of a file or folder that every node can read, as `trulysparse train` takes them. path: see
-    data.files.lasting, as workers may run in another directory."""
-
-    path: str
-    target: str | None
-    test_size: float
-    seed: int
-    header: bool | None = None
-    zero_based: bool | None = None
-    stream: bool = False
-
-    def __call__(self) -> tuple[Any, Any]:
-        table = read(self.path, target=self.target, stream=self.stream, header=self.header, zero_based=self.zero_based)
-        dataset = make_dataset(table, test_size=self.test_size, seed=self.seed)
-        return dataset.X_train, dataset.y_train
 
 
 @lru_cache(maxsize=1)
