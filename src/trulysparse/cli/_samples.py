@@ -11,7 +11,7 @@ from trulysparse._core import checks
 from trulysparse.cli._run import Run
 from trulysparse.data.builtin import is_builtin
 from trulysparse.data.dataset import code_labels, join, raw_labels, split, take
-from trulysparse.data.files import Table, fingerprint, read
+from trulysparse.data.files import ReadOptions, Table, fingerprint, read
 from trulysparse.errors import InputError
 
 
@@ -32,13 +32,11 @@ def read_for(
         zero_based = run.config.get("zero_based")
     table = read(
         data,
-        target=target or run.config.get("target"),
+        ReadOptions(target=target or run.config.get("target"), header=header, zero_based=zero_based),
         features=run.config.get("features"),
         n_features=run.net.layer_sizes[0],
         need_target=need_target,
-        header=header,
         columns=run.config.get("columns"),
-        zero_based=zero_based,
     )
     if target is not None and table.target is None:
         raise InputError(f"--target: '{data}' has no columns to choose from; its labels are y")

@@ -23,7 +23,7 @@ from trulysparse.cli._settings import Settings
 from trulysparse.cli._training_run import TrainingRun
 from trulysparse.data import as_matrix
 from trulysparse.data.dataset import make_dataset
-from trulysparse.data.files import read
+from trulysparse.data.files import ReadOptions, read
 from trulysparse.errors import DivergenceError, InputError
 from trulysparse.io.checkpoint_folder import has_state
 from trulysparse.io.position import Position
@@ -168,10 +168,12 @@ def _prepare(command: TrainingCommand) -> TrainingRun:
         new_figure()  # a missing extra is better known before training
     table = read(
         settings.data,
-        target=settings.target,
-        stream=settings.stream,
-        header=settings.header,
-        zero_based=settings.zero_based,
+        ReadOptions(
+            target=settings.target,
+            stream=settings.stream,
+            header=settings.header,
+            zero_based=settings.zero_based,
+        ),
     )
     settings.check_data(table, command.given)
     dataset = make_dataset(table, test_size=settings.test_size, seed=settings.seed)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse.data.dataset import make_dataset
-from trulysparse.data.files import read
+from trulysparse.data.files import ReadOptions, read
 from trulysparse.data.targets import Values
 from trulysparse.training.fit_data import FitData
 
@@ -41,7 +41,8 @@ class TrainingFile:
     stream: bool = False
 
     def __call__(self) -> tuple[Any, Any]:
-        table = read(self.path, target=self.target, stream=self.stream, header=self.header, zero_based=self.zero_based)
+        options = ReadOptions(target=self.target, stream=self.stream, header=self.header, zero_based=self.zero_based)
+        table = read(self.path, options)
         dataset = make_dataset(table, test_size=self.test_size, seed=self.seed)
         return dataset.X_train, dataset.y_train
 
