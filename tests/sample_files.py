@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import struct
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.datasets import dump_svmlight_file
 
 import trulysparse as ts
 from trulysparse.data import Reader
-from trulysparse.data.files import read
+from trulysparse.data.files import ReadOptions, Table, read
 from trulysparse.data.readers.parquet import ParquetBlocks
 from trulysparse.data.stream import blocks
 from trulysparse.data.stream.blocks import CsrBlocks, LibsvmBlocks, NpyBlocks
@@ -25,9 +26,16 @@ def write(path: Path, text: str) -> str:
     return str(path)
 
 
+def read_as(source: object, **options: object) -> Table:
+    """read, with the fields of ReadOptions and its other arguments side by side."""
+    names = {field.name for field in fields(ReadOptions)}
+    chosen = ReadOptions(**{name: value for name, value in options.items() if name in names})
+    return read(str(source), chosen, **{name: value for name, value in options.items() if name not in names})
+
+
 def refused(source: object, match: str, **options: object) -> None:
     with pytest.raises(ts.InputError, match=match) as found:
-        read(str(source), **options)
+        read_as(source, **options)
     message = str(found.value)
     assert len(message.splitlines()) == 1
     assert Path(str(source)).name in message or "column '" in message
@@ -37,7 +45,7 @@ def refused(source: object, match: str, **options: object) -> None:
 def fails(path: Path, stream: bool = False) -> bool:
     """Whether a damaged file is refused; anything but a sentence is raised."""
     try:
-        X = read(str(path), stream=stream).X
+        X = read_as(path, stream=stream).X
         if stream:
             X.chunk(0, X.n_samples)
     except ts.InputError as error:

@@ -7,8 +7,7 @@ import pytest
 from sklearn.datasets import dump_svmlight_file
 
 import trulysparse as ts
-from sample_files import refused
-from trulysparse.data.files import read
+from sample_files import read_as, refused
 
 
 @pytest.fixture
@@ -28,10 +27,10 @@ def test_stream_of_formats_that_can_or_cannot_be_streamed(tmp_path, table):
     X, y = table
     csr_file = tmp_path / "x.libsvm"
     dump_svmlight_file(X, y, str(csr_file))
-    assert read(str(csr_file), stream=True).X.shape == X.shape
+    assert read_as(str(csr_file), stream=True).X.shape == X.shape
     csr_file.write_text("1 1:2\n0 what\n")
     with pytest.raises(ts.InputError, match="line 2"):
-        read(str(csr_file), stream=True)
+        read_as(str(csr_file), stream=True)
     np.savez(tmp_path / "x.npz", X=X, y=y)
     with pytest.raises(ts.InputError, match="read as a whole"):
-        read(str(tmp_path / "x.npz"), stream=True)
+        read_as(str(tmp_path / "x.npz"), stream=True)

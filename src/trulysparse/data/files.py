@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import warnings
 from pathlib import Path
+from typing import Any
 
 from trulysparse._core.files import digest
 from trulysparse.data.builtin import NAMES, is_builtin, load_builtin
+from trulysparse.data.read_options import ReadOptions
 from trulysparse.data.readers.csv_table import read_csv
 from trulysparse.data.readers.folder import read_folder
 from trulysparse.data.readers.libsvm import read_libsvm
@@ -17,37 +19,33 @@ from trulysparse.data.stream.blocks import stream_libsvm
 from trulysparse.data.table import Table
 from trulysparse.errors import InputError
 
-__all__ = ["SUFFIXES", "Table", "fingerprint", "read"]
+__all__ = ["SUFFIXES", "ReadOptions", "Table", "fingerprint", "read"]
 
+_DEFAULTS = ReadOptions()
 SUFFIXES = (".npz", ".csv", ".parquet", ".libsvm")
 
 
 def read(
     source: str,
+    options: ReadOptions = _DEFAULTS,
     *,
-    target: str | None = None,
     features: list[str] | None = None,
     n_features: int | None = None,
     need_target: bool = True,
-    stream: bool = False,
-    header: bool | None = None,
     columns: list[str] | None = None,
-    zero_based: bool | None = None,
+    layout: dict[str, Any] | None = None,
 ) -> Table:
     """Reads the samples and labels of a source.
 
     Args:
         source: a built-in name (see builtin.load_builtin), a file ending in .npz, .csv, .parquet or .libsvm, or a
             folder of .npy files.
-        target: the label column of a .csv or .parquet file; None: the one named target, label, class or y, else the
-            last.
+        options: how to read it.
         features: the columns to take, in this order; None: all but the target.
         n_features: width of a .libsvm file, which names only the features that are not 0; None: its largest number.
         need_target: whether missing labels are an error.
-        stream: leave the samples in their file and read them block by block (.libsvm and .parquet; folders always are).
-        header: whether the first line of a .csv file names the columns; None: it must.
         columns: column names of the file that was trained on, for one without a header.
-        zero_based: whether a .libsvm file numbers its features from 0; None: it does if it has a feature 0.
+        layout: that of the file that was trained on; what it says is tried first.
 
     Returns:
         The table, its labels as they stand in the file.
@@ -61,6 +59,7 @@ def read(
         >>> table.X.shape, table.y[:3].tolist()
         ((1797, 64), [0, 1, 2])
     """
+    target, stream, header, zero_based = options.target, options.stream, options.header, options.zero_based
     for given, option, suffix in (
         (header, "--header" if header else "--no-header", ".csv"),
         (zero_based, "--zero-based" if zero_based else "--one-based", ".libsvm"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from sample_files import refused, write
+from sample_files import read_as, refused, write
 from trulysparse.task.dataset import make_dataset
 from trulysparse.data.files import read
 
@@ -78,15 +78,15 @@ def test_names_that_count_are_a_header(tmp_path, header):
 
 def test_without_a_header_every_line_is_a_sample(tmp_path):
     path = write(tmp_path / "x.csv", "5.1,3.5,b\n5.1,1.0,a\n")
-    table = read(path, header=False)
+    table = read_as(path, header=False)
     assert (table.features, table.target, table.y.tolist()) == (["0", "1"], "2", ["b", "a"])
     np.testing.assert_array_equal(table.X.to_numpy(), [[5.1, 3.5], [5.1, 1.0]])
-    assert read(path, header=True).features == ["5.1", "3.5"]
+    assert read_as(path, header=True).features == ["5.1", "3.5"]
 
 
 def test_header_numbers_are_names_where_the_run_knows_them(tmp_path):
     path = write(tmp_path / "x.csv", "5,7,9\n1,2,0\n")
-    assert read(path, features=["5", "7"], target="9").features == ["5", "7"]
+    assert read_as(path, features=["5", "7"], target="9").features == ["5", "7"]
 
 
 def test_a_later_file_without_a_header_is_told_what_its_columns_must_be(tmp_path):
@@ -95,7 +95,7 @@ def test_a_later_file_without_a_header_is_told_what_its_columns_must_be(tmp_path
 
 
 def test_one_feature_whose_name_holds_a_space_is_not_a_separator(tmp_path):
-    table = read(write(tmp_path / "x.csv", "petal width\n1\n2\n"), features=["petal width"], need_target=False)
+    table = read_as(write(tmp_path / "x.csv", "petal width\n1\n2\n"), features=["petal width"], need_target=False)
     assert table.X.shape == (2, 1)
 
 

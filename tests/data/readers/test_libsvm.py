@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from sample_files import refused, write
+from sample_files import read_as, refused, write
 from trulysparse.task.dataset import make_dataset
-from trulysparse.data.files import read
 
 
 @pytest.fixture(params=[False, True], ids=["whole", "streamed"])
@@ -17,7 +16,7 @@ def stream(request):
 
 
 def dense(path: str, **options: object) -> np.ndarray:
-    X = read(path, **options).X
+    X = read_as(path, **options).X
     return (X.chunk(0, X.n_samples) if hasattr(X, "chunk") else X).toarray()
 
 
@@ -30,7 +29,7 @@ def test_numbering_is_the_runs_and_not_the_files(tmp_path, stream):
 
 @pytest.mark.parametrize(("text", "found"), [("0 0:1 1:2\n1 1:1\n", True), ("0 1:1 2:2\n1 2:1\n", False)])
 def test_training_takes_zero_where_there_is_a_feature_0(tmp_path, stream, text, found):
-    table = read(write(tmp_path / "x.libsvm", text), stream=stream)
+    table = read_as(write(tmp_path / "x.libsvm", text), stream=stream)
     assert (table.zero_based, table.X.shape) == (found, (2, 2))
 
 
@@ -68,7 +67,7 @@ def test_numbers_that_do_not_rise_are_refused(tmp_path, stream, text):
 
 
 def test_a_file_without_any_feature_is_refused(tmp_path, stream):
-    table = read(write(tmp_path / "x.libsvm", "0\n1\n" * 9), stream=stream)
+    table = read_as(write(tmp_path / "x.libsvm", "0\n1\n" * 9), stream=stream)
     with pytest.raises(ts.InputError, match=r"X is empty: shape \(18, 0\)"):
         make_dataset(table, test_size=0.2, seed=0)
 
@@ -76,4 +75,4 @@ def test_a_file_without_any_feature_is_refused(tmp_path, stream):
 def test_comments_and_query_ids_are_passed_over(tmp_path, stream):
     path = write(tmp_path / "x.libsvm", "# a: 1\n1 qid:7 1:3 2:1 # 9:9\n\n0 qid:8 2:2\n0 qid:8\n")
     np.testing.assert_array_equal(dense(path, stream=stream), [[3, 1], [0, 2], [0, 0]])
-    assert read(path, stream=stream).y.tolist() == [1, 0, 0]
+    assert read_as(path, stream=stream).y.tolist() == [1, 0, 0]

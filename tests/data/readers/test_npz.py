@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sample_files import fails, refused
+from sample_files import fails, read_as, refused
 from trulysparse.data.files import read
 
 
@@ -25,7 +25,7 @@ def test_matrices_of_save_npz_are_read(tmp_path, rng, form):
     X = sp.random_array((9, 5), density=0.4, rng=rng)
     sp.save_npz(tmp_path / "x.npz", X.asformat(form))
     refused(tmp_path / "x.npz", "has no array 'y'")
-    np.testing.assert_array_equal(read(str(tmp_path / "x.npz"), need_target=False).X.toarray(), X.toarray())
+    np.testing.assert_array_equal(read_as(str(tmp_path / "x.npz"), need_target=False).X.toarray(), X.toarray())
     with np.load(tmp_path / "x.npz") as archive:
         np.savez(tmp_path / "y.npz", y=np.arange(9) % 2, **archive)
     table = read(str(tmp_path / "y.npz"))

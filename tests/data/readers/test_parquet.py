@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from sample_files import fails, parquet_table, refused
+from sample_files import fails, parquet_table, read_as, refused
 from trulysparse.task.dataset import make_dataset
 from trulysparse.data.files import read
 
@@ -44,7 +44,7 @@ def test_numbers_of_every_type_are_the_same_streamed_or_not(tmp_path):
         target=["a", "b", "a"],
     )
     wanted = [[1, 1, 1, 1, 1], [2, 0, 2, 2, 2], [np.nan, np.nan, np.nan, 3, 3]]
-    whole, streamed = read(str(path)), read(str(path), stream=True)
+    whole, streamed = read(str(path)), read_as(str(path), stream=True)
     assert whole.features == streamed.features == ["small", "yes", "price", "half", "large"]
     np.testing.assert_array_equal(whole.X.to_numpy(dtype=float), wanted)
     np.testing.assert_array_equal(streamed.X.chunk(0, 3), wanted)
@@ -57,7 +57,7 @@ def test_an_index_is_not_a_feature(tmp_path, name, stream):
     pd = pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
     frame = pd.DataFrame({"a": [1.0, 2.0], "target": [0, 1]}, index=pd.Index(["r", "s"], name=name))
     frame.to_parquet(tmp_path / "x.parquet")
-    table = read(str(tmp_path / "x.parquet"), stream=stream)
+    table = read_as(str(tmp_path / "x.parquet"), stream=stream)
     assert (table.features, table.target) == (["a"], "target")
 
 
@@ -69,7 +69,7 @@ def test_a_missing_label_of_any_type_is_named(tmp_path, kind, stream):
     labels = pd.Series([*(values.get(kind, ["a", "b"]) * 4), None], dtype=kind)
     pd.DataFrame({"x": np.arange(9.0), "target": labels}).to_parquet(tmp_path / "x.parquet")
     with pytest.raises(ts.InputError, match=r"y\[8\] is missing; every sample needs a label"):
-        make_dataset(read(str(tmp_path / "x.parquet"), stream=stream), test_size=0.3, seed=0)
+        make_dataset(read_as(str(tmp_path / "x.parquet"), stream=stream), test_size=0.3, seed=0)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -104,7 +104,7 @@ def test_metadata_that_is_not_pandas_own_does_no_harm(tmp_path, metadata):
     answers = []
     for stream in (False, True):
         try:
-            answers.append(read(str(path), stream=stream).features)
+            answers.append(read_as(str(path), stream=stream).features)
         except ts.InputError as error:
             answers.append(str(error))
     assert answers[0] == answers[1]

@@ -49,7 +49,8 @@ def _read(path: Path, archive: Any, need_target: bool) -> Table:
     if not split and "X" not in names:
         wanted = ("X_test", "y_test")
     arrays = {name: _array(path, archive, name) for name in wanted if name in names}
-    return Table(*(arrays.get(name) for name in wanted))
+    X, y, X_test, y_test = (arrays.get(name) for name in (*wanted, "", "")[:4])
+    return Table(X, y, X_test, y_test)
 
 
 def _array(path: Path, archive: Any, name: str) -> Any:
