@@ -40,7 +40,7 @@ def evaluate(
     table = read_for(opened, data, reading, need_target=True)
     X, y, which = pick(opened, data, table, part)
     matrix, task = opened.net.matrix(X), opened.task
-    coded = task.encode(y, "y")
+    coded = task.encode(y, "y", table.label_names)
     check_lengths(matrix.n_samples, coded.shape[0])
     check_finite(matrix)
     scores = score(opened.net, matrix, coded, loss=opened.config.get("loss"))

@@ -99,7 +99,7 @@ def make_dataset(table: Table, options: TaskOptions, *, test: Table | None = Non
         held = test.X, test.y
     rows = np.arange(len(whole))
     if held is not None:
-        y_test = whole.task.encode(held[1], "y_test")
+        y_test = whole.task.encode(held[1], "y_test", None if test is None else test.label_names)
         _check_lengths(held[0], y_test, "X_test", "y_test")
         return whole.dataset(rows, Samples(_without(held[0], options.ignored), y_test))
     train, out = whole.split(rows, options.test_size, "test_size", "split")
@@ -140,7 +140,7 @@ class _Whole:
         self._table, self._options = table, options
         targets = list(table.y.columns) if hasattr(table.y, "columns") else [table.target] if table.target else []
         self._X = _without(table.X, options.ignored)
-        self.task = make_task(table.y, options.task, targets, table.layout.get("labels"))
+        self.task = make_task(table.y, options.task, targets, table.label_names)
         _check_lengths(table.X, table.y, "X", "y")
         self._y = self.task.encode(table.y, "y")
 

@@ -41,12 +41,13 @@ class Task:
         """The network's output activation."""
         return {"classification": "softmax", "multilabel": "sigmoid", "regression": "identity"}[self.kind]
 
-    def encode(self, y: Any, name: str) -> Any:
+    def encode(self, y: Any, name: str, label_names: Sequence[str] | None = None) -> Any:
         """Targets as the network learns them.
 
         Args:
             y: as the data holds it; see Table.
             name: what messages call it.
+            label_names: of the columns of a sparse y, where they may be others than the task's, in another order.
 
         Returns:
             'classification': positions in `labels`, int32, (n,). 'multilabel': 0 and 1, (n, n_outputs), float32 or CSR.
@@ -60,7 +61,10 @@ class Task:
         if self.kind == "classification":
             assert self.labels is not None
             return code_labels(raw_labels(y, name), self.labels, name)
-        values = y.astype(np.float32) if sp.issparse(y) else numbers(y, name)
+        if sp.issparse(y):
+            values = y.astype(np.float32) if label_names is None else self._aligned(y, name, label_names)
+        else:
+            values = numbers(y, name)
         if values.shape[1] != self.n_outputs:
             raise InputError(f"{name} has {values.shape[1]} targets, but the network has {self.n_outputs} outputs")
         if self.kind == "regression":
@@ -69,6 +73,20 @@ class Task:
         if not np.isin(stored, (0, 1)).all():
             raise InputError(f"{name} must hold 0 and 1 alone, as the task is 'multilabel'")
         return values if sp.issparse(values) else values.astype(np.float32)
+
+    def _aligned(self, y: Any, name: str, label_names: Sequence[str]) -> Any:
+        """A sparse y with the task's labels as its columns; InputError where a sample has another label."""
+        assert self.labels is not None
+        place = {label: at for at, label in enumerate(self.labels.tolist())}
+        coo = sp.coo_array(y)
+        columns = np.array([place.get(label, -1) for label in label_names], dtype=np.int64)[coo.col]
+        wrong = np.flatnonzero(columns < 0)
+        if len(wrong):
+            first = wrong[np.argmin(coo.row[wrong])]
+            label = label_names[coo.col[first]]
+            raise InputError(f"{name}[{coo.row[first]}] has the label {label!r}, which is not one of the training labels")
+        values = coo.data.astype(np.float32)
+        return sp.csr_array((values, (coo.row, columns)), shape=(y.shape[0], len(place)))
 
 
 def make_task(y: Any, kind: str = "auto", targets: Sequence[str] = (), labels: Sequence[str] | None = None) -> Task:

@@ -8,6 +8,7 @@ import pytest
 import trulysparse as ts
 from sample_files import read_as, refused, write
 from trulysparse.task.dataset import make_dataset
+from trulysparse.task.options import TaskOptions
 from trulysparse.data.files import read
 
 
@@ -116,7 +117,7 @@ def test_classes_called_none_and_na_are_classes(tmp_path):
 def test_an_empty_label_and_na_among_numbers_are_missing(tmp_path, labels, match):
     table = read(write(tmp_path / "x.csv", "a,target\n" + "".join(f"1,{label}\n" for label in labels * 9)))
     with pytest.raises(ts.InputError, match=match):
-        make_dataset(table, test_size=0.2, seed=0)
+        make_dataset(table, TaskOptions())
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 import trulysparse as ts
 from sample_files import read_as, refused, write
 from trulysparse.task.dataset import make_dataset
+from trulysparse.task.options import TaskOptions
 
 
 @pytest.fixture(params=[False, True], ids=["whole", "streamed"])
@@ -69,7 +70,7 @@ def test_numbers_that_do_not_rise_are_refused(tmp_path, stream, text):
 def test_a_file_without_any_feature_is_refused(tmp_path, stream):
     table = read_as(write(tmp_path / "x.libsvm", "0\n1\n" * 9), stream=stream)
     with pytest.raises(ts.InputError, match=r"X is empty: shape \(18, 0\)"):
-        make_dataset(table, test_size=0.2, seed=0)
+        make_dataset(table, TaskOptions())
 
 
 def test_comments_and_query_ids_are_passed_over(tmp_path, stream):

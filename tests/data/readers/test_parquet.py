@@ -8,6 +8,7 @@ import pytest
 import trulysparse as ts
 from sample_files import fails, parquet_table, read_as, refused
 from trulysparse.task.dataset import make_dataset
+from trulysparse.task.options import TaskOptions
 from trulysparse.data.files import read
 
 
@@ -69,7 +70,7 @@ def test_a_missing_label_of_any_type_is_named(tmp_path, kind, stream):
     labels = pd.Series([*(values.get(kind, ["a", "b"]) * 4), None], dtype=kind)
     pd.DataFrame({"x": np.arange(9.0), "target": labels}).to_parquet(tmp_path / "x.parquet")
     with pytest.raises(ts.InputError, match=r"y\[8\] is missing; every sample needs a label"):
-        make_dataset(read_as(str(tmp_path / "x.parquet"), stream=stream), test_size=0.3, seed=0)
+        make_dataset(read_as(str(tmp_path / "x.parquet"), stream=stream), TaskOptions(test_size=0.3))
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -11,6 +11,7 @@ import trulysparse as ts
 from sample_files import Counted, csr, libsvm, npy, parquet, parquet_table, read_as, small_blocks
 from trulysparse.data import as_matrix, fit_scaling
 from trulysparse.task.dataset import make_dataset
+from trulysparse.task.options import TaskOptions
 from trulysparse.data.files import read
 from trulysparse.data.stream import blocks
 from trulysparse.data.stream import matrix as stream
@@ -146,8 +147,8 @@ def test_errors_of_streamed_samples_name_the_files_row_and_column(tmp_path, rng)
     except pytest.skip.Exception:
         pass
     for table, match in sources:
-        data = make_dataset(table, test_size=0.2, seed=0)
-        part = data.X_train if 41 in data.X_train.sample_numbers else data.X_test
+        data = make_dataset(table, TaskOptions())
+        part = data.train.X if 41 in data.train.X.sample_numbers else data.test.X
         net = ts.SparseMLP((3, 4, 2), seed=0)
         with pytest.raises(ts.InputError, match=match):
             ts.Trainer(net, batch_size=7).fit(part, np.arange(part.n_samples) % 2, epochs=1)
