@@ -33,7 +33,16 @@ from trulysparse.optim import SGD, Adam
 from trulysparse.optim.schedules import ConstantRate, CosineRate, ScaledRate, StepRate
 from trulysparse.parallel import WASAP, WASSP
 from trulysparse.pruning import ImportancePruning, PruningReport, prune_neurons
-from trulysparse.training import Callback, Checkpointer, EarlyStopping, History, ProgressBar, Trainer, evaluate
+from trulysparse.training import (
+    Callback,
+    Checkpointer,
+    EarlyStopping,
+    History,
+    LayerSizes,
+    ProgressBar,
+    Trainer,
+    evaluate,
+)
 
 if TYPE_CHECKING:
     from trulysparse.estimators import SparseMLPClassifier, SparseMLPRegressor
@@ -72,6 +81,7 @@ __all__ = [
     "Identity",
     "ImportancePruning",
     "InputError",
+    "LayerSizes",
     "LeakyReLU",
     "Loss",
     "MeanSquaredError",

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import trulysparse as ts
 from pruning.networks import dense, network
-from trulysparse.pruning.strength import importance, incoming_strength, input_strength, mean_activation, outgoing_strength
+from trulysparse.pruning.strength import importance, incoming_strength, mean_activation, outgoing_strength
 
 
 def test_strength_of_a_layer_is_the_sum_of_absolute_weights():
@@ -15,13 +14,6 @@ def test_strength_of_a_layer_is_the_sum_of_absolute_weights():
     for layer, weight in zip(net.layers, dense(net), strict=True):
         np.testing.assert_allclose(incoming_strength(layer, 2), np.abs(weight).sum(axis=1), rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(outgoing_strength(layer, 2), np.abs(weight).sum(axis=0), rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("options", [{}, {"storage": "compact"}, {"storage": "compact", "weights": "bfloat16"}])
-def test_strength_of_inputs_is_that_of_the_first_layer_in_any_storage(options):
-    net = ts.SparseMLP((300, 40, 5), epsilon=3, seed=2, **options)
-    wanted = np.abs(net.layers[0].weight.toarray()).sum(axis=0)
-    np.testing.assert_allclose(input_strength(net), wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_mean_activation_over_batches_equals_dense_forward_pass():

@@ -44,7 +44,7 @@ class Settings(CommandRecipe):
     ignore: str | None = option(None, "Columns to leave out, with commas between.")
     missing: str = option("impute", "impute (with a column that says where) or refuse: gaps in features.")
     max_categories: int = option(
-        TaskOptions.max_categories, "Inputs per column of text; less frequent values share one."
+        TaskOptions.max_categories, "Inputs per column of text, less frequent values share one more; 0: no limit."
     )
     header: bool | None = option(
         None, "Whether a .csv file's first line names the columns. Default: it must; one like a sample is refused."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from trulysparse._core import memory
@@ -36,6 +36,26 @@ class TrainingRun:
     table: Table
     dataset: Dataset
     parallel: WASAP | None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> list[str]:
+        """What was detected or guessed in the data."""
+        return [*self.table.notes, *self.dataset.notes]
+
+    @property
+    def target_text(self) -> str:
+        """What is predicted, as a table shows it."""
+        task = self.dataset.task
+        name = ", ".join(task.targets) if task.targets else "y"
+        count = {
+            "classification": f"classes: {', '.join(map(str, (task.labels if task.labels is not None else [])[:6]))}",
+            "multilabel": "labels, any number per sample",
+            "regression": "regression",
+        }[task.kind]
+        more = ", ..." if task.kind == "classification" and task.n_outputs > 6 else ""
+        number = f"{task.n_outputs} " if task.n_outputs > 1 and task.kind != "regression" else ""
+        return f"{name} ({number}{count}{more})"
 
     def trainer(self, net: SparseMLP, optimizer_state: list[OptimizerState] | None = None) -> Trainer:
         """The trainer of a network."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse import _kernels
-from trulysparse._core.arrays import Floats, widened
+from trulysparse._core.arrays import Floats
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.nn.mlp import SparseMLP
 
@@ -30,29 +30,6 @@ def outgoing_strength(layer: IndexedLayer, threads: int) -> NDArray[np.float64]:
     con, strength = layer.connectivity, np.empty(layer.n_in)
     _kernels.strength(con.by_input.ptr, con.by_input.index, None, layer.values, strength, threads)
     return strength
-
-
-def input_strength(net: SparseMLP) -> NDArray[np.float64]:
-    """The strength of each input feature: how much the network uses it. Source: Atashgahi et al., "Quick and robust
-    feature selection" (2022), equation 2.
-
-    Args:
-        net: a network of any storage, whose inputs should be of one scale.
-
-    Returns:
-        The sum of the |outgoing weights| of each input, (n_inputs,).
-
-    Example:
-        >>> import numpy as np, trulysparse as ts
-        >>> net = ts.SparseMLP.from_matrices([np.array([[1.0, -2.0], [0.0, 3.0]])])
-        >>> input_strength(net).tolist()
-        [1.0, 5.0]
-    """
-    layer = net.layers[0]
-    if isinstance(layer, IndexedLayer):
-        return outgoing_strength(layer, net.threads)
-    _, inputs = layer.connectivity.coordinates()
-    return np.bincount(inputs, weights=np.abs(widened(layer.values)), minlength=layer.n_in)
 
 
 def mean_activation(net: SparseMLP, X: Any, batch_size: int = 256) -> list[Floats]:

@@ -17,7 +17,7 @@ from trulysparse.data.moments import Moments
 from trulysparse.data.stream.matrix import StreamMatrix
 from trulysparse.data.table import Table
 from trulysparse.errors import InputError
-from trulysparse.preprocessing import TablePreprocessor
+from trulysparse.preprocessing import TablePreprocessor, is_frame
 from trulysparse.task.options import TaskOptions
 from trulysparse.task.splits import Rows, folds, split
 from trulysparse.task.task import Task, make_task
@@ -182,16 +182,15 @@ class _Whole:
                     "add samples"
                 )
         parts = [self._part(train), self._part(validation), test if isinstance(test, Samples) else self._part(test)]
-        preprocessor = options.preprocessor() if hasattr(self._X, "iloc") else None
+        preprocessor = options.preprocessor() if is_frame(self._X) else None
         notes = []
         if preprocessor is not None:
             assert parts[0] is not None
             preprocessor.fit(parts[0].X)
             notes = list(preprocessor.notes_)
-            for part in parts:
-                if part is not None:
-                    part.X = preprocessor.transform(part.X)
         for part, name in zip(parts, ("X", "validation X", "X_test"), strict=True):
+            if part is not None and preprocessor is not None:
+                part.X = preprocessor.encode(part.X, name)
             if part is not None:
                 _check_samples(part.X, name)
         assert parts[0] is not None

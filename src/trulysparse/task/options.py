@@ -21,7 +21,7 @@ class TaskOptions:
         validation_fraction: share of the other samples held out to be scored after each epoch, in (0, 1), or None.
         ignore: names of columns to leave out, joined by commas, or None.
         missing: 'impute' or 'refuse' gaps; see TablePreprocessor.
-        max_categories: see TablePreprocessor.
+        max_categories: see TablePreprocessor; 0: no limit.
         seed: of the splits.
 
     Raises:
@@ -33,15 +33,14 @@ class TaskOptions:
     validation_fraction: float | None = None
     ignore: str | None = None
     missing: str = "impute"
-    max_categories: int | None = None
+    max_categories: int = 1000
     seed: int = 0
 
     def check(self) -> None:
         """Refuses values out of range."""
         checks.choice("--task", self.task, KINDS)
         checks.choice("--missing", self.missing, MISSING)
-        if self.max_categories is not None:
-            checks.integer("--max-categories", self.max_categories, low=2)
+        checks.integer("--max-categories", self.max_categories, low=0)
 
     @property
     def ignored(self) -> list[str]:
@@ -50,4 +49,4 @@ class TaskOptions:
 
     def preprocessor(self) -> TablePreprocessor:
         """What makes numbers of columns."""
-        return TablePreprocessor(missing=self.missing, max_categories=self.max_categories)
+        return TablePreprocessor(missing=self.missing, max_categories=self.max_categories or None)
