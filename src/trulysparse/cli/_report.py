@@ -20,7 +20,13 @@ _MOST_PREDICTIONS = 20_000_000  # values: 160 MB
 
 
 def run_report(
-    run: TrainingRun, trainer: Trainer, history: History, *, title: str, facts: Mapping[str, str], scores: dict[str, float]
+    run: TrainingRun,
+    trainer: Trainer,
+    history: History,
+    *,
+    title: str,
+    facts: Mapping[str, str],
+    scores: dict[str, float],
 ) -> RunReport:
     """The report of a finished training.
 

@@ -38,8 +38,7 @@ def write_results(
         scores = evaluate(net, dataset.test.X, dataset.test.y, loss=trainer.loss)
         rows = score_rows(scores, len(dataset.test), dataset.task)
     figures = {
-        **score_figures(scores),
-        **({} if run.folds is None else run.folds.deviation_figures()),
+        **(score_figures(scores) if run.folds is None else run.folds.figures()),
         "seconds": round(seconds, 3),
         "epochs": epochs,
         "connections": net.n_connections,

@@ -16,7 +16,7 @@ from trulysparse.data.files import fingerprint, read
 from trulysparse.data.read_options import ReadOptions
 from trulysparse.data.table import Table
 from trulysparse.errors import InputError
-from trulysparse.task.dataset import join, take, test_rows
+from trulysparse.task.dataset import held_out_rows, join, take
 from trulysparse.task.options import TaskOptions
 
 
@@ -81,5 +81,5 @@ def pick(run: Run, data: str, table: Table, part: str) -> tuple[Any, Any, str]:
     if part == "all" or not held or table.y is None:
         return table.X, table.y, "all samples"
     options = replace(TaskOptions(**checked_fields(TaskOptions, run.config)), task=run.task.kind)
-    rows = test_rows(table, options)
+    rows = held_out_rows(table, options)
     return take(table.X, rows), take(table.y, rows), "the held-out samples"

@@ -13,7 +13,12 @@ def score_figures(scores: dict[str, float]) -> dict[str, float]:
 
 
 def score_rows(
-    scores: dict[str, float], n_samples: int, task: Task, *, part: str = "test ", deviations: dict[str, float] | None = None
+    scores: dict[str, float],
+    n_samples: int,
+    task: Task,
+    *,
+    part: str = "test ",
+    deviations: dict[str, float] | None = None,
 ) -> dict[str, str]:
     """The scores as rows of a table.
 

@@ -9,11 +9,11 @@ from trulysparse._core import memory
 from trulysparse._core.progress import Progress
 from trulysparse.cli._checkpoints import position_of
 from trulysparse.cli._console import show
+from trulysparse.cli._fold_scores import FoldScores
 from trulysparse.cli._plan_text import advice, plan_rows
 from trulysparse.cli._run import CHECKPOINT
 from trulysparse.cli._settings import Settings
-from trulysparse.data import as_matrix, fit_scaling
-from trulysparse.task.dataset import Dataset, Samples
+from trulysparse.data import as_matrix, fit_scaling, fit_target_scaling, unscaled
 from trulysparse.data.table import Table
 from trulysparse.errors import InputError, NotEnoughMemoryError
 from trulysparse.io import checkpoints
@@ -23,6 +23,7 @@ from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import OptimizerState
 from trulysparse.parallel import WASAP
 from trulysparse.planning import plan as planning
+from trulysparse.task.dataset import Dataset, Samples
 from trulysparse.training import Trainer
 
 
@@ -37,6 +38,7 @@ class TrainingRun:
     dataset: Dataset
     parallel: WASAP | None
     seconds: dict[str, float] = field(default_factory=dict)
+    folds: FoldScores | None = None
 
     @property
     def notes(self) -> list[str]:
@@ -78,10 +80,10 @@ class TrainingRun:
         net.labels = dataset.task.labels
         net.preprocessor = dataset.preprocessor
         net.feature_names = None if dataset.feature_names is None else tuple(dataset.feature_names)
-        net.target_scaling = dataset.target_scaling()
+        net.target_scaling = fit_target_scaling(dataset.train.y) if dataset.task.kind == "regression" else None
         scaling = fit_scaling(self.settings.scale, as_matrix(dataset.train.X), progress=progress)
         if scaling is not None and dataset.preprocessor is not None:
-            scaling = scaling.limited_to(dataset.preprocessor.scaled_)
+            scaling = unscaled(scaling, dataset.preprocessor.scaled_)
         net.scaling = scaling
 
     @property

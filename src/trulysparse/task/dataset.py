@@ -10,10 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from trulysparse._core import checks
 from trulysparse.data.matrix import as_matrix, check_finite
-from trulysparse.data.scaling import Scaling
-from trulysparse.data.moments import Moments
 from trulysparse.data.stream.matrix import StreamMatrix
 from trulysparse.data.table import Table
 from trulysparse.errors import InputError
@@ -62,15 +59,6 @@ class Dataset:
     def n_features(self) -> int:
         """Inputs of the network."""
         return as_matrix(self.train.X).n_features
-
-    def target_scaling(self) -> Scaling | None:
-        """x -> (x - mean) / deviation of each training target in a regression; None in other tasks."""
-        if self.task.kind != "regression":
-            return None
-        moments = Moments(self.task.n_outputs)
-        moments.add(self.train.y)
-        deviation = moments.deviation
-        return Scaling("standard", moments.mean, 1 / np.where(deviation > 0, deviation, 1.0))
 
 
 def make_dataset(table: Table, options: TaskOptions, *, test: Table | None = None) -> Dataset:
@@ -206,7 +194,7 @@ class _Whole:
         return Samples(X, self._y if len(rows) == len(self) else self._y[rows], rows)
 
 
-def test_rows(table: Table, options: TaskOptions) -> Rows:
+def held_out_rows(table: Table, options: TaskOptions) -> Rows:
     """The samples that make_dataset holds out of a table without a test set, ascending."""
     whole = _Whole(table, options)
     return whole.split(np.arange(len(whole)), options.test_size, "test_size", "split")[1]

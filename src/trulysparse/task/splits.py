@@ -69,9 +69,7 @@ def split(
         return np.sort(parts[0]), np.sort(parts[1])
     counts = None if codes is None else np.bincount(codes)
     stratified = counts is not None and counts[counts > 0].min() > 1 and n_held >= len(counts)
-    train, held = train_test_split(
-        rows, test_size=n_held, random_state=state, stratify=codes if stratified else None
-    )
+    train, held = train_test_split(rows, test_size=n_held, random_state=state, stratify=codes if stratified else None)
     return np.sort(train), np.sort(held)
 
 

@@ -84,7 +84,9 @@ class Task:
         if len(wrong):
             first = wrong[np.argmin(coo.row[wrong])]
             label = label_names[coo.col[first]]
-            raise InputError(f"{name}[{coo.row[first]}] has the label {label!r}, which is not one of the training labels")
+            raise InputError(
+                f"{name}[{coo.row[first]}] has the label {label!r}, which is not one of the training labels"
+            )
         values = coo.data.astype(np.float32)
         return sp.csr_array((values, (coo.row, columns)), shape=(y.shape[0], len(place)))
 
