@@ -19,6 +19,7 @@ SMALL = ["--hidden", "30,20", "--epochs", "3", "--epsilon", "5", "--batch-size",
 COMPACT = ["--storage", "compact", "--precision", "bfloat16", "--fan", "sparse"]
 ON_DISK = [*COMPACT, "--on-disk"]
 MODEL = "model.safetensors"
+RUN_FILES = ["config.json", "metrics.jsonl", MODEL, "results.json"]
 
 
 def run(*arguments: object, code: int = 0) -> str:

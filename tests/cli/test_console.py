@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
+from command import RUN_FILES, last_json, refused, run
 from command import SMALL as LEARNS
-from command import last_json, refused, run
 
 SMALL = ["--hidden", "8", "--epochs", "1", "--threads", "1"]
 
@@ -39,7 +39,7 @@ def greek(tmp_path, rng):
 def test_training_whose_table_cannot_be_shown_is_written(greek, tmp_path, shell):
     done = program("train", greek, "--out", tmp_path / "ω", *SMALL, shell=shell)
     assert (done.returncode, done.stderr) == (0, "")
-    assert sorted(p.name for p in (tmp_path / "ω").iterdir()) == ["config.json", "metrics.jsonl", "model.safetensors"]
+    assert sorted(p.name for p in (tmp_path / "ω").iterdir()) == RUN_FILES
 
 
 def test_labels_that_the_terminal_cannot_show_are_replaced(greek, tmp_path):

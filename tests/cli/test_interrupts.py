@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from command import COMPACT, MODEL, ON_DISK, contents, last_json, run, signalled, train
+from command import COMPACT, MODEL, ON_DISK, RUN_FILES, contents, last_json, run, signalled, train
 from trulysparse.io import checkpoints
 
 
@@ -36,7 +36,7 @@ def test_signal_keeps_the_state_and_says_how_to_go_on(tmp_path, monkeypatch, num
     run("resume", out)
     run(*train(tmp_path / "whole", *options))
     assert (out / MODEL).read_bytes() == (tmp_path / "whole" / MODEL).read_bytes()
-    assert sorted(contents(out)) == ["config.json", "metrics.jsonl", MODEL]
+    assert sorted(contents(out)) == RUN_FILES
 
 
 def test_signal_twice_and_again(tmp_path, monkeypatch):
@@ -67,7 +67,7 @@ def test_signal_before_training_leaves_no_trace(tmp_path, monkeypatch):
         time.sleep(1)
         raise AssertionError("the signal did not end the command")
 
-    monkeypatch.setattr("trulysparse.cli._training.read", read)
+    monkeypatch.setattr("trulysparse.task.source.read", read)
     assert "stopped: nothing was kept" in run(*train(tmp_path / "a" / "b"), code=143)
     assert list(tmp_path.iterdir()) == []
 

@@ -11,7 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from command import COMPACT, MODEL, ON_DISK, SMALL, contents, last_json, refused, run, signalled, train, write_table
+from command import (
+    COMPACT,
+    MODEL,
+    ON_DISK,
+    RUN_FILES,
+    SMALL,
+    contents,
+    last_json,
+    refused,
+    run,
+    signalled,
+    train,
+    write_table,
+)
 from trulysparse.io import checkpoints
 
 
@@ -23,7 +36,7 @@ def test_train_refuses_a_folder_that_can_be_resumed(broken_off, options):
     assert "--overwrite" in error
     assert contents(broken_off) == before
     run(*train(broken_off, *options, "--overwrite"))
-    assert sorted(contents(broken_off)) == ["config.json", "metrics.jsonl", MODEL]
+    assert sorted(contents(broken_off)) == RUN_FILES
 
 
 @pytest.mark.parametrize("old", [["--checkpoint-every", 4], ON_DISK])
@@ -257,7 +270,7 @@ def test_killed_training_resumed_has_the_same_bits(tmp_path, options):
     records = [[json.loads(line) for line in (tmp_path / name / "metrics.jsonl").open()] for name in ("r", "whole")]
     for mine, theirs in zip(*records, strict=True):
         assert {**mine, "seconds": 0} == {**theirs, "seconds": 0}
-    assert sorted(p.name for p in (tmp_path / "r").iterdir()) == ["config.json", "metrics.jsonl", "model.safetensors"]
+    assert sorted(p.name for p in (tmp_path / "r").iterdir()) == RUN_FILES
     assert "no checkpoint to go on from" in run("resume", tmp_path / "r", code=2)
     again = last_json(run("evaluate", tmp_path / "r", "digits", "--json"))
     assert again["accuracy"] == figures["accuracy"]

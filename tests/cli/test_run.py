@@ -13,7 +13,7 @@ import pytest
 from command import SMALL, contents, last_json, refused, run
 from trulysparse.cli._run import CONFIG, METRICS, MODEL, REPORT, settle
 
-FILES = [CONFIG, METRICS, MODEL]
+FILES = [CONFIG, METRICS, MODEL, "results.json"]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_model_that_cannot_be_written_leaves_the_old_run(copy):
     assert set(after) <= {*FILES, "metrics.partial.jsonl"}
 
 
-@pytest.mark.parametrize("moves", range(4))
+@pytest.mark.parametrize("moves", range(5))
 def test_run_that_is_put_in_place_half_is_old_or_new(copy, tmp_path, monkeypatch, moves):
     """The process dies after so many of the files have been put in place."""
     run("train", "digits", "--out", tmp_path / "new", *SMALL, "--seed", 7)
@@ -77,7 +77,7 @@ def test_run_that_is_put_in_place_half_is_old_or_new(copy, tmp_path, monkeypatch
     if reference:
         assert score == last_json(run("evaluate", reference, "digits", "--json"))
     settle(copy)
-    assert sorted(contents(copy)) == sorted({*FILES} | ({"metrics.partial.jsonl"} if moves < 3 else set()))
+    assert sorted(contents(copy)) == sorted({*FILES} | ({"metrics.partial.jsonl"} if moves < 4 else set()))
     assert json.loads((copy / CONFIG).read_text())["seed"] == (7 if moves else 0)
     assert last_json(run("evaluate", copy, "digits", "--json")) == score
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from command import MODEL, ON_DISK, SMALL, contents, refused, run, train
+from command import ON_DISK, RUN_FILES, SMALL, contents, refused, run, train
 
 
 @pytest.mark.parametrize("command", ["train", "resume", "overwrite"])
@@ -42,7 +42,7 @@ def test_two_trainings_started_together(tmp_path):
     errors = [process.communicate()[1] for process in pair]
     assert sorted(process.returncode for process in pair) == [0, 2], errors
     assert sum("another training is at work in" in error for error in errors) == 1
-    assert sorted(contents(tmp_path / "r")) == ["config.json", "metrics.jsonl", MODEL]
+    assert sorted(contents(tmp_path / "r")) == RUN_FILES
 
 
 def test_refused_training_makes_no_folders(tmp_path):

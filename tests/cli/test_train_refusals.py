@@ -21,8 +21,8 @@ def broken(tmp_path: Path, case: str, table) -> tuple[list[object], str]:
     nan, inf = X.copy(), X.copy()
     nan[17, 2], inf[3, 4] = np.nan, np.inf
     lines = ["a,b,kind", *(f"{i},{i * 2},{'xy'[i % 2]}" for i in range(20))]
-    if case == "text":
-        lines[8] = "7,fourteen,y"
+    if case == "date":
+        lines[1:] = [f"{i},2024-01-{i + 1:02},{'xy'[i % 2]}" for i in range(20)]
     if case == "empty cell":
         lines[8] = "7,,y"
     csv_file.write_text("\n".join(lines))
@@ -36,6 +36,9 @@ def broken(tmp_path: Path, case: str, table) -> tuple[list[object], str]:
         "test lengths": {**train, "X_test": X[100:], "y_test": y[:10]},
         "no X": {"Z": X, "y": y},
         "continuous": {"X": X, "y": X[:, 0]},
+        "prices": {"X": X, "y": np.arange(150) * 7},
+        "classes as numbers": {"X": X, "y": np.where(X[:, 0] > 0, "a", "b")},
+        "two tests": {**train, "X_test": X[100:], "y_test": y[100:]},
         "test width": {**train, "X_test": X[100:, :3], "y_test": y[100:]},
         "pickle": {"X": X, "y": y.astype(object)},
         "text X": {"X": X.astype(str), "y": y},
@@ -57,8 +60,8 @@ def broken(tmp_path: Path, case: str, table) -> tuple[list[object], str]:
         "libsvm": ([tmp_path / "bad.libsvm"], "not a libsvm file"),
         "suffix": (["data.txt"], "DATA must be one of digits"),
         "target": ([csv_file, "--target", "price"], "--target: there is no column 'price'; the columns are a, b, kind"),
-        "text": ([csv_file], "column 'b' must hold numbers only, but row 7 holds 'fourteen'"),
-        "empty cell": ([csv_file], r"X\[7, 'b'\] is nan"),
+        "date": ([csv_file], "column 'b'.*--ignore"),
+        "empty cell": ([csv_file, "--missing", "refuse"], r"X\[7, 'b'\]"),
         "nan": ([data], r"X\[17, 2\] is nan"),
         "inf": ([data], r"X\[3, 4\] is inf"),
         "unseen": ([data], r"y_test\[0\] is 'odd', which is not one of the training labels"),
@@ -67,7 +70,11 @@ def broken(tmp_path: Path, case: str, table) -> tuple[list[object], str]:
         "test width": ([data], "X_train has 6 features, but X_test has 3"),
         "one class": ([data], r"y has one class only \(0\)"),
         "no X": ([data], "has no array 'X'"),
-        "continuous": ([data], "SparseMLPRegressor"),
+        "continuous": ([data, "--task", "classification"], "numbers as targets are a regression"),
+        "prices": ([data], "150 different whole numbers: give --task regression"),
+        "task": ([data, "--task", "ranking"], "--task must be one of"),
+        "classes as numbers": ([data, "--task", "regression"], "y must hold numbers"),
+        "two tests": ([data, "--test", data], "has a test set of its own"),
         "pickle": ([data], "without pickle"),
         "text X": ([data], "X must hold numbers"),
         "epsilon": ([data, "--epsilon", -1], "epsilon must lie in"),
@@ -104,8 +111,12 @@ CASES = [
     "libsvm",
     "suffix",
     "target",
-    "text",
+    "date",
     "empty cell",
+    "prices",
+    "task",
+    "classes as numbers",
+    "two tests",
     "nan",
     "inf",
     "unseen",

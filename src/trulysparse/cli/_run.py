@@ -43,7 +43,7 @@ _TYPES: dict[str, Any] = {
     "targets": list[str],
     "loss": str | None,
     "cv": int | None,
-    "layout": dict,
+    "layout": dict[str, Any],
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from trulysparse._core import checks
 from trulysparse.data import as_matrix
@@ -88,6 +88,15 @@ class Settings(CommandRecipe):
             ("test_size", "cannot be combined with --test, which holds the test samples", self.test is None),
             *super()._needs(),
         ]
+
+    def for_task(self, kind: str, given: Collection[str]) -> Settings:
+        """These settings with the defaults of a task: in a regression, where no option of the optimizer is given, Adam
+        with a learning rate of 0.001, as the estimators have it. The defaults of a classification, SGD with momentum,
+        diverge on small tables of numbers."""
+        optimizer = {"optimizer", "learning_rate", "momentum", "nesterov", "momentum_precision"}
+        if kind != "regression" or optimizer & set(given):
+            return self
+        return replace(self, optimizer="adam", learning_rate=0.001)
 
     def check_data(self, table: Table, given: Collection[str]) -> None:
         """InputError where an option that the user wrote has no effect on this data."""

@@ -164,6 +164,8 @@ def _prepare(command: TrainingCommand) -> TrainingRun:
     table = source.table()
     settings.check_data(table, command.given)
     dataset = source.dataset(table)
+    if not command.resume:
+        command.settings = settings = settings.for_task(dataset.task.kind, command.given)
     if parallel is not None:
         parallel.check(len(dataset.train), settings.make_evolution(), settings.epochs)
     return TrainingRun(settings, command.out, command.threads, table, dataset, parallel)

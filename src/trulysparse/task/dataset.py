@@ -131,6 +131,8 @@ class _Whole:
         self.task = make_task(table.y, options.task, targets, table.label_names)
         _check_lengths(table.X, table.y, "X", "y")
         self._y = self.task.encode(table.y, "y")
+        if not is_frame(self._X):  # messages name rows of the whole table
+            _check_samples(self._X, "X")
 
     def __len__(self) -> int:
         return int(self._y.shape[0])
@@ -179,7 +181,7 @@ class _Whole:
         for part, name in zip(parts, ("X", "validation X", "X_test"), strict=True):
             if part is not None and preprocessor is not None:
                 part.X = preprocessor.encode(part.X, name)
-            if part is not None:
+            elif part is not None and part.rows is None:
                 _check_samples(part.X, name)
         assert parts[0] is not None
         if parts[2] is not None:

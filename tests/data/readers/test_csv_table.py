@@ -7,9 +7,9 @@ import pytest
 
 import trulysparse as ts
 from sample_files import read_as, refused, write
+from trulysparse.data.files import read
 from trulysparse.task.dataset import make_dataset
 from trulysparse.task.options import TaskOptions
-from trulysparse.data.files import read
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ import pytest
 
 import trulysparse as ts
 from sample_files import fails, parquet_table, read_as, refused
+from trulysparse.data.files import read
 from trulysparse.task.dataset import make_dataset
 from trulysparse.task.options import TaskOptions
-from trulysparse.data.files import read
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -10,13 +10,13 @@ import pytest
 import trulysparse as ts
 from sample_files import Counted, csr, libsvm, npy, parquet, parquet_table, read_as, small_blocks
 from trulysparse.data import as_matrix, fit_scaling
-from trulysparse.task.dataset import make_dataset
-from trulysparse.task.options import TaskOptions
 from trulysparse.data.files import read
 from trulysparse.data.stream import blocks
 from trulysparse.data.stream import matrix as stream
 from trulysparse.data.stream.blocks import LibsvmBlocks
 from trulysparse.data.stream.matrix import StreamMatrix
+from trulysparse.task.dataset import make_dataset
+from trulysparse.task.options import TaskOptions
 
 
 @pytest.fixture
