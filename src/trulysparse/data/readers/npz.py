@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from trulysparse.data.readers.guard import guarded
+from trulysparse.data.readers.request import Request
 from trulysparse.data.table import Table
 from trulysparse.errors import InputError
 
@@ -16,8 +17,9 @@ _SPLIT = ("X_train", "y_train", "X_test", "y_test")
 _SPARSE = frozenset(("format", "shape", "data"))
 
 
-def read_npz(path: Path, need_target: bool) -> Table:
+def read_npz(request: Request) -> Table:
     """X and y, or X_train, y_train, X_test and y_test; or a matrix of save_npz, with y."""
+    path, need_target = request.path, request.need_target
     with guarded(path, ".npz"):
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
