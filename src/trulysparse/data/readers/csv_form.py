@@ -153,7 +153,7 @@ def _separator(text: str, features: list[str] | None, likely: str | None) -> str
     """The character that splits all lines into equally many fields, more than one; else the likeliest."""
     heads = {mark: next(iter(records(text, mark, 1)), [""]) for mark in _SEPARATORS}
     if features is not None:
-        for mark in (likely, *_SEPARATORS):
+        for mark in (likely, ",", *_SEPARATORS):
             if mark in heads and set(features) <= set(heads[mark]):
                 return mark
     if likely in heads and len(heads[likely]) > 1:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from trulysparse.data.readers.columns import choose
-from trulysparse.data.readers.csv_form import CsvForm, detect_form, given_separator
+from trulysparse.data.readers.csv_form import CsvForm, detect_form, given_separator, shown
 from trulysparse.data.readers.csv_widths import ends_in_separator
 from trulysparse.data.readers.encoding import as_bytewise, encoding_of
 from trulysparse.data.readers.frame_table import table_of
@@ -42,6 +42,11 @@ def read_csv(request: Request, content: Content | None = None) -> Table:
         longer = ends_in_separator(content, form, header is not False)
     if not written_in.startswith("utf-8") and request.options.encoding is None:
         form.notes.insert(0, f"encoding: {written_in} (detected)")
+    if len(form.first) == 1 and features is None:
+        raise InputError(
+            f"DATA: '{path}' has a single column, '{form.first[0]}', where it is split at {shown(form.separator)}; a "
+            "table needs features beside its target (--separator names another character)"
+        )
     names, present, row_names = _names(request, form, longer)
     choice = choose(request, present)
     stray = [_STRAY] if _STRAY in names else []
@@ -85,8 +90,8 @@ def _names(request: Request, form: CsvForm, longer: bool) -> tuple[list[str], li
         known = (columns for columns in (request.columns, features) if columns and len(columns) == len(names))
         names = next(known, [str(i) for i in range(len(names))])
     if header is None and (features is None or not set(features) <= set(names)):
-        shown = names if form.decimal == "." else [name.replace(",", ".") for name in names]
-        _doubt(path, shown, _ADVICE_LATER if features else _ADVICE)
+        fields = names if form.decimal == "." else [name.replace(",", ".") for name in names]
+        _doubt(path, fields, _ADVICE_LATER if features else _ADVICE)
     row_names = header is not False and len(names) > 1 and names[0] == ""
     present = names[1:] if row_names else names
     if "" in present:
@@ -107,7 +112,7 @@ def _require_empty(path: Path, names: list[str], column: Any) -> None:
     if column.notna().any():
         row = int(column.notna().to_numpy().argmax())
         raise InputError(
-            f"DATA: '{path}' has no name for column {len(names)} in its header, which holds {str(column.iloc[row])!r} in "
+            f"DATA: '{path}' has no name for column {len(names)} in its header, which holds '{column.iloc[row]}' in "
             f"row {row}"
         )
 
@@ -120,8 +125,8 @@ def _doubt(path: Path, names: list[str], advice: str) -> None:
     counted = all(name.isdecimal() for name in numbers) and all(int(b) == int(a) + 1 for a, b in pairwise(numbers))
     if not numbers or texts > 1 or (texts == 1 and counted and (len(numbers) > 1 or numbers == ["0"])):
         return
-    shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
-    raise InputError(f"DATA: '{path}' seems to have no header: its first line is {shown}; {advice}")
+    first = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+    raise InputError(f"DATA: '{path}' seems to have no header: its first line is {first}; {advice}")
 
 
 def _is_number(text: str) -> bool:
