@@ -6,20 +6,28 @@ import hashlib
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from trulysparse._core.files import digest
 from trulysparse.data.builtin import NAMES, is_builtin, load_builtin
 from trulysparse.data.read_options import ReadOptions
+from trulysparse.data.readers.anndata_file import read_h5ad
+from trulysparse.data.readers.arff import read_arff
 from trulysparse.data.readers.csv_table import read_csv
 from trulysparse.data.readers.feather import read_feather
-from trulysparse.data.readers.folder import read_folder
+from trulysparse.data.readers.folder import files_of, read_folder
 from trulysparse.data.readers.libsvm import read_libsvm
+from trulysparse.data.readers.mat import read_mat
+from trulysparse.data.readers.npy import npy_parts, read_npy
 from trulysparse.data.readers.npz import read_npz
 from trulysparse.data.readers.opened import COMPRESSED, suffixes
+from trulysparse.data.readers.openml import fingerprint_of, is_openml, read_openml
 from trulysparse.data.readers.parquet import read_parquet
 from trulysparse.data.readers.request import Request
+from trulysparse.data.readers.tenx import is_tenx_folder, read_tenx_h5, tenx_files
+from trulysparse.data.readers.text_file import read_text
 from trulysparse.data.stream.blocks import stream_libsvm
 from trulysparse.data.table import Table
 from trulysparse.errors import InputError
@@ -41,16 +49,24 @@ class _Format:
 
 _COLUMNS = ("target", "group", "time")
 _TEXT = _Format(read_csv, (*_COLUMNS, "header", "separator", "encoding"), compressed=True)
+_UNNAMED = _Format(read_text, (*_TEXT.options, "zero_based"), compressed=True)
 _LIBSVM = _Format(read_libsvm, ("zero_based",), compressed=True, stream=stream_libsvm)
 _FORMATS = {
     ".csv": _TEXT,
     ".tsv": _TEXT,
+    ".txt": _UNNAMED,
+    ".data": _UNNAMED,
     ".parquet": _Format(read_parquet, _COLUMNS, stream=read_parquet),
     ".feather": _Format(read_feather, _COLUMNS),
     ".libsvm": _LIBSVM,
     ".svm": _LIBSVM,
     ".svmlight": _LIBSVM,
+    ".arff": _Format(read_arff, (*_COLUMNS, "encoding"), compressed=True),
     ".npz": _Format(read_npz),
+    ".npy": _Format(read_npy, stream=read_npy),
+    ".mat": _Format(read_mat),
+    ".h5ad": _Format(read_h5ad, _COLUMNS),
+    ".h5": _Format(read_tenx_h5, _COLUMNS),
 }
 SUFFIXES = tuple(_FORMATS)
 _FOR = {
@@ -104,13 +120,18 @@ def read(
         return Table(*load_builtin(source))
     path = Path(source)
     request = Request(path, options, features, n_features, need_target, columns, layout or {})
+    if is_openml(source):
+        if options.stream:
+            raise InputError(f"--stream: '{source}' is read as a whole; use .parquet, .libsvm or .npy files")
+        return _quietly(partial(read_openml, source), request)
     if path.is_dir():
-        return read_folder(path, need_target)
+        return _quietly(read_folder, request)
     chosen = _format_of(source)
     if chosen is None:
         raise InputError(
             f"DATA must be one of {', '.join(NAMES)}, a file ending in {', '.join(SUFFIXES)} (text also compressed: "
-            f"{', '.join(COMPRESSED)}), or a folder of .npy files, not '{source}'"
+            f"{', '.join(COMPRESSED)}), openml:NAME, or a folder of .npy files, of images, or of a 10x matrix, not "
+            f"'{source}'"
         )
     if not path.is_file():
         raise InputError(f"DATA: file '{source}' does not exist")
@@ -121,9 +142,13 @@ def read(
             f"--stream: '{path.suffix}' files are read as a whole; use .parquet, .libsvm, or a folder with X.npy "
             "and y.npy"
         )
+    return _quietly(chosen.stream if options.stream and chosen.stream else chosen.read, request)
+
+
+def _quietly(reader: Callable[[Request], Table], request: Request) -> Table:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of other libraries; what matters becomes an error
-        return chosen.stream(request) if options.stream and chosen.stream else chosen.read(request)
+        return reader(request)
 
 
 def takes(source: str, option: str) -> bool:
@@ -133,7 +158,11 @@ def takes(source: str, option: str) -> bool:
         >>> takes("a.CSV.gz", "header"), takes("a.npz", "header")
         (True, False)
     """
-    chosen = None if is_builtin(source) else _format_of(source)
+    if is_builtin(source):
+        return False
+    if is_openml(source) or (Path(source).is_dir() and is_tenx_folder(Path(source))):
+        return option in _COLUMNS
+    chosen = None if Path(source).is_dir() else _format_of(source)
     return chosen is not None and option in chosen.options
 
 
@@ -153,18 +182,29 @@ def _option(name: str, options: ReadOptions) -> str:
 
 def lasting(source: str) -> str:
     """The name of a source that is valid in any working directory; as in `read`, built-in names come first."""
-    return source if is_builtin(source) else str(Path(source).resolve())
+    return source if is_builtin(source) or is_openml(source) else str(Path(source).resolve())
 
 
 def fingerprint(source: str) -> str:
-    """Identifies the content of a source: its name if built in, else the digest of its file or, for a folder, of its
-    .npy files."""
+    """Identifies the content of a source: its name if built in, its name and version on OpenML, else the digest of its
+    file or of all files that are read with it."""
     if is_builtin(source):
         return source
-    if not Path(source).is_dir():
-        return digest(Path(source))
-    named = sorted(file for file in Path(source).iterdir() if file.suffix == ".npy")
+    if is_openml(source):
+        return fingerprint_of(source)
+    path = Path(source)
+    if path.is_dir():
+        files = files_of(path)
+    else:
+        parts = npy_parts(path) if path.suffix.lower() == ".npy" else None
+        beside = (
+            tenx_files(path) if path.suffix.lower() == ".h5" else [part for part in parts or () if part is not None]
+        )
+        files = [file for file in beside if file.is_file()] or [path]
+        if len(files) == 1:
+            return digest(path)
     whole = hashlib.blake2b(digest_size=16)
-    for part in named:
-        whole.update(f"{part.name} {digest(part)}".encode())
+    for file in files:
+        name = file.relative_to(path).as_posix() if path.is_dir() and path in file.parents else file.name
+        whole.update(f"{name} {digest(file)}".encode())
     return whole.hexdigest()

@@ -33,6 +33,8 @@ class CsvForm:
         end: the byte after it.
         decimal: '.' or ','.
         thousands: '.' where numbers are written as 1.234,5; else None.
+        quote: what stands around fields that hold a separator.
+        escape: what stands before a character that is meant as it is; None: nothing does.
         notes: what was detected.
     """
 
@@ -44,6 +46,8 @@ class CsvForm:
     end: int
     decimal: str = "."
     thousands: str | None = None
+    quote: str = '"'
+    escape: str | None = None
     notes: list[str] = field(default_factory=list)
 
 

@@ -17,7 +17,7 @@ from trulysparse.errors import InputError
 
 _CHUNK = 1 << 23
 _LONGEST = 1 << 26
-_QUOTE, _NEWLINE, _SPACES = 34, 10, b" \t"
+_NEWLINE, _SPACES = 10, b" \t"
 
 
 def ends_in_separator(content: Content, form: CsvForm, named: bool) -> bool:
@@ -33,8 +33,8 @@ def ends_in_separator(content: Content, form: CsvForm, named: bool) -> bool:
 def _counted(content: Content, form: CsvForm) -> bool | None:
     """As ends_in_separator; None where lines have to be read to tell."""
     n_plain = n_longer = 0
-    for block in _blocks(content, form.end):
-        counts = _separators_per_line(block, form.separator)
+    for block in _blocks(content, form):
+        counts = _separators_per_line(block, form)
         if counts is None:
             return None
         n_separators, ends = counts
@@ -54,17 +54,17 @@ def _counted(content: Content, form: CsvForm) -> bool | None:
     return n_longer > 0
 
 
-def _blocks(content: Content, begin: int) -> Iterator[NDArray[np.uint8]]:
-    """The bytes from `begin` on, in blocks that end with an end of line outside of quotes, '\\n' throughout."""
+def _blocks(content: Content, form: CsvForm) -> Iterator[NDArray[np.uint8]]:
+    """The bytes after the first line, in blocks that end with an end of line outside of quotes, '\\n' throughout."""
     rest = b""
-    with content.open(begin) as file:
+    with content.open(form.end) as file:
         while chunk := file.read(_CHUNK):
             if chunk.endswith(b"\r"):
                 chunk += file.read(1)
             if b"\r" in chunk:
                 chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
             whole = rest + chunk
-            cut = _last_line(whole) if b'"' in whole else whole.rfind(b"\n") + 1
+            cut = _last_line(whole, form) if form.quote.encode() in whole else whole.rfind(b"\n") + 1
             if cut:
                 yield np.frombuffer(whole[:cut], np.uint8)
             rest = whole[cut:]
@@ -74,29 +74,30 @@ def _blocks(content: Content, begin: int) -> Iterator[NDArray[np.uint8]]:
         yield np.frombuffer(rest + b"\n", np.uint8)
 
 
-def _last_line(text: bytes) -> int:
+def _last_line(text: bytes, form: CsvForm) -> int:
     """The position after the last end of line outside of quotes."""
     block = np.frombuffer(text, np.uint8)
-    ends = np.flatnonzero((block == _NEWLINE) & ~np.bitwise_xor.accumulate(block == _QUOTE))
+    ends = np.flatnonzero((block == _NEWLINE) & ~np.bitwise_xor.accumulate(block == ord(form.quote)))
     return int(ends[-1]) + 1 if len(ends) else 0
 
 
-def _separators_per_line(
-    block: NDArray[np.uint8], separator: str
-) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+def _separators_per_line(block: NDArray[np.uint8], form: CsvForm) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
     """(number of separators, position of the end) of each line; None where quotes stand in unusual places."""
-    newline, mark = block == _NEWLINE, block == ord(separator)
-    quote = block == _QUOTE
+    if form.escape is not None and (block == ord(form.escape)).any():
+        return None
+    newline = block == _NEWLINE
+    special = newline | (block == ord(form.separator))
+    quote = block == ord(form.quote)
     if quote.any():
         inside = np.bitwise_xor.accumulate(quote)
         opening = np.flatnonzero(quote & inside)
         before = block[opening[opening > 0] - 1]
-        if inside[-1] or not np.isin(before, [_QUOTE, _NEWLINE, ord(separator)]).all():
+        if inside[-1] or not np.isin(before, [ord(form.quote), _NEWLINE, ord(form.separator)]).all():
             return None
-        newline &= ~inside
-        mark &= ~inside
-    ends = np.flatnonzero(newline)
-    return np.diff(np.searchsorted(np.flatnonzero(mark), ends), prepend=0), ends
+        special &= ~inside
+    positions = np.flatnonzero(special)
+    at = np.flatnonzero(newline[positions])
+    return np.diff(at, prepend=-1) - 1, positions[at]
 
 
 def _read_through(content: Content, form: CsvForm, named: bool) -> bool:
@@ -110,10 +111,10 @@ def _read_through(content: Content, form: CsvForm, named: bool) -> bool:
             if not line.strip(" \r\n" if form.separator == "\t" else None):
                 continue
             at, ends = number, False
-            if form.separator == " " and '"' not in line:
+            if form.separator == " " and form.quote not in line:
                 width = len(line.split())
             else:
-                fields, number = _record(number, line, file, form.separator)
+                fields, number = _record(number, line, file, form)
                 width, ends = len(fields), not fields[-1]
             if width == wanted + 1 and ends and longer == seen:
                 longer += 1
@@ -135,11 +136,17 @@ def _lines_of(content: Content, form: CsvForm) -> int:
     return text.count(b"\n")
 
 
-def _record(number: int, line: str, file: Iterator[str], separator: str) -> tuple[list[str], int]:
+def _record(number: int, line: str, file: Iterator[str], form: CsvForm) -> tuple[list[str], int]:
     """(fields, number of the last line) of the record that begins with `line`: a quoted field may hold line breaks."""
-    reader = csv.reader(chain([line], file), delimiter=separator, skipinitialspace=True)
+    reader = csv.reader(
+        chain([line], file),
+        delimiter=form.separator,
+        quotechar=form.quote,
+        escapechar=form.escape,
+        skipinitialspace=True,
+    )
     fields = next(reader)
-    if separator == " " and fields and fields[-1] == "":
+    if form.separator == " " and fields and fields[-1] == "":
         fields.pop()
     return fields, number + reader.line_num - 1
 
