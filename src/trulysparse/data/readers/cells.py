@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from trulysparse.data.readers.columns import Choice, choose
+from trulysparse.data.readers.columns import GENES, Choice, choose
 from trulysparse.data.readers.frame_table import targets_of
 from trulysparse.data.readers.request import Request
 from trulysparse.data.readers.text_columns import groups_of, order_of
@@ -75,11 +75,10 @@ def _chosen(request: Request, known: list[str], where: str) -> Choice:
                 f"({', '.join(known[:10]) or 'it has none'})"
             )
         return Choice([], [])
-    probe = "\0genes"  # choose asks for a feature, and genes are no columns here
-    inner = Request(request.path, options, [probe], None, request.need_target)
-    choice = choose(inner, [probe, *known], usual)
-    if not request.need_target and not set(choice.targets) <= set(known):
-        choice.targets = []
+    inner = Request(request.path, options, [GENES], None, request.need_target)
+    choice = choose(inner, [GENES, *known], usual)
+    if options.target is None:
+        choice.notes = [f"target: '{usual[0]}' (a column of {where}, by its name; give --target to choose another)"]
     return choice
 
 

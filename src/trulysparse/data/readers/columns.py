@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from trulysparse.data.readers.request import Request
 from trulysparse.errors import InputError
 
+GENES = "\0genes"
+"""What stands for all features where they are not columns of the table that holds the target."""
 _TARGET_NAMES = ("target", "label", "class", "y")
 
 
@@ -86,7 +88,8 @@ def _named(option: str, name: str | None, present: Sequence[str], required: bool
         return name
     if not required:
         return None
-    shown = ", ".join(map(str, present[:10])) + (", ..." if len(present) > 10 else "")
+    known = [column for column in present if column != GENES]
+    shown = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
     raise InputError(f"{option}: there is no column '{name}'; the columns are {shown}")
 
 

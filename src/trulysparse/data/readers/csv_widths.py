@@ -102,7 +102,7 @@ def _separators_per_line(block: NDArray[np.uint8], form: CsvForm) -> tuple[NDArr
 
 def _read_through(content: Content, form: CsvForm, named: bool) -> bool:
     """As ends_in_separator, line by line."""
-    wanted, longer = len(form.first), 0
+    wanted, longer, first_longer = len(form.first), 0, 0
     number = form.line + _lines_of(content, form) - 1
     with content.open(form.end) as raw, io.TextIOWrapper(raw, form.encoding.removesuffix("-sig"), newline="") as file:
         seen = 0
@@ -117,16 +117,22 @@ def _read_through(content: Content, form: CsvForm, named: bool) -> bool:
                 fields, number = _record(number, line, file, form)
                 width, ends = len(fields), not fields[-1]
             if width == wanted + 1 and ends and longer == seen:
+                first_longer = first_longer or at
                 longer += 1
             elif width != wanted or longer:
-                where = "the header" if named else f"line {form.line}"
-                one_more = width == wanted + 1 and form.separator == ","
-                hint = "; a comma at the end of a line begins one more" if one_more else ""
-                raise InputError(
-                    f"DATA: '{content.path}', line {at} has {_fields(width)}, but {where} has {wanted}{hint}"
-                )
+                if width == wanted:  # the lines before were longer
+                    at, width = first_longer, wanted + 1
+                raise _differs(content, form, named, at, width)
             seen += 1
     return longer > 0
+
+
+def _differs(content: Content, form: CsvForm, named: bool, line: int, width: int) -> InputError:
+    wanted = len(form.first)
+    where = "the header" if named else f"line {form.line}"
+    one_more = width == wanted + 1 and form.separator == ","
+    hint = "; a comma at the end of a line begins one more" if one_more else ""
+    return InputError(f"DATA: '{content.path}', line {line} has {_fields(width)}, but {where} has {wanted}{hint}")
 
 
 def _lines_of(content: Content, form: CsvForm) -> int:

@@ -53,7 +53,7 @@ def _fetched(source: str, name: str, version: int | None) -> Any:
         {"data_id": int(name)} if name.isdecimal() else {"name": name, "version": version or "active"}
     )
     try:
-        return fetch_openml(**chosen, as_frame="auto", parser="auto", n_retries=1, delay=0)
+        return fetch_openml(**chosen, as_frame="auto", parser="auto", n_retries=1, delay=0.1)
     except Exception as error:  # of the network, of the server, or of a damaged cache
         import urllib.error
 
@@ -69,7 +69,7 @@ def _fetched(source: str, name: str, version: int | None) -> Any:
 
 def _cached(home: Path) -> list[str]:
     """The names of the sets that were fetched by name."""
-    return sorted(folder.name for folder in (home / _CACHED).glob("*") if folder.is_dir())
+    return sorted(folder.name for folder in (home / _CACHED).glob("*") if any(folder.rglob("*.gz")))
 
 
 def _sparse(request: Request, bunch: Any, usual: list[str], pd: Any) -> Table:
