@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+from decimal import Decimal
+
 import numpy as np
 import pytest
 
@@ -12,25 +15,50 @@ from trulysparse.task.dataset import make_dataset
 from trulysparse.task.options import TaskOptions
 
 
-@pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(
-    ("values", "kind"),
+    ("values", "dtype"),
     [
-        ([np.datetime64("2024-01-01", "ns")] * 2, None),
-        ([np.timedelta64(5, "s")] * 2, None),
-        (["1", "2"], None),
-        ([b"1", b"2"], None),
-        ([[1.0], [2.0]], None),
-        ([{"a": 1}, {"a": 2}], None),
-        ([None, None], None),
-        (["a", "b"], "dictionary"),
+        ([np.datetime64("2024-01-01", "ns")] * 2, "datetime64[ns]"),
+        ([np.timedelta64(5, "s")] * 2, "timedelta64[s]"),
+        ([datetime.date(2024, 1, 1), None], "datetime64[s]"),
+        (["1", None], "str|object"),
+        (["2024-01-01", "2024-01-02"], "str|object"),
+        ([None, None], "float64"),
+        ([True, None], "boolean"),
+        ([True, False], "bool"),
+        ([1, None], "float64"),
+        ([Decimal("1.50"), None], "float64"),
+        ("dictionary", "category"),
     ],
 )
-def test_columns_that_hold_no_numbers_are_refused_streamed_or_not(tmp_path, values, kind, stream):
+def test_columns_of_any_kind_keep_their_types_in_memory_and_are_refused_streamed(tmp_path, values, dtype):
     pa = pytest.importorskip("pyarrow")
-    array = pa.array(values)
-    path = parquet_table(tmp_path, odd=array.dictionary_encode() if kind else array, target=[0, 1])
-    refused(path, "column 'odd' must hold numbers only, but it is of type", stream=stream)
+    array = pa.array(["a", "b"]).dictionary_encode() if values == "dictionary" else pa.array(values)
+    path = parquet_table(tmp_path, odd=array, other=[True, False], target=[0, 1])
+    X = read(str(path)).X
+    assert str(X["odd"].dtype) in dtype.split("|")
+    assert (str(X["other"].dtype), X["odd"].isna().sum()) == ("bool", array.null_count)
+    if not (pa.types.is_boolean(array.type) or pa.types.is_integer(array.type) or pa.types.is_decimal(array.type)):
+        refused(path, "--stream: column 'odd' must hold numbers only, but it is of type", stream=True)
+
+
+@pytest.mark.parametrize("values", [[b"1", b"2"], [[1.0], [2.0]], [{"a": 1}, {"a": 2}]])
+@pytest.mark.parametrize("name", ["odd", "target"])
+def test_columns_of_lists_records_and_bytes_are_refused(tmp_path, values, name):
+    pa = pytest.importorskip("pyarrow")
+    columns = {"a": [1, 2], "odd": [3, 4], "target": [0, 1], name: pa.array(values)}
+    refused(parquet_table(tmp_path, **columns), f"column '{name}' is of type .*; a column must hold a number, text")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_groups_times_and_several_targets_leave_the_samples(tmp_path, stream):
+    days = [np.datetime64("2024-01-02", "s"), np.datetime64("2024-01-01", "s"), np.datetime64("1969-12-31", "s")]
+    path = parquet_table(tmp_path, a=[1.0, 2.0, 3.0], who=["u", "v", "u"], day=days, p=[1, 2, 3], q=[0.5, 1.5, 2.5])
+    table = read_as(path, target="p,q", group="who", time="day", stream=stream)
+    assert (table.features, table.target, table.X.shape) == (["a"], "p,q", (3, 1))
+    assert table.groups.tolist() == ["u", "v", "u"]
+    np.testing.assert_array_equal(table.order, np.array(days).astype("datetime64[ns]").astype(np.int64))
+    np.testing.assert_array_equal(table.y.to_numpy(), [[1, 0.5], [2, 1.5], [3, 2.5]])
 
 
 def test_numbers_of_every_type_are_the_same_streamed_or_not(tmp_path):
@@ -47,7 +75,7 @@ def test_numbers_of_every_type_are_the_same_streamed_or_not(tmp_path):
     wanted = [[1, 1, 1, 1, 1], [2, 0, 2, 2, 2], [np.nan, np.nan, np.nan, 3, 3]]
     whole, streamed = read(str(path)), read_as(str(path), stream=True)
     assert whole.features == streamed.features == ["small", "yes", "price", "half", "large"]
-    np.testing.assert_array_equal(whole.X.to_numpy(dtype=float), wanted)
+    np.testing.assert_array_equal(whole.X.to_numpy(dtype=float, na_value=np.nan), wanted)
     np.testing.assert_array_equal(streamed.X.chunk(0, 3), wanted)
     assert whole.y.tolist() == streamed.y.tolist() == ["a", "b", "a"]
 

@@ -1,54 +1,98 @@
-""".csv files. Their form is checked here before pandas reads them, as pandas pads short rows and shifts long ones."""
+"""Text tables: .csv, .tsv and their like. Form and widths of lines are looked at before pandas reads them."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from trulysparse.data.readers.columns import choose
+from trulysparse.data.readers.csv_form import CsvForm, detect_form, given_separator, shown
+from trulysparse.data.readers.csv_widths import ends_in_separator
+from trulysparse.data.readers.encoding import as_bytewise, encoding_of
+from trulysparse.data.readers.frame_table import table_of
 from trulysparse.data.readers.guard import guarded
+from trulysparse.data.readers.opened import Content
+from trulysparse.data.readers.request import Request
+from trulysparse.data.readers.text_columns import MISSING
 from trulysparse.data.table import Table
 from trulysparse.errors import InputError, MissingExtraError
 
 _ADVICE = "give --no-header to take that line as a sample, or --header if these are names"
 _ADVICE_LATER = "give --no-header if its columns are those that the run was trained on, in the same order"
-# What counts as missing among features: pandas' list, written out because it must not apply to the label column.
-_MISSING = frozenset(
-    "|NA|N/A|n/a|<NA>|#NA|#N/A|#N/A N/A|NULL|null|None|nan|NaN|-nan|-NaN|1.#IND|-1.#IND|1.#QNAN|-1.#QNAN".split("|")  # noqa: SIM905
-)
+_STRAY = "\0stray"
+"""What the column that a separator at the end of lines begins is called while it is read."""
 
 
-def read_csv(
-    path: Path,
-    target: str | None,
-    features: list[str] | None,
-    need_target: bool,
-    header: bool | None,
-    columns_before: list[str] | None,
-) -> Table:
-    """A table in memory. header: whether the first line names the columns; None: it must, and one that looks like a
-    sample is refused. Without a header columns are called as in the file that the run was trained on (columns_before),
-    or as its features where only those are there; in training 0, 1, 2, ..."""
+def read_csv(request: Request, content: Content | None = None) -> Table:
+    """A table in memory. Without a header columns are called as in the file that the run was trained on, or as its
+    features where only those are there; in training 0, 1, 2, ..."""
     try:
         import pandas as pd
     except ImportError:
         raise MissingExtraError("reading .csv files", "pandas and pyarrow", "tables") from None
+    path, header, features = request.path, request.options.header, request.features
+    separator = given_separator(request.options.separator)
     with guarded(path, ".csv"):
-        first = _check_form(path, header is not False, features)
-    numbered = header is False
-    names = first
-    if numbered:
-        known = (columns for columns in (columns_before, features) if columns and len(columns) == len(first))
-        names = next(known, [str(i) for i in range(len(first))])
+        content = Content(path) if content is None else content
+        written_in = encoding_of(content, request.options.encoding)
+        content, encoding = as_bytewise(content, written_in)
+        likely = request.layout.get("separator")
+        form = detect_form(content, encoding, separator, features, likely, header is not False)
+        longer = ends_in_separator(content, form, header is not False)
+    if not written_in.startswith("utf-8") and request.options.encoding is None:
+        form.notes.insert(0, f"encoding: {written_in} (detected)")
+    if len(form.first) == 1 and features is None:
+        raise InputError(
+            f"DATA: '{path}' has a single column, '{form.first[0]}', where it is split at {shown(form.separator)}; a "
+            "table needs features beside its target (--separator names another character)"
+        )
+    names, present, row_names = _names(request, form, longer)
+    choice = choose(request, present)
+    stray = [_STRAY] if _STRAY in names else []
+    used = {*choice.columns, *stray}
+    with guarded(path, ".csv"), content.open(form.begin if header is False else form.end) as file:
+        frame = pd.read_csv(
+            file,
+            sep=r"\s+" if form.separator == " " else form.separator,
+            names=names,
+            header=None,
+            index_col=False,
+            usecols=[name for name in names if name in used],
+            keep_default_na=False,
+            na_values=_missing_values(present, stray, choice.targets),
+            low_memory=False,  # else pandas may change a column's type between chunks
+            skipinitialspace=True,
+            encoding=encoding.removesuffix("-sig"),
+            decimal=form.decimal,
+            thousands=form.thousands,
+        )
+    if stray:
+        _require_empty(path, names, frame[_STRAY])
+        form.notes.append("an empty column at the end, begun by a separator at the end of each line, left out")
+    if row_names:
+        form.notes.append("the first column, which has no name, left out as names of rows")
+    table = table_of(request, frame, choice, "," if form.separator != "," else ".")
+    table.columns = present
+    table.notes = form.notes + table.notes
+    table.layout = {"separator": form.separator, "encoding": written_in, "decimal": form.decimal}
+    return table
+
+
+def _names(request: Request, form: CsvForm, longer: bool) -> tuple[list[str], list[str], bool]:
+    """(names of all fields of a line, names of the columns that can be used, whether the first are names of rows)."""
+    path, header, features = request.path, request.options.header, request.features
+    names = list(form.first)
+    stray = longer or (len(names) > 2 and names[-1] == "" and header is not False)
+    if stray and not longer:
+        names.pop()
+    if header is False:
+        known = (columns for columns in (request.columns, features) if columns and len(columns) == len(names))
+        names = next(known, [str(i) for i in range(len(names))])
     if header is None and (features is None or not set(features) <= set(names)):
-        _doubt(path, names, _ADVICE_LATER if features else _ADVICE)
-    row_names = not numbered and len(names) > 1 and names[0] == ""
+        fields = names if form.decimal == "." else [name.replace(",", ".") for name in names]
+        _doubt(path, fields, _ADVICE_LATER if features else _ADVICE)
+    row_names = header is not False and len(names) > 1 and names[0] == ""
     present = names[1:] if row_names else names
     if "" in present:
         at = names.index("", 1 if row_names else 0)
@@ -56,80 +100,33 @@ def read_csv(
             f"DATA: '{path}' has no name for column {at + 1} in its header; "
             "a comma at the end of a line begins one more"
         )
-    name, columns = choose(path, present, target, features, need_target)
-    with guarded(path, ".csv"):
-        frame = pd.read_csv(
-            path.resolve(),  # pandas takes a relative name such as http:.csv for an address
-            names=names,
-            header=None if numbered else 0,
-            index_col=False,
-            usecols=columns if name is None else [*columns, name],
-            keep_default_na=False,
-            na_values={column: [""] if column == name else sorted(_MISSING) for column in present},
-            low_memory=False,  # else pandas may change a column's type between chunks
-            encoding="utf-8-sig",
+    return [*names, _STRAY] if stray else names, present, row_names
+
+
+def _missing_values(present: list[str], stray: list[str], targets: list[str]) -> dict[str, list[str]]:
+    gaps, blank = sorted(MISSING), [""]
+    return {name: blank if name in targets else gaps for name in (*present, *stray)}
+
+
+def _require_empty(path: Path, names: list[str], column: Any) -> None:
+    if column.notna().any():
+        row = int(column.notna().to_numpy().argmax())
+        raise InputError(
+            f"DATA: '{path}' has no name for column {len(names)} in its header, which holds '{column.iloc[row]}' in "
+            f"row {row}"
         )
-    if len(frame) == 0:
-        raise InputError(f"DATA: '{path}' has no rows")
-    X = frame[columns]
-    other = [column for column in columns if not pd.api.types.is_numeric_dtype(X[column])]
-    if other:
-        X = X.assign(**{column: _numbers(X[column], pd) for column in other})
-    y = None if name is None else _labels(frame[name], pd)
-    return Table(X, y, features=columns, target=name, columns=present)
-
-
-def _check_form(path: Path, named: bool, features: list[str] | None) -> list[str]:
-    """The fields of the first line; InputError where another line has more or fewer, or commas do not separate."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        first, text = next(((at, line) for at, line in enumerate(file, start=1) if line.strip()), (0, ""))
-        if not text:
-            raise InputError(f"DATA: file '{path}' is empty")
-        names, number = _record(first, text, file)
-        if len(names) == 1 and names != features and not names[0].startswith("#"):
-            for mark, called in ((";", "';'"), ("\t", "tabs"), ("|", "'|'"), (" ", "spaces")):
-                if mark in names[0].strip():
-                    raise InputError(
-                        f"DATA: '{path}' seems to be separated by {called}; the separator in .csv files must be a comma"
-                    )
-        for line in file:
-            number += 1
-            if not line.strip():
-                continue
-            at, width = number, line.count(",") + 1
-            if '"' in line:
-                fields, number = _record(number, line, file)
-                width = len(fields)
-            if width != len(names):
-                first_one = "the header" if named else f"line {first}"
-                hint = "; a comma at the end of a line begins one more" if width == len(names) + 1 else ""
-                raise InputError(
-                    f"DATA: '{path}', line {at} has {_fields(width)}, but {first_one} has {len(names)}{hint}"
-                )
-    return names
-
-
-def _record(number: int, line: str, file: Iterator[str]) -> tuple[list[str], int]:
-    """(fields, number of the last line) of the record that begins with `line`: a quoted field may hold line breaks."""
-    reader = csv.reader(chain([line], file))
-    fields = next(reader)
-    return fields, number + reader.line_num - 1
-
-
-def _fields(number: int) -> str:
-    return "1 field" if number == 1 else f"{number} fields"
 
 
 def _doubt(path: Path, names: list[str], advice: str) -> None:
     """InputError with advice where a header looks like a sample: numbers, with at most one text (a class) among them.
     Names that count, such as 0, 1, 2, class, are names."""
     numbers = [name for name in names if _is_number(name)]
-    texts = sum(name not in _MISSING and name != "?" for name in names) - len(numbers)
+    texts = sum(name not in MISSING for name in names) - len(numbers)
     counted = all(name.isdecimal() for name in numbers) and all(int(b) == int(a) + 1 for a, b in pairwise(numbers))
     if not numbers or texts > 1 or (texts == 1 and counted and (len(numbers) > 1 or numbers == ["0"])):
         return
-    shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
-    raise InputError(f"DATA: '{path}' seems to have no header: its first line is {shown}; {advice}")
+    first = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+    raise InputError(f"DATA: '{path}' seems to have no header: its first line is {first}; {advice}")
 
 
 def _is_number(text: str) -> bool:
@@ -138,34 +135,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return text.strip().lower() not in ("nan", "inf", "infinity")
-
-
-def _numbers(column: Any, pd: Any) -> Any:
-    """A column that pandas does not take as numbers, though all that it holds may be numbers and gaps."""
-    try:
-        numbers = pd.to_numeric(column, errors="coerce")
-    except OverflowError:  # of whole numbers only
-        raise InputError(f"DATA: column '{column.name}' holds a number beyond the range of float64") from None
-    text = (numbers.isna() & column.notna()).to_numpy()
-    if text.any():
-        row = int(text.argmax())
-        raise InputError(
-            f"DATA: column '{column.name}' must hold numbers only, but row {row} holds {column.iloc[row]!r}"
-        )
-    return numbers.astype(np.float64)
-
-
-def _labels(column: Any, pd: Any) -> NDArray[Any]:
-    """The labels as they stand; an empty one is missing, and so is what pandas counts as missing among numbers."""
-    if pd.api.types.is_numeric_dtype(column):
-        return np.asarray(column)
-    blank = column.isna() | column.astype(str).str.strip().eq("")
-    labels = column.astype(object).where(~blank, None)
-    said = labels.isin(_MISSING)
-    if (
-        said.any()
-        and not (said | blank).all()
-        and pd.to_numeric(labels[~(said | blank)], errors="coerce").notna().all()
-    ):
-        labels = labels.where(~said, None)
-    return np.asarray(labels, dtype=object)

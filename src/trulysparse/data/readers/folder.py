@@ -1,4 +1,4 @@
-"""Folders of .npy files, whose samples stay in them."""
+"""Folders: of .npy files, whose samples stay in them, of images, or of a 10x matrix."""
 
 from __future__ import annotations
 
@@ -8,13 +8,41 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trulysparse.data.readers.images import image_files, is_image_folder, read_images
+from trulysparse.data.readers.request import Request
+from trulysparse.data.readers.tenx import is_tenx_folder, read_tenx_folder, tenx_files
 from trulysparse.data.stream.blocks import CsrBlocks, NpyBlocks, load_npy
 from trulysparse.data.stream.matrix import StreamMatrix
 from trulysparse.data.table import Table
 from trulysparse.errors import InputError
 
 
-def read_folder(path: Path, need_target: bool) -> Table:
+def read_folder(request: Request) -> Table:
+    """The table of a folder, by the files in it."""
+    path = request.path
+    if any(file.suffix == ".npy" for file in path.iterdir()):
+        return _read_npy(path, request.need_target)
+    if request.options.stream:
+        raise InputError(f"--stream: folder '{path}' has no .npy files; other folders are read as a whole")
+    if is_tenx_folder(path):
+        return read_tenx_folder(request)
+    if is_image_folder(path):
+        return read_images(request)
+    raise InputError(
+        f"DATA: folder '{path}' has neither X.npy nor X_indptr.npy, X_indices.npy and X_data.npy (nor X_train and "
+        "X_test likewise), nor matrix.mtx of a 10x matrix, nor a folder of images for each class"
+    )
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files of a folder that read_folder reads."""
+    named = sorted(file for file in path.iterdir() if file.suffix == ".npy")
+    if named:
+        return named
+    return tenx_files(path) if is_tenx_folder(path) else image_files(path)
+
+
+def _read_npy(path: Path, need_target: bool) -> Table:
     """X.npy, or CSR in X_indptr.npy, X_indices.npy and X_data.npy, and y.npy; or X_train, y_train, X_test, y_test
     likewise. Samples stay in their files."""
 

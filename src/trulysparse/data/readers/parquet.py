@@ -1,4 +1,4 @@
-""".parquet files, in memory or streamed: both by the same rules, which look at the types in the file's schema."""
+""".parquet files, in memory or streamed."""
 
 from __future__ import annotations
 
@@ -9,28 +9,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trulysparse.data.readers.arrow_table import check_types, columns_of, frame_of, numbers_of
 from trulysparse.data.readers.columns import choose
+from trulysparse.data.readers.frame_table import table_of
 from trulysparse.data.readers.guard import guarded
+from trulysparse.data.readers.request import Request
 from trulysparse.data.stream.matrix import StreamMatrix
 from trulysparse.data.table import Table
 from trulysparse.errors import InputError, MissingExtraError
 
 
-def read_parquet(
-    path: Path, target: str | None, features: list[str] | None, need_target: bool, stream: bool = False
-) -> Table:
-    """A table in memory or, with stream, one whose samples stay in the file."""
+def read_parquet(request: Request) -> Table:
+    """A table in memory or, with stream, one whose samples stay in the file and must be numbers."""
+    path, stream = request.path, request.options.stream
     file = open_parquet(path)
     with guarded(path, ".parquet"):
         if file.metadata.num_rows == 0:
             raise InputError(f"DATA: '{path}' has no rows")
         schema = file.schema_arrow
-        name, columns = choose(path, _columns(schema), target, features, need_target)
-        for column in columns:
-            _check_type(column, schema.field(column).type)
-        y = None if name is None else _labels(file.read(columns=[name]).column(name))
-        X = StreamMatrix(ParquetBlocks(path, columns)) if stream else numbers(file.read(columns=columns), columns)
-    return Table(X, y, features=columns, target=name)
+        choice = choose(request, columns_of(schema))
+        check_types(schema, choice.features, numbers_only=stream)
+        check_types(schema, [c for c in choice.columns if c not in choice.features], numbers_only=False)
+        if not stream:
+            return table_of(request, frame_of(file.read(columns=choice.columns)), choice)
+        blocks = ParquetBlocks(path, choice.features)
+        beside = frame_of(file.read(columns=[c for c in choice.columns if c not in choice.features]))
+        table = table_of(request, beside.assign(**dict.fromkeys(choice.features, 0)), choice)
+    table.X = StreamMatrix(blocks)
+    return table
 
 
 class ParquetBlocks:
@@ -48,7 +54,7 @@ class ParquetBlocks:
         """The samples of a row group."""
         with guarded(self._path, ".parquet"), self._lock:
             table = self._file.read_row_group(block, columns=self.features)
-            return np.ascontiguousarray(numbers(table, self.features).to_numpy(dtype=np.float64))
+            return np.ascontiguousarray(numbers_of(table, self.features).to_numpy(dtype=np.float64))
 
 
 def open_parquet(path: Path) -> Any:
@@ -60,38 +66,3 @@ def open_parquet(path: Path) -> Any:
         raise MissingExtraError("reading .parquet files", "pandas and pyarrow", "tables") from None
     with guarded(path, ".parquet"):
         return pq.ParquetFile(path)
-
-
-def numbers(table: Any, columns: list[str]) -> Any:
-    """A DataFrame of the columns, all of them numbers; gaps are NaN."""
-    import pyarrow as pa
-
-    def plain(column: Any) -> Any:
-        gaps_in_bools = pa.types.is_boolean(column.type) and column.null_count > 0
-        return column.cast(pa.float64()) if gaps_in_bools or pa.types.is_decimal(column.type) else column
-
-    casted = {column: plain(table.column(column)) for column in columns}
-    return pa.table(casted).to_pandas()
-
-
-def _columns(schema: Any) -> list[str]:
-    """The names of the columns without those that pandas wrote as an index."""
-    index = (schema.pandas_metadata or {}).get("index_columns", [])
-    return [str(name) for name in schema.names if name not in index]
-
-
-def _check_type(column: str, kind: Any) -> None:
-    from pyarrow import types
-
-    number = types.is_integer, types.is_floating, types.is_boolean, types.is_decimal
-    if not any(is_one(kind) for is_one in number):
-        raise InputError(f"DATA: column '{column}' must hold numbers only, but it is of type {kind}")
-
-
-def _labels(column: Any) -> NDArray[Any]:
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    labels: NDArray[Any] = column.to_pandas().to_numpy()
-    return labels

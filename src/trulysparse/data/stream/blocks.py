@@ -13,7 +13,8 @@ from sklearn.datasets import load_svmlight_file
 
 from trulysparse._core.files import read_into
 from trulysparse.data.readers.guard import guarded, one_line
-from trulysparse.data.readers.libsvm import numbering
+from trulysparse.data.readers.libsvm import libsvm_table, numbering
+from trulysparse.data.readers.request import Request
 from trulysparse.data.stream.matrix import StreamMatrix
 from trulysparse.data.table import Table
 from trulysparse.errors import InputError
@@ -96,13 +97,14 @@ class CsrBlocks:
 
 
 class LibsvmBlocks:
-    """A .libsvm file. One pass at the start finds the lines and the labels, `y`. n_features, zero_based: see
-    readers.libsvm.numbering."""
+    """A .libsvm file. One pass at the start finds the lines, the labels `y` (an array, or a list of tuples where a
+    sample has any number of them) and the query ids `qid`. n_features, zero_based: see readers.libsvm.numbering."""
 
     def __init__(self, path: Path, n_features: int | None = None, zero_based: bool | None = None) -> None:
         self._path = path
         starts, lines, at = [0], [0], 0
-        labels: list[float] = []
+        labels: list[Any] = []
+        qid: list[int] = []
         least, greatest = 1, 0
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
@@ -110,8 +112,10 @@ class LibsvmBlocks:
                 at += len(line)
                 if text:
                     try:
-                        labels.append(float(text[0]))
-                        values = text[2:] if text[1:] and text[1].startswith(b"qid:") else text[1:]
+                        label, values = _label(text)
+                        labels.append(label)
+                        if values and values[0].startswith(b"qid:"):
+                            qid.append(int(values.pop(0)[4:]))
                         for value in (*values[:1], *values[-1:]):
                             index = int(value.split(b":")[0])
                             least, greatest = min(least, index), max(greatest, index)
@@ -124,7 +128,13 @@ class LibsvmBlocks:
             starts.append(at)
             lines.append(len(labels))
         self._starts = starts
-        self.y = np.array(labels)
+        self._multilabel = any(isinstance(label, tuple) for label in labels)
+        self.y: Any = (
+            np.array(labels)
+            if not self._multilabel
+            else [label if isinstance(label, tuple) else (label,) for label in labels]
+        )
+        self.qid = np.array(qid, np.int64)
         self.zero_based, self.n_features = numbering(path, least, greatest, n_features, zero_based)
         self.bounds = np.array(lines, np.int64)
         self.block_bytes = 2 * int(np.diff(starts).max()) if labels else 0
@@ -139,19 +149,29 @@ class LibsvmBlocks:
                 n_features=self.n_features,
                 dtype=np.float32,
                 zero_based=self.zero_based,
+                multilabel=self._multilabel,
             )
         except (ValueError, OverflowError) as error:
             raise InputError(f"DATA: '{self._path}' is not a libsvm file ({one_line(error)})") from None
         return sp.csr_array(X)
 
 
-def stream_libsvm(path: Path, n_features: int | None, zero_based: bool | None) -> Table:
+def _label(text: list[bytes]) -> tuple[float | tuple[float, ...], list[bytes]]:
+    """(label, or a tuple where there are none or several, the rest of the line)."""
+    if b":" in text[0]:
+        return (), text
+    if b"," in text[0]:
+        return tuple(map(float, text[0].split(b","))), text[1:]
+    return float(text[0]), text[1:]
+
+
+def stream_libsvm(request: Request) -> Table:
     """A table whose samples stay in the file."""
-    with guarded(path, ".libsvm"):
-        blocks = LibsvmBlocks(path, n_features, zero_based)
+    with guarded(request.path, ".libsvm"):
+        blocks = LibsvmBlocks(request.path, request.n_features, request.options.zero_based)
     if len(blocks.y) == 0:
-        raise InputError(f"DATA: '{path}' has no samples")
-    return Table(StreamMatrix(blocks), blocks.y, zero_based=blocks.zero_based)
+        raise InputError(f"DATA: '{request.path}' has no samples")
+    return libsvm_table(request, StreamMatrix(blocks), blocks.y, blocks.qid, blocks.zero_based)
 
 
 def open_npy(path: Path, n_dimensions: int) -> Any:
