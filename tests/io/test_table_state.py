@@ -144,7 +144,7 @@ def test_preprocessing_of_another_number_of_outputs(net, tmp_path):
 
 
 def test_checkpoints_keep_it(net, rng, tmp_path):
-    frame, y = table(rng), rng.standard_normal((60, 2)) * [1e5, 1e-5]
+    frame, y = table(rng), rng.standard_normal((60, 2)) * [1e5, 1e-5] + 7
     trainer = ts.Trainer(net, optimizer=ts.Adam(0.01), batch_size=16)
     trainer.fit(frame, y, epochs=2)
     checkpoints.write(tmp_path / "state", trainer)
@@ -158,7 +158,7 @@ def test_checkpoints_keep_it(net, rng, tmp_path):
 
 
 def test_resuming_gives_the_same_bits(net, rng, tmp_path):
-    frame, y = table(rng), rng.standard_normal((60, 2)) * [1e5, 1e-5]
+    frame, y = table(rng), rng.standard_normal((60, 2)) * [1e5, 1e-5] + 7
     start = net.copy()
     ts.Trainer(net, batch_size=16).fit(frame, y, epochs=4)
     first = ts.Trainer(start, batch_size=16)
