@@ -8,10 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from trulysparse._core import checks
-from trulysparse.data.matrix import as_in_memory, check_finite
 from trulysparse.errors import InputError
 from trulysparse.preprocessing import encode
 from trulysparse.preprocessing.fit_columns import ColumnFitter
@@ -20,6 +19,7 @@ from trulysparse.preprocessing.frames import as_pandas, is_frame
 
 _MISSING = ("impute", "refuse")
 _DTYPES = ("float32", "float64")
+_NARROW, _THRESHOLD = 128, 0.3  # see sparse_threshold
 
 
 class TablePreprocessor(TransformerMixin, BaseEstimator):
@@ -40,9 +40,10 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
     Args:
         missing: 'impute' (see above) or 'refuse': a gap is an error.
         max_categories: at least 1; None: no limit.
-        sparse_threshold: in [0, 1]. The output is sparse (CSR) where there are categories and fewer than this share of
-            its values would be other than 0; as that of scikit-learn's ColumnTransformer. Decided in fitting; with 0
-            the output is always dense.
+        sparse_threshold: in [0, 1]. The output is sparse (CSR) where there are categories and less than this share of
+            its values is other than 0; as that of scikit-learn's ColumnTransformer. Decided in fitting; with 0 the
+            output is always dense. None: 0.3 where there are more than 128 outputs, else 0: narrow arrays train faster
+            dense.
 
     Attributes:
         n_features_in_: columns of the table.
@@ -65,7 +66,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
     """
 
     def __init__(
-        self, *, missing: str = "impute", max_categories: int | None = 1000, sparse_threshold: float = 0.3
+        self, *, missing: str = "impute", max_categories: int | None = 1000, sparse_threshold: float | None = None
     ) -> None:
         self.missing = missing
         self.max_categories = max_categories
@@ -88,13 +89,17 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         checks.choice("missing", self.missing, _MISSING)
         if self.max_categories is not None:
             checks.integer("max_categories", self.max_categories, low=1)
-        threshold = checks.real("sparse_threshold", self.sparse_threshold, low=0, high=1)
+        if self.sparse_threshold is not None:
+            checks.real("sparse_threshold", self.sparse_threshold, low=0, high=1)
         if not is_frame(X):
             self._fit_array(X)
             return self
         frame = as_pandas(X)
         fitter = ColumnFitter("X", self.missing == "impute", self.max_categories)
         columns = fitter.fit(frame)
+        threshold = self.sparse_threshold
+        if threshold is None:
+            threshold = 0.0 if columns.n_outputs <= _NARROW else _THRESHOLD
         one_hot = any(columns.categories)
         share = fitter.stored / len(frame) / columns.n_outputs
         self._set(columns, "float32" if fitter.narrow else "float64", one_hot and share < threshold, fitter.notes())
@@ -109,13 +114,18 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         self.scaled_, self.sources_ = columns.scaled, columns.sources
 
     def _fit_array(self, X: Any) -> None:
-        matrix = as_in_memory(X)
-        check_finite(matrix)
+        array = self._checked_array(X, "X", reset=True)
         self.__dict__.pop("feature_names_in_", None)
         self._columns = None
-        self.n_features_in_ = self.n_features_out_ = matrix.n_features
-        self.sparse_output_, self.notes_ = sp.issparse(matrix.x), []
-        self.scaled_, self.sources_ = np.ones(matrix.n_features, bool), np.arange(matrix.n_features)
+        n = self.n_features_out_ = self.n_features_in_
+        self.sparse_output_, self.dtype_, self.notes_ = sp.issparse(array), str(array.dtype), []
+        self.scaled_, self.sources_ = np.ones(n, bool), np.arange(n)
+
+    def _checked_array(self, X: Any, name: str, reset: bool) -> Any:
+        """An array or a sparse matrix of numbers, with scikit-learn's own checks, whose messages its users know."""
+        if hasattr(type(X), "reader"):
+            raise InputError(f"{name} is read from files batch by batch, but TablePreprocessor takes tables in memory")
+        return validate_data(self, X, reset=reset, accept_sparse=True)
 
     def transform(self, X: Any) -> Any:
         """The table as numbers.
@@ -125,7 +135,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
                 an array or sparse matrix of as many features.
 
         Returns:
-            (n_rows, n_features_out_), an array or a CSR array of `dtype_`; X itself where it is an array.
+            (n_rows, n_features_out_), an array or a CSR array of `dtype_`; X itself after fitting to an array.
 
         Raises:
             InputError: where a column is missing or holds what it cannot take, or a gap is refused.
@@ -148,15 +158,10 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "n_features_out_")
         columns = self._columns
         if columns is None:
-            matrix = as_in_memory(X, name)
-            if matrix.n_features != self.n_features_in_:
-                raise InputError(
-                    f"{name} has {matrix.n_features} features, but TablePreprocessor is expecting "
-                    f"{self.n_features_in_} features as input"
-                )
-            check_finite(matrix)
-            return np.asarray(X) if isinstance(X, list | tuple) else X
+            return self._checked_array(X, name, reset=False)
         if not is_frame(X):
+            if hasattr(type(X), "reader"):
+                self._checked_array(X, name, reset=False)
             raise InputError(f"{name} must be a DataFrame with the columns of the fitted one, not {type(X).__name__}")
         frame = self._chosen(as_pandas(X, name), columns, name)
         dtype = np.dtype(self.dtype_)
@@ -170,7 +175,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         lost = [column for column in wanted if column not in place]
         if lost:
             also = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
-            raise InputError(f"{name} has no column '{lost[0]}'{also}, which the network's table had")
+            raise InputError(f"{name} has no column '{lost[0]}'{also}, which the fitted table had")
         return frame.iloc[:, [place[column] for column in wanted]]
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
@@ -220,7 +225,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         return {
             "missing": str(self.missing),
             "max_categories": None if self.max_categories is None else int(self.max_categories),
-            "sparse_threshold": float(self.sparse_threshold),
+            "sparse_threshold": None if self.sparse_threshold is None else float(self.sparse_threshold),
             "dtype": self.dtype_,
             "sparse_output": bool(self.sparse_output_),
             "notes": list(self.notes_),
@@ -249,7 +254,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         checks.choice("preprocessing.missing", options["missing"], _MISSING)
         if options["max_categories"] is not None:
             checks.integer("preprocessing.max_categories", options["max_categories"], low=1)
-        checks.real("preprocessing.sparse_threshold", options["sparse_threshold"], low=0, high=1)
+        if options["sparse_threshold"] is not None:
+            checks.real("preprocessing.sparse_threshold", options["sparse_threshold"], low=0, high=1)
         if not isinstance(sparse, bool) or not isinstance(notes, list) or not all(isinstance(n, str) for n in notes):
             raise InputError("preprocessing.sparse_output must be true or false, and its notes texts")
         made = cls(**options)
