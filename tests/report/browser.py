@@ -43,8 +43,8 @@ def probe(page: Path, width: int, *, dark: bool = False) -> dict:
     inner, outer = page.with_suffix(".probe.html"), page.with_suffix(".frame.html")
     inner.write_text(page.read_text(encoding="utf-8").replace("</body>", _PROBE + "</body>"), encoding="utf-8")
     outer.write_text(
-        f"<body style='margin:0'><iframe src='{inner.name}' style='border:0;width:{width}px;height:800px'></iframe><script>"
-        "const f=document.querySelector('iframe');f.addEventListener('load',()=>setTimeout(()=>{"
+        f"<body style='margin:0'><iframe src='{inner.name}' style='border:0;width:{width}px;height:800px'></iframe>"
+        "<script>const f=document.querySelector('iframe');f.addEventListener('load',()=>setTimeout(()=>{"
         "document.body.append(f.contentDocument.title)},50))</script>"
     )
     try:

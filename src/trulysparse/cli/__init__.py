@@ -8,6 +8,7 @@ import typer
 
 from trulysparse._core.version import __version__
 from trulysparse.cli.bench import bench
+from trulysparse.cli.compare import compare
 from trulysparse.cli.evaluate import evaluate
 from trulysparse.cli.info import info
 from trulysparse.cli.plan import plan
@@ -40,7 +41,7 @@ def _whole(
     """Train and use truly sparse neural networks."""
 
 
-for command in (train, resume, evaluate, predict, info, plan, bench):
+for command in (train, resume, evaluate, predict, info, compare, plan, bench):
     app.command()(command)
 
 

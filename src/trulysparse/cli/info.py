@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
+from rich.console import Console
 
 from trulysparse._core.arrays import widened
+from trulysparse._core.files import write_whole
 from trulysparse.analysis import describe
 from trulysparse.cli._console import handle_user_errors, print_json, show
+from trulysparse.cli._json import parse_object
 from trulysparse.cli._options import JsonLine
 from trulysparse.cli._run import Run
 from trulysparse.connectivity import Connectivity, TiledConnectivity
+from trulysparse.errors import InputError
+from trulysparse.nn.mlp import SparseMLP
+from trulysparse.report import network_diagram, network_text, write_network_page
+from trulysparse.report.numbers import number
 
 
 @handle_user_errors
@@ -22,9 +30,16 @@ def info(
     topology: Annotated[
         bool, typer.Option("--topology", help="Add what the topology looks like: degrees, dead neurons, paths.")
     ] = False,
+    svg: Annotated[Path | None, typer.Option(help="A .svg file for a drawing of the network.")] = None,
+    html: Annotated[Path | None, typer.Option(help="A .html file for a page with the drawing and its layers.")] = None,
     json: JsonLine = False,
 ) -> None:
     """Show what a trained network is made of."""
+    for option, path in (("svg", svg), ("html", html)):
+        if path is not None and (path.suffix != f".{option}" or path.is_dir()):
+            raise InputError(f"--{option} must be a file that ends in .{option}, not '{path}'")
+        if path is not None and not path.parent.is_dir():
+            raise InputError(f"--{option}: folder '{path.parent}' does not exist")
     opened = Run.open(run)
     net = opened.net
     layers = [
@@ -47,23 +62,31 @@ def info(
         "labels": "" if net.labels is None else ", ".join(map(str, net.labels[:20].tolist())),
         "trained on": opened.config.get("data", ""),
     }
-    for number, layer in enumerate(layers, start=1):
-        rows[f"layer {number}"] = (
+    for place, layer in enumerate(layers, start=1):
+        rows[f"layer {place}"] = (
             f"{layer['n_in']} x {layer['n_out']}: {layer['connections']:,} connections ({layer['density']:.2%}), "
             f"mean |w| {layer['mean_abs_weight']:.4f}, {layer['neurons_without_inputs']} neurons without inputs"
         )
     description = describe(net.indexed() if net.storage_config.tiled else net) if topology else None
     if description is not None:
         rows["paths"] = f"10^{description['log10_paths']:.1f} from inputs to outputs"
-        for number, figures in enumerate(description["layers"], start=1):
+        for place, figures in enumerate(description["layers"], start=1):
             spread = ", ".join("{} {}/{:g}/{}".format(side, *figures[f"{side}_degree"]) for side in ("in", "out"))
-            rows[f"topology {number}"] = (
+            rows[f"topology {place}"] = (
                 f"degrees (least/median/largest) {spread}; spectral norm {figures['spectral_norm']:.3g}; "
                 f"{figures['dead'] or 0} dead, {figures['duplicates']} duplicate neurons"
             )
     if (last := opened.last_record()) is not None:
-        rows["last epoch"] = last
+        # Lists are of one value per layer, which the rows above have.
+        figures = {name: value for name, value in parse_object(last).items() if not isinstance(value, list)}
+        rows["last epoch"] = ", ".join(f"{name} {number(value)}" for name, value in figures.items())
     show(str(run), rows)
+    _draw(net)
+    if svg is not None:
+        drawing = network_diagram(net, standalone=True)
+        write_whole(svg, lambda path: path.write_text(drawing, encoding="utf-8"))
+    if html is not None:
+        write_network_page(html, net, title=f"The network of {run}")
     if json:
         print_json(
             {
@@ -76,6 +99,18 @@ def info(
                 **({} if description is None else {"topology": description}),
             }
         )
+
+
+def _draw(net: SparseMLP) -> None:
+    """Draws the network in as many columns as the terminal has, in characters that it knows."""
+    console = Console()
+    width = max(60, min(console.width, 120)) if console.is_terminal else 80
+    text = network_text(net, width=width)
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        text = network_text(net, width=width, plain=True)
+    print(text, flush=True)
 
 
 def _unconnected(con: Connectivity | TiledConnectivity) -> dict[str, int]:

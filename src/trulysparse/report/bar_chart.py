@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trulysparse.report.numbers import number, short
-from trulysparse.report.svg import Axis, axes, color, element, escape, label, picture
+from trulysparse.report.svg import WIDTH, Axis, axes, color, element, escape, label, picture
 
-WIDTH, HEIGHT = 440, 220
-_ROW = 20
+HEIGHT = 220
+_ROW = 21
+_LARGEST_LINEAR = 60
 
 
 def bar_chart(
@@ -35,19 +36,20 @@ def bar_chart(
         2
     """
     longest = max((len(str(name)) for name in names), default=0)
-    left = 14 + 6.4 * min(longest, 26)
+    left = 14 + 7.3 * min(longest, 20)
     largest = max((value for value in values if math.isfinite(value)), default=0.0)
-    x = Axis(0, largest if largest > 0 else 1.0, left, WIDTH - 62)
+    room = 8 + 7 * max((len(shown(value)) for value in values), default=0)
+    x = Axis(0, largest if largest > 0 else 1.0, left, WIDTH - room)
     parts = []
     for row, (name, value) in enumerate(zip(names, values, strict=True)):
         top = _ROW * row + 2
-        parts.append(label(left - 8, top + 13, name, length=26, text_anchor="end"))
+        parts.append(label(left - 8, top + 13, name, length=20, text_anchor="end"))
         drawn = value if math.isfinite(value) else 0.0
         note = element("title", escape(f"{name}: {shown(value)}"))
         parts.append(
             element("rect", note, x=left, y=top + 2, width=max(x(drawn) - left, 0.5), height=_ROW - 6, fill=color(0))
         )
-        parts.append(label(max(x(drawn), left) + 5, top + 13, shown(value), font_size=11))
+        parts.append(label(max(x(drawn), left) + 5, top + 13, shown(value), font_size=12))
     return picture(WIDTH, _ROW * len(names) + 6, title, parts)
 
 
@@ -91,10 +93,10 @@ def histogram(
     title: str,
     x_label: str,
     y_label: str,
-    log: bool = False,
+    whole: bool = False,
     number_of_color: int = 0,
 ) -> str:
-    """Draws how many values lie in which bin.
+    """Draws how many values lie in which bin, on a logarithmic axis where counts are large.
 
     Args:
         counts: of each bin.
@@ -102,7 +104,7 @@ def histogram(
         title: of the picture.
         x_label: what the values are.
         y_label: what is counted.
-        log: whether counts are drawn on a logarithmic axis, from half a value on, so that single ones are seen.
+        whole: whether the values are whole numbers.
         number_of_color: see svg.color.
 
     Returns:
@@ -114,9 +116,10 @@ def histogram(
         3
     """
     largest = float(counts.max()) if len(counts) else 1.0
-    x = Axis(float(edges[0]), float(edges[-1]), 48, WIDTH - 12)
+    log = largest > _LARGEST_LINEAR
+    x = Axis(float(edges[0]), float(edges[-1]), 52, WIDTH - 12)
     y = Axis(0.5 if log else 0.0, max(largest, 1.0) * (1.3 if log else 1.05), HEIGHT - 40, 22, log)
-    parts = axes(x, y, x_label, y_label, whole=(False, True))
+    parts = axes(x, y, x_label, f"{y_label}, logarithmic" if log else y_label, whole=(whole, True))
     for count, first, last in zip(counts.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         if not count:
             continue

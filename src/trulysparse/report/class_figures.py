@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from trulysparse.report.bar_chart import binned, histogram
 from trulysparse.report.heat_map import MOST_CELLS, heat_map
-from trulysparse.report.numbers import number, percent, short
+from trulysparse.report.numbers import MISSING, number, percent, short
 from trulysparse.report.page import Figure, Table
-from trulysparse.report.svg import Axis, axes, color, element, escape, picture
+from trulysparse.report.svg import WIDTH, Axis, axes, color, element, escape, picture
 
 # Classes of more than so many are drawn in groups.
 _MOST_CLASSES = 200
-_MOST_CONFUSIONS, _MOST_ROWS = 15, 60
+_MOST_CONFUSIONS, _MOST_ROWS = 15, 20
 _BINS = 10
 
 
@@ -73,7 +73,7 @@ def confusion_figures(found: Confusion, names: Sequence[str]) -> list[Figure]:
     counts = np.zeros((cells, cells))
     np.add.at(counts, (found.true // group, found.predicted // group), found.samples)
     shade = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    caption = "Rows: true classes; columns: predicted ones. The darker, the larger the share of the row."
+    caption = "Rows: true classes; columns: predicted ones. The stronger the colour, the larger the share of the row."
     if group > 1:
         caption += f" {group} classes, in their order, share a row."
     svg = heat_map(
@@ -123,11 +123,15 @@ def _per_class(
         order = np.argsort(np.where(true > 0, f1, np.inf), kind="stable")
         caption += " The class of the least F1 comes first."
     rows = [
-        [names[i], f"{true[i]:,}", *(number(round(float(each[i]), 4)) for each in (recall, precision, f1))]
+        [names[i], f"{true[i]:,}", *(_share(each[i]) for each in (recall, precision, f1))]
         for i in order[:_MOST_ROWS].tolist()
     ]
     note = f" {len(rows)} of {len(names):,} classes." if len(rows) < len(names) else ""
     return Figure("Classes", "", caption + note, Table(["class", "samples", "recall", "precision", "F1"], rows))
+
+
+def _share(value: float) -> str:
+    return f"{value:.3f}" if np.isfinite(value) else MISSING
 
 
 def label_figures(y_true: NDArray[Any], y_pred: NDArray[Any], names: Sequence[str]) -> list[Figure]:
@@ -147,7 +151,9 @@ def label_figures(y_true: NDArray[Any], y_pred: NDArray[Any], names: Sequence[st
     per_label = Figure("Labels", per_label.svg, per_label.caption.replace("class", "label"), per_label.table)
     wrong = (true != predicted).sum(axis=1)
     counts, edges = binned(wrong, whole=True)
-    svg = histogram(counts, edges, title="wrong labels per sample", x_label="wrong labels", y_label="samples")
+    svg = histogram(
+        counts, edges, title="wrong labels per sample", x_label="wrong labels", y_label="samples", whole=True
+    )
     exact = percent(float((wrong == 0).mean()))
     rows = [[short(low + 0.5), f"{count:,}"] for low, count in zip(edges[:-1].tolist(), counts.tolist(), strict=True)]
     return [
@@ -178,7 +184,7 @@ def calibration_figure(probability: NDArray[Any], is_right: NDArray[Any], what: 
         np.bincount(place, values, minlength=_BINS) / np.maximum(counts, 1) for values in (p, true.astype(np.float64))
     )
     error = float((counts * np.abs(mean - share)).sum() / max(len(p), 1))
-    x, y = Axis(0, 1, 48, 428), Axis(0, 1, 250, 22)
+    x, y = Axis(0, 1, 52, WIDTH - 12), Axis(0, 1, 240, 24)
     parts = axes(x, y, "predicted probability", "share that came true")
     for i in np.flatnonzero(counts).tolist():
         note = element(
@@ -201,4 +207,4 @@ def calibration_figure(probability: NDArray[Any], is_right: NDArray[Any], what: 
     ]
     caption = f"{what} On the dashed line predictions mean what they say. Expected calibration error: {error:.3f}."
     table = Table(["predicted", "samples", "mean", "came true"], rows)
-    return Figure("Calibration", picture(440, 290, "calibration of predicted probabilities", parts), caption, table)
+    return Figure("Calibration", picture(WIDTH, 280, "calibration of predicted probabilities", parts), caption, table)

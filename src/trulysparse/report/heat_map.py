@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from trulysparse.report.numbers import number, shortened
 from trulysparse.report.png import png_uri
-from trulysparse.report.svg import color, element, escape, label, picture
+from trulysparse.report.svg import WIDTH, color, element, escape, label, picture
 
-WIDTH = 440
 # Tables of more rows are an image without numbers.
 MOST_CELLS = 20
 
@@ -50,24 +49,24 @@ def heat_map(
         return image(shade, title=title, row_label=row_label, column_label=column_label)
     room = 9 if n <= 6 else 7
     longest = max((len(shortened(name, 14)) for name in names), default=0)
-    left, top = 24 + 6.6 * longest, 40.0
-    upright = n * 7.2 * min(longest, room) <= WIDTH - left - 6
+    left, top = 24 + 7.1 * longest, 40.0
+    upright = n * 7.6 * min(longest, room) <= WIDTH - left - 6
     if not upright:
-        top = 30 + 5.2 * longest
+        top = 30 + 5.6 * longest
     side = min((WIDTH - left - 6) / n, 64.0)
     parts = [
-        label(left + side * n / 2, 12, column_label, text_anchor="middle", opacity=0.8, font_size=11),
+        label(left + side * n / 2, 12, column_label, text_anchor="middle", opacity=0.8, font_size=12),
         label(
             0,
             0,
             row_label,
             text_anchor="middle",
             opacity=0.8,
-            font_size=11,
+            font_size=12,
             transform=f"translate(11 {top + side * n / 2:.1f}) rotate(-90)",
         ),
     ]
-    size = 12 if side >= 30 else 10
+    size = 13 if side >= 32 else 10
     for i in range(n):
         middle = side * (i + 0.5)
         parts.append(label(left - 6, top + middle + 4, names[i], length=14, text_anchor="end"))
@@ -75,7 +74,7 @@ def heat_map(
             parts.append(label(left + middle, top - 6, names[i], length=room, text_anchor="middle"))
         else:
             turned = f"translate({left + middle + 3:.1f} {top - 5:.1f}) rotate(-50)"
-            parts.append(label(0, 0, names[i], length=14, transform=turned, font_size=11))
+            parts.append(label(0, 0, names[i], length=14, transform=turned, font_size=12))
         for j in range(n):
             value = float(shade[i, j])
             text = number(round(value, 3)) if shown is None else shown(i, j)
@@ -142,7 +141,7 @@ def image(
     ]
     if frame:
         parts.append(element("rect", **box, fill="none", stroke="currentColor", stroke_opacity=0.3))
-    text: dict[str, Any] = {"text_anchor": "middle", "opacity": 0.8, "font_size": 11}
+    text: dict[str, Any] = {"text_anchor": "middle", "opacity": 0.8, "font_size": 12}
     if column_label:
         parts.append(label(left + width / 2, 13, column_label, **text))
     if row_label:

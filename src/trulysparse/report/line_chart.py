@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trulysparse.report.numbers import number, shortened
-from trulysparse.report.svg import DASHES, Axis, axes, color, element, escape, label, picture, spanning
+from trulysparse.report.svg import DASHES, WIDTH, Axis, axes, color, element, escape, label, picture, spanning
 
-WIDTH, HEIGHT = 440, 250
-_LEFT, _RIGHT, _BOTTOM = 48, 12, 40
+HEIGHT = 230
+_LEFT, _RIGHT, _BOTTOM = 52, 12, 40
 _MOST_POINTS = 400
 # Up to so many points are marked, and say their values when pointed at.
 _MARKED = 60
@@ -59,8 +59,9 @@ def line_chart(
     y_label: str,
     zero: bool = False,
     whole: bool = False,
+    legend: bool = True,
 ) -> str:
-    """Draws lines with a legend above them.
+    """Draws lines, with their names above them.
 
     Args:
         series: the lines; of long ones only some hundred points are drawn.
@@ -69,6 +70,7 @@ def line_chart(
         y_label: of the vertical axis.
         zero: whether the vertical axis begins at 0.
         whole: whether the values are whole numbers.
+        legend: whether lines are named.
 
     Returns:
         An <svg> element.
@@ -79,9 +81,9 @@ def line_chart(
         >>> line_chart(lines, title="Loss", x_label="epoch", y_label="loss").count("<path")
         1
     """
-    legend, rows = _legend(series)
-    top = 16 * rows + 22
-    height = HEIGHT + 16 * (rows - 1)
+    named, rows = _legend(series) if legend else ([], 0)
+    top = 18 * rows + 24
+    height = HEIGHT + 18 * rows
     xs = [value for each in series for value in each.x]
     low, high = (min(xs), max(xs)) if xs else (0.0, 1.0)
     x = Axis(low - (low == high), high + (low == high), _LEFT, WIDTH - _RIGHT)
@@ -89,7 +91,7 @@ def line_chart(
     parts = axes(x, y, x_label, y_label, whole=(True, whole))
     for place, each in enumerate(series):
         parts += _line(each, place if each.number is None else each.number, x, y)
-    return picture(WIDTH, height, title, [*parts, *legend])
+    return picture(WIDTH, height, title, [*parts, *named])
 
 
 def _line(series: Series, place: int, x: Axis, y: Axis) -> list[str]:
@@ -132,10 +134,10 @@ def _legend(series: Sequence[Series]) -> tuple[list[str], int]:
     parts, left, row = [], 2.0, 0
     for place, each in enumerate(series):
         name = shortened(each.name, 28)
-        width = 30 + 6.6 * len(name)
+        width = 30 + 7.2 * len(name)
         if left > 2 and left + width > WIDTH:
             left, row = 2.0, row + 1
-        at, which = 12 + 16 * row, place if each.number is None else each.number
+        at, which = 12 + 18 * row, place if each.number is None else each.number
         parts.append(
             element(
                 "line",

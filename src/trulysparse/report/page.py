@@ -16,6 +16,8 @@ from trulysparse.report.svg import element, escape
 # Tables of more rows are folded away; of very long ones some rows are shown.
 _OPEN_ROWS, _MOST_ROWS = 8, 60
 _MOST_NOTES, _LONGEST_CELL = 60, 300
+# Where a long name without spaces may be broken.
+_BREAKS = re.compile(r"(?<=\w)([_./\-])(?=\w)")
 _NUMBER = re.compile(rf"[-+]?[\d.,]+(e[-+]?\d+)?( ?[%a-zµ]{{1,2}})?|{MISSING}|-?∞")
 
 
@@ -45,7 +47,7 @@ class Table:
         chosen = thinned(n, _MOST_ROWS) if self.is_sample else list(range(min(n, _MOST_ROWS)))
         rows = [self.rows[i] for i in chosen]
         right = [
-            "n" if rows and all(_NUMBER.fullmatch(str(row[i])) for row in rows) else None
+            "n" if i and rows and all(_NUMBER.fullmatch(str(row[i])) for row in rows) else None
             for i in range(len(self.columns))
         ]
         head = "".join(element("th", escape(name), class_=kind) for name, kind in zip(self.columns, right, strict=True))
@@ -64,8 +66,10 @@ class Table:
 
 def _cell(text: Any, kind: str | None) -> str:
     text = str(text)
-    shown = shortened(text, _LONGEST_CELL)
-    return f"<td class='n'>{escape(shown)}</td>" if kind else f"<td>{escape(shown)}</td>"
+    if kind:
+        return f"<td class='n'>{escape(text)}</td>"
+    shown = _BREAKS.sub(r"\1<wbr>", escape(shortened(text, _LONGEST_CELL)))
+    return f"<td>{shown}</td>"
 
 
 @dataclass(frozen=True)

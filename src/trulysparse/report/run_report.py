@@ -120,6 +120,33 @@ def write_report(path: str | os.PathLike[str], report: RunReport) -> None:
     write_whole(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
 
 
+def write_network_page(path: str | os.PathLike[str], net: SparseMLP, *, title: str) -> None:
+    """Writes a page with a network drawn, its layers and their degrees, as one HTML file.
+
+    Args:
+        path: the file, which is replaced as a whole.
+        net: the network, of any storage.
+        title: of the page.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import trulysparse as ts
+        >>> from trulysparse.report import write_network_page
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     page = Path(folder, "network.html")
+        ...     write_network_page(page, ts.SparseMLP((10, 20, 3), epsilon=2, seed=0), title="A network")
+        ...     page.read_text().count("<svg")
+        5
+    """
+    sections = [
+        Section("Network", topology_figures.network(net)),
+        Section("Degrees", topology_figures.degree_distributions(net)),
+    ]
+    text = Page(title, sections=sections).html()
+    write_whole(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
+
+
 def report_html(report: RunReport) -> str:
     """The page that `write_report` writes.
 
@@ -138,7 +165,8 @@ def report_html(report: RunReport) -> str:
         ("Degrees", topology_figures.degree_distributions(report.net)),
         ("Slowest parts", training_figures.slowest_parts(report.parts, report.net)),
     ]
-    sections = [Section("What was trained on what", text=_what(report))]
+    what = _what(report)
+    sections = [Section("What was trained on what", text=what)] if what else []
     sections += [Section(title, drawn) for title, drawn in figures if drawn]
     sections.append(
         Section("To repeat it", text=f"<pre>{escape(report.command)}</pre><p class='soft'>Run in the same folder.</p>")

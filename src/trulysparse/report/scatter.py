@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from trulysparse.report.numbers import number
 from trulysparse.report.png import png_uri
-from trulysparse.report.svg import Axis, axes, color, element, escape, picture, spanning
+from trulysparse.report.svg import WIDTH, Axis, axes, color, element, escape, picture, spanning
 
-WIDTH, HEIGHT = 440, 330
+HEIGHT = 310
 MOST_POINTS = 600
 _CELLS = 64
 
@@ -39,7 +39,7 @@ def scatter(
         5
     """
     ends = [spanning([*_ends(x), *_ends(y)])] * 2 if diagonal else [spanning(_ends(x)), spanning(_ends(y))]
-    across, up = Axis(*ends[0], 52, WIDTH - 12), Axis(*ends[1], HEIGHT - 40, 22)
+    across, up = Axis(*ends[0], 54, WIDTH - 12), Axis(*ends[1], HEIGHT - 40, 22)
     parts = axes(across, up, x_label, y_label)
     if diagonal:
         line: dict[str, Any] = {"x1": across.start, "y1": up.start, "x2": across.stop, "y2": up.stop}

@@ -43,22 +43,25 @@ p{margin:.4rem 0;max-width:46rem}
 .soft,footer{color:var(--soft)}
 nav{display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;margin:.9rem 0 0;font-size:.92rem}
 a{color:var(--accent)}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.75rem;margin:1.1rem 0}
+.tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(9rem,1fr));gap:.75rem;margin:1.1rem 0}
 .tile{background:var(--raised);border:1px solid var(--edge);border-radius:.6rem;padding:.7rem .9rem;min-width:0}
 .tile b{display:block;font-size:1.45rem;line-height:1.3;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 .tile span{color:var(--soft);font-size:.88rem}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem;align-items:start}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr));gap:1rem;align-items:start}
 figure,.card{background:var(--raised);border:1px solid var(--edge);border-radius:.6rem;padding:.9rem 1rem;margin:0;
 min-width:0}
 figure{--ground:var(--raised)}
-figure svg{display:block;width:100%;max-width:36rem;height:auto;margin:0 auto}
+figure svg{display:block;width:100%;max-width:31rem;height:auto;margin:0 auto}
 figcaption{color:var(--soft);font-size:.9rem;margin:.5rem 0 0}
 .scroll{overflow-x:auto;max-width:100%}
 table{border-collapse:collapse;font-size:.92rem;width:100%;font-variant-numeric:tabular-nums}
 th,td{text-align:left;vertical-align:top;padding:.28rem .8rem .28rem 0;border-bottom:1px solid var(--edge)}
-td{overflow-wrap:anywhere;min-width:3.5rem}
+td{overflow-wrap:break-word;max-width:22rem}
+.facts td{overflow-wrap:anywhere;max-width:none}
+td.n{white-space:nowrap}
 th{font-weight:600;color:var(--soft)}
 .n{text-align:right}
+.facts{max-width:52rem}
 .facts th{width:11rem;white-space:nowrap}
 details{margin-top:.7rem;font-size:.92rem}
 summary{cursor:pointer;color:var(--accent)}
@@ -69,12 +72,14 @@ li{overflow-wrap:anywhere}
 .warning{border-left:.3rem solid var(--s2);padding-left:.8rem}
 footer{font-size:.88rem;padding-top:1.5rem;padding-bottom:2.5rem}
 @media(max-width:34rem){main,header,footer{padding-left:.8rem;padding-right:.8rem}figure,.card{padding:.7rem}
-h1{font-size:1.4rem}.tiles{grid-template-columns:1fr 1fr}.facts th{width:auto;white-space:normal}
+h1{font-size:1.4rem}.tiles{grid-template-columns:1fr 1fr}
+th,td{padding-right:.5rem}td{max-width:11rem}table{font-size:.88rem}.facts th{width:auto;white-space:normal}
 .facts td,.facts th{display:block;padding-right:0}.facts th{border:0;padding-bottom:0}}
-@media print{body{font-size:10.5pt}
+@media print{body{font-size:10pt}
 nav,details:not([open]),summary{display:none}main,header,footer{max-width:none;padding:0}
 .cards{grid-template-columns:1fr 1fr;gap:.6rem}figure,.card,.tile,tr{break-inside:avoid}h2,h3{break-after:avoid}
-figure,.card,.tile,pre{background:none}figure svg{max-height:9cm}@page{margin:1.5cm}}
+table{font-size:8pt}th,td{padding:.15rem .4rem .15rem 0;max-width:none;overflow-wrap:anywhere}
+.scroll{overflow:visible}td.n{white-space:normal}figure,.card,.tile,pre{background:none}figure svg{max-height:9cm}@page{margin:1.5cm}}
 """
 
 

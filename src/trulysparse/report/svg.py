@@ -17,6 +17,9 @@ from trulysparse.report.numbers import short, shortened
 COLORS = ("#0068a8", "#c44e00", "#00795a", "#a3458c", "#7d6200", "#56616b")
 """Of the series of a chart, on a light ground; told apart by colour-blind readers too."""
 
+WIDTH = 400
+"""Of pictures; texts stay readable where a phone shrinks them, and do not grow too large on a wide screen."""
+
 DASHES = ("", "6 3", "2 3", "9 3 2 3")
 """Patterns of lines whose colours come again."""
 
@@ -39,10 +42,14 @@ def escape(text: Any) -> str:
         >>> escape('<b a="1">')
         '&lt;b a=&quot;1&quot;&gt;'
     """
-    text = _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", str(text))
+    text = str(text)
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
-    return html.escape(text)
+    return _escaped(text)
+
+
+def _escaped(text: str) -> str:
+    return html.escape(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 def color(number: int) -> str:
@@ -85,7 +92,7 @@ def element(name: str, content: str | Sequence[str] = "", **attributes: Any) -> 
 def _value(value: Any) -> str:
     if isinstance(value, float):
         return f"{round(value, 2) + 0.0:g}" if abs(value) < 1e5 else f"{value:.0f}"
-    return escape(value)
+    return _escaped(str(value))  # paths and images are long
 
 
 def label(x: float, y: float, text: Any, *, length: int = 40, **attributes: Any) -> str:
@@ -122,6 +129,7 @@ def picture(width: float, height: float, title: str, parts: Sequence[str], *, st
         >>> picture(10, 5, "nothing", [])[:56]
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 '
     """
+    title = shortened(title, 300)
     return element(
         "svg",
         [element("title", escape(title)), *parts],
@@ -132,7 +140,7 @@ def picture(width: float, height: float, title: str, parts: Sequence[str], *, st
         role="img",
         aria_label=title,
         font_family="system-ui, sans-serif",
-        font_size=12,
+        font_size=13,
         style=style,
     )
 
@@ -206,6 +214,24 @@ def spanning(values: Sequence[float], *, zero: bool = False, padding: float = 0.
     return (low if zero and low == 0 else low - room), high + room
 
 
+def tick_names(values: Sequence[float]) -> list[str]:
+    """Texts of ticks, with as many digits as it takes to tell them apart.
+
+    Example:
+        >>> from trulysparse.report.svg import tick_names
+        >>> tick_names([0.0, 0.5, 1.0]), tick_names([5.3475, 5.35, 5.3525])
+        (['0', '0.5', '1'], ['5.3475', '5.35', '5.3525'])
+    """
+    names = [short(value) for value in values]
+    for digits in range(4, 10):
+        if len(set(names)) == len(values) and all(
+            abs(float(f"{value:.{digits - 1}g}") - value) <= 1e-3 * abs(values[-1] - values[0]) for value in values
+        ):
+            break
+        names = [f"{value:.{digits}g}" for value in values]
+    return names
+
+
 def axes(x: Axis, y: Axis, x_label: str, y_label: str, *, whole: tuple[bool, bool] = (False, False)) -> list[str]:
     """Grid, ticks and names of two axes, y upwards (y.start below y.stop in value, above it in the picture).
 
@@ -225,18 +251,20 @@ def axes(x: Axis, y: Axis, x_label: str, y_label: str, *, whole: tuple[bool, boo
         True
     """
     grid: dict[str, Any] = {"stroke": "currentColor", "stroke_opacity": 0.15}
-    text: dict[str, Any] = {"opacity": 0.8, "font_size": 11}
+    text: dict[str, Any] = {"opacity": 0.85, "font_size": 12}
     parts = []
-    for value in y.ticks(5, whole=whole[1]):
+    values = y.ticks(5, whole=whole[1])
+    for value, name in zip(values, tick_names(values), strict=True):
         at = y(value)
         parts.append(element("line", x1=x.start, x2=x.stop, y1=at, y2=at, **grid))
-        parts.append(label(x.start - 6, at + 4, short(value), text_anchor="end", **text))
-    for value in x.ticks(6, whole=whole[0]):
+        parts.append(label(x.start - 6, at + 4, name, text_anchor="end", **text))
+    values = x.ticks(5, whole=whole[0])
+    for value, name in zip(values, tick_names(values), strict=True):
         at = x(value)
         parts.append(
             element("line", x1=at, x2=at, y1=y.start, y2=y.start + 4, stroke="currentColor", stroke_opacity=0.5)
         )
-        parts.append(label(at, y.start + 17, short(value), text_anchor="middle", **text))
+        parts.append(label(at, y.start + 17, name, text_anchor="middle", **text))
     parts.append(
         element("line", x1=x.start, x2=x.stop, y1=y.start, y2=y.start, stroke="currentColor", stroke_opacity=0.5)
     )

@@ -28,8 +28,7 @@ def network(net: SparseMLP) -> list[Figure]:
         rows.append(
             [
                 str(index + 1),
-                f"{layer.n_in:,}",
-                f"{layer.n_out:,}",
+                f"{layer.n_in:,} x {layer.n_out:,}",
                 f"{layer.n_connections:,}",
                 percent(layer.connectivity.density),
                 kind,
@@ -39,8 +38,8 @@ def network(net: SparseMLP) -> list[Figure]:
         f"{net.n_connections:,} connections, {percent(net.density)} of a dense network's. At most 12 neurons of a "
         "layer are drawn, and connections in proportion to its density."
     )
-    table = Table(["layer", "inputs", "outputs", "connections", "density", "activation"], rows)
-    return [Figure("Network", network_diagram(net), caption, table)]
+    table = Table(["layer", "size", "connections", "density", "activation"], rows)
+    return [Figure("Drawn", network_diagram(net), caption), Figure("Layers", "", "", table)]
 
 
 def degree_distributions(net: SparseMLP) -> list[Figure]:
@@ -67,8 +66,8 @@ def degree_distributions(net: SparseMLP) -> list[Figure]:
                 edges,
                 title=f"{side} per neuron of layer {index + 1}",
                 x_label=f"{side} per neuron",
-                y_label="neurons, logarithmic",
-                log=True,
+                y_label="neurons",
+                whole=True,
                 number_of_color=int(side == "outputs"),
             )
             figures.append(
@@ -83,7 +82,10 @@ def _bin(low: float, high: float) -> str:
 
 
 def input_importance(
-    importance: ArrayLike, names: Sequence[str] | None, *, what: str = "Strength: the sum of |outgoing weights|."
+    importance: ArrayLike,
+    names: Sequence[str] | None,
+    *,
+    what: str = "Strength of an input: the sum of the absolute values of its outgoing weights.",
 ) -> list[Figure]:
     """The importance of each input: as an image where inputs make one, and the largest by name.
 
@@ -102,7 +104,9 @@ def input_importance(
         shade = summed / summed.max() if summed.max() > 0 else summed
         svg = image(shade, title="importance of each input, as an image")
         channels = " The three channels are added up." if shape[0] == 3 else ""
-        caption = f"The inputs as an image of {shape[1]} x {shape[2]}: the darker, the more important. {what}{channels}"
+        caption = (
+            f"The inputs as an image of {shape[1]} x {shape[2]}: the stronger the colour, the more important.{channels}"
+        )
         figures.append(Figure("Map of the inputs", svg, caption))
     order = np.argsort(-values, kind="stable")[:_MOST_NAMES]
     shown = [_name(names, i) for i in order.tolist()]
@@ -119,11 +123,10 @@ def input_importance(
             edges,
             title="importance of all inputs",
             x_label="importance",
-            y_label="inputs, logarithmic",
-            log=True,
+            y_label="inputs",
         )
         unused = int(np.count_nonzero(values == 0))
-        caption = f"{len(values):,} inputs, of which {unused:,} have no importance at all."
+        caption = f"{len(values):,} inputs, of which {unused:,} have no importance at all." if unused else ""
         figures.append(Figure("All inputs", svg, caption))
     return figures
 

@@ -29,6 +29,8 @@ _NAMES = {
 _MOST_LINES = 6
 # Above so many connections layers are not timed.
 _MOST_TIMED = 20_000_000
+# Values of neurons and products of weights in a timed batch: those of wide networks get fewer samples.
+_MOST_VALUES, _MOST_PRODUCTS = 4_000_000, 200_000_000
 
 
 def values_of(records: Sequence[Record], name: str) -> Series | None:
@@ -46,6 +48,7 @@ def per_layer(records: Sequence[Record], name: str) -> list[Series]:
     return [
         Series(f"layer {layer + 1}", [x for x, _ in found], [_at(values, layer) for _, values in found], layer)
         for layer in range(layers)
+        if any(math.isfinite(_at(values, layer)) for _, values in found)
     ]
 
 
@@ -71,18 +74,31 @@ def curves(records: Sequence[Record]) -> list[Figure]:
     figures = [] if not losses else [lines(losses, "Loss", "loss")]
     for name in SCORES:
         if (series := values_of(records, name)) is not None:
-            figures.append(lines([series], series.name.capitalize(), series.name.split(" ", 1)[1]))
+            figures.append(lines([series], series.name[0].upper() + series.name[1:], series.name.split(" ", 1)[1]))
     return figures
+
+
+def _merged(series: Sequence[Series]) -> list[Series]:
+    """One line for those that are the same: they would hide each other."""
+    found: dict[tuple[float, ...], list[Series]] = {}
+    for each in series:
+        # NaN differs from itself.
+        found.setdefault(tuple(-math.inf if math.isnan(y) else y for y in (*each.x, *each.y)), []).append(each)
+    merged = []
+    for first, *others in found.values():
+        name = ", ".join([first.name, *(other.name.removeprefix("layer ") for other in others)])
+        merged.append(Series(name, first.x, first.y, first.number))
+    return merged
 
 
 def lines(
     series: Sequence[Series], title: str, y_label: str, *, caption: str = "", zero: bool = False, whole: bool = False
 ) -> Figure:
     """A line chart over the epochs, with its table."""
-    drawn = list(series)
-    if len(drawn) > _MOST_LINES and all(each.name.startswith("layer ") for each in drawn):
+    drawn = _merged(series)
+    if len(drawn) > _MOST_LINES and all(each.name.startswith("layer") for each in drawn):
         drawn = [*drawn[: _MOST_LINES // 2], *drawn[-(_MOST_LINES // 2) :]]
-        caption = f"{len(drawn)} of {len(series)} layers are drawn. {caption}".strip()
+        caption = f"Of {len(series)} layers the first and the last are drawn. {caption}".strip()
     epochs = sorted({x for each in series for x in each.x})
     shown = list(series)[:40]
     columns = [dict(zip(each.x, each.y, strict=True)) for each in shown]
@@ -91,7 +107,15 @@ def lines(
         [[number(epoch), *(number(column.get(epoch)) for column in columns)] for epoch in epochs],
         is_sample=True,
     )
-    svg = line_chart(drawn, title=f"{title} by epoch", x_label="epoch", y_label=y_label, zero=zero, whole=whole)
+    svg = line_chart(
+        drawn,
+        title=f"{title} by epoch",
+        x_label="epoch",
+        y_label=y_label,
+        zero=zero,
+        whole=whole,
+        legend=len(series) > 1,
+    )
     return Figure(title, svg, caption, table)
 
 
@@ -103,6 +127,8 @@ _TOPOLOGY = (
     ("gradient_norm", "Gradient norm", "norm", ""),
     ("log10_paths", "Input-output paths", "log10", "The decimal logarithm of their number."),
 )
+
+_FROM_ZERO = ("exploration", "density", "dead")
 
 
 def layer_sizes(records: Sequence[Record]) -> list[Figure]:
@@ -121,7 +147,7 @@ def layer_sizes(records: Sequence[Record]) -> list[Figure]:
         whole = values_of(records, name)
         series = per_layer(records, name) or ([] if whole is None else [whole])
         if any(math.isfinite(value) for each in series for value in each.y):
-            figures.append(lines(series, title, unit, caption=caption))
+            figures.append(lines(series, title, unit, caption=caption, zero=name in _FROM_ZERO, whole=name == "dead"))
     return figures
 
 
@@ -141,11 +167,14 @@ def slowest_parts(parts: Mapping[str, float], net: SparseMLP) -> list[Figure]:
         figures.append(Figure("Parts of the training", svg, "Seconds.", Table(["part", "seconds", "share"], rows)))
     if net.n_connections > _MOST_TIMED:
         return figures
-    times = layer_times(net)
+    samples = int(
+        min(128, max(8, _MOST_VALUES // sum(net.layer_sizes)), max(8, _MOST_PRODUCTS // max(net.n_connections, 1)))
+    )
+    times = layer_times(net, samples=samples)
     slowest = sorted(range(len(times)), key=lambda i: -sum(times[i]))
-    names = [f"layer {i + 1}: {net.layer_sizes[i]:,} → {net.layer_sizes[i + 1]:,}" for i in slowest]
+    names = [f"{i + 1}: {net.layer_sizes[i]:,} x {net.layer_sizes[i + 1]:,}" for i in slowest]
     rows = [
-        [name, f"{1e3 * times[i].forward:.3g}", f"{1e3 * times[i].backward:.3g}", f"{net.layers[i].n_connections:,}"]
+        [name, f"{1e3 * times[i].forward:.3g}", f"{1e3 * times[i].backward:.3g}"]
         for name, i in zip(names, slowest, strict=True)
     ]
     most = 12
@@ -155,11 +184,12 @@ def slowest_parts(parts: Mapping[str, float], net: SparseMLP) -> list[Figure]:
             bar_chart(
                 names[:most],
                 [1e3 * sum(times[i]) for i in slowest[:most]],
-                title="Milliseconds per batch of 128 samples, by layer",
+                title=f"Milliseconds per batch of {samples} samples, by layer",
                 shown=lambda value: f"{value:.3g} ms",
             ),
-            f"Milliseconds per batch of 128 samples, both passes; measured after training on {net.threads} threads.",
-            Table(["layer", "forward, ms", "backward, ms", "connections"], rows),
+            f"Milliseconds per batch of {samples} samples, both passes; measured after training on {net.threads} "
+            f"thread{'s' * (net.threads > 1)}.",
+            Table(["layer", "forward, ms", "backward, ms"], rows),
         )
     )
     return figures

@@ -59,13 +59,16 @@ def value_figures(y_true: NDArray[Any], y_pred: NDArray[Any], targets: Sequence[
     scores = [value_scores(*pair) if len(pair[0]) else (np.nan, np.nan, np.nan) for pair in pairs]
     figures = []
     order = sorted(range(k), key=lambda i: (not np.isnan(scores[i][0]), scores[i][0]))
-    if k > 1:
-        rows = [[names[i], *(number(value) for value in scores[i])] for i in order[:_MOST_ROWS]]
-        caption = f"The target of the least R² comes first; the first {min(k, _MOST_TARGETS)} are drawn."
-        table = Table(["target", "R²", "mean absolute error", "root mean squared error"], rows)
-        figures.append(Figure("Targets", "", caption, table))
     for i in [i for i in order if len(pairs[i][0])][:_MOST_TARGETS]:
         figures += _of_target(names[i], *pairs[i], scores[i])
+    if k > 1:
+        rows = [[names[i], *(number(value) for value in scores[i])] for i in order[:_MOST_ROWS]]
+        caption = (
+            f"MAE: mean absolute error; RMSE: root mean squared error. The target of the least R² comes first; "
+            f"{min(k, _MOST_TARGETS)} are drawn."
+        )
+        table = Table(["target", "R²", "MAE", "RMSE"], rows)
+        figures.append(Figure("Targets", "", caption, table))
     return figures
 
 
@@ -99,6 +102,9 @@ def _of_target(
     return [
         Figure(f"{name}: predicted and true", drawn, caption, table),
         Figure(
-            f"{name}: residuals", residuals, "What the prediction has too much.", Table(["residual", "samples"], rows)
+            f"{name}: residuals",
+            residuals,
+            "By how much predictions are too large or, below 0, too small.",
+            Table(["residual", "samples"], rows),
         ),
     ]
