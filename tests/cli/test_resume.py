@@ -26,6 +26,7 @@ from command import (
     write_table,
 )
 from trulysparse.io import checkpoints
+from trulysparse.io.checkpoint_folder import states
 
 
 @pytest.mark.parametrize("options", [[], ["--checkpoint-every", 4], ["--workers", 2], ON_DISK, COMPACT])
@@ -118,13 +119,13 @@ def test_checkpoint_takes_its_place_once_the_next_loss_is_known(tmp_path, monkey
 
     def watched(self, trainer, loss):
         on_step_end(self, trainer, np.inf if trainer.step_count == 5 else loss)
-        state = out / "checkpoint" / "state.safetensors"
-        seen.append(state.stat().st_mtime_ns if state.exists() else 0)
+        found = [int(path.stem.removeprefix("state-")) for path in states(out / "checkpoint")]
+        seen.append([step for step in found if step != 2])  # 2 was flushed, and stays for a second
 
     monkeypatch.setattr(RunCheckpointer, "on_step_end", watched)
-    run(*train(out, "--checkpoint-every", 2, "--epochs", 1))
-    changes = [step + 1 for step in range(1, 12) if seen[step] != seen[step - 1]]
-    assert changes == [3, 7, 9, 11]  # not at step 5, whose loss tells that the state of step 4 is no good
+    run(*train(out, "--checkpoint-every", 2, "--epochs", 1, "--keep-checkpoints", 1))
+    # The loss of update 5 tells that the state after update 4 is no good.
+    assert seen == [[], [], [], [4], [], [6], [6], [6, 8], [8], [8, 10], [10], [10]]
 
 
 def test_learning_rate_is_recorded_with_the_checkpoint(broken_off, monkeypatch):
@@ -141,22 +142,22 @@ def test_learning_rate_is_recorded_with_the_checkpoint(broken_off, monkeypatch):
      (ON_DISK, "values", np.nan), (ON_DISK, "slots", np.inf)],
 )  # fmt: skip
 def test_state_that_is_not_finite_is_not_kept(tmp_path, monkeypatch, precision, part, value):
-    from trulysparse.training.callbacks.checkpointer import Checkpointer
+    from trulysparse.training.callbacks import checkpointer
 
-    out, keep, seen = tmp_path / "r", Checkpointer.write, 0
+    out, keep, seen = tmp_path / "r", checkpointer.require_finite, 0
 
-    def spoilt(self, trainer):
+    def spoilt(trainer):
         nonlocal seen
         seen += 1
         if seen == 5:
             layer = trainer.net.layers[1]
             array = trainer.optimizer_state[1].weight[0] if part == "slots" else getattr(layer, part)
             array[-1] = np.uint16(np.float32(value).view(np.uint32) >> 16) if array.dtype == np.uint16 else value
-        keep(self, trainer)
+        keep(trainer)
 
     options = [*precision] if "--on-disk" in precision else [*precision, "--checkpoint-every", 1]
     with monkeypatch.context() as patch:
-        patch.setattr(Checkpointer, "write", spoilt)
+        patch.setattr(checkpointer, "require_finite", spoilt)
         assert "the parameters are not finite after step 4" in run(*train(out, *options), code=1)
     run("resume", out)
     run(*train(tmp_path / "whole", *options))
@@ -284,7 +285,7 @@ def test_data_that_has_changed_is_refused(tmp_path, table):
     process = subprocess.Popen(
         [*command, "--checkpoint-every", "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    while process.poll() is None and not (out / "checkpoint" / "state.safetensors").exists():
+    while process.poll() is None and not states(out / "checkpoint"):
         time.sleep(0.01)
     process.kill()
     process.wait()

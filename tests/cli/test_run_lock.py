@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
-from command import ON_DISK, RUN_FILES, SMALL, contents, refused, run, train
+from command import ON_DISK, SMALL, contents, refused, run, train
+from trulysparse.io.checkpoint_folder import has_state
 
 
 @pytest.mark.parametrize("command", ["train", "resume", "overwrite"])
@@ -30,19 +33,30 @@ def test_lock_of_a_killed_training_is_free(broken_off):
     assert not (broken_off / ".lock").exists()
 
 
-def test_two_trainings_started_together(tmp_path):
-    """Real processes, in one new folder: one trains, the other is refused."""
-    command = [
-        sys.executable,
-        "-m",
-        "trulysparse",
-        *map(str, train(tmp_path / "r", *ON_DISK, "--epochs", 8)),
-    ]
-    pair = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    errors = [process.communicate()[1] for process in pair]
-    assert sorted(process.returncode for process in pair) == [0, 2], errors
-    assert sum("another training is at work in" in error for error in errors) == 1
-    assert sorted(contents(tmp_path / "r")) == RUN_FILES
+@pytest.mark.parametrize("options", [[], ON_DISK, ["--workers", 2]])
+def test_second_real_process_is_refused_while_the_first_is_at_work(tmp_path, options):
+    out = tmp_path / "r"
+    command = [sys.executable, "-m", "trulysparse"]
+    first = subprocess.Popen(
+        [*command, *map(str, train(out, *options, "--epochs", 10_000))],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        while first.poll() is None and not has_state(out / "checkpoint"):
+            time.sleep(0.01)
+        for arguments in (train(out, *options), train(out, *options, "--overwrite"), ["resume", out]):
+            assert "another training is at work in" in refused(*arguments)
+        assert first.poll() is None
+        first.send_signal(signal.SIGINT)
+        assert first.communicate(timeout=60)[1] == (
+            f"stopped: `trulysparse resume {out}` goes on from the last checkpoint\n"
+        )
+        assert first.returncode == 130
+    finally:
+        first.kill()
+    assert not (out / ".lock").exists()
 
 
 def test_refused_training_makes_no_folders(tmp_path):

@@ -25,22 +25,13 @@ def test_settings_survive_their_json():
     assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
 
 
-@pytest.mark.parametrize(
-    "options, report, named",
-    [
-        ({}, False, []),
-        ({"workers": 2}, False, ["--workers"]),
-        ({"patience": 3}, True, ["--patience", "--report"]),
-    ],
-)
-def test_options_without_a_state_that_can_be_kept_exclude_checkpoints(options, report, named):
-    assert Settings(data="digits", **options).keeps_no_state(report) == named
-    settings = Settings(data="digits", checkpoint_every=5, **options)
-    if not named:
-        settings.check(report=report)
-        return
-    with pytest.raises(ts.InputError, match=rf"^{named[0]} cannot be combined with --checkpoint-every"):
-        settings.check(report=report)
+def test_layers_in_files_are_their_own_checkpoint():
+    on_disk = dict(storage="compact", on_disk=True)
+    Settings(data="digits", **on_disk, patience=3).check()
+    with pytest.raises(ts.InputError, match=r"^--no-checkpoints cannot be combined with --on-disk"):
+        Settings(data="digits", **on_disk, checkpoints=False).check()
+    with pytest.raises(ts.InputError, match=r"^--keep-checkpoints cannot be combined with --on-disk"):
+        Settings(data="digits", **on_disk).check({"keep_checkpoints"})
 
 
 @pytest.mark.parametrize(

@@ -185,8 +185,12 @@ def test_without_pandas_the_extra_is_named(tmp_path, monkeypatch):
     "options, message",
     [
         (["--checkpoint-every", "-1"], "--checkpoint-every must be at least 0"),
-        (["--checkpoint-every", "5", "--workers", "2"], "--workers cannot be combined with --checkpoint-every"),
-        (["--checkpoint-every", "5", "--patience", "2"], "--patience cannot be combined with --checkpoint-every"),
+        (["--checkpoint-every", "5", "--workers", "2"], "--checkpoint-every is for one process"),
+        (
+            ["--checkpoint-every", "5", "--no-checkpoints"],
+            "--checkpoint-every cannot be combined with --no",
+        ),
+        (["--keep-checkpoints", "0"], "--keep-checkpoints must be at least 1"),
         (["--on-disk"], "--on-disk needs --storage compact"),
         (["--precision", "bfloat16"], "needs storage='compact'"),
         (["--storage", "compact", "--evolution", "rigl"], "cannot evolve a network with storage='compact'"),

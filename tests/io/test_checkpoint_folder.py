@@ -9,7 +9,7 @@ import pytest
 
 import trulysparse as ts
 from trulysparse._core.mapped_arrays import MANIFEST
-from trulysparse.io.checkpoint_folder import LAYERS, STATE, has_state, open_network, resume
+from trulysparse.io.checkpoint_folder import LAYERS, STATE, has_state, newest, open_network, resume, state_file, states
 
 
 def trainer_for(folder=None, sizes=(6, 12, 3), seed=1):
@@ -30,7 +30,50 @@ def test_has_state_only_where_training_has_kept_some(tmp_path, rng, on_disk):
     assert not has_state(tmp_path)
     train(trainer_for(tmp_path / LAYERS if on_disk else None), tmp_path, rng)
     assert has_state(tmp_path)
-    assert (tmp_path / STATE).is_file() is not on_disk
+    assert [path.name for path in states(tmp_path)][-2:] == (
+        [] if on_disk else ["state-00000005.safetensors", "state-00000006.safetensors"]
+    )
+
+
+def test_states_are_in_the_order_of_their_updates(tmp_path):
+    for name in (STATE, "state-2.safetensors", "state-00000010.safetensors", "state-x.safetensors", ".state-1.st"):
+        (tmp_path / name).touch()
+    wanted = [STATE, "state-2.safetensors", "state-00000010.safetensors"]
+    assert [path.name for path in states(tmp_path)] == wanted
+    assert state_file(tmp_path, 123_456_789).name == "state-123456789.safetensors"
+
+
+def test_newest_is_the_newest_that_can_be_read(tmp_path):
+    for number in range(3):
+        state_file(tmp_path, number).touch()
+
+    def read(path, unreadable):
+        if path.name in unreadable:
+            raise ts.InputError(f"{path.name} is damaged")
+        return path.name
+
+    names, said = [path.name for path in states(tmp_path)], []
+    assert newest(tmp_path, lambda path: read(path, ()), said.append) == names[2]
+    assert said == []
+    assert newest(tmp_path, lambda path: read(path, names[1:]), said.append) == names[0]
+    assert "state-00000002.safetensors is damaged" in said[0]
+    assert "going on from" in said[0]
+    with pytest.raises(ts.InputError, match=r"state-00000002.safetensors is damaged"):
+        newest(tmp_path, lambda path: read(path, names), said.append)
+    with pytest.raises(ts.InputError, match="holds no checkpoint"):
+        newest(tmp_path / "none", read, said.append)
+
+
+def test_resume_of_a_damaged_checkpoint_takes_the_one_before_and_says_so(tmp_path, rng):
+    train(trainer_for(), tmp_path, rng)
+    file = states(tmp_path)[-1]
+    data = bytearray(file.read_bytes())
+    data[-3] ^= 1
+    file.write_bytes(data)
+    trainer = trainer_for(seed=9)
+    with pytest.warns(UserWarning, match="state-00000006.*going on from .*state-00000005"):
+        resume(tmp_path, trainer)
+    assert trainer.step_count == 5
 
 
 @pytest.mark.parametrize("on_disk", [False, True])
@@ -38,7 +81,7 @@ def test_resume_puts_weights_state_and_counters_back(tmp_path, rng, on_disk):
     first = train(trainer_for(tmp_path / "kept" / LAYERS if on_disk else None), tmp_path / "kept", rng)
     second = trainer_for(tmp_path / "other" if on_disk else None, seed=9)
     position = resume(tmp_path / "kept", second)
-    assert (position.epoch, position.done) == (2, 3)
+    assert (position.epoch, position.done) == (3, 0)
     assert (second.step_count, second.state_updates) == (first.step_count, first.state_updates) == (6, 6)
     for a, b, s, t in zip(
         first.net.layers, second.net.layers, first.optimizer_state, second.optimizer_state, strict=True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 import trulysparse as ts
@@ -15,6 +16,15 @@ def test_position_through_json_is_the_same():
     assert Position.from_json(json.loads(json.dumps(position.to_json()))) == position
 
 
+def test_arrays_of_workers_go_beside_the_json():
+    position = Position(2, parallel={"round": 0, "residual": np.arange(3.0)})
+    values = json.loads(json.dumps(position.to_json()))
+    assert values["parallel"] == {"round": 0}
+    back = Position.from_json(values, position.arrays())
+    assert back.parallel["round"] == 0
+    np.testing.assert_array_equal(back.parallel["residual"], np.arange(3.0))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -24,8 +34,10 @@ def test_position_through_json_is_the_same():
         ({"evolved_layers": "1"}, "position.evolved_layers must be an integer"),
         ({"total": float("nan")}, "position.total must lie in"),
         ({"seconds": None}, "position.seconds must be a number"),
-        ({"evolved": 1}, "position.evolved must be true or false"),
-        ({"records": {}}, "position.records a list"),
+        ({"evolved": 1}, "position.evolved and position.stop must be true or false"),
+        ({"stop": 1}, "position.evolved and position.stop must be true or false"),
+        ({"records": {}}, "position.records must be a list"),
+        ({"parallel": []}, "position.parallel must be an object or null"),
         ({"records": [1]}, "position.records must list objects"),
         ({"more": 1}, "position must hold"),
     ],

@@ -18,31 +18,35 @@ from trulysparse.errors import InputError
 CHUNK = 64 << 20  # bytes read or written at a time
 
 
-def write_whole(path: str | os.PathLike[str], write: Callable[[Path], object]) -> None:
+def write_whole(path: str | os.PathLike[str], write: Callable[[Path], object], *, sync: bool = True) -> None:
     """Calls write(temporary name beside `path`) and renames the result: `path` is either the old file or the
-    whole new one, also where the disk is full or the process dies."""
+    whole new one, also where the disk is full or the process dies; with `sync` also where the power fails."""
     path = Path(path)
     # Made with the rights of any new file; asking for the process' umask would change it for a moment, for all threads.
     temporary = path.parent / f".{path.name}.{secrets.token_hex(8)}"
-    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    with naming(path, temporary):
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     try:
-        with naming(path):
+        with naming(path, temporary):
             write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
+            if sync:
+                with temporary.open("rb") as file:
+                    os.fsync(file.fileno())
+            temporary.replace(path)
+        if sync:
+            sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Within it, an OSError that names no file, such as that of a write to a full disk, names `path`."""
+def naming(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Within it, an OSError that names no file, such as that of a write to a full disk, or the temporary one that
+    stands for it, names `path`."""
     try:
         yield
     except OSError as error:
-        if error.errno is None or error.filename is not None:
+        if error.errno is None or error.filename not in (None, temporary, str(temporary)):
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
 

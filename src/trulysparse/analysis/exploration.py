@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,19 @@ class _ExploredCoordinates:
             self._map[_coordinates(con)] = True
         else:
             self._list = np.union1d(self._list, _coordinates(con))
+
+    def to_array(self) -> NDArray[Any]:
+        """The coordinates: of a map its bits, else the list."""
+        return self._list if self._map is None else np.packbits(self._map)
+
+    def take(self, array: NDArray[Any]) -> None:
+        """Adds the coordinates that `to_array` gave; InputError where they are of another layer."""
+        if self._map is None and array.dtype == np.int64 and array.ndim == 1:
+            self._list = np.union1d(self._list, array)
+        elif self._map is not None and array.dtype == np.uint8 and array.shape == ((len(self._map) + 7) // 8,):
+            self._map |= np.unpackbits(array, count=len(self._map)).view(np.bool_)
+        else:
+            raise InputError(f"explored coordinates are {array.dtype}{array.shape}: they are of another network")
 
     def __len__(self) -> int:
         return len(self._list) if self._map is None else int(np.count_nonzero(self._map))
@@ -115,6 +128,25 @@ class Exploration(Callback):
         for explored, layer in zip(self._explored, layers, strict=True):
             explored.add(layer.connectivity)
         self._possible = sum(layer.n_in * layer.n_out for layer in layers)
+
+    def state(self) -> dict[str, Any]:
+        """The coordinates explored so far, of each layer."""
+        return {str(number): explored.to_array() for number, explored in enumerate(self._explored)}
+
+    def load_state(self, trainer: RunningTrainer, state: dict[str, Any]) -> None:
+        """Takes back what `state` gave.
+
+        Args:
+            trainer: what trains.
+            state: that.
+
+        Raises:
+            InputError: where it is of another network.
+        """
+        if len(state) != len(self._explored):
+            raise InputError(f"explored coordinates are those of {len(state)} layers, not of {len(self._explored)}")
+        for number, explored in enumerate(self._explored):
+            explored.take(state[str(number)])
 
     @property
     def rate(self) -> float:

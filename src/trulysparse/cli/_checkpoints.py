@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import typer
 
 from trulysparse._core.files import write_whole
+from trulysparse._core.progress import Progress
 from trulysparse._core.typed import checked_fields
 from trulysparse.cli._interrupts import Interrupts, Stopped
 from trulysparse.cli._json import read_object
@@ -17,76 +21,111 @@ from trulysparse.cli._run import CHECKPOINT
 from trulysparse.cli._settings import Settings
 from trulysparse.data.files import fingerprint, lasting
 from trulysparse.errors import InputError
-from trulysparse.io.checkpoint_folder import LAYERS, PENDING, STATE, has_state
+from trulysparse.io import checkpoints
+from trulysparse.io.checkpoint_folder import LAYERS, PENDING, has_state, newest, position_in, states
 from trulysparse.io.position import Position
+from trulysparse.nn.mlp import SparseMLP
+from trulysparse.training import Trainer
 from trulysparse.training.callbacks.checkpointer import Checkpointer
 from trulysparse.training.callbacks.running import RunningTrainer
 
 SETTINGS = "config.json"
 OLD = ".checkpoint.old"
+# What of a call of `train` is no setting of the training, but needed to go on with it.
+HOW = ("report", "address")
+# What is raised on the way where a checkpoint is not what it must be.
+DAMAGED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class RunCheckpointer(Checkpointer):
-    """Keeps the state of a training in its run folder: every settings.checkpoint_every updates (each one where layers
-    live in files) and when a signal asks for the end, after which it raises Stopped. The checkpoint of another training
-    is there until this one has begun to keep its own (`began`)."""
+    """Keeps the state of a training in its run folder, as settings say, and when a signal asks for the end, after which
+    it raises Stopped. The checkpoint of another training is there until this one has begun to keep its own (`began`).
 
-    def __init__(self, out: Path, settings: Settings, interrupts: Interrupts, *, resumed: bool) -> None:
-        super().__init__(out / CHECKPOINT, every=settings.checkpoint_every or 1)
+    how: see HOW."""
+
+    def __init__(
+        self, out: Path, settings: Settings, interrupts: Interrupts, *, resumed: bool, how: dict[str, Any]
+    ) -> None:
+        super().__init__(out / CHECKPOINT, every=settings.checkpoint_every or None, keep=settings.keep_checkpoints)
         self._out = out
         self._settings = settings
         self._interrupts = interrupts
+        self._how = how
         self.began = resumed
+
+    @property
+    def _keeps(self) -> bool:
+        """Whether it keeps anything before a signal comes."""
+        return self._settings.checkpoints or self._settings.on_disk
 
     def on_fit_start(self, trainer: RunningTrainer, epochs: int, steps: int) -> None:
         """Makes the folder this training's own."""
-        if self._settings.checkpoint_every or self._settings.on_disk or self.began:
+        if self._keeps or self.began:
             self._begin()
         # Knowing nothing gives log(classes): far beyond it, an earlier state is the better one to go on from.
-        self.max_loss = 10 * np.log(trainer.net.layer_sizes[-1])
+        if trainer.net.output == "softmax":
+            self.max_loss = 10 * np.log(max(2, trainer.net.layer_sizes[-1]))
         super().on_fit_start(trainer, epochs, steps)
 
     def on_step_end(self, trainer: RunningTrainer, loss: float) -> None:
         """Keeps the state where it is time."""
-        if self._settings.checkpoint_every or self._settings.on_disk:
+        if self._keeps:
             super().on_step_end(trainer, loss)
         if self._interrupts.caught is None:
             return
         if not self._settings.on_disk:
-            if not self._has_pending:
-                self._begin()
-                self.write(trainer)
-            self._resolve_pending(loss)
+            self._begin()
+            self.write(trainer, flush=True)
+            self.judge(loss)
         raise Stopped(self._interrupts.caught)
 
+    def on_worker_step(self, trainer: RunningTrainer, worker: int, loss: float) -> None:
+        """Ends a parallel training whose last epoch is kept already."""
+        if self._interrupts.caught is not None:
+            raise Stopped(self._interrupts.caught)
+
+    def on_epoch_over(self, trainer: RunningTrainer) -> None:
+        """Keeps the state."""
+        stopped = self._interrupts.caught is not None
+        if self._keeps or stopped:
+            self._begin()
+            self.write(trainer, flush=stopped)
+        if self._interrupts.caught is not None:
+            raise Stopped(self._interrupts.caught)
+
     def _begin(self) -> None:
+        if self.began and (self.folder / SETTINGS).is_file() and self._tidied:
+            return
+        self.folder.mkdir(exist_ok=True)
+        left = [*self.folder.glob(".state*"), *self.folder.glob(PENDING)]  # by a process that was killed
         if not self.began:
-            self.folder.mkdir(exist_ok=True)
-            (self.folder / STATE).unlink(missing_ok=True)
+            left += states(self.folder)
             if not self._settings.on_disk:
                 shutil.rmtree(self.folder / LAYERS, ignore_errors=True)
-        for left in (*self.folder.glob(".state.*"), *self.folder.glob(PENDING)):  # by a process that was killed
-            left.unlink()
-        write_settings(self._out, self._settings)
-        self.began = True
+        for path in left:
+            path.unlink(missing_ok=True)
+        write_settings(self._out, self._settings, self._how)
+        self.began = self._tidied = True
         drop_old(self._out)
 
+    _tidied = False
 
-def write_settings(out: Path, settings: Settings) -> None:
+
+def write_settings(out: Path, settings: Settings, how: dict[str, Any]) -> None:
     """Writes the settings from which `resume` goes on."""
-    values = settings.to_json() | {"data": lasting(settings.data), "fingerprint": fingerprint(settings.data)}
+    values = settings.to_json() | {"data": lasting(settings.data), "fingerprint": fingerprint(settings.data), **how}
     text = json.dumps(values, indent=2) + "\n"
     write_whole(out / CHECKPOINT / SETTINGS, lambda path: path.write_text(text))
 
 
-def settings_of(out: Path, learning_rate: float | None = None) -> Settings:
-    """The settings of the training whose checkpoint is in `out`; InputError where there is none. learning_rate: in the
-    place of the one it began with."""
+def settings_of(out: Path, learning_rate: float | None = None) -> tuple[Settings, dict[str, Any]]:
+    """The settings of the training whose checkpoint is in `out`, and how it was called (see HOW); InputError where
+    there is none. learning_rate: in the place of the one it began with."""
     folder = out / CHECKPOINT
     if not (folder / SETTINGS).is_file():
         raise InputError(
-            f"RUN: '{out}' has no checkpoint to go on from: its training is complete, or was not given "
-            "--checkpoint-every"
+            f"RUN: '{out}' has no checkpoint to go on from: its training is complete, or was broken off before it had "
+            "kept one"
         )
     if not has_state(folder):
         raise InputError(f"RUN: '{out}' was broken off before its first checkpoint: train anew")
@@ -94,23 +133,47 @@ def settings_of(out: Path, learning_rate: float | None = None) -> Settings:
     try:
         if "data" not in values:
             raise ValueError("it names no data")
+        how = {name: values.get(name) for name in HOW}
+        if not isinstance(how["report"], bool | None) or not isinstance(how["address"], str | None):
+            raise ValueError("report or address cannot be what they are")
         settings = Settings.from_json(values)
         settings.check()
     except ValueError as error:
         raise InputError(f"RUN: '{folder / SETTINGS}' cannot be read ({error})") from None
     if Path(settings.data).exists() and values.get("fingerprint") != fingerprint(settings.data):
         raise InputError(f"DATA: '{settings.data}' has changed since the training of '{out}' began")
-    return settings if learning_rate is None else replace(settings, learning_rate=learning_rate)
+    return settings if learning_rate is None else replace(settings, learning_rate=learning_rate), how
+
+
+def read_newest(
+    folder: Path, trainer_for: Callable[[SparseMLP], Trainer], threads: int | None, progress: Progress
+) -> tuple[Trainer, Position]:
+    """The trainer as the newest sound state in the folder has it, and where it is; InputError where none is sound. One
+    that is not the newest is said on standard error."""
+
+    def read(file: Path) -> tuple[Trainer, Position]:
+        try:
+            trainer, extra = checkpoints.restore(file, lambda _: None, trainer_for, threads, progress)
+            position_of(extra["position"])
+            return trainer, position_in(file, extra)
+        except InputError:
+            raise
+        except DAMAGED as error:
+            raise InputError(f"RUN: the checkpoint in '{folder}' is damaged ({error})") from None
+
+    return newest(folder, read, lambda text: typer.echo(text, err=True))
 
 
 def position_of(values: object) -> Position:
     """Where a checkpoint says that its training is, or ValueError."""
     if not isinstance(values, dict):
         raise ValueError("it does not say where training is")
-    position = Position(**checked_fields(Position, values, whole=True))
+    own = {"stop": False, "parallel": None, "kept": None} | values  # earlier releases lack some
+    position = Position(**checked_fields(Position, own | {"kept": None}, whole=True))
     if min(position.epoch - 1, position.epoch_start, position.done, position.evolved_layers) < 0:
         raise ValueError("its position is negative")
-    if [record.get("epoch") for record in position.records] != list(range(1, position.epoch)):
+    epochs = [record.get("epoch") for record in position.records]
+    if position.parallel is None and epochs != list(range(1, position.epoch)):
         raise ValueError("its records are not those of the epochs before")
     return position
 

@@ -43,7 +43,7 @@ def handle_user_errors(command: Callable[P, None]) -> Callable[P, None]:
             _fail("this needs more memory than there is; `trulysparse plan` says how much a training needs", 2)
         except OSError as error:
             _discard_unwritten()
-            _fail(_os_error_text(error), 1)
+            _fail(os_error_text(error), 1)
         except DivergenceError as error:
             _discard_unwritten()
             _fail(str(error), 1)
@@ -51,7 +51,7 @@ def handle_user_errors(command: Callable[P, None]) -> Callable[P, None]:
     return wrapped
 
 
-def _os_error_text(error: OSError) -> str:
+def os_error_text(error: OSError) -> str:
     """What the system refused and for which file, without its error numbers."""
     if error.strerror is None:
         return str(error)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,7 @@ from trulysparse.io.models import load, save
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.task.task import Task
 from trulysparse.training import Callback
+from trulysparse.training.callbacks.checkpointer import FLUSH_INTERVAL
 from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.history import Record
 
@@ -167,7 +170,8 @@ def settle(folder: Path) -> None:
 
 
 class MetricsFile(Callback):
-    """Appends each epoch's record to a file, in the course of training. records: of epochs before this call of fit."""
+    """Appends each epoch's record to a file, in the course of training: it outlives the process at once, and a power
+    cut within FLUSH_INTERVAL. records: of epochs before this call of fit."""
 
     def __init__(self, path: Path, records: Sequence[Record] = ()) -> None:
         self._path = path
@@ -175,13 +179,18 @@ class MetricsFile(Callback):
 
     def on_fit_start(self, trainer: RunningTrainer, epochs: int, steps: int) -> None:
         """Starts the file anew."""
-        with naming(self._path):
-            self._path.write_text("".join(json.dumps(record) + "\n" for record in self._records))
+        text = "".join(json.dumps(record) + "\n" for record in self._records)
+        write_whole(self._path, lambda path: path.write_text(text), sync=bool(self._records))
+        self._flushed_at = 0.0
 
     def on_epoch_end(self, trainer: RunningTrainer, record: Record) -> None:
         """Appends a line."""
         with naming(self._path), self._path.open("a") as file:
             file.write(json.dumps(record) + "\n")
+            if (now := time.monotonic()) - self._flushed_at >= FLUSH_INTERVAL:
+                file.flush()
+                os.fsync(file.fileno())
+                self._flushed_at = now
 
     def on_fit_end(self, trainer: RunningTrainer) -> None:
         """Removes the file where there is nothing to see in it."""

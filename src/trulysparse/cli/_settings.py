@@ -57,7 +57,11 @@ class Settings(CommandRecipe):
         "--zero-based/--one-based",
     )
     stream: bool = option(False, "Read DATA block by block while training: sets larger than memory.")
-    checkpoint_every: int = option(0, "Updates between checkpoints, from which `resume` goes on; 0: none.")
+    checkpoints: bool = option(
+        True, "Whether each epoch's end is kept, from which `resume` goes on.", "--checkpoints/--no-checkpoints"
+    )
+    checkpoint_every: int = option(0, "Updates between further checkpoints within an epoch; 0: none.")
+    keep_checkpoints: int = option(2, "How many checkpoints stay.")
 
     def source(self) -> DataSource:
         """Where the samples come from."""
@@ -65,24 +69,22 @@ class Settings(CommandRecipe):
         options = TaskOptions(**{each.name: getattr(self, each.name) for each in fields(TaskOptions)})
         return DataSource(data=self.data, test=self.test, reading=reading, options=options)
 
-    def check(self, given: Collection[str] = (), *, report: bool = False) -> None:
-        """See Recipe. report: whether the topology is followed for one."""
+    def check(self, given: Collection[str] = ()) -> None:
+        """See Recipe."""
         super().check(given)
         self.source().options.check()
         checks.integer("--checkpoint-every", self.checkpoint_every, low=0)
-        if self.checkpoint_every or self.on_disk:
-            why = "--on-disk" if self.on_disk else "--checkpoint-every"
-            for name in self.keeps_no_state(report):
-                what = "what it follows" if name == "--report" else "its state"
-                raise InputError(f"{name} cannot be combined with {why}: {what} is not kept")
-
-    def keeps_no_state(self, report: bool) -> list[str]:
-        """The options for which a training cannot be resumed."""
-        options = {"--workers": self.is_parallel, "--patience": self.patience is not None, "--report": report}
-        return [name for name, chosen in options.items() if chosen]
+        checks.integer("--keep-checkpoints", self.keep_checkpoints, low=1)
+        if self.on_disk and not self.checkpoints:
+            raise InputError("--no-checkpoints cannot be combined with --on-disk: the layers' files are the checkpoint")
 
     def _needs(self) -> list[tuple[str, str, bool]]:
+        checkpoints = "cannot be combined with --no-checkpoints", self.checkpoints
         return [
+            ("checkpoint_every", *checkpoints),
+            ("checkpoint_every", "is for one process: workers keep the ends of epochs", not self.is_parallel),
+            ("keep_checkpoints", *checkpoints),
+            ("keep_checkpoints", "cannot be combined with --on-disk, whose layers have one state", not self.on_disk),
             ("address", "is for parallel training: give --workers too", self.is_parallel),
             ("address", "needs --backend ray", self.backend == "ray"),
             ("test_size", "cannot be combined with --test, which holds the test samples", self.test is None),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import time
 from collections.abc import Collection
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -15,6 +16,7 @@ from trulysparse._core import checks
 from trulysparse._core.bars import bars
 from trulysparse.analysis import TopologyRecorder
 from trulysparse.cli._checkpoints import RunCheckpointer, move_aside, put_back, recover, settings_of
+from trulysparse.cli._console import os_error_text
 from trulysparse.cli._interrupts import Interrupts, Stopped
 from trulysparse.cli._results import write_results
 from trulysparse.cli._run import CHECKPOINT, PARTIAL, MetricsFile
@@ -46,6 +48,11 @@ class TrainingCommand:
     interrupts: Interrupts = field(default_factory=Interrupts)
 
     @property
+    def how(self) -> dict[str, Any]:
+        """What `resume` has to know besides settings."""
+        return {"report": self.report, "address": self.address}
+
+    @property
     def is_kept(self) -> bool:
         """Whether the folder holds a checkpoint of this training."""
         own = self.resume or (self.checkpointer is not None and self.checkpointer.began)
@@ -54,7 +61,7 @@ class TrainingCommand:
 
 def start_training(command: TrainingCommand) -> None:
     """Trains from the start."""
-    command.settings.check(command.given, report=command.report)
+    command.settings.check(command.given)
     with RunLock(command.out) as lock:
         if command.out.is_dir():
             _claim(command, lock)
@@ -67,13 +74,14 @@ def resume_training(out: Path, *, learning_rate: float | None, threads: int | No
         if out.is_dir():
             lock.claim()
             recover(out)
-        settings = settings_of(out, learning_rate)
-        run_training(TrainingCommand(settings, out, threads, json_line=json_line, resume=True), lock)
+        settings, how = settings_of(out, learning_rate)
+        report, address = bool(how["report"]), how["address"]
+        run_training(TrainingCommand(settings, out, threads, address, report, json_line, resume=True), lock)
 
 
 def run_training(command: TrainingCommand, lock: RunLock) -> None:
     """Trains, scores on data that training has not seen, writes the run folder and prints what came of it. A signal or
-    a divergence ends it with a sentence that says how to go on."""
+    a divergence, or a file that cannot be written, ends it with a sentence that says how to go on."""
     with command.interrupts:
         try:
             _train(command, lock)
@@ -88,6 +96,11 @@ def run_training(command: TrainingCommand, lock: RunLock) -> None:
             raise DivergenceError(
                 f"{error}; `{_resume(command.out)} --learning-rate RATE` goes on from the last checkpoint"
             ) from None
+        except OSError as error:
+            if not command.is_kept or error.errno is None:
+                raise
+            go_on = f"once that is mended, `{_resume(command.out)}` goes on from the last checkpoint"
+            raise OSError(f"{os_error_text(error)}; {go_on}") from error
     if command.interrupts.caught is not None:
         raise typer.Exit(128 + command.interrupts.caught)
 
@@ -113,21 +126,19 @@ def _resume(out: Path) -> str:
 def _how_to_go_on(command: TrainingCommand) -> str:
     if command.is_kept:
         return f"stopped: `{_resume(command.out)}` goes on from the last checkpoint"
-    options = command.settings.keeps_no_state(command.report)
-    return "stopped: nothing was kept" + (f", as {options[0]} keeps no state" if options else " to go on from")
+    return "stopped: nothing was kept to go on from"
 
 
 def _train(command: TrainingCommand, lock: RunLock) -> None:
     settings, out = command.settings, command.out
     run = _prepare(command)
-    if not settings.keeps_no_state(command.report):
-        command.checkpointer = RunCheckpointer(out, settings, command.interrupts, resumed=command.resume)
+    command.checkpointer = RunCheckpointer(out, settings, command.interrupts, resumed=command.resume, how=command.how)
     try:
         trainer, start = _trainer(command, run, lock)
         _claim(command, lock)
         began = time.perf_counter()
         train, scored = run.dataset.train, run.scored
-        with nullcontext() if command.checkpointer is None else command.interrupts.deferred():
+        with command.interrupts.deferred():
             history = trainer.fit(
                 train.X,
                 train.y,
@@ -138,8 +149,10 @@ def _train(command: TrainingCommand, lock: RunLock) -> None:
             )
         seconds = time.perf_counter() - began
     except BaseException:
-        if command.moved and not (command.checkpointer and command.checkpointer.began):
+        if command.moved and not command.checkpointer.began:
             put_back(out)
+        elif command.checkpointer.began and not has_state(out / CHECKPOINT):
+            shutil.rmtree(out / CHECKPOINT)  # nothing but settings
         raise
     with command.interrupts.deferred():
         write_results(run, trainer, history, seconds, report=command.report, json_line=command.json_line)
@@ -151,8 +164,8 @@ def _callbacks(command: TrainingCommand, start: Position | None) -> list[Callbac
     callbacks += [TopologyRecorder()] if command.report else []
     callbacks += command.settings.make_callbacks()
     callbacks.append(MetricsFile(command.out / PARTIAL, [] if start is None else start.records))
-    callbacks += [] if command.checkpointer is None else [command.checkpointer]
-    return callbacks
+    assert command.checkpointer is not None
+    return [*callbacks, command.checkpointer]
 
 
 def _prepare(command: TrainingCommand) -> TrainingRun:

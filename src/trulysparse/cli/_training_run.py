@@ -7,7 +7,7 @@ from pathlib import Path
 
 from trulysparse._core import memory
 from trulysparse._core.progress import Progress
-from trulysparse.cli._checkpoints import position_of
+from trulysparse.cli._checkpoints import DAMAGED, position_of, read_newest
 from trulysparse.cli._console import show
 from trulysparse.cli._fold_scores import FoldScores
 from trulysparse.cli._plan_text import advice, plan_rows
@@ -17,7 +17,7 @@ from trulysparse.data import as_matrix, fit_scaling, fit_target_scaling, unscale
 from trulysparse.data.table import Table
 from trulysparse.errors import InputError, NotEnoughMemoryError
 from trulysparse.io import checkpoints
-from trulysparse.io.checkpoint_folder import LAYERS, STATE, open_network
+from trulysparse.io.checkpoint_folder import LAYERS, open_network, position_in_files
 from trulysparse.io.position import Position
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import OptimizerState
@@ -109,18 +109,16 @@ class TrainingRun:
     def resumed(self, progress: Progress) -> tuple[Trainer, Position]:
         """The trainer as the checkpoint has it, and where it is; InputError where the checkpoint is damaged."""
         folder = self.out / CHECKPOINT
+        if not self.settings.on_disk:
+            return read_newest(folder, self.trainer, self.threads, progress)
         try:
-            if self.settings.on_disk:
-                net, optimizer_state, state = open_network(folder, self.threads)
-                trainer = self.trainer(net, optimizer_state)
-                checkpoints.restore_counters(trainer, state)
-                self._fit_to_data(net, progress)
-            else:
-                trainer, state = checkpoints.restore(
-                    folder / STATE, lambda _: None, self.trainer, self.threads, progress
-                )
-            return trainer, position_of(state["position"])
+            net, optimizer_state, state = open_network(folder, self.threads)
+            trainer = self.trainer(net, optimizer_state)
+            checkpoints.restore_counters(trainer, state)
+            self._fit_to_data(net, progress)
+            position_of(state["position"])
+            return trainer, position_in_files(folder, state)
         except InputError:
             raise
-        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        except DAMAGED as error:
             raise InputError(f"RUN: the checkpoint in '{folder}' is damaged ({error})") from None

@@ -1,17 +1,21 @@
-"""The folder that a Checkpointer writes (a state file, or layers in memory-mapped files), and going on from it."""
+"""The folder that a Checkpointer writes (state files, or layers in memory-mapped files), and going on from it."""
 
 from __future__ import annotations
 
+import re
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from trulysparse._core import checks
 from trulysparse._core.mapped_arrays import MANIFEST, ArrayFolder, committed
 from trulysparse.errors import InputError
-from trulysparse.io import checkpoints, model_reader
+from trulysparse.io import checkpoints, model_reader, tensors
+from trulysparse.io.callback_state import Arrays, Kept, under
 from trulysparse.io.checkpoints import TrainingState
 from trulysparse.io.position import Position
 from trulysparse.optim import OptimizerState
@@ -20,31 +24,76 @@ if TYPE_CHECKING:
     from trulysparse.nn.activations import Activation
     from trulysparse.nn.mlp import SparseMLP
 
-STATE, LAYERS = "state.safetensors", "layers"
-PENDING = "state.next.safetensors"
+LAYERS = "layers"
+# What earlier releases wrote: one state, and the one that was to replace it.
+STATE, PENDING = "state.safetensors", "state.next.safetensors"
+_NUMBERED = re.compile(r"state-(\d+)\.safetensors")
+# What callbacks remember beside layers in files.
+CALLBACKS, _CALLBACKS_VERSION = "trulysparse-callbacks", 1
+
+T = TypeVar("T")
+
+
+def state_file(folder: Path, step_count: int) -> Path:
+    """The file of the state after so many updates."""
+    return folder / f"state-{step_count:08d}.safetensors"
+
+
+def states(folder: Path) -> list[Path]:
+    """The files of states in a folder, the oldest first."""
+    found = [(-1, folder / STATE)] if (folder / STATE).is_file() else []
+    if folder.is_dir():
+        matches = [(_NUMBERED.fullmatch(path.name), path) for path in folder.iterdir()]
+        found += [(int(match[1]), path) for match, path in matches if match is not None]
+    return [path for _, path in sorted(found)]
 
 
 def has_state(folder: Path) -> bool:
     """Whether a folder holds a checkpoint."""
-    return (folder / STATE).is_file() or committed(folder / LAYERS)
+    return bool(states(folder)) or committed(folder / LAYERS)
 
 
-def resume(path: str | PathLike[str], trainer: TrainingState) -> Position:
+def newest(folder: Path, read: Callable[[Path], T], say: Callable[[str], None]) -> T:
+    """The newest state of a folder that can be read.
+
+    Args:
+        folder: of a Checkpointer.
+        read: a state's file, or raises InputError.
+        say: called with a sentence where the newest one cannot be read, and an older one is taken.
+
+    Raises:
+        InputError: where there is none; of several, what is wrong with the newest.
+    """
+    first: InputError | None = None
+    for path in reversed(states(folder)):
+        try:
+            found = read(path)
+        except InputError as error:
+            first = first or error
+            continue
+        if first is not None:
+            say(f"the newest checkpoint cannot be used ({first}): going on from '{path}' before it")
+        return found
+    raise first or InputError(f"'{folder}' holds no checkpoint")
+
+
+def resume(path: str | PathLike[str], trainer: TrainingState, kinds: Sequence[str] = ()) -> Position:
     """Puts a checkpoint into a trainer and its network.
 
     Args:
-        path: a checkpoint's file, or the folder of a Checkpointer.
+        path: a checkpoint's file, or the folder of a Checkpointer, whose newest sound one is taken.
         trainer: of the kind that wrote it, whose state and network are replaced.
+        kinds: the classes of the callbacks that keep state.
 
     Returns:
         Where the training was.
 
     Raises:
-        InputError: where there is no checkpoint, or one that is damaged, of another kind of training, or not written
-            in the course of fit.
+        InputError: where there is no checkpoint, or one that is damaged, of another kind of training, with the state of
+            other callbacks, or not written in the course of fit.
     """
     path = Path(path)
-    if path.is_dir() and not (path / STATE).is_file():
+    if path.is_dir() and not states(path) and committed(path / LAYERS):
         net, optimizer_state, state = open_network(path, trainer.net.threads, trainer.net.activation)
         own = trainer.net
         if (net.layer_sizes, net.storage_config.weights) != (
@@ -52,20 +101,57 @@ def resume(path: str | PathLike[str], trainer: TrainingState) -> Position:
             own.storage_config.weights,
         ) or own.storage_config.folder is None:
             raise InputError(f"resume: '{path}' holds another network, whose layers live in files")
+        position = position_in_files(path, state)
+        if position.kept is not None:
+            position.kept.check(kinds)
         own.layers, own.storage_config = net.layers, net.storage_config
         trainer.set_optimizer_state(optimizer_state)
         checkpoints.restore_counters(trainer, state)
-    else:
-        file = path / STATE if path.is_dir() else path
-        check, threads = partial(_check, trainer=trainer), trainer.net.threads
-        _, state = checkpoints.restore(file, check, lambda net: trainer, threads, activation=trainer.net.activation)
-    return Position.from_json(state["position"])
+        return position
+
+    def read(file: Path) -> Position:
+        check, threads = partial(_check, trainer=trainer, kinds=kinds), trainer.net.threads
+        _, extra = checkpoints.restore(file, check, lambda net: trainer, threads, activation=trainer.net.activation)
+        return position_in(file, extra)
+
+    return newest(path, read, lambda text: warnings.warn(text, stacklevel=4)) if path.is_dir() else read(path)
 
 
-def _check(config: dict[str, Any], trainer: TrainingState) -> None:
+def _check(config: dict[str, Any], trainer: TrainingState, kinds: Sequence[str]) -> None:
     checkpoints.check_kind(config, trainer)
     if "position" not in config["extra"]:
         raise InputError("it was not written in the course of fit, so resume does not know where to go on")
+    Position.from_json(config["extra"]["position"])
+    if "callbacks" in config["extra"]:
+        Kept.from_json(config["extra"]["callbacks"], {}).check(kinds)
+
+
+def position_in(file: Path, extra: dict[str, Any]) -> Position:
+    """Where a training was, and what its callbacks remember, as a state's file has it. extra: see
+    checkpoints.restore."""
+    arrays = extra.get("arrays", {})
+    position = Position.from_json(extra["position"], under("parallel.", arrays))
+    known = "callbacks" in extra
+    position.kept = Kept.from_json(extra["callbacks"], arrays, file) if known else Kept(path=file, unknown=True)
+    return position
+
+
+def position_in_files(folder: Path, state: dict[str, Any]) -> Position:
+    """As `position_in`, of layers in files. state: what was committed."""
+    position = Position.from_json(state["position"])
+    if (kept := state.get("kept")) is not None:
+        arrays: Arrays = {}
+        if kept["file"] is not None:
+            with tensors.opened(folder / kept["file"], CALLBACKS, _CALLBACKS_VERSION, "checkpoint") as file:
+                arrays = {name: file.read(name, finite=False) for name in file.names}
+        position.kept = Kept.from_json(kept["callbacks"], arrays)
+    return position
+
+
+def write_arrays(path: Path, arrays: Arrays) -> None:
+    """Writes what callbacks remember beside layers in files, to a file that their manifest will name."""
+    own = [tensors.Tensor.of(name, array) for name, array in arrays.items()]
+    tensors.write_tensors(path, own, {CALLBACKS: f'{{"version": {_CALLBACKS_VERSION}}}'}, what="checkpoint")
 
 
 def open_network(

@@ -9,6 +9,7 @@ from os import PathLike
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trulysparse._core import checks
 from trulysparse._core.arrays import Stored, type_name
@@ -22,6 +23,7 @@ from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import Optimizer, OptimizerState
 
 ENTRY = "trulysparse-checkpoint"
+_KEPT = "kept."  # names of the arrays that `write` is given
 
 
 class TrainingState(Protocol):
@@ -46,7 +48,13 @@ T = TypeVar("T", bound=TrainingState)
 
 
 def write(
-    path: str | PathLike[str], trainer: TrainingState, extra: dict[str, Any] | None = None, progress: Progress = silent
+    path: str | PathLike[str],
+    trainer: TrainingState,
+    extra: dict[str, Any] | None = None,
+    progress: Progress = silent,
+    *,
+    arrays: dict[str, NDArray[Any]] | None = None,
+    sync: bool = True,
 ) -> None:
     """Writes the state of a training, whole or not at all.
 
@@ -55,24 +63,27 @@ def write(
         trainer: what to write.
         extra: more to keep, as JSON can hold it.
         progress: called as the file is written.
+        arrays: to keep beside it, by name.
+        sync: whether the file has to outlive a power cut at once.
 
     Raises:
         OSError: where the file cannot be written; one that was there stays then.
     """
     net = trainer.net
-    arrays = model_writer.scaling_tensors(net)
+    kept = [Tensor.of(f"{_KEPT}{name}", array) for name, array in (arrays or {}).items()]
+    written = model_writer.scaling_tensors(net)
     for number, (layer, optimizer_state) in enumerate(zip(net.layers, trainer.optimizer_state, strict=True)):
-        arrays += model_writer.layer_tensors(net, number)
-        arrays += [
+        written += model_writer.layer_tensors(net, number)
+        written += [
             model_writer.along_connections(layer, f"layers.{number}.slot{i}", values)
             for i, values in enumerate(optimizer_state.weight)
         ]
-        arrays += [Tensor.of(f"layers.{number}.bias_slot{i}", values) for i, values in enumerate(optimizer_state.bias)]
+        written += [Tensor.of(f"layers.{number}.bias_slot{i}", values) for i, values in enumerate(optimizer_state.bias)]
     numbers: dict[str, Any] = {}
     for owner, remembered in trainer.evolution_state.items():
         for name, value in remembered.items() if isinstance(remembered, dict) else [("", remembered)]:
             if isinstance(value, np.ndarray):
-                arrays.append(Tensor.of(f"memory.{owner}.{name}", value))
+                written.append(Tensor.of(f"memory.{owner}.{name}", value))
             else:
                 numbers[f"memory.{owner}.{name}"] = value
     state = {
@@ -82,7 +93,7 @@ def write(
         "memory": numbers,
         "extra": extra or {},
     }
-    tensors.write_tensors(path, arrays, {ENTRY: json.dumps(state)}, progress, "checkpoint")
+    tensors.write_tensors(path, written + kept, {ENTRY: json.dumps(state)}, progress, "checkpoint", sync=sync)
 
 
 def counters(trainer: TrainingState) -> dict[str, Any]:
@@ -119,7 +130,7 @@ def read(path: str | PathLike[str], trainer: TrainingState, progress: Progress =
         progress: called as the file is read.
 
     Returns:
-        What was given to `write` as `extra`.
+        What was given to `write` as `extra`, and its `arrays`, where there are any, under 'arrays'.
 
     Raises:
         InputError: where the file is missing, truncated, not a checkpoint, or of another kind of training.
@@ -154,7 +165,7 @@ def restore(
         activation: of the hidden layers, where it is not a built-in one.
 
     Returns:
-        The trainer, and what was given to `write` as `extra`.
+        The trainer, and what was given to `write` as `extra`, with its `arrays`, where there are any, under 'arrays'.
     """
     with tensors.opened(path, ENTRY, VERSIONS, "checkpoint", progress) as file:
         state = file.config
@@ -173,6 +184,9 @@ def restore(
             optimizer_state.append(OptimizerState(weight, bias))
         # Evolution rules may keep any values, infinity and NaN too.
         arrays = {name: file.read(name, finite=False) for name in file.names if name.startswith("memory.")}
+        kept = {
+            name.removeprefix(_KEPT): file.read(name, finite=False) for name in file.names if name.startswith(_KEPT)
+        }
         if any(name.count(".") < 2 for name in state["memory"] | arrays):
             raise InputError("memory must name a layer and a part")
     trainer = trainer_for(net)
@@ -189,7 +203,8 @@ def restore(
         else:
             trainer.evolution_state[owner] = value
     restore_counters(trainer, state)
-    return trainer, state["extra"]
+    extra: dict[str, Any] = state["extra"]
+    return trainer, extra | ({"arrays": kept} if kept else {})
 
 
 def _state_array(file: TensorFile, name: str, size: int, net: SparseMLP) -> Stored:

@@ -24,11 +24,11 @@ from trulysparse._core.files import CHUNK, read_into, write_whole
 from trulysparse._core.progress import Progress, silent
 from trulysparse.errors import InputError
 
-_CODES = {
+TYPES = {
     "bool": "BOOL", "uint8": "U8", "int8": "I8", "int16": "I16", "int32": "I32", "uint32": "U32", "int64": "I64",
     "uint64": "U64", "bfloat16": "BF16", "float32": "F32", "float64": "F64",
 }  # fmt: skip
-_NAMES = {code: name for name, code in _CODES.items()}
+_NAMES = {code: name for name, code in TYPES.items()}
 _SUMS = "crc32"  # metadata: CRC-32 of every tensor, and of the settings under ""; files of before have none
 
 
@@ -70,14 +70,17 @@ def write_tensors(
     metadata: dict[str, str],
     progress: Progress = silent,
     what: str = "saving",
+    *,
+    sync: bool = True,
 ) -> None:
-    """A safetensors file, whole or not at all. OSError where it cannot be written."""
+    """A safetensors file, whole or not at all. sync: whether it has to outlive a power cut at once. OSError where it
+    cannot be written."""
     sums = {"": _settings_sum(metadata), **{t.name: _hexadecimal(0) for t in tensors}}
     header: dict[str, Any] = {"__metadata__": metadata | {_SUMS: json.dumps(sums)}}
     at = 0
     for tensor in tensors:
         header[tensor.name] = {
-            "dtype": _CODES[tensor.type],
+            "dtype": TYPES[tensor.type],
             "shape": list(tensor.shape),
             "data_offsets": [at, at + tensor.nbytes],
         }
@@ -106,7 +109,7 @@ def write_tensors(
             file.write(json.dumps(header).encode())
 
     try:
-        write_whole(path, write)
+        write_whole(path, write, sync=sync)
     except OSError as error:
         raise OSError(error.errno, f"{path}: cannot be written: {error.strerror} ({at / 1e9:.3g} GB)") from error
 

@@ -88,6 +88,7 @@ class TrainingLoop:
         self.epochs: int | None = None
         self.training_progress = 0.0
         self.stop = False
+        self.diverged = False
         self.position = Position()
         self.on_resize: Callable[[Sequence[NDArray[np.bool_]]], None] | None = None
         self._active_callbacks: Sequence[Callback] = ()
@@ -237,8 +238,9 @@ class TrainingLoop:
         self.notify(data.callbacks, "check", data)
         self.training_step.refresh()
         self.training_step.require_writable()
-        self.stop, self.epochs, self._active_callbacks = False, data.epochs, data.callbacks
+        self.diverged, self.epochs, self._active_callbacks = False, data.epochs, data.callbacks
         self.position = start or Position(epoch_start=self.step_count)
+        self.stop = self.position.stop
         if start is None:
             self.epoch, self.evolution_state = 0.0, {}
         try:
@@ -249,12 +251,11 @@ class TrainingLoop:
     def _run(self, data: FitData) -> History:
         history = History(list(self.position.records))
         with running_callbacks(data.callbacks, self, data.epochs, self.steps(data)):
-            while self.position.epoch <= data.epochs:
+            while self.position.epoch <= data.epochs and not self.stop:
                 number = self.position.epoch
                 self.end_epoch(data, history, self.run_epoch(data, number))
-                self.position = Position(number + 1, self.step_count, records=list(history.records))
-                if self.stop:
-                    break
+                self.position = Position(number + 1, self.step_count, records=list(history.records), stop=self.stop)
+                self.notify(data.callbacks, "on_epoch_over")
         return history
 
     def end_epoch(self, data: FitData, history: History, record: Record) -> None:

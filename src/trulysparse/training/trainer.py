@@ -22,7 +22,7 @@ from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import Optimizer, OptimizerState, check_optimizer
 from trulysparse.optim.optimizer import state_type
 from trulysparse.optim.sgd import SGD
-from trulysparse.training.callbacks.base import Callback
+from trulysparse.training.callbacks.base import Callback, kinds_of
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import History
 from trulysparse.training.loop import ParallelTraining, TrainingLoop
@@ -301,8 +301,6 @@ class Trainer(TrainingLoop):
         checks.integer("epochs", epochs, low=1)
         if not isinstance(resume, Position | str | PathLike | None):
             raise InputError(f"resume must be a checkpoint's path or a position, not {resume!r:.80}")
-        if resume is not None and self.parallel is not None:
-            raise InputError("resume is for training that is not parallel")
         validation = None
         if validation_data is not None:
             if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
@@ -317,16 +315,16 @@ class Trainer(TrainingLoop):
             epochs=epochs,
             shuffle=shuffle,
             validation=validation,
-            callbacks=(*self.callbacks, *_checked_callbacks(callbacks)),
+            callbacks=sorted((*self.callbacks, *_checked_callbacks(callbacks)), key=lambda each: each.comes_last),
         )
         if not data.matrix.streamed:
             check_finite(data.matrix)
         if resume is not None and not isinstance(resume, Position):
-            resume = checkpoint_folder.resume(resume, self)
+            resume = checkpoint_folder.resume(resume, self, kinds_of(data.callbacks))
         if self.parallel is None:
             return self.run(data, resume)
         parallel = self.parallel
-        return self._run_fit(data, None, lambda: parallel.train(self, data))
+        return self._run_fit(data, resume, lambda: parallel.train(self, data))
 
 
 def _checked_callbacks(callbacks: Sequence[Callback]) -> tuple[Callback, ...]:

@@ -74,20 +74,6 @@ REFUSALS = [
     ("indexed", None, lambda _: TopologyRecorder(X=np.zeros((2, 5)), y=[0, 9]), {}, "labels must lie between 0 and 2"),
     ("indexed", None, lambda _: ts.EarlyStopping(), {}, "monitors 'val_loss', for which fit needs validation_data"),
     ("indexed", None, lambda _: ts.EarlyStopping("val_r2"), VALIDATED, "the score is 'val_accuracy'"),
-    (
-        "indexed",
-        ts.WASAP(2),
-        lambda path: Checkpointer(path, every=1),
-        {},
-        "cannot keep the state of parallel",
-    ),
-    (
-        "indexed",
-        ts.WASSP(2),
-        lambda path: Checkpointer(path, every=1),
-        {},
-        "cannot keep the state of parallel",
-    ),
     ("indexed", None, lambda path: Checkpointer(path / "file", every=1), {}, "must be a folder"),
 ]
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from trulysparse.errors import DivergenceError
+from trulysparse.io.callback_state import Kept
 from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.history import Record
 
@@ -22,6 +24,7 @@ class Callback:
     Attributes:
         on_server: of the class; whether, with workers on a cluster, on_epoch_end runs beside the network in training
             (as it changes it) and not in this process.
+        comes_last: of the class; whether its hooks are called after those of other callbacks, wherever it stands.
 
     Example:
         >>> import numpy as np
@@ -36,6 +39,7 @@ class Callback:
     """
 
     on_server: ClassVar[bool] = False
+    comes_last: ClassVar[bool] = False
 
     def check(self, trainer: RunningTrainer, data: FitData) -> None:
         """Called at the start of fit, before anything else happens.
@@ -100,6 +104,14 @@ class Callback:
             record: the epoch's figures by name; see History.
         """
 
+    def on_epoch_over(self, trainer: RunningTrainer) -> None:
+        """Called after on_epoch_end of all callbacks, when trainer.position is at the beginning of the next epoch; in
+        parallel training after the topology evolution too, where the training can be gone on with from here.
+
+        Args:
+            trainer: what trains.
+        """
+
     def on_fit_end(self, trainer: RunningTrainer) -> None:
         """Called after the last epoch or an error, if on_fit_start has returned.
 
@@ -107,17 +119,61 @@ class Callback:
             trainer: what trains.
         """
 
+    def state(self) -> dict[str, Any]:
+        """What this callback remembers of the training, for checkpoints. Only classes that override it have state; fit
+        must then be given the same ones, in the same order, to resume.
+
+        Returns:
+            By name: arrays, which are replaced and not written into as training goes on, and values that JSON can hold.
+        """
+        return {}
+
+    def load_state(self, trainer: RunningTrainer, state: dict[str, Any]) -> None:
+        """Takes back what `state` gave. Called after on_fit_start, where training is resumed from a checkpoint.
+
+        Args:
+            trainer: what trains.
+            state: that.
+        """
+
+
+def keeping(callbacks: Sequence[Callback]) -> list[Callback]:
+    """The callbacks that have state."""
+    return [callback for callback in callbacks if type(callback).state is not Callback.state]
+
+
+def kinds_of(callbacks: Sequence[Callback]) -> list[str]:
+    """The classes of the callbacks that have state."""
+    return [type(callback).__qualname__ for callback in keeping(callbacks)]
+
+
+def states_of(callbacks: Sequence[Callback]) -> Kept:
+    """What the callbacks that have state remember."""
+    return Kept(kinds_of(callbacks), [callback.state() for callback in keeping(callbacks)])
+
 
 @contextmanager
 def running_callbacks(callbacks: Sequence[Callback], trainer: Any, epochs: int, steps: int) -> Iterator[None]:
     """Calls on_fit_start of each callback and, at the end and whatever happens, on_fit_end of those that have started,
-    in the same order."""
+    in the same order. Those with a state are given that of trainer.position, where it comes from a checkpoint. Of a
+    training that diverges, trainer.diverged is set before on_fit_end."""
     running: list[Callback] = []
+    kept = trainer.position.kept
+    states: dict[int, dict[str, Any]] = {}
+    if kept is not None and not kept.unknown:
+        kept.check(kinds_of(callbacks))
+        states = {id(each): state for each, state in zip(keeping(callbacks), kept.states, strict=True)}
     try:
         for callback in callbacks:
             callback.on_fit_start(trainer, epochs, steps)
             running.append(callback)
+            if id(callback) in states:
+                callback.load_state(trainer, states.pop(id(callback)))
+        trainer.position.kept = None
         yield
+    except DivergenceError:
+        trainer.diverged = True
+        raise
     finally:
         with ExitStack() as ends:
             for callback in reversed(running):

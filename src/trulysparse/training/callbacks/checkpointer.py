@@ -2,42 +2,52 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from trulysparse._core import checks
-from trulysparse._core.arrays import not_finite
-from trulysparse.errors import DivergenceError, InputError
-from trulysparse.io import checkpoints, model_writer
-from trulysparse.io.checkpoint_folder import PENDING, STATE
-from trulysparse.nn.layers.mapped import MappedLayer
-from trulysparse.training.callbacks.base import Callback
+from trulysparse.errors import InputError
+from trulysparse.io import checkpoints
+from trulysparse.io.checkpoint_folder import PENDING, state_file, states
+from trulysparse.training.callbacks.base import Callback, states_of
+from trulysparse.training.callbacks.layer_files import LayerFiles
 from trulysparse.training.callbacks.running import RunningTrainer
+from trulysparse.training.finite import require_finite
 from trulysparse.training.history import Record
 
 if TYPE_CHECKING:
     from trulysparse.training.fit_data import FitData
 
+# Seconds between checkpoints that are flushed to the disk (some milliseconds each): others outlive the process only.
+FLUSH_INTERVAL = 1.0
+
 
 class Checkpointer(Callback):
-    """Writes the state of a training to `folder` as it goes, so that Trainer.fit(resume=folder) can go on from there.
+    """Writes the state of a training to `folder` at the end of each epoch, so that Trainer.fit(resume=folder) can go on
+    from there: network, optimizer, evolution, and the callbacks that have a state.
 
-    Layers in memory are written to one file. It replaces the one before as soon as the loss of the next update (or
-    epoch) has shown that training has not diverged; until then it has another name. Layers that live in files
-    (SparseMLP(folder=...)) need no copy: their state is committed after each update and each layer's evolution, and
-    their folder must be `layers` in this one.
+    Layers in memory are written to a file state-N.safetensors each time, N being the number of updates; the last `keep`
+    stay. One whose next loss shows that training has diverged goes, and `resume` takes the newest that is not damaged.
+    Layers that live in files (SparseMLP(folder=...)) need no copy: their state is committed after each update and each
+    layer's evolution, and their folder must be `layers` in this one.
+
+    A checkpoint outlives the process as soon as it is written, and a power cut where it is at least one second younger
+    than the last one that does.
 
     Args:
         folder: where the state is written; made if it is not there.
-        every: updates between checkpoints, at least 1; for layers in files, updates between those that also outlive a
-            power cut.
-        max_loss: a checkpoint whose next loss is larger is dropped; infinity: only one whose next loss is not a number.
+        every: updates between checkpoints in the course of an epoch, at least 1; None: none. In parallel training there
+            are none.
+        max_loss: a checkpoint whose next loss is larger goes; infinity: only one whose next loss is not a number.
+        keep: how many checkpoints stay, at least 1; layers in files have one.
 
     Raises:
-        InputError: where an argument is out of range; from fit, where training is parallel or `folder` is a file.
+        InputError: where an argument is out of range; from fit, where `folder` is a file.
         DivergenceError: from fit, where weights or optimizer state are not finite; the checkpoint before stays.
 
     Example:
@@ -59,7 +69,7 @@ class Checkpointer(Callback):
         >>> history = unbroken.fit(X, y, epochs=4)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     try:
-        ...         broken.fit(X, y, epochs=4, callbacks=[ts.Checkpointer(folder, every=2), BreakOff()])
+        ...         broken.fit(X, y, epochs=4, callbacks=[ts.Checkpointer(folder), BreakOff()])
         ...     except KeyboardInterrupt:
         ...         resumed_history = resumed.fit(X, y, epochs=4, resume=folder)
         >>> resumed_history["loss"] == history["loss"]
@@ -68,96 +78,133 @@ class Checkpointer(Callback):
         True
     """
 
-    def __init__(self, folder: str | PathLike[str], *, every: int, max_loss: float = np.inf) -> None:
+    comes_last: ClassVar[bool] = True
+
+    def __init__(
+        self, folder: str | PathLike[str], *, every: int | None = None, max_loss: float = np.inf, keep: int = 2
+    ) -> None:
         if not isinstance(folder, str | PathLike):
             raise InputError(f"folder must be the path of a folder, not {folder!r}")
         self.folder = Path(folder)
-        self.every = checks.integer("every", every, low=1)
+        self.every = None if every is None else checks.integer("every", every, low=1)
         self.max_loss = max_loss if max_loss == np.inf else checks.real("max_loss", max_loss)
-        self._has_pending = False
+        self.keep = checks.integer("keep", keep, low=1)
+        self._callbacks: Sequence[Callback] = ()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._states: list[Path] = []  # of this training, the oldest first
+        self._flushed: Path | None = None  # the newest that outlives a power cut
+        self._flushed_at = -np.inf
+        self._doubtful: Path | None = None  # the newest, as long as no loss of its parameters is known
+        self._layer_files: LayerFiles | None = None
 
     def check(self, trainer: RunningTrainer, data: FitData) -> None:
-        """Refuses workers, whose state this process does not have, and a file in place of the folder."""
-        if trainer.parallel is not None:
-            raise InputError("Checkpointer cannot keep the state of parallel training: leave out one of the two")
+        """Refuses a file in place of the folder."""
         if self.folder.exists() and not self.folder.is_dir():
             raise InputError(f"folder must be a folder to keep checkpoints in, not the file '{self.folder}'")
+        self._callbacks = data.callbacks
 
     def on_fit_start(self, trainer: RunningTrainer, epochs: int, steps: int) -> None:
         """Makes the folder, and commits layers in files, so that a run can go on from its start."""
-        self._has_pending = False
+        self._forget()
+        self._steps = steps
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._commit(trainer)
+        if (kept := trainer.position.kept) is not None and kept.path is not None:
+            found = states(self.folder)
+            if kept.path in found:
+                self._states = found[: found.index(kept.path) + 1]
+                self._doubtful = kept.path
+        if trainer.net.storage_config.folder is not None:
+            self._layer_files = LayerFiles(self.folder)
+            self._layer_files.commit(trainer, states_of(self._callbacks))
 
     def on_step_end(self, trainer: RunningTrainer, loss: float) -> None:
         """Writes or commits when it is due."""
-        self._resolve_pending(loss)
-        if trainer.net.storage_config.folder is not None or trainer.step_count % self.every == 0:
+        self.judge(loss)
+        if self._layer_files is not None:
+            require_finite(trainer)
+            due = self.every is not None and self.every > 1 and trainer.step_count % self.every == 0
+            self._layer_files.commit(trainer, states_of(self._callbacks), sync=due)
+        elif self.every is not None and trainer.step_count % self.every == 0 and trainer.position.done < self._steps:
             self.write(trainer)
 
     def on_epoch_end(self, trainer: RunningTrainer, record: Record) -> None:
         """Takes the epoch's loss in place of the next update's."""
-        self._resolve_pending(float(record["val_loss"] if "val_loss" in record else record["loss"]))
+        self.judge(float(record["val_loss"] if "val_loss" in record else record["loss"]))
 
-    def write(self, trainer: RunningTrainer) -> None:
+    def on_epoch_over(self, trainer: RunningTrainer) -> None:
+        """Writes or commits."""
+        self.write(trainer)
+
+    def write(self, trainer: RunningTrainer, *, flush: bool = False) -> None:
         """Writes or commits now, whatever `every` says.
 
         Args:
             trainer: what trains.
+            flush: whether it has to outlive a power cut, however young the last one that does.
 
         Raises:
             DivergenceError: where the state is not finite; the checkpoint before stays.
         """
-        _require_finite(trainer)
-        if not self._commit(trainer):
-            extra = {"position": trainer.position.to_json()}
-            checkpoints.write(self.folder / PENDING, trainer, extra, trainer.report_progress)
-            self._has_pending = True
+        require_finite(trainer)
+        kept, now = states_of(self._callbacks), time.monotonic()
+        flush = flush or now - self._flushed_at >= FLUSH_INTERVAL
+        if self._layer_files is not None:
+            self._layer_files.commit(trainer, kept, sync=flush)
+        else:
+            path = state_file(self.folder, trainer.step_count)
+            entries, arrays = kept.to_json()
+            arrays |= {f"parallel.{name}": array for name, array in trainer.position.arrays().items()}
+            extra = {"position": trainer.position.to_json(), "callbacks": entries}
+            checkpoints.write(path, trainer, extra, trainer.report_progress, arrays=arrays, sync=flush)
+            self._states = [*(each for each in self._states if each != path), path]
+            self._doubtful = path
+            self._flushed = path if flush else self._flushed
+            self._drop_old()
+        self._flushed_at = now if flush else self._flushed_at
 
-    def _resolve_pending(self, loss: float) -> None:
-        """Puts the checkpoint of before in force, or drops it. loss: of its parameters."""
-        if self._has_pending and loss <= self.max_loss:
-            (self.folder / PENDING).replace(self.folder / STATE)
-        elif self._has_pending:
-            (self.folder / PENDING).unlink()
-        self._has_pending = False
+    def _drop_old(self) -> None:
+        """Removes states beyond the last `keep`, and those of another training. One that is doubtful does not count."""
+        sound = [path for path in self._states if path != self._doubtful]
+        stay = {*sound[-self.keep :], self._doubtful, self._flushed}
+        self._states = [path for path in self._states if path in stay]
+        for path in (*states(self.folder), *self.folder.glob(PENDING)):
+            if path not in stay:
+                path.unlink(missing_ok=True)
+
+    def judge(self, loss: float) -> None:
+        """Takes the newest checkpoint for good, or drops it.
+
+        Args:
+            loss: of its parameters.
+        """
+        if self._doubtful is None:
+            return
+        path, self._doubtful = self._doubtful, None
+        if not loss <= self.max_loss:
+            self._drop(path)
+        elif len(self._states) > self.keep:
+            self._drop_old()
+
+    def _drop(self, path: Path) -> None:
+        self._states.remove(path)
+        self._flushed = None if path == self._flushed else self._flushed
+        path.unlink(missing_ok=True)
+
+    def on_fit_end(self, trainer: RunningTrainer) -> None:
+        """Of a training that has diverged, drops the checkpoint from which the next update did, if it has another."""
+        if trainer.diverged and self._doubtful is not None and len(self._states) > 1:
+            self._drop(self._doubtful)
+        self._doubtful = None
 
     def on_evolution(self, trainer: RunningTrainer, grown: int) -> None:
         """Commits layers in files."""
-        self._commit(trainer)
+        if self._layer_files is not None:
+            self._layer_files.commit(trainer, states_of(self._callbacks))
 
     def on_progress(self, trainer: RunningTrainer, what: str, done: float, total: float) -> None:
         """Commits layers in files as each has evolved, so that old and new connections of one layer only are on disk
         at a time."""
         if what == "evolving":
-            self._commit(trainer)
-
-    def _commit(self, trainer: RunningTrainer) -> bool:
-        net = trainer.net
-        folder = net.storage_config.folder
-        if folder is None:
-            return False
-        layers: list[MappedLayer] = net.layers
-        pairs = list(zip(layers, trainer.optimizer_state, strict=True))
-        state = {
-            "network": model_writer.settings(net),
-            **checkpoints.counters(trainer),
-            "position": trainer.position.to_json(),
-            "layers": [layer.manifest(optimizer_state) for layer, optimizer_state in pairs],
-        }
-        arrays = [
-            a for layer, optimizer_state in pairs for kind in layer.arrays(optimizer_state).values() for a in kind
-        ]
-        folder.commit(state, arrays, sync=self.every > 1 and trainer.step_count % self.every == 0)
-        return True
-
-
-def _require_finite(trainer: RunningTrainer) -> None:
-    for layer, optimizer_state in zip(trainer.net.layers, trainer.optimizer_state, strict=True):
-        for values in (layer.values, layer.bias, *optimizer_state.weight, *optimizer_state.bias):
-            if not_finite(values):
-                raise DivergenceError(
-                    f"the parameters are not finite after step {trainer.step_count - 1}: training has diverged; "
-                    "lower the learning rate or scale the features"
-                )
-        layer.release()
+            self.on_evolution(trainer, 0)

@@ -8,6 +8,7 @@ import numpy as np
 
 from trulysparse._core import checks
 from trulysparse.errors import InputError
+from trulysparse.training.callbacks import snapshots
 from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.history import Record
@@ -95,6 +96,18 @@ class EarlyStopping(Callback):
             return
         self._waited += 1
         trainer.stop = trainer.stop or self._waited >= self.patience
+
+    def state(self) -> dict[str, Any]:
+        """The best score, the epochs since, and the layers of the best epoch."""
+        values = {"best": self._best, "waited": self._waited, "best_epoch": self.best_epoch}
+        return values | (snapshots.to_state(self._snapshot) if self._snapshot is not None else {})
+
+    def load_state(self, trainer: RunningTrainer, state: dict[str, Any]) -> None:
+        """Takes back what `state` gave."""
+        self._best = float(state["best"])
+        self._waited = checks.integer("waited", state["waited"], low=0)
+        self.best_epoch = checks.integer("best_epoch", state["best_epoch"], low=0)
+        self._snapshot = snapshots.from_state(state, trainer.net)
 
     def on_fit_end(self, trainer: RunningTrainer) -> None:
         """Puts the best parameters back."""

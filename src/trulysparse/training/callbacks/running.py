@@ -28,6 +28,7 @@ class RunningTrainer(TrainingState, Protocol):
     training_progress: float
     position: Position
     stop: bool
+    diverged: bool
     parallel: Any
 
     @property
