@@ -33,7 +33,17 @@ from trulysparse.optim import SGD, Adam
 from trulysparse.optim.schedules import ConstantRate, CosineRate, ScaledRate, StepRate
 from trulysparse.parallel import WASAP, WASSP
 from trulysparse.pruning import ImportancePruning, PruningReport, prune_neurons
-from trulysparse.training import Callback, Checkpointer, EarlyStopping, History, ProgressBar, Trainer, evaluate
+from trulysparse.training import (
+    Callback,
+    Checkpointer,
+    EarlyStopping,
+    History,
+    MLflowLogger,
+    ProgressBar,
+    TensorBoardLogger,
+    Trainer,
+    evaluate,
+)
 
 if TYPE_CHECKING:
     from trulysparse.estimators import SparseMLPClassifier, SparseMLPRegressor
@@ -73,6 +83,7 @@ __all__ = [
     "InputError",
     "LeakyReLU",
     "Loss",
+    "MLflowLogger",
     "MeanSquaredError",
     "MissingExtraError",
     "NotEnoughMemoryError",
@@ -93,6 +104,7 @@ __all__ = [
     "StepRate",
     "Tanh",
     "Tape",
+    "TensorBoardLogger",
     "Trainer",
     "WeightInit",
     "evaluate",

@@ -3,7 +3,9 @@
 from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.callbacks.checkpointer import Checkpointer
 from trulysparse.training.callbacks.early_stopping import EarlyStopping
+from trulysparse.training.callbacks.mlflow import MLflowLogger
 from trulysparse.training.callbacks.progress_bar import ProgressBar
+from trulysparse.training.callbacks.tensorboard import TensorBoardLogger
 from trulysparse.training.history import History
 from trulysparse.training.metrics import evaluate
 from trulysparse.training.trainer import Trainer
@@ -13,7 +15,9 @@ __all__ = [
     "Checkpointer",
     "EarlyStopping",
     "History",
+    "MLflowLogger",
     "ProgressBar",
+    "TensorBoardLogger",
     "Trainer",
     "evaluate",
 ]
