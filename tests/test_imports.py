@@ -22,6 +22,7 @@ ORDER = (
     "connectivity",
     "optim",
     "data",
+    "preprocessing",
     "nn",
     "evolution",
     "io",

@@ -47,6 +47,7 @@ from trulysparse.training import (
 
 if TYPE_CHECKING:
     from trulysparse.estimators import SparseMLPClassifier, SparseMLPRegressor
+    from trulysparse.preprocessing import TablePreprocessor
 
 
 __all__ = [
@@ -102,6 +103,7 @@ __all__ = [
     "SparseMLPRegressor",
     "Static",
     "StepRate",
+    "TablePreprocessor",
     "Tanh",
     "Tape",
     "TensorBoardLogger",
@@ -116,10 +118,14 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Imports the estimators, and with them all of scikit-learn, at their first use only: training and inference
-    do without, which matters on small devices."""
+    """Imports the estimators and TablePreprocessor, and with them all of scikit-learn, at their first use only:
+    training and inference do without, which matters on small devices."""
     if name in ("SparseMLPClassifier", "SparseMLPRegressor"):
         from trulysparse import estimators
 
         return getattr(estimators, name)
+    if name == "TablePreprocessor":
+        from trulysparse.preprocessing import TablePreprocessor
+
+        return TablePreprocessor
     raise AttributeError(f"module 'trulysparse' has no attribute {name!r}")

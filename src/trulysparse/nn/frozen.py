@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from trulysparse.data.scaling import Scaling
 from trulysparse.errors import InputError
 from trulysparse.nn.predictor import Predictor
 
+if TYPE_CHECKING:
+    from trulysparse.preprocessing import TablePreprocessor
+
 
 class Freezable(Protocol):
     """What can be frozen: a network whose layers are indexed."""
@@ -25,6 +28,7 @@ class Freezable(Protocol):
     dtype: np.dtype[np.floating]
     scaling: Scaling | None
     labels: NDArray[Any] | None
+    preprocessor: TablePreprocessor | None
     layers: list[Any]
 
     @property
@@ -61,6 +65,7 @@ class FrozenMLP(Predictor):
         self.dtype = net.dtype
         self.scaling = net.scaling
         self.labels = net.labels
+        self.preprocessor = net.preprocessor
         self.n_connections = net.n_connections
         self.threads = checks.thread_count(threads)
         kind = _kernels.FrozenNetwork32 if net.dtype == np.float32 else _kernels.FrozenNetwork64

@@ -36,6 +36,7 @@ class Network(NetworkPasses):
         layers: the layers, first to last.
         scaling: of the input, or None.
         labels: names of the classes in the order of the output neurons, or None for 0, 1, ...
+        preprocessor: a fitted TablePreprocessor, which DataFrames go through, or None.
     """
 
     epsilon: float | None
@@ -59,6 +60,7 @@ class Network(NetworkPasses):
         self.layers: list[Any] = []  # of Layer; what they offer beyond its common part depends on the storage
         self.scaling = None
         self.labels = None
+        self.preprocessor = None
         self.checked = CheckedLayers()
         self.tape_pool = TapePool()
         self.n_updates = 0

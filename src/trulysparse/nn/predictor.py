@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from trulysparse._core.arrays import Floats, store_samples
 from trulysparse.data import Matrix, Scaling, as_matrix
 from trulysparse.errors import InputError
+from trulysparse.preprocessing import is_frame
+
+if TYPE_CHECKING:
+    from trulysparse.preprocessing import TablePreprocessor
 
 
 class Predictor(ABC):
@@ -22,6 +26,7 @@ class Predictor(ABC):
     dtype: np.dtype[np.floating]
     scaling: Scaling | None
     labels: NDArray[Any] | None
+    preprocessor: TablePreprocessor | None
 
     @abstractmethod
     def output_batches(
@@ -45,7 +50,8 @@ class Predictor(ABC):
         """Wraps X for reading.
 
         Args:
-            X: see `predict`.
+            X: see `predict`. A DataFrame goes through the network's preprocessor where it has one; whatever else is
+                taken to have gone through it already.
             name: how an error is to call it.
 
         Returns:
@@ -54,6 +60,8 @@ class Predictor(ABC):
         Raises:
             InputError: where X is unusable or has not as many features as the network has inputs.
         """
+        if self.preprocessor is not None and is_frame(X):
+            X = self.preprocessor.encode(X, name)
         matrix = as_matrix(X, name)
         if matrix.n_features != self.layer_sizes[0]:
             raise InputError(
