@@ -1,8 +1,10 @@
-"""Analysis of topologies: degrees, paths, dead and duplicate neurons, distance, exploration, spectral norms."""
+"""Analysis of topologies: degrees, paths, dead and duplicate neurons, distance, exploration, spectral norms,
+and how long its layers take."""
 
 from trulysparse.analysis.degrees import DegreeFit, fit_degrees, in_degrees, out_degrees
 from trulysparse.analysis.distance import TopologyDistance, topology_distance
 from trulysparse.analysis.exploration import Exploration
+from trulysparse.analysis.layer_times import LayerTime, layer_times
 from trulysparse.analysis.neurons import dead_neurons, duplicate_neurons
 from trulysparse.analysis.paths import Paths, effective_paths
 from trulysparse.analysis.recorder import TopologyRecorder, describe
@@ -11,6 +13,7 @@ from trulysparse.analysis.spectrum import spectral_norm
 __all__ = [
     "DegreeFit",
     "Exploration",
+    "LayerTime",
     "Paths",
     "TopologyDistance",
     "TopologyRecorder",
@@ -20,6 +23,7 @@ __all__ = [
     "effective_paths",
     "fit_degrees",
     "in_degrees",
+    "layer_times",
     "out_degrees",
     "spectral_norm",
     "topology_distance",

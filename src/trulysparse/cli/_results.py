@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from trulysparse.data import as_matrix
 from trulysparse.data.files import fingerprint
 from trulysparse.nn import activations
 from trulysparse.optim import SGD, Adam
-from trulysparse.report import write_report
+from trulysparse.report import RunReport, input_strength, write_report
 from trulysparse.training import Trainer, evaluate
 from trulysparse.training.history import History
 
@@ -48,7 +50,24 @@ def write_results(
     title = f"Trained on {settings.data}"
 
     def write_page(path: Path) -> None:
-        write_report(path, net, history.records, title=title, facts=shown)
+        probability = net.predict_proba(dataset.X_test)
+        page = RunReport(
+            title=title,
+            command=shlex.join(sys.argv),
+            net=net,
+            records=history.records,
+            kind="classification",
+            facts=shown,
+            scores={name: scores[name] for name in ("accuracy", "loss")},
+            labels=dataset.labels,
+            y_true=dataset.y_test,
+            y_pred=probability.argmax(axis=1),
+            probability=probability,
+            feature_names=run.table.features,
+            importance=input_strength(net),
+            parts={"training": seconds},
+        )
+        write_report(path, page)
 
     with bars() as progress:
         write_run(run.out, net, _config(run, trainer), history.records, write_page if report else None, progress)

@@ -27,8 +27,7 @@ from trulysparse.data.files import read
 from trulysparse.errors import DivergenceError, InputError
 from trulysparse.io.checkpoint_folder import has_state
 from trulysparse.io.position import Position
-from trulysparse.report.figures import new_figure
-from trulysparse.training import Callback, ProgressBar, Trainer
+from trulysparse.training import Callback, LayerSizes, ProgressBar, Trainer
 
 
 @dataclass
@@ -151,7 +150,7 @@ def _train(command: TrainingCommand, lock: RunLock) -> None:
 
 def _callbacks(command: TrainingCommand, start: Position | None) -> list[Callback]:
     """What happens around epochs; the checkpointer last, which keeps what the others have changed."""
-    callbacks: list[Callback] = [ProgressBar()]
+    callbacks: list[Callback] = [ProgressBar(), LayerSizes()]
     callbacks += [TopologyRecorder()] if command.report else []
     callbacks += command.settings.make_callbacks()
     callbacks.append(MetricsFile(command.out / PARTIAL, [] if start is None else start.records))
@@ -164,8 +163,6 @@ def _prepare(command: TrainingCommand) -> TrainingRun:
     settings = command.settings
     checks.thread_count(command.threads)
     parallel = settings.make_parallel(address=command.address, data=settings.training_file())
-    if command.report:
-        new_figure()  # a missing extra is better known before training
     table = read(
         settings.data,
         target=settings.target,

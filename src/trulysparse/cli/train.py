@@ -26,9 +26,7 @@ def train(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Do without a training in --out that was broken off and could go on.")
     ] = False,
-    report: Annotated[
-        bool, typer.Option("--report", help="Follow the topology and write report.html (extra 'analysis').")
-    ] = False,
+    report: Annotated[bool, typer.Option("--report", help="Follow the topology and write report.html.")] = False,
     json: JsonLine = False,
 ) -> None:
     """Train a truly sparse network and score it on data it has not seen."""

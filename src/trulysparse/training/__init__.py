@@ -3,6 +3,7 @@
 from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.callbacks.checkpointer import Checkpointer
 from trulysparse.training.callbacks.early_stopping import EarlyStopping
+from trulysparse.training.callbacks.layer_sizes import LayerSizes
 from trulysparse.training.callbacks.mlflow import MLflowLogger
 from trulysparse.training.callbacks.progress_bar import ProgressBar
 from trulysparse.training.callbacks.tensorboard import TensorBoardLogger
@@ -15,6 +16,7 @@ __all__ = [
     "Checkpointer",
     "EarlyStopping",
     "History",
+    "LayerSizes",
     "MLflowLogger",
     "ProgressBar",
     "TensorBoardLogger",
