@@ -208,13 +208,23 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "n_features_out_")
         if self._columns is None:
             raise InputError("a TablePreprocessor that was fitted to an array changes nothing and has no state")
-        settings = {
-            **self.get_params(),
+        return self.settings(), self._columns.to_arrays()
+
+    def settings(self) -> dict[str, Any]:
+        """The part of `state` that is not in arrays.
+
+        Returns:
+            What JSON can hold.
+        """
+        check_is_fitted(self, "n_features_out_")
+        return {
+            "missing": str(self.missing),
+            "max_categories": None if self.max_categories is None else int(self.max_categories),
+            "sparse_threshold": float(self.sparse_threshold),
             "dtype": self.dtype_,
             "sparse_output": bool(self.sparse_output_),
             "notes": list(self.notes_),
         }
-        return settings, self._columns.to_arrays()
 
     @classmethod
     def from_state(cls, settings: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Self:
