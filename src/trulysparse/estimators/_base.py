@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from trulysparse._core import checks
 from trulysparse.data import Scaling, as_matrix
 from trulysparse.data.sample_weights import sample_weights
+from trulysparse.data.scaling import unscaled
 from trulysparse.data.scaling_figures import ScalingFigures
 from trulysparse.errors import InputError
 from trulysparse.estimators._fitted import FittedAttributes
@@ -27,6 +28,7 @@ from trulysparse.estimators._warm_start import carry_on, check_same, joined
 from trulysparse.evolution import Evolution
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.losses import Loss
+from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import Optimizer
 from trulysparse.optim.optimizer import with_schedule
 from trulysparse.optim.schedules import ContinuedRate
@@ -87,9 +89,9 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     def _learn_targets(self, y: Any, weight: NDArray[np.float64] | None) -> None:
         """Takes figures of the targets that are trained on, where they are needed."""
 
-    def _to_network(self, y: Any) -> Any:
-        """The targets as the network is trained on them."""
-        return y
+    def _target_scaling(self) -> Scaling | None:
+        """From the unit of the targets to that of the network."""
+        return None
 
     def _threads(self) -> int:
         every = checks.thread_count(None)
@@ -151,6 +153,9 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         made_of = self._made_of(n_outputs)
         self.network_ = recipe.network(X.shape[1], n_outputs, output=output, dtype=dtype, threads=self._threads())
         self.network_.preprocessor = self.preprocessor_
+        if self.preprocessor_ is None:
+            self.network_.feature_names = getattr(self, "feature_names_in_", None)
+        self.network_.target_scaling = self._target_scaling()
         self._network_made_of = made_of
         self._figures = None if recipe.scale == "none" else ScalingFigures(recipe.scale, X.shape[1])
         self.network_.scaling = self._scaling(X, weight)
@@ -169,10 +174,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         if self._figures is None:
             return None
         scaling = self._figures.add(as_matrix(X), weight)
-        if self.preprocessor_ is None:
-            return scaling
-        numbers = self.preprocessor_.scaled_
-        return Scaling(scaling.kind, np.where(numbers, scaling.offset, 0.0), np.where(numbers, scaling.factor, 1.0))
+        return scaling if self.preprocessor_ is None else unscaled(scaling, self.preprocessor_.scaled_)
 
     @property
     def _warm(self) -> bool:
@@ -209,14 +211,9 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
             self._start(X, n_outputs, output, weight)
         validation = None
         if held_out is not None:
-            validation = encoded(held_out[0], self.preprocessor_), self._to_network(held_out[1])
+            validation = encoded(held_out[0], self.preprocessor_), held_out[1]
         history = self._trainer.fit(
-            X,
-            self._to_network(y),
-            epochs=epochs,
-            validation_data=validation,
-            sample_weight=weight,
-            callbacks=callbacks,
+            X, y, epochs=epochs, validation_data=validation, sample_weight=weight, callbacks=callbacks
         )
         self._note(joined(self.history_, history) if warm else history)
         return self
@@ -239,7 +236,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         if hasattr(self._optimizer, "learning_rate"):
             epochs = max(self.epochs, done + 1)
             trainer.optimizer = with_schedule(self._optimizer, lambda rate: ContinuedRate(rate, done, epochs))
-        now = trainer.fit(X, self._to_network(y), epochs=1, sample_weight=weight)
+        now = trainer.fit(X, y, epochs=1, sample_weight=weight)
         self._note(joined(self.history_, now))
         return self
 
@@ -263,11 +260,10 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
             return []
         return [ProgressBar()] if self.verbose == 1 else [_PrintEpochs()]
 
-    def _outputs(self, X: Any, *, activated: bool) -> NDArray[Any]:
+    def _for_prediction(self, X: Any) -> tuple[SparseMLP, Any]:
+        """(the network, samples that it can read)."""
         check_is_fitted(self, "network_")
-        X = encoded(checked_samples(self, X, reset=False)[0], self.preprocessor_)
-        net = self.network_
-        return net.predict_proba(X) if activated else net.decision_function(X)
+        return self.network_, encoded(checked_samples(self, X, reset=False)[0], self.preprocessor_)
 
 
 class _PrintEpochs(Callback):

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from sklearn import get_config
+from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
 from trulysparse.nn.mlp import SparseMLP
@@ -92,6 +94,22 @@ class FittedAttributes:
             columns = self.preprocessor_.n_features_in_
             strength = np.bincount(self.preprocessor_.sources_, strength, columns).astype(np.float64)
         return strength / max(float(strength.sum()), 1e-300)
+
+    def _repr_html_inner(self) -> str:
+        """scikit-learn's diagram and, once fitted, a drawing of the network."""
+        diagram: str = estimator_html_repr(self)
+        if not hasattr(self, "network_"):
+            return diagram
+        from trulysparse.report.network_diagram import network_diagram
+
+        return f"{diagram}<div>{network_diagram(self.network_, standalone=True)}</div>"
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+        """As scikit-learn's, with the drawing."""
+        bundle = {"text/plain": repr(self)}
+        if get_config()["display"] == "diagram":
+            bundle["text/html"] = self._repr_html_inner()
+        return bundle
 
     def _net(self) -> SparseMLP:
         check_is_fitted(self, "network_")

@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted
 
 from trulysparse._core import checks
 from trulysparse.errors import InputError
@@ -209,7 +208,8 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
         -------
         array of shape (n_samples, n_classes), columns in the order of classes_
         """
-        return self._outputs(X, activated=True)
+        net, samples = self._for_prediction(X)
+        return net.predict_proba(samples)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.floating]:
         """Logarithm of predict_proba.
@@ -237,7 +237,8 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
         -------
         array of shape (n_samples, n_classes); of two classes (n_samples,), the logarithm of the odds of the second
         """
-        values = self._outputs(X, activated=False)
+        net, samples = self._for_prediction(X)
+        values = net.decision_function(samples)
         return values[:, 1] - values[:, 0] if len(self.classes_) == 2 and not self.multilabel_ else values
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -252,9 +253,5 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
         array of shape (n_samples,), labels of classes_; or (n_samples, n_labels), 1 where a label is more probable than
         not, else 0
         """
-        check_is_fitted(self, "network_")
-        values = self._outputs(X, activated=False)
-        if self.multilabel_:
-            return (values > 0).astype(np.int64)
-        labels: NDArray[Any] = self.classes_[values.argmax(axis=1)]
-        return labels
+        net, samples = self._for_prediction(X)
+        return net.predict(samples)

@@ -12,6 +12,7 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
 from trulysparse._core import checks
+from trulysparse.data import Scaling
 from trulysparse.data.moments import Moments
 from trulysparse.errors import InputError
 from trulysparse.estimators._base import BaseSparseMLP
@@ -127,6 +128,7 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
             old = self.target_mean_, self.target_scale_, self._moments.deviation > 0
             self._note_targets(targets, weight)
             self._carry_over(*old)
+            self.network_.target_scaling = self._target_scaling()
         return self._partial_fit(X, targets, weight, targets.shape[1], "identity", first)
 
     def predict(self, X: Any) -> NDArray[np.floating]:
@@ -140,13 +142,8 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
         -------
         array of shape (n_samples,), or (n_samples, n_targets) where y had two dimensions
         """
-        with np.errstate(over="ignore"):
-            values = self._outputs(X, activated=False) * self.target_scale_ + self.target_mean_
-        wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
-        if len(wrong):
-            raise InputError(
-                f"the prediction for X[{wrong[0]}] is beyond the range of float64; train on targets in a smaller unit"
-            )
+        net, samples = self._for_prediction(X)
+        values = net.predict(samples)
         return values.ravel() if self._flat else values
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -200,7 +197,9 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
         self._moments.add(targets, weight)
         deviation = self._moments.deviation
         self.target_mean_ = self._moments.mean
-        self.target_scale_ = np.where(deviation > 0, deviation, 1.0)
+        with np.errstate(over="ignore", divide="ignore"):
+            usable = np.isfinite(1 / deviation)
+        self.target_scale_ = np.where(usable, deviation, 1.0)
 
     def _carry_over(self, mean: NDArray[np.float64], scale: NDArray[np.float64], varied: NDArray[np.bool_]) -> None:
         """Lets the network predict what it has predicted before the figures changed; targets that were constant until
@@ -209,5 +208,5 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
         offset = np.where(varied, (mean - self.target_mean_) / self.target_scale_, 0.0)
         rescale_outputs(self.network_.layers[-1], ratio, offset)
 
-    def _to_network(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
-        return (y - self.target_mean_) / self.target_scale_
+    def _target_scaling(self) -> Scaling:
+        return Scaling("standard", self.target_mean_, 1 / self.target_scale_)
