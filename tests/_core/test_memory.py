@@ -85,3 +85,11 @@ def test_this_machine_has_some(tmp_path):
     free = memory.free_bytes()
     assert free is None or free > 0
     assert memory.free_bytes(tmp_path) is None or memory.free_bytes(tmp_path) > 0  # nothing there: the pages free
+
+
+def test_resident_bytes(tmp_path):
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/statm").write_text("900 25 3 1 0 6 0\n")
+    assert memory.resident_bytes(tmp_path) == 25 * memory.os.sysconf("SC_PAGE_SIZE")
+    assert memory.resident_bytes(tmp_path / "nothing") is None
+    assert memory.resident_bytes() > 10 << 20

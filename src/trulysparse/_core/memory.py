@@ -1,4 +1,4 @@
-"""How much memory this process can still get, and an error where that is not enough."""
+"""How much memory this process holds and can still get, and an error where that is not enough."""
 
 from __future__ import annotations
 
@@ -25,6 +25,15 @@ def free_bytes(root: Path = Path("/")) -> int | None:
         except (AttributeError, OSError, ValueError):
             return None
     return max(0, min(limits))
+
+
+def resident_bytes(root: Path = Path("/")) -> int | None:
+    """Memory this process holds now; None where the system does not say. root: where the file system /proc is."""
+    try:
+        pages = int((root / "proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 # The files of a control group's limit and its use, in version 2 and version 1.

@@ -8,57 +8,44 @@ from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from trulysparse._core import checks
-from trulysparse._core.sparse import check_sparse, to_csr
-from trulysparse.data import as_matrix
+from trulysparse.data import Scaling, as_matrix
 from trulysparse.data.sample_weights import sample_weights
+from trulysparse.data.scaling import unscaled
 from trulysparse.data.scaling_figures import ScalingFigures
-from trulysparse.data.sparse import AXES
 from trulysparse.errors import InputError
+from trulysparse.estimators._fitted import FittedAttributes
+from trulysparse.estimators._pickling import VersionedPickles
 from trulysparse.estimators._rescaling import rescale_inputs
+from trulysparse.estimators._samples import checked_samples, encoded, fitted_preprocessor, taken
+from trulysparse.estimators._warm_start import carry_on, check_same, joined
 from trulysparse.evolution import Evolution
 from trulysparse.nn.activations import Activation
+from trulysparse.nn.losses import Loss
+from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import Optimizer
 from trulysparse.optim.optimizer import with_schedule
 from trulysparse.optim.schedules import ContinuedRate
 from trulysparse.parallel import WASAP
 from trulysparse.recipe import Recipe
-from trulysparse.training import Callback, EarlyStopping, History, ProgressBar
+from trulysparse.training import Callback, EarlyStopping, History, ProgressBar, Trainer
 from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.history import Record
 
-_SPARSE = ("csr", "csc")
-
-
-def _float_types(X: Any) -> list[type] | None:
-    """Arrays of small numeric types are read as they are; everything else must become floating point."""
-    small = isinstance(X, np.ndarray) and X.dtype.kind in "iuf" and X.dtype.itemsize <= 4
-    return None if small else [np.float64, np.float32]
-
-
-def _checked_sparse(X: Any) -> Any:
-    """X; a sparse one checked before anyone trusts its indices, and in a format that the network reads."""
-    if not sp.issparse(X):
-        return X
-    if X.format not in _SPARSE:
-        return to_csr(X, "X", AXES)
-    check_sparse(X, "X", AXES)
-    return X
+_MADE_OF = ("epsilon", "activation", "alpha", "scale", "dtype", "init", "fan")  # what no later call of fit changes
 
 
 @dataclass(eq=False, repr=False)
-class BaseSparseMLP(BaseEstimator):
+class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     """See the subclasses. The parameters are fields, of which the decorator makes the __init__ that scikit-learn reads
     them from. Those that a Recipe has too have its default, unless they say so here; `_docs` says why."""
 
-    _output: ClassVar[str]
     _monitor: ClassVar[str]
 
     hidden_layer_sizes: int | Sequence[int] = (100, 100)
@@ -79,6 +66,7 @@ class BaseSparseMLP(BaseEstimator):
     early_stopping: bool = False
     validation_fraction: float = 0.1
     patience: int = 10
+    warm_start: bool = False
     dtype: str = "auto"
     init: str = Recipe.init
     fan: str = Recipe.fan
@@ -94,13 +82,16 @@ class BaseSparseMLP(BaseEstimator):
 
     # ---- pieces of fit ----
 
-    def _validated(self, X: Any, y: ArrayLike | None, *, reset: bool, **options: Any) -> tuple[Any, NDArray[Any]]:
-        """scikit-learn's own checks of X and y, whose messages its users know."""
-        X = _checked_sparse(X)
-        checked: tuple[Any, NDArray[Any]] = validate_data(
-            self, X, y, reset=reset, accept_sparse=_SPARSE, dtype=_float_types(X), **options
-        )
-        return checked
+    def _target_loss(self) -> Loss | None:
+        """The loss; None for the one of the output activation."""
+        return None
+
+    def _learn_targets(self, y: Any, weight: NDArray[np.float64] | None) -> None:
+        """Takes figures of the targets that are trained on, where they are needed."""
+
+    def _target_scaling(self) -> Scaling | None:
+        """From the unit of the targets to that of the network."""
+        return None
 
     def _threads(self) -> int:
         every = checks.thread_count(None)
@@ -135,63 +126,126 @@ class BaseSparseMLP(BaseEstimator):
         recipe.check()
         return recipe
 
-    def _start(self, X: Any, n_outputs: int, weight: NDArray[Any] | None) -> None:
-        """A fresh network and trainer for data like X."""
+    def _made_of(self, n_outputs: int) -> dict[str, Any]:
+        """What the network depends on, by name."""
+        return {
+            "hidden_layer_sizes": self._hidden(),
+            **{name: getattr(self, name) for name in _MADE_OF},
+            "the number of outputs": n_outputs,
+        }
+
+    def _trainer_of(self, recipe: Recipe) -> Trainer:
+        trainer = recipe.trainer(self.network_, parallel=recipe.make_parallel())
+        loss = self._target_loss()
+        if loss is not None:
+            trainer.loss = loss
+        return trainer
+
+    def _new_recipe(self, n_samples: int) -> Recipe:
         checks.choice("dtype", self.dtype, ("auto", "float32", "float64"))
+        self._target_loss()
+        return self._recipe(int(check_random_state(self.random_state).randint(2**31 - 1)), n_samples)
+
+    def _start(self, X: Any, n_outputs: int, output: str, weight: NDArray[Any] | None) -> None:
+        """A fresh network and trainer for data like X."""
+        recipe = self._new_recipe(X.shape[0])
         dtype = self.dtype if self.dtype != "auto" else ("float64" if X.dtype == np.float64 else "float32")
-        recipe = self._recipe(int(check_random_state(self.random_state).randint(2**31 - 1)), X.shape[0])
-        self.network_ = recipe.network(X.shape[1], n_outputs, output=self._output, dtype=dtype, threads=self._threads())
+        made_of = self._made_of(n_outputs)
+        self.network_ = recipe.network(X.shape[1], n_outputs, output=output, dtype=dtype, threads=self._threads())
+        self.network_.preprocessor = self.preprocessor_
+        if self.preprocessor_ is None:
+            self.network_.feature_names = getattr(self, "feature_names_in_", None)
+        self.network_.target_scaling = self._target_scaling()
+        self._network_made_of = made_of
         self._figures = None if recipe.scale == "none" else ScalingFigures(recipe.scale, X.shape[1])
-        self.network_.scaling = None if self._figures is None else self._figures.add(as_matrix(X), weight)
-        self._trainer = recipe.trainer(self.network_, parallel=recipe.make_parallel())
+        self.network_.scaling = self._scaling(X, weight)
+        self._trainer = self._trainer_of(recipe)
         self._optimizer = self._trainer.optimizer
 
-    def _fit(self, X: Any, y: NDArray[Any], weight: NDArray[np.float64] | None, n_outputs: int) -> Self:
+    def _go_on(self, n_samples: int) -> None:
+        """A trainer with this call's settings for the network of the call before."""
+        recipe = self._new_recipe(n_samples)
+        self.network_.threads = self._threads()
+        self._trainer = carry_on(self._trainer, self._trainer_of(recipe))
+        self._optimizer = self._trainer.optimizer
+
+    def _scaling(self, X: Any, weight: NDArray[Any] | None) -> Scaling | None:
+        """By all samples so far and these; of tables, one-hot inputs stay 0 and 1."""
+        if self._figures is None:
+            return None
+        scaling = self._figures.add(as_matrix(X), weight)
+        return scaling if self.preprocessor_ is None else unscaled(scaling, self.preprocessor_.scaled_)
+
+    @property
+    def _warm(self) -> bool:
+        """Whether fit goes on with the network of the call before."""
+        return bool(self.warm_start) and hasattr(self, "network_")
+
+    def _fit(self, X: Any, y: Any, weight: NDArray[np.float64] | None, n_outputs: int, output: str) -> Self:
         epochs = checks.integer("epochs", self.epochs, low=1)
-        validation, callbacks = None, self._reporters()
+        warm = self._warm
+        if warm:
+            check_same(self._network_made_of, self._made_of(n_outputs))
+        held_out, callbacks = None, self._reporters()
         if self.early_stopping:
             fraction = checks.real(
                 "validation_fraction", self.validation_fraction, low=0, high=1, low_open=True, high_open=True
             )
             parts = train_test_split(
-                np.arange(len(y)),
+                np.arange(y.shape[0]),
                 test_size=fraction,
                 stratify=self._strata(y),
                 random_state=check_random_state(self.random_state).randint(2**31 - 1),
             )
             inner, outer = np.sort(parts[0]), np.sort(parts[1])
-            validation = (X[outer], y[outer])
-            X, y, weight = X[inner], y[inner], None if weight is None else weight[inner]
+            held_out = taken(X, outer), y[outer]
+            X, y, weight = taken(X, inner), y[inner], None if weight is None else weight[inner]
             callbacks.append(EarlyStopping(self._monitor, patience=self.patience))
-        self._start(X, n_outputs, weight)
-        self.history_: History = self._trainer.fit(
+        if not warm:
+            self.preprocessor_ = fitted_preprocessor(X)
+            self._learn_targets(y, weight)
+        X = encoded(X, self.preprocessor_)
+        if warm:
+            self._go_on(X.shape[0])
+        else:
+            self._start(X, n_outputs, output, weight)
+        validation = None
+        if held_out is not None:
+            validation = encoded(held_out[0], self.preprocessor_), held_out[1]
+        history = self._trainer.fit(
             X, y, epochs=epochs, validation_data=validation, sample_weight=weight, callbacks=callbacks
         )
-        self.n_iter_ = int(self.history_["epoch"][-1])
-        self.loss_ = self.history_["loss"][-1]
+        self._note(joined(self.history_, history) if warm else history)
         return self
 
     def _partial_fit(
-        self, X: Any, y: NDArray[Any], weight: NDArray[np.float64] | None, n_outputs: int, first: bool
+        self, X: Any, y: Any, weight: NDArray[np.float64] | None, n_outputs: int, output: str, first: bool
     ) -> Self:
         if first:
-            self._start(X, n_outputs, weight)
+            self.preprocessor_ = fitted_preprocessor(X)
+        X = encoded(X, self.preprocessor_)
+        if first:
+            self._start(X, n_outputs, output, weight)
             self.history_ = History()
-        elif self._figures is not None and self.network_.scaling is not None:
-            scaling = self._figures.add(as_matrix(X), weight)
+        elif self.network_.scaling is not None:
+            scaling = self._scaling(X, weight)
+            assert scaling is not None
             self.network_.scaling = rescale_inputs(self.network_.layers[0], self.network_.scaling, scaling)
         trainer, done = self._trainer, len(self.history_)
         trainer.evolution = None
         if hasattr(self._optimizer, "learning_rate"):
             epochs = max(self.epochs, done + 1)
             trainer.optimizer = with_schedule(self._optimizer, lambda rate: ContinuedRate(rate, done, epochs))
-        record = trainer.fit(X, y, epochs=1, sample_weight=weight).records[-1]
-        self.history_.records.append({**record, "epoch": done + 1})
-        self.n_iter_ = len(self.history_)
-        self.loss_ = record["loss"]
+        now = trainer.fit(X, y, epochs=1, sample_weight=weight)
+        self._note(joined(self.history_, now))
         return self
 
-    def _strata(self, y: NDArray[Any]) -> NDArray[Any] | None:
+    def _note(self, history: History) -> None:
+        self.history_ = history
+        self.n_iter_ = int(history["epoch"][-1])
+        self.loss_ = history["loss"][-1]
+
+    def _strata(self, y: Any) -> NDArray[Any] | None:
         """What a validation split keeps the shares of."""
         return None
 
@@ -206,12 +260,10 @@ class BaseSparseMLP(BaseEstimator):
             return []
         return [ProgressBar()] if self.verbose == 1 else [_PrintEpochs()]
 
-    def _outputs(self, X: Any, *, activated: bool) -> NDArray[Any]:
+    def _for_prediction(self, X: Any) -> tuple[SparseMLP, Any]:
+        """(the network, samples that it can read)."""
         check_is_fitted(self, "network_")
-        X = _checked_sparse(X)
-        X = validate_data(self, X, reset=False, accept_sparse=_SPARSE, dtype=_float_types(X))
-        net = self.network_
-        return net.predict_proba(X) if activated else net.decision_function(X)
+        return self.network_, encoded(checked_samples(self, X, reset=False)[0], self.preprocessor_)
 
 
 class _PrintEpochs(Callback):

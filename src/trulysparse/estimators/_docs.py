@@ -31,6 +31,10 @@ PARAMETERS = """Parameters
         The part that early stopping holds out.
     patience : int, at least 1
         Epochs without a better score after which early stopping ends training.
+    warm_start : bool
+        Whether fit goes on with the network of the call before, its topology, scaling and optimizer's state included,
+        for `epochs` more; schedules begin anew. X and y must be as they were, and so must all parameters that say what
+        the network is.
     dtype : 'auto', 'float32' or 'float64'
         Of weights and activations. 'auto': float64 where X is float64, as scikit-learn's own networks do;
         'float32' needs half the memory and time.
@@ -43,6 +47,15 @@ PARAMETERS = """Parameters
     random_state : int, RandomState or None
         Seed of everything random; None: another one at each fit.
     verbose : 0 (silent), 1 (progress bar on a terminal) or 2 (a line per epoch)"""
+
+ATTRIBUTES = """network_ : the trained SparseMLP
+    preprocessor_ : the TablePreprocessor of a table's columns; None where they are plain numbers
+    feature_importances_ : (n_features_in_,), how much the network uses each column of X, adding up to 1
+    coefs_, intercepts_ : lists of sparse (n_in, n_out) and of (n_out,) arrays, one per layer
+    history_ : History, one record per epoch
+    loss_, best_loss_, loss_curve_ : mean loss of the last, the best and each epoch
+    validation_scores_, best_validation_score_ : with early_stopping, else None
+    n_iter_, n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_"""
 
 NOTES = """Notes
     -----

@@ -6,32 +6,36 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import column_or_1d, compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from trulysparse._core import checks
 from trulysparse.errors import InputError
 from trulysparse.estimators._base import BaseSparseMLP
-from trulysparse.estimators._docs import NOTES, PARAMETERS
+from trulysparse.estimators._docs import ATTRIBUTES, NOTES, PARAMETERS
+from trulysparse.estimators._samples import checked_samples, n_columns
+from trulysparse.estimators._warm_start import check_same
 
 
 @dataclass(eq=False, repr=False)
 class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
     __doc__ = f"""A truly sparse multilayer perceptron for classification.
 
+    A sample has one class of several, or, with y of shape (n_samples, n_labels), any number of labels.
+
     {PARAMETERS}
     class_weight : None, 'balanced' or dict of class to weight
-        Factors on the samples of each class.
+        Factors on the samples of each class; not for several labels per sample.
 
     Attributes
     ----------
-    classes_ : (n_classes,) labels, of any type, in the order of predict_proba's columns
-    network_ : the trained SparseMLP
-    history_ : History, one record per epoch
-    loss_, n_iter_, n_features_in_, feature_names_in_
+    classes_ : (n_classes,) labels, of any type, in the order of predict_proba's columns; (n_labels,) numbers of the
+        labels, where a sample may have several
+    multilabel_ : whether a sample may have several labels
+    {ATTRIBUTES}
 
     {NOTES}
 
@@ -48,20 +52,25 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
     ['right', 'left']
     """
 
-    _output: ClassVar[str] = "softmax"
     _monitor: ClassVar[str] = "val_accuracy"
 
     _: KW_ONLY
     class_weight: str | dict[Any, float] | None = None
 
-    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Trains a fresh network.
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+        """Trains a fresh network or, with warm_start, goes on with that of the call before.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
-            Labels of any type, of at least two classes.
+        X : array-like, sparse matrix or table (of pandas, polars or pyarrow) of shape (n_samples, n_features)
+            The columns of a table may hold texts, categories, booleans and gaps; see trulysparse.TablePreprocessor.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Labels of any type, of at least two classes; or 0 and 1, dense or sparse, where a sample may have several.
         sample_weight : array-like of shape (n_samples,), at least 0, or None
             Factors on the samples' losses.
 
@@ -74,32 +83,39 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
         InputError
             Where a parameter is out of range or the samples cannot be trained on.
         """
-        X, y = self._validated(X, y, reset=True)
-        check_classification_targets(y)
-        weight = self._weights(sample_weight, len(y))
-        present = y if weight is None else y[weight > 0]
-        if len(np.unique(present)) < 2:
-            raise InputError(f"y has only one class, {checks.plain(present[0])!r}; a classifier needs at least two")
-        self.classes_, coded = np.unique(y, return_inverse=True)
-        self._fit(X, coded, self._with_class_weights(coded, weight), len(self.classes_))
-        self.network_.labels = self.classes_
+        warm = self._warm
+        X, y, multilabel = self._checked(X, y, reset=not warm)
+        weight = self._weights(sample_weight, y.shape[0])
+        if multilabel:
+            classes, coded = np.arange(y.shape[1]), y
+        else:
+            present = y if weight is None else y[weight > 0]
+            if len(np.unique(present)) < 2:
+                raise InputError(f"y has only one class, {checks.plain(present[0])!r}; a classifier needs at least two")
+            classes, coded = np.unique(y, return_inverse=True)
+        if warm:
+            check_same({"y's set of classes": self.classes_}, {"y's set of classes": classes})
+        weight = self._with_class_weights(coded, weight, classes, multilabel)
+        self.multilabel_, self.classes_ = multilabel, classes
+        self._fit(X, coded, weight, len(classes), "sigmoid" if multilabel else "softmax")
+        self._name_outputs()
         return self
 
     def partial_fit(
-        self, X: Any, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+        self, X: Any, y: Any, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Self:
         """Makes one pass over the given samples, without topology evolution.
 
         The scaling's figures are those of all samples so far; the learning rate's schedule goes on from call to call,
-        over `epochs` of them.
+        over `epochs` of them. How the columns of a table are encoded follows from the first call's samples.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
-            Labels, each among `classes`.
+        X : as for fit
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Labels, each among `classes`; or 0 and 1, where a sample may have several.
         classes : array-like or None
-            All labels that will ever come; needed at the first call.
+            All labels that will ever come; needed at the first call, but not where a sample may have several.
         sample_weight : array-like of shape (n_samples,), at least 0, or None
             Factors on the samples' losses.
 
@@ -108,80 +124,134 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
         self
         """
         first = not hasattr(self, "network_")
-        X, y = self._validated(X, y, reset=first)
-        check_classification_targets(y)
+        X, y, multilabel = self._checked(X, y, reset=first)
+        given = np.arange(y.shape[1]) if multilabel and classes is None else classes
         if first:
-            if classes is None:
+            if given is None:
                 raise InputError("classes must be given at the first call of partial_fit")
-            self.classes_ = np.unique(np.asarray(classes))
+            self.multilabel_, self.classes_ = multilabel, np.unique(np.asarray(given))
             if len(self.classes_) < 2:
                 raise InputError(
                     f"classes has only one class, {checks.plain(self.classes_[0])!r}; a classifier needs at least two"
                 )
-        elif classes is not None and not np.array_equal(np.unique(np.asarray(classes)), self.classes_):
+        elif multilabel != self.multilabel_:
+            now, before = ("columns of labels", "one class per sample")[:: 1 if multilabel else -1]
+            raise InputError(f"y has {now}, but the first call of partial_fit had {before}")
+        elif given is not None and not np.array_equal(np.unique(np.asarray(given)), self.classes_):
             raise InputError("classes differ from those of the first call of partial_fit")
+        coded = self._label_columns(y) if multilabel else self._coded(y)
+        weight = self._weights(sample_weight, y.shape[0])
+        weight = self._with_class_weights(coded, weight, self.classes_, multilabel)
+        self._partial_fit(X, coded, weight, len(self.classes_), "sigmoid" if multilabel else "softmax", first)
+        self._name_outputs()
+        return self
+
+    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any, bool]:
+        """(X, y, whether y has several labels per sample)."""
+        several = sp.issparse(y) or n_columns(y) > 1
+        X, y = checked_samples(self, X, y, reset=reset, multi_output=several)
+        kind = type_of_target(y, input_name="y")
+        if kind == "multiclass-multioutput":
+            raise InputError(
+                f"y must have one column of classes, or columns of 0 and 1, not {y.shape[1]} columns of classes: wrap "
+                "this in sklearn.multioutput.MultiOutputClassifier"
+            )
+        if kind == "multilabel-indicator":
+            return X, y, True
+        if sp.issparse(y):
+            raise InputError("y may be sparse only where it has at least two columns of 0 and 1, one for each label")
+        check_classification_targets(y)
+        return X, column_or_1d(y), False
+
+    def _coded(self, y: NDArray[Any]) -> NDArray[np.int64]:
+        """Labels as numbers of classes."""
         coded = np.searchsorted(self.classes_, y)
         unknown = (coded == len(self.classes_)) | (self.classes_[np.minimum(coded, len(self.classes_) - 1)] != y)
         if unknown.any():
             at = int(np.flatnonzero(unknown)[0])
             raise InputError(f"y[{at}] is {checks.plain(y[at])!r}, which is not among classes")
-        weight = self._with_class_weights(coded, self._weights(sample_weight, len(y)))
-        self._partial_fit(X, coded, weight, len(self.classes_), first)
-        self.network_.labels = self.classes_
-        return self
+        return coded
+
+    def _label_columns(self, y: Any) -> Any:
+        if y.shape[1] != len(self.classes_):
+            raise InputError(f"y has {y.shape[1]} columns of labels, but there are {len(self.classes_)} labels")
+        return y
+
+    def _name_outputs(self) -> None:
+        self.network_.labels = None if self.multilabel_ else self.classes_
 
     def _with_class_weights(
-        self, coded: NDArray[np.int64], weight: NDArray[np.float64] | None
+        self, coded: Any, weight: NDArray[np.float64] | None, classes: NDArray[Any], multilabel: bool
     ) -> NDArray[np.float64] | None:
         if self.class_weight is None:
             return weight
-        names = self.classes_[coded]
+        if multilabel:
+            raise InputError("class_weight must be None where a sample may have several labels; give sample_weight")
+        names = classes[coded]
         factors = compute_class_weight(self.class_weight, classes=np.unique(names), y=names, sample_weight=weight)
-        by_class = np.ones(len(self.classes_))
+        by_class = np.ones(len(classes))
         by_class[np.unique(coded)] = factors
-        return by_class[coded] if weight is None else weight * by_class[coded]
+        of_samples: NDArray[np.float64] = by_class[coded]
+        return of_samples if weight is None else weight * of_samples
 
-    def _strata(self, y: NDArray[Any]) -> NDArray[Any] | None:
-        return y if np.bincount(y).min() > 1 else None
+    def _strata(self, y: Any) -> NDArray[Any] | None:
+        return y if y.ndim == 1 and np.bincount(y).min() > 1 else None
 
     def predict_proba(self, X: Any) -> NDArray[np.floating]:
-        """Probabilities of the classes.
+        """Probabilities of the classes, or of each label where a sample may have several.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : as for fit
 
         Returns
         -------
         array of shape (n_samples, n_classes), columns in the order of classes_
         """
-        return self._outputs(X, activated=True)
+        net, samples = self._for_prediction(X)
+        return net.predict_proba(samples)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.floating]:
         """Logarithm of predict_proba.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : as for fit
 
         Returns
         -------
         array of shape (n_samples, n_classes)
         """
-        logarithm: NDArray[np.floating] = np.log(self.predict_proba(X))
+        with np.errstate(divide="ignore"):  # of 0: -infinity
+            logarithm: NDArray[np.floating] = np.log(self.predict_proba(X))
         return logarithm
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """The most probable class of each sample.
+    def decision_function(self, X: Any) -> NDArray[np.floating]:
+        """The output layer's values before their activation.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : as for fit
 
         Returns
         -------
-        array of shape (n_samples,), labels of classes_
+        array of shape (n_samples, n_classes); of two classes (n_samples,), the logarithm of the odds of the second
         """
-        check_is_fitted(self, "network_")
-        labels: NDArray[Any] = self.classes_[self._outputs(X, activated=False).argmax(axis=1)]
-        return labels
+        net, samples = self._for_prediction(X)
+        values = net.decision_function(samples)
+        return values[:, 1] - values[:, 0] if len(self.classes_) == 2 and not self.multilabel_ else values
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The most probable class of each sample, or its labels where it may have several.
+
+        Parameters
+        ----------
+        X : as for fit
+
+        Returns
+        -------
+        array of shape (n_samples,), labels of classes_; or (n_samples, n_labels), 1 where a label is more probable than
+        not, else 0
+        """
+        net, samples = self._for_prediction(X)
+        return net.predict(samples)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -10,15 +11,21 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
+from trulysparse._core import checks
+from trulysparse.data import Scaling
 from trulysparse.data.moments import Moments
 from trulysparse.errors import InputError
 from trulysparse.estimators._base import BaseSparseMLP
-from trulysparse.estimators._docs import NOTES, PARAMETERS
+from trulysparse.estimators._docs import ATTRIBUTES, NOTES, PARAMETERS
 from trulysparse.estimators._rescaling import rescale_outputs
+from trulysparse.estimators._samples import as_target, checked_samples
+from trulysparse.estimators._warm_start import check_same
+from trulysparse.nn.losses import AnyLoss, Loss, make_loss
 
 _LARGEST = 1e300  # of targets: what is predicted lies a little farther out
 
 
+@dataclass(eq=False, repr=False)
 class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
     __doc__ = f"""A truly sparse multilayer perceptron for regression, one or several targets.
 
@@ -26,13 +33,13 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
     more than 1e300 are refused.
 
     {PARAMETERS}
+    loss : 'squared_error', 'huber' (also 'smooth_l1'), or a loss such as Huber(delta=0.5)
+        Of standardised targets. 'huber' gives single targets far from all others less weight.
 
     Attributes
     ----------
-    network_ : the trained SparseMLP, on standardised targets
     target_mean_, target_scale_ : (n_targets,)
-    history_ : History, one record per epoch
-    loss_, n_iter_, n_features_in_, feature_names_in_
+    {ATTRIBUTES}
 
     {NOTES}
 
@@ -49,8 +56,10 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
     (120,)
     """
 
-    _output: ClassVar[str] = "identity"
     _monitor: ClassVar[str] = "val_r2"
+
+    _: KW_ONLY
+    loss: str | AnyLoss = "squared_error"
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -58,12 +67,13 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
         tags.target_tags.single_output = True
         return tags
 
-    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Trains a fresh network.
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+        """Trains a fresh network or, with warm_start, goes on with that of the call before.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like, sparse matrix or table (of pandas, polars or pyarrow) of shape (n_samples, n_features)
+            The columns of a table may hold texts, categories, booleans and gaps; see trulysparse.TablePreprocessor.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
         sample_weight : array-like of shape (n_samples,), at least 0, or None
             Factors on the samples' losses.
@@ -77,21 +87,24 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
         InputError
             Where a parameter is out of range or the samples cannot be trained on.
         """
-        X, targets = self._checked(X, y, reset=True)
+        warm = self._warm
+        X, targets, flat = self._checked(X, y, reset=not warm)
         weight = self._weights(sample_weight, len(targets))
-        self._moments = Moments(targets.shape[1])
-        self._note_targets(targets, weight)
-        return self._fit(X, self._to_network(targets), weight, targets.shape[1])
+        if warm:
+            wanted = {"the number of y's dimensions": 1 if self._flat else 2}
+            check_same(wanted, {"the number of y's dimensions": 1 if flat else 2})
+        self._flat = flat
+        return self._fit(X, targets, weight, targets.shape[1], "identity")
 
-    def partial_fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Makes one pass over the given samples, without topology evolution.
 
         The figures for scaling X and y are those of all samples so far; the learning rate's schedule goes on from call
-        to call, over `epochs` of them.
+        to call, over `epochs` of them. How the columns of a table are encoded follows from the first call's samples.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : as for fit
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
         sample_weight : array-like of shape (n_samples,), at least 0, or None
             Factors on the samples' losses.
@@ -101,38 +114,36 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
         self
         """
         first = not hasattr(self, "network_")
-        X, targets = self._checked(X, y, reset=first)
+        X, targets, flat = self._checked(X, y, reset=first)
         weight = self._weights(sample_weight, len(targets))
         if first:
-            self._moments = Moments(targets.shape[1])
+            self._flat = flat
+            self._learn_targets(targets, weight)
         elif targets.shape[1] != len(self.target_mean_):
             raise InputError(
                 f"y has {targets.shape[1]} targets, but the first call of partial_fit had {len(self.target_mean_)}"
             )
-        old = None if first else (self.target_mean_, self.target_scale_, self._moments.deviation > 0)
-        self._note_targets(targets, weight)
-        if old is not None:
+        else:
+            self._flat = flat
+            old = self.target_mean_, self.target_scale_, self._moments.deviation > 0
+            self._note_targets(targets, weight)
             self._carry_over(*old)
-        return self._partial_fit(X, self._to_network(targets), weight, targets.shape[1], first)
+            self.network_.target_scaling = self._target_scaling()
+        return self._partial_fit(X, targets, weight, targets.shape[1], "identity", first)
 
     def predict(self, X: Any) -> NDArray[np.floating]:
         """Predicted targets, in the unit of y.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : as for fit
 
         Returns
         -------
         array of shape (n_samples,), or (n_samples, n_targets) where y had two dimensions
         """
-        with np.errstate(over="ignore"):
-            values = self._outputs(X, activated=False) * self.target_scale_ + self.target_mean_
-        wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
-        if len(wrong):
-            raise InputError(
-                f"the prediction for X[{wrong[0]}] is beyond the range of float64; train on targets in a smaller unit"
-            )
+        net, samples = self._for_prediction(X)
+        values = net.predict(samples)
         return values.ravel() if self._flat else values
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -140,7 +151,7 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : as for fit
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
         sample_weight : array-like of shape (n_samples,), at least 0, or None
 
@@ -148,33 +159,47 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
         -------
         float, at most 1
         """
-        predicted, wanted = self.predict(X), np.asarray(y)
+        predicted, wanted = self.predict(X), np.asarray(as_target(y))
         if self._flat or wanted.ndim == 2:  # in the unit of the targets, whose squares may be out of range
             unit = self.target_scale_[0] if self._flat else self.target_scale_
             predicted, wanted = predicted / unit, wanted / unit
         return float(r2_score(wanted, predicted, sample_weight=sample_weight))
 
-    def _checked(self, X: Any, y: ArrayLike, *, reset: bool) -> tuple[Any, NDArray[np.float64]]:
-        X, y = self._validated(X, y, reset=reset, multi_output=True, y_numeric=True)
+    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, NDArray[np.float64], bool]:
+        """(X, targets with two dimensions, whether y has one)."""
+        X, y = checked_samples(self, X, y, reset=reset, multi_output=True, y_numeric=True)
         if sp.issparse(y):  # standardised, it would have no zeros left
             raise InputError(f"y must be dense, not a sparse matrix of shape {y.shape}; Trainer takes sparse targets")
-        self._flat = y.ndim == 1
+        flat = y.ndim == 1
         targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         wrong = np.argwhere(np.abs(targets) > _LARGEST)
         if len(wrong):
             sample, target = wrong[0]
-            where = f"y[{sample}]" if self._flat else f"y[{sample}, {target}]"
+            where = f"y[{sample}]" if flat else f"y[{sample}, {target}]"
             raise InputError(
                 f"{where} is {targets[sample, target]}; targets must lie between -{_LARGEST} and {_LARGEST}"
             )
-        return X, targets
+        return X, targets, flat
+
+    def _target_loss(self) -> Loss:
+        names = {"squared_error": None, "smooth_l1": "huber"}
+        if isinstance(self.loss, str):
+            checks.choice("loss", self.loss, ("squared_error", "huber", "smooth_l1"))
+            return make_loss(names.get(self.loss, self.loss), "identity")
+        return make_loss(self.loss, "identity")
+
+    def _learn_targets(self, y: NDArray[np.float64], weight: NDArray[np.float64] | None) -> None:
+        self._moments = Moments(y.shape[1])
+        self._note_targets(y, weight)
 
     def _note_targets(self, targets: NDArray[np.float64], weight: NDArray[np.float64] | None) -> None:
         """Updates the figures that scale the targets."""
         self._moments.add(targets, weight)
         deviation = self._moments.deviation
         self.target_mean_ = self._moments.mean
-        self.target_scale_ = np.where(deviation > 0, deviation, 1.0)
+        with np.errstate(over="ignore", divide="ignore"):
+            usable = np.isfinite(1 / deviation)
+        self.target_scale_ = np.where(usable, deviation, 1.0)
 
     def _carry_over(self, mean: NDArray[np.float64], scale: NDArray[np.float64], varied: NDArray[np.bool_]) -> None:
         """Lets the network predict what it has predicted before the figures changed; targets that were constant until
@@ -183,5 +208,5 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
         offset = np.where(varied, (mean - self.target_mean_) / self.target_scale_, 0.0)
         rescale_outputs(self.network_.layers[-1], ratio, offset)
 
-    def _to_network(self, targets: NDArray[np.float64]) -> NDArray[np.float64]:
-        return (targets - self.target_mean_) / self.target_scale_
+    def _target_scaling(self) -> Scaling:
+        return Scaling("standard", self.target_mean_, 1 / self.target_scale_)

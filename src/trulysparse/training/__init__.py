@@ -4,7 +4,9 @@ from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.callbacks.checkpointer import Checkpointer
 from trulysparse.training.callbacks.early_stopping import EarlyStopping
 from trulysparse.training.callbacks.layer_sizes import LayerSizes
+from trulysparse.training.callbacks.mlflow import MLflowLogger
 from trulysparse.training.callbacks.progress_bar import ProgressBar
+from trulysparse.training.callbacks.tensorboard import TensorBoardLogger
 from trulysparse.training.history import History
 from trulysparse.training.metrics import evaluate
 from trulysparse.training.trainer import Trainer
@@ -15,7 +17,9 @@ __all__ = [
     "EarlyStopping",
     "History",
     "LayerSizes",
+    "MLflowLogger",
     "ProgressBar",
+    "TensorBoardLogger",
     "Trainer",
     "evaluate",
 ]

@@ -49,6 +49,9 @@ def checked_batch(net: SparseMLP, loss: Loss, X: Any, y: ArrayLike, sample_weigh
     return Batch(matrix, np.arange(matrix.n_samples), loaded, weight)
 
 
+_MEMORY = ("_work", "_tiles", "_shares", "_sums")
+
+
 class BatchPasses:
     """Passes of batches through `net`, with memory for the activations of one tile. Several may share a network's
     arrays, each in a thread of its own.
@@ -97,6 +100,16 @@ class BatchPasses:
         self._tiles: dict[tuple[int, float], TilePass] = {}
         self._shares: dict[int, Floats] = {}
         self._sums: Sequence[ParameterGradient] = ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles get memory of their own, which is not worth its way."""
+        return {name: value for name, value in self.__dict__.items() if name not in _MEMORY}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        sizes = state["sizes"]
+        self.__dict__.update(state)
+        self.resize()
+        self.sizes = sizes  # of layers that were changed since, as they were: TrainingStep.refresh compares
 
     @property
     def tile_size(self) -> int:

@@ -1,0 +1,121 @@
+"""Samples and targets as users of scikit-learn have them: arrays, sparse matrices, tables of any library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_X_y, validate_data
+
+from trulysparse._core.sparse import check_sparse, to_csr
+from trulysparse.data.sparse import AXES
+from trulysparse.errors import InputError
+from trulysparse.preprocessing import TablePreprocessor, is_frame, needs_preprocessing
+from trulysparse.preprocessing.frames import as_pandas
+
+_SPARSE = ("csr", "csc")
+
+
+def checked_samples(estimator: Any, X: Any, y: Any = None, *, reset: bool, **options: Any) -> tuple[Any, Any]:
+    """X and y after scikit-learn's own checks, whose messages its users know.
+
+    Args:
+        estimator: whose n_features_in_ and feature_names_in_ are set or compared; with reset=False also its
+            preprocessor_, where that is not None, says that X is a table.
+        X: (n_samples, n_features).
+        y: targets; None: samples alone.
+        reset: whether X is what the estimator is fitted to.
+        **options: of scikit-learn's checks of y.
+
+    Returns:
+        (X, y). X is an array, a CSR or CSC matrix or, where it has columns that are not plain numbers, a DataFrame; see
+        `encoded`.
+
+    Raises:
+        ValueError: where they cannot be used.
+    """
+    preprocessor: TablePreprocessor | None = None if reset else estimator.preprocessor_
+    if is_frame(X):
+        frame = as_pandas(X)
+        if preprocessor is not None or (reset and needs_preprocessing(frame)):
+            return _checked_table(estimator, frame, y, reset, options)
+        X = X if X is frame else frame
+    elif preprocessor is not None:
+        return _checked_table(estimator, _as_table(estimator, X, preprocessor), y, reset, options)
+    X = _checked_sparse(X)
+    types = _float_types(X)
+    if y is None and not options:
+        return validate_data(estimator, X, reset=reset, accept_sparse=_SPARSE, dtype=types), None
+    X, y = validate_data(estimator, X, as_target(y), reset=reset, accept_sparse=_SPARSE, dtype=types, **options)
+    return X, y
+
+
+def as_target(y: Any) -> Any:
+    """y in a form that scikit-learn reads: columns and tables of polars and pyarrow as arrays."""
+    if y is None or isinstance(y, np.ndarray | list | tuple) or hasattr(y, "iloc") or sp.issparse(y):
+        return y
+    if is_frame(y):
+        return as_pandas(y, "y").to_numpy()
+    return np.asarray(y) if hasattr(y, "to_numpy") else y
+
+
+def n_columns(y: Any) -> int:
+    """How many columns y has; 0 where it has one dimension."""
+    y = as_target(y)
+    if y is None:
+        return 0
+    shape = y.shape if sp.issparse(y) or hasattr(y, "iloc") else np.asarray(y).shape
+    return int(shape[1]) if len(shape) == 2 else 0
+
+
+def taken(X: Any, rows: NDArray[np.int64]) -> Any:
+    """The samples `rows`."""
+    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+
+
+def encoded(X: Any, preprocessor: TablePreprocessor | None) -> Any:
+    """What the network reads: of a DataFrame, what the preprocessor makes of it."""
+    return X if preprocessor is None else preprocessor.encode(X)
+
+
+def fitted_preprocessor(X: Any) -> TablePreprocessor | None:
+    """Fitted to a DataFrame; None for what needs none."""
+    return TablePreprocessor().fit(X) if hasattr(X, "iloc") else None
+
+
+def _checked_table(estimator: Any, frame: Any, y: Any, reset: bool, options: dict[str, Any]) -> tuple[Any, Any]:
+    validate_data(estimator, frame, reset=reset, skip_check_array=True)
+    if y is None and not options:
+        return frame, None
+    return frame, check_X_y(np.zeros((len(frame), 1)), as_target(y), estimator=estimator, **options)[1]
+
+
+def _as_table(estimator: Any, X: Any, preprocessor: TablePreprocessor) -> Any:
+    """An array with the columns of the table that was fitted to, as a table."""
+    if sp.issparse(X):
+        raise InputError("X must be a table with the columns of the fitted one, not a sparse matrix")
+    import pandas as pd
+
+    values = np.asarray(X)
+    names = preprocessor.feature_names_in_
+    if values.ndim != 2 or values.shape[1] != len(names):
+        raise InputError(f"X must be a table of {len(names)} columns, as the fitted one, not of shape {values.shape}")
+    return pd.DataFrame(values, columns=names).infer_objects()
+
+
+def _float_types(X: Any) -> list[type] | None:
+    """Arrays of small numeric types are read as they are; everything else must become floating point."""
+    small = isinstance(X, np.ndarray) and X.dtype.kind in "iuf" and X.dtype.itemsize <= 4
+    return None if small else [np.float64, np.float32]
+
+
+def _checked_sparse(X: Any) -> Any:
+    """X; a sparse one checked before anyone trusts its indices, and in a format that the network reads."""
+    if not sp.issparse(X):
+        return X
+    if X.format not in _SPARSE:
+        return to_csr(X, "X", AXES)
+    check_sparse(X, "X", AXES)
+    return X
