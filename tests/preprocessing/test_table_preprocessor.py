@@ -82,7 +82,10 @@ def test_sparse_where_few_values_would_not_be_zero(rng):
     assert not TablePreprocessor(sparse_threshold=share - 0.02).fit(frame).sparse_output_
     one = sparse.transform(frame.iloc[:1])  # decided in fitting, whatever comes later
     assert isinstance(one, sp.csr_array)
-    assert not TablePreprocessor(sparse_threshold=1).fit(frame[["income"]]).sparse_output_  # no categories
+    assert not TablePreprocessor(sparse_threshold=1).fit(frame[["income"]]).sparse_output_
+    counts = pd.DataFrame(rng.random((50, 200)) < 0.1).astype(float)  # numbers may be mostly 0 too
+    counts.iloc[3, 4] = None
+    assert TablePreprocessor().fit(counts).sparse_output_
 
 
 @pytest.mark.parametrize("n, sparse", [(128, False), (129, True)])

@@ -40,10 +40,9 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
     Args:
         missing: 'impute' (see above) or 'refuse': a gap is an error.
         max_categories: at least 1; None: no limit.
-        sparse_threshold: in [0, 1]. The output is sparse (CSR) where there are categories and less than this share of
-            its values is other than 0; as that of scikit-learn's ColumnTransformer. Decided in fitting; with 0 the
-            output is always dense. None: 0.3 where there are more than 128 outputs, else 0: narrow arrays train faster
-            dense.
+        sparse_threshold: in [0, 1]. The output is sparse (CSR) where less than this share of the training values is
+            other than 0, as with scikit-learn's ColumnTransformer; with 0 it is always dense. Decided in fitting. None:
+            0.3 where there are more than 128 outputs, else 0: narrow arrays train faster dense.
 
     Attributes:
         n_features_in_: columns of the table.
@@ -100,9 +99,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         threshold = self.sparse_threshold
         if threshold is None:
             threshold = 0.0 if columns.n_outputs <= _NARROW else _THRESHOLD
-        one_hot = any(columns.categories)
         share = fitter.stored / len(frame) / columns.n_outputs
-        self._set(columns, "float32" if fitter.narrow else "float64", one_hot and share < threshold, fitter.notes())
+        self._set(columns, "float32" if fitter.narrow else "float64", share < threshold, fitter.notes())
         return self
 
     def _set(self, columns: FittedColumns, dtype: str, sparse: bool, notes: list[str]) -> None:
