@@ -11,7 +11,7 @@ from trulysparse._core import checks
 from trulysparse.cli._run import Run
 from trulysparse.data.builtin import is_builtin
 from trulysparse.data.dataset import code_labels, join, raw_labels, split, take
-from trulysparse.data.files import ReadOptions, Table, fingerprint, read
+from trulysparse.data.files import ReadOptions, Table, fingerprint, read, takes
 from trulysparse.errors import InputError
 
 
@@ -25,10 +25,9 @@ def read_for(
     zero_based: bool | None = None,
 ) -> Table:
     """DATA with the columns that the run was trained on. header, zero_based: None: as in the run's own data."""
-    suffix = "" if is_builtin(data) else Path(data).suffix
-    if header is None and suffix == ".csv":
+    if header is None and takes(data, "header"):
         header = run.config.get("header")
-    if zero_based is None and suffix == ".libsvm":
+    if zero_based is None and takes(data, "zero_based"):
         zero_based = run.config.get("zero_based")
     table = read(
         data,
