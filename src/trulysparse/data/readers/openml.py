@@ -56,7 +56,7 @@ def _fetched(source: str, name: str, version: int | None) -> Any:
 
     import pandas as pd
 
-    # The quick parser of scikit-learn fails at booleans as categories from pandas 3 on, and empties the cache as it does.
+    # From pandas 3 on scikit-learn's quick parser fails at booleans as categories, and empties the cache as it does.
     parser = "auto" if int(pd.__version__.split(".")[0]) < 3 else "liac-arff"
     try:
         return fetch_openml(**chosen, as_frame="auto", parser=parser, n_retries=1, delay=0.1)
