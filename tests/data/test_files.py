@@ -8,6 +8,7 @@ from sklearn.datasets import dump_svmlight_file
 
 import trulysparse as ts
 from sample_files import read_as, refused
+from trulysparse.data.files import takes
 
 
 @pytest.fixture
@@ -34,3 +35,35 @@ def test_stream_of_formats_that_can_or_cannot_be_streamed(tmp_path, table):
     np.savez(tmp_path / "x.npz", X=X, y=y)
     with pytest.raises(ts.InputError, match="read as a whole"):
         read_as(str(tmp_path / "x.npz"), stream=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "option", "taken"),
+    [
+        ("x.csv", "header", True),
+        ("x.TSV.gz", "separator", True),
+        ("x.txt", "zero_based", True),
+        ("x.svm", "zero_based", True),
+        ("x.libsvm", "header", False),
+        ("x.parquet", "group", True),
+        ("openml:iris", "time", True),
+        ("digits", "group", False),
+        ("x.npz", "group", False),
+        ("x", "header", False),
+    ],
+)
+def test_a_source_takes_the_options_of_its_format(source, option, taken):
+    assert takes(source, option) is taken
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"group": "a"}, "--group is for tables with named columns, not for 'digits'"),
+        ({"time": "a"}, "--time is for tables with named columns"),
+        ({"separator": ";"}, "--separator is for .csv files and their like"),
+        ({"encoding": "utf-8"}, "--encoding is for .csv files and their like"),
+    ],
+)
+def test_options_that_have_no_use_are_refused(options, match):
+    refused("digits", match, **options)

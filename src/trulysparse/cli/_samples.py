@@ -12,7 +12,7 @@ from trulysparse._core import checks
 from trulysparse._core.typed import checked_fields
 from trulysparse.cli._run import Run
 from trulysparse.data.builtin import is_builtin
-from trulysparse.data.files import fingerprint, read
+from trulysparse.data.files import fingerprint, read, takes
 from trulysparse.data.read_options import ReadOptions
 from trulysparse.data.table import Table
 from trulysparse.errors import InputError
@@ -38,11 +38,8 @@ class Reading:
 def read_for(run: Run, data: str, reading: Reading, *, need_target: bool) -> Table:
     """DATA with the columns that the run was trained on."""
     given = {each.name: getattr(reading, each.name) for each in fields(Reading)}
-    before = {name: run.config.get(name) for name in given}
-    suffix = "" if is_builtin(data) else Path(data).suffix
-    if suffix != Path(str(run.config.get("data", ""))).suffix:
-        before |= {"header": None, "zero_based": None, "separator": None, "encoding": None}
-    options = {name: before[name] if value is None else value for name, value in given.items()}
+    before = {name: run.config.get(name) for name in given if name == "target" or takes(data, name)}
+    options = {name: before.get(name) if value is None else value for name, value in given.items()}
     own = is_own(run, data)
     kept = {name: run.config.get(name) for name in ("group", "time")} if own else {}
     table = read(

@@ -139,8 +139,7 @@ def read(
         raise InputError(f"DATA: file '{source}' is empty")
     if options.stream and (chosen.stream is None or suffixes(path)[1]):
         raise InputError(
-            f"--stream: '{path.suffix}' files are read as a whole; use .parquet, .libsvm, or a folder with X.npy "
-            "and y.npy"
+            f"--stream: '{source}' is read as a whole; use .parquet, .libsvm, or a folder with X.npy and y.npy"
         )
     return _quietly(chosen.stream if options.stream and chosen.stream else chosen.read, request)
 

@@ -139,3 +139,57 @@ def test_whole_number_beyond_float64_is_refused(tmp_path):
     (tmp_path / "big.csv").write_text(f"a,target\n{'9' * 400},1\n2,0\n")
     with pytest.raises(ts.InputError, match="column 'a' holds a number beyond the range"):
         read(str(tmp_path / "big.csv"))
+
+
+def test_text_stays_text_and_a_column_of_mostly_numbers_is_noted(tmp_path):
+    table = read(write(tmp_path / "x.csv", "a,b,target\n1,n/k,0\n2,4,1\n3,5,0\n"))
+    assert table.X["b"].tolist() == ["n/k", "4", "5"]
+    assert any("column 'b' is taken as text, as row 0 holds 'n/k'" in note for note in table.notes)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_numbers_are_those_that_pandas_reads(tmp_path, pandas, seed):
+    rng = np.random.default_rng(seed)
+    frame = pandas.DataFrame(rng.normal(size=(200, 5)), columns=list("abcde")).assign(n=rng.integers(-5, 5, 200))
+    frame = frame.mask(rng.random(frame.shape) < 0.05).assign(target=rng.integers(0, 3, 200))
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    table = read(str(tmp_path / "x.csv"))
+    wanted = pandas.read_csv(tmp_path / "x.csv")
+    pandas.testing.assert_frame_equal(table.X, wanted[table.features])
+    np.testing.assert_array_equal(table.y, wanted["target"])
+
+
+def test_several_targets_a_group_and_a_time_are_taken_out(tmp_path):
+    text = "a,p,q,who,day\n1,0.5,x,u,2024-01-02\n2,1.5,y,v,2024-01-01\n"
+    table = read_as(write(tmp_path / "x.csv", text), target="p,q", group="who", time="day")
+    assert (table.features, table.target, table.groups.tolist()) == (["a"], "p,q", ["u", "v"])
+    assert table.y["q"].tolist() == ["x", "y"]
+    assert np.argsort(table.order).tolist() == [1, 0]
+    assert table.columns == ["a", "p", "q", "who", "day"]
+
+
+def test_notes_and_layout_say_what_was_detected(tmp_path):
+    (tmp_path / "x.csv").write_bytes("größe;art\n1,5;a\n2,5;b\n".encode("cp1252"))
+    table = read(str(tmp_path / "x.csv"))
+    assert table.layout == {"separator": ";", "encoding": "cp1252", "decimal": ","}
+    assert table.notes[:3] == [
+        "encoding: cp1252 (detected)",
+        "separator: ';' (detected)",
+        "decimal sign: ',' (detected)",
+    ]
+    np.testing.assert_array_equal(table.X["größe"], [1.5, 2.5])
+
+
+def test_options_come_before_what_is_detected(tmp_path):
+    path = write(tmp_path / "x.csv", "a;b,c\n1;2,0\n3;4,1\n")
+    assert read_as(path, separator=",").features == ["a;b"]
+    assert read_as(path, separator=";").features == ["a"]
+    refused(path, r"has a single column, 'a;b,c', where it is split at '\|'", separator="|")
+
+
+def test_a_later_file_of_other_form_is_read_by_its_own(tmp_path):
+    first = read(write(tmp_path / "x.csv", "a;b;target\n1,5;2;0\n"))
+    later = read_as(
+        write(tmp_path / "y.csv", "b,a\n2,1.5\n"), features=first.features, need_target=False, layout=first.layout
+    )
+    assert later.X.to_numpy().tolist() == [[1.5, 2.0]]

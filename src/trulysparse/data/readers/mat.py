@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import scipy.sparse as sp
 from scipy.io import loadmat
 
 from trulysparse.data.readers.guard import guarded
+from trulysparse.data.readers.mat_elements import check_elements
 from trulysparse.data.readers.named_arrays import as_rows, roles, table_of_arrays
 from trulysparse.data.readers.request import Request
 from trulysparse.data.table import Table
@@ -41,6 +43,9 @@ def read_mat(request: Request) -> Table:
 
 
 def _older(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # closed with the last view of it
+    check_elements(memoryview(content))
     return {name: value for name, value in loadmat(str(path), appendmat=False).items() if not name.startswith("__")}
 
 

@@ -34,7 +34,9 @@ def read_npy(request: Request) -> Table:
     if more_samples is None or more_labels is None:
         return Table(_samples(samples, request), _labels(labels))
     if request.need_target and not more_labels.is_file():
-        raise InputError(f"DATA: '{more_samples}' has no labels; they must be in '{more_labels}'")
+        raise InputError(
+            f"DATA: '{path}' has a test set, '{more_samples}', without labels; they must be in '{more_labels}'"
+        )
     return Table(
         _samples(samples, request, "X_train"),
         _labels(labels),

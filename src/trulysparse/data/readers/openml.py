@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import urllib.error
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,14 @@ def _fetched(source: str, name: str, version: int | None) -> Any:
     chosen: dict[str, Any] = (
         {"data_id": int(name)} if name.isdecimal() else {"name": name, "version": version or "active"}
     )
-    try:
-        return fetch_openml(**chosen, as_frame="auto", parser="auto", n_retries=1, delay=0.1)
-    except Exception as error:  # of the network, of the server, or of a damaged cache
-        import urllib.error
 
+    import pandas as pd
+
+    # From pandas 3 on scikit-learn's quick parser fails at booleans as categories, and empties the cache as it does.
+    parser = "auto" if int(pd.__version__.split(".")[0]) < 3 else "liac-arff"
+    try:
+        return fetch_openml(**chosen, as_frame="auto", parser=parser, n_retries=1, delay=0.1)
+    except Exception as error:  # of the network, of the server, or of a damaged cache
         home = get_data_home()
         if isinstance(error, urllib.error.HTTPError) or not isinstance(error, OSError):
             raise InputError(f"DATA: openml.org does not give '{source}' ({one_line(error)})") from None

@@ -11,17 +11,7 @@ from trulysparse.data.read_options import ReadOptions
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments of files.read, for the reader of one format.
-
-    Args:
-        path: the file or folder.
-        options: how it is to be read.
-        features: the columns to take, in this order; None: all that are left.
-        n_features: the network's inputs; None: not known.
-        need_target: whether missing labels are an error.
-        columns: column names of the file that was trained on.
-        layout: that of the file that was trained on.
-    """
+    """The arguments of files.read for a reader; see there. path: the file or folder."""
 
     path: Path
     options: ReadOptions = field(default_factory=ReadOptions)
