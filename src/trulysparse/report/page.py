@@ -33,7 +33,7 @@ class Table:
 
     Example:
         >>> from trulysparse.report.page import Table
-        >>> Table(["class", "samples"], [["a", "12"]]).html()[-41:]
+        >>> Table(["class", "samples"], [["a", "12"]]).html()[-40:]
         "<td class='n'>12</td></tr></table></div>"
     """
 

@@ -40,6 +40,7 @@ h1{font-size:1.7rem;line-height:1.25;margin:0 0 .35rem;overflow-wrap:anywhere}
 h2{font-size:1.25rem;margin:2.4rem 0 .8rem;padding-top:1rem;border-top:1px solid var(--edge)}
 h3{font-size:1rem;margin:0 0 .5rem;overflow-wrap:anywhere}
 p{margin:.4rem 0;max-width:46rem}
+p,figcaption,footer{overflow-wrap:anywhere}
 .soft,footer{color:var(--soft)}
 nav{display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;margin:.9rem 0 0;font-size:.92rem}
 a{color:var(--accent)}
