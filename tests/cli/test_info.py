@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
+import pytest
 
 import trulysparse as ts
 from command import COMPACT, SMALL, last_json, run
+from pictures import found
 
 
 def test_info_describes_the_saved_network(tmp_path):
@@ -36,3 +42,40 @@ def test_info_refuses_a_truncated_model(trained):
     model = trained / "r" / "model.safetensors"
     model.write_bytes(model.read_bytes()[:-10])
     assert "truncated" in run("info", trained / "r", code=2)
+
+
+def test_info_draws_the_network(tmp_path):
+    run("train", "digits", "--out", tmp_path / "r", *SMALL)
+    output = run("info", tmp_path / "r", "--svg", tmp_path / "n.svg", "--html", tmp_path / "n.html")
+    net = ts.load(tmp_path / "r" / "model.safetensors")
+    drawn = output[output.index("layer           neurons") :].splitlines()
+    assert [line.split()[0] for line in drawn[1:5]] == ["input", "1", "2", "3"]
+    for line, layer in zip(drawn[2:5], net.layers, strict=True):
+        assert f" {layer.n_connections:,} " in line
+        assert len(line) <= 80
+    assert len(found((tmp_path / "n.svg").read_text(), "circle")) == 12 + 12 + 12 + 10
+    assert "<svg" in (tmp_path / "n.html").read_text()
+    assert "last epoch" in output
+    assert "connections_per_layer" not in output
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--svg", "n.png"], "--svg must be a file that ends in .svg"),
+        (["--html", "n.svg"], "--html must be a file that ends in .html"),
+        (["--svg", "none/n.svg"], "--svg: folder 'none' does not exist"),
+    ],
+)
+def test_info_refuses_other_files(trained, options, message):
+    assert message in run("info", trained / "r", *options, code=2)
+
+
+@pytest.mark.parametrize("encoding, mark", [("ascii", "#"), ("utf-8", "█")])
+def test_info_draws_with_what_the_terminal_knows(trained, encoding, mark):
+    code = "from trulysparse.cli import main; main()"
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(
+        [sys.executable, "-c", code, "info", str(trained / "r")], capture_output=True, check=True, env=environment
+    )
+    assert mark in done.stdout.decode(encoding)

@@ -51,7 +51,7 @@ def degrees(con: Connectivity | TiledConnectivity, most: int = MOST_READ) -> Deg
         >>> from trulysparse.report.connections import degrees
         >>> net = ts.SparseMLP((10, 20, 3), epsilon=2, seed=0, storage="compact")
         >>> found = degrees(net.layers[0].connectivity)
-        >>> found.inputs.sum() == found.outputs.sum() == net.layers[0].n_connections
+        >>> bool(found.inputs.sum() == found.outputs.sum() == net.layers[0].n_connections)
         True
     """
     if isinstance(con, Connectivity):

@@ -24,15 +24,15 @@ def network_text(net: SparseMLP, *, width: int = 80, plain: bool = False) -> str
         >>> import trulysparse as ts
         >>> from trulysparse.report import network_text
         >>> print(network_text(ts.SparseMLP((4, 8, 2), epsilon=2, seed=0), width=60, plain=True))
-        layer           neurons                connections   density
-        input                 4 #######
-        1 AllReLU             8 ############# |         24      75 %
-        2 softmax             2 ###           |         16     100 %
+        layer           neurons              connections   density
+        input                 4 #####
+        1 AllReLU             8 ##########            24      75 %
+        2 softmax             2 ##                    16     100 %
     """
     sizes = net.layer_sizes
     largest = max(sizes)
     room = max(8, width - 24 - 1 - 24)
-    lines = [f"{'layer':<14}{'neurons':>9} {'':<{room}}{'connections':>13}{'density':>10}"[-0:]]
+    lines = [f"{'layer':<14}{'neurons':>9} {'':<{room}}{'connections':>13}{'density':>10}"]
     for number, n in enumerate(sizes):
         if len(sizes) > _MOST_LAYERS and _MOST_LAYERS // 2 <= number < len(sizes) - _MOST_LAYERS // 2:
             if number == _MOST_LAYERS // 2:

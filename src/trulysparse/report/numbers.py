@@ -61,7 +61,7 @@ def short(value: float) -> str:
     if abs(value) >= 1e4:
         for step, letter in _STEPS:
             if abs(value) >= 0.9995 * step:
-                return f"{value / step:.3g}{letter}" if abs(value) < 1e15 else f"{value:.0e}"
+                return f"{value / step:.3g}{letter}" if abs(value) < 1e15 else f"{value:.3g}"
     if value == round(value):
         return f"{round(value):,}"
     return f"{value:.3g}"
@@ -83,7 +83,7 @@ def percent(share: float) -> str:
     """
     if not math.isfinite(share):
         return MISSING
-    value = 100 * share
+    value = round(100 * share, 9)
     if value == round(value):
         return f"{value:.0f} %"
     return f"{value:.1f} %" if abs(value) >= 1 else f"{value:.2g} %"

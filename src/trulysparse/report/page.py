@@ -33,7 +33,7 @@ class Table:
 
     Example:
         >>> from trulysparse.report.page import Table
-        >>> Table(["class", "samples"], [["a", "12"]]).html()[-41:]
+        >>> Table(["class", "samples"], [["a", "12"]]).html()[-40:]
         "<td class='n'>12</td></tr></table></div>"
     """
 
@@ -50,7 +50,7 @@ class Table:
             "n" if i and rows and all(_NUMBER.fullmatch(str(row[i])) for row in rows) else None
             for i in range(len(self.columns))
         ]
-        head = "".join(element("th", escape(name), class_=kind) for name, kind in zip(self.columns, right, strict=True))
+        head = "".join(_cell(name, kind, "th") for name, kind in zip(self.columns, right, strict=True))
         body = "".join(
             f"<tr>{''.join(_cell(cell, kind) for cell, kind in zip(row, right, strict=True))}</tr>" for row in rows
         )
@@ -64,12 +64,12 @@ class Table:
         )
 
 
-def _cell(text: Any, kind: str | None) -> str:
+def _cell(text: Any, kind: str | None, tag: str = "td") -> str:
     text = str(text)
     if kind:
-        return f"<td class='n'>{escape(text)}</td>"
+        return f"<{tag} class='n'>{escape(text)}</{tag}>"
     shown = _BREAKS.sub(r"\1<wbr>", escape(shortened(text, _LONGEST_CELL)))
-    return f"<td>{shown}</td>"
+    return f"<{tag}>{shown}</{tag}>"
 
 
 @dataclass(frozen=True)

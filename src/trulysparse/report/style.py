@@ -40,6 +40,7 @@ h1{font-size:1.7rem;line-height:1.25;margin:0 0 .35rem;overflow-wrap:anywhere}
 h2{font-size:1.25rem;margin:2.4rem 0 .8rem;padding-top:1rem;border-top:1px solid var(--edge)}
 h3{font-size:1rem;margin:0 0 .5rem;overflow-wrap:anywhere}
 p{margin:.4rem 0;max-width:46rem}
+p,figcaption,footer{overflow-wrap:anywhere}
 .soft,footer{color:var(--soft)}
 nav{display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;margin:.9rem 0 0;font-size:.92rem}
 a{color:var(--accent)}
@@ -79,7 +80,8 @@ th,td{padding-right:.5rem}td{max-width:11rem}table{font-size:.88rem}.facts th{wi
 nav,details:not([open]),summary{display:none}main,header,footer{max-width:none;padding:0}
 .cards{grid-template-columns:1fr 1fr;gap:.6rem}figure,.card,.tile,tr{break-inside:avoid}h2,h3{break-after:avoid}
 table{font-size:8pt}th,td{padding:.15rem .4rem .15rem 0;max-width:none;overflow-wrap:anywhere}
-.scroll{overflow:visible}td.n{white-space:normal}figure,.card,.tile,pre{background:none}figure svg{max-height:9cm}@page{margin:1.5cm}}
+.scroll{overflow:visible}td.n{white-space:normal}figure,.card,.tile,pre{background:none}
+figure svg{max-height:9cm}@page{margin:1.5cm}}
 """
 
 
