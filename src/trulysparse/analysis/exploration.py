@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trulysparse._core import checks
 from trulysparse.connectivity import Connectivity
 from trulysparse.connectivity.sampling import keys_of
 from trulysparse.errors import InputError
@@ -29,8 +32,8 @@ def _coordinates(con: Connectivity) -> NDArray[np.int64]:
 class _ExploredCoordinates:
     """The coordinates of one layer that ever held a connection."""
 
-    def __init__(self, con: Connectivity) -> None:
-        size = con.n_in * con.n_out
+    def __init__(self, n_in: int, n_out: int) -> None:
+        size = n_in * n_out
         self._map = np.zeros(size, np.bool_) if size <= MAX_MAP_SIZE else None
         self._list = np.empty(0, np.int64)
         self._last: Connectivity | None = None
@@ -55,7 +58,7 @@ class _ExploredCoordinates:
         elif self._map is not None and array.dtype == np.uint8 and array.shape == ((len(self._map) + 7) // 8,):
             self._map |= np.unpackbits(array, count=len(self._map)).view(np.bool_)
         else:
-            raise InputError(f"explored coordinates are {array.dtype}{array.shape}: they are of another network")
+            raise InputError(f"explored coordinates are {array.dtype}{array.shape}: they are of other layers")
 
     def __len__(self) -> int:
         return len(self._list) if self._map is None else int(np.count_nonzero(self._map))
@@ -121,17 +124,22 @@ class Exploration(Callback):
         self._add_current(trainer)
 
     def _add_current(self, trainer: RunningTrainer) -> None:
-        layers = trainer.net.layers if len(trainer.net.layers) == 1 else trainer.net.layers[:-1]
         if trainer.net.layer_sizes != self._sizes:
-            self._sizes = trainer.net.layer_sizes
-            self._explored = [_ExploredCoordinates(layer.connectivity) for layer in layers]
-        for explored, layer in zip(self._explored, layers, strict=True):
+            self._begin(trainer.net.layer_sizes)
+        for explored, layer in zip(self._explored, trainer.net.layers, strict=False):
             explored.add(layer.connectivity)
-        self._possible = sum(layer.n_in * layer.n_out for layer in layers)
+
+    def _begin(self, sizes: Sequence[int]) -> None:
+        """Starts from zero, with layers of these sizes, of which the last does not evolve."""
+        self._sizes = tuple(sizes)
+        evolving = list(pairwise(sizes))[: max(1, len(sizes) - 2)]
+        self._explored = [_ExploredCoordinates(*each) for each in evolving]
+        self._possible = sum(n_in * n_out for n_in, n_out in evolving)
 
     def state(self) -> dict[str, Any]:
         """The coordinates explored so far, of each layer."""
-        return {str(number): explored.to_array() for number, explored in enumerate(self._explored)}
+        explored = {str(number): each.to_array() for number, each in enumerate(self._explored)}
+        return {"sizes": list(self._sizes), **explored}
 
     def load_state(self, trainer: RunningTrainer, state: dict[str, Any]) -> None:
         """Takes back what `state` gave.
@@ -141,10 +149,9 @@ class Exploration(Callback):
             state: that.
 
         Raises:
-            InputError: where it is of another network.
+            InputError: where it does not hold together.
         """
-        if len(state) != len(self._explored):
-            raise InputError(f"explored coordinates are those of {len(state)} layers, not of {len(self._explored)}")
+        self._begin([checks.integer("sizes", size, low=1) for size in state["sizes"]])
         for number, explored in enumerate(self._explored):
             explored.take(state[str(number)])
 

@@ -54,13 +54,13 @@ class RunCheckpointer(Checkpointer):
         self.began = resumed
 
     @property
-    def _keeps(self) -> bool:
+    def keeps_epochs(self) -> bool:
         """Whether it keeps anything before a signal comes."""
         return self._settings.checkpoints or self._settings.on_disk
 
     def on_fit_start(self, trainer: RunningTrainer, epochs: int, steps: int) -> None:
         """Makes the folder this training's own."""
-        if self._keeps or self.began:
+        if self.keeps_epochs or self.began:
             self._begin()
         # Knowing nothing gives log(classes): far beyond it, an earlier state is the better one to go on from.
         if trainer.net.output == "softmax":
@@ -69,7 +69,7 @@ class RunCheckpointer(Checkpointer):
 
     def on_step_end(self, trainer: RunningTrainer, loss: float) -> None:
         """Keeps the state where it is time."""
-        if self._keeps:
+        if self.keeps_epochs:
             super().on_step_end(trainer, loss)
         if self._interrupts.caught is None:
             return
@@ -87,7 +87,7 @@ class RunCheckpointer(Checkpointer):
     def on_epoch_over(self, trainer: RunningTrainer) -> None:
         """Keeps the state."""
         stopped = self._interrupts.caught is not None
-        if self._keeps or stopped:
+        if self.keeps_epochs or stopped:
             self._begin()
             self.write(trainer, flush=stopped)
         if self._interrupts.caught is not None:

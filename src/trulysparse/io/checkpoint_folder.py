@@ -77,13 +77,19 @@ def newest(folder: Path, read: Callable[[Path], T], say: Callable[[str], None]) 
     raise first or InputError(f"'{folder}' holds no checkpoint")
 
 
-def resume(path: str | PathLike[str], trainer: TrainingState, kinds: Sequence[str] = ()) -> Position:
+def resume(
+    path: str | PathLike[str],
+    trainer: TrainingState,
+    kinds: Sequence[str] = (),
+    check_position: Callable[[Position], None] = lambda _: None,
+) -> Position:
     """Puts a checkpoint into a trainer and its network.
 
     Args:
         path: a checkpoint's file, or the folder of a Checkpointer, whose newest sound one is taken.
         trainer: of the kind that wrote it, whose state and network are replaced.
         kinds: the classes of the callbacks that keep state.
+        check_position: raises InputError where training cannot go on from where it was.
 
     Returns:
         Where the training was.
@@ -102,6 +108,7 @@ def resume(path: str | PathLike[str], trainer: TrainingState, kinds: Sequence[st
         ) or own.storage_config.folder is None:
             raise InputError(f"resume: '{path}' holds another network, whose layers live in files")
         position = position_in_files(path, state)
+        check_position(position)
         if position.kept is not None:
             position.kept.check(kinds)
         own.layers, own.storage_config = net.layers, net.storage_config
@@ -110,18 +117,24 @@ def resume(path: str | PathLike[str], trainer: TrainingState, kinds: Sequence[st
         return position
 
     def read(file: Path) -> Position:
-        check, threads = partial(_check, trainer=trainer, kinds=kinds), trainer.net.threads
+        check = partial(_check, trainer=trainer, kinds=kinds, check_position=check_position)
+        threads = trainer.net.threads
         _, extra = checkpoints.restore(file, check, lambda net: trainer, threads, activation=trainer.net.activation)
         return position_in(file, extra)
 
     return newest(path, read, lambda text: warnings.warn(text, stacklevel=4)) if path.is_dir() else read(path)
 
 
-def _check(config: dict[str, Any], trainer: TrainingState, kinds: Sequence[str]) -> None:
+def _check(
+    config: dict[str, Any],
+    trainer: TrainingState,
+    kinds: Sequence[str],
+    check_position: Callable[[Position], None],
+) -> None:
     checkpoints.check_kind(config, trainer)
     if "position" not in config["extra"]:
         raise InputError("it was not written in the course of fit, so resume does not know where to go on")
-    Position.from_json(config["extra"]["position"])
+    check_position(Position.from_json(config["extra"]["position"]))
     if "callbacks" in config["extra"]:
         Kept.from_json(config["extra"]["callbacks"], {}).check(kinds)
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from trulysparse._core import memory
 from trulysparse.nn import memory_use
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.parallel.config import ParallelConfig, Span
+from trulysparse.parallel.progress import ParallelProgress
+from trulysparse.parallel.residuals import Residuals, to_arrays
 from trulysparse.parallel.server.server import Server
 from trulysparse.parallel.shards import Shard, shard_rows
 from trulysparse.parallel.worker import Worker, train_phase2, worker_options
 from trulysparse.training.fit_data import FitData
-from trulysparse.training.history import History, Record
+from trulysparse.training.history import Record
 from trulysparse.training.loop import TrainingLoop
 
 T = TypeVar("T")
@@ -25,11 +27,14 @@ T = TypeVar("T")
 class ThreadBackend:
     """Runs workers as threads; see algorithm.Backend."""
 
-    def __init__(self, config: ParallelConfig, trainer: TrainingLoop, data: FitData) -> None:
+    def __init__(
+        self, config: ParallelConfig, trainer: TrainingLoop, data: FitData, progress: ParallelProgress
+    ) -> None:
         self._config = config
         self._trainer = trainer
+        self._progress = progress
         self._data = data = data.shared_by(config.workers)
-        self._options = worker_options(trainer, config)
+        self._options = worker_options(trainer, config, progress.began_at)
         self._shards = {
             number: Shard(
                 number,
@@ -59,12 +64,18 @@ class ThreadBackend:
             "choose fewer workers or a smaller batch_size",
         )
         self._report_lock = threading.Lock()
+        self._ending = threading.Event()
 
-    def run_phase1(self, span: Span, history: History) -> None:
-        trainer, data = self._trainer, self._data
+    def run_phase1(self, span: Span) -> None:
+        trainer, data, progress = self._trainer, self._data, self._progress
+        residuals: dict[int, Residuals] = {}
 
         def on_evolution(n_new: int) -> None:
             trainer.notify(data.callbacks, "on_evolution", n_new)
+
+        def save(state: dict[str, Any]) -> None:
+            arrays = to_arrays(residuals.values(), trainer.net.layers)
+            progress.keep(progress.round, 1, state, arrays)
 
         server = Server(
             trainer,
@@ -72,15 +83,21 @@ class ThreadBackend:
             self.batches,
             span,
             data.epochs,
-            end_epoch=lambda record: trainer.end_epoch(data, history, record),
+            end_epoch=lambda record: trainer.end_epoch(data, progress.history, record),
             on_evolution=on_evolution,
+            save=save,
         )
+        if progress.server is not None:
+            server.resume(progress.server)
+        left_out = progress.residuals(len(trainer.net.layers))
         for number in range(self._config.workers):
             server.join(number)
+            own = {shard: parts for shard, parts in left_out.items() if shard % self._config.workers == number}
+            residuals[number] = Residuals(trainer.net.layers, own)
 
         def serve(number: int) -> None:
             with data.reader() as reader:
-                worker = Worker(number, trainer.net, data, self._shards, self._options, reader)
+                worker = Worker(number, trainer.net, data, self._shards, self._options, reader, residuals[number])
                 try:
                     while (given := server.pull(number)) is not None:
                         # Layers that others were reading are updated while this worker loads its next batch.
@@ -99,14 +116,17 @@ class ThreadBackend:
         def task(number: int) -> tuple[SparseMLP, Record]:
             twin = self._trainer.net.copy()
             shard = self._shards[number]
-            return train_phase2(twin, self._data, shard, span, self._options, partial(self._report, number))
+            return train_phase2(twin, self._data, shard, span, self._options, partial(self._report, number), files)
 
-        return self._run([partial(task, number) for number in self._shards], lambda: None)
+        files = self._progress.worker_files(span)
+        return self._run([partial(task, number) for number in self._shards], self._ending.set)
 
     def close(self) -> None:
         pass
 
     def _report(self, worker: int, loss: float) -> None:
+        if self._ending.is_set():
+            raise CancelledError
         with self._report_lock:
             self._trainer.notify(self._data.callbacks, "on_worker_step", worker, loss)
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from trulysparse.parallel import algorithm
 from trulysparse.parallel.config import ParallelConfig, SynchronousConfig
+from trulysparse.parallel.progress import check_start
 
 if TYPE_CHECKING:
+    from trulysparse.io.position import Position
     from trulysparse.training.fit_data import FitData
     from trulysparse.training.history import History
     from trulysparse.training.loop import TrainingLoop
@@ -67,6 +69,17 @@ class WASAP(ParallelConfig):
         >>> history["epoch"], history["phase"]
         ([1, 2, 3, 4, 5, 6, 7, 10], [1, 1, 1, 1, 1, 1, 1, 2])
     """
+
+    def check_start(self, position: Position) -> None:
+        """Checks that this training can go on from a checkpoint. Called by Trainer.fit.
+
+        Args:
+            position: of the checkpoint.
+
+        Raises:
+            InputError: where it was written by another kind of training.
+        """
+        check_start(self, position)
 
     def train(self, loop: TrainingLoop, data: FitData) -> History:
         """Trains loop.net with workers, for data.epochs epochs. Called by Trainer.fit.

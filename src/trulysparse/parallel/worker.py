@@ -6,10 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from trulysparse import _kernels
-from trulysparse._core.arrays import Floats, empty
+from trulysparse._core.arrays import Floats
 from trulysparse._core.random import stream_key
 from trulysparse.data import Reader
 from trulysparse.nn.layers.base import ParameterGradient
@@ -18,6 +15,8 @@ from trulysparse.nn.mlp import SparseMLP
 from trulysparse.parallel.compression import Compression, Packed
 from trulysparse.parallel.config import ParallelConfig, Span
 from trulysparse.parallel.gradient import Gradient
+from trulysparse.parallel.progress import WorkerFiles
+from trulysparse.parallel.residuals import Residuals
 from trulysparse.parallel.shards import BatchId, Shard
 from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.fit_data import FitData
@@ -44,17 +43,20 @@ class WorkerOptions(TrainingOptions):
     synchronous: bool = False
 
 
-def worker_options(trainer: TrainingLoop, config: ParallelConfig) -> WorkerOptions:
-    """Those of a trainer and a config; a later call of fit takes other random numbers than the first."""
+def worker_options(trainer: TrainingLoop, config: ParallelConfig, began_at: int | None = None) -> WorkerOptions:
+    """Those of a trainer and a config; a later call of fit takes other random numbers than the first. began_at: updates
+    before this call; None: all that there were."""
     options = trainer.options.as_arguments()
-    if trainer.step_count:
-        options["seed"] = stream_key(trainer.seed, "fit", trainer.step_count) >> 1
+    began_at = trainer.step_count if began_at is None else began_at
+    if began_at:
+        options["seed"] = stream_key(trainer.seed, "fit", began_at) >> 1
     return WorkerOptions(**options, compression=config.compression, synchronous=config.synchronous)
 
 
 class Worker:
     """Computes gradients on one thread. net: the network whose activation, output and type are used; the layers are
-    those of the model that comes with each batch. reader: of the data, used by this worker only."""
+    those of the model that comes with each batch. reader: of the data, used by this worker only. residuals: what
+    compression left out before, or None."""
 
     def __init__(
         self,
@@ -64,6 +66,7 @@ class Worker:
         shards: Mapping[int, Shard],
         options: WorkerOptions,
         reader: Reader,
+        residuals: Residuals | None = None,
     ) -> None:
         self.number = number
         self._net = net
@@ -72,8 +75,7 @@ class Worker:
         self._options = options
         self._reader = reader
         self._version = -1
-        self._layers: list[IndexedLayer] = []
-        self._residuals: dict[int, list[Floats]] = {}  # what compression left out, by shard (error feedback)
+        self.residuals = residuals or Residuals()
         self._passes: BatchPasses | None = None
         self._buffers: dict[int, list[ParameterGradient]] = {}
 
@@ -106,17 +108,11 @@ class Worker:
         elif net.layer_sizes != self._passes.net.layer_sizes:
             self._passes.net = net
             self._passes.resize()
-            self._residuals = {}
         self._passes.net = net
         if model.version != self._version:
-            for shard, residuals in self._residuals.items():
-                self._residuals[shard] = [
-                    _on_topology_of(new, values, old)
-                    for values, old, new in zip(residuals, self._layers, model.layers, strict=True)
-                ]
+            self.residuals.follow(model.layers)
             self._buffers = {}
             self._version = model.version
-        self._layers = model.layers
         return self._passes
 
     def _pack(self, weights: list[Floats], shard: int) -> list[Packed]:
@@ -124,20 +120,11 @@ class Worker:
         if compression is None:
             return list(weights)
         if compression.error_feedback:
-            for weight, residual in zip(weights, self._residuals.get(shard, []), strict=False):
-                np.add(weight, residual, out=weight)
+            self.residuals.add_to(weights, shard)
         packed = [compression.pack(weight) for weight in weights]
         if compression.error_feedback:
-            self._residuals[shard] = [weight.copy() for weight in weights]
+            self.residuals.keep(weights, shard)
         return packed
-
-
-def _on_topology_of(new: IndexedLayer, values: Floats, old: IndexedLayer) -> Floats:
-    """Values along the connections of `old`, as values along those of `new`: 0 where a connection is new."""
-    a, b = old.connectivity.by_input, new.connectivity.by_input
-    out = empty(new.n_connections, values.dtype)
-    _kernels.carry(a.ptr, a.index, values, b.ptr, b.index, out, 1)
-    return out
 
 
 class _StepReporter(Callback):
@@ -149,16 +136,27 @@ class _StepReporter(Callback):
 
 
 def train_phase2(
-    net: SparseMLP, data: FitData, shard: Shard, span: Span, options: WorkerOptions, report: Callable[[float], None]
+    net: SparseMLP,
+    data: FitData,
+    shard: Shard,
+    span: Span,
+    options: WorkerOptions,
+    report: Callable[[float], None],
+    files: WorkerFiles | None = None,
 ) -> tuple[SparseMLP, Record]:
     """Phase 2 on one shard: trains `net` in place over the epochs of `span`, with momentum and topology evolution of
-    its own, on one thread. report: called with the loss of each step. Returns the network and the last epoch's
-    record."""
+    its own, on one thread. report: called with the loss of each step. files: where the end of each epoch is kept, and
+    from which it goes on. Returns the network and the last epoch's record."""
     seed = stream_key(options.seed, "alone", shard.number, span[0]) >> 1
     trainer = TrainingLoop.with_options(net, replace(options, seed=seed), threads=1)
     trainer.epochs = data.epochs
     callbacks = (_StepReporter(report),)
     part = FitData(data.matrix, data.targets, data.weight, shard.rows, data.epochs, data.shuffle, None, callbacks)
-    for number in range(span[0] + 1, span[1] + 1):
+    record = None if files is None else files.load(shard.number, trainer)
+    over = span[0] if record is None else int(record["epoch"])
+    for number in range(over + 1, span[1] + 1):
         record = trainer.run_epoch(part, number)
+        if files is not None:
+            files.save(shard.number, trainer, record)
+    assert record is not None
     return net, record

@@ -317,5 +317,8 @@ class TrainingLoop:
 class ParallelTraining(Protocol):
     """A way to spread a call of fit over workers; see trulysparse.parallel."""
 
+    def check_start(self, position: Position) -> None:
+        """InputError where it cannot go on from a checkpoint."""
+
     def train(self, loop: TrainingLoop, data: FitData) -> History:
-        """Trains loop.net on the data, and returns one record per epoch."""
+        """Trains loop.net on the data, from loop.position on, and returns one record per epoch."""

@@ -320,11 +320,20 @@ class Trainer(TrainingLoop):
         if not data.matrix.streamed:
             check_finite(data.matrix)
         if resume is not None and not isinstance(resume, Position):
-            resume = checkpoint_folder.resume(resume, self, kinds_of(data.callbacks))
+            resume = checkpoint_folder.resume(resume, self, kinds_of(data.callbacks), self._check_start)
+        elif resume is not None:
+            self._check_start(resume)
         if self.parallel is None:
             return self.run(data, resume)
         parallel = self.parallel
         return self._run_fit(data, resume, lambda: parallel.train(self, data))
+
+    def _check_start(self, position: Position) -> None:
+        """InputError where training cannot go on from a position, as another kind of training came to it."""
+        if self.parallel is not None:
+            self.parallel.check_start(position)
+        elif position.parallel is not None:
+            raise InputError("resume: the checkpoint was written by parallel training: give the Trainer parallel=")
 
 
 def _checked_callbacks(callbacks: Sequence[Callback]) -> tuple[Callback, ...]:

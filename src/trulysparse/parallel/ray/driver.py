@@ -13,6 +13,7 @@ from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import OptimizerState
 from trulysparse.parallel.config import ParallelConfig, Span
+from trulysparse.parallel.progress import ParallelProgress
 from trulysparse.parallel.ray.pool import POLL, WorkerPool, connect, result
 from trulysparse.parallel.ray.server_actor import ServerActor
 from trulysparse.parallel.ray.setup import Setup
@@ -29,11 +30,14 @@ from trulysparse.training.loop import TrainingLoop
 class RayBackend:
     """Runs workers on a Ray cluster; see algorithm.Backend."""
 
-    def __init__(self, config: ParallelConfig, trainer: TrainingLoop, data: FitData) -> None:
+    def __init__(
+        self, config: ParallelConfig, trainer: TrainingLoop, data: FitData, progress: ParallelProgress
+    ) -> None:
         self._ray = connect(config)
         self._config = config
         self._trainer = trainer
         self._data = data
+        self._progress = progress
         n = len(data.rows)
         self.batches = [
             -(-len(shard_rows(n, number, config.n_shards, trainer.batch_size)) // trainer.batch_size)
@@ -44,7 +48,7 @@ class RayBackend:
         frame.layers = []
         self._setup = Setup(
             frame,
-            worker_options(trainer, config),
+            worker_options(trainer, config, progress.began_at),
             replace(config, data=None),
             (0, 0),
             0,
@@ -79,7 +83,8 @@ class RayBackend:
         )
         return remote
 
-    def run_phase1(self, span: Span, history: History) -> None:
+    def run_phase1(self, span: Span) -> None:
+        history = self._progress.history
         ray, trainer, config = self._ray, self._trainer, self._config
         setup = replace(self._setup, span=span, step_count=trainer.step_count, state_updates=trainer.state_updates)
         ray.get(self._checkpoint_store.clear.remote())

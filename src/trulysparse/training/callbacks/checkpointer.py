@@ -92,6 +92,11 @@ class Checkpointer(Callback):
         self._callbacks: Sequence[Callback] = ()
         self._forget()
 
+    @property
+    def keeps_epochs(self) -> bool:
+        """Whether the end of each epoch is kept."""
+        return True
+
     def _forget(self) -> None:
         self._states: list[Path] = []  # of this training, the oldest first
         self._flushed: Path | None = None  # the newest that outlives a power cut
