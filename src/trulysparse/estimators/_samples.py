@@ -43,7 +43,7 @@ def checked_samples(estimator: Any, X: Any, y: Any = None, *, reset: bool, **opt
             return _checked_table(estimator, frame, y, reset, options)
         X = X if X is frame else frame
     elif preprocessor is not None:
-        return _checked_table(estimator, _as_table(estimator, X, preprocessor), y, reset, options)
+        return _checked_table(estimator, X, y, reset, options)
     X = _checked_sparse(X)
     types = _float_types(X)
     if y is None and not options:
@@ -53,8 +53,17 @@ def checked_samples(estimator: Any, X: Any, y: Any = None, *, reset: bool, **opt
 
 
 def as_target(y: Any) -> Any:
-    """y in a form that scikit-learn reads: columns and tables of polars and pyarrow as arrays."""
-    if y is None or isinstance(y, np.ndarray | list | tuple) or hasattr(y, "iloc") or sp.issparse(y):
+    """y in a form that scikit-learn reads: columns and tables of polars and pyarrow as arrays.
+
+    Raises:
+        InputError: where a column of pandas has gaps.
+    """
+    if hasattr(y, "iloc"):
+        wrong = np.flatnonzero(np.asarray(y.isna()).reshape(len(y), -1).any(axis=1))
+        if len(wrong):
+            raise InputError(f"y[{wrong[0]}] is missing; every sample needs a target")
+        return y
+    if y is None or isinstance(y, np.ndarray | list | tuple) or sp.issparse(y):
         return y
     if is_frame(y):
         return as_pandas(y, "y").to_numpy()
@@ -86,23 +95,30 @@ def fitted_preprocessor(X: Any) -> TablePreprocessor | None:
 
 
 def _checked_table(estimator: Any, frame: Any, y: Any, reset: bool, options: dict[str, Any]) -> tuple[Any, Any]:
+    if not hasattr(frame, "iloc"):
+        _check_array(frame)
     validate_data(estimator, frame, reset=reset, skip_check_array=True)
+    if not hasattr(frame, "iloc"):
+        frame = _with_names(frame, estimator.preprocessor_)
     if y is None and not options:
         return frame, None
     return frame, check_X_y(np.zeros((len(frame), 1)), as_target(y), estimator=estimator, **options)[1]
 
 
-def _as_table(estimator: Any, X: Any, preprocessor: TablePreprocessor) -> Any:
-    """An array with the columns of the table that was fitted to, as a table."""
+def _check_array(X: Any) -> None:
+    """InputError where X cannot stand for a table."""
     if sp.issparse(X):
         raise InputError("X must be a table with the columns of the fitted one, not a sparse matrix")
+    shape = np.shape(X)
+    if len(shape) != 2:
+        raise InputError(f"X must be a table with the columns of the fitted one, not of shape {shape}")
+
+
+def _with_names(X: Any, preprocessor: TablePreprocessor) -> Any:
+    """An array with the columns of the table that was fitted to, as a table."""
     import pandas as pd
 
-    values = np.asarray(X)
-    names = preprocessor.feature_names_in_
-    if values.ndim != 2 or values.shape[1] != len(names):
-        raise InputError(f"X must be a table of {len(names)} columns, as the fitted one, not of shape {values.shape}")
-    return pd.DataFrame(values, columns=names).infer_objects()
+    return pd.DataFrame(np.asarray(X), columns=preprocessor.feature_names_in_).infer_objects()
 
 
 def _float_types(X: Any) -> list[type] | None:
