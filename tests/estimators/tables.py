@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 
 def mixed_table(n: int, seed: int = 0):
     """(DataFrame with numbers, gaps, texts, categories and booleans, class as text): the class follows from age and
     city."""
-    pd = __import__("pandas")
     rng = np.random.default_rng(seed)
     age = rng.integers(18, 80, n)
     city = rng.choice(["Paris", "Rome", "Oslo"], n)

@@ -73,3 +73,29 @@ def test_dates_are_refused_and_nothing_is_left_of_the_attempt():
     with pytest.raises(ts.InputError, match="dates or times"):
         model.fit(frame.assign(day=pd.date_range("2024-01-01", periods=30)), y)
     np.testing.assert_array_equal(model.network_.predict_proba(frame), before)
+
+
+@pytest.mark.parametrize("kind", ["polars", "pyarrow", "table"])
+def test_gaps_in_columns_of_other_libraries_are_named(kind):
+    pl, pa = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
+    values = ["a", None, "b"]
+    y = {"polars": pl.Series(values), "pyarrow": pa.array(values), "table": pl.DataFrame({"a": values, "b": values})}
+    with pytest.raises(ts.InputError, match=r"y\[1\] is missing"):
+        as_target(y[kind])
+
+
+def test_tables_that_are_not_as_the_fitted_one_are_refused_by_column():
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 2)), columns=["a", "b"])
+    model = ts.SparseMLPClassifier((8,), epochs=1, random_state=0).fit(X, np.arange(20) % 2)
+    with pytest.raises(ts.InputError, match="X: column 'b' holds gaps, but the table that was fitted to has plain"):
+        model.predict(X.mask(X["b"] > 0).assign(a=X["a"]))
+    with pytest.raises(ts.InputError, match="X: column 'a' holds str"):
+        model.predict(X.astype({"a": str}))
+    with pytest.raises(ts.InputError, match="X has more than one column 'a'"):
+        model.fit(X.set_axis(["a", "a"], axis=1), np.arange(20) % 2)
+
+
+def test_rows_of_different_length_are_refused():
+    with pytest.raises(ValueError, match=r"inhomogeneous|legacy|sequence"):
+        ts.SparseMLPClassifier((8,)).fit(np.eye(4), [[0], [1, 0], [0], [1]])
