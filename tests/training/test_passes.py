@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -170,3 +173,17 @@ def test_workers_clip_their_gradients(rng):
         for net in (free, held)
     ]
     assert 0 < moved[1] <= 4 * 1e-3 < moved[0]
+
+
+def test_copies_and_pickles_leave_memory_for_batches_behind(rng):
+    """And go on with the same bits."""
+    net = ts.SparseMLP((20, 500, 500, 3), epsilon=3, seed=0, threads=1)
+    trainer = ts.Trainer(net, optimizer=ts.Adam(0.01), batch_size=128)
+    X, y = rng.standard_normal((128, 20)).astype(np.float32), rng.integers(0, 3, 128)
+    trainer.step(X, y)
+    data = pickle.dumps(trainer)
+    assert len(data) < 24 * 1.2 * net.n_connections + 30_000 < 128 * 4 * 1000
+    twin = pickle.loads(data)
+    for each in (trainer, twin, copy.deepcopy(trainer)):
+        each.step(X, y)
+    np.testing.assert_array_equal(twin.net.layers[1].values, trainer.net.layers[1].values)

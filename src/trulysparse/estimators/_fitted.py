@@ -26,6 +26,7 @@ class FittedAttributes:
     history_: History
     preprocessor_: TablePreprocessor | None
     classes_: NDArray[Any]
+    multilabel_: bool
     early_stopping: bool
     _flat: bool
     _monitor: ClassVar[str]

@@ -13,7 +13,7 @@ from trulysparse._core.sparse import check_sparse, to_csr
 from trulysparse.data.sparse import AXES
 from trulysparse.errors import InputError
 from trulysparse.preprocessing import TablePreprocessor, is_frame, needs_preprocessing
-from trulysparse.preprocessing.frames import as_pandas
+from trulysparse.preprocessing.frames import as_pandas, column_names
 
 _SPARSE = ("csr", "csc")
 
@@ -39,11 +39,15 @@ def checked_samples(estimator: Any, X: Any, y: Any = None, *, reset: bool, **opt
     preprocessor: TablePreprocessor | None = None if reset else estimator.preprocessor_
     if is_frame(X):
         frame = as_pandas(X)
-        if preprocessor is not None or (reset and needs_preprocessing(frame)):
+        column_names(frame)
+        mixed = needs_preprocessing(frame)
+        if preprocessor is not None or (reset and mixed):
             return _checked_table(estimator, frame, y, reset, options)
-        X = X if X is frame else frame
+        if mixed:
+            raise _not_as_fitted(frame)
+        X = frame
     elif preprocessor is not None:
-        return _checked_table(estimator, _as_table(estimator, X, preprocessor), y, reset, options)
+        return _checked_table(estimator, X, y, reset, options)
     X = _checked_sparse(X)
     types = _float_types(X)
     if y is None and not options:
@@ -53,12 +57,26 @@ def checked_samples(estimator: Any, X: Any, y: Any = None, *, reset: bool, **opt
 
 
 def as_target(y: Any) -> Any:
-    """y in a form that scikit-learn reads: columns and tables of polars and pyarrow as arrays."""
-    if y is None or isinstance(y, np.ndarray | list | tuple) or hasattr(y, "iloc") or sp.issparse(y):
+    """y in a form that scikit-learn reads: columns and tables of polars and pyarrow as arrays.
+
+    Raises:
+        InputError: where a column of pandas has gaps.
+    """
+    if hasattr(y, "iloc"):
+        wrong = np.flatnonzero(np.asarray(y.isna()).reshape(len(y), -1).any(axis=1))
+        if len(wrong):
+            raise _missing(int(wrong[0]))
+        return y
+    if y is None or isinstance(y, np.ndarray | list | tuple) or sp.issparse(y):
         return y
     if is_frame(y):
-        return as_pandas(y, "y").to_numpy()
-    return np.asarray(y) if hasattr(y, "to_numpy") else y
+        return as_target(as_pandas(y, "y")).to_numpy()
+    if not hasattr(y, "to_numpy"):
+        return y
+    values = np.asarray(y)
+    if values.dtype == object and (values == None).any():  # noqa: E711  # value by value
+        raise _missing(int(np.flatnonzero(values == None)[0]))  # noqa: E711
+    return values
 
 
 def n_columns(y: Any) -> int:
@@ -66,7 +84,10 @@ def n_columns(y: Any) -> int:
     y = as_target(y)
     if y is None:
         return 0
-    shape = y.shape if sp.issparse(y) or hasattr(y, "iloc") else np.asarray(y).shape
+    try:
+        shape = y.shape if sp.issparse(y) or hasattr(y, "iloc") else np.asarray(y).shape
+    except ValueError:  # rows differ in length, of which scikit-learn has more to say
+        return 0
     return int(shape[1]) if len(shape) == 2 else 0
 
 
@@ -86,23 +107,43 @@ def fitted_preprocessor(X: Any) -> TablePreprocessor | None:
 
 
 def _checked_table(estimator: Any, frame: Any, y: Any, reset: bool, options: dict[str, Any]) -> tuple[Any, Any]:
+    if not hasattr(frame, "iloc"):
+        _check_array(frame)
     validate_data(estimator, frame, reset=reset, skip_check_array=True)
+    if not hasattr(frame, "iloc"):
+        frame = _with_names(frame, estimator.preprocessor_)
     if y is None and not options:
         return frame, None
     return frame, check_X_y(np.zeros((len(frame), 1)), as_target(y), estimator=estimator, **options)[1]
 
 
-def _as_table(estimator: Any, X: Any, preprocessor: TablePreprocessor) -> Any:
-    """An array with the columns of the table that was fitted to, as a table."""
+def _check_array(X: Any) -> None:
+    """InputError where X cannot stand for a table."""
     if sp.issparse(X):
         raise InputError("X must be a table with the columns of the fitted one, not a sparse matrix")
+    shape = np.shape(X)
+    if len(shape) != 2:
+        raise InputError(f"X must be a table with the columns of the fitted one, not of shape {shape}")
+
+
+def _with_names(X: Any, preprocessor: TablePreprocessor) -> Any:
+    """An array with the columns of the table that was fitted to, as a table."""
     import pandas as pd
 
-    values = np.asarray(X)
-    names = preprocessor.feature_names_in_
-    if values.ndim != 2 or values.shape[1] != len(names):
-        raise InputError(f"X must be a table of {len(names)} columns, as the fitted one, not of shape {values.shape}")
-    return pd.DataFrame(values, columns=names).infer_objects()
+    return pd.DataFrame(np.asarray(X), columns=preprocessor.feature_names_in_).infer_objects()
+
+
+def _not_as_fitted(frame: Any) -> InputError:
+    """The error for a table with a column that is not plain numbers, where there was none in fitting."""
+    column = next(name for name in frame.columns if needs_preprocessing(frame[[name]]))
+    holds = "gaps" if getattr(frame[column].dtype, "kind", "O") in "iufb" else str(frame[column].dtype)
+    return InputError(
+        f"X: column '{column}' holds {holds}, but the table that was fitted to has plain numbers without gaps alone"
+    )
+
+
+def _missing(sample: int) -> InputError:
+    return InputError(f"y[{sample}] is missing; every sample needs a target")
 
 
 def _float_types(X: Any) -> list[type] | None:

@@ -19,6 +19,8 @@ from trulysparse.estimators._docs import ATTRIBUTES, NOTES, PARAMETERS
 from trulysparse.estimators._samples import checked_samples, n_columns
 from trulysparse.estimators._warm_start import check_same
 
+_FORMS = "one class per sample", "columns of labels"
+
 
 @dataclass(eq=False, repr=False)
 class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
@@ -94,7 +96,11 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
                 raise InputError(f"y has only one class, {checks.plain(present[0])!r}; a classifier needs at least two")
             classes, coded = np.unique(y, return_inverse=True)
         if warm:
-            check_same({"y's set of classes": self.classes_}, {"y's set of classes": classes})
+            known, now = (
+                {"y's form": _FORMS[a], "y's set of classes": b}
+                for a, b in ((self.multilabel_, self.classes_), (multilabel, classes))
+            )
+            check_same(known, now)
         weight = self._with_class_weights(coded, weight, classes, multilabel)
         self.multilabel_, self.classes_ = multilabel, classes
         self._fit(X, coded, weight, len(classes), "sigmoid" if multilabel else "softmax")
@@ -125,8 +131,8 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
         """
         first = not hasattr(self, "network_")
         X, y, multilabel = self._checked(X, y, reset=first)
-        given = np.arange(y.shape[1]) if multilabel and classes is None else classes
         if first:
+            given = np.arange(y.shape[1]) if multilabel and classes is None else classes
             if given is None:
                 raise InputError("classes must be given at the first call of partial_fit")
             self.multilabel_, self.classes_ = multilabel, np.unique(np.asarray(given))
@@ -135,9 +141,10 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
                     f"classes has only one class, {checks.plain(self.classes_[0])!r}; a classifier needs at least two"
                 )
         elif multilabel != self.multilabel_:
-            now, before = ("columns of labels", "one class per sample")[:: 1 if multilabel else -1]
-            raise InputError(f"y has {now}, but the first call of partial_fit had {before}")
-        elif given is not None and not np.array_equal(np.unique(np.asarray(given)), self.classes_):
+            raise InputError(
+                f"y has {_FORMS[multilabel]}, but the first call of partial_fit had {_FORMS[self.multilabel_]}"
+            )
+        elif classes is not None and not np.array_equal(np.unique(np.asarray(classes)), self.classes_):
             raise InputError("classes differ from those of the first call of partial_fit")
         coded = self._label_columns(y) if multilabel else self._coded(y)
         weight = self._weights(sample_weight, y.shape[0])

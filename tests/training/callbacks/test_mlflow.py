@@ -55,10 +55,10 @@ def test_metrics_and_parameters_are_those_of_the_training(samples, store):
     assert (run.info.run_name, run.info.status, run.data.tags["kind"]) == ("first", "FINISHED", "test")
 
 
-@pytest.mark.parametrize("error, status", [(KeyboardInterrupt(), "KILLED"), (RuntimeError(), "FAILED")])
+@pytest.mark.parametrize("error, status", [(KeyboardInterrupt, "KILLED"), (RuntimeError, "FAILED")])
 def test_a_run_ends_as_its_training_does(samples, store, error, status):
     logger = ts.MLflowLogger(store)
-    with pytest.raises(type(error)):
+    with pytest.raises(error):
         trainer().fit(*samples, epochs=3, callbacks=[logger, BreakOff(10, error)])
     assert tracking.MlflowClient(store).get_run(logger.run_id).info.status == status
     assert [step for step, _ in read(store, logger.run_id, "loss")] == [1, 2]

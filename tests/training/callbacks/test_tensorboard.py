@@ -55,10 +55,10 @@ def test_scalars_are_those_of_the_history(samples, tmp_path):
     assert logger._writer is None
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError()])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 def test_a_training_that_ends_with_an_error_leaves_what_was_measured(samples, tmp_path, error):
     logger = ts.TensorBoardLogger(tmp_path)
-    with pytest.raises(type(error)):
+    with pytest.raises(error):
         trainer().fit(*samples, epochs=3, callbacks=[logger, BreakOff(10, error)])
     assert [each.step for each in read(tmp_path).Scalars("loss")] == [1, 2]
     assert logger._writer is None
