@@ -17,7 +17,7 @@ def write(path, **arrays):
 
 
 def read(path, *names, **options):
-    with opened(path, "e", 1, "thing") as file:
+    with opened(path, "e", (1,), "thing") as file:
         return [file.read(name, **options) for name in names]
 
 

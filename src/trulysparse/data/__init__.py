@@ -1,8 +1,9 @@
 """Samples and labels: from files and arrays to batches."""
 
 from trulysparse.data.matrix import Matrix, Reader, as_matrix, check_finite
-from trulysparse.data.scaling import Scaling
+from trulysparse.data.scaling import Scaling, unscaled
 from trulysparse.data.scaling_figures import fit_scaling
+from trulysparse.data.target_scaling import fit_target_scaling
 from trulysparse.data.targets import check_labels, check_values
 
 __all__ = [
@@ -14,4 +15,6 @@ __all__ = [
     "check_labels",
     "check_values",
     "fit_scaling",
+    "fit_target_scaling",
+    "unscaled",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,3 +32,24 @@ class Scaling:
     def arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(offset, factor)."""
         return self.offset, self.factor
+
+
+def unscaled(scaling: Scaling, scaled: NDArray[np.bool_]) -> Scaling:
+    """A scaling that leaves some features as they are, such as the outputs of categories: a rare one, standardised,
+    would be multiplied by a huge factor.
+
+    Args:
+        scaling: of all features.
+        scaled: (n_features,), whether each is to be scaled.
+
+    Returns:
+        The scaling, with offset 0 and factor 1 for the others.
+
+    Example:
+        >>> import numpy as np
+        >>> scaling = Scaling("standard", np.array([10.0, 0.1]), np.array([0.5, 3.3]))
+        >>> kept = unscaled(scaling, np.array([True, False]))
+        >>> kept.offset.tolist(), kept.factor.tolist()
+        ([10.0, 0.0], [0.5, 1.0])
+    """
+    return replace(scaling, offset=np.where(scaled, scaling.offset, 0.0), factor=np.where(scaled, scaling.factor, 1.0))

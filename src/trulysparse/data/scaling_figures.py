@@ -13,7 +13,7 @@ from trulysparse._core.arrays import as_doubles
 from trulysparse._core.progress import Progress, silent
 from trulysparse.data.matrix import Matrix, check_chunk, chunks
 from trulysparse.data.moments import Moments
-from trulysparse.data.scaling import Scaling
+from trulysparse.data.scaling import Scaling, unscaled
 
 KINDS = ("none", "standard", "minmax")
 
@@ -48,7 +48,11 @@ class ScalingFigures:
 
 
 def fit_scaling(
-    kind: str, matrix: Matrix, sample_weight: NDArray[Any] | None = None, progress: Progress = silent
+    kind: str,
+    matrix: Matrix,
+    sample_weight: NDArray[Any] | None = None,
+    progress: Progress = silent,
+    scaled: NDArray[np.bool_] | None = None,
 ) -> Scaling | None:
     """Computes a scaling from all samples, chunk by chunk.
 
@@ -57,6 +61,7 @@ def fit_scaling(
         matrix: the samples; see as_matrix.
         sample_weight: (n_samples,), for "standard"; None: all 1.
         progress: called with ("scaling", samples read, n_samples).
+        scaled: (n_features,), the features to scale, such as `scaled_` of a TablePreprocessor; None: all.
 
     Returns:
         The scaling, or None for kind "none".
@@ -72,7 +77,8 @@ def fit_scaling(
     """
     if checks.choice("scale", kind, KINDS) == "none":
         return None
-    return ScalingFigures(kind, matrix.n_features).add(matrix, sample_weight, progress)
+    scaling = ScalingFigures(kind, matrix.n_features).add(matrix, sample_weight, progress)
+    return scaling if scaled is None else unscaled(scaling, scaled)
 
 
 def _inverse(width: NDArray[np.float64]) -> NDArray[np.float64]:

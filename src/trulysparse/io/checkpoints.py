@@ -15,13 +15,13 @@ from trulysparse._core.arrays import Stored, type_name
 from trulysparse._core.progress import Progress, silent
 from trulysparse.errors import InputError
 from trulysparse.io import model_reader, model_writer, tensors
+from trulysparse.io.table_state import VERSIONS, version_of
 from trulysparse.io.tensors import Tensor, TensorFile
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import Optimizer, OptimizerState
 
 ENTRY = "trulysparse-checkpoint"
-VERSION = 1
 
 
 class TrainingState(Protocol):
@@ -76,7 +76,7 @@ def write(
             else:
                 numbers[f"memory.{owner}.{name}"] = value
     state = {
-        "version": VERSION,
+        "version": version_of(net),
         "network": model_writer.settings(net),
         **counters(trainer),
         "memory": numbers,
@@ -156,7 +156,7 @@ def restore(
     Returns:
         The trainer, and what was given to `write` as `extra`.
     """
-    with tensors.opened(path, ENTRY, VERSION, "checkpoint", progress) as file:
+    with tensors.opened(path, ENTRY, VERSIONS, "checkpoint", progress) as file:
         state = file.config
         check(state)
         check_counters(state)
@@ -178,6 +178,8 @@ def restore(
     trainer = trainer_for(net)
     trainer.net.layers, trainer.net.layer_sizes = net.layers, net.layer_sizes
     trainer.net.scaling, trainer.net.labels = net.scaling, net.labels
+    trainer.net.preprocessor, trainer.net.target_scaling = net.preprocessor, net.target_scaling
+    trainer.net.feature_names = net.feature_names
     trainer.set_optimizer_state(optimizer_state)
     trainer.evolution_state = {}
     for name, value in (state["memory"] | arrays).items():

@@ -18,6 +18,7 @@ from trulysparse.data import Scaling
 from trulysparse.data.scaling_figures import KINDS
 from trulysparse.errors import InputError
 from trulysparse.io.labels import labels_of
+from trulysparse.io.table_state import restore_table
 from trulysparse.io.tensors import TensorFile
 from trulysparse.nn import activations
 from trulysparse.nn.activations import Activation
@@ -90,6 +91,7 @@ def build(
         net.scaling = Scaling(config["scaling"], shift, factor)
     if config["labels"] is not None:
         net.labels = labels_of(config["labels"], sizes[-1])
+    restore_table(net, config, file)
     return net
 
 

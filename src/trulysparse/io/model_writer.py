@@ -7,6 +7,7 @@ from typing import Any
 from trulysparse._core.arrays import Stored, type_name
 from trulysparse.connectivity import TiledConnectivity
 from trulysparse.io.labels import label_settings
+from trulysparse.io.table_state import table_settings, table_tensors
 from trulysparse.io.tensors import Tensor
 from trulysparse.nn import activations
 from trulysparse.nn.mlp import SparseMLP
@@ -30,6 +31,7 @@ def settings(net: SparseMLP) -> dict[str, Any]:
         "seed": net.seed,
         "scaling": net.scaling.kind if net.scaling else "none",
         "labels": None if net.labels is None else label_settings(net.labels, net.layer_sizes[-1]),
+        **table_settings(net),
     }
 
 
@@ -59,8 +61,8 @@ def along_connections(layer: Any, name: str, values: Stored) -> Tensor:
 
 
 def scaling_tensors(net: SparseMLP) -> list[Tensor]:
-    """The tensors of the input's scaling."""
+    """The tensors of the input's scaling, and of how tables are read."""
     if net.scaling is None:
-        return []
+        return table_tensors(net)
     shift, factor = net.scaling.arrays()
-    return [Tensor.of("scaling.shift", shift), Tensor.of("scaling.factor", factor)]
+    return [Tensor.of("scaling.shift", shift), Tensor.of("scaling.factor", factor), *table_tensors(net)]

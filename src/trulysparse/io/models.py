@@ -1,4 +1,4 @@
-"""One safetensors file per model: connectivity, weights, biases, scaling and labels as tensors, all settings in
+"""One safetensors file per model: connectivity, weights, biases, scaling and preprocessing as tensors, all settings in
 the metadata. No pickle; nothing in a file is executed. Layers are written and read one after the other."""
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from trulysparse._core.progress import Progress, silent
 from trulysparse.errors import InputError
 from trulysparse.io.model_reader import build, layer_sizes_of, storage_config_of
 from trulysparse.io.model_writer import layer_tensors, scaling_tensors, settings
+from trulysparse.io.table_state import VERSIONS, version_of
 from trulysparse.io.tensors import opened, write_tensors
 from trulysparse.nn.activations import NAMES, Activation
 from trulysparse.nn.mlp import SparseMLP
 
 # One metadata entry, so that the same network gives the same bytes (several would come in any order).
 ENTRY = "trulysparse"
-VERSION = 1
 
 
 def save(net: SparseMLP, path: str | os.PathLike[str], *, progress: Progress = silent) -> None:
@@ -50,7 +50,9 @@ def save(net: SparseMLP, path: str | os.PathLike[str], *, progress: Progress = s
     """
     config = settings(net)
     tensors = [tensor for number in range(len(net.layers)) for tensor in layer_tensors(net, number)]
-    write_tensors(path, tensors + scaling_tensors(net), {ENTRY: json.dumps({"version": VERSION, **config})}, progress)
+    write_tensors(
+        path, tensors + scaling_tensors(net), {ENTRY: json.dumps({"version": version_of(net), **config})}, progress
+    )
 
 
 def load(
@@ -73,7 +75,7 @@ def load(
         progress: called as the file is read, see trulysparse._core.progress.
 
     Returns:
-        The network, with labels and scaling.
+        The network, with labels, scaling and preprocessing.
 
     Raises:
         InputError: where the file is missing, truncated, not a trulysparse model, or damaged.
@@ -86,7 +88,7 @@ def load(
         ...
         trulysparse.errors.InputError: trulysparse model nowhere.safetensors does not exist
     """
-    with opened(path, ENTRY, VERSION, "trulysparse model", progress) as file:
+    with opened(path, ENTRY, VERSIONS, "trulysparse model", progress) as file:
         storage_config = storage_config_of(file.config, folder)
         if activation is not None and file.config["activation"] in NAMES:
             raise InputError(

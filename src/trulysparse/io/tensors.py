@@ -193,7 +193,7 @@ _DAMAGED = (KeyError, IndexError, TypeError, ValueError, AttributeError, Overflo
 
 @contextmanager
 def opened(
-    path: str | os.PathLike[str], entry: str, version: int, kind: str, progress: Progress = silent
+    path: str | os.PathLike[str], entry: str, versions: Sequence[int], kind: str, progress: Progress = silent
 ) -> Iterator[TensorFile]:
     """A safetensors file with settings under `entry` in its metadata. InputError, which names the file, where it is
     missing, truncated, of another kind or version, or where reading it finds that it does not hold together."""
@@ -208,9 +208,10 @@ def opened(
         config = json.loads(metadata[entry])
         if not isinstance(config, dict):
             raise InputError(f"its settings must be a JSON object, not {type(config).__name__}")
-        if config.get("version") != version:
+        if config.get("version") not in versions:
             raise InputError(
-                f"{path} has format version {config.get('version')!r:.80}; this release reads version {version}"
+                f"{path} has format version {config.get('version')!r:.80}; this release reads version "
+                f"{' and '.join(map(str, versions))}"
             )
         tensors = TensorFile(path, config, progress)
         yield tensors

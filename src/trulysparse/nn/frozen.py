@@ -29,6 +29,8 @@ class Freezable(Protocol):
     scaling: Scaling | None
     labels: NDArray[Any] | None
     preprocessor: TablePreprocessor | None
+    target_scaling: Scaling | None
+    _feature_names: tuple[str, ...] | None
     layers: list[Any]
 
     @property
@@ -66,6 +68,8 @@ class FrozenMLP(Predictor):
         self.scaling = net.scaling
         self.labels = net.labels
         self.preprocessor = net.preprocessor
+        self.target_scaling = net.target_scaling
+        self._feature_names = net._feature_names
         self.n_connections = net.n_connections
         self.threads = checks.thread_count(threads)
         kind = _kernels.FrozenNetwork32 if net.dtype == np.float32 else _kernels.FrozenNetwork64

@@ -37,6 +37,8 @@ class Network(NetworkPasses):
         scaling: of the input, or None.
         labels: names of the classes in the order of the output neurons, or None for 0, 1, ...
         preprocessor: a fitted TablePreprocessor, which DataFrames go through, or None.
+        target_scaling: of output='identity': targets are given, and predictions made, in their own unit, and the
+            network is trained on (y - offset) * factor; see fit_target_scaling. None: on y itself.
     """
 
     epsilon: float | None
@@ -61,6 +63,7 @@ class Network(NetworkPasses):
         self.scaling = None
         self.labels = None
         self.preprocessor = None
+        self.target_scaling = None
         self.checked = CheckedLayers()
         self.tape_pool = TapePool()
         self.n_updates = 0
@@ -131,6 +134,8 @@ class Network(NetworkPasses):
         twin.checked, twin.tape_pool = CheckedLayers(), TapePool()
         twin.layers, twin.storage_config = list(layers), storage_config or self.storage_config
         twin.layer_sizes = (layers[0].n_in, *(layer.n_out for layer in layers))
+        if twin.layer_sizes[0] != self.layer_sizes[0]:
+            twin.feature_names = None
         twin.check_layers()
         return twin
 
@@ -151,19 +156,19 @@ class Network(NetworkPasses):
             if problem := layer.problem(sizes[number], sizes[number + 1], held, config.weights):
                 raise InputError(f"layers[{number}]{'' if problem[0] == '.' else ' '}{problem}")
         if self.scaling is not None:
-            self._check_scaling(self.scaling)
+            _check_scaling("scaling", self.scaling, sizes[0])
+        if self.target_scaling is not None:
+            self._check_target_scaling(self.target_scaling)
+        if self.preprocessor is not None and getattr(self.preprocessor, "n_features_out_", None) != sizes[0]:
+            raise InputError(f"preprocessor must be a fitted TablePreprocessor of {sizes[0]} outputs, one per input")
         self.checked = CheckedLayers(self)
 
-    def _check_scaling(self, scaling: Any) -> None:
-        if not isinstance(scaling, Scaling):
-            raise InputError(f"scaling must be a Scaling or None, not {type(scaling).__name__}")
-        wanted = (self.layer_sizes[0],)
-        for name, array in (("offset", scaling.offset), ("factor", scaling.factor)):
-            if not isinstance(array, np.ndarray) or array.shape != wanted or array.dtype != np.float64:
-                given = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-                raise InputError(f"scaling.{name} must be float64 of shape {wanted}, not {given}")
-            if not array.flags.c_contiguous or not np.isfinite(array).all():
-                raise InputError(f"scaling.{name} must be contiguous and hold finite numbers")
+    def _check_target_scaling(self, scaling: Any) -> None:
+        if self.output != "identity":
+            raise InputError(f"target_scaling is for output='identity', not {self.output!r}")
+        _check_scaling("target_scaling", scaling, self.layer_sizes[-1])
+        if not (scaling.factor > 0).all():
+            raise InputError("target_scaling.factor must be above 0")
 
     def copy(self) -> Self:
         """A network with weights and biases of its own, in memory.
@@ -264,3 +269,15 @@ class Network(NetworkPasses):
         """
         self.check_layers()
         return FrozenMLP(self, threads)
+
+
+def _check_scaling(name: str, scaling: Any, width: int) -> None:
+    """InputError where `scaling` is none of `width` features."""
+    if not isinstance(scaling, Scaling):
+        raise InputError(f"{name} must be a Scaling or None, not {type(scaling).__name__}")
+    for part, array in (("offset", scaling.offset), ("factor", scaling.factor)):
+        if not isinstance(array, np.ndarray) or array.shape != (width,) or array.dtype != np.float64:
+            given = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+            raise InputError(f"{name}.{part} must be float64 of shape {(width,)}, not {given}")
+        if not array.flags.c_contiguous or not np.isfinite(array).all():
+            raise InputError(f"{name}.{part} must be contiguous and hold finite numbers")

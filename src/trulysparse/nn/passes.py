@@ -37,6 +37,8 @@ class Layered(Protocol):
     layer_sizes: tuple[int, ...]
     storage_config: Any  # a StorageConfig
     scaling: Scaling | None
+    preprocessor: Any  # a TablePreprocessor or None
+    target_scaling: Scaling | None
     dtype: np.dtype[np.floating]
     output: str
     threads: int

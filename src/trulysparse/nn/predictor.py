@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trulysparse._core import checks
 from trulysparse._core.arrays import Floats, store_samples
 from trulysparse.data import Matrix, Scaling, as_matrix
+from trulysparse.data.target_scaling import in_unit
 from trulysparse.errors import InputError
 from trulysparse.preprocessing import is_frame
 
@@ -27,6 +29,26 @@ class Predictor(ABC):
     scaling: Scaling | None
     labels: NDArray[Any] | None
     preprocessor: TablePreprocessor | None
+    target_scaling: Scaling | None
+    _feature_names: tuple[str, ...] | None = None
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """Names of the inputs: those of the preprocessor's outputs where there is one, else those that were set, or
+        None."""
+        if self.preprocessor is not None:
+            return tuple(self.preprocessor.get_feature_names_out())
+        return self._feature_names
+
+    @feature_names.setter
+    def feature_names(self, names: Sequence[str] | None) -> None:
+        if names is None:
+            self._feature_names = None
+            return
+        given = tuple(str(name) for name in checks.listed("feature_names", names, "names"))
+        if len(given) != self.layer_sizes[0]:
+            raise InputError(f"feature_names must have {self.layer_sizes[0]} names, one per input, not {len(given)}")
+        self._feature_names = given
 
     @abstractmethod
     def output_batches(
@@ -77,7 +99,7 @@ class Predictor(ABC):
         return out
 
     def decision_function(self, X: Any, *, batch_size: int = 256) -> Floats:
-        """The output layer's values before its activation.
+        """The output layer's values before its activation; with a target_scaling, in standard units.
 
         Args:
             X: (n_samples, n_inputs): NumPy of any numeric type, SciPy sparse, memory map or DataFrame.
@@ -129,7 +151,8 @@ class Predictor(ABC):
 
         Returns:
             Of output='softmax', (n_samples,) classes, as labels where the network has labels; of 'sigmoid',
-            (n_samples, n_outputs) of 0 and 1; of 'identity', (n_samples, n_outputs) values.
+            (n_samples, n_outputs) of 0 and 1; of 'identity', (n_samples, n_outputs) values: of the network's type, or
+            where it has a target_scaling, float64 in the unit of the targets.
 
         Raises:
             InputError: where X is unusable.
@@ -141,7 +164,8 @@ class Predictor(ABC):
             [1, 0]
         """
         if self.output == "identity":
-            return self._all_outputs(X, batch_size, activated=False)
+            values = self._all_outputs(X, batch_size, activated=False)
+            return values if self.target_scaling is None else in_unit(values, self.target_scaling)
         if self.output == "sigmoid":
             return (self._all_outputs(X, batch_size, activated=False) > 0).astype(np.int64)
         matrix = self.matrix(X)

@@ -37,7 +37,7 @@ class CheckedLayers:
     def are(self, net: Layered) -> bool:
         """Whether a network still consists of the very objects that passed."""
         known, parts = self._net, self._parts
-        if len(known) != 3 or not all(map(is_, known, _settings_of(net))) or len(parts) != 4 * len(net.layers):
+        if not known or not all(map(is_, known, _settings_of(net))) or len(parts) != 4 * len(net.layers):
             return False
         return all(map(is_, [known() for known in parts], _parts_of(net)))
 
@@ -47,7 +47,7 @@ class CheckedLayers:
 
 
 def _settings_of(net: Layered) -> tuple[Any, ...]:
-    return net.layer_sizes, net.storage_config, net.scaling
+    return net.layer_sizes, net.storage_config, net.scaling, net.preprocessor, net.target_scaling
 
 
 def _parts_of(net: Layered) -> list[Any]:

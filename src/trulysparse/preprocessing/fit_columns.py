@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import blake2b
+from math import isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse._core.arrays import bytes_of
+from trulysparse._core.texts import pack
 from trulysparse.errors import InputError
 from trulysparse.preprocessing import notes
 from trulysparse.preprocessing.encode import missing
@@ -77,11 +79,11 @@ class ColumnFitter:
         if not len(known):
             self._empty.append(column)
             return 0, 0.0
-        if self._is_known(column, np.where(gaps, np.nan, values) + 0.0):
-            return 0, 0.0
         varied = bool((known != known[0]).any())
         if not varied and not n_gaps:
             self._constant.append(column)
+            return 0, 0.0
+        if self._is_known(column, np.where(gaps, np.nan, values) + 0.0):  # 0.0, as there is a -0.0 too
             return 0, 0.0
         if kind == NUMBER and not n_gaps and notes.counts_rows(values):
             self._counting.append(column)
@@ -99,10 +101,10 @@ class ColumnFitter:
         if not len(texts):
             self._empty.append(column)
             return 0, []
-        if self._is_known(column, codes, "\0".join(texts).encode("utf-8", "surrogatepass")):
-            return 0, []
         if len(texts) == 1 and not n_gaps:
             self._constant.append(column)
+            return 0, []
+        if self._is_known(column, codes, b"".join(bytes_of(array) for array in pack(texts.tolist()))):
             return 0, []
         if notes.differs_in_every_row(len(texts), len(codes) - n_gaps):
             self._unlike.append(column)
@@ -168,5 +170,6 @@ def _median(values: NDArray[np.float64]) -> float:
     middle = len(values) // 2
     if len(values) % 2:
         return float(np.partition(values, middle)[middle])
-    low, high = np.partition(values, (middle - 1, middle))[middle - 1 : middle + 1]
-    return float(low + (high - low) / 2 if abs(high) < 1e300 and abs(low) < 1e300 else low / 2 + high / 2)
+    low, high = np.partition(values, (middle - 1, middle))[middle - 1 : middle + 1].tolist()
+    middle_of_both: float = (low + high) / 2
+    return middle_of_both if isfinite(middle_of_both) else float(low / 2 + high / 2)

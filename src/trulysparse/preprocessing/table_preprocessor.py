@@ -8,10 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from trulysparse._core import checks
-from trulysparse.data.matrix import as_in_memory, check_finite
 from trulysparse.errors import InputError
 from trulysparse.preprocessing import encode
 from trulysparse.preprocessing.fit_columns import ColumnFitter
@@ -109,13 +108,18 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         self.scaled_, self.sources_ = columns.scaled, columns.sources
 
     def _fit_array(self, X: Any) -> None:
-        matrix = as_in_memory(X)
-        check_finite(matrix)
+        array = self._checked_array(X, "X", reset=True)
         self.__dict__.pop("feature_names_in_", None)
         self._columns = None
-        self.n_features_in_ = self.n_features_out_ = matrix.n_features
-        self.sparse_output_, self.notes_ = sp.issparse(matrix.x), []
-        self.scaled_, self.sources_ = np.ones(matrix.n_features, bool), np.arange(matrix.n_features)
+        n = self.n_features_out_ = self.n_features_in_
+        self.sparse_output_, self.dtype_, self.notes_ = sp.issparse(array), str(array.dtype), []
+        self.scaled_, self.sources_ = np.ones(n, bool), np.arange(n)
+
+    def _checked_array(self, X: Any, name: str, reset: bool) -> Any:
+        """An array or a sparse matrix of numbers, with scikit-learn's own checks, whose messages its users know."""
+        if hasattr(type(X), "reader"):
+            raise InputError(f"{name} is read from files batch by batch, but TablePreprocessor takes tables in memory")
+        return validate_data(self, X, reset=reset, accept_sparse=True)
 
     def transform(self, X: Any) -> Any:
         """The table as numbers.
@@ -125,7 +129,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
                 an array or sparse matrix of as many features.
 
         Returns:
-            (n_rows, n_features_out_), an array or a CSR array of `dtype_`; X itself where it is an array.
+            (n_rows, n_features_out_), an array or a CSR array of `dtype_`; X itself after fitting to an array.
 
         Raises:
             InputError: where a column is missing or holds what it cannot take, or a gap is refused.
@@ -148,15 +152,10 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "n_features_out_")
         columns = self._columns
         if columns is None:
-            matrix = as_in_memory(X, name)
-            if matrix.n_features != self.n_features_in_:
-                raise InputError(
-                    f"{name} has {matrix.n_features} features, but TablePreprocessor is expecting "
-                    f"{self.n_features_in_} features as input"
-                )
-            check_finite(matrix)
-            return np.asarray(X) if isinstance(X, list | tuple) else X
+            return self._checked_array(X, name, reset=False)
         if not is_frame(X):
+            if hasattr(type(X), "reader"):
+                self._checked_array(X, name, reset=False)
             raise InputError(f"{name} must be a DataFrame with the columns of the fitted one, not {type(X).__name__}")
         frame = self._chosen(as_pandas(X, name), columns, name)
         dtype = np.dtype(self.dtype_)
@@ -170,7 +169,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         lost = [column for column in wanted if column not in place]
         if lost:
             also = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
-            raise InputError(f"{name} has no column '{lost[0]}'{also}, which the network's table had")
+            raise InputError(f"{name} has no column '{lost[0]}'{also}, which the fitted table had")
         return frame.iloc[:, [place[column] for column in wanted]]
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
@@ -208,13 +207,23 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "n_features_out_")
         if self._columns is None:
             raise InputError("a TablePreprocessor that was fitted to an array changes nothing and has no state")
-        settings = {
-            **self.get_params(),
+        return self.settings(), self._columns.to_arrays()
+
+    def settings(self) -> dict[str, Any]:
+        """The part of `state` that is not in arrays.
+
+        Returns:
+            What JSON can hold.
+        """
+        check_is_fitted(self, "n_features_out_")
+        return {
+            "missing": str(self.missing),
+            "max_categories": None if self.max_categories is None else int(self.max_categories),
+            "sparse_threshold": float(self.sparse_threshold),
             "dtype": self.dtype_,
             "sparse_output": bool(self.sparse_output_),
             "notes": list(self.notes_),
         }
-        return settings, self._columns.to_arrays()
 
     @classmethod
     def from_state(cls, settings: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Self:

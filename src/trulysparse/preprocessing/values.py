@@ -69,8 +69,8 @@ def _refuse(wrong: NDArray[np.bool_], series: Any, name: str, column: str, what:
     if wrong.any():
         row = int(wrong.argmax())
         raise InputError(
-            f"{name}[{row}, '{column}'] is {series.iloc[row]!r:.60}, but column '{column}' held {what} in the table that "
-            "the preprocessing was fitted to"
+            f"{name}[{row}, '{column}'] is {series.iloc[row]!r:.60}, but column '{column}' held {what} in the table "
+            "that the preprocessing was fitted to"
         )
 
 
@@ -115,6 +115,7 @@ def _distinct_mixed(series: Any, name: str, column: str) -> tuple[NDArray[np.int
     kinds, types = pd.factorize(pd.Series(values[known], dtype=object).map(type))
     codes = np.full(len(values), -1, np.int64)
     texts: list[Texts] = []
+    n_texts = 0
     for number in range(len(types)):
         rows = known[kinds == number]
         try:
@@ -123,8 +124,9 @@ def _distinct_mixed(series: Any, name: str, column: str) -> tuple[NDArray[np.int
             raise InputError(
                 f"{name}[{rows[0]}, '{column}'] is {values[rows[0]]!r:.60}; a column must hold single values"
             ) from None
-        codes[rows] = own + sum(map(len, texts))
+        codes[rows] = own + n_texts
         texts.append(_texts(np.asarray(uniques, dtype=object)))
+        n_texts += len(uniques)
     return _in_order(codes, np.concatenate(texts) if texts else np.empty(0, object))
 
 
@@ -140,8 +142,9 @@ def text_of(value: Any) -> str:
         return str(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
-    if isinstance(value, float | np.floating) and abs(value) < 2**63 and value == int(value):
-        return str(int(value))
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        return str(int(number)) if number.is_integer() and abs(number) < 2**63 else str(value)
     return str(value)
 
 
@@ -150,7 +153,7 @@ def _in_order(codes: NDArray[Any], texts: Texts) -> tuple[NDArray[np.int64], Tex
     import pandas as pd
 
     same, merged = pd.factorize(texts)
-    known = codes >= 0
+    known: NDArray[np.bool_] = np.greater_equal(codes, 0)
     order, kept = pd.factorize(same[codes[known]])
     out = np.full(len(codes), -1, np.int64)
     out[known] = order

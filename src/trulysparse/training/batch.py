@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trulysparse._core.arrays import Floats
 from trulysparse.data import Matrix, Reader, Scaling
+from trulysparse.data.target_scaling import standardised
 from trulysparse.data.targets import Targets, ValueReader, Values
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
@@ -71,12 +72,15 @@ def checked_targets(net: SparseMLP, loss: Loss, matrix: Matrix, X: Any, y: Any) 
         loss: that takes them.
         matrix: of the samples.
         X: what it was made from. Where y is that very object, the targets are the samples themselves.
-        y: labels or values.
+        y: labels or values; of a network with a target_scaling, values in their own unit.
 
     Raises:
         InputError: where the loss cannot take them.
     """
     is_input = y is X or y is matrix.x
+    if net.target_scaling is not None:
+        in_units = standardised(matrix.x if is_input else y, net.target_scaling)
+        return loss.check_targets(in_units, net.layer_sizes[-1], net.dtype)
     targets = loss.check_targets(matrix.x if is_input else y, net.layer_sizes[-1], net.dtype)
     if is_input and isinstance(targets, Values) and targets.given is matrix.x:
         return targets.as_input(matrix)

@@ -30,16 +30,19 @@ def evaluate(
     Args:
         net: the network.
         X: (n_samples, n_inputs); NumPy, SciPy sparse, memory map or DataFrame.
-        y: labels (n_samples,), or values (n_samples, n_outputs) of any type that X may have; see the loss.
+        y: labels (n_samples,), or values (n_samples, n_outputs) of any type that X may have; see the loss. Where the
+            network has a target_scaling, values in their own unit.
         loss: a loss, its name, or None for the one of the network's output activation.
         sample_weight: (n_samples,), at least 0; None: all 1.
         batch_size: samples computed at a time, at least 1.
 
     Returns:
-        'loss', the weighted mean, and a score. For labels, and values of output='softmax', 'accuracy': the share of
+        'loss', the weighted mean (with a target_scaling, of standardised targets), and a score. For labels, and values
+        of output='softmax', 'accuracy': the share of
         samples. For values of 'sigmoid', 'accuracy': the share of values. For those of 'identity', 'r2': the
         coefficient of determination, outputs weighted by variance, as scikit-learn's
-        r2_score(multioutput="variance_weighted").
+        r2_score(multioutput="variance_weighted"), and 'mae', the mean absolute error over samples and outputs, both in
+        the unit of y.
 
     Raises:
         InputError: where X, y or sample_weight do not fit the network or each other.
@@ -63,7 +66,8 @@ def evaluate(
 def scores(net: SparseMLP, loss: Loss, data: FitData, batch_size: int = 256) -> dict[str, float]:
     """As evaluate, on samples that are checked."""
     total = total_weight = 0.0
-    sums = _ScoreSums(score_name(net.output, data), net.output)
+    unit = None if net.target_scaling is None else 1.0 / net.target_scaling.factor
+    sums = _ScoreSums(score_name(net.output, data), net.output, unit)
     for samples, z, targets in _outputs_and_targets(net, data, batch_size):
         share = np.ones(z.shape[1]) if data.weight is None else data.weight[samples]
         sums.add(z, targets, share)
@@ -101,13 +105,21 @@ def _outputs_and_targets(
 
 
 class _ScoreSums:
-    """Sums for the score, batch by batch."""
+    """Sums for the score, batch by batch.
 
-    def __init__(self, name: str, output: str) -> None:
+    Args:
+        name: of the score.
+        output: the network's output activation.
+        unit: (n_outputs,), what 1 in values is in the unit of y; None: 1.
+    """
+
+    def __init__(self, name: str, output: str, unit: NDArray[np.float64] | None = None) -> None:
         self.name = name
         self.output = output
+        self.unit = unit
         self.hits = self.weight = 0.0
         self.residual: NDArray[np.float64] | float = 0.0
+        self.distance: NDArray[np.float64] | float = 0.0
         self.first: NDArray[np.float64] | None = None
         self.spread: Moments | None = None
 
@@ -132,18 +144,24 @@ class _ScoreSums:
         if self.first is None or self.spread is None:  # targets are counted from one of them: a constant one is then 0
             self.first, self.spread = target[np.flatnonzero(weight)[0]].copy(), Moments(target.shape[1])
         self.spread.add(target - self.first, weight)
-        self.residual = self.residual + weight @ (target - z.T) ** 2
+        error = target - z.T
+        self.residual = self.residual + weight @ error**2
+        self.distance = self.distance + weight @ np.abs(error)
+        self.weight += float(weight.sum())
 
     def score(self) -> dict[str, float]:
         """The score, by its name."""
         if self.name == "accuracy":
             return {"accuracy": self.hits / max(self.weight, 1e-300)}
         if self.spread is None:
-            return {"r2": 0.0}
+            return {"r2": 0.0, "mae": 0.0}
         # As scikit-learn's r2_score: targets that are constant count only where all are, as 1 if met and 0 if not.
         residual = np.asarray(self.residual)
         variance = self.spread.weight * self.spread.deviation**2
+        unit = np.ones(len(variance)) if self.unit is None else self.unit
+        mae = float(np.mean(np.asarray(self.distance) / self.weight * unit))
         varied = variance > 0
         if not varied.any():
-            return {"r2": float(np.mean(residual == 0))}
-        return {"r2": 1.0 - float(residual[varied].sum() / variance[varied].sum())}
+            return {"r2": float(np.mean(residual == 0)), "mae": mae}
+        share = (unit / unit[varied].max())[varied] ** 2  # of units, as their squares may be out of range
+        return {"r2": 1.0 - float((share * residual[varied]).sum() / (share * variance[varied]).sum()), "mae": mae}

@@ -38,7 +38,7 @@ def checked_batch(net: SparseMLP, loss: Loss, X: Any, y: ArrayLike, sample_weigh
     matrix = as_matrix(X) if net.preprocessor is None else net.matrix(X)
     if matrix.n_features != net.layer_sizes[0]:
         net.matrix(X)  # has the words for it
-    if y is X:
+    if y is X or net.target_scaling is not None:
         targets = checked_targets(net, loss, matrix, X, y)
     else:  # what checked_targets does then
         targets = loss.check_targets(y, net.layer_sizes[-1], net.dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +50,11 @@ class Setup:
             source: Source = ray.get(self.source[0])
             X, y, weight = source.open()
             matrix = Predictor.matrix(self.net, X)  # SparseMLP's also checks the layers, which `net` does not have
-            targets = checked_targets(self.net, make_loss(self.options.loss, self.net.output), matrix, X, y)
+            net = self.net
+            if not source.in_own_unit and net.target_scaling is not None:  # they are standardised already
+                net = copy(net)
+                net.target_scaling = None
+            targets = checked_targets(net, make_loss(self.options.loss, net.output), matrix, X, y)
         except (OSError, ImportError, InputError, ray.exceptions.RaySystemError) as error:
             reason = str(error).strip().splitlines()[0]
             raise InputError(f"a worker on node {node} cannot read its samples: {reason}") from None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,13 @@ Samples = tuple[Any, Any, NDArray[np.float64] | None]
 
 
 class Source(Protocol):
-    """A small description of the samples that is sent to workers, which open it."""
+    """A small description of the samples that is sent to workers, which open it.
+
+    Attributes:
+        in_own_unit: whether targets are as a user gives them, not yet standardised by the network's target_scaling.
+    """
+
+    in_own_unit: ClassVar[bool]
 
     def open(self) -> Samples:
         """The samples."""
@@ -54,6 +60,7 @@ def _loaded(load: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
 
 @dataclass(frozen=True, eq=False)
 class _Called:
+    in_own_unit: ClassVar[bool] = True
     load: Callable[[], tuple[Any, Any]]
     weight: NDArray[np.float64] | None
 
@@ -94,6 +101,7 @@ class _Mapped:
     """Samples and targets of which some are memory maps; the others, and weights, are sent. y: None where targets are
     the samples themselves."""
 
+    in_own_unit: ClassVar[bool] = False
     X: Any
     y: Any
     weight: NDArray[np.float64] | None
@@ -108,6 +116,7 @@ class _InStore:
     """Arrays in the cluster's object store: read without a copy on the node that holds them, sent once to others. y is
     None there where targets are the samples themselves."""
 
+    in_own_unit: ClassVar[bool] = False
     arrays: Any
 
     def open(self) -> Samples:
