@@ -26,7 +26,7 @@ def run_report(
     *,
     title: str,
     facts: Mapping[str, str],
-    scores: dict[str, float],
+    scores: Mapping[str, float],
 ) -> RunReport:
     """The report of a finished training.
 

@@ -57,7 +57,7 @@ def write_results(
     title = f"Trained on {settings.data}"
 
     def write_page(path: Path) -> None:
-        write_report(path, run_report(run, trainer, history, title=title, facts=shown, scores=dict(scores)))
+        write_report(path, run_report(run, trainer, history, title=title, facts=shown, scores=scores))
 
     with bars() as progress:
         page = write_page if report else None

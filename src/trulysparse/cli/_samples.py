@@ -37,11 +37,11 @@ class Reading:
 
 def read_for(run: Run, data: str, reading: Reading, *, need_target: bool) -> Table:
     """DATA with the columns that the run was trained on."""
-    given = {each.name: getattr(reading, each.name) for each in fields(Reading)}
+    given: dict[str, Any] = {each.name: getattr(reading, each.name) for each in fields(Reading)}
     before = {name: run.config.get(name) for name in given if name == "target" or takes(data, name)}
-    options = {name: before.get(name) if value is None else value for name, value in given.items()}
+    options: dict[str, Any] = {name: before.get(name) if value is None else value for name, value in given.items()}
     own = is_own(run, data)
-    kept = {name: run.config.get(name) for name in ("group", "time")} if own else {}
+    kept: dict[str, Any] = {name: run.config.get(name) for name in ("group", "time")} if own else {}
     table = read(
         data,
         ReadOptions(**options, **kept),

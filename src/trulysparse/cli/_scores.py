@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from trulysparse.task.task import Task
 
 _NAMES = ("accuracy", "r2", "mae", "loss")
 
 
-def score_figures(scores: dict[str, float]) -> dict[str, float]:
+def score_figures(scores: Mapping[str, float]) -> dict[str, float]:
     """The scores in the order of the JSON line: accuracy, or r2 and mae, then the loss."""
     return {name: scores[name] for name in _NAMES if name in scores}
 
 
 def score_rows(
-    scores: dict[str, float],
+    scores: Mapping[str, float],
     n_samples: int,
     task: Task,
     *,
     part: str = "test ",
-    deviations: dict[str, float] | None = None,
+    deviations: Mapping[str, float] | None = None,
 ) -> dict[str, str]:
     """The scores as rows of a table.
 
@@ -35,7 +37,7 @@ def score_rows(
         "mae": "mean absolute error",
         "loss": "loss",
     }
-    rows = {}
+    rows: dict[str, str] = {}
     for name, value in score_figures(scores).items():
         text = f"{value:.4f}" if name != "mae" else f"{value:.4g}"
         if deviations is not None:

@@ -155,7 +155,7 @@ def position_in_files(folder: Path, state: dict[str, Any]) -> Position:
     if (kept := state.get("kept")) is not None:
         arrays: Arrays = {}
         if kept["file"] is not None:
-            with tensors.opened(folder / kept["file"], CALLBACKS, _CALLBACKS_VERSION, "checkpoint") as file:
+            with tensors.opened(folder / kept["file"], CALLBACKS, (_CALLBACKS_VERSION,), "checkpoint") as file:
                 arrays = {name: file.read(name, finite=False) for name in file.names}
         position.kept = Kept.from_json(kept["callbacks"], arrays)
     return position

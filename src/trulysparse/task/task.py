@@ -121,8 +121,8 @@ def make_task(y: Any, kind: str = "auto", targets: Sequence[str] = (), labels: S
     if kind == "classification":
         if several:
             raise InputError(
-                f"--task classification is for one target, but there are {np.shape(y)[1]}; train a network for each, or "
-                "use multilabel for columns of 0 and 1"
+                f"--task classification is for one target, but there are {np.shape(y)[1]}; train a network for each, "
+                "or use multilabel for columns of 0 and 1"
             )
         classes = np.unique(raw_labels(y, "y"))
         if len(classes) < 2:
