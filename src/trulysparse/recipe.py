@@ -21,6 +21,7 @@ from trulysparse.nn import activations
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.layers.storage import StorageConfig
+from trulysparse.nn.losses.make import BY_NAME
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import Optimizer, OptimizerState, check_optimizer
 from trulysparse.optim.adam import FRESH_STATES, Adam
@@ -86,6 +87,7 @@ class Recipe:
     )
     max_gradient_norm: float | None = option(None, "Scale gradients of a greater norm down to this. Default: never.")
     recompute: int = option(1, "Keep each n-th layer's activations, compute others again on the way back; 1: keep all.")
+    loss: str | None = option(None, f"{', '.join(BY_NAME)}. Default: by what is predicted.")
     optimizer: str | Optimizer = option("sgd", "sgd or adam.")
     learning_rate: float = option(0.01, "Learning rate.")
     schedule: str = option("constant", "constant or cosine.")
@@ -99,7 +101,9 @@ class Recipe:
     )
     fresh_state: str = option(Adam.fresh_state, "Adam's state of connections that evolution adds: zero or typical.")
     dropout: float = option(0.0, "Share of hidden activations dropped.")
-    patience: int | None = option(None, "Stop after this many epochs without a better training loss.")
+    patience: int | None = option(
+        None, "Stop after this many epochs without a better loss of training or, where held out, validation samples."
+    )
     seed: int = option(0, "Same seed, same network, whatever the number of threads.")
     workers: int = option(1, "More than one: parallel training, on one thread each.")
     parallel: str | WASAP | None = option(
@@ -119,6 +123,11 @@ class Recipe:
     def is_parallel(self) -> bool:
         """Whether workers share the training."""
         return self.workers > 1 or self.parallel is not None
+
+    @property
+    def monitor(self) -> str:
+        """The loss whose improvement `patience` waits for."""
+        return "loss"
 
     def make_activation(self) -> Activation:
         """The hidden layers' activation."""
@@ -174,7 +183,7 @@ class Recipe:
             start, every = self.importance_start, self.importance_every
             callbacks.append(ImportancePruning(self.importance_pruning, start=start, every=every))
         if self.patience is not None:
-            callbacks.append(EarlyStopping("loss", patience=self.patience))
+            callbacks.append(EarlyStopping(self.monitor, patience=self.patience))
         return callbacks
 
     def network(
@@ -224,7 +233,7 @@ class Recipe:
 
     def training_options(self) -> TrainingOptions:
         """What a Trainer of this recipe is given, and workers of it are."""
-        made: dict[str, Any] = {"optimizer": self.make_optimizer(), "evolution": self.make_evolution(), "loss": None}
+        made: dict[str, Any] = {"optimizer": self.make_optimizer(), "evolution": self.make_evolution()}
         given = {each.name: getattr(self, each.name) for each in fields(TrainingOptions) if each.name not in made}
         return TrainingOptions(**made, **given)
 
@@ -294,6 +303,8 @@ class Recipe:
         checks.real(self.spelled("zeta"), self.zeta, low=0, high=1)
         checks.choice(self.spelled("backend"), self.backend, ("threads", "ray"))
         checks.choice(self.spelled("scale"), self.scale, KINDS)
+        if self.loss is not None:
+            checks.choice(self.spelled("loss"), self.loss, tuple(BY_NAME))
         checks.choice(self.spelled("fresh_state"), self.fresh_state, FRESH_STATES)
         self._check_combinations()
         for name, need, met in self._needs():

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import typer
@@ -15,11 +14,12 @@ import typer
 from trulysparse._core.files import write_whole
 from trulysparse._core.progress import Progress
 from trulysparse._core.typed import checked_fields
+from trulysparse.cli._calling import Calling
+from trulysparse.cli._cross_validation import FOLDS, has_folds
 from trulysparse.cli._interrupts import Interrupts, Stopped
 from trulysparse.cli._json import read_object
 from trulysparse.cli._run import CHECKPOINT
 from trulysparse.cli._settings import Settings
-from trulysparse.data.files import fingerprint, lasting
 from trulysparse.errors import InputError
 from trulysparse.io import checkpoints
 from trulysparse.io.checkpoint_folder import LAYERS, PENDING, has_state, newest, position_in, states
@@ -31,8 +31,6 @@ from trulysparse.training.callbacks.running import RunningTrainer
 
 SETTINGS = "config.json"
 OLD = ".checkpoint.old"
-# What of a call of `train` is no setting of the training, but needed to go on with it.
-HOW = ("report", "address")
 # What is raised on the way where a checkpoint is not what it must be.
 DAMAGED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
@@ -40,17 +38,16 @@ DAMAGED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeErr
 class RunCheckpointer(Checkpointer):
     """Keeps the state of a training in its run folder, as settings say, and when a signal asks for the end, after which
     it raises Stopped. The checkpoint of another training is there until this one has begun to keep its own (`began`).
-
-    how: see HOW."""
+    """
 
     def __init__(
-        self, out: Path, settings: Settings, interrupts: Interrupts, *, resumed: bool, how: dict[str, Any]
+        self, out: Path, settings: Settings, interrupts: Interrupts, *, resumed: bool, calling: Calling
     ) -> None:
         super().__init__(out / CHECKPOINT, every=settings.checkpoint_every or None, keep=settings.keep_checkpoints)
         self._out = out
         self._settings = settings
         self._interrupts = interrupts
-        self._how = how
+        self._calling = calling
         self.began = resumed
 
     @property
@@ -100,26 +97,29 @@ class RunCheckpointer(Checkpointer):
         left = [*self.folder.glob(".state*"), *self.folder.glob(PENDING)]  # by a process that was killed
         if not self.began:
             left += states(self.folder)
+            left += [] if self._calling.fold else [self.folder / FOLDS]
             if not self._settings.on_disk:
                 shutil.rmtree(self.folder / LAYERS, ignore_errors=True)
         for path in left:
             path.unlink(missing_ok=True)
-        write_settings(self._out, self._settings, self._how)
+        write_settings(self._out, self._settings, self._calling)
         self.began = self._tidied = True
         drop_old(self._out)
 
     _tidied = False
 
 
-def write_settings(out: Path, settings: Settings, how: dict[str, Any]) -> None:
+def write_settings(out: Path, settings: Settings, calling: Calling) -> None:
     """Writes the settings from which `resume` goes on."""
-    values = settings.to_json() | {"data": lasting(settings.data), "fingerprint": fingerprint(settings.data), **how}
+    source = settings.source().lasting()
+    own = {"data": source.data, "test": source.test, "fingerprint": source.fingerprint()}
+    values = settings.to_json() | calling.to_json() | own
     text = json.dumps(values, indent=2) + "\n"
     write_whole(out / CHECKPOINT / SETTINGS, lambda path: path.write_text(text))
 
 
-def settings_of(out: Path, learning_rate: float | None = None) -> tuple[Settings, dict[str, Any]]:
-    """The settings of the training whose checkpoint is in `out`, and how it was called (see HOW); InputError where
+def settings_of(out: Path, learning_rate: float | None = None) -> tuple[Settings, Calling]:
+    """The settings of the training whose checkpoint is in `out`, and how it was called; InputError where
     there is none. learning_rate: in the place of the one it began with."""
     folder = out / CHECKPOINT
     if not (folder / SETTINGS).is_file():
@@ -127,22 +127,22 @@ def settings_of(out: Path, learning_rate: float | None = None) -> tuple[Settings
             f"RUN: '{out}' has no checkpoint to go on from: its training is complete, or was broken off before it had "
             "kept one"
         )
-    if not has_state(folder):
+    if not has_state(folder) and not has_folds(out):
         raise InputError(f"RUN: '{out}' was broken off before its first checkpoint: train anew")
     values = read_object(folder / SETTINGS)
     try:
         if "data" not in values:
             raise ValueError("it names no data")
-        how = {name: values.get(name) for name in HOW}
-        if not isinstance(how["report"], bool | None) or not isinstance(how["address"], str | None):
-            raise ValueError("report or address cannot be what they are")
+        calling = Calling.from_json(values)
         settings = Settings.from_json(values)
         settings.check()
     except ValueError as error:
         raise InputError(f"RUN: '{folder / SETTINGS}' cannot be read ({error})") from None
-    if Path(settings.data).exists() and values.get("fingerprint") != fingerprint(settings.data):
+    source = settings.source()
+    there = all(Path(name).exists() for name in (source.data, source.test) if name is not None)
+    if there and values.get("fingerprint") != source.fingerprint():
         raise InputError(f"DATA: '{settings.data}' has changed since the training of '{out}' began")
-    return settings if learning_rate is None else replace(settings, learning_rate=learning_rate), how
+    return settings if learning_rate is None else replace(settings, learning_rate=learning_rate), calling
 
 
 def read_newest(

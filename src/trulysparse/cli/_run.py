@@ -124,7 +124,8 @@ def write_run(
     progress: Progress = silent,
 ) -> None:
     """Writes model, settings, metrics, figures and report, all or nothing: they are written beside and put in place
-    once all are there. The model goes first, and settings name the model that they belong to: a process that dies before they follow
+    once all are there. The model goes first, and settings name the model that they belong to: a process that dies
+    before they follow
     leaves them where `settle` and `Run.open` find them."""
     new = folder / NEW
     settle(folder)

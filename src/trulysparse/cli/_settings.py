@@ -39,6 +39,9 @@ class Settings(CommandRecipe):
     validation_fraction: float | None = option(
         None, "Share of the training samples held out and scored after each epoch. Default: the test set is."
     )
+    cv: int | None = option(
+        None, "Cross-validation: folds that are trained and scored one by one before a network of all samples."
+    )
     group: str | None = option(None, "Column of groups that stay together when samples are held out.")
     time: str | None = option(None, "Column of times: the last samples are held out.")
     ignore: str | None = option(None, "Columns to leave out, with commas between.")
@@ -63,11 +66,18 @@ class Settings(CommandRecipe):
     checkpoint_every: int = option(0, "Updates between further checkpoints within an epoch; 0: none.")
     keep_checkpoints: int = option(2, "How many checkpoints stay.")
 
-    def source(self) -> DataSource:
-        """Where the samples come from."""
+    @property
+    def monitor(self) -> str:
+        """See Recipe."""
+        return "loss" if self.validation_fraction is None else "val_loss"
+
+    def source(self, fold: int | None = None) -> DataSource:
+        """Where the samples come from. fold: of a cross-validation; that of number `cv` trains on all samples."""
         reading = ReadOptions(**{each.name: getattr(self, each.name) for each in fields(ReadOptions)})
         options = TaskOptions(**{each.name: getattr(self, each.name) for each in fields(TaskOptions)})
-        return DataSource(data=self.data, test=self.test, reading=reading, options=options)
+        number = None if fold is None or self.cv is None or fold == self.cv else (fold, self.cv)
+        whole = self.cv is not None and fold == self.cv
+        return DataSource(data=self.data, test=self.test, reading=reading, options=options, fold=number, whole=whole)
 
     def check(self, given: Collection[str] = ()) -> None:
         """See Recipe."""
@@ -75,6 +85,12 @@ class Settings(CommandRecipe):
         self.source().options.check()
         checks.integer("--checkpoint-every", self.checkpoint_every, low=0)
         checks.integer("--keep-checkpoints", self.keep_checkpoints, low=1)
+        if self.cv is not None:
+            checks.integer("--cv", self.cv, low=2)
+            if self.on_disk:
+                raise InputError("--cv cannot be combined with --on-disk, whose layers are of one network")
+            if self.test is not None:
+                raise InputError("--cv cannot be combined with --test: folds are held out of DATA")
         if self.on_disk and not self.checkpoints:
             raise InputError("--no-checkpoints cannot be combined with --on-disk: the layers' files are the checkpoint")
 
@@ -88,6 +104,7 @@ class Settings(CommandRecipe):
             ("address", "is for parallel training: give --workers too", self.is_parallel),
             ("address", "needs --backend ray", self.backend == "ray"),
             ("test_size", "cannot be combined with --test, which holds the test samples", self.test is None),
+            ("test_size", "cannot be combined with --cv, whose folds are held out", self.cv is None),
             *super()._needs(),
         ]
 
@@ -107,6 +124,8 @@ class Settings(CommandRecipe):
         for name in ("test_size", "group", "time"):
             if name in given and table.X_test is not None and self.validation_fraction is None:
                 raise InputError(f"{self.spelled(name)}: '{self.data}' has a test set of its own")
+        if self.cv is not None and table.X_test is not None:
+            raise InputError(f"--cv: '{self.data}' has a test set of its own")
         for name in ("ignore", "missing", "max_categories"):
             if name in given and not hasattr(table.X, "iloc"):
                 raise InputError(f"{self.spelled(name)}: '{self.data}' has no named columns; it is for tables")

@@ -6,39 +6,40 @@ import shlex
 import shutil
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import typer
 
 from trulysparse._core import checks
 from trulysparse._core.bars import bars
-from trulysparse.analysis import TopologyRecorder
+from trulysparse.cli._calling import Calling
 from trulysparse.cli._checkpoints import RunCheckpointer, move_aside, put_back, recover, settings_of
 from trulysparse.cli._console import os_error_text
+from trulysparse.cli._cross_validation import cross_validate, has_folds
 from trulysparse.cli._interrupts import Interrupts, Stopped
 from trulysparse.cli._results import write_results
 from trulysparse.cli._run import CHECKPOINT, PARTIAL, MetricsFile
 from trulysparse.cli._run_lock import RunLock
 from trulysparse.cli._settings import Settings
 from trulysparse.cli._training_run import TrainingRun
+from trulysparse.data.table import Table
 from trulysparse.errors import DivergenceError, InputError
 from trulysparse.io.checkpoint_folder import has_state
 from trulysparse.io.position import Position
-from trulysparse.training import Callback, LayerSizes, ProgressBar, Trainer
+from trulysparse.training import Callback, LayerSizes, ProgressBar, Trainer, evaluate
+from trulysparse.training.history import History
 
 
 @dataclass
 class TrainingCommand:
-    """A call of `train` or `resume`. given: names of the options that the user wrote. moved: whether an old checkpoint
-    has made way for layers in files."""
+    """A call of `train` or `resume`. calling: of a resumed one, that of the checkpoint. given: names of the options
+    that the user wrote. moved: whether an old checkpoint has made way for layers in files."""
 
     settings: Settings
     out: Path
     threads: int | None = None
-    address: str | None = None
-    report: bool = False
+    calling: Calling = field(default_factory=Calling)
     json_line: bool = False
     resume: bool = False
     given: Collection[str] = ()
@@ -48,20 +49,16 @@ class TrainingCommand:
     interrupts: Interrupts = field(default_factory=Interrupts)
 
     @property
-    def how(self) -> dict[str, Any]:
-        """What `resume` has to know besides settings."""
-        return {"report": self.report, "address": self.address}
-
-    @property
     def is_kept(self) -> bool:
         """Whether the folder holds a checkpoint of this training."""
         own = self.resume or (self.checkpointer is not None and self.checkpointer.began)
-        return own and has_state(self.out / CHECKPOINT)
+        return own and (has_state(self.out / CHECKPOINT) or has_folds(self.out))
 
 
 def start_training(command: TrainingCommand) -> None:
     """Trains from the start."""
     command.settings.check(command.given)
+    command.calling.check()
     with RunLock(command.out) as lock:
         if command.out.is_dir():
             _claim(command, lock)
@@ -74,9 +71,8 @@ def resume_training(out: Path, *, learning_rate: float | None, threads: int | No
         if out.is_dir():
             lock.claim()
             recover(out)
-        settings, how = settings_of(out, learning_rate)
-        report, address = bool(how["report"]), how["address"]
-        run_training(TrainingCommand(settings, out, threads, address, report, json_line, resume=True), lock)
+        settings, calling = settings_of(out, learning_rate)
+        run_training(TrainingCommand(settings, out, threads, calling, json_line, resume=True), lock)
 
 
 def run_training(command: TrainingCommand, lock: RunLock) -> None:
@@ -112,7 +108,7 @@ def _claim(command: TrainingCommand, lock: RunLock) -> None:
         return
     lock.claim()
     recover(command.out)
-    if has_state(command.out / CHECKPOINT) and not command.overwrite:
+    if (has_state(command.out / CHECKPOINT) or has_folds(command.out)) and not command.overwrite:
         raise InputError(
             f"--out: '{command.out}' holds a training that was broken off; go on with `{_resume(command.out)}`, or "
             "give --overwrite to do without it"
@@ -130,12 +126,42 @@ def _how_to_go_on(command: TrainingCommand) -> str:
 
 
 def _train(command: TrainingCommand, lock: RunLock) -> None:
-    settings, out = command.settings, command.out
-    run = _prepare(command)
-    command.checkpointer = RunCheckpointer(out, settings, command.interrupts, resumed=command.resume, how=command.how)
+    began = time.perf_counter()
+    table = _read(command)
+    reading, cv = time.perf_counter() - began, command.settings.cv
+    folds = None
+    if cv is not None:
+
+        def fit(number: int) -> tuple[dict[str, float], int]:
+            run, trainer, _ = _fit(command, lock, table, number)
+            test = run.dataset.test
+            assert test is not None
+            return evaluate(trainer.net, test.X, test.y, loss=trainer.loss), len(test)
+
+        folds = cross_validate(command.out, cv, fit, resume=command.resume)
+    run, trainer, history = _fit(command, lock, table, cv)
+    run.folds = folds
+    run.seconds = {"reading": reading, **run.seconds}
+    seconds = time.perf_counter() - began - reading
+    with command.interrupts.deferred():
+        write_results(run, trainer, history, seconds, report=command.calling.report, json_line=command.json_line)
+
+
+def _fit(
+    command: TrainingCommand, lock: RunLock, table: Table, fold: int | None
+) -> tuple[TrainingRun, Trainer, History]:
+    """Trains a network, from the checkpoint where there is one of this fold (None: of a training without folds)."""
+    out = command.out
+    resume = command.resume and command.calling.fold == fold and has_state(out / CHECKPOINT)
+    command.calling = replace(command.calling, fold=fold)
+    began = time.perf_counter()
+    run = _prepare(command, table)
+    settings = command.settings
+    command.checkpointer = RunCheckpointer(out, settings, command.interrupts, resumed=resume, calling=command.calling)
     try:
-        trainer, start = _trainer(command, run, lock)
+        trainer, start = _trainer(command, run, lock, resume)
         _claim(command, lock)
+        run.seconds["preparing"] = time.perf_counter() - began
         began = time.perf_counter()
         train, scored = run.dataset.train, run.scored
         with command.interrupts.deferred():
@@ -147,46 +173,56 @@ def _train(command: TrainingCommand, lock: RunLock) -> None:
                 callbacks=_callbacks(command, start),
                 resume=start,
             )
-        seconds = time.perf_counter() - began
+        epochs = sum(record["seconds"] for record in history.records[0 if start is None else len(start.records) :])
+        run.seconds["updates and evolution"] = epochs
+        run.seconds["validation and checkpoints"] = max(0.0, time.perf_counter() - began - epochs)
     except BaseException:
         if command.moved and not command.checkpointer.began:
             put_back(out)
-        elif command.checkpointer.began and not has_state(out / CHECKPOINT):
+        elif command.checkpointer.began and not has_state(out / CHECKPOINT) and not has_folds(out):
             shutil.rmtree(out / CHECKPOINT)  # nothing but settings
         raise
-    with command.interrupts.deferred():
-        write_results(run, trainer, history, seconds, report=command.report, json_line=command.json_line)
+    return run, trainer, history
 
 
 def _callbacks(command: TrainingCommand, start: Position | None) -> list[Callback]:
     """What happens around epochs; the checkpointer last, which keeps what the others have changed."""
     callbacks: list[Callback] = [ProgressBar(), LayerSizes()]
-    callbacks += [TopologyRecorder()] if command.report else []
+    callbacks += command.calling.make_callbacks(command.out)
     callbacks += command.settings.make_callbacks()
     callbacks.append(MetricsFile(command.out / PARTIAL, [] if start is None else start.records))
     assert command.checkpointer is not None
     return [*callbacks, command.checkpointer]
 
 
-def _prepare(command: TrainingCommand) -> TrainingRun:
-    """Reads the data and refuses all that can be refused before a network is made."""
+def _read(command: TrainingCommand) -> Table:
+    """The samples as the file holds them; refuses options that they do not go with."""
     settings = command.settings
     checks.thread_count(command.threads)
-    parallel = settings.make_parallel(address=command.address, data=settings.source().lasting())
-    source = settings.source()
-    table = source.table()
+    settings.make_parallel(address=command.calling.address)
+    table = settings.source().table()
     settings.check_data(table, command.given)
+    return table
+
+
+def _prepare(command: TrainingCommand, table: Table) -> TrainingRun:
+    """What is trained on what; refuses all that can be refused before a network is made."""
+    source = command.settings.source(command.calling.fold)
     dataset = source.dataset(table)
     if not command.resume:
-        command.settings = settings = settings.for_task(dataset.task.kind, command.given)
+        command.settings = command.settings.for_task(dataset.task.kind, command.given)
+    settings = command.settings
+    parallel = settings.make_parallel(address=command.calling.address, data=source.lasting())
     if parallel is not None:
         parallel.check(len(dataset.train), settings.make_evolution(), settings.epochs)
     return TrainingRun(settings, command.out, command.threads, table, dataset, parallel)
 
 
-def _trainer(command: TrainingCommand, run: TrainingRun, lock: RunLock) -> tuple[Trainer, Position | None]:
+def _trainer(
+    command: TrainingCommand, run: TrainingRun, lock: RunLock, resume: bool
+) -> tuple[Trainer, Position | None]:
     with bars() as progress:
-        if command.resume:
+        if resume:
             return run.resumed(progress)
         run.require_memory()
         if run.settings.on_disk:

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from trulysparse.cli._console import handle_user_errors
+from trulysparse.cli._calling import Calling
+from trulysparse.cli._console import handle_user_errors, stdout_is_terminal
 from trulysparse.cli._options import JsonLine, Threads, takes_recipe
 from trulysparse.cli._settings import Settings
 from trulysparse.cli._training import TrainingCommand, start_training
@@ -26,8 +27,19 @@ def train(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Do without a training in --out that was broken off and could go on.")
     ] = False,
-    report: Annotated[bool, typer.Option("--report", help="Follow the topology and write report.html.")] = False,
+    report: Annotated[
+        bool | None,
+        typer.Option(
+            "--report/--no-report",
+            help="Write report.html and follow the topology (of indexed layers) for it. Default: on a terminal, without.",
+        ),
+    ] = None,
+    log: Annotated[
+        str | None, typer.Option(help="tensorboard (into RUN), mlflow or both with a comma: where figures go too.")
+    ] = None,
     json: JsonLine = False,
 ) -> None:
     """Train a truly sparse network and score it on data it has not seen."""
-    start_training(TrainingCommand(settings, out, threads, address, report, json, given=given, overwrite=overwrite))
+    page = stdout_is_terminal() if report is None else report
+    calling = Calling(report=page, topology=bool(report) and settings.storage == "indexed", log=log, address=address)
+    start_training(TrainingCommand(settings, out, threads, calling, json, given=given, overwrite=overwrite))

@@ -118,7 +118,11 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
 
     def _recipe(self, seed: int, n_samples: int) -> Recipe:
         """The parameters as a recipe, checked. `patience` stays here: it counts epochs of another score."""
-        names = {each.name for each in fields(Recipe)} & set(self.get_params(deep=False)) - {"patience", "batch_size"}
+        names = {each.name for each in fields(Recipe)} & set(self.get_params(deep=False)) - {
+            "patience",
+            "batch_size",
+            "loss",
+        }
         workers = Recipe.workers if self.parallel is None else self._threads()
         parameters = {name: getattr(self, name) for name in names}
         size = self._batch_size(n_samples)
