@@ -139,7 +139,7 @@ def sources(tmp_path, rng):
     "source, option, message",
     [
         ("plain.npz", ["--target", "y"], "--target: '.*' has no columns"),
-        ("plain.npz", ["--stream"], "--stream: '.npz' files are read as a whole"),
+        ("plain.npz", ["--stream"], "--stream: '.*plain.npz' is read as a whole"),
         ("plain.npz", ["--test-size", 0.3], None),
         ("split.npz", ["--test-size", 0.3], "--test-size: '.*' has a test set of its own"),
         ("d.libsvm", ["--target", "y"], "--target: '.*' has no columns"),

@@ -58,7 +58,7 @@ def broken(tmp_path: Path, case: str, table) -> tuple[list[object], str]:
         "header only": ([tmp_path / "header.csv"], "has no rows"),
         "truncated": ([tmp_path / "cut.npz"], "not a whole .npz file"),
         "libsvm": ([tmp_path / "bad.libsvm"], "not a libsvm file"),
-        "suffix": (["data.txt"], "DATA must be one of digits"),
+        "suffix": (["data.xyz"], "DATA must be one of digits"),
         "target": ([csv_file, "--target", "price"], "--target: there is no column 'price'; the columns are a, b, kind"),
         "date": ([csv_file], "column 'b'.*--ignore"),
         "empty cell": ([csv_file, "--missing", "refuse"], r"X\[7, 'b'\]"),
