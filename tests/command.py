@@ -51,18 +51,25 @@ def train(out: Path, *options: object) -> list[object]:
     return ["train", "digits", "--out", out, *SMALL, "--batch-size", 128, "--dropout", 0.1, *options]
 
 
-def signalled(monkeypatch: pytest.MonkeyPatch, *arguments: object, at: int = 7, number: int = signal.SIGINT) -> str:
-    """Standard error of a training that gets a signal in the course of its `at`-th update from here."""
+def signalled(
+    monkeypatch: pytest.MonkeyPatch,
+    *arguments: object,
+    at: int = 7,
+    number: int = signal.SIGINT,
+    hook: str = "on_step_end",
+) -> str:
+    """Standard error of a training that gets a signal in the course of its `at`-th update from here. hook: the one that
+    counts updates."""
     steps = 0
 
-    def on_step_end(self, trainer, loss):
+    def count(self, trainer, *_):
         nonlocal steps
         steps += 1
         if steps == at:
             os.kill(os.getpid(), number)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ProgressBar, "on_step_end", on_step_end)
+        patch.setattr(ProgressBar, hook, count)
         return run(*arguments, code=128 + number)
 
 

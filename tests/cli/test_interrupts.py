@@ -49,6 +49,24 @@ def test_signal_twice_and_again(tmp_path, monkeypatch):
     assert (out / MODEL).read_bytes() == (tmp_path / "whole" / MODEL).read_bytes()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("parallel", ["wasap", "wassp"])
+@pytest.mark.parametrize("at", [3, 20, 31])  # in the last: each worker trains alone
+def test_signal_with_workers_keeps_the_last_epoch(tmp_path, monkeypatch, parallel, at, number):
+    out, options = tmp_path / "r", ["--workers", 2, "--parallel", parallel, "--phase1-epochs", 2]
+    error = signalled(monkeypatch, *train(out, *options), at=at, number=number, hook="on_worker_step")
+    if at == 3:  # no epoch is over
+        assert error == "stopped: nothing was kept to go on from\n"
+        assert list(tmp_path.iterdir()) == []
+        return
+    assert error == f"stopped: `trulysparse resume {out}` goes on from the last checkpoint\n"
+    assert last_json(run("resume", out, "--json"))["epochs"] == 3
+    assert sorted(contents(out)) == ["config.json", "metrics.jsonl", MODEL]
+    if parallel == "wassp":
+        run(*train(tmp_path / "whole", *options))
+        assert (out / MODEL).read_bytes() == (tmp_path / "whole" / MODEL).read_bytes()
+
+
 @pytest.mark.parametrize("options", [["--no-checkpoints"], ["--patience", 3], ["--report"]])
 def test_signal_in_the_first_epoch_keeps_the_state(tmp_path, monkeypatch, options):
     if "--report" in options:

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from trulysparse._core import first_signals
 from trulysparse._core.version import __version__
+from trulysparse.cli._interrupts import Interrupts, Stopped
 from trulysparse.cli.bench import bench
 from trulysparse.cli.compare import compare
 from trulysparse.cli.evaluate import evaluate
@@ -46,8 +48,15 @@ for command in (train, resume, evaluate, predict, info, compare, plan, bench):
 
 
 def main() -> None:
-    """Entry point of the `trulysparse` command."""
-    app()
+    """Entry point of the `trulysparse` command. Signals that no command handles itself end it with a sentence."""
+    try:
+        with Interrupts():
+            app()
+    except Stopped as stop:
+        typer.echo(first_signals.sentence(), err=True)
+        raise SystemExit(stop.exit_code) from None
+    finally:
+        first_signals.take_last()
 
 
 __all__ = ["app", "main"]
