@@ -16,7 +16,7 @@ def test_network_and_its_layers(storage):
     drawn, table = network(net)
     parsed(drawn.svg)
     [shown] = tables(table.html())
-    assert [row[1] for row in shown[1:]] == ["20 x 30", "30 x 5"]
+    assert [row[1] for row in shown[1:]] == ["20\xa0x\xa030", "30\xa0x\xa05"]
     assert [row[2] for row in shown[1:]] == [f"{layer.n_connections:,}" for layer in net.layers]
     assert [row[-1] for row in shown[1:]] == ["AllReLU", "softmax"]
 

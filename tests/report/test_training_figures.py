@@ -59,7 +59,7 @@ def test_sizes_of_layers_over_time():
     assert shown[-1] == ["4", "100", "96"]
     # Equal lines would hide each other.
     assert len(found(figures[1].svg, "path")) == 1
-    assert "layer 1, 2" in texts(figures[1].svg)
+    assert "layers 1, 2" in texts(figures[1].svg)
 
 
 def test_layers_that_come_and_go():
@@ -90,7 +90,7 @@ def test_slowest_parts_come_first():
     shown = tables(layers.html())[0][1:]
     sums = [float(row[1]) + float(row[2]) for row in shown]
     assert sums == sorted(sums, reverse=True)
-    assert {row[0] for row in shown} == {"1: 20 x 30", "2: 30 x 5"}
+    assert {row[0] for row in shown} == {"1: 20\xa0x\xa030", "2: 30\xa0x\xa05"}
     assert all(np.array_equal(a, layer.values) for a, layer in zip(before, net.layers, strict=True))
 
 

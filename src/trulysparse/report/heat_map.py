@@ -55,13 +55,13 @@ def heat_map(
         top = 30 + 5.6 * longest
     side = min((WIDTH - left - 6) / n, 64.0)
     parts = [
-        label(left + side * n / 2, 12, column_label, text_anchor="middle", opacity=0.8, font_size=12),
+        label(left + side * n / 2, 12, column_label, text_anchor="middle", fill_opacity=0.8, font_size=12),
         label(
             0,
             0,
             row_label,
             text_anchor="middle",
-            opacity=0.8,
+            fill_opacity=0.8,
             font_size=12,
             transform=f"translate(11 {top + side * n / 2:.1f}) rotate(-90)",
         ),
@@ -103,7 +103,7 @@ def heat_map(
                         font_size=size,
                         fill=ink,
                         pointer_events="none",
-                        opacity=None if value or text != "0" else 0.4,
+                        fill_opacity=None if value or text != "0" else 0.4,
                     )
                 )
     return picture(WIDTH, top + side * n + 4, title, parts)
@@ -141,7 +141,7 @@ def image(
     ]
     if frame:
         parts.append(element("rect", **box, fill="none", stroke="currentColor", stroke_opacity=0.3))
-    text: dict[str, Any] = {"text_anchor": "middle", "opacity": 0.8, "font_size": 12}
+    text: dict[str, Any] = {"text_anchor": "middle", "fill_opacity": 0.8, "font_size": 12}
     if column_label:
         parts.append(label(left + width / 2, 13, column_label, **text))
     if row_label:

@@ -97,7 +97,7 @@ def _connections(net: SparseMLP, number: int, x1: float, x2: float) -> list[str]
     width = 0.6 + 1.2 * float(con.density) ** 0.5
     drawn = [element("path", d=path, stroke=color(0), stroke_width=width, stroke_opacity=0.55, fill="none")]
     middle = (x1 + x2) / 2
-    text: dict[str, Any] = {"text_anchor": "middle", "font_size": 11, "opacity": 0.85}
+    text: dict[str, Any] = {"text_anchor": "middle", "font_size": 11, "fill_opacity": 0.85}
     whole = element(
         "title", escape(f"{con.n_connections:,} connections, {percent(con.density)} of {con.n_in:,} x {con.n_out:,}")
     )
@@ -126,5 +126,5 @@ def _neurons(net: SparseMLP, number: int, x: float) -> list[str]:
     ]
     note = element("title", escape(f"{name}: {n:,} neurons, {shown} drawn"))
     text = label(x, 278, short(n), text_anchor="middle", font_weight="bold")
-    text += label(x, 293, name, text_anchor="middle", font_size=11, opacity=0.85)
+    text += label(x, 293, name, text_anchor="middle", font_size=11, fill_opacity=0.85)
     return [element("g", [note, *parts, text])]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, SupportsFloat
 
 MISSING = "\N{EN DASH}"
 """What stands where there is no number."""
 
+_SPACES = re.compile(r"[ \t\r\n\f\v]+")
 _STEPS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
@@ -89,6 +91,29 @@ def percent(share: float) -> str:
     return f"{value:.1f} %" if abs(value) >= 1 else f"{value:.2g} %"
 
 
+def size_of(layer: Any) -> str:
+    r"""The inputs and outputs of a layer, held together on one line.
+
+    Example:
+        >>> import trulysparse as ts
+        >>> from trulysparse.report.numbers import size_of
+        >>> size_of(ts.SparseMLP((1000, 20), epsilon=1).layers[0]) == "1,000\xa0x\xa020"
+        True
+    """
+    return f"{layer.n_in:,}\N{NO-BREAK SPACE}x\N{NO-BREAK SPACE}{layer.n_out:,}"
+
+
+def one_line(text: Any) -> str:
+    """A text without line breaks or runs of spaces; spaces that hold words together stay.
+
+    Example:
+        >>> from trulysparse.report.numbers import one_line
+        >>> one_line(" a  b\\n c")
+        'a b c'
+    """
+    return _SPACES.sub(" ", str(text)).strip(" ")
+
+
 def shortened(text: Any, length: int) -> str:
     """A name of at most so many characters, its middle left out where it is longer.
 
@@ -104,7 +129,7 @@ def shortened(text: Any, length: int) -> str:
         >>> shortened("blood_pressure_systolic_mmHg", 15)
         'blood_p…ic_mmHg'
     """
-    name = " ".join(str(text).split())
+    name = one_line(text)
     if len(name) <= length:
         return name
     tail = (length - 1) // 2

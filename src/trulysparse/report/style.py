@@ -80,7 +80,7 @@ th,td{padding-right:.5rem}td{max-width:11rem}table{font-size:.88rem}.facts th{wi
 nav,details:not([open]),summary{display:none}main,header,footer{max-width:none;padding:0}
 .cards{grid-template-columns:1fr 1fr;gap:.6rem}figure,.card,.tile,tr{break-inside:avoid}h2,h3{break-after:avoid}
 table{font-size:8pt}th,td{padding:.15rem .4rem .15rem 0;max-width:none;overflow-wrap:anywhere}
-.scroll{overflow:visible}td.n{white-space:normal}figure,.card,.tile,pre{background:none}
+.scroll{overflow:visible}figure,.card,.tile,pre{background:none}
 figure svg{max-height:9cm}@page{margin:1.5cm}}
 """
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trulysparse.report.numbers import short, shortened
+from trulysparse.report.numbers import one_line, short, shortened
 
 COLORS = ("#0068a8", "#c44e00", "#00795a", "#a3458c", "#7d6200", "#56616b")
 """Of the series of a chart, on a light ground; told apart by colour-blind readers too."""
@@ -105,7 +105,7 @@ def label(x: float, y: float, text: Any, *, length: int = 40, **attributes: Any)
         '<text x="1" y="2" text-anchor="end" fill="currentColor">a&lt;b</text>'
     """
     shown = shortened(text, length)
-    whole = element("title", escape(text)) if shown != " ".join(str(text).split()) else ""
+    whole = element("title", escape(text)) if shown != one_line(text) else ""
     return element(
         "text", whole + escape(shown), x=x, y=y, **{**attributes, "fill": attributes.get("fill", "currentColor")}
     )
@@ -251,7 +251,7 @@ def axes(x: Axis, y: Axis, x_label: str, y_label: str, *, whole: tuple[bool, boo
         True
     """
     grid: dict[str, Any] = {"stroke": "currentColor", "stroke_opacity": 0.15}
-    text: dict[str, Any] = {"opacity": 0.85, "font_size": 12}
+    text: dict[str, Any] = {"fill_opacity": 0.85, "font_size": 12}
     parts = []
     values = y.ticks(5, whole=whole[1])
     for value, name in zip(values, tick_names(values), strict=True):

@@ -13,7 +13,7 @@ from trulysparse.report.bar_chart import bar_chart, binned, histogram
 from trulysparse.report.connections import degrees
 from trulysparse.report.heat_map import image
 from trulysparse.report.network_diagram import network_diagram
-from trulysparse.report.numbers import number, percent
+from trulysparse.report.numbers import number, percent, size_of
 from trulysparse.report.page import Figure, Table
 
 _MOST_LAYERS, _MOST_NAMES = 4, 30
@@ -28,7 +28,7 @@ def network(net: SparseMLP) -> list[Figure]:
         rows.append(
             [
                 str(index + 1),
-                f"{layer.n_in:,} x {layer.n_out:,}",
+                size_of(layer),
                 f"{layer.n_connections:,}",
                 percent(layer.connectivity.density),
                 kind,

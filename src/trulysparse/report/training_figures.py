@@ -10,7 +10,7 @@ from trulysparse.analysis.layer_times import layer_times
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.report.bar_chart import bar_chart
 from trulysparse.report.line_chart import Series, line_chart
-from trulysparse.report.numbers import number
+from trulysparse.report.numbers import number, size_of
 from trulysparse.report.page import Figure, Table
 from trulysparse.training.history import Record
 
@@ -86,9 +86,20 @@ def _merged(series: Sequence[Series]) -> list[Series]:
         found.setdefault(tuple(-math.inf if math.isnan(y) else y for y in (*each.x, *each.y)), []).append(each)
     merged = []
     for first, *others in found.values():
-        name = ", ".join([first.name, *(other.name.removeprefix("layer ") for other in others)])
+        name = first.name if not others else _names([each.name for each in (first, *others)])
         merged.append(Series(name, first.x, first.y, first.number))
     return merged
+
+
+def _names(names: Sequence[str]) -> str:
+    """'layers 1 to 3' of 'layer 1', 'layer 2' and 'layer 3'."""
+    numbers = [name.removeprefix("layer ") for name in names]
+    if all(number.isdigit() for number in numbers):
+        first, last = int(numbers[0]), int(numbers[-1])
+        if len(numbers) > 2 and last - first == len(numbers) - 1:
+            return f"layers {first} to {last}"
+        return f"layers {', '.join(numbers)}"
+    return ", ".join(names)
 
 
 def lines(
@@ -172,7 +183,7 @@ def slowest_parts(parts: Mapping[str, float], net: SparseMLP) -> list[Figure]:
     )
     times = layer_times(net, samples=samples)
     slowest = sorted(range(len(times)), key=lambda i: -sum(times[i]))
-    names = [f"{i + 1}: {net.layer_sizes[i]:,} x {net.layer_sizes[i + 1]:,}" for i in slowest]
+    names = [f"{i + 1}: {size_of(net.layers[i])}" for i in slowest]
     rows = [
         [name, f"{1e3 * times[i].forward:.3g}", f"{1e3 * times[i].backward:.3g}"]
         for name, i in zip(names, slowest, strict=True)
