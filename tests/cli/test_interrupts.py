@@ -61,7 +61,7 @@ def test_signal_with_workers_keeps_the_last_epoch(tmp_path, monkeypatch, paralle
         return
     assert error == f"stopped: `trulysparse resume {out}` goes on from the last checkpoint\n"
     assert last_json(run("resume", out, "--json"))["epochs"] == 3
-    assert sorted(contents(out)) == ["config.json", "metrics.jsonl", MODEL]
+    assert sorted(contents(out)) == RUN_FILES
     if parallel == "wassp":
         run(*train(tmp_path / "whole", *options))
         assert (out / MODEL).read_bytes() == (tmp_path / "whole" / MODEL).read_bytes()

@@ -49,7 +49,7 @@ class Calling:
         if "tensorboard" in self.logs:
             callbacks.append(TensorBoardLogger(out / TENSORBOARD))
         if "mlflow" in self.logs:
-            callbacks.append(MLflowLogger(run_name=out.name))
+            callbacks.append(MLflowLogger(run_name=str(out)))
         return callbacks
 
     def to_json(self) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def train(
         bool | None,
         typer.Option(
             "--report/--no-report",
-            help="Write report.html and follow the topology (of indexed layers) for it. Default: on a terminal, without.",
+            help="Write report.html, following the topology of indexed layers. Default: on a terminal, without that.",
         ),
     ] = None,
     log: Annotated[

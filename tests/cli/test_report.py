@@ -1,0 +1,40 @@
+"""What the report of a training shows."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from command import SMALL, run
+
+
+def page_of(tmp_path, data, *options) -> str:
+    run("train", data, "--out", tmp_path / "r", *SMALL, "--report", *options)
+    return (tmp_path / "r" / "report.html").read_text()
+
+
+def test_the_report_has_the_command_that_repeats_it(tmp_path):
+    page = page_of(tmp_path, "breast_cancer")
+    command = re.search(r"<pre>(trulysparse train .*?)</pre>", page)[1]
+    assert command.startswith(f"trulysparse train breast_cancer --out {tmp_path / 'r'} --hidden 30,20")
+    for part in ("reading", "updates and evolution", "validation and checkpoints"):
+        assert part in page
+
+
+def test_columns_are_called_by_their_names(tmp_path, rng):
+    pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
+    rows = [f"{rng.normal():.3f},{rng.choice(['Paris', 'Rome'])},{rng.normal() * 9:.2f}" for _ in range(60)]
+    (tmp_path / "t.csv").write_text("age,town <i>,price\n" + "\n".join(rows) + "\n")
+    page = page_of(tmp_path, tmp_path / "t.csv")
+    assert "town &lt;i&gt;=Paris" in page
+    assert "<i>" not in page
+    assert "Residuals" in page or "residuals" in page
+    assert "the last column" in page  # a guess that is said
+
+
+def test_several_labels_per_sample(tmp_path, rng):
+    X = rng.normal(size=(80, 6))
+    np.savez(tmp_path / "m.npz", X=X, y=(X[:, :3] > 0).astype(int))
+    assert "Calibration" in page_of(tmp_path, tmp_path / "m.npz")
