@@ -40,5 +40,5 @@ def test_scores_are_read_back(tmp_path):
 )
 def test_a_damaged_file_is_refused(tmp_path, text):
     (tmp_path / "folds.json").write_text(text)
-    with pytest.raises(ts.InputError, match="folds.json"):
+    with pytest.raises(ts.InputError, match=r"folds\.json"):
         FoldScores.read(tmp_path / "folds.json")

@@ -8,7 +8,7 @@ import math
 import os
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, ParamSpec
 
@@ -20,6 +20,7 @@ from rich.text import Text
 from trulysparse.errors import DivergenceError, InputError, MissingExtraError, NotEnoughMemoryError
 
 P = ParamSpec("P")
+_MOST_NOTES = 12
 
 
 def handle_user_errors(command: Callable[P, None]) -> Callable[P, None]:
@@ -89,6 +90,14 @@ def peak_rss_mb() -> float:
     """The largest resident size of this process so far, in MB (10^6 bytes)."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6, 1)
+
+
+def show_notes(notes: Sequence[str]) -> None:
+    """What was detected or guessed in the data, on standard error; of many notes the first ones."""
+    for note in notes[:_MOST_NOTES]:
+        typer.echo(f"note: {note}", err=True)
+    if len(notes) > _MOST_NOTES:
+        typer.echo(f"note: {len(notes) - _MOST_NOTES} more; --report shows all", err=True)
 
 
 def show(title: str, rows: dict[str, Any]) -> None:

@@ -45,7 +45,7 @@ def read_for(run: Run, data: str, reading: Reading, *, need_target: bool) -> Tab
     table = read(
         data,
         ReadOptions(**options, **kept),
-        features=run.config.get("features"),
+        features=run.config.get("features") if run.net.preprocessor is None else run.net.preprocessor.used_columns_,
         n_features=run.net.layer_sizes[0] if run.net.preprocessor is None else None,
         need_target=need_target,
         columns=run.config.get("columns"),
@@ -77,6 +77,6 @@ def pick(run: Run, data: str, table: Table, part: str) -> tuple[Any, Any, str]:
         raise InputError(f"--part test: '{data}' has no test set, and the run did not hold samples out of it")
     if part == "all" or not held or table.y is None:
         return table.X, table.y, "all samples"
-    options = replace(TaskOptions(**checked_fields(TaskOptions, run.config)), task=run.task.kind)
+    options = replace(TaskOptions(**checked_fields(TaskOptions, run.config)), task=run.task.kind, ignore=None)
     rows = held_out_rows(table, options)
     return take(table.X, rows), take(table.y, rows), "the held-out samples"

@@ -15,7 +15,7 @@ from trulysparse._core import checks
 from trulysparse._core.bars import bars
 from trulysparse.cli._calling import Calling
 from trulysparse.cli._checkpoints import RunCheckpointer, move_aside, put_back, recover, settings_of
-from trulysparse.cli._console import os_error_text
+from trulysparse.cli._console import os_error_text, show_notes
 from trulysparse.cli._cross_validation import cross_validate, has_folds
 from trulysparse.cli._interrupts import Interrupts, Stopped
 from trulysparse.cli._results import write_results
@@ -161,6 +161,8 @@ def _fit(
     try:
         trainer, start = _trainer(command, run, lock, resume)
         _claim(command, lock)
+        if fold in (None, 0) and not resume:
+            show_notes(run.notes)
         run.seconds["preparing"] = time.perf_counter() - began
         began = time.perf_counter()
         train, scored = run.dataset.train, run.scored

@@ -52,6 +52,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         dtype_: of the output: float32 where it holds all training values exactly, else float64.
         scaled_: (n_features_out_,), whether an output is a number, which scaling is for; the others are 0 or 1.
         sources_: (n_features_out_,), the column of each output.
+        used_columns_: names of the columns that have an output, which a later table must have.
         notes_: sentences on columns that deserve a look.
 
     Example:
@@ -110,6 +111,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         self.n_features_out_ = columns.n_outputs
         self.sparse_output_, self.dtype_, self.notes_ = sparse, dtype, notes
         self.scaled_, self.sources_ = columns.scaled, columns.sources
+        self.used_columns_ = [columns.names[column] for column in columns.used.tolist()]
 
     def _fit_array(self, X: Any) -> None:
         array = self._checked_array(X, "X", reset=True)
@@ -161,20 +163,19 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             if hasattr(type(X), "reader"):
                 self._checked_array(X, name, reset=False)
             raise InputError(f"{name} must be a DataFrame with the columns of the fitted one, not {type(X).__name__}")
-        frame = self._chosen(as_pandas(X, name), columns, name)
+        frame = self._chosen(as_pandas(X, name), name)
         dtype = np.dtype(self.dtype_)
         each = encode.parts(columns, frame, name, dtype, self.missing == "refuse")
         return (encode.csr if self.sparse_output_ else encode.dense)(columns, each, len(frame), dtype)
 
-    def _chosen(self, frame: Any, columns: FittedColumns, name: str) -> Any:
+    def _chosen(self, frame: Any, name: str) -> Any:
         """The columns that have an output, in their order."""
         place = {str(column): at for at, column in reversed(list(enumerate(frame.columns)))}
-        wanted = [columns.names[column] for column in columns.used.tolist()]
-        lost = [column for column in wanted if column not in place]
+        lost = [column for column in self.used_columns_ if column not in place]
         if lost:
             also = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
             raise InputError(f"{name} has no column '{lost[0]}'{also}, which the fitted table had")
-        return frame.iloc[:, [place[column] for column in wanted]]
+        return frame.iloc[:, [place[column] for column in self.used_columns_]]
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Names of the outputs: 'age', 'age (missing)', 'city=Paris', 'city (other)'.
