@@ -18,7 +18,10 @@ from trulysparse.report.training_figures import values_of
 from trulysparse.training.history import Record
 
 # What a run found in its data or wrote beside it, in place of what the user chose.
-_NOT_SETTINGS = {"model", "fingerprint", "features", "columns", "has_test_set", "layout", "notes"}
+_NOT_SETTINGS = {
+    "model", "fingerprint", "features", "columns", "has_test_set", "layout", "notes", "kind", "targets", "zero_based",
+    "version",
+}  # fmt: skip
 
 _SCORES = ("accuracy", "balanced_accuracy", "f1", "r2", "mae", "loss")
 
@@ -97,7 +100,7 @@ def warnings_of(runs: Sequence[ComparedRun]) -> list[str]:
     found = [f"'{run.name}' is not finished: its figures are those so far" for run in runs if not run.finished]
     known = [run for run in runs if run.config]
     if len({_data_of(run) for run in known}) > 1:
-        found.append("the runs were trained on different data: their scores cannot be compared")
+        found.append("the runs were trained on different data or targets: their scores cannot be compared")
     elif len({_held_out(run) for run in known}) > 1:
         found.append("other samples were held out (seed, test_size): small differences of scores may come from that")
     return found

@@ -131,7 +131,10 @@ class _Whole:
         self.task = make_task(table.y, options.task, targets, table.label_names)
         _check_lengths(table.X, table.y, "X", "y")
         self._y = self.task.encode(table.y, "y")
-        if not is_frame(self._X):  # messages name rows of the whole table
+        # Here, so that messages name rows of the whole table.
+        if is_frame(self._X):
+            _check_columns(self._X, refuse_gaps=options.missing == "refuse")
+        else:
             _check_samples(self._X, "X")
 
     def __len__(self) -> int:
@@ -248,6 +251,19 @@ def _check_samples(X: Any, name: str) -> None:
     matrix = as_matrix(X, name)
     if not matrix.streamed:
         check_finite(matrix)
+
+
+def _check_columns(X: Any, *, refuse_gaps: bool) -> None:
+    """InputError at the first infinite number and, where they are refused, at the first gap."""
+    for name in X.columns:
+        column = X[name]
+        if refuse_gaps and (gaps := column.isna().to_numpy()).any():
+            raise InputError(f"X[{int(gaps.argmax())}, '{name}'] is missing, which --missing refuse does not allow")
+        if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
+            infinite = np.isinf(column.to_numpy())
+            if infinite.any():
+                row = int(infinite.argmax())
+                raise InputError(f"X[{row}, '{name}'] is {column.iloc[row]}; features must be finite numbers")
 
 
 def _check_widths(first: Any, second: Any) -> None:
