@@ -105,5 +105,12 @@ def test_settings_are_written_under_the_names_they_had(folder: Path, name: str) 
     before.pop("fingerprint")
     after = Settings.from_json(before).to_json()
     assert {option: after[option] for option in before} == before
-    new = {"header", "max_gradient_norm", "zero_based", "fresh_state"}  # which that version did not have
+    new = {
+        "header",
+        "max_gradient_norm",
+        "zero_based",
+        "fresh_state",
+        "checkpoints",
+        "keep_checkpoints",
+    }  # which that version did not have
     assert set(after) - set(before) <= new
