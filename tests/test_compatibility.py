@@ -105,12 +105,6 @@ def test_settings_are_written_under_the_names_they_had(folder: Path, name: str) 
     before.pop("fingerprint")
     after = Settings.from_json(before).to_json()
     assert {option: after[option] for option in before} == before
-    new = {
-        "header",
-        "max_gradient_norm",
-        "zero_based",
-        "fresh_state",
-        "checkpoints",
-        "keep_checkpoints",
-    }  # which that version did not have
+    # Which that version did not have.
+    new = {"header", "max_gradient_norm", "zero_based", "fresh_state", "checkpoints", "keep_checkpoints"}
     assert set(after) - set(before) <= new
