@@ -30,6 +30,7 @@ STATE, PENDING = "state.safetensors", "state.next.safetensors"
 _NUMBERED = re.compile(r"state-(\d+)\.safetensors")
 # What callbacks remember beside layers in files.
 CALLBACKS, _CALLBACKS_VERSION = "trulysparse-callbacks", 1
+_CALLBACK_FILE = re.compile(r"callbacks-\d+\.safetensors")
 
 T = TypeVar("T")
 
@@ -149,6 +150,16 @@ def position_in(file: Path, extra: dict[str, Any]) -> Position:
     return position
 
 
+def _check_kept(kept: Any) -> None:
+    """InputError where a manifest does not say what callbacks remember as it must."""
+    if not isinstance(kept, dict) or not {"file", "callbacks"} <= set(kept):
+        raise InputError(f"kept must name a file and callbacks, not {kept!r:.80}")
+    file = kept["file"]
+    if file is not None and not (isinstance(file, str) and _CALLBACK_FILE.fullmatch(file)):
+        raise InputError(f"{file!r:.80} is not the name of a file of callbacks")
+    Kept.from_json(kept["callbacks"], {})
+
+
 def position_in_files(folder: Path, state: dict[str, Any]) -> Position:
     """As `position_in`, of layers in files. state: what was committed."""
     position = Position.from_json(state["position"])
@@ -184,6 +195,8 @@ def open_network(
             raise InputError(f"a layer does not have {n_slots} values of optimizer state per parameter")
         checkpoints.check_counters(state)
         Position.from_json(state["position"])
+        if "kept" in state:  # earlier releases kept nothing of callbacks
+            _check_kept(state["kept"])
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:

@@ -49,9 +49,9 @@ class ParallelProgress:
         self._arrays = {name: value for name, value in values.items() if name.startswith("residual.")}
         self._trainer = trainer
         self._data = data
-        self._fixed = {"kind": type(config).__name__, "shards": config.n_shards, "began_at": self.began_at}
-        keepers = [each for each in data.callbacks if isinstance(each, Checkpointer)]
-        self._folder = keepers[0].folder / "workers" if keepers and keepers[0].keeps_epochs else None
+        self.fixed = {"kind": type(config).__name__, "shards": config.n_shards, "began_at": self.began_at}
+        keepers = [each for each in data.callbacks if isinstance(each, Checkpointer) and each.keeps_epochs]
+        self._folder = keepers[0].folder / "workers" if keepers else None
 
     def residuals(self, n_layers: int) -> residuals.ByShard:
         """What compression had left out, by shard."""
@@ -72,9 +72,14 @@ class ParallelProgress:
             self.began_at,
             records=records,
             stop=trainer.stop,
-            parallel={**self._fixed, **place, **(arrays or {})},
+            parallel={**self.fixed, **place, **(arrays or {})},
         )
         trainer.notify(self._data.callbacks, "on_epoch_over")
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether a callback keeps the end of each epoch."""
+        return self._folder is not None
 
     def worker_files(self, span: Span) -> WorkerFiles | None:
         """Where workers keep the epochs that they train alone, or None."""
@@ -110,36 +115,39 @@ class WorkerFiles:
     Args:
         folder: where they are written, one file per shard.
         key: of this phase 2, JSON: files with another one are of no use.
+
+    Attributes:
+        folder, key: as given.
     """
 
     def __init__(self, folder: Path, key: list[int]) -> None:
-        self._folder = folder
-        self._key = key
+        self.folder = folder
+        self.key = key
         self._flushed_at: dict[int, float] = {}
         self._lock = threading.Lock()
 
-    def _path(self, shard: int) -> Path:
-        return self._folder / f"worker-{shard:04d}.safetensors"
+    def path(self, shard: int) -> Path:
+        return self.folder / f"worker-{shard:04d}.safetensors"
 
     def save(self, shard: int, trainer: TrainingLoop, record: Record) -> None:
         """Keeps a worker's state at the end of an epoch, and the epoch's record."""
-        self._folder.mkdir(exist_ok=True)
+        self.folder.mkdir(exist_ok=True)
         now = time.monotonic()
         with self._lock:
             flush = now - self._flushed_at.get(shard, -FLUSH_INTERVAL) >= FLUSH_INTERVAL
             if flush:
                 self._flushed_at[shard] = now
-        checkpoints.write(self._path(shard), trainer, {"key": self._key, "record": record}, sync=flush)
+        checkpoints.write(self.path(shard), trainer, {"key": self.key, "record": record}, sync=flush)
 
     def load(self, shard: int, trainer: TrainingLoop) -> Record | None:
         """Puts the state of a worker into its trainer, and returns the record of its last epoch; None where there is
         none, or none that can be used: the worker then trains from the start of the phase, with the same bits."""
-        path = self._path(shard)
+        path = self.path(shard)
         if not path.is_file():
             return None
 
         def check(config: dict[str, Any]) -> None:
-            if config["extra"].get("key") != self._key:
+            if config["extra"].get("key") != self.key:
                 raise InputError("it is of another training")
             checkpoints.check_kind(config, trainer)
 
@@ -152,7 +160,7 @@ class WorkerFiles:
 
     def clear(self) -> None:
         """Removes all files."""
-        if self._folder.is_dir():
-            for path in (*self._folder.glob("worker-*.safetensors"), *self._folder.glob(".worker-*")):
+        if self.folder.is_dir():
+            for path in (*self.folder.glob("worker-*.safetensors"), *self.folder.glob(".worker-*")):
                 path.unlink(missing_ok=True)
-            self._folder.rmdir()
+            self.folder.rmdir()

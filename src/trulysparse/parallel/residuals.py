@@ -10,6 +10,7 @@ import numpy as np
 
 from trulysparse import _kernels
 from trulysparse._core.arrays import Floats, empty
+from trulysparse.connectivity import Connectivity
 from trulysparse.io.callback_state import Arrays
 from trulysparse.nn.layers.indexed import IndexedLayer
 
@@ -26,7 +27,7 @@ class Residuals:
     """
 
     def __init__(self, layers: Sequence[IndexedLayer] = (), by_shard: Mapping[int, list[Floats]] | None = None) -> None:
-        self._layers = list(layers)
+        self._connectivity = [layer.connectivity for layer in layers]  # evolution gives a layer another one
         self._by_shard = dict(by_shard or {})
         self._lock = threading.Lock()
 
@@ -34,7 +35,7 @@ class Residuals:
         """Brings the residuals in line with an evolved topology. Where neurons have gone they are dropped."""
         with self._lock:
             self._by_shard = self._carried(layers)
-            self._layers = list(layers)
+            self._connectivity = [layer.connectivity for layer in layers]
 
     def on(self, layers: Sequence[IndexedLayer]) -> ByShard:
         """The residuals along the connections of `layers`; they themselves stay as they are."""
@@ -44,10 +45,10 @@ class Residuals:
     def _carried(self, layers: Sequence[IndexedLayer]) -> ByShard:
         if not self._by_shard:
             return {}
-        pairs = list(zip(self._layers, layers, strict=True))
+        pairs = [(old, layer.connectivity) for old, layer in zip(self._connectivity, layers, strict=True)]
         if any((old.n_in, old.n_out) != (new.n_in, new.n_out) for old, new in pairs):
             return {}
-        if all(old.connectivity is new.connectivity for old, new in pairs):
+        if all(old is new for old, new in pairs):
             return dict(self._by_shard)
         return {
             shard: [_on_topology_of(new, part, old) for part, (old, new) in zip(values, pairs, strict=True)]
@@ -66,9 +67,9 @@ class Residuals:
             self._by_shard[shard] = left
 
 
-def _on_topology_of(new: IndexedLayer, values: Floats, old: IndexedLayer) -> Floats:
+def _on_topology_of(new: Connectivity, values: Floats, old: Connectivity) -> Floats:
     """Values along the connections of `old`, as values along those of `new`: 0 where a connection is new."""
-    a, b = old.connectivity.by_input, new.connectivity.by_input
+    a, b = old.by_input, new.by_input
     out = empty(new.n_connections, values.dtype)
     _kernels.carry(a.ptr, a.index, values, b.ptr, b.index, out, 1)
     return out

@@ -257,3 +257,33 @@ def test_connect_to_a_silent_address_fails_soon():
     for address in ("nowhere", "ray://here:1", "here:port"):
         with pytest.raises(ts.InputError, match="address must be HOST:PORT"):
             train(ts.WASAP(2, backend="ray", address=address))
+
+
+class _Broken(Exception):
+    pass
+
+
+def _break():
+    raise _Broken
+
+
+@pytest.mark.parametrize("batches", [(150, 160), (520, 60)])  # in phase 1 twice; in phase 2, where workers train alone
+def test_training_goes_on_after_the_driver_and_its_cluster_have_gone(tmp_path, batches):
+    """The same bits as on threads, which nobody disturbed."""
+    config = dict(workers=2, phase1_epochs=5, warmup_epochs=1)
+    wanted, history = train(ts.WASSP(**config), callbacks=[ts.EarlyStopping("loss", patience=9)])
+    resume = None
+    for after in (*batches, 10**9):
+        callbacks = [ts.EarlyStopping("loss", patience=9), ts.Checkpointer(tmp_path), _At(_break, after)]
+        try:
+            net, found = train(ts.WASSP(**config, backend="ray"), callbacks=callbacks, resume=resume)
+        except _Broken:
+            resume = tmp_path
+            assert (tmp_path / "workers").exists() == (batches[0] > 500)
+        finally:
+            ray.shutdown()
+    assert found["epoch"] == history["epoch"]
+    np.testing.assert_array_equal(found["loss"], history["loss"])
+    for a, b in zip(net.layers, wanted.layers, strict=True):
+        np.testing.assert_array_equal(a.connectivity.by_input.index, b.connectivity.by_input.index)
+        np.testing.assert_array_equal(a.values, b.values)

@@ -23,6 +23,17 @@ def test_cleared_store_is_empty(tmp_path):
     assert store.load() is None
 
 
+def test_store_keeps_the_states_of_workers_in_files_of_their_own(tmp_path):
+    store, path = CheckpointStore(str(tmp_path)), str(tmp_path / "workers" / "worker-0000.safetensors")
+    assert store.load_worker(path) is None
+    store.save_worker(path, b"first")
+    store.save_worker(path, b"second")
+    assert store.load_worker(path) == b"second"
+    store.clear()
+    assert store.load_worker(path) == b"second"
+    assert store.load() is None
+
+
 def test_mailbox_collects_losses_once():
     mailbox = ProgressMailbox()
     mailbox.post(0, [1.0, 2.0])

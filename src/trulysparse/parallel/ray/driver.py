@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from trulysparse.io import checkpoints
 from trulysparse.nn import memory_use
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.nn.mlp import SparseMLP
@@ -88,6 +89,8 @@ class RayBackend:
         ray, trainer, config = self._ray, self._trainer, self._config
         setup = replace(self._setup, span=span, step_count=trainer.step_count, state_updates=trainer.state_updates)
         ray.get(self._checkpoint_store.clear.remote())
+        if self._progress.server is not None:  # the server goes on from where the checkpoint was
+            ray.get(self._checkpoint_store.save.remote(self._state_for_server(self._progress.server)))
         needed = memory_use.training_bytes(
             trainer.net.layer_sizes,
             trainer.net.n_connections,
@@ -134,6 +137,27 @@ class RayBackend:
             self._trainer.step_count += max(self.batches) if self._config.synchronous else sum(self.batches)
             self._trainer.epoch = float(record["epoch"])
             self._trainer.end_epoch(self._driver_data, history, record)
+            if self._progress.is_kept:
+                self._keep_epoch()
+
+    def _state_for_server(self, server: dict[str, Any]) -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "state"
+            checkpoints.write(path, self._trainer, {**server, "record": self._progress.history.records[-1]}, sync=False)
+            return path.read_bytes()
+
+    def _keep_epoch(self) -> None:
+        """Keeps the server's state at the end of the last epoch, which is that of the store until the driver asks for
+        the next event. The trainer has it for as long as that takes."""
+        trainer = self._trainer
+        counters = trainer.step_count, trainer.state_updates, trainer.epoch
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "state"
+            path.write_bytes(self._ray.get(self._checkpoint_store.load.remote()))
+            _, extra = checkpoints.restore(path, lambda _: None, lambda net: trainer, trainer.threads)
+        if extra.pop("record")["epoch"] == self._progress.history.records[-1]["epoch"]:
+            self._progress.keep(self._progress.round, 1, extra)
+        trainer.step_count, trainer.state_updates, trainer.epoch = counters
 
     def _adopt(self, layers: Sequence[IndexedLayer], optimizer_state: Sequence[OptimizerState] | None = None) -> None:
         """Copies layers and their optimizer state (None: zero) from the cluster, whose arrays are read-only."""
@@ -149,7 +173,9 @@ class RayBackend:
         ray, net = self._ray, self._trainer.net
         task = ray.remote(run_phase2).options(num_cpus=1, max_retries=-1, scheduling_strategy="SPREAD")
         setup, start = ray.put(replace(self._setup, span=span)), ray.put(net.layers)
-        tasks = [task.remote(setup, start, shard, self._mailbox) for shard in range(len(self.batches))]
+        files = self._progress.worker_files(span)
+        kept = None if files is None else (self._checkpoint_store, str(files.folder.absolute()), files.key)
+        tasks = [task.remote(setup, start, shard, self._mailbox, kept) for shard in range(len(self.batches))]
         running = list(tasks)
         while running:
             done, running = ray.wait(running, timeout=POLL)

@@ -131,8 +131,7 @@ class ServerActor:
         with self._fetched:
             while self._events and not self._server.stopped:
                 self._fetched.wait()
-            self._events.append((record, net))
-        self._last = record
+        self._ended = record, net
 
     def _on_evolution(self, n_new: int) -> None:
         for callback in self._setup.callbacks:
@@ -141,5 +140,8 @@ class ServerActor:
     def _save(self, extra: dict[str, Any]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "state"
-            checkpoints.write(path, self._server.trainer, {**extra, "record": self._last})
+            checkpoints.write(path, self._server.trainer, {**extra, "record": self._ended[0]})
             self._ray.get(self._checkpoint_store.save.remote(path.read_bytes()))
+        # Not before: of an epoch that a restarted server goes through again, the driver sees one record.
+        with self._fetched:
+            self._events.append(self._ended)

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
+from trulysparse._core.files import write_whole
+
 
 class CheckpointStore:
-    """Keeps the server's last state in a file in `folder`, for a server that is restarted."""
+    """Keeps the server's last state in a file in `folder`, for a server that is restarted, and those of workers that
+    train alone in files of their own, for workers that are restarted and trainings that are resumed."""
 
     def __init__(self, folder: str) -> None:
         self._path = Path(folder) / "server.safetensors"
+
+    def save_worker(self, path: str, state: bytes) -> None:
+        """Replaces the state of a worker in the file `path`."""
+        Path(path).parent.mkdir(exist_ok=True)
+        write_whole(path, lambda temporary: temporary.write_bytes(state))
+
+    def load_worker(self, path: str) -> bytes | None:
+        """The state of a worker in the file `path`, or None."""
+        return Path(path).read_bytes() if Path(path).exists() else None
 
     def save(self, state: bytes) -> None:
         """Replaces the state."""

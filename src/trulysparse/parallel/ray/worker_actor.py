@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 from trulysparse.connectivity import Connectivity
 from trulysparse.data import Reader
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.parallel.gradient import Gradient
+from trulysparse.parallel.progress import WorkerFiles
 from trulysparse.parallel.ray.server_actor import Reply
 from trulysparse.parallel.ray.setup import Setup
 from trulysparse.parallel.worker import ModelSnapshot, Worker, train_phase2
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.history import Record
+from trulysparse.training.loop import TrainingLoop
 
 REPORT_INTERVAL = 0.5  # seconds
 
@@ -91,11 +95,45 @@ class WorkerActor:
         progress.send()
 
 
-def run_phase2(setup: Setup, layers: list[IndexedLayer], shard: int, mailbox: Any) -> tuple[list[IndexedLayer], Record]:
-    """Phase 2 on one shard: a task of the cluster. Returns the layers and the last epoch's record."""
+class RemoteWorkerFiles(WorkerFiles):
+    """WorkerFiles on the driver's node, in the hands of its CheckpointStore. remote: the folder there."""
+
+    def __init__(self, store: Any, remote: str, key: list[int], folder: Path) -> None:
+        super().__init__(folder, key)
+        self._store = store
+        self._remote = remote
+
+    def save(self, shard: int, trainer: TrainingLoop, record: Record) -> None:
+        """See WorkerFiles."""
+        import ray
+
+        super().save(shard, trainer, record)
+        path = self.path(shard)
+        ray.get(self._store.save_worker.remote(f"{self._remote}/{path.name}", path.read_bytes()))
+
+    def load(self, shard: int, trainer: TrainingLoop) -> Record | None:
+        """See WorkerFiles."""
+        import ray
+
+        path = self.path(shard)
+        state: bytes | None = ray.get(self._store.load_worker.remote(f"{self._remote}/{path.name}"))
+        if state is None:
+            return None
+        path.write_bytes(state)
+        return super().load(shard, trainer)
+
+
+def run_phase2(
+    setup: Setup, layers: list[IndexedLayer], shard: int, mailbox: Any, kept: tuple[Any, str, list[int]] | None = None
+) -> tuple[list[IndexedLayer], Record]:
+    """Phase 2 on one shard: a task of the cluster. kept: the store, folder and key of RemoteWorkerFiles, where epochs
+    are kept. Returns the layers and the last epoch's record."""
     net = setup.net.with_layers(layers).copy()
     progress = _Progress(mailbox, shard)
     data = setup.open_data()
-    net, record = train_phase2(net, data, setup.shards(data)[shard], setup.span, setup.options, progress.report)
+    with tempfile.TemporaryDirectory() as folder:
+        files = None if kept is None else RemoteWorkerFiles(*kept, Path(folder))
+        part, report = setup.shards(data)[shard], progress.report
+        net, record = train_phase2(net, data, part, setup.span, setup.options, report, files)
     progress.send()
     return net.layers, record

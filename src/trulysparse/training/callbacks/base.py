@@ -106,7 +106,8 @@ class Callback:
 
     def on_epoch_over(self, trainer: RunningTrainer) -> None:
         """Called after on_epoch_end of all callbacks, when trainer.position is at the beginning of the next epoch; in
-        parallel training after the topology evolution too, where the training can be gone on with from here.
+        parallel training after the topology evolution, from where it can be gone on with. (On a Ray cluster it is
+        called only where a Checkpointer is among the callbacks.)
 
         Args:
             trainer: what trains.
