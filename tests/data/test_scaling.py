@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from trulysparse.data import Scaling
+from trulysparse.data import Scaling, unscaled
 
 
 @pytest.fixture
@@ -37,3 +37,12 @@ def test_arrays_are_offset_and_factor(scaling):
     offset, factor = scaling.arrays()
     assert offset is scaling.offset
     assert factor is scaling.factor
+
+
+def test_some_features_are_left_as_they_are(rng, scaling):
+    X, scaled = rng.standard_normal((20, 6)), np.array([True, True, False, False, True, False])
+    some = unscaled(scaling, scaled)
+    found = (X - some.offset) * some.factor
+    np.testing.assert_array_equal(found[:, ~scaled], X[:, ~scaled])
+    np.testing.assert_array_equal(found[:, scaled], ((X - scaling.offset) * scaling.factor)[:, scaled])
+    assert some.kind == scaling.kind

@@ -100,3 +100,13 @@ def test_figures_of_values_that_are_not_finite_are_refused(table, convert, kind,
     table[300, 2] = value
     with pytest.raises(ts.InputError, match=rf"X\[300, 2\] is {value}; features must be finite"):
         fit_scaling(kind, as_matrix(convert(table)))
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax"])
+def test_only_some_features_are_scaled(rng, kind):
+    """A rare category, standardised, would be multiplied by a huge factor."""
+    X = np.c_[rng.standard_normal(1000) * 9, np.arange(1000) == 3]
+    found, wanted = fit_scaling(kind, as_matrix(X), scaled=np.array([True, False])), fit_scaling(kind, as_matrix(X))
+    assert (found.offset[0], found.factor[0]) == (wanted.offset[0], wanted.factor[0])
+    assert (found.offset[1], found.factor[1]) == (0, 1)
+    assert fit_scaling("none", as_matrix(X), scaled=np.array([True, False])) is None

@@ -118,3 +118,44 @@ def test_numpy_integers_are_seeds_like_others():
     seed = 987654321
     one, other = (ts.SparseMLP((4, 6, 3), seed=s, threads=1) for s in (np.int64(seed), seed))
     assert all(np.array_equal(a.values, b.values) for a, b in zip(one.layers, other.layers, strict=True))
+
+
+@pytest.mark.parametrize(
+    "scaling, message",
+    [
+        (3, "target_scaling must be a Scaling or None"),
+        (Scaling("standard", np.zeros(2), np.ones(2)), r"target_scaling.offset must be float64 of shape \(3,\)"),
+        (Scaling("standard", np.zeros(3), np.array([1.0, np.inf, 1.0])), "target_scaling.factor must be contiguous"),
+        (Scaling("standard", np.zeros(3), np.array([1.0, 0.0, 1.0])), "target_scaling.factor must be above 0"),
+    ],
+)
+def test_target_scaling_is_checked_before_use(rng, scaling, message):
+    net = ts.SparseMLP((5, 4, 3), epsilon=2, output="identity")
+    X = rng.standard_normal((6, 5))
+    net.predict(X)  # what has passed is not looked at again, but what has been set since is
+    net.target_scaling = scaling
+    for call in (lambda: net.predict(X), lambda: ts.Trainer(net).step(X, X[:, :3])):
+        with pytest.raises(ts.InputError, match=message):
+            call()
+
+
+def test_target_scaling_is_for_values(rng):
+    net = ts.SparseMLP((5, 4, 3), epsilon=2)
+    net.target_scaling = Scaling("standard", np.zeros(3), np.ones(3))
+    with pytest.raises(ts.InputError, match="target_scaling is for output='identity', not 'softmax'"):
+        net.predict(rng.standard_normal((6, 5)))
+
+
+@pytest.mark.parametrize("preprocessor", [ts.TablePreprocessor(), "text"])
+def test_preprocessor_is_checked_before_use(rng, preprocessor):
+    net = ts.SparseMLP((5, 4, 3), epsilon=2)
+    net.preprocessor = preprocessor
+    with pytest.raises(ts.InputError, match="preprocessor must be a fitted TablePreprocessor of 5 outputs"):
+        net.predict(rng.standard_normal((6, 5)))
+
+
+def test_names_of_other_inputs_are_forgotten():
+    net = ts.SparseMLP((5, 4, 3), epsilon=2)
+    net.feature_names = list("abcde")
+    assert net.with_layers(net.layers[1:]).feature_names is None
+    assert net.feature_names == tuple("abcde")

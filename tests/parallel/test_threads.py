@@ -13,7 +13,9 @@ from parallel_helpers import (
 )
 from sample_files import Counted
 from trulysparse._core import memory
+from trulysparse.data import fit_target_scaling
 from trulysparse.data.stream.matrix import StreamMatrix
+from trulysparse.data.target_scaling import standardised
 from trulysparse.evolution import NAMES, make_evolution
 
 
@@ -80,3 +82,23 @@ def test_workers_read_values_wherever_they_lie(rng, form):
         found.append((history["loss"], history["val_loss"], net.predict(X)))
     for a, b in zip(*found, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("plan", [None, ts.WASSP(2), ts.WASAP(1)])
+def test_targets_in_another_unit_train_the_same_network(rng, plan):
+    """Standardised by the network, by each worker once, or by hand: the same bits."""
+    X, y = rng.standard_normal((80, 4)), rng.standard_normal((80, 2)) * 2.0**20
+    scaling = fit_target_scaling(y)
+    nets = [ts.SparseMLP((4, 8, 2), epsilon=3, output="identity", seed=0, threads=1) for _ in range(2)]
+    nets[0].target_scaling = scaling
+    records = []
+    for net, targets in zip(nets, (y, standardised(y, scaling)), strict=True):
+        trainer = ts.Trainer(net, batch_size=16, seed=0, parallel=plan)
+        records.append(trainer.fit(X, targets, epochs=4, validation_data=(X, targets)).records[-1])
+    for first, second in zip(*(net.layers for net in nets), strict=True):
+        np.testing.assert_array_equal(first.values, second.values)
+    assert records[0]["loss"] == records[1]["loss"]
+    assert records[0]["val_loss"] == records[1]["val_loss"]
+    unit = np.mean(np.abs(nets[0].predict(X) - y))
+    assert records[0]["val_mae"] == pytest.approx(unit, rel=1e-5)
+    assert records[1]["val_mae"] < 5

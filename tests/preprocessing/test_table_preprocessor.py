@@ -82,7 +82,19 @@ def test_sparse_where_few_values_would_not_be_zero(rng):
     assert not TablePreprocessor(sparse_threshold=share - 0.02).fit(frame).sparse_output_
     one = sparse.transform(frame.iloc[:1])  # decided in fitting, whatever comes later
     assert isinstance(one, sp.csr_array)
-    assert not TablePreprocessor(sparse_threshold=1).fit(frame[["income"]]).sparse_output_  # no categories
+    assert not TablePreprocessor(sparse_threshold=1).fit(frame[["income"]]).sparse_output_
+    counts = pd.DataFrame(rng.random((50, 200)) < 0.1).astype(float)  # numbers may be mostly 0 too
+    counts.iloc[3, 4] = None
+    assert TablePreprocessor().fit(counts).sparse_output_
+
+
+@pytest.mark.parametrize("n, sparse", [(128, False), (129, True)])
+def test_narrow_outputs_are_dense(n, sparse):
+    frame = pd.DataFrame({"c": np.repeat([f"c{i}" for i in range(n)], 2)})
+    own = TablePreprocessor().fit(frame)
+    assert own.n_features_out_ == n
+    assert own.sparse_output_ is sparse
+    assert through_json(own).sparse_output_ is sparse
 
 
 def test_columns_are_found_by_name(rng):
@@ -191,7 +203,7 @@ def test_scikit_learns_conventions(rng):
         == {
             "missing": "refuse",
             "max_categories": 3,
-            "sparse_threshold": 0.3,
+            "sparse_threshold": None,
         }
     )
     with pytest.raises(NotFittedError):
@@ -249,6 +261,7 @@ def test_state_of_any_table_gives_back_the_same(rows, most):
         ("max_categories", 0),
         ("max_categories", "many"),
         ("sparse_threshold", 2),
+        ("sparse_threshold", "0.3"),
         ("dtype", "int8"),
         ("sparse_output", 1),
         ("notes", "text"),

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
+from sklearn.preprocessing import StandardScaler
 
 import trulysparse as ts
+from sample_files import npy
 from training_helpers import sparse_samples
+from trulysparse.data import fit_target_scaling
+from trulysparse.data.stream.matrix import StreamMatrix
 from trulysparse.nn.losses import make_loss
 from trulysparse.training.fit_data import FitData
 
@@ -86,3 +91,58 @@ def test_labels_of_a_batch_are_handed_on_as_they_are(rng):
     assert batch.load_targets(None, None, None, 1) is batch.targets
     assert data.labelled
     assert y[7] == batch.targets[0]
+
+
+@pytest.fixture
+def regression(rng):
+    net = ts.SparseMLP((3, 6, 2), epsilon=3, output="identity")
+    X, y = rng.standard_normal((30, 3)), rng.standard_normal((30, 2)) * [1e4, 1e-4]
+    net.target_scaling = fit_target_scaling(y)
+    return net, X, y
+
+
+@pytest.mark.parametrize("form", [np.asarray, pd.DataFrame, np.ndarray.tolist, lambda y: y.astype(np.float32)])
+def test_targets_are_standardised_by_the_network(regression, form):
+    net, X, y = regression
+    plain = net.copy()
+    plain.target_scaling = None
+    wanted = StandardScaler().fit_transform(y)
+    loss = make_loss(None, "identity")
+    for data in (FitData.checked(net, loss, X, form(y)), FitData.checked(plain, loss, X, wanted)):
+        np.testing.assert_allclose(data.targets.matrix.x, wanted, rtol=1e-3, atol=1e-3)
+    first, second = (ts.Trainer(each, batch_size=30).step(X, t) for each, t in ((net, form(y)), (plain, wanted)))
+    assert first == pytest.approx(second, rel=1e-4)
+
+
+def test_samples_as_targets_are_standardised_too(rng):
+    X = rng.standard_normal((30, 2)) * 100
+    net = ts.SparseMLP((2, 6, 2), epsilon=3, output="identity")
+    net.scaling = net.target_scaling = fit_target_scaling(X)
+    data = FitData.checked(net, make_loss(None, "identity"), X, X)
+    assert not data.targets.is_input
+    np.testing.assert_allclose(data.targets.matrix.x, StandardScaler().fit_transform(X), atol=1e-12)
+    assert ts.Trainer(net, batch_size=30).step(X, X) < 10
+
+
+@pytest.mark.parametrize("kind", ["sparse", "stream"])
+def test_targets_that_cannot_be_standardised(regression, tmp_path, kind):
+    net, X, y = regression
+    y = sp.csr_array(y) if kind == "sparse" else StreamMatrix(npy(tmp_path, y))
+    for call in (
+        ts.Trainer(net).step,
+        lambda X, y: ts.Trainer(net).fit(X, y, epochs=1),
+        lambda X, y: ts.evaluate(net, X, y),
+    ):
+        with pytest.raises(ts.InputError, match="y must be a dense array in memory where the network has a target_sc"):
+            call(X, y)
+
+
+def test_wrong_targets_are_named(regression):
+    net, X, y = regression
+    y[4, 1] = np.nan
+    with pytest.raises(ts.InputError, match=r"y\[4, 1\] is nan"):
+        ts.Trainer(net).fit(X, y, epochs=1)
+    with pytest.raises(ts.InputError, match="X has 30 samples, but y has 7"):
+        ts.Trainer(net).fit(X, y[-7:], epochs=1)
+    with pytest.raises(ts.InputError, match="X has 30 samples, but y has 7"):
+        ts.Trainer(net).step(X, y[-7:])

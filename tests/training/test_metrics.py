@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from sklearn.metrics import r2_score
+from sklearn.metrics import mean_absolute_error, r2_score
 
 import trulysparse as ts
 from sample_files import Counted
-from trulysparse.data import check_labels
+from trulysparse.data import check_labels, fit_target_scaling
 from trulysparse.data.stream.matrix import StreamMatrix
+from trulysparse.data.target_scaling import standardised
 from trulysparse.nn.losses import make_loss
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.metrics import score_name, scores
@@ -179,3 +180,50 @@ def test_scores_of_checked_samples_are_those_of_evaluate(rng):
     data = FitData.checked(net, loss, X, y)
     assert scores(net, loss, data) == ts.evaluate(net, X, y, loss="huber")
     assert score_name(net.output, data) == "r2"
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("batch_size", [7, 256])
+def test_errors_are_in_the_unit_of_the_targets(rng, weighted, scaled, batch_size):
+    X, y = rng.standard_normal((50, 4)), rng.standard_normal((50, 3)) * [1e6, 1.0, 1e-6] + [0, 1e3, 0]
+    weight = rng.random(50) * (rng.random(50) < 0.7) if weighted else None
+    net = ts.SparseMLP((4, 10, 3), epsilon=4, output="identity", dtype="float64")
+    net.target_scaling = fit_target_scaling(y) if scaled else None
+    found = ts.evaluate(net, X, y, sample_weight=weight, batch_size=batch_size)
+    values = net.predict(X)
+    assert found["mae"] == pytest.approx(mean_absolute_error(y, values, sample_weight=weight), rel=1e-9)
+    wanted = r2_score(y, values, sample_weight=weight, multioutput="variance_weighted")
+    assert found["r2"] == pytest.approx(wanted, rel=1e-9)
+    assert set(found) == {"loss", "r2", "mae"}
+
+
+def test_loss_is_that_of_standardised_targets(rng):
+    X, y = rng.standard_normal((50, 4)), rng.standard_normal((50, 1)) * 1e6
+    net = ts.SparseMLP((4, 10, 1), epsilon=4, output="identity", dtype="float64")
+    plain = net.copy()
+    net.target_scaling = fit_target_scaling(y)
+    wanted = ts.evaluate(plain, X, standardised(y, net.target_scaling))
+    assert ts.evaluate(net, X, y)["loss"] == pytest.approx(wanted["loss"], rel=1e-12)
+
+
+@pytest.mark.parametrize("unit", [1e-150, 1e150, 1e290])
+def test_errors_of_targets_of_any_unit(rng, unit):
+    X, y = rng.standard_normal((50, 4)), rng.standard_normal((50, 2))
+    nets = [ts.SparseMLP((4, 10, 2), epsilon=4, output="identity", dtype="float64") for _ in range(2)]
+    nets[0].target_scaling, nets[1].target_scaling = fit_target_scaling(y * unit), fit_target_scaling(y)
+    found, wanted = ts.evaluate(nets[0], X, y * unit), ts.evaluate(nets[1], X, y)
+    assert found["r2"] == pytest.approx(wanted["r2"], rel=1e-9)
+    assert found["mae"] / unit == pytest.approx(wanted["mae"], rel=1e-9)
+
+
+def test_samples_without_weight_have_no_error(rng):
+    net = predicting([1.0])
+    assert ts.evaluate(net, np.ones((3, 2)), [1.0, 2, 3], sample_weight=[0, 0, 0]) == {"loss": 0, "r2": 0, "mae": 0}
+
+
+def test_validation_records_have_the_error(rng):
+    X, y = rng.standard_normal((50, 4)), rng.standard_normal((50, 1))
+    net = ts.SparseMLP((4, 10, 1), epsilon=4, output="identity")
+    history = ts.Trainer(net).fit(X, y, epochs=2, validation_data=(X, y))
+    assert history["val_mae"][-1] == pytest.approx(mean_absolute_error(y, net.predict(X)), rel=1e-5)

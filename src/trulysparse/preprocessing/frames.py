@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from trulysparse.errors import InputError, MissingExtraError
@@ -70,8 +71,7 @@ def column_names(frame: Any, name: str = "X") -> list[str]:
     """The names of a DataFrame's columns as texts; InputError where one is there twice."""
     names = [str(column) for column in frame.columns]
     if len(set(names)) < len(names):
-        seen: set[str] = set()
-        twice = next(column for column in names if column in seen or seen.add(column))  # type: ignore[func-returns-value]
+        twice = next(column for column, count in Counter(names).items() if count > 1)
         raise InputError(f"{name} has more than one column '{twice}'; give each a name of its own")
     return names
 

@@ -19,6 +19,7 @@ from trulysparse.preprocessing.frames import as_pandas, is_frame
 
 _MISSING = ("impute", "refuse")
 _DTYPES = ("float32", "float64")
+_NARROW, _THRESHOLD = 128, 0.3  # see sparse_threshold
 
 
 class TablePreprocessor(TransformerMixin, BaseEstimator):
@@ -39,9 +40,9 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
     Args:
         missing: 'impute' (see above) or 'refuse': a gap is an error.
         max_categories: at least 1; None: no limit.
-        sparse_threshold: in [0, 1]. The output is sparse (CSR) where there are categories and fewer than this share of
-            its values would be other than 0; as that of scikit-learn's ColumnTransformer. Decided in fitting; with 0
-            the output is always dense.
+        sparse_threshold: in [0, 1]. The output is sparse (CSR) where less than this share of the training values is
+            other than 0, as with scikit-learn's ColumnTransformer; with 0 it is always dense. Decided in fitting. None:
+            0.3 where there are more than 128 outputs, else 0: narrow arrays train faster dense.
 
     Attributes:
         n_features_in_: columns of the table.
@@ -64,7 +65,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
     """
 
     def __init__(
-        self, *, missing: str = "impute", max_categories: int | None = 1000, sparse_threshold: float = 0.3
+        self, *, missing: str = "impute", max_categories: int | None = 1000, sparse_threshold: float | None = None
     ) -> None:
         self.missing = missing
         self.max_categories = max_categories
@@ -87,16 +88,19 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         checks.choice("missing", self.missing, _MISSING)
         if self.max_categories is not None:
             checks.integer("max_categories", self.max_categories, low=1)
-        threshold = checks.real("sparse_threshold", self.sparse_threshold, low=0, high=1)
+        if self.sparse_threshold is not None:
+            checks.real("sparse_threshold", self.sparse_threshold, low=0, high=1)
         if not is_frame(X):
             self._fit_array(X)
             return self
         frame = as_pandas(X)
         fitter = ColumnFitter("X", self.missing == "impute", self.max_categories)
         columns = fitter.fit(frame)
-        one_hot = any(columns.categories)
+        threshold = self.sparse_threshold
+        if threshold is None:
+            threshold = 0.0 if columns.n_outputs <= _NARROW else _THRESHOLD
         share = fitter.stored / len(frame) / columns.n_outputs
-        self._set(columns, "float32" if fitter.narrow else "float64", one_hot and share < threshold, fitter.notes())
+        self._set(columns, "float32" if fitter.narrow else "float64", share < threshold, fitter.notes())
         return self
 
     def _set(self, columns: FittedColumns, dtype: str, sparse: bool, notes: list[str]) -> None:
@@ -219,7 +223,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         return {
             "missing": str(self.missing),
             "max_categories": None if self.max_categories is None else int(self.max_categories),
-            "sparse_threshold": float(self.sparse_threshold),
+            "sparse_threshold": None if self.sparse_threshold is None else float(self.sparse_threshold),
             "dtype": self.dtype_,
             "sparse_output": bool(self.sparse_output_),
             "notes": list(self.notes_),
@@ -248,7 +252,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         checks.choice("preprocessing.missing", options["missing"], _MISSING)
         if options["max_categories"] is not None:
             checks.integer("preprocessing.max_categories", options["max_categories"], low=1)
-        checks.real("preprocessing.sparse_threshold", options["sparse_threshold"], low=0, high=1)
+        if options["sparse_threshold"] is not None:
+            checks.real("preprocessing.sparse_threshold", options["sparse_threshold"], low=0, high=1)
         if not isinstance(sparse, bool) or not isinstance(notes, list) or not all(isinstance(n, str) for n in notes):
             raise InputError("preprocessing.sparse_output must be true or false, and its notes texts")
         made = cls(**options)

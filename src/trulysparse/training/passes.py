@@ -35,7 +35,7 @@ def checked_batch(net: SparseMLP, loss: Loss, X: Any, y: ArrayLike, sample_weigh
     Raises:
         InputError: where they do not fit the network, the loss or each other.
     """
-    matrix = as_matrix(X) if net.preprocessor is None else net.matrix(X)
+    matrix = as_matrix(X) if net.preprocessor is None and net.target_scaling is None else net.matrix(X)
     if matrix.n_features != net.layer_sizes[0]:
         net.matrix(X)  # has the words for it
     if y is X or net.target_scaling is not None:

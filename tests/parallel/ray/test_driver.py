@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -12,9 +13,11 @@ import time
 import types
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import trulysparse as ts
+from trulysparse.data import fit_target_scaling
 
 pytestmark = pytest.mark.slow
 # Ray reads these when it is imported.
@@ -118,6 +121,22 @@ def test_wassp_on_ray_gives_the_same_bits_as_on_threads(cluster):
     for a, b in zip(nets[0].layers, nets[1].layers, strict=True):
         np.testing.assert_array_equal(a.values, b.values)
         np.testing.assert_array_equal(a.bias, b.bias)
+
+
+def test_tables_and_targets_in_another_unit_give_the_same_bits_as_on_threads(cluster, rng):
+    """Sent by the driver, standardised already, and read by workers themselves."""
+    frame = pd.DataFrame({"c": rng.choice(list("abc"), 200), "x": rng.standard_normal(200)})
+    frame.loc[::5, "x"] = np.nan
+    y = frame["x"].fillna(0).to_numpy() * 1e5 + 1e6 * (frame["c"] == "a").to_numpy()
+    nets = []
+    for options in ({}, {"backend": "ray"}, {"backend": "ray", "data": functools.partial(tuple, (frame, y))}):
+        preprocessor = ts.TablePreprocessor().fit(frame)
+        net = ts.SparseMLP((preprocessor.n_features_out_, 20, 1), epsilon=10, output="identity", seed=0)
+        net.preprocessor, net.target_scaling = preprocessor, fit_target_scaling(y)
+        ts.Trainer(net, batch_size=32, seed=0, parallel=ts.WASSP(2, **options)).fit(frame, y, epochs=4)
+        nets.append(net)
+    for net in nets[1:]:
+        np.testing.assert_array_equal(net.predict(frame), nets[0].predict(frame))
 
 
 @pytest.mark.parametrize("victim", ["WorkerActor", "ServerActor"])

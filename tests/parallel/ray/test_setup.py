@@ -7,9 +7,12 @@ import types
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import trulysparse as ts
+from trulysparse.data import fit_target_scaling
+from trulysparse.data.target_scaling import standardised
 from trulysparse.parallel.ray.setup import Setup
 from trulysparse.parallel.worker import worker_options
 
@@ -66,3 +69,24 @@ def test_input_as_target_is_known_to_the_worker(setup, own):
     data = replace(setup, net=net, options=options, source=(Arrays(X, X.copy() if own else X, None),)).open_data()
     assert data.targets.is_input != own
     assert len(data.targets) == 10
+
+
+@pytest.mark.parametrize("in_own_unit", [True, False])
+def test_targets_are_standardised_once(setup, in_own_unit):
+    """A user's function gives them in their own unit; what the driver sends is standardised already."""
+    X, y = np.eye(10)[:, :3], np.arange(10.0)[:, None] * 100
+    net = ts.SparseMLP((3, 5, 1), output="identity")
+    net.layers, net.target_scaling = [], fit_target_scaling(y)
+    source = Arrays(X, y if in_own_unit else standardised(y, net.target_scaling), None)
+    source.in_own_unit = in_own_unit
+    options = replace(setup.options, loss="huber")
+    targets = replace(setup, net=net, options=options, source=(source,)).open_data().targets
+    np.testing.assert_array_equal(targets.matrix.x, standardised(y, net.target_scaling))
+
+
+def test_tables_go_through_the_preprocessor(setup, rng):
+    frame = pd.DataFrame({"c": list("ababababab"), "x": rng.random(10)})
+    net = ts.SparseMLP((3, 5, 3))
+    net.layers, net.preprocessor = [], ts.TablePreprocessor().fit(frame)
+    data = replace(setup, net=net, source=(Arrays(frame, np.arange(10) % 3, None),)).open_data()
+    np.testing.assert_array_equal(data.matrix.x, net.preprocessor.transform(frame))

@@ -11,6 +11,8 @@ import pytest
 import scipy.sparse as sp
 
 import trulysparse as ts
+from trulysparse.data import fit_target_scaling
+from trulysparse.data.target_scaling import standardised
 from trulysparse.nn.losses import make_loss
 from trulysparse.parallel.ray.sources import source_of
 from trulysparse.training.fit_data import FitData
@@ -90,3 +92,20 @@ def test_values_travel_beside_samples_in_memory(tmp_path, rng, monkeypatch, form
         np.testing.assert_array_equal(opened_y, y)
     else:
         np.testing.assert_array_equal(opened_y.toarray(), y)
+
+
+def test_only_a_function_gives_targets_in_their_own_unit(tmp_path, rng):
+    X, y = rng.standard_normal((20, 4)), rng.standard_normal((20, 2)) * 100
+    net = ts.SparseMLP((4, 3, 2), epsilon=1, output="identity")
+    net.target_scaling = fit_target_scaling(y)
+    stored = []
+
+    def data(X):
+        return FitData.checked(net, make_loss(None, "identity"), X, y)
+
+    assert source_of(data(X), lambda: (X, y), put=stored.append).in_own_unit
+    assert not source_of(data(X), None, put=stored.append).in_own_unit
+    np.testing.assert_array_equal(stored[0][1], standardised(y, net.target_scaling))
+    mapped = source_of(data(map_of(tmp_path, X)), None, put=stored.append)
+    assert not mapped.in_own_unit
+    np.testing.assert_array_equal(mapped.open()[1], standardised(y, net.target_scaling))

@@ -51,7 +51,7 @@ class Setup:
             X, y, weight = source.open()
             matrix = Predictor.matrix(self.net, X)  # SparseMLP's also checks the layers, which `net` does not have
             net = self.net
-            if not source.in_own_unit and net.target_scaling is not None:  # they are standardised already
+            if net.target_scaling is not None and not source.in_own_unit:  # they are standardised already
                 net = copy(net)
                 net.target_scaling = None
             targets = checked_targets(net, make_loss(self.options.loss, net.output), matrix, X, y)
