@@ -39,7 +39,7 @@ def test_save_json_makes_folders_and_writes_whole_files(tmp_path):
 
 
 def test_plot_writes_a_picture(tmp_path):
-    pytest.importorskip("matplotlib", reason="matplotlib comes with the extra trulysparse[analysis]")
+    pytest.importorskip("matplotlib", reason="matplotlib comes with the extra trulysparse[bench]")
     path = tmp_path / "a" / "b.svg"
     lines = {"trulysparse": ([1, 10], [2.0, 3.0]), "peer": ([1, 10], [4.0, 30.0])}
     report.plot(path, x="batch", y="ms", lines=lines, title="Steps")
