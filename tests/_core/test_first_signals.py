@@ -16,7 +16,7 @@ from command import ON_DISK, SMALL, contents, signalled, train
 STATUS = Path("/proc/self/status")
 pytestmark = pytest.mark.skipif(not STATUS.exists(), reason="only Linux tells which signals are caught")
 
-TRAIN = ["train", "digits", *SMALL, "--epochs", "100000"]
+TRAIN = ["train", "digits", *SMALL, "--epochs", "100000", "--learning-rate", "0.0001"]
 
 
 def catches(pid: int, number: int) -> bool:
