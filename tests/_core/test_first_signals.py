@@ -60,7 +60,7 @@ def test_other_commands_end_with_a_word(arguments):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [[], ["--workers", "2"], ON_DISK, ["--patience", "9"]])
+@pytest.mark.parametrize("options", [[], ["--workers", "2"], ON_DISK, ["--patience", "99999"]])
 def test_signal_at_any_moment_is_one_sentence(tmp_path, options):
     rng = random.Random(0)
     for trial in range(8):
