@@ -103,22 +103,28 @@ def state_of(out: Path) -> str:
     lines = (out / "metrics.partial.jsonl").read_text().count("\n") if (out / "metrics.partial.jsonl").exists() else 0
     if (out / "checkpoint").is_dir():
         return "training" if lines else "first epoch"
-    return "before training"
+    return "after training" if (out / "model.safetensors").exists() else "before training"
 
 
-def killed(process: subprocess.Popen[str], out: Path, rng: random.Random, length: float) -> int:
-    """Kills a process at a random moment: of its whole life, or of what follows its first sign of training. Returns
-    its exit code."""
-    if rng.random() < 0.75:
-        before = signs(out)
-        while process.poll() is None and signs(out) == before:
-            time.sleep(0.002)
-    end = time.monotonic() + rng.uniform(0, length)
+def killed(process: subprocess.Popen[str], out: Path, rng: random.Random, length: tuple[float, float]) -> int:
+    """Kills a process at a random moment of what follows its first sign of training, one of eight at one of its whole
+    life. length: (seconds until the first sign, seconds from there on). Returns its exit code."""
+    if rng.random() < 0.875:
+        wait_for_sign(process, out)
+        end = time.monotonic() + rng.uniform(0, length[1])
+    else:
+        end = time.monotonic() + rng.uniform(0, sum(length))
     while process.poll() is None and time.monotonic() < end:
         time.sleep(0.001)
     if process.poll() is None:
         process.kill()
     return process.wait()
+
+
+def wait_for_sign(process: subprocess.Popen[str], out: Path) -> None:
+    before = signs(out)
+    while process.poll() is None and signs(out) == before:
+        time.sleep(0.002)
 
 
 def signs(out: Path) -> list[object]:
@@ -129,7 +135,9 @@ def signs(out: Path) -> list[object]:
         return []
 
 
-def disturb(combination: Combination, data: Path, out: Path, kills: int, rng: random.Random, length: float) -> Outcome:
+def disturb(
+    combination: Combination, data: Path, out: Path, kills: int, rng: random.Random, length: tuple[float, float]
+) -> Outcome:
     """Trains with kills until it is done."""
     outcome = Outcome()
     train = [*combination.options(data), "--out", str(out)]
@@ -180,10 +188,12 @@ def run_matrix(chosen: list[Combination], kills: int, seed: int, folder: Path) -
     for number, combination in enumerate(chosen):
         whole, out = folder / f"{number}-whole", folder / f"{number}-killed"
         share = kills * (number + 1) // len(chosen) - kills * number // len(chosen)
-        began = time.monotonic()
+        times = [time.monotonic()]
         process = start([*combination.options(data), "--out", str(whole)])
+        wait_for_sign(process, whole)
+        times.append(time.monotonic())
         error = process.communicate()[1]
-        length = time.monotonic() - began
+        length = times[1] - times[0], time.monotonic() - times[1]
         if process.returncode:
             failures.append(f"{combination.name}: the unbroken training failed: {error.strip()[-300:]}")
             continue
@@ -205,7 +215,7 @@ def run_matrix(chosen: list[Combination], kills: int, seed: int, folder: Path) -
         if failure is not None:
             failures.append(f"{combination.name}: {failure}")
         anew = f"{outcome.anew} before the first checkpoint"
-        line = f"{combination.name:45} {length:5.1f} s  {outcome.kills:3} kills, {anew}  {failure or 'same bits'}"
+        line = f"{combination.name:45} {sum(length):5.1f} s  {outcome.kills:3} kills, {anew}  {failure or 'same bits'}"
         print(line, flush=True)
     print(", ".join(f"{count} in '{moment}'" for moment, count in sorted(moments.items(), key=lambda each: -each[1])))
     return total, failures

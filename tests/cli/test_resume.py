@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from command import (
     COMPACT,
@@ -25,6 +26,7 @@ from command import (
     train,
     write_table,
 )
+from trulysparse.cli import app
 from trulysparse.io import checkpoints
 from trulysparse.io.checkpoint_folder import states
 
@@ -291,6 +293,20 @@ def test_data_that_has_changed_is_refused(tmp_path, table):
     process.wait()
     write_table(tmp_path, "npz", X + 1, y)
     assert "has changed since the training" in run("resume", out, code=2)
+
+
+def test_damaged_newest_checkpoint_is_passed_over_and_that_is_said(tmp_path, monkeypatch):
+    out = tmp_path / "r"
+    signalled(monkeypatch, *train(out, "--patience", 9, "--checkpoint-every", 3), at=20)
+    *_, before, newest = states(out / "checkpoint")
+    newest.write_bytes(newest.read_bytes()[:-5])
+    result = CliRunner().invoke(app, ["resume", str(out)])
+    assert result.exit_code == 0
+    (said,) = result.stderr.splitlines()
+    assert str(newest) in said
+    assert f"going on from '{before}'" in said
+    run(*train(tmp_path / "whole", "--patience", 9))
+    assert (out / MODEL).read_bytes() == (tmp_path / "whole" / MODEL).read_bytes()
 
 
 def test_damaged_checkpoint_is_refused(tmp_path):
