@@ -90,7 +90,7 @@ def broken(tmp_path: Path, case: str, table) -> tuple[list[object], str]:
         "learning rate": ([data, "--learning-rate", 0], "learning_rate must lie"),
         "dropout": ([data, "--dropout", 1], "dropout must lie"),
         "batch": ([data, "--batch-size", 0], "batch_size must be"),
-        "test size": ([data, "--test-size", 1.5], "test_size must lie"),
+        "test size": ([data, "--test-size", 1.5], "--test-size must lie"),
         "memory": ([data, "--hidden", "2000000000", "--epsilon", 1000], "needs about .* of memory is free"),
         "out": ([data, "--out", tmp_path / "a_file" / "r"], "--out: .* is a file"),
         "workers": ([data, "--workers", 0], "--workers must be at least 1"),

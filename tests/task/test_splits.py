@@ -25,6 +25,39 @@ def test_classes_keep_their_shares():
     assert np.bincount(codes[held]).tolist() == [10, 6, 4]
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_class_of_one_sample_is_trained_on_and_the_others_keep_their_shares(seed):
+    codes = np.repeat([0, 1, 2, 3], [60, 39, 1, 1]).astype(np.int32)
+    _, held = split(101, fraction=0.2, seed=seed, codes=codes)
+    assert np.bincount(codes[held], minlength=4).tolist() == [12, 8, 0, 0]
+
+
+@pytest.mark.parametrize(("n_classes", "fraction"), [(10, 0.8), (10, 0.3), (2, 0.999), (12, 0.5)])
+def test_every_class_keeps_a_sample_to_train_on(n_classes, fraction):
+    codes = (np.arange(24) % n_classes).astype(np.int32)
+    if fraction * 24 > 24 - n_classes:
+        with pytest.raises(ts.InputError, match="leaves less than one for each of the"):
+            split(24, fraction=fraction, seed=0, codes=codes)
+        return
+    for seed in range(10):
+        train, held = split(24, fraction=fraction, seed=seed, codes=codes)
+        assert set(codes[train]) == set(range(n_classes))
+        assert sorted([*train, *held]) == list(range(24))
+        assert len(held) == round(fraction * 24)
+
+
+def test_a_share_near_one_leaves_something_to_train_on():
+    for options in ({}, dict(order=np.arange(6)), dict(groups=np.arange(6) // 2)):
+        train, held = split(6, fraction=0.999, seed=0, **options)
+        assert len(train) == (2 if "groups" in options else 1)
+        assert len(train) + len(held) == 6
+
+
+def test_classes_of_one_sample_each_cannot_be_split():
+    with pytest.raises(ts.InputError, match="each of the 4 classes has one sample only"):
+        split(4, fraction=0.25, seed=0, codes=np.arange(4, dtype=np.int32))
+
+
 def test_a_group_stays_in_one_part():
     groups = np.arange(120) // 4
     train, held = split(120, fraction=0.25, seed=1, groups=groups)

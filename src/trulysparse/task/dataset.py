@@ -90,7 +90,7 @@ def make_dataset(table: Table, options: TaskOptions, *, test: Table | None = Non
         y_test = whole.task.encode(held[1], "y_test", None if test is None else test.label_names)
         _check_lengths(held[0], y_test, "X_test", "y_test")
         return whole.dataset(rows, Samples(_without(held[0], options.ignored), y_test))
-    train, out = whole.split(rows, options.test_size, "test_size", "split")
+    train, out = whole.split(rows, options.test_size, "--test-size", "split")
     return whole.dataset(train, out)
 
 
@@ -166,7 +166,7 @@ class _Whole:
         options, task = self._options, self.task
         validation = None
         if options.validation_fraction is not None:
-            train, validation = self.split(train, options.validation_fraction, "validation_fraction", "validation")
+            train, validation = self.split(train, options.validation_fraction, "--validation-fraction", "validation")
         if task.labels is not None and task.kind == "classification":
             missing = np.setdiff1d(np.arange(len(task.labels)), self._y[train])
             if len(missing):
@@ -202,7 +202,7 @@ class _Whole:
 def held_out_rows(table: Table, options: TaskOptions) -> Rows:
     """The samples that make_dataset holds out of a table without a test set, ascending."""
     whole = _Whole(table, options)
-    return whole.split(np.arange(len(whole)), options.test_size, "test_size", "split")[1]
+    return whole.split(np.arange(len(whole)), options.test_size, "--test-size", "split")[1]
 
 
 def take(X: Any, rows: NDArray[np.int64]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def split(
     codes: NDArray[np.int32] | None = None,
     groups: NDArray[Any] | None = None,
     order: NDArray[Any] | None = None,
-    name: str = "test_size",
+    name: str = "--test-size",
     purpose: str = "split",
 ) -> tuple[Rows, Rows]:
     """Divides samples into those that are trained on and those that are held out.
@@ -40,7 +41,8 @@ def split(
         n_samples: how many there are, at least 2.
         fraction: share of samples (with groups: of groups) to hold out, in (0, 1).
         seed: of the split.
-        codes: classes, int32, (n_samples,); every class keeps its share in both parts where that can be.
+        codes: classes, int32, (n_samples,); every class keeps its share in both parts where that can be, and at least
+            one sample to train on.
         groups: of each sample, (n_samples,); samples of a group stay in one part.
         order: times, (n_samples,); the last samples in time are held out.
         name: what messages call the fraction.
@@ -50,7 +52,8 @@ def split(
         (training samples, held-out samples), ascending.
 
     Raises:
-        InputError: where a part would be empty, or groups and order are both given.
+        InputError: where a part would be empty, a class would have nothing to train on, or groups and order are both
+            given.
 
     Example:
         >>> split(6, fraction=0.5, seed=0, order=np.array([3, 1, 2, 6, 5, 4]))
@@ -58,19 +61,42 @@ def split(
     """
     fraction = checks.real(name, fraction, low=0, high=1, low_open=True, high_open=True)
     _check(n_samples, groups, order)
-    n_held = max(1, round(fraction * n_samples))
+    n_held = min(max(1, round(fraction * n_samples)), n_samples - 1)
     state = stream_key(seed, purpose) % (2**32)
     if order is not None:
         by_time = np.argsort(order, kind="stable")
         return np.sort(by_time[:-n_held]), np.sort(by_time[-n_held:])
     rows = np.arange(n_samples)
     if groups is not None:
-        parts = next(GroupShuffleSplit(1, test_size=fraction, random_state=state).split(rows, groups=groups))
+        n_groups = len(np.unique(groups))
+        share = min(ceil(fraction * n_groups), n_groups - 1)
+        parts = next(GroupShuffleSplit(1, test_size=share, random_state=state).split(rows, groups=groups))
         return np.sort(parts[0]), np.sort(parts[1])
-    counts = None if codes is None else np.bincount(codes)
-    stratified = counts is not None and counts[counts > 0].min() > 1 and n_held >= len(counts)
-    train, held = train_test_split(rows, test_size=n_held, random_state=state, stratify=codes if stratified else None)
+    if codes is not None:
+        held = _held_of_classes(codes, n_held, state, name)
+        return np.setdiff1d(rows, held), held
+    train, held = train_test_split(rows, test_size=n_held, random_state=state)
     return np.sort(train), np.sort(held)
+
+
+def _held_of_classes(codes: NDArray[np.int32], n_held: int, state: int, name: str) -> Rows:
+    """The held-out samples of a split by classes, ascending. A class of one sample is trained on."""
+    of_each = np.bincount(codes)[codes]
+    rows = np.flatnonzero(of_each > 1)
+    n_classes = len(np.unique(codes[rows]))
+    if len(rows) and n_classes <= n_held <= len(rows) - n_classes:
+        return np.sort(train_test_split(rows, test_size=n_held, random_state=state, stratify=codes[rows])[1])
+    # Too few to keep shares: any samples but the first of each class in a random order.
+    mixed = np.random.default_rng(state).permutation(len(codes))
+    rest = np.delete(mixed, np.unique(codes[mixed], return_index=True)[1])
+    if not len(rest):
+        raise InputError(f"each of the {len(codes)} classes has one sample only: there is none to hold out")
+    if n_held > len(rest):
+        raise InputError(
+            f"{name} holds {n_held} of {len(codes)} samples out, which leaves less than one for each of the "
+            f"{len(codes) - len(rest)} classes to train on; give a smaller one or add samples"
+        )
+    return np.sort(rest[:n_held])
 
 
 def folds(
