@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from trulysparse import _kernels
 from trulysparse._core.arrays import Floats, as_doubles, kernel_readable
 from trulysparse.data.scaling import Scaling
-from trulysparse.data.sparse import as_csr
+from trulysparse.data.sparse import as_csr, rows_of
 from trulysparse.errors import InputError
 
 _CHUNK_BYTES = 32 << 20
@@ -187,16 +187,14 @@ class SparseMatrix(InMemoryMatrix):
         self.sample_bytes = int(self.x.indptr[-1]) * stored / max(1, self.n_samples)
 
     def fill(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> int:
-        batch, (offset, factor) = self.x[rows], scaling.arrays() if scaling else (None, None)
-        values = batch.data
+        (ptr, index, values), (offset, factor) = rows_of(self.x, rows), scaling.arrays() if scaling else (None, None)
         with np.errstate(over="ignore", invalid="ignore"):  # the kernel finds what is not finite
             if offset is not None and factor is not None and values.dtype.itemsize > out.dtype.itemsize:
                 # A value beyond the range of out's type may be within it once it is scaled.
-                values = as_doubles(values) * factor[batch.indices]
+                values = as_doubles(values) * factor[index]
                 offset, factor = offset * factor, np.ones_like(factor)
             values = values.astype(out.dtype, copy=False)
-        ptr, index = batch.indptr.astype(np.int64), batch.indices.astype(np.int32, copy=False)
-        return _kernels.load_sparse(ptr, index, values, offset, factor, out, threads)
+        return _kernels.load_sparse(ptr, index.astype(np.int32, copy=False), values, offset, factor, out, threads)
 
     def chunk(self, start: int, stop: int) -> Any:
         return self.x[start:stop]
