@@ -36,7 +36,9 @@ def test_compare_figures_and_differing_settings(runs):
 
 def test_compare_warns_where_data_differ(runs):
     figures = last_json(run("compare", runs / "a", runs / "c", "--json"))
-    assert figures["warnings"] == ["the runs were trained on different data or targets: their scores cannot be compared"]
+    assert figures["warnings"] == [
+        "the runs were trained on different data or targets: their scores cannot be compared"
+    ]
 
 
 def test_compare_changes_nothing_and_loads_no_model(runs):

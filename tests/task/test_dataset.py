@@ -115,7 +115,7 @@ def test_sparse_samples_stay_sparse():
 
 def test_a_class_without_training_samples_is_named():
     table = Table(np.ones((5, 2)), np.array([0, 0, 0, 1, 2]))
-    with pytest.raises(ts.InputError, match="--test-size holds 3 of 5 samples out, .* each of the 3 classes"):
+    with pytest.raises(ts.InputError, match=r"--test-size holds 3 of 5 samples out, .* each of the 3 classes"):
         make_dataset(table, TaskOptions(test_size=0.6))
     table.order = np.arange(5)
     with pytest.raises(ts.InputError, match="label 2 has no sample left for training"):
