@@ -56,3 +56,19 @@ def test_two_test_sets_are_refused(tmp_path, rng):
     source = DataSource(data=str(tmp_path / "d.npz"), test=str(tmp_path / "t.npz"), options=TaskOptions())
     with pytest.raises(ts.InputError, match=r"--test: '.*d.npz' has a test set of its own"):
         source.dataset(source.table())
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        (None, r"^--test: file '.*other.csv' does not exist"),
+        ("x,label\n1,0\n", r"^--test: '.*other.csv' has no column 'kind'"),
+        ("x,kind\n1,a\n", r"^--test: '.*other.csv': --target: there is no column 'label'"),
+    ],
+)
+def test_what_is_wrong_with_a_test_file_is_said_of_it(files, text, match):
+    if text is not None:
+        (files / "other.csv").write_text(text)
+    source = DataSource(data=str(files / "train.csv"), test=str(files / "other.csv"))
+    with pytest.raises(ts.InputError, match=match):
+        source.dataset(source.table())

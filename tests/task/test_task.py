@@ -72,8 +72,13 @@ def test_labels_of_another_file_find_their_place():
         (np.array(["a", "a"]), "auto", "one class only"),
         (np.array([[0, 1], [2, 1]]), "classification", "is for one target, but there are 2"),
         (np.array(["a", "b"]), "regression", r"must hold numbers.*y\[0\] is 'a'"),
-        (np.array([1.5, np.nan]), "regression", r"y\[1\] is missing"),
+        (np.array([1.5, np.nan]), "regression", r"y\[1\] is missing; every"),
+        (np.array([1.5, np.nan, 2, np.nan, np.nan]), "auto", r"y\[1\] is missing, and 2 more; every"),
+        (np.array(["a", None, "b", None], object), "auto", r"y\[1\] is missing, and 1 more; every"),
         (np.array([1.5, np.inf]), "regression", r"y\[1\] is inf"),
+        (np.array([1.5, np.inf]), "auto", r"y\[1\] is inf"),
+        (np.array([["a", "b"], ["b", "a"]]), "auto", r"several targets .* or, of 0 and 1 .*y\[0, 0\] is 'a'"),
+        (np.array([["a", "b"], ["b", "a"]]), "multilabel", r"0 and 1, or booleans; y\[0, 0\] is 'a'"),
         (np.array([[0.5, 2], [1, 1e305]]), "regression", r"y\[1, 1\] is 1e\+305"),
         (np.array([[0, 1], [1, 2]]), "multilabel", "must hold 0 and 1 alone"),
         (np.array([1, 2]), "clustering", "--task must be"),
@@ -83,6 +88,13 @@ def test_labels_of_another_file_find_their_place():
 def test_targets_that_cannot_be_learned_are_refused(y, kind, match):
     with pytest.raises(ts.InputError, match=match):
         make_task(y, kind).encode(y, "y")
+
+
+def test_a_text_among_several_targets_is_named_by_its_column():
+    pd = pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
+    y = pd.DataFrame({"price": [1.5, 2.5], "town": ["Rome", "Oslo"]})
+    with pytest.raises(ts.InputError, match=r"y\[0, 'town'\] is 'Rome'"):
+        make_task(y, targets=["price", "town"])
 
 
 def test_another_number_of_targets_is_refused():

@@ -53,8 +53,8 @@ def parts(columns: FittedColumns, frame: Any, name: str, dtype: np.dtype[Any], r
     Raises:
         InputError: at the first value that a column cannot take.
     """
-    for at, column in enumerate(columns.used.tolist()):
-        series, called, kind = frame.iloc[:, at], columns.names[column], columns.kind[column]
+    for column, (_, series) in zip(columns.used.tolist(), frame.items(), strict=True):
+        called, kind = columns.names[column], columns.kind[column]
         if kind == CATEGORY:
             codes, texts = distinct(series, name, called)
             gaps = codes < 0

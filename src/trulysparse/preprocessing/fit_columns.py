@@ -49,8 +49,7 @@ class ColumnFitter:
         n = len(names)
         kind, outputs = np.zeros(n, np.uint8), np.zeros(n, np.uint8)
         fill, categories = np.zeros(n), [[] for _ in names]  # type: ignore[var-annotated]
-        for at, column in enumerate(names):
-            series = frame.iloc[:, at]
+        for at, (column, (_, series)) in enumerate(zip(names, frame.items(), strict=True)):
             kind[at] = kind_of(series, f"{self._name}: column '{column}'")
             if kind[at] == CATEGORY:
                 outputs[at], categories[at] = self._category(series, column)

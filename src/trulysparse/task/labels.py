@@ -62,7 +62,9 @@ def missing(values: NDArray[Any]) -> NDArray[np.bool_]:
 def refuse_missing(gaps: NDArray[np.bool_], name: str) -> None:
     """InputError at the first sample without a label."""
     if gaps.any():
-        raise InputError(f"{name}[{int(gaps.argmax())}] is missing; every sample needs a label")
+        more = int(np.count_nonzero(gaps)) - 1
+        said = f"is missing, and {more} more;" if more else "is missing;"
+        raise InputError(f"{name}[{int(gaps.argmax())}] {said} every sample needs a label")
 
 
 def _as_classes(y: NDArray[Any], name: str) -> NDArray[Any]:

@@ -58,14 +58,18 @@ class DataSource:
             raise InputError(f"--test: '{self.data}' has a test set of its own")
         reading = replace(self.reading, target=table.target, group=None, time=None)
         width = None if table.features is not None else table.X.shape[1]
-        return read(
-            self.test,
-            reading,
-            features=table.features,
-            n_features=width,
-            columns=table.columns,
-            layout=table.layout,
-        )
+        try:
+            return read(
+                self.test,
+                reading,
+                features=table.features,
+                n_features=width,
+                columns=table.columns,
+                layout=table.layout,
+            )
+        except InputError as error:
+            said = str(error).removeprefix("DATA: ")
+            raise InputError(f"--test: {said if self.test in said else f'{self.test!r}: {said}'}") from None
 
     def dataset(self, table: Table) -> Dataset:
         """What is trained on, and scored with."""

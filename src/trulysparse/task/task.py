@@ -64,7 +64,8 @@ class Task:
         if sp.issparse(y):
             values = y.astype(np.float32) if label_names is None else self._aligned(y, name, label_names)
         else:
-            values = numbers(y, name)
+            labels = "a sample has a label or not: 0 and 1, or booleans"
+            values = numbers(y, name, labels) if self.kind == "multilabel" else numbers(y, name)
         if values.shape[1] != self.n_outputs:
             raise InputError(f"{name} has {values.shape[1]} targets, but the network has {self.n_outputs} outputs")
         if self.kind == "regression":
@@ -137,19 +138,21 @@ def make_task(y: Any, kind: str = "auto", targets: Sequence[str] = (), labels: S
     return Task(kind, np.array([str(label) for label in given]), names, n_outputs)
 
 
-def numbers(y: Any, name: str) -> NDArray[np.float64]:
-    """Targets as numbers: float64, (n, n_targets), finite; InputError otherwise."""
+def numbers(y: Any, name: str, what: str = "a regression predicts numbers") -> NDArray[np.float64]:
+    """Targets as numbers: float64, (n, n_targets), finite; otherwise InputError, which says why they must be (what)."""
     try:
         values = np.asarray(y.to_numpy(dtype=np.float64, na_value=np.nan) if hasattr(y, "iloc") else y, np.float64)
     except (TypeError, ValueError):
-        raise InputError(f"{name} must hold numbers to be predicted as numbers; {_first_text(y, name)}") from None
+        raise InputError(f"{name} must hold numbers, as {what}; {_first_text(y, name)}") from None
     values = values.reshape(len(values), -1)
     wrong = np.argwhere(~(np.abs(values) <= _LARGEST))
     if len(wrong):
         sample, target = wrong[0]
         where = f"{name}[{sample}]" if values.shape[1] == 1 else f"{name}[{sample}, {target}]"
         value = values[sample, target]
-        said = "missing; every sample needs a target" if np.isnan(value) else f"{value}; the largest allowed is 1e300"
+        more = int(np.count_nonzero(np.isnan(values).any(axis=1))) - 1
+        said = f"missing{f', and {more} more' if more else ''}; every sample needs a target"
+        said = said if np.isnan(value) else f"{value}; the largest allowed is 1e300"
         raise InputError(f"{where} is {said}")
     return values
 
@@ -157,7 +160,8 @@ def numbers(y: Any, name: str) -> NDArray[np.float64]:
 def _kind_of_several(y: Any) -> str:
     if sp.issparse(y):
         return "multilabel"
-    return "multilabel" if np.isin(numbers(y, "y"), (0, 1)).all() else "regression"
+    what = "several targets are predicted together only as numbers or, of 0 and 1 or booleans, as labels"
+    return "multilabel" if np.isin(numbers(y, "y", what), (0, 1)).all() else "regression"
 
 
 def _kind_of_one(y: Any, target: str) -> str:
@@ -166,8 +170,8 @@ def _kind_of_one(y: Any, target: str) -> str:
         column = np.where(missing(column), np.nan, column).astype(np.float64)
     if column.dtype.kind not in "iuf":
         return "classification"
-    known = column[~np.isnan(column)] if column.dtype.kind == "f" else column
-    if known.dtype.kind == "f" and np.isfinite(known).all() and (known != np.floor(known)).any():
+    known = column[np.isfinite(column)] if column.dtype.kind == "f" else column
+    if known.dtype.kind == "f" and (known != np.floor(known)).any():
         return "regression"
     values, counts = np.unique(known, return_counts=True)
     if len(values) <= _MANY_CLASSES:
@@ -182,7 +186,9 @@ def _kind_of_one(y: Any, target: str) -> str:
 
 
 def _first_text(y: Any, name: str) -> str:
-    for at, value in enumerate(np.asarray(y, dtype=object).ravel()):
+    values = np.asarray(y, dtype=object)
+    for at, value in np.ndenumerate(values):
         if isinstance(value, str | bytes):
-            return f"{name}[{at}] is {value!r}"
+            column = f"'{y.columns[at[1]]}'" if hasattr(y, "columns") else "".join(map(str, at[1:]))
+            return f"{name}[{at[0]}{', ' if column else ''}{column}] is {value!r}"
     return "some are not"

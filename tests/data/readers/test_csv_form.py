@@ -46,6 +46,7 @@ def test_known_features_and_an_earlier_file_decide_where_the_lines_do_not():
     assert form_of("petal width\n1\n", features=["petal width"]).separator == ","
     assert form_of("a b;c\n1;2\n", features=["a b", "c"]).separator == ";"
     assert form_of("a;b c\n1;2 3\n", likely=" ").separator == " "
+    assert form_of(' a , b , c\n1,"x y",2\n', features=["a", "b"]).separator == ","
 
 
 @pytest.mark.parametrize(

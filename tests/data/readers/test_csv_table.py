@@ -91,6 +91,27 @@ def test_a_later_file_without_a_header_is_told_what_its_columns_must_be(tmp_path
     refused(path, "no header.*those that the run was trained on", features=["a", "b"])
 
 
+@pytest.mark.parametrize("text", ["7,5.1,x,0\n7,1.0,w,1\n", "7,5.1,x\n7,1.0,w\n", "5.1,x\n1.0,w\n"])
+def test_a_later_file_without_a_header_may_lack_the_target_and_what_was_left_out(tmp_path, text):
+    path = write(tmp_path / "x.csv", text)
+    known = dict(features=["a", "b"], columns=["same", "a", "b", "kind"], target="kind", header=False)
+    table = read_as(path, **known, need_target=False)
+    assert table.X.to_dict("list") == {"a": [5.1, 1.0], "b": ["x", "w"]}
+    refused(
+        write(tmp_path / "y.csv", "1\n2\n"),
+        "has 1 columns without names, but the table that was trained on has 4",
+        **known,
+    )
+
+
+def test_spaces_around_names_are_no_part_of_them(tmp_path):
+    path = write(tmp_path / "x.csv", ' age , job , kind\n30,"ad, x",a\n31,b,b\n')
+    assert read_as(path, target="kind").X.to_dict("list") == {"age": [30, 31], "job": ["ad, x", "b"]}
+    assert read_as(path, features=["job", "age"], target="kind").features == ["job", "age"]
+    assert read_as(path, features=["age "], target="kind").features == ["age "]  # a run that knows it so
+    refused(write(tmp_path / "y.csv", "a,a ,kind\n1,2,0\n"), "two columns called 'a'")
+
+
 def test_one_feature_whose_name_holds_a_space_is_not_a_separator(tmp_path):
     table = read_as(write(tmp_path / "x.csv", "petal width\n1\n2\n"), features=["petal width"], need_target=False)
     assert table.X.shape == (2, 1)

@@ -158,7 +158,7 @@ def _separator(text: str, features: list[str] | None, likely: str | None) -> str
     heads = {mark: next(iter(records(text, mark, 1)), [""]) for mark in _SEPARATORS}
     if features is not None:
         for mark in (likely, ",", *_SEPARATORS):
-            if mark in heads and set(features) <= set(heads[mark]):
+            if mark in heads and set(features) <= {*heads[mark], *map(str.strip, heads[mark])}:
                 return mark
     if likely in heads and len(heads[likely]) > 1:
         return likely

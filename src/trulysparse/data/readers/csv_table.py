@@ -82,13 +82,13 @@ def read_csv(request: Request, content: Content | None = None) -> Table:
 def _names(request: Request, form: CsvForm, longer: bool) -> tuple[list[str], list[str], bool]:
     """(names of all fields of a line, names of the columns that can be used, whether the first are names of rows)."""
     path, header, features = request.path, request.options.header, request.features
-    names = list(form.first)
+    wanted = set(features or ())
+    names = [name if name in wanted else name.strip() for name in form.first]
     stray = longer or (len(names) > 2 and names[-1] == "" and header is not False)
     if stray and not longer:
         names.pop()
     if header is False:
-        known = (columns for columns in (request.columns, features) if columns and len(columns) == len(names))
-        names = next(known, [str(i) for i in range(len(names))])
+        names = _names_by_number(request, len(names))
     if header is None and (features is None or not set(features) <= set(names)):
         fields = names if form.decimal == "." else [name.replace(",", ".") for name in names]
         _doubt(path, fields, _ADVICE_LATER if features else _ADVICE)
@@ -101,6 +101,24 @@ def _names(request: Request, form: CsvForm, longer: bool) -> tuple[list[str], li
             "a comma at the end of a line begins one more"
         )
     return [*names, _STRAY] if stray else names, present, row_names
+
+
+def _names_by_number(request: Request, n_columns: int) -> list[str]:
+    """The names of a table without a header: those of the run's columns, of all but the targets, or of its features,
+    whichever are as many; else numbers."""
+    before, target = request.columns or [], request.options.target
+    targets = [target] if target in before else [name.strip() for name in (target or "").split(",")]
+    features = request.features or []
+    for names in (before, [name for name in before if name not in targets], features):
+        if names and len(names) == n_columns:
+            return list(names)
+    numbers = [str(number) for number in range(n_columns)]
+    if not set(features) <= set(numbers):
+        raise InputError(
+            f"DATA: '{request.path}' has {n_columns} columns without names, but the table that was trained on has "
+            f"{len(before) or len(features)}; give all of them, with or without the target, in the same order"
+        )
+    return numbers
 
 
 def _missing_values(present: list[str], stray: list[str], targets: list[str]) -> dict[str, list[str]]:

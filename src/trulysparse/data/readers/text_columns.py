@@ -47,7 +47,7 @@ def typed(column: Any, decimal: str = ".") -> tuple[Any, str | None]:
         dates = _dates(column, pd)
         if dates.isna().sum() == column.isna().sum():
             return dates, None
-    numbers = _parsed(column, decimal, pd)
+    numbers = _numbers(column, decimal, pd)
     wrong = numbers.isna() & column.notna()
     if not wrong.any():
         return numbers.astype(np.float64), None
@@ -131,6 +131,15 @@ def _dates(column: Any, pd: Any) -> Any:
     text = column.astype(object).where(column.notna(), None).map(lambda day: day.replace("/", "-"), na_action="ignore")
     dates = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
     return dates.dt.tz_localize(None)
+
+
+def _numbers(column: Any, decimal: str, pd: Any) -> Any:
+    """As _parsed; each distinct text is looked at once."""
+    if not isinstance(column.dtype, pd.StringDtype):
+        return _parsed(column, decimal, pd)
+    codes, texts = pd.factorize(column)
+    parsed = _parsed(pd.Series(texts, name=column.name), decimal, pd).to_numpy(dtype=np.float64, na_value=np.nan)
+    return pd.Series(np.append(parsed, np.nan)[codes], index=column.index, name=column.name)
 
 
 def _parsed(column: Any, decimal: str, pd: Any) -> Any:
