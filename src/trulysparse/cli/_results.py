@@ -48,7 +48,8 @@ def write_results(
     shown = {
         "target": run.target_text,
         **rows,
-        "training": f"{epochs} epochs of {len(dataset.train)} samples in {seconds:.1f} s",
+        "training": f"{epochs} epoch{'s' * (epochs != 1)} of {len(dataset.train):,} samples in {_duration(seconds)}"
+        + (", those of the folds included" if run.folds is not None else ""),
         "network": "-".join(map(str, net.layer_sizes)),
         "connections": f"{net.n_connections:,} ({net.density:.2%} of dense)",
         "peak memory": f"{figures['peak_rss_mb']} MB",
@@ -67,6 +68,10 @@ def write_results(
     show(title, shown)
     if json_line:
         print_json(figures)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds:.2g} s"
 
 
 def _config(run: TrainingRun, trainer: Trainer) -> dict[str, Any]:

@@ -176,8 +176,8 @@ def _fit(
                 resume=start,
             )
         epochs = sum(record["seconds"] for record in history.records[0 if start is None else len(start.records) :])
-        run.seconds["updates and evolution"] = epochs
-        run.seconds["validation and checkpoints"] = max(0.0, time.perf_counter() - began - epochs)
+        run.seconds["updates, evolution"] = epochs
+        run.seconds["scores, checkpoints"] = max(0.0, time.perf_counter() - began - epochs)
     except BaseException:
         if command.moved and not command.checkpointer.began:
             put_back(out)
