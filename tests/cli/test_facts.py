@@ -42,7 +42,7 @@ def test_a_classification(tmp_path):
     assert found["inputs"] == "30; put between 0 and 1"
     assert found["seed"] == "3"
     assert found["loss function"] == "softmax_cross_entropy"
-    assert found["optimizer"].startswith("sgd, learning rate 0.01, batches of ")
+    assert found["optimizer"] == "sgd, learning rate 0.05, batches of 16 samples"
     assert found["topology"] == "set, 0.3 of a layer's connections replaced after each epoch"
     assert found["machine"].startswith(processor())
     assert f"trulysparse {__version__}," in found["version"]

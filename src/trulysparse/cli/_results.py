@@ -11,7 +11,7 @@ from trulysparse._core.bars import bars
 from trulysparse._core.version import __version__
 from trulysparse.cli._console import peak_rss_mb, print_json, show
 from trulysparse.cli._report import run_report
-from trulysparse.cli._run import CHECKPOINT, write_run
+from trulysparse.cli._run import CHECKPOINT, REPORT, write_run
 from trulysparse.cli._scores import score_figures, score_rows
 from trulysparse.cli._training_run import TrainingRun
 from trulysparse.nn import activations
@@ -65,7 +65,7 @@ def write_results(
         write_run(run.out, net, _config(run, trainer), history.records, figures, page, progress)
     if (run.out / CHECKPOINT).is_dir():
         shutil.rmtree(run.out / CHECKPOINT)
-    show(title, shown)
+    show(title, {**shown, "report": str(run.out / REPORT)} if report else shown)
     if json_line:
         print_json(figures)
 
