@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import numpy as np
@@ -56,3 +57,8 @@ def test_cross_validation(tmp_path):
     assert "Cross-validation" in page
     assert "had not seen it" in page
     assert "No samples were held out" not in page
+    found = re.findall(r"<td>([a-z, ]+)</td><td class='n'>([0-9.e-]+)</td><td class='n'>[0-9.]+ %</td>", page)
+    parts = {name: float(seconds) for name, seconds in found}
+    assert set(parts) == {"reading", "preparing", "folds", "updates, evolution", "scores, checkpoints"}
+    seconds = json.loads((tmp_path / "r" / "results.json").read_text())["seconds"]
+    assert sum(parts.values()) - parts["reading"] == pytest.approx(seconds, rel=0.1, abs=0.1)
