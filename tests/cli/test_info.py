@@ -12,6 +12,7 @@ import pytest
 import trulysparse as ts
 from command import COMPACT, SMALL, last_json, run
 from pictures import found
+from trulysparse.report.numbers import number
 
 
 def test_info_describes_the_saved_network(tmp_path):
@@ -79,3 +80,23 @@ def test_info_draws_with_what_the_terminal_knows(trained, encoding, mark):
         [sys.executable, "-c", code, "info", str(trained / "r")], capture_output=True, check=True, env=environment
     )
     assert mark in done.stdout.decode(encoding)
+
+
+def test_info_says_what_was_trained_on_and_what_came_of_it(tmp_path, rng):
+    pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
+    rows = [f"{rng.normal():.3f},{rng.choice(['Paris', 'Rome'])},same,{rng.normal() * 9:.2f}" for _ in range(60)]
+    (tmp_path / "t.csv").write_text("age,town,country,price\n" + "\n".join(rows) + "\n")
+    figures = last_json(run("train", tmp_path / "t.csv", "--out", tmp_path / "r", *SMALL, "--json"))
+    lines = [line.strip("│").split("│") for line in run("info", tmp_path / "r").splitlines() if "│" in line]
+    shown = {name.strip(): text.strip() for name, text in lines}
+    assert shown["inputs"] == "made of 2 of 3 columns"
+    assert shown["target"] == "price"
+    assert shown["scores"].startswith(f"r2 {number(figures['r2'])}, mae {number(figures['mae'])}, loss ")
+    assert "labels" not in shown
+
+
+def test_info_of_what_is_not_finished_or_a_file_says_what_to_give(tmp_path):
+    (tmp_path / "my run" / "checkpoint").mkdir(parents=True)
+    assert f"`trulysparse resume '{tmp_path}/my run'` goes on" in run("info", tmp_path / "my run", code=2)
+    (tmp_path / "model.safetensors").write_text("")
+    assert "is a file; give the folder that train wrote" in run("info", tmp_path / "model.safetensors", code=2)

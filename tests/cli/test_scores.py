@@ -22,7 +22,7 @@ def test_rows_name_the_part_and_the_samples():
         "test loss": "0.2500",
     }
     rows = score_rows({"r2": 0.5, "mae": 12345.678, "loss": 0.5}, 7, VALUES, part="")
-    assert rows == {"R2": "0.5000  (7 samples)", "mean absolute error": "1.235e+04", "loss": "0.5000"}
+    assert rows == {"R2": "0.5000  (7 samples)", "mean absolute error": "12,346", "loss": "0.5000"}
 
 
 def test_deviations_stand_beside_means():

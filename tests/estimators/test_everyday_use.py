@@ -336,6 +336,9 @@ def test_class_weight():
     )
     assert (balanced.predict(X) == "rare").sum() > (plain.predict(X) == "rare").sum()
     np.testing.assert_array_equal(balanced.predict_proba(X), given.predict_proba(X))
+    for weight in (-1.0, "a", np.nan):
+        with pytest.raises(ts.InputError, match=r"class_weight\['rare'\]"):
+            ts.SparseMLPClassifier(**SETTINGS, class_weight={"rare": weight}).fit(X, y)
 
 
 # ---- training goes on ----

@@ -99,3 +99,19 @@ def test_tables_that_are_not_as_the_fitted_one_are_refused_by_column():
 def test_rows_of_different_length_are_refused():
     with pytest.raises(ValueError, match=r"inhomogeneous|legacy|sequence"):
         ts.SparseMLPClassifier((8,)).fit(np.eye(4), [[0], [1, 0], [0], [1]])
+
+
+@pytest.mark.parametrize("gap", [None, float("nan"), "NA"])
+@pytest.mark.parametrize("form", ["array", "list", "columns"])
+def test_gaps_among_labels_that_are_objects_are_named(gap, form):
+    if gap == "NA":
+        gap = pytest.importorskip("pandas").NA
+    labels = ["a", "b", gap, "b"]
+    y = {"array": np.array(labels, dtype=object), "list": labels, "columns": [[0, each] for each in labels]}[form]
+    with pytest.raises(ts.InputError, match=r"y\[2\] is missing; every sample needs a target"):
+        ts.SparseMLPClassifier((8,)).fit(np.eye(4), y)
+
+
+@pytest.mark.parametrize("y", [[0, 1, 0, 1], ["a", "nan", "None", "a"], np.array([0, 1, 1, 0], dtype=object)])
+def test_labels_without_gaps_are_left_alone(y):
+    assert as_target(y) is y

@@ -16,8 +16,8 @@ def test_network_and_its_layers(storage):
     drawn, table = network(net)
     parsed(drawn.svg)
     [shown] = tables(table.html())
-    assert [row[1] for row in shown[1:]] == ["20\xa0x\xa030", "30\xa0x\xa05"]
-    assert [row[2] for row in shown[1:]] == [f"{layer.n_connections:,}" for layer in net.layers]
+    assert [row[0] for row in shown[1:]] == ["1: 20\xa0x\xa030", "2: 30\xa0x\xa05"]
+    assert [row[1] for row in shown[1:]] == [f"{layer.n_connections:,}" for layer in net.layers]
     assert [row[-1] for row in shown[1:]] == ["AllReLU", "softmax"]
 
 
@@ -55,13 +55,13 @@ def test_importance_by_name_largest_first():
 @pytest.mark.parametrize(
     "n, names, titles",
     [
-        (784, None, ["Map of the inputs", "The 30 most important inputs", "All inputs"]),
+        (784, None, ["Map of the inputs", "The most important inputs", "All inputs"]),
         (
             64,
             [f"pixel{i}" for i in range(64)],
-            ["Map of the inputs", "The 30 most important inputs", "All inputs"],
+            ["Map of the inputs", "The most important inputs", "All inputs"],
         ),
-        (64, [f"gene{i}" for i in range(64)], ["The 30 most important inputs", "All inputs"]),
+        (64, [f"gene{i}" for i in range(64)], ["The most important inputs", "All inputs"]),
         (30, None, ["Inputs by importance"]),
     ],
 )

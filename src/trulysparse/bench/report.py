@@ -18,17 +18,20 @@ from trulysparse._core.version import __version__
 from trulysparse.errors import MissingExtraError
 
 
-def machine(threads: int) -> dict[str, Any]:
-    """What the figures were measured on."""
-    model = platform.processor() or platform.machine()
+def processor() -> str:
+    """The name of this machine's processor."""
     info = Path("/proc/cpuinfo")
     if info.is_file():
-        names = [
-            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
-        ]
-        model = names[0] if names else model
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def machine(threads: int) -> dict[str, Any]:
+    """What the figures were measured on."""
     return {
-        "processor": model,
+        "processor": processor(),
         "isa": _kernels.current_isa(),
         "threads": threads,
         "numpy": np.__version__,

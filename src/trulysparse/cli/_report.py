@@ -9,14 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse.cli._command_line import command_line
+from trulysparse.cli._facts import data_facts, training_facts
 from trulysparse.cli._scores import score_figures
 from trulysparse.cli._training_run import TrainingRun
 from trulysparse.data import as_matrix
+from trulysparse.nn.mlp import SparseMLP
 from trulysparse.report import RunReport, input_strength
 from trulysparse.training import Trainer
 from trulysparse.training.history import History
 
 _MOST_PREDICTIONS = 20_000_000  # values: 160 MB
+_TILES = {"r2": "R²", "mae": "mean absolute error"}
 
 
 def run_report(
@@ -45,16 +48,30 @@ def run_report(
         net=net,
         records=history.records,
         kind=task.kind,
-        facts={"data": run.settings.data, **facts},
-        scores=score_figures(scores),
+        facts={"data": run.settings.data, **_ordered(facts, data_facts(run)), **training_facts(run, trainer)},
+        scores={_TILES.get(name, name): value for name, value in score_figures(scores).items()},
+        folds=[] if run.folds is None else run.folds.scores,
         notes=run.notes,
         labels=task.labels,
         targets=task.targets,
         feature_names=run.dataset.feature_names,
-        importance=input_strength(net),
+        importance=_importance(net),
         parts=run.seconds,
         **_predictions(run, trainer),
     )
+
+
+def _ordered(facts: Mapping[str, str], of_data: Mapping[str, str]) -> dict[str, str]:
+    """The facts of the data right after the target."""
+    return {"target": facts["target"], **of_data, **facts}
+
+
+def _importance(net: SparseMLP) -> NDArray[np.float64]:
+    """The strength of each input; none of those that were constant in training, which are always 0 to the network."""
+    strength = input_strength(net)
+    if net.scaling is not None:
+        strength[net.scaling.factor == 0] = 0
+    return strength
 
 
 def _predictions(run: TrainingRun, trainer: Trainer) -> dict[str, NDArray[Any] | None]:

@@ -11,7 +11,7 @@ from trulysparse._core.bars import bars
 from trulysparse._core.version import __version__
 from trulysparse.cli._console import peak_rss_mb, print_json, show
 from trulysparse.cli._report import run_report
-from trulysparse.cli._run import CHECKPOINT, write_run
+from trulysparse.cli._run import CHECKPOINT, REPORT, write_run
 from trulysparse.cli._scores import score_figures, score_rows
 from trulysparse.cli._training_run import TrainingRun
 from trulysparse.nn import activations
@@ -48,7 +48,8 @@ def write_results(
     shown = {
         "target": run.target_text,
         **rows,
-        "training": f"{epochs} epochs of {len(dataset.train)} samples in {seconds:.1f} s",
+        "training": f"{epochs} epoch{'s' * (epochs != 1)} of {len(dataset.train):,} samples in {_duration(seconds)}"
+        + (", those of the folds included" if run.folds is not None else ""),
         "network": "-".join(map(str, net.layer_sizes)),
         "connections": f"{net.n_connections:,} ({net.density:.2%} of dense)",
         "peak memory": f"{figures['peak_rss_mb']} MB",
@@ -64,9 +65,13 @@ def write_results(
         write_run(run.out, net, _config(run, trainer), history.records, figures, page, progress)
     if (run.out / CHECKPOINT).is_dir():
         shutil.rmtree(run.out / CHECKPOINT)
-    show(title, shown)
+    show(title, {**shown, "report": str(run.out / REPORT)} if report else shown)
     if json_line:
         print_json(figures)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds:.2g} s"
 
 
 def _config(run: TrainingRun, trainer: Trainer) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -50,6 +51,16 @@ _TYPES: dict[str, Any] = {
 }
 
 
+def _no_model(folder: Path) -> InputError:
+    """The error for what is not the folder of a finished run."""
+    if folder.is_file():
+        return InputError(f"RUN: '{folder}' is a file; give the folder that train wrote")
+    if (folder / CHECKPOINT).is_dir():
+        go_on = f"`trulysparse resume {shlex.quote(str(folder))}`"
+        return InputError(f"RUN: '{folder}' holds a training that is not finished; {go_on} goes on with it")
+    return InputError(f"RUN: '{folder}' is not a run folder: it has no {MODEL}")
+
+
 @dataclass
 class Run:
     """A finished run. folder: where its settings and metrics are."""
@@ -63,7 +74,7 @@ class Run:
         """Reads a run folder; InputError where it is not one."""
         model = folder / MODEL
         if not model.is_file():
-            raise InputError(f"RUN: '{folder}' is not a run folder: it has no {MODEL}")
+            raise _no_model(folder)
         settings_folder = folder / NEW if is_pending(folder) else folder
         path = settings_folder / CONFIG
         config = read_object(path)
@@ -99,6 +110,11 @@ class Run:
         kinds = {"softmax": "classification", "sigmoid": "multilabel", "identity": "regression"}
         kind, targets = kinds[net.output], tuple(self.config.get("targets") or ())
         return Task(kind, None if kind == "regression" else self.labels, targets, net.layer_sizes[-1])
+
+    def results(self) -> dict[str, Any]:
+        """Its scores and what else results.json holds, where there is one; InputError where it is damaged."""
+        path = self.folder / RESULTS
+        return read_object(path) if path.is_file() else {}
 
     def last_record(self) -> str | None:
         """The last line of its metrics, where there are any; InputError where it is not one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from trulysparse.report.numbers import number
 from trulysparse.task.task import Task
 
 _NAMES = ("accuracy", "r2", "mae", "loss")
@@ -39,8 +40,8 @@ def score_rows(
     }
     rows: dict[str, str] = {}
     for name, value in score_figures(scores).items():
-        text = f"{value:.4f}" if name != "mae" else f"{value:.4g}"
+        text = f"{value:.4f}" if name != "mae" else number(value)
         if deviations is not None:
-            text += f" ± {deviations[name]:.4f}" if name != "mae" else f" ± {deviations[name]:.4g}"
+            text += f" ± {deviations[name]:.4f}" if name != "mae" else f" ± {number(deviations[name])}"
         rows[f"{part}{what[name]}"] = text if rows else f"{text}  ({n_samples} samples)"
     return rows

@@ -129,6 +129,7 @@ def _train(command: TrainingCommand, lock: RunLock) -> None:
     began = time.perf_counter()
     table = _read(command)
     reading, cv = time.perf_counter() - began, command.settings.cv
+    parts = {"reading": reading}
     folds = None
     if cv is not None:
 
@@ -138,10 +139,12 @@ def _train(command: TrainingCommand, lock: RunLock) -> None:
             assert test is not None
             return evaluate(trainer.net, test.X, test.y, loss=trainer.loss), len(test)
 
+        start = time.perf_counter()
         folds = cross_validate(command.out, cv, fit, resume=command.resume)
+        parts["folds"] = time.perf_counter() - start
     run, trainer, history = _fit(command, lock, table, cv)
     run.folds = folds
-    run.seconds = {"reading": reading, **run.seconds}
+    run.seconds = {**parts, **run.seconds}
     seconds = time.perf_counter() - began - reading
     with command.interrupts.deferred():
         write_results(run, trainer, history, seconds, report=command.calling.report, json_line=command.json_line)
@@ -176,8 +179,8 @@ def _fit(
                 resume=start,
             )
         epochs = sum(record["seconds"] for record in history.records[0 if start is None else len(start.records) :])
-        run.seconds["updates and evolution"] = epochs
-        run.seconds["validation and checkpoints"] = max(0.0, time.perf_counter() - began - epochs)
+        run.seconds["updates, evolution"] = epochs
+        run.seconds["scores, checkpoints"] = max(0.0, time.perf_counter() - began - epochs)
     except BaseException:
         if command.moved and not command.checkpointer.began:
             put_back(out)

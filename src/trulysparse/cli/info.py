@@ -17,11 +17,14 @@ from trulysparse.cli._console import handle_user_errors, print_json, show
 from trulysparse.cli._json import parse_object
 from trulysparse.cli._options import JsonLine
 from trulysparse.cli._run import Run
+from trulysparse.cli._scores import score_figures
 from trulysparse.connectivity import Connectivity, TiledConnectivity
 from trulysparse.errors import InputError
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.report import network_diagram, network_text, write_network_page
 from trulysparse.report.numbers import number
+
+_MOST_LABELS = 20
 
 
 @handle_user_errors
@@ -59,9 +62,13 @@ def info(
         "neurons": f"{net.n_neurons:,}",
         "activation": f"{net.activation}, output {net.output}",
         "input scaling": net.scaling.kind if net.scaling else "none",
-        "labels": "" if net.labels is None else ", ".join(map(str, net.labels[:20].tolist())),
-        "trained on": opened.config.get("data", ""),
+        "inputs": _inputs(net),
+        "labels": _labels(net),
+        "trained on": str(opened.config.get("data", "")),
+        "target": ", ".join(map(str, opened.config.get("targets") or [])),
+        "scores": ", ".join(f"{name} {number(value)}" for name, value in score_figures(opened.results()).items()),
     }
+    rows = {name: text for name, text in rows.items() if text}
     for place, layer in enumerate(layers, start=1):
         rows[f"layer {place}"] = (
             f"{layer['n_in']} x {layer['n_out']}: {layer['connections']:,} connections ({layer['density']:.2%}), "
@@ -99,6 +106,20 @@ def info(
                 **({} if description is None else {"topology": description}),
             }
         )
+
+
+def _inputs(net: SparseMLP) -> str:
+    """What a table's columns became."""
+    if net.preprocessor is None:
+        return ""
+    return f"made of {len(net.preprocessor.used_columns_)} of {net.preprocessor.n_features_in_} columns"
+
+
+def _labels(net: SparseMLP) -> str:
+    if net.labels is None:
+        return ""
+    more = ", ..." if len(net.labels) > _MOST_LABELS else ""
+    return ", ".join(map(str, net.labels[:_MOST_LABELS].tolist())) + more
 
 
 def _draw(net: SparseMLP) -> None:

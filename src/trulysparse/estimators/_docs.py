@@ -23,7 +23,9 @@ PARAMETERS = """Parameters
     epochs : int, at least 1
         Passes over the samples.
     scale : 'standard', 'minmax' or 'none'
-        Scaling of the features with the training set's figures, kept in the network.
+        Scaling of the features with the training set's figures, kept in the network. In an array or sparse matrix,
+        'standard' makes 1 of a one-hot column that few samples have a large number, as all its columns have the same
+        deviation then: use 'none' or a MaxAbsScaler before it. One-hot columns that are made of a table stay 0 and 1.
     early_stopping : bool
         Hold out a part of the samples and stop when their score (accuracy or R^2) has not risen for `patience` epochs;
         the best epoch's network is kept.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -60,23 +61,49 @@ def as_target(y: Any) -> Any:
     """y in a form that scikit-learn reads: columns and tables of polars and pyarrow as arrays.
 
     Raises:
-        InputError: where a column of pandas has gaps.
+        InputError: where there are gaps among columns of pandas or labels of any type.
     """
     if hasattr(y, "iloc"):
         wrong = np.flatnonzero(np.asarray(y.isna()).reshape(len(y), -1).any(axis=1))
         if len(wrong):
             raise _missing(int(wrong[0]))
         return y
-    if y is None or isinstance(y, np.ndarray | list | tuple) or sp.issparse(y):
+    if y is None or sp.issparse(y):
+        return y
+    if isinstance(y, np.ndarray | list | tuple):
+        _refuse_gaps(y)
         return y
     if is_frame(y):
         return as_target(as_pandas(y, "y")).to_numpy()
     if not hasattr(y, "to_numpy"):
         return y
     values = np.asarray(y)
-    if values.dtype == object and (values == None).any():  # noqa: E711  # value by value
-        raise _missing(int(np.flatnonzero(values == None)[0]))  # noqa: E711
+    _refuse_gaps(values)
     return values
+
+
+def _refuse_gaps(y: Any) -> None:
+    """InputError where there are None, NaN or pandas.NA among labels of any type; numbers are not looked at."""
+    if not isinstance(y, np.ndarray):  # in an array of texts, None and NaN would be texts like others
+        try:
+            y = np.array(y, dtype=object)
+        except ValueError:  # rows differ in length
+            return
+    if y.dtype != object or not 1 <= y.ndim <= 2 or not y.size or _are_numbers(y):
+        return
+    pandas = sys.modules.get("pandas")  # without it there is no pandas.NA
+    gaps = (y == None) | (y != y) if pandas is None else pandas.isna(y)  # noqa: E711, PLR0124  # value by value
+    rows = np.flatnonzero(gaps.reshape(len(y), -1).any(axis=1))
+    if len(rows):
+        raise _missing(int(rows[0]))
+
+
+def _are_numbers(y: Any) -> bool:
+    try:
+        y.astype(np.float64)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def n_columns(y: Any) -> int:

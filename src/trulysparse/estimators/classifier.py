@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Self
 
@@ -195,6 +196,9 @@ class SparseMLPClassifier(ClassifierMixin, BaseSparseMLP):
         if multilabel:
             raise InputError("class_weight must be None where a sample may have several labels; give sample_weight")
         names = classes[coded]
+        if isinstance(self.class_weight, Mapping):
+            for name, factor in self.class_weight.items():
+                checks.real(f"class_weight[{checks.plain(name)!r}]", factor, low=0)
         factors = compute_class_weight(self.class_weight, classes=np.unique(names), y=names, sample_weight=weight)
         by_class = np.ones(len(classes))
         by_class[np.unique(coded)] = factors

@@ -78,5 +78,5 @@ def _dates(where: str) -> InputError:
     column = where.rpartition("column ")[2]
     return InputError(
         f"{where} holds dates or times, which are not numbers: turn it into numbers (for example days since a date, or "
-        f"year, month and weekday), or leave it out with --ignore {column}"
+        f"year, month and weekday), or leave it out (on the command line: --ignore {column})"
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trulysparse.report.bar_chart import binned, histogram
 from trulysparse.report.heat_map import MOST_CELLS, heat_map
-from trulysparse.report.numbers import MISSING, number, percent, short
+from trulysparse.report.numbers import MISSING, number, percent, short, shortened
 from trulysparse.report.page import Figure, Table
 from trulysparse.report.svg import WIDTH, Axis, axes, color, element, escape, picture
 
@@ -74,6 +74,8 @@ def confusion_figures(found: Confusion, names: Sequence[str]) -> list[Figure]:
     np.add.at(counts, (found.true // group, found.predicted // group), found.samples)
     shade = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     caption = "Rows: true classes; columns: predicted ones. The stronger the colour, the larger the share of the row."
+    if n > MOST_CELLS and group == 1:
+        caption += f" Classes are in order, from '{shortened(names[0], 40)}' to '{shortened(names[-1], 40)}'."
     if group > 1:
         caption += f" {group} classes, in their order, share a row."
     svg = heat_map(
@@ -109,25 +111,30 @@ def confusion_figures(found: Confusion, names: Sequence[str]) -> list[Figure]:
 
 
 def _per_class(
-    names: Sequence[str], right: NDArray[np.int64], true: NDArray[np.int64], predicted: NDArray[np.int64]
+    names: Sequence[str],
+    right: NDArray[np.int64],
+    true: NDArray[np.int64],
+    predicted: NDArray[np.int64],
+    what: str = "class",
 ) -> Figure:
-    """Recall and precision of each class; of many classes those of the least F1."""
+    """Recall and precision of each class or label; of many those of the least F1."""
     recall, precision = (
         np.divide(right, total, out=np.full(len(right), np.nan), where=total > 0) for total in (true, predicted)
     )
     both = true + predicted
     f1 = np.divide(2 * right, both, out=np.full(len(right), np.nan), where=both > 0)
     order = np.arange(len(names))
-    caption = "Recall: share of the class that was found. Precision: share of those predicted that are of the class."
+    caption = f"Recall: share of the {what} that was found. Precision: share of those predicted that are of the {what}."
     if len(names) > MOST_CELLS:
         order = np.argsort(np.where(true > 0, f1, np.inf), kind="stable")
-        caption += " The class of the least F1 comes first."
+        caption += f" The {what} of the least F1 comes first."
     rows = [
         [names[i], f"{true[i]:,}", *(_share(each[i]) for each in (recall, precision, f1))]
         for i in order[:_MOST_ROWS].tolist()
     ]
-    note = f" {len(rows)} of {len(names):,} classes." if len(rows) < len(names) else ""
-    return Figure("Classes", "", caption + note, Table(["class", "samples", "recall", "precision", "F1"], rows))
+    several = {"class": "classes"}.get(what, f"{what}s")
+    note = f" {len(rows)} of {len(names):,} {several}." if len(rows) < len(names) else ""
+    return Figure(several.capitalize(), "", caption + note, Table([what, "samples", "recall", "precision", "F1"], rows))
 
 
 def _share(value: float) -> str:
@@ -147,8 +154,7 @@ def label_figures(y_true: NDArray[Any], y_pred: NDArray[Any], names: Sequence[st
     """
     true, predicted = np.asarray(y_true) > 0, np.asarray(y_pred) > 0
     right = (true & predicted).sum(axis=0)
-    per_label = _per_class(names, right, true.sum(axis=0), predicted.sum(axis=0))
-    per_label = Figure("Labels", per_label.svg, per_label.caption.replace("class", "label"), per_label.table)
+    per_label = _per_class(names, right, true.sum(axis=0), predicted.sum(axis=0), "label")
     wrong = (true != predicted).sum(axis=1)
     counts, edges = binned(wrong, whole=True)
     svg = histogram(

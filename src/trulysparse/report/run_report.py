@@ -16,6 +16,7 @@ from trulysparse.errors import InputError
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.report import topology_figures, training_figures
 from trulysparse.report.class_figures import calibration_figure, confusion, confusion_figures, label_figures
+from trulysparse.report.fold_scores import fold_scores
 from trulysparse.report.numbers import number
 from trulysparse.report.page import Figure, Page, Section, facts_table, notes_list
 from trulysparse.report.svg import escape
@@ -38,6 +39,7 @@ class RunReport:
         kind: 'classification', 'multilabel' or 'regression'.
         facts: what was trained on what, by name.
         scores: on samples held out, by name; shown in large digits.
+        folds: scores of each fold of a cross-validation, of which `scores` are the means; none without one.
         notes: sentences on what was detected or guessed in the data.
         labels: names of the classes or labels, or None for numbers.
         targets: names of the targets of a regression.
@@ -68,6 +70,7 @@ class RunReport:
     kind: str
     facts: Mapping[str, str] = field(default_factory=dict)
     scores: Mapping[str, float] = field(default_factory=dict)
+    folds: Sequence[Mapping[str, float]] = ()
     notes: Sequence[str] = ()
     labels: NDArray[Any] | None = None
     targets: Sequence[str] = ()
@@ -157,6 +160,7 @@ def report_html(report: RunReport) -> str:
         HTML.
     """
     figures = [
+        ("Cross-validation", fold_scores(report.folds)),
         ("Training", training_figures.curves(report.records)),
         ("On samples held out", _predictions(report)),
         ("Inputs", _inputs(report)),
@@ -171,7 +175,8 @@ def report_html(report: RunReport) -> str:
     sections.append(
         Section("To repeat it", text=f"<pre>{escape(report.command)}</pre><p class='soft'>Run in the same folder.</p>")
     )
-    tiles = {name: number(round(float(value), 4)) for name, value in report.scores.items()}
+    mean = f", mean of {len(report.folds)} folds" if report.folds else ""
+    tiles = {f"{name}{mean}": number(round(float(value), 4)) for name, value in report.scores.items()}
     if len(report.net.layers):
         tiles["connections"] = f"{report.net.n_connections:,}"
     return Page(report.title, tiles=tiles, sections=sections).html()
@@ -180,7 +185,12 @@ def report_html(report: RunReport) -> str:
 def _what(report: RunReport) -> str:
     facts = {name: value for name, value in report.facts.items() if str(value)}
     text = facts_table(facts)
-    if report.y_true is None:
+    if report.folds:
+        text += (
+            "<p>Scores are means over the folds: each was scored by a network that had not seen it. The network below "
+            "was trained on all samples.</p>"
+        )
+    elif report.y_true is None:
         text += "<p>No samples were held out, so that there are no scores on data that training has not seen.</p>"
     if report.notes:
         text += f"<h3>What was found in the data</h3>{notes_list(report.notes)}"

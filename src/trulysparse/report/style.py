@@ -39,6 +39,7 @@ header{padding-top:1.75rem}
 h1{font-size:1.7rem;line-height:1.25;margin:0 0 .35rem;overflow-wrap:anywhere}
 h2{font-size:1.25rem;margin:2.4rem 0 .8rem;padding-top:1rem;border-top:1px solid var(--edge)}
 h3{font-size:1rem;margin:0 0 .5rem;overflow-wrap:anywhere}
+section>h3{margin-top:1.3rem}
 p{margin:.4rem 0;max-width:46rem}
 p,figcaption,footer{overflow-wrap:anywhere}
 .soft,footer{color:var(--soft)}
@@ -74,10 +75,9 @@ li{overflow-wrap:anywhere}
 footer{font-size:.88rem;padding-top:1.5rem;padding-bottom:2.5rem}
 @media(max-width:34rem){main,header,footer{padding-left:.8rem;padding-right:.8rem}figure,.card{padding:.7rem}
 h1{font-size:1.4rem}.tiles{grid-template-columns:1fr 1fr}
-th,td{padding-right:.5rem}td{max-width:11rem}table{font-size:.88rem}.facts th{width:auto;white-space:normal}
-.facts td,.facts th{display:block;padding-right:0}.facts th{border:0;padding-bottom:0}}
+th,td{padding-right:.5rem}td{max-width:11rem}table{font-size:.88rem}.facts th{width:7.2rem;white-space:normal}}
 @media print{body{font-size:10pt}
-nav,details:not([open]),summary{display:none}main,header,footer{max-width:none;padding:0}
+nav,details:not([open]),summary{display:none}main,header,footer{max-width:none;padding:0}footer{break-before:avoid;margin-top:.5rem}
 .cards{grid-template-columns:1fr 1fr;gap:.6rem}figure,.card,.tile,tr{break-inside:avoid}h2,h3{break-after:avoid}
 table{font-size:8pt}th,td{padding:.15rem .4rem .15rem 0;max-width:none;overflow-wrap:anywhere}
 .scroll{overflow:visible}figure,.card,.tile,pre{background:none}

@@ -27,8 +27,7 @@ def network(net: SparseMLP) -> list[Figure]:
         kind = net.output if last else type(net.activation).__name__
         rows.append(
             [
-                str(index + 1),
-                size_of(layer),
+                f"{index + 1}: {size_of(layer)}",
                 f"{layer.n_connections:,}",
                 percent(layer.connectivity.density),
                 kind,
@@ -38,7 +37,7 @@ def network(net: SparseMLP) -> list[Figure]:
         f"{net.n_connections:,} connections, {percent(net.density)} of a dense network's. At most 12 neurons of a "
         "layer are drawn, and connections in proportion to its density."
     )
-    table = Table(["layer", "size", "connections", "density", "activation"], rows)
+    table = Table(["layer", "connections", "density", "activation"], rows)
     return [Figure("Drawn", network_diagram(net), caption), Figure("Layers", "", "", table)]
 
 
@@ -112,8 +111,8 @@ def input_importance(
     shown = [_name(names, i) for i in order.tolist()]
     total = values.sum() or 1.0
     rows = [[name, number(values[i]), percent(float(values[i] / total))] for name, i in zip(shown, order, strict=True)]
-    title = "Inputs by importance" if len(values) <= _MOST_NAMES else f"The {_MOST_NAMES} most important inputs"
     most = len(order) if shape is None else 12
+    title = "Inputs by importance" if len(values) <= most else "The most important inputs"
     svg = bar_chart(shown[:most], values[order[:most]].tolist(), title=title)
     figures.append(Figure(title, svg, what, Table(["input", "importance", "share"], rows)))
     if len(values) > _MOST_NAMES:
