@@ -50,6 +50,12 @@ def test_option_without_effect_on_the_data_is_refused_where_the_user_wrote_it(gi
         settings.check_data(held, {given})
 
 
+def test_columns_that_are_streamed_are_taken_as_they_are():
+    table = Table(np.ones((2, 1)), np.array([0, 1]), features=["a"])
+    with pytest.raises(ts.InputError, match="--ignore cannot be combined with --stream"):
+        Settings(data="d.parquet", stream=True).check_data(table, {"ignore"})
+
+
 @pytest.mark.parametrize(
     ("given", "own"),
     [

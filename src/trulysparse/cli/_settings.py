@@ -147,6 +147,10 @@ class Settings(CommandRecipe):
         if self.cv is not None and table.X_test is not None:
             raise InputError(f"--cv: '{self.data}' has a test set of its own")
         for name in ("ignore", "missing", "max_categories"):
+            if name in given and self.stream and table.features is not None:
+                raise InputError(
+                    f"{self.spelled(name)} cannot be combined with --stream, which takes columns as they are"
+                )
             if name in given and not hasattr(table.X, "iloc"):
                 raise InputError(f"{self.spelled(name)}: '{self.data}' has no named columns; it is for tables")
         if "stream" in given and not as_matrix(table.X).streamed:
