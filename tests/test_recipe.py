@@ -35,6 +35,7 @@ OTHER = {
     "on_disk": True,
     "evolution": "deepr",
     "zeta": 0.1,
+    "evolve_until": 0.5,
     "importance_pruning": 10.0,
     "importance_start": 2,
     "importance_every": 3,
@@ -222,6 +223,7 @@ def test_evolution_is_the_one_described():
     method = ts.RigL()
     assert Recipe(evolution=method).make_evolution() is method
     assert Recipe(zeta=0.1).make_evolution().schedule == ts.SET(0.1).schedule
+    assert Recipe(evolve_until=0.5).make_evolution().schedule == ts.SET(until=0.5).schedule
 
 
 @pytest.mark.parametrize(

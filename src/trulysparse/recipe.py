@@ -75,6 +75,7 @@ class Recipe:
     on_disk: bool = option(False, "Layers live in files in the run folder (compact storage).")
     evolution: str | Evolution | None = option("set", f"{', '.join(NAMES)}: how the topology changes.")
     zeta: float = option(0.3, "set: fraction of connections replaced after each epoch.")
+    evolve_until: float = option(1.0, "set: share of the training after which the topology stays.")
     importance_pruning: float = option(
         0.0, "Percentile of hidden neurons to remove at each importance pruning; 0: none."
     )
@@ -153,7 +154,8 @@ class Recipe:
         """How the topology changes, or None."""
         if self.evolution is None or isinstance(self.evolution, Evolution):
             return self.evolution
-        return make_evolution(self.evolution, zeta=self.zeta, argument=self.spelled("evolution"))
+        until = None if self.evolve_until == 1 else self.evolve_until
+        return make_evolution(self.evolution, zeta=self.zeta, until=until, argument=self.spelled("evolution"))
 
     def make_parallel(
         self, *, address: str | None = None, data: Callable[[], tuple[Any, Any]] | None = None
@@ -301,6 +303,7 @@ class Recipe:
         for name, low in (("epochs", 1), ("seed", 0), ("workers", 1)):
             checks.integer(self.spelled(name), getattr(self, name), low=low)
         checks.real(self.spelled("zeta"), self.zeta, low=0, high=1)
+        checks.real(self.spelled("evolve_until"), self.evolve_until, low=0, high=1, low_open=True)
         checks.choice(self.spelled("backend"), self.backend, ("threads", "ray"))
         checks.choice(self.spelled("scale"), self.scale, KINDS)
         if self.loss is not None:
@@ -349,6 +352,7 @@ class Recipe:
             ("alpha", f"needs an {spelled('activation')} with a slope: all_relu or leaky_relu", sloped),
             ("fan", f"needs {spelled('init', 'he_uniform')} or xavier_uniform", self.init != "normal"),
             ("zeta", f"needs {spelled('evolution', 'set')}", self.evolution == "set"),
+            ("evolve_until", f"needs {spelled('evolution', 'set')}", self.evolution == "set"),
             ("importance_start", *pruning),
             ("importance_every", *pruning),
             ("warmup", f"needs {spelled('schedule', 'cosine')}", self.schedule == "cosine"),

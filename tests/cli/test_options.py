@@ -48,6 +48,8 @@ OPTIONS = {
     "--evolution none --zeta 0.1": False,
     "--evolution deepr --zeta 0.1": False,
     "--evolution set --zeta 0.1": None,
+    "--evolution deepr --evolve-until 0.5": False,
+    "--evolution set --evolve-until 0.5": None,
     "--importance-pruning 20": False,  # begins after epoch 200
     "--importance-pruning 20 --importance-start 1": "indexed",
     "--importance-start 1": False,

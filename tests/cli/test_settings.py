@@ -48,3 +48,29 @@ def test_option_without_effect_on_the_data_is_refused_where_the_user_wrote_it(gi
     settings.check_data(held, ())
     with pytest.raises(ts.InputError, match=message):
         settings.check_data(held, {given})
+
+
+def test_columns_that_are_streamed_are_taken_as_they_are():
+    table = Table(np.ones((2, 1)), np.array([0, 1]), features=["a"])
+    with pytest.raises(ts.InputError, match="--ignore cannot be combined with --stream"):
+        Settings(data="d.parquet", stream=True).check_data(table, {"ignore"})
+
+
+@pytest.mark.parametrize(
+    ("given", "own"),
+    [
+        ((), {"optimizer", "learning_rate", "evolve_until", "batch_size"}),
+        (("momentum",), {"evolve_until", "batch_size"}),
+        (("zeta",), {"optimizer", "learning_rate", "batch_size"}),
+        (("micro_batch_size",), {"optimizer", "learning_rate", "evolve_until"}),
+        (("learning_rate", "evolution", "batch_size"), set()),
+    ],
+)
+def test_defaults_of_a_regression_give_way_to_options(given, own):
+    settings = Settings(data="d.csv")
+    assert settings.for_task("classification", given, 400) is settings
+    chosen = settings.for_task("regression", given, 400)
+    defaults = {"optimizer": "adam", "learning_rate": 0.001, "evolve_until": 0.75, "batch_size": 50}
+    expected = {name: defaults[name] if name in own else getattr(settings, name) for name in defaults}
+    assert {name: getattr(chosen, name) for name in defaults} == expected
+    assert chosen.for_task("regression", given, 400) == chosen

@@ -94,6 +94,8 @@ def test_columns_can_be_left_out():
     assert {name.split(" ")[0] for name in data.feature_names} == {"age"}
     with pytest.raises(ts.InputError, match="--ignore: there is no feature column 'town'; the columns are age, city"):
         make_dataset(mixed(), TaskOptions(ignore="town"))
+    named = Table(mixed().X.rename(columns={"city": "age,member"}), mixed().y)
+    assert make_dataset(named, TaskOptions(ignore="age,member")).preprocessor.used_columns_ == ["age", "member"]
     with pytest.raises(ts.InputError, match="--ignore leaves no feature column"):
         make_dataset(mixed(), TaskOptions(ignore="city,member,age"))
     with pytest.raises(ts.InputError, match="no named columns"):

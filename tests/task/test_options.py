@@ -25,4 +25,9 @@ def test_options_reach_the_preprocessor():
     made = TaskOptions(missing="refuse", max_categories=7).preprocessor()
     assert (made.missing, made.max_categories) == ("refuse", 7)
     assert TaskOptions(max_categories=0).preprocessor().max_categories is None
-    assert TaskOptions(ignore="a, b").ignored == ["a", "b"]
+
+
+def test_a_column_whose_name_holds_a_comma_can_be_left_out():
+    assert TaskOptions(ignore="a, b").ignored(["a", "b"]) == ["a", "b"]
+    assert TaskOptions(ignore="a, b").ignored(["a", "b", "a, b"]) == ["a, b"]
+    assert TaskOptions().ignored(["a"]) == []

@@ -36,9 +36,12 @@ def test_many_whole_numbers_are_a_question():
         make_task(prices, targets=["price"])
     assert make_task(prices, "regression").kind == "regression"
     assert make_task(prices, "classification").n_outputs == 98
+    with pytest.raises(ts.InputError, match="25 different whole numbers"):
+        make_task(np.arange(25) * 10)
+    assert make_task(np.arange(25) // 2).kind == "classification"
     with pytest.raises(ts.InputError, match="31 different whole numbers"):
         make_task(np.arange(31.0))  # they count, but have a sample each
-    assert make_task(np.arange(30)).kind == "classification"
+    assert make_task(np.arange(60) // 2).kind == "classification"
 
 
 def test_a_question_of_gaps_is_left_to_the_labels():

@@ -13,7 +13,7 @@ from trulysparse.nn.activations_buffer import TrainingWorkspace
 from trulysparse.parallel.compression import Half
 from trulysparse.parallel.worker import worker_options
 from trulysparse.training.loop import TrainingLoop
-from trulysparse.training.options import TrainingOptions
+from trulysparse.training.options import TrainingOptions, auto_batch_size
 from trulysparse.training.step import BatchPasses
 
 STORAGES = ["indexed", "compact", "bfloat16", "folder"]
@@ -268,3 +268,7 @@ def test_workers_get_every_option_of_the_training(tmp_path, step_count):
         else:
             assert getattr(given, each.name) == OTHER_VALUES[each.name], each.name
     assert (given.compression, given.synchronous) == (Half(), True)
+
+
+def test_few_samples_make_small_batches():
+    assert [auto_batch_size(n) for n in (1, 256, 400, 1024, 10**6)] == [32, 32, 50, 128, 128]

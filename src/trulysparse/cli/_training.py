@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import typer
 
 from trulysparse._core import checks
@@ -215,7 +216,8 @@ def _prepare(command: TrainingCommand, table: Table) -> TrainingRun:
     source = command.settings.source(command.calling.fold)
     dataset = source.dataset(table)
     if not command.resume:
-        command.settings = command.settings.for_task(dataset.task.kind, command.given)
+        n_samples = np.shape(table.y)[0]
+        command.settings = command.settings.for_task(dataset.task.kind, command.given, n_samples)
     settings = command.settings
     parallel = settings.make_parallel(address=command.calling.address, data=source.lasting())
     if parallel is not None:

@@ -71,7 +71,7 @@ def predict(
             writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
 
     write_whole(out, write)
-    typer.echo(f"{len(outputs)} predictions written to {out}")
+    typer.echo(f"{len(outputs)} prediction{'' if len(outputs) == 1 else 's'} written to {out}")
 
 
 def _columns(run: Run, outputs: NDArray[Any], proba: bool) -> dict[str, NDArray[Any]]:

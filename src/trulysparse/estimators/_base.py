@@ -37,6 +37,7 @@ from trulysparse.recipe import Recipe
 from trulysparse.training import Callback, EarlyStopping, History, ProgressBar, Trainer
 from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.history import Record
+from trulysparse.training.options import auto_batch_size
 
 _MADE_OF = ("epsilon", "activation", "alpha", "scale", "dtype", "init", "fan")  # what no later call of fit changes
 
@@ -113,7 +114,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         """Samples per update: as given, or by the number of samples."""
         if isinstance(self.batch_size, str):
             checks.choice("batch_size", self.batch_size, ("auto",))
-            return min(Recipe.batch_size, max(32, n_samples // 8))
+            return auto_batch_size(n_samples)
         return checks.integer("batch_size", self.batch_size, low=1)
 
     def _recipe(self, seed: int, n_samples: int) -> Recipe:

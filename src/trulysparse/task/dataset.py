@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,7 +88,7 @@ def make_dataset(table: Table, options: TaskOptions, *, test: Table | None = Non
     if held is not None:
         y_test = whole.task.encode(held[1], "y_test", None if test is None else test.label_names)
         _check_lengths(held[0], y_test, "X_test", "y_test")
-        return whole.dataset(rows, Samples(_without(held[0], options.ignored), y_test))
+        return whole.dataset(rows, Samples(_without(held[0], options), y_test))
     train, out = whole.split(rows, options.test_size, "--test-size", "split")
     return whole.dataset(train, out)
 
@@ -127,7 +126,7 @@ class _Whole:
     def __init__(self, table: Table, options: TaskOptions) -> None:
         self._table, self._options = table, options
         targets = list(table.y.columns) if hasattr(table.y, "columns") else [table.target] if table.target else []
-        self._X = _without(table.X, options.ignored)
+        self._X = _without(table.X, options)
         self.task = make_task(table.y, options.task, targets, table.label_names)
         _check_lengths(table.X, table.y, "X", "y")
         self._y = self.task.encode(table.y, "y")
@@ -222,8 +221,9 @@ def join(first: Any, second: Any) -> Any:
     return np.concatenate([first, second])
 
 
-def _without(X: Any, ignored: Sequence[str]) -> Any:
+def _without(X: Any, options: TaskOptions) -> Any:
     """X without the columns that are to be left out."""
+    ignored = options.ignored(getattr(X, "columns", ()))
     if not ignored:
         return X
     if not hasattr(X, "iloc"):
@@ -234,7 +234,7 @@ def _without(X: Any, ignored: Sequence[str]) -> Any:
             raise InputError(f"--ignore: there is no feature column '{column}'; the columns are {shown}")
     if len(ignored) == len(X.columns):
         raise InputError("--ignore leaves no feature column")
-    return X.drop(columns=list(ignored))
+    return X.drop(columns=ignored)
 
 
 def _n_samples(X: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from trulysparse._core import checks
@@ -42,10 +43,11 @@ class TaskOptions:
         checks.choice("--missing", self.missing, MISSING)
         checks.integer("--max-categories", self.max_categories, low=0)
 
-    @property
-    def ignored(self) -> list[str]:
-        """The columns that `ignore` names."""
-        return [] if self.ignore is None else [name.strip() for name in self.ignore.split(",")]
+    def ignored(self, columns: Collection[str]) -> list[str]:
+        """The columns that `ignore` names. columns: those there are; a name that holds a comma wins as it stands."""
+        if self.ignore is None:
+            return []
+        return [self.ignore] if self.ignore in columns else [name.strip() for name in self.ignore.split(",")]
 
     def preprocessor(self) -> TablePreprocessor:
         """What makes numbers of columns."""

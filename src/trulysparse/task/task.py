@@ -17,6 +17,7 @@ from trulysparse.task.labels import code_labels, missing, raw_labels
 KINDS = ("auto", "classification", "multilabel", "regression")
 # Of whole numbers as a target: more different ones than these are hardly classes, unless they count.
 _MANY_CLASSES = 30
+_MANY_SINGLES = 10  # of classes with one sample each
 _LARGEST = 1e300  # of targets: what is predicted lies a little farther out
 
 
@@ -106,7 +107,8 @@ def make_task(y: Any, kind: str = "auto", targets: Sequence[str] = (), labels: S
         The task.
 
     Raises:
-        InputError: where y is none of these, or could be two of them: whole numbers of more than 30 different values.
+        InputError: where y is none of these, or could be two of them: whole numbers of more than 30 different values,
+            or of more than 10 that are there once each.
 
     Example:
         >>> make_task([0.5, 1.25, 3.0]).kind, make_task(["ham", "spam", "ham"]).labels.tolist()
@@ -174,7 +176,7 @@ def _kind_of_one(y: Any, target: str) -> str:
     if known.dtype.kind == "f" and (known != np.floor(known)).any():
         return "regression"
     values, counts = np.unique(known, return_counts=True)
-    if len(values) <= _MANY_CLASSES:
+    if len(values) <= _MANY_CLASSES and not len(values) == len(known) > _MANY_SINGLES:
         return "classification"
     counts_up = values[0] in (0, 1) and values[-1] - values[0] == len(values) - 1
     if counts_up and np.median(counts) >= 10:

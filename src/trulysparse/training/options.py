@@ -44,3 +44,12 @@ class TrainingOptions:
     def for_passes(self) -> dict[str, Any]:
         """Those that forward and backward passes depend on, as keyword arguments of BatchPasses."""
         return {name: value for name, value in self.as_arguments().items() if name not in _NOT_FOR_PASSES}
+
+
+def auto_batch_size(n_samples: int) -> int:
+    """An eighth of the samples, at least 32 and at most 128: few samples make several updates per epoch too.
+
+    Args:
+        n_samples: there are.
+    """
+    return min(TrainingOptions.batch_size, max(32, n_samples // 8))

@@ -102,3 +102,8 @@ def test_damage_ends_in_one_sentence(tmp_path, rng):
         (tmp_path / "x.npz").write_bytes(bytes(bad))
         failed += fails(tmp_path / "x.npz")
     assert failed > 100
+
+
+def test_a_table_of_another_name_is_not_taken_for_a_pickle(tmp_path):
+    (tmp_path / "x.npz").write_text("a,y\n1,0\n")
+    refused(tmp_path / "x.npz", r"is not a whole .npz file \(it is not an archive\)$")

@@ -24,6 +24,7 @@ def test_make_evolution_none_gives_none():
 
 def test_make_evolution_zeta_is_given_to_set():
     assert make_evolution("set", zeta=0.15).zeta == 0.15
+    assert make_evolution("set", until=0.5).schedule.until == 0.5
 
 
 def test_make_evolution_unknown_name_is_refused_by_the_argument_given():

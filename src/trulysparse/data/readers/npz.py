@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,6 +16,7 @@ from trulysparse.data.table import Table
 from trulysparse.errors import InputError
 
 _SPARSE = frozenset(("format", "shape", "data"))
+_NOT_WHOLE = "is not a whole .npz file (it is not an archive)"
 _MATRIX = "the matrix of save_npz"
 
 
@@ -22,9 +24,12 @@ def read_npz(request: Request) -> Table:
     """X and y, or X_train, y_train, X_test and y_test; or a matrix of save_npz, with y."""
     path = request.path
     with guarded(path, ".npz"):
+        if not is_zipfile(path):  # NumPy would take it for a pickle
+            with path.open("rb") as file:
+                single = file.read(6) == b"\x93NUMPY"
+            what = "holds a single array, not the archive of arrays that .npz files are" if single else _NOT_WHOLE
+            raise InputError(f"DATA: '{path}' {what}")
         archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise InputError(f"DATA: '{path}' holds a single array, not the archive of arrays that .npz files are")
         with archive:
             x_name = _MATRIX if set(archive.files) >= _SPARSE else None
 

@@ -22,19 +22,22 @@ _METHODS: dict[str, Callable[[], Evolution]] = {
 NAMES = ("none", *_METHODS)
 
 
-def make_evolution(name: str, *, zeta: float = 0.3, argument: str = "evolution") -> Evolution | None:
+def make_evolution(
+    name: str, *, zeta: float = 0.3, until: float | None = None, argument: str = "evolution"
+) -> Evolution | None:
     """Makes a method by its name, with its source's settings.
 
     Args:
         name: one of NAMES.
         zeta: fraction that SET replaces, in [0, 1]; other methods ignore it.
+        until: fraction of training after which SET ends, in (0, 1]; None: it does not. Other methods ignore it.
         argument: what an error calls `name`.
 
     Returns:
         The method; None for 'none'.
 
     Raises:
-        InputError: where the name is unknown or zeta is out of range.
+        InputError: where the name is unknown, or zeta or until is out of range.
 
     Example:
         >>> from trulysparse.evolution import make_evolution
@@ -46,4 +49,4 @@ def make_evolution(name: str, *, zeta: float = 0.3, argument: str = "evolution")
     checks.choice(argument, name, NAMES)
     if name == "none":
         return None
-    return SET(zeta) if name == "set" else _METHODS[name]()
+    return SET(zeta, until=until) if name == "set" else _METHODS[name]()
