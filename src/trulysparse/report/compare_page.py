@@ -111,7 +111,8 @@ def warnings_of(runs: Sequence[ComparedRun]) -> list[str]:
         found.append("the runs were trained on different data or targets: their scores cannot be compared")
     elif len({_held_out(run) for run in known}) > 1:
         found.append(
-            "other samples were held out (see seed, test_size, cv, group and time): small differences of scores may come from that"
+            "other samples were held out (see seed, test_size, cv, group and time): small differences of scores may "
+            "come from that"
         )
     return found
 
