@@ -110,7 +110,9 @@ def test_diverged_training_goes_on_with_a_lower_rate(tmp_path, monkeypatch, ever
     assert len(error.strip().splitlines()) == 1
     run("resume", out, code=1)
     assert "learning_rate must lie in" in refused("resume", out, "--learning-rate", 0)
-    assert last_json(run("resume", out, "--learning-rate", 0.05, "--json"))["accuracy"] > 0.4
+    output = run("resume", out, "--learning-rate", 0.05, "--json")
+    assert "since it was resumed" in output
+    assert last_json(output)["accuracy"] > 0.4
     assert json.loads((out / "config.json").read_text())["learning_rate"] == 0.05
 
 

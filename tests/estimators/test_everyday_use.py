@@ -445,6 +445,19 @@ def test_pickles_mapped_by_joblib_predict(tmp_path):
     joblib.dump(model, tmp_path / "m.joblib")
     mapped = joblib.load(tmp_path / "m.joblib", mmap_mode="r")
     np.testing.assert_array_equal(mapped.predict_proba(X), model.predict_proba(X))
+    with pytest.raises(ts.InputError, match=r"this estimator is read-only, as joblib\.load with mmap_mode='r' makes it"):
+        mapped.partial_fit(X, y)
+    np.testing.assert_array_equal(mapped.predict_proba(X), model.predict_proba(X))
+    with pytest.raises(ts.InputError, match="this estimator is read-only"):
+        mapped.set_params(warm_start=True).fit(X, y)
+    mapped.set_params(warm_start=False).fit(X, y)  # makes a network of its own
+    np.testing.assert_array_equal(mapped.predict_proba(X), model.predict_proba(X))
+    regressor = ts.SparseMLPRegressor(**FAST).fit(X, y)
+    joblib.dump(regressor, tmp_path / "r.joblib")
+    mapped = joblib.load(tmp_path / "r.joblib", mmap_mode="r")
+    with pytest.raises(ts.InputError, match="this estimator is read-only"):
+        mapped.partial_fit(X, y * 2)
+    np.testing.assert_array_equal(mapped.predict(X), regressor.predict(X))
 
 
 # ---- scores, pictures, importances ----

@@ -28,6 +28,17 @@ def test_only_differing_settings_and_none_that_follow_from_data():
     assert differing_settings([run("a", config={"seed": 1}), run("b", config={"seed": True})]) == {"seed": [1, True]}
 
 
+def test_what_is_not_known_of_an_unfinished_run_is_no_difference():
+    a = run("a", config={"target": "y", "alpha": 0.6})
+    known = {"data": "/at/d.csv", "alpha": None, "report": True, "log": "mlflow", "fold": 1}
+    b = run("b", config=known, finished=False)
+    assert differing_settings([a, b]) == {}
+    assert warnings_of([a, b]) == ["'b' is not finished: its figures are those so far"]
+    other = run("b", config={**known, "target": "z", "fingerprint": "g"}, finished=False)
+    assert differing_settings([a, other]) == {"target": ["y", "z"], "data": ["d.csv", "/at/d.csv"]}
+    assert len(warnings_of([a, other])) == 2
+
+
 def test_results_go_before_records():
     a, b = run("a", results={"accuracy": 0.95, "seconds": 9.0, "peak_rss_mb": 123.4}).figures(), run("b").figures()
     assert (a["accuracy"], a["seconds"], a["peak_rss_mb"], a["epochs"]) == (0.95, 9.0, 123.4, 3)
@@ -49,6 +60,8 @@ def test_figures_that_no_run_has_are_left_out():
         ({"target": "other"}, "different data"),
         ({"seed": 1}, "other samples were held out"),
         ({"test_size": 0.3}, "other samples were held out"),
+        ({"cv": 5}, "other samples were held out"),
+        ({"group": "ward"}, "other samples were held out"),
         ({"epochs": 9}, None),
         ({"data": "a copy.csv"}, None),
     ],

@@ -22,10 +22,17 @@ from trulysparse.training.history import History
 
 
 def write_results(
-    run: TrainingRun, trainer: Trainer, history: History, seconds: float, *, report: bool, json_line: bool
+    run: TrainingRun,
+    trainer: Trainer,
+    history: History,
+    seconds: float,
+    *,
+    resumed: bool,
+    report: bool,
+    json_line: bool,
 ) -> None:
     """Scores the network, writes the run folder (with report.html if `report`) and prints the figures, which are also
-    one JSON object if `json_line`. seconds: of training."""
+    one JSON object if `json_line`. seconds: of training, `resumed` or not: since then."""
     settings, net, dataset = run.settings, trainer.net, run.dataset
     epochs = history["epoch"][-1]  # the epochs of a phase that workers spend alone have one record
     scores: Mapping[str, float] = {}
@@ -49,7 +56,8 @@ def write_results(
         "target": run.target_text,
         **rows,
         "training": f"{epochs} epoch{'s' * (epochs != 1)} of {len(dataset.train):,} samples in {_duration(seconds)}"
-        + (", those of the folds included" if run.folds is not None else ""),
+        + (", those of the folds included" if run.folds is not None else "")
+        + (", since it was resumed" if resumed else ""),
         "network": "-".join(map(str, net.layer_sizes)),
         "connections": f"{net.n_connections:,} ({net.density:.2%} of dense)",
         "peak memory": f"{figures['peak_rss_mb']} MB",

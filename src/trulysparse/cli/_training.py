@@ -148,7 +148,15 @@ def _train(command: TrainingCommand, lock: RunLock) -> None:
     run.seconds = {**parts, **run.seconds}
     seconds = time.perf_counter() - began - reading
     with command.interrupts.deferred():
-        write_results(run, trainer, history, seconds, report=command.calling.report, json_line=command.json_line)
+        write_results(
+            run,
+            trainer,
+            history,
+            seconds,
+            resumed=command.resume,
+            report=command.calling.report,
+            json_line=command.json_line,
+        )
 
 
 def _fit(

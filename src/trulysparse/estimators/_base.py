@@ -169,10 +169,19 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
 
     def _go_on(self, n_samples: int) -> None:
         """A trainer with this call's settings for the network of the call before."""
+        self._require_writable()
         recipe = self._new_recipe(n_samples)
         self.network_.threads = self._threads()
         self._trainer = carry_on(self._trainer, self._trainer_of(recipe))
         self._optimizer = self._trainer.optimizer
+
+    def _require_writable(self) -> None:
+        """InputError where the network's arrays are those of a file."""
+        if not all(layer.values.flags.writeable for layer in self.network_.layers):
+            raise InputError(
+                "this estimator is read-only, as joblib.load with mmap_mode='r' makes it: load it without mmap_mode to "
+                "train it further"
+            )
 
     def _scaling(self, X: Any, weight: NDArray[Any] | None) -> Scaling | None:
         """By all samples so far and these; of tables, one-hot inputs stay 0 and 1."""
@@ -232,7 +241,9 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         if first:
             self._start(X, n_outputs, output, weight)
             self.history_ = History()
-        elif self.network_.scaling is not None:
+        else:
+            self._require_writable()
+        if not first and self.network_.scaling is not None:
             scaling = self._scaling(X, weight)
             assert scaling is not None
             self.network_.scaling = rescale_inputs(self.network_.layers[0], self.network_.scaling, scaling)

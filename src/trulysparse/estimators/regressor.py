@@ -124,6 +124,7 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
                 f"y has {targets.shape[1]} targets, but the first call of partial_fit had {len(self.target_mean_)}"
             )
         else:
+            self._require_writable()
             self._flat = flat
             old = self.target_mean_, self.target_scale_, self._moments.deviation > 0
             self._note_targets(targets, weight)

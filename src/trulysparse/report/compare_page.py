@@ -20,8 +20,11 @@ from trulysparse.training.history import Record
 # What a run found in its data or wrote beside it, in place of what the user chose.
 _NOT_SETTINGS = {
     "model", "fingerprint", "features", "columns", "has_test_set", "layout", "notes", "kind", "targets", "zero_based",
-    "version",
+    "version", "report", "topology", "log", "address", "fold",
 }  # fmt: skip
+
+# What says which samples are held out.
+_SPLIT = ("seed", "test_size", "test", "cv", "group", "time")
 
 _SCORES = ("accuracy", "balanced_accuracy", "f1", "r2", "mae", "loss")
 
@@ -86,35 +89,42 @@ def differing_settings(runs: Sequence[ComparedRun]) -> dict[str, list[Any]]:
         >>> differing_settings(runs)
         {'seed': [0, 1]}
     """
-    known = [run.config for run in runs if run.config]
-    names = dict.fromkeys(name for config in known for name in config if name not in _NOT_SETTINGS)
+    known = [run for run in runs if run.config]
+    names = dict.fromkeys(name for run in known for name in run.config if name not in _NOT_SETTINGS)
     return {
         name: [run.config.get(name) for run in runs]
         for name in names
-        if len({_text(config.get(name)) for config in known}) > 1
+        if len(_known_values(known, name)) > 1 and (name != "data" or len({_data_of(run) for run in known}) > 1)
     }
+
+
+def _known_values(runs: Sequence[ComparedRun], name: str) -> set[str]:
+    """The values of a setting; what an unfinished run leaves to a default is not known yet."""
+    return {_text(run.config.get(name)) for run in runs if run.finished or run.config.get(name) is not None}
 
 
 def warnings_of(runs: Sequence[ComparedRun]) -> list[str]:
     """Sentences on why figures of the runs cannot simply be compared."""
     found = [f"'{run.name}' is not finished: its figures are those so far" for run in runs if not run.finished]
     known = [run for run in runs if run.config]
-    if len({_data_of(run) for run in known}) > 1:
+    if len({_data_of(run) for run in known}) > 1 or len(_known_values(known, "target")) > 1:
         found.append("the runs were trained on different data or targets: their scores cannot be compared")
     elif len({_held_out(run) for run in known}) > 1:
-        found.append("other samples were held out (seed, test_size): small differences of scores may come from that")
+        found.append(
+            "other samples were held out (see seed, test_size, cv, group and time): small differences of scores may "
+            "come from that"
+        )
     return found
 
 
 def _data_of(run: ComparedRun) -> str:
-    target = _text(run.config.get("target"))
-    return f"{run.config.get('fingerprint') or run.config.get('data')} {target}"
+    return str(run.config.get("fingerprint") or run.config.get("data"))
 
 
 def _held_out(run: ComparedRun) -> str:
     if run.config.get("has_test_set"):
         return "its own"
-    return _text([run.config.get(name) for name in ("seed", "test_size")])
+    return _text([run.config.get(name) for name in _SPLIT])
 
 
 def rows_of(runs: Sequence[ComparedRun]) -> dict[str, list[str]]:
