@@ -178,7 +178,8 @@ def difference(out: Path, whole: Path) -> str | None:
     plain = [[{k: v for k, v in each.items() if k not in TIMES} for each in every] for every in records]
     if plain[0] != plain[1]:
         return "other metrics"
-    left = {path.name for path in out.iterdir()} ^ {path.name for path in whole.iterdir()}
+    # A process that was killed when all was done may have left its lock, which is free.
+    left = ({path.name for path in out.iterdir()} - {".lock"}) ^ {path.name for path in whole.iterdir()}
     return f"other files: {sorted(left)}" if left else None
 
 
