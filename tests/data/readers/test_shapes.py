@@ -52,7 +52,7 @@ PLAIN = text([HEADER, *ROWS])
         ("windows.csv", PLAIN.replace("\n", "\r\n")),
         ("old_mac.csv", PLAIN.replace("\n", "\r")),
         ("quotes.csv", text([[f'"{field}"' for field in row] for row in (HEADER, *ROWS)])),
-        ("packed.csv.gz", gzip.compress(PLAIN.encode())),
+        ("packed.csv.gz", gzip.compress(PLAIN.encode(), mtime=0)),
         ("CAPITALS.CSV", PLAIN),
         ("excel.csv", "sep=;\n" + text([HEADER, *ROWS], ";")),
         ("commented.csv", "# from a meadow, 1936\n" + PLAIN),
