@@ -16,6 +16,8 @@ MISSING = frozenset(
 )
 _DATE = re.compile(r"\d{4}([-/])\d{2}\1\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?)?\s?(Z|[+-]\d{2}:?\d{2})?")
 
+_LONGEST = 308  # digits of a whole number that is surely within float64
+
 
 def is_text(column: Any) -> bool:
     """Whether pandas took the column for text or objects."""
@@ -149,5 +151,12 @@ def _parsed(column: Any, decimal: str, pd: Any) -> Any:
         if decimal == "," and (numbers.isna() & column.notna()).any():
             numbers = pd.to_numeric(column.astype(str).str.replace(",", ".", regex=False), errors="coerce")
     except OverflowError:  # of whole numbers only
-        raise InputError(f"DATA: column '{column.name}' holds a number beyond the range of float64") from None
+        raise _beyond_range(column) from None
+    left = column[(numbers.isna() & column.notna()).to_numpy()]
+    if any(len(text) > _LONGEST and text.lstrip("+-").isdecimal() for text in left if isinstance(text, str)):
+        raise _beyond_range(column)  # pandas before 3 takes it as text
     return numbers
+
+
+def _beyond_range(column: Any) -> InputError:
+    return InputError(f"DATA: column '{column.name}' holds a number beyond the range of float64")
