@@ -90,7 +90,7 @@ def test_tables_that_are_not_as_the_fitted_one_are_refused_by_column():
     model = ts.SparseMLPClassifier((8,), epochs=1, random_state=0).fit(X, np.arange(20) % 2)
     with pytest.raises(ts.InputError, match="X: column 'b' holds gaps, but the table that was fitted to has plain"):
         model.predict(X.mask(X["b"] > 0).assign(a=X["a"]))
-    with pytest.raises(ts.InputError, match="X: column 'a' holds (str|object)"):
+    with pytest.raises(ts.InputError, match=r"X: column 'a' holds (str|object)"):
         model.predict(X.astype({"a": str}))
     with pytest.raises(ts.InputError, match="X has more than one column 'a'"):
         model.fit(X.set_axis(["a", "a"], axis=1), np.arange(20) % 2)
