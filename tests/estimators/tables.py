@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
+import pytest
 
 
 def mixed_table(n: int, seed: int = 0):
     """(DataFrame with numbers, gaps, texts, categories and booleans, class as text): the class follows from age and
     city."""
+    pd = pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
     rng = np.random.default_rng(seed)
     age = rng.integers(18, 80, n)
     city = rng.choice(["Paris", "Rome", "Oslo"], n)

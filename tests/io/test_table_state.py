@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
@@ -15,6 +14,8 @@ from trulysparse.data import Scaling, as_matrix, fit_scaling, fit_target_scaling
 from trulysparse.errors import InputError
 from trulysparse.io import checkpoints
 from trulysparse.io.models import ENTRY
+
+pd = pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
 
 
 def table(rng, n=60):

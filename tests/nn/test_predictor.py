@@ -7,7 +7,6 @@ import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import pandas as pd
 import pytest
 import scipy.sparse as sp
 from scipy.special import expit, ndtr, softmax
@@ -98,6 +97,7 @@ def test_wrong_number_of_features(rng):
 
 
 def mixed(rng, n=40):
+    pd = pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
     frame = pd.DataFrame({"c": rng.choice(list("abc"), n), "x": rng.standard_normal(n), "row": 1})
     frame.loc[::5, "x"] = np.nan
     return frame
@@ -134,6 +134,7 @@ def test_tables_go_through_the_preprocessor_and_what_else_is_taken_as_it_is(rng)
 def test_a_table_of_numbers_needs_no_preprocessor(rng):
     X = rng.standard_normal((5, 3))
     net = ts.SparseMLP((3, 8, 3), epsilon=4)
+    pd = pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
     np.testing.assert_array_equal(net.predict_proba(pd.DataFrame(X)), net.predict_proba(X))
     with pytest.raises(ts.InputError, match="column 'c' holds"):
         net.predict(mixed(rng))
@@ -169,6 +170,7 @@ def test_names_of_inputs(rng):
         net.feature_names = ["a", "b"]
     with pytest.raises(ts.InputError, match="sequence of names"):
         net.feature_names = "abc"
+    pd = pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
     net.preprocessor = ts.TablePreprocessor().fit(pd.DataFrame({"q": [1, 2, None], "r": [4, 4, 5]}))
     assert net.feature_names == ("q", "q (missing)", "r")
     net.preprocessor = None

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from trulysparse.errors import InputError
 from trulysparse.preprocessing import encode
 from trulysparse.preprocessing.fit_columns import ColumnFitter
+
+pd = pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
 
 
 def table(rng, n=200):

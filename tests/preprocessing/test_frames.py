@@ -3,12 +3,13 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-import pandas as pd
 import pytest
 import scipy.sparse as sp
 
 from trulysparse.errors import InputError, MissingExtraError
 from trulysparse.preprocessing.frames import as_pandas, column_names, is_frame, needs_preprocessing
+
+pd = pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
 
 FRAME = pd.DataFrame({"a": [1, 2], "b": ["x", None]})
 

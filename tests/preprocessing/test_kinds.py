@@ -4,11 +4,12 @@ import datetime
 import decimal
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from trulysparse.errors import InputError
 from trulysparse.preprocessing.kinds import BOOLEAN, CATEGORY, NUMBER, kind_of
+
+pd = pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
 
 
 def objects(*values):

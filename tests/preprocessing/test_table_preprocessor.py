@@ -5,7 +5,6 @@ import pickle
 import tracemalloc
 
 import numpy as np
-import pandas as pd
 import pytest
 import scipy.sparse as sp
 from hypothesis import given
@@ -21,6 +20,8 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from trulysparse import TablePreprocessor
 from trulysparse.errors import InputError
+
+pd = pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
 
 
 def table(rng, n=100):

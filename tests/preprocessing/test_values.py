@@ -3,13 +3,14 @@ from __future__ import annotations
 import decimal
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trulysparse.errors import InputError
 from trulysparse.preprocessing.values import distinct, numbers, text_of, truths
+
+pd = pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
 
 
 def objects(*values):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 import scipy.sparse as sp
 from sklearn.preprocessing import StandardScaler
@@ -101,7 +100,11 @@ def regression(rng):
     return net, X, y
 
 
-@pytest.mark.parametrize("form", [np.asarray, pd.DataFrame, np.ndarray.tolist, lambda y: y.astype(np.float32)])
+def frame_of(y):
+    return pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]").DataFrame(y)
+
+
+@pytest.mark.parametrize("form", [np.asarray, frame_of, np.ndarray.tolist, lambda y: y.astype(np.float32)])
 def test_targets_are_standardised_by_the_network(regression, form):
     net, X, y = regression
     plain = net.copy()

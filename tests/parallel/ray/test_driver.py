@@ -13,7 +13,6 @@ import time
 import types
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import trulysparse as ts
@@ -125,6 +124,7 @@ def test_wassp_on_ray_gives_the_same_bits_as_on_threads(cluster):
 
 def test_tables_and_targets_in_another_unit_give_the_same_bits_as_on_threads(cluster, rng):
     """Sent by the driver, standardised already, and read by workers themselves."""
+    pd = pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
     frame = pd.DataFrame({"c": rng.choice(list("abc"), 200), "x": rng.standard_normal(200)})
     frame.loc[::5, "x"] = np.nan
     y = frame["x"].fillna(0).to_numpy() * 1e5 + 1e6 * (frame["c"] == "a").to_numpy()
@@ -216,6 +216,7 @@ def test_command_line_reads_parquet_on_every_worker(cluster, tmp_path):
     from trulysparse.cli import app
 
     X, y = problem()
+    pd = pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
     pd.DataFrame(X, columns=[f"f{i}" for i in range(64)]).assign(kind=y).to_parquet(tmp_path / "data.parquet")
     options = ["--hidden", "100", "--epochs", "4", "--batch-size", "32", "--workers", "2", "--backend", "ray", "--json"]
     command = ["train", str(tmp_path / "data.parquet"), "--target", "kind", "--out", str(tmp_path / "run"), *options]

@@ -7,7 +7,6 @@ import types
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import trulysparse as ts
@@ -85,6 +84,7 @@ def test_targets_are_standardised_once(setup, in_own_unit):
 
 
 def test_tables_go_through_the_preprocessor(setup, rng):
+    pd = pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
     frame = pd.DataFrame({"c": list("ababababab"), "x": rng.random(10)})
     net = ts.SparseMLP((3, 5, 3))
     net.layers, net.preprocessor = [], ts.TablePreprocessor().fit(frame)
