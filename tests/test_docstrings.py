@@ -74,8 +74,15 @@ def modules() -> list[str]:
     return [name for name in found if not re.search(r"__main__|\._kernels|\.ray\b|\.peers$", name)]
 
 
+# Modules whose examples need a package of an extra.
+NEEDS = {"mlflow": ("mlflow", "mlflow"), "tensorboard": ("tensorboardX", "tensorboard")}
+
+
 @pytest.mark.parametrize("name", modules())
 def test_examples_run(name: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    if (last := name.rsplit(".", 1)[-1]) in NEEDS:
+        package, extra = NEEDS[last]
+        pytest.importorskip(package, reason=f"{package} comes with the extra trulysparse[{extra}]")
     monkeypatch.chdir(tmp_path)
     failed, _ = doctest.testmod(
         importlib.import_module(name), optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
