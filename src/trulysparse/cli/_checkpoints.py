@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from trulysparse.training.callbacks.running import RunningTrainer
 SETTINGS = "config.json"
 OLD = ".checkpoint.old"
 # What is raised on the way where a checkpoint is not what it must be.
-DAMAGED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_DAMAGED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class RunCheckpointer(Checkpointer):
@@ -145,6 +146,17 @@ def settings_of(out: Path, learning_rate: float | None = None) -> tuple[Settings
     return settings if learning_rate is None else replace(settings, learning_rate=learning_rate), calling
 
 
+@contextmanager
+def naming_damage(folder: Path) -> Iterator[None]:
+    """Within it, what a checkpoint that is not what it must be brings about is an InputError that names its folder."""
+    try:
+        yield
+    except InputError:
+        raise
+    except _DAMAGED as error:
+        raise InputError(f"RUN: the checkpoint in '{folder}' is damaged ({error})") from None
+
+
 def read_newest(
     folder: Path, trainer_for: Callable[[SparseMLP], Trainer], threads: int | None, progress: Progress
 ) -> tuple[Trainer, Position]:
@@ -152,14 +164,10 @@ def read_newest(
     that is not the newest is said on standard error."""
 
     def read(file: Path) -> tuple[Trainer, Position]:
-        try:
+        with naming_damage(folder):
             trainer, extra = checkpoints.restore(file, lambda _: None, trainer_for, threads, progress)
             position_of(extra["position"])
             return trainer, position_in(file, extra)
-        except InputError:
-            raise
-        except DAMAGED as error:
-            raise InputError(f"RUN: the checkpoint in '{folder}' is damaged ({error})") from None
 
     return newest(folder, read, lambda text: typer.echo(text, err=True))
 

@@ -81,11 +81,6 @@ def _discard_output() -> None:
     os.close(null)
 
 
-def stdout_is_terminal() -> bool:
-    """Whether standard output is a terminal; it may be closed."""
-    return sys.stdout is not None and sys.stdout.isatty()
-
-
 def peak_rss_mb() -> float:
     """The largest resident size of this process so far, in MB (10^6 bytes)."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

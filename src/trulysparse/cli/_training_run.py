@@ -7,7 +7,7 @@ from pathlib import Path
 
 from trulysparse._core import memory
 from trulysparse._core.progress import Progress
-from trulysparse.cli._checkpoints import DAMAGED, position_of, read_newest
+from trulysparse.cli._checkpoints import naming_damage, position_of, read_newest
 from trulysparse.cli._console import show
 from trulysparse.cli._fold_scores import FoldScores
 from trulysparse.cli._plan_text import advice, plan_rows
@@ -15,7 +15,7 @@ from trulysparse.cli._run import CHECKPOINT
 from trulysparse.cli._settings import Settings
 from trulysparse.data import as_matrix, fit_scaling, fit_target_scaling, unscaled
 from trulysparse.data.table import Table
-from trulysparse.errors import InputError, NotEnoughMemoryError
+from trulysparse.errors import NotEnoughMemoryError
 from trulysparse.io import checkpoints
 from trulysparse.io.checkpoint_folder import LAYERS, open_network, position_in_files
 from trulysparse.io.position import Position
@@ -111,14 +111,10 @@ class TrainingRun:
         folder = self.out / CHECKPOINT
         if not self.settings.on_disk:
             return read_newest(folder, self.trainer, self.threads, progress)
-        try:
+        with naming_damage(folder):
             net, optimizer_state, state = open_network(folder, self.threads)
             trainer = self.trainer(net, optimizer_state)
             checkpoints.restore_counters(trainer, state)
             self._fit_to_data(net, progress)
             position_of(state["position"])
             return trainer, position_in_files(folder, state)
-        except InputError:
-            raise
-        except DAMAGED as error:
-            raise InputError(f"RUN: the checkpoint in '{folder}' is damaged ({error})") from None

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from trulysparse._core.terminal import stdout_is_terminal
 from trulysparse.cli._calling import Calling
-from trulysparse.cli._console import handle_user_errors, stdout_is_terminal
+from trulysparse.cli._console import handle_user_errors
 from trulysparse.cli._options import JsonLine, Threads, takes_recipe
 from trulysparse.cli._settings import Settings
 from trulysparse.cli._training import TrainingCommand, start_training

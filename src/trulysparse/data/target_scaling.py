@@ -15,7 +15,7 @@ from trulysparse.data.scaling import Scaling
 from trulysparse.data.targets import check_values
 from trulysparse.errors import InputError
 
-_LARGEST = 1e300  # differences and deviations of larger ones would be out of range
+LARGEST_TARGET = 1e300  # differences and deviations of larger ones would be out of range
 
 
 def fit_target_scaling(y: ArrayLike, sample_weight: NDArray[Any] | None = None) -> Scaling:
@@ -116,10 +116,10 @@ def _dense(y: Any) -> Any:
 
 
 def _check_range(chunk: NDArray[Any], start: int) -> None:
-    beyond = np.abs(chunk.astype(np.float64, copy=False)) > _LARGEST
+    beyond = np.abs(chunk.astype(np.float64, copy=False)) > LARGEST_TARGET
     if beyond.any():
         sample, output = np.argwhere(beyond)[0]
         raise InputError(
-            f"y[{start + sample}, {output}] is {chunk[sample, output]}; targets must lie between -{_LARGEST:g} and "
-            f"{_LARGEST:g}"
+            f"y[{start + sample}, {output}] is {chunk[sample, output]}; targets must lie between "
+            f"-{LARGEST_TARGET:g} and {LARGEST_TARGET:g}"
         )

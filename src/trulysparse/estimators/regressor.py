@@ -14,6 +14,7 @@ from sklearn.metrics import r2_score
 from trulysparse._core import checks
 from trulysparse.data import Scaling
 from trulysparse.data.moments import Moments
+from trulysparse.data.target_scaling import LARGEST_TARGET
 from trulysparse.errors import InputError
 from trulysparse.estimators._base import BaseSparseMLP
 from trulysparse.estimators._docs import ATTRIBUTES, NOTES, PARAMETERS
@@ -21,8 +22,6 @@ from trulysparse.estimators._rescaling import rescale_outputs
 from trulysparse.estimators._samples import as_target, checked_samples
 from trulysparse.estimators._warm_start import check_same
 from trulysparse.nn.losses import AnyLoss, Loss, make_loss
-
-_LARGEST = 1e300  # of targets: what is predicted lies a little farther out
 
 
 @dataclass(eq=False, repr=False)
@@ -173,12 +172,12 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
             raise InputError(f"y must be dense, not a sparse matrix of shape {y.shape}; Trainer takes sparse targets")
         flat = y.ndim == 1
         targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
-        wrong = np.argwhere(np.abs(targets) > _LARGEST)
+        wrong = np.argwhere(np.abs(targets) > LARGEST_TARGET)
         if len(wrong):
             sample, target = wrong[0]
             where = f"y[{sample}]" if flat else f"y[{sample}, {target}]"
             raise InputError(
-                f"{where} is {targets[sample, target]}; targets must lie between -{_LARGEST} and {_LARGEST}"
+                f"{where} is {targets[sample, target]}; targets must lie between -{LARGEST_TARGET} and {LARGEST_TARGET}"
             )
         return X, targets, flat
 

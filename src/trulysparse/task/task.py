@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from trulysparse._core import checks
+from trulysparse.data.target_scaling import LARGEST_TARGET
 from trulysparse.errors import InputError
 from trulysparse.task.labels import code_labels, missing, raw_labels
 
@@ -18,7 +19,6 @@ KINDS = ("auto", "classification", "multilabel", "regression")
 # Of whole numbers as a target: more different ones than these are hardly classes, unless they count.
 _MANY_CLASSES = 30
 _MANY_SINGLES = 10  # of classes with one sample each
-_LARGEST = 1e300  # of targets: what is predicted lies a little farther out
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def numbers(y: Any, name: str, what: str = "a regression predicts numbers") -> N
     except (TypeError, ValueError):
         raise InputError(f"{name} must hold numbers, as {what}; {_first_text(y, name)}") from None
     values = values.reshape(len(values), -1)
-    wrong = np.argwhere(~(np.abs(values) <= _LARGEST))
+    wrong = np.argwhere(~(np.abs(values) <= LARGEST_TARGET))
     if len(wrong):
         sample, target = wrong[0]
         where = f"{name}[{sample}]" if values.shape[1] == 1 else f"{name}[{sample}, {target}]"

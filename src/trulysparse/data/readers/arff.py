@@ -16,11 +16,10 @@ from trulysparse.data.readers.columns import Choice, choose
 from trulysparse.data.readers.csv_form import CsvForm
 from trulysparse.data.readers.csv_widths import ends_in_separator
 from trulysparse.data.readers.encoding import encoding_of
-from trulysparse.data.readers.frame_table import table_of, targets_of
+from trulysparse.data.readers.frame_table import table_of, with_features
 from trulysparse.data.readers.guard import guarded
 from trulysparse.data.readers.opened import Content
 from trulysparse.data.readers.request import Request
-from trulysparse.data.readers.text_columns import groups_of, order_of
 from trulysparse.data.table import Table
 from trulysparse.errors import InputError, MissingExtraError
 
@@ -185,15 +184,7 @@ def _sparse(request: Request, attributes: list[Attribute], choice: Choice, body:
     kept = [place[name] for name in choice.features]
     X = sp.csr_array(X) if kept == list(range(len(attributes))) else sp.csr_array(sp.csc_array(X)[:, kept])
     frame = pd.DataFrame(beside, index=range(len(rows)))
-    return Table(
-        X,
-        targets_of(frame, choice),
-        features=choice.features,
-        target=choice.target,
-        groups=None if choice.group is None else groups_of(frame[choice.group]),
-        order=None if choice.time is None else order_of(frame[choice.time]),
-        notes=[*choice.notes, "rows in braces: kept sparse"],
-    )
+    return with_features(X, frame, choice, [*choice.notes, "rows in braces: kept sparse"])
 
 
 def _as_libsvm(text: str, others: list[Attribute], places: list[int]) -> str:

@@ -38,6 +38,11 @@ def table_of(request: Request, frame: Any, choice: Choice, decimal: str | None =
             notes += [] if note is None else [note]
     if changed:
         X = X.assign(**changed)
+    return with_features(X, frame, choice, notes)
+
+
+def with_features(X: Any, frame: Any, choice: Choice, notes: list[str]) -> Table:
+    """The table whose features are X, and whose targets, groups and times are columns of the frame."""
     return Table(
         X,
         targets_of(frame, choice),

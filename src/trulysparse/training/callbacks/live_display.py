@@ -12,6 +12,7 @@ from rich.text import Text
 
 from trulysparse._core.bars import quantity
 from trulysparse._core.memory import human
+from trulysparse._core.terminal import stdout_is_terminal
 
 _GAP = "  "
 _LONGEST, _SHORTEST = 40, 8  # columns of a bar
@@ -68,7 +69,7 @@ class LiveDisplay:
             console=console,
             transient=True,
             refresh_per_second=_REFRESHES,
-            redirect_stdout=console.file is not None and _is_terminal(),
+            redirect_stdout=console.file is not None and stdout_is_terminal(),
         )
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -137,9 +138,3 @@ def _bar_line(
     yield Text(head + _GAP, end="")
     yield Bar(total=max(total, 1e-300), completed=min(done, total), width=room)
     yield Text(_GAP + tail)
-
-
-def _is_terminal() -> bool:
-    import sys
-
-    return sys.stdout is not None and sys.stdout.isatty()
