@@ -23,8 +23,9 @@ from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.layers.storage import StorageConfig
 from trulysparse.nn.losses.make import BY_NAME
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.optim import Optimizer, OptimizerState, check_optimizer
+from trulysparse.optim import LayerRates, Optimizer, OptimizerState, SuPar, check_optimizer
 from trulysparse.optim.adam import FRESH_STATES, Adam
+from trulysparse.optim.layer_rates import make_layer_rates
 from trulysparse.optim.schedules import CosineRate, LearningRate
 from trulysparse.optim.sgd import SGD
 from trulysparse.parallel import WASAP, WASSP
@@ -91,6 +92,10 @@ class Recipe:
     loss: str | None = option(None, f"{', '.join(BY_NAME)}. Default: by what is predicted.")
     optimizer: str | Optimizer = option("sgd", "sgd or adam.")
     learning_rate: float = option(0.01, "Learning rate.")
+    layer_rates: str | LayerRates | None = option(
+        None, "supar: the learning rate of a layer falls with its neurons' inputs. Default: one rate."
+    )
+    base_fan_in: float = option(SuPar.base_fan_in, "supar: inputs of a neuron at which the learning rate holds.")
     schedule: str = option("constant", "constant or cosine.")
     warmup: float = option(0.0, "Epochs of linear warm-up (cosine).")
     momentum: float = option(0.9, "Momentum (sgd); 0: none, and no optimizer state.")
@@ -149,6 +154,12 @@ class Recipe:
             return Adam(rate, weight_decay=decay, weight_decay_mode=mode, state=state, fresh_state=self.fresh_state)
         mode = self.weight_decay_mode or SGD.weight_decay_mode
         return SGD(rate, self.momentum, self.nesterov, decay, mode, state)
+
+    def make_layer_rates(self) -> LayerRates | None:
+        """By what the learning rates of layers differ, or None."""
+        if self.layer_rates == "supar":
+            return SuPar(self.base_fan_in)
+        return make_layer_rates(self.layer_rates, self.spelled("layer_rates"))
 
     def make_evolution(self) -> Evolution | None:
         """How the topology changes, or None."""
@@ -235,7 +246,11 @@ class Recipe:
 
     def training_options(self) -> TrainingOptions:
         """What a Trainer of this recipe is given, and workers of it are."""
-        made: dict[str, Any] = {"optimizer": self.make_optimizer(), "evolution": self.make_evolution()}
+        made: dict[str, Any] = {
+            "optimizer": self.make_optimizer(),
+            "layer_rates": self.make_layer_rates(),
+            "evolution": self.make_evolution(),
+        }
         given = {each.name: getattr(self, each.name) for each in fields(TrainingOptions) if each.name not in made}
         return TrainingOptions(**made, **given)
 
@@ -314,6 +329,7 @@ class Recipe:
             if name in given and not met:
                 raise InputError(f"{self.spelled(name)} {need}")
         self.make_optimizer()
+        self.make_layer_rates()
         self.make_evolution()
         self.make_activation()
         self.make_callbacks()
@@ -355,6 +371,7 @@ class Recipe:
             ("evolve_until", f"needs {spelled('evolution', 'set')}", self.evolution == "set"),
             ("importance_start", *pruning),
             ("importance_every", *pruning),
+            ("base_fan_in", f"needs {spelled('layer_rates', 'supar')}", self.layer_rates == "supar"),
             ("warmup", f"needs {spelled('schedule', 'cosine')}", self.schedule == "cosine"),
             ("momentum", f"needs {spelled('optimizer', 'sgd')}", sgd),
             ("nesterov", f"needs {spelled('optimizer', 'sgd')}", sgd),
