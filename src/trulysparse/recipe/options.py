@@ -33,7 +33,7 @@ class RecipeOptions:
     activation: str | Activation = option("all_relu", f"{', '.join(activations.NAMES)}.")
     alpha: float | None = option(None, "Left slope of all_relu (default 0.6) and leaky_relu (0.01).")
     init: str = option("he_uniform", "he_uniform, xavier_uniform or normal.")
-    fan: str = option("dense", "Fan of the initial weights: dense (n_in) or sparse (connections per neuron).")
+    fan: str = option("dense", "Fan of the initial weights: dense (n_in) or sparse (inputs of each neuron).")
     balance: bool = option(True, "Scale the output layer's initial weights to make up for what hidden layers lose.")
     storage: str = option("indexed", "indexed, or compact: for millions of neurons, half the memory and time.")
     precision: str = option("float32", "Of weights and activations: float32 or, with compact storage, bfloat16.")
