@@ -58,7 +58,7 @@ def merge_networks(networks: Sequence[SparseMLP], *, threads: int | None = None)
         if number == n_layers - 1:
             shares = [weight / first.dtype.type(len(networks)) for weight in weights]
             matrices.append(_sum(shares) if n_layers == 1 else sp.hstack(shares, format="csr"))
-            biases.append(np.mean(offsets, axis=0, dtype=np.float64))
+            biases.append(np.asarray(np.mean(offsets, axis=0, dtype=np.float64)))
         else:
             matrices.append(sp.vstack(weights, format="csr") if number == 0 else sp.block_diag(weights, format="csr"))
             biases.append(np.concatenate(offsets))
