@@ -24,6 +24,7 @@ from trulysparse.io.models import load, save
 from trulysparse.nn.activation_function import ActivationFunction, NumberedActivation
 from trulysparse.nn.activations import GELU, AllReLU, Identity, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
 from trulysparse.nn.columns import Columns
+from trulysparse.nn.ensemble import merge_networks
 from trulysparse.nn.frozen import FrozenMLP
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.losses import BinaryCrossEntropy, Huber, Loss, MeanSquaredError, SoftmaxCrossEntropy
@@ -45,6 +46,7 @@ from trulysparse.training import (
     TensorBoardLogger,
     Trainer,
     evaluate,
+    fit_side_by_side,
 )
 
 if TYPE_CHECKING:
@@ -113,8 +115,10 @@ __all__ = [
     "Trainer",
     "WeightInit",
     "evaluate",
+    "fit_side_by_side",
     "forward_all",
     "load",
+    "merge_networks",
     "prune_neurons",
     "save",
 ]
