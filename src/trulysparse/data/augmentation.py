@@ -80,7 +80,7 @@ class ImageAugmentation:
     def __post_init__(self) -> None:
         shape = checks.listed("shape", self.shape, "integers")
         if len(shape) not in (2, 3):
-            raise InputError(f"shape must have two or three numbers, such as (28, 28) or (3, 32, 32), not {self.shape!r}")
+            raise InputError(f"shape must have two or three numbers, such as (3, 32, 32), not {self.shape!r:.80}")
         object.__setattr__(self, "shape", tuple(checks.integer("shape", size, low=1) for size in shape))
         object.__setattr__(self, "rotation", checks.real("rotation", self.rotation, low=0, high=180))
         object.__setattr__(self, "shift", checks.real("shift", self.shift, low=0, high=1))
@@ -203,5 +203,5 @@ class ImageAugmentation:
     def check_features(self, n_features: int, whose: str) -> None:
         """InputError where images do not have so many values. whose: 'X has', for messages."""
         if n_features != self.n_features:
-            sizes = " x ".join(map(str, self.shape))
-            raise InputError(f"augmentation: an image of {sizes} has {self.n_features} values, but {whose} {n_features}")
+            image = f"an image of {' x '.join(map(str, self.shape))} has {self.n_features} values"
+            raise InputError(f"augmentation: {image}, but {whose} {n_features}")

@@ -90,7 +90,11 @@ class Recipe(CheckedRecipe):
 
     def training_options(self) -> TrainingOptions:
         """What a Trainer of this recipe is given, and workers of it are."""
-        made: dict[str, Any] = {"optimizer": self.make_optimizer(), "evolution": self.make_evolution()}
+        made: dict[str, Any] = {
+            "optimizer": self.make_optimizer(),
+            "evolution": self.make_evolution(),
+            "augmentation": self.make_augmentation(),
+        }
         given = {each.name: getattr(self, each.name) for each in fields(TrainingOptions) if each.name not in made}
         return TrainingOptions(**made, **given)
 

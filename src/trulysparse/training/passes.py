@@ -89,6 +89,8 @@ class BatchPasses:
         self.recompute = checks.integer("recompute", recompute, low=1)
         self.dropout = checks.real("dropout", dropout, low=0, high=1, high_open=True)
         if augmentation is not None:
+            if not (hasattr(augmentation, "load") and hasattr(augmentation, "check_features")):
+                raise InputError(f"augmentation must be an ImageAugmentation or None, not {augmentation!r:.80}")
             augmentation.check_features(net.layer_sizes[0], "the network has")
         self.augmentation = augmentation
         self.threads = net.threads if threads is None else checks.thread_count(threads)
