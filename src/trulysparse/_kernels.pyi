@@ -395,6 +395,23 @@ def load_sparse(
     out: Floats,
     threads: int,
 ) -> int: ...
+def draw_transforms(
+    key: int,
+    rows: Pointers,
+    shape: tuple[int, int, int],
+    ranges: tuple[float, float, float],
+    flip: bool,
+    out: NDArray[np.float64],
+) -> None: ...
+def transform_images(
+    x: Floats,
+    transforms: NDArray[np.float64],
+    shape: tuple[int, int, int],
+    channels_last: bool,
+    offset: NDArray[np.float64] | None,
+    factor: NDArray[np.float64] | None,
+    threads: int,
+) -> None: ...
 def store_dense(from_: Floats, factor: NDArray[np.float64] | None, out: Floats, threads: int) -> None: ...
 
 class Tiles:
