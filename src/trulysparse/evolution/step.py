@@ -21,6 +21,9 @@ from trulysparse.nn.layers.base import Layer
 from trulysparse.nn.layers.tiled import TiledLayer
 from trulysparse.optim import OptimizerState
 
+COUNT_REGROWN = "count_regrown"
+"""Where evolution_state has this, steps count what is removed and grown again; see LayerView.count_regrown."""
+
 
 class Method(Protocol):
     """What a step needs of an evolution method; see Evolution."""
@@ -110,6 +113,7 @@ class EvolutionStep:
         self._threads = threads
         self.n_added = 0
         self._evolved: set[int] = set()
+        self._count_regrown = bool(evolution_state.get(COUNT_REGROWN))
         fraction = method.schedule.fraction_at(training_progress, total_updates)
         self.views = {
             number: LayerView(
@@ -184,6 +188,8 @@ class EvolutionStep:
         check_keep_mask(view, self._method.prune)
         view.new_connections = self._method.grow(view) if view.count else no_growth(view)
         check_new_connections(view, self._method.grow)
+        if self._count_regrown:
+            view.count_regrown()
         if self._method.fresh == "zero":
             view.restore_regrown()
         view.x = view.dy = None
