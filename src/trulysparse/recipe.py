@@ -13,7 +13,9 @@ from typing import Any, Self
 from trulysparse._core import checks
 from trulysparse._core.progress import Progress, silent
 from trulysparse._core.typed import checked_fields
-from trulysparse.connectivity import PATTERNS
+from trulysparse.connectivity import CONNECTIVITY_NAMES, layer_counts, make_pattern
+from trulysparse.connectivity.counts import DEFAULT_EPSILON, DIVISIONS, is_per_layer
+from trulysparse.connectivity.network_patterns import AnyPattern
 from trulysparse.data.scaling_figures import KINDS
 from trulysparse.errors import InputError
 from trulysparse.evolution import NAMES, Evolution, make_evolution
@@ -62,9 +64,17 @@ class Recipe:
 
     scale: str = option("standard", f"{', '.join(KINDS)}: scaling of inputs with the training set's figures.")
     hidden: tuple[int, ...] = option((1000, 1000, 1000), "Hidden layer sizes.")
-    epsilon: float = option(20.0, "A layer n_in x n_out has epsilon * (n_in + n_out) connections.")
-    density: float | None = option(None, "In the place of epsilon: share of the dense network's connections.")
-    connectivity: str = option("erdos_renyi", f"At the start: {', '.join(PATTERNS)}.")
+    epsilon: float = option(DEFAULT_EPSILON, "A layer n_in x n_out has epsilon * (n_in + n_out) connections.")
+    density: float | tuple[float, ...] | None = option(
+        None,
+        "In the place of epsilon: share of the dense network's connections, or one per layer: 0.01,0.01,1.",
+        numbers=True,
+    )
+    densities: str = option("erk", f"How one density is divided among layers: {' or '.join(DIVISIONS)}.")
+    output_density: float | None = option(
+        None, "The output layer's own density, 1: dense; density or epsilon is then that of the others."
+    )
+    connectivity: str | AnyPattern = option("erdos_renyi", f"At the start: {', '.join(CONNECTIVITY_NAMES)}.")
     activation: str | Activation = option("all_relu", f"{', '.join(activations.NAMES)}.")
     alpha: float | None = option(None, "Left slope of all_relu (default 0.6) and leaky_relu (0.01).")
     init: str = option("he_uniform", "he_uniform, xavier_uniform or normal.")
@@ -129,6 +139,13 @@ class Recipe:
     def monitor(self) -> str:
         """The loss whose improvement `patience` waits for."""
         return "loss"
+
+    @property
+    def sparsity(self) -> dict[str, Any]:
+        """What says how many connections layers get, as SparseMLP takes it."""
+        epsilon = None if self.density is not None else self.epsilon
+        names = "density", "densities", "output_density"
+        return {"epsilon": epsilon, **{name: getattr(self, name) for name in names}}
 
     def make_activation(self) -> Activation:
         """The hidden layers' activation."""
@@ -215,8 +232,7 @@ class Recipe:
         """
         return SparseMLP(
             (n_inputs, *self.hidden, n_outputs),
-            epsilon=self.epsilon,
-            density=self.density,
+            **self.sparsity,
             connectivity=self.connectivity,
             activation=self.make_activation(),
             output=output,
@@ -262,16 +278,11 @@ class Recipe:
         return Trainer(net, **options, parallel=parallel, optimizer_state=optimizer_state, threads=threads)
 
     def plan_request(self, layer_sizes: Sequence[int]) -> PlanRequest:
-        """What to ask trulysparse.planning for, with layers from input to output.
-
-        Raises:
-            InputError: where density takes epsilon's place, for which there is no plan.
-        """
-        if self.density is not None:
-            raise InputError(f"{self.spelled('density')} has no plan; give epsilon")
+        """What to ask trulysparse.planning for, with layers from input to output."""
+        sparsity = self.sparsity
         return PlanRequest(
             tuple(layer_sizes),
-            self.epsilon,
+            sparsity.pop("epsilon"),
             self.batch_size,
             self.storage,
             self.precision,
@@ -281,6 +292,7 @@ class Recipe:
             self.on_disk,
             activations.needs_pre_activation(activations.on_layer(self.make_activation(), 1)),
             self.micro_batch_size,
+            **sparsity,
         )
 
     # ---- checks ----
@@ -309,6 +321,8 @@ class Recipe:
         if self.loss is not None:
             checks.choice(self.spelled("loss"), self.loss, tuple(BY_NAME))
         checks.choice(self.spelled("fresh_state"), self.fresh_state, FRESH_STATES)
+        if self.density is not None and self.epsilon != DEFAULT_EPSILON:
+            raise InputError(f"{self.spelled('epsilon')} cannot be combined with {self.spelled('density')}")
         self._check_combinations()
         for name, need, met in self._needs():
             if name in given and not met:
@@ -317,6 +331,7 @@ class Recipe:
         self.make_evolution()
         self.make_activation()
         self.make_callbacks()
+        layer_counts((2, *self.hidden, 2), **self.sparsity)
         WeightInit(self.init, self.fan, self.balance)
         StorageConfig.create(self.storage, self.weights, self.weights, None, "float32")
 
@@ -344,11 +359,15 @@ class Recipe:
         spelled, sgd = self.spelled, self.optimizer == "sgd"
         workers = f"is for parallel training: give {spelled('workers')} too"
         pruning = f"needs {spelled('importance_pruning')} above 0", bool(self.importance_pruning)
+        per_layer = is_per_layer(self.density)
+        one_density = self.density is not None and not per_layer
         sloped = self.activation in ("all_relu", "leaky_relu")
         return [
             ("backend", workers, self.is_parallel),
             ("phase1_epochs", workers, self.is_parallel),
             ("epsilon", f"cannot be combined with {spelled('density')}, which takes its place", self.density is None),
+            ("densities", f"needs one {spelled('density')} to divide", one_density),
+            ("output_density", f"cannot be combined with a {spelled('density')} per layer", not per_layer),
             ("alpha", f"needs an {spelled('activation')} with a slope: all_relu or leaky_relu", sloped),
             ("fan", f"needs {spelled('init', 'he_uniform')} or xavier_uniform", self.init != "normal"),
             ("zeta", f"needs {spelled('evolution', 'set')}", self.evolution == "set"),
