@@ -131,7 +131,7 @@ class SparseMLP(Network):
         memory.require(
             memory_use.network_bytes(self.layer_sizes, counts, storage_config),
             f"a network of layers {self.sizes_text} at {sparsity}",
-            f"choose a smaller {sparsity.split()[0]} or smaller layers",
+            f"choose a smaller {sparsity.split(maxsplit=1)[0]} or smaller layers",
         )
         pattern = make_pattern(connectivity)
         if not callable(progress):
