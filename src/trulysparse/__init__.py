@@ -7,6 +7,7 @@ from trulysparse._core.version import __version__ as __version__
 from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.errors import DivergenceError, InputError, MissingExtraError, NotEnoughMemoryError
 from trulysparse.evolution import (
+    CTRE,
     DSR,
     GSE,
     MEST,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "CTRE",
     "DSR",
     "GELU",
     "GSE",
