@@ -33,7 +33,7 @@ from trulysparse.nn.losses import BinaryCrossEntropy, Huber, Loss, MeanSquaredEr
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.tape import Tape
 from trulysparse.nn.tapes import forward_all
-from trulysparse.optim import SGD, Adam
+from trulysparse.optim import SGD, Adam, SuPar
 from trulysparse.optim.schedules import ConstantRate, CosineRate, ScaledRate, StepRate
 from trulysparse.parallel import WASAP, WASSP
 from trulysparse.pruning import ImportancePruning, PruningReport, prune_neurons
@@ -112,6 +112,7 @@ __all__ = [
     "SparseMLPRegressor",
     "Static",
     "StepRate",
+    "SuPar",
     "TablePreprocessor",
     "Tanh",
     "Tape",

@@ -14,7 +14,7 @@ from trulysparse.evolution import NAMES, Evolution
 from trulysparse.nn import activations
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.losses.make import BY_NAME
-from trulysparse.optim import Optimizer
+from trulysparse.optim import LayerRates, Optimizer, SuPar
 from trulysparse.optim.adam import Adam
 from trulysparse.parallel import WASAP
 
@@ -67,6 +67,10 @@ class RecipeOptions:
     loss: str | None = option(None, f"{', '.join(BY_NAME)}. Default: by what is predicted.")
     optimizer: str | Optimizer = option("sgd", "sgd or adam.")
     learning_rate: float = option(0.01, "Learning rate.")
+    layer_rates: str | LayerRates | None = option(
+        None, "supar: the learning rate of a layer falls with its neurons' inputs. Default: one rate."
+    )
+    base_fan_in: float = option(SuPar.base_fan_in, "supar: inputs of a neuron at which the learning rate holds.")
     schedule: str = option("constant", "constant or cosine.")
     warmup: float = option(0.0, "Epochs of linear warm-up (cosine).")
     momentum: float = option(0.9, "Momentum (sgd); 0: none, and no optimizer state.")

@@ -92,6 +92,7 @@ class Recipe(CheckedRecipe):
         """What a Trainer of this recipe is given, and workers of it are."""
         made: dict[str, Any] = {
             "optimizer": self.make_optimizer(),
+            "layer_rates": self.make_layer_rates(),
             "evolution": self.make_evolution(),
             "augmentation": self.make_augmentation(),
         }
