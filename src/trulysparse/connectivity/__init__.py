@@ -2,6 +2,7 @@
 
 from trulysparse.connectivity.counts import epsilon_counts, erk_counts, uniform_counts
 from trulysparse.connectivity.erdos_renyi import erdos_renyi
+from trulysparse.connectivity.f_score import FScore
 from trulysparse.connectivity.indexed import Connectivity, Rows
 from trulysparse.connectivity.matrices import from_matrix, largest
 from trulysparse.connectivity.patterns import (
@@ -18,6 +19,7 @@ from trulysparse.connectivity.tiled import TiledConnectivity
 __all__ = [
     "PATTERNS",
     "Connectivity",
+    "FScore",
     "Pattern",
     "Rows",
     "TiledConnectivity",
