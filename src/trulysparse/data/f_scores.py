@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -99,4 +100,4 @@ def _targets(y: Any, weight: NDArray[np.float64]) -> tuple[NDArray[np.float64], 
     columns = columns - weight @ columns / total
     norm: NDArray[np.float64] = np.sqrt(np.asarray(weight @ columns**2))
     used = norm > 0
-    return columns[:, used] / norm[used] / np.sqrt(max(1, np.count_nonzero(used))), 1
+    return columns[:, used] / norm[used] / math.sqrt(max(1, int(used.sum()))), 1
