@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from trulysparse._core import first_signals as _first_signals  # noqa: F401  # before all that takes time to import
 from trulysparse._core.version import __version__ as __version__
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.errors import DivergenceError, InputError, MissingExtraError, NotEnoughMemoryError
 from trulysparse.evolution import (
     DSR,
@@ -84,6 +85,7 @@ __all__ = [
     "History",
     "Huber",
     "Identity",
+    "ImageAugmentation",
     "ImportancePruning",
     "InputError",
     "LayerSizes",

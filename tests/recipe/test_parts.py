@@ -70,6 +70,21 @@ def test_parallel_is_the_one_described(changes, parallel):
     assert Recipe(**changes).make_parallel(address=address) == parallel
 
 
+def test_augmentation_is_the_one_described():
+    assert Recipe().make_augmentation() is None
+    made = Recipe(augmentation="rotation=10,shift=0.1,flip", image_shape=(3, 32, 32)).make_augmentation()
+    assert made == ts.ImageAugmentation((3, 32, 32), rotation=10, shift=0.1, flip=True)
+    assert Recipe(augmentation=made).make_augmentation() is made
+    recipe = Recipe(hidden=(8,), augmentation="flip", image_shape=(2, 3))
+    assert recipe.trainer(recipe.network(6, 2)).augmentation == ts.ImageAugmentation((2, 3), flip=True)
+    with pytest.raises(ts.InputError, match="augmentation needs the shape of an image"):
+        Recipe(augmentation="flip").check()
+    with pytest.raises(ts.InputError, match="image_shape needs augmentation"):
+        Recipe(image_shape=(2, 3)).check({"image_shape"})
+    with pytest.raises(ts.InputError, match="an image of 2 x 4 has 8 values, but the network has 6"):
+        Recipe(hidden=(8,), augmentation="flip", image_shape=(2, 4)).trainer(recipe.network(6, 2))
+
+
 def test_callbacks_are_those_asked_for():
     assert Recipe().make_callbacks() == []
     pruning, stopping = Recipe(

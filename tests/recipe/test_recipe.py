@@ -49,6 +49,8 @@ OTHER = {
     "weight_decay_mode": "direct",
     "fresh_state": "typical",
     "dropout": 0.1,
+    "augmentation": "rotation=10,flip",
+    "image_shape": (2, 3),
     "patience": 7,
     "seed": 3,
     "workers": 2,

@@ -1,10 +1,12 @@
 """Starting connectivity of a layer."""
 
-from trulysparse.connectivity.counts import epsilon_counts, erk_counts, uniform_counts
+from trulysparse.connectivity.connected import Connected
+from trulysparse.connectivity.counts import epsilon_counts, erk_counts, layer_counts, uniform_counts
 from trulysparse.connectivity.erdos_renyi import erdos_renyi
 from trulysparse.connectivity.f_score import FScore
 from trulysparse.connectivity.indexed import Connectivity, Rows
 from trulysparse.connectivity.matrices import from_matrix, largest
+from trulysparse.connectivity.network_patterns import CONNECTIVITY_NAMES, NetworkPattern, make_pattern
 from trulysparse.connectivity.patterns import (
     PATTERNS,
     Pattern,
@@ -17,9 +19,12 @@ from trulysparse.connectivity.patterns import (
 from trulysparse.connectivity.tiled import TiledConnectivity
 
 __all__ = [
+    "CONNECTIVITY_NAMES",
     "PATTERNS",
+    "Connected",
     "Connectivity",
     "FScore",
+    "NetworkPattern",
     "Pattern",
     "Rows",
     "TiledConnectivity",
@@ -30,6 +35,8 @@ __all__ = [
     "fixed_fan_in",
     "from_matrix",
     "largest",
+    "layer_counts",
+    "make_pattern",
     "scale_free",
     "small_world",
     "uniform",

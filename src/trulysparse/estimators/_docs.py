@@ -18,6 +18,8 @@ PARAMETERS = """Parameters
         See trulysparse.SGD and trulysparse.Adam.
     dropout : float in [0, 1)
         Share of hidden activations dropped in training.
+    augmentation : ImageAugmentation or None
+        How images are turned, shifted and mirrored at random each time they are trained on.
     batch_size : int, at least 1, or 'auto'
         Samples per update. 'auto': an eighth of the samples that the first call gives, at least 32 and at most 128.
     epochs : int, at least 1

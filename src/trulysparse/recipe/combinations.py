@@ -46,6 +46,7 @@ class CheckedRecipe(RecipeParts):
         self.make_evolution()
         self.make_activation()
         self.make_callbacks()
+        self.make_augmentation()
         WeightInit(self.init, self.fan, self.balance)
         StorageConfig.create(self.storage, self.weights, self.weights, None, "float32")
 
@@ -82,6 +83,7 @@ class CheckedRecipe(RecipeParts):
             ("fan", f"needs {spelled('init', 'he_uniform')} or xavier_uniform", self.init != "normal"),
             ("zeta", f"needs {spelled('evolution', 'set')}", self.evolution == "set"),
             ("evolve_until", f"needs {spelled('evolution', 'set')}", self.evolution == "set"),
+            ("image_shape", f"needs {spelled('augmentation')}", isinstance(self.augmentation, str)),
             ("importance_start", *pruning),
             ("importance_every", *pruning),
             ("warmup", f"needs {spelled('schedule', 'cosine')}", self.schedule == "cosine"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trulysparse.connectivity import PATTERNS
+from trulysparse.data.augmentation import Augmentation
 from trulysparse.data.scaling_figures import KINDS
 from trulysparse.evolution import NAMES, Evolution
 from trulysparse.nn import activations
@@ -33,7 +34,7 @@ class RecipeOptions:
     activation: str | Activation = option("all_relu", f"{', '.join(activations.NAMES)}.")
     alpha: float | None = option(None, "Left slope of all_relu (default 0.6) and leaky_relu (0.01).")
     init: str = option("he_uniform", "he_uniform, xavier_uniform or normal.")
-    fan: str = option("dense", "Fan of the initial weights: dense (n_in) or sparse (connections per neuron).")
+    fan: str = option("dense", "Fan of the initial weights: dense (n_in) or sparse (inputs of each neuron).")
     balance: bool = option(True, "Scale the output layer's initial weights to make up for what hidden layers lose.")
     storage: str = option("indexed", "indexed, or compact: for millions of neurons, half the memory and time.")
     precision: str = option("float32", "Of weights and activations: float32 or, with compact storage, bfloat16.")
@@ -67,6 +68,16 @@ class RecipeOptions:
     )
     fresh_state: str = option(Adam.fresh_state, "Adam's state of connections that evolution adds: zero or typical.")
     dropout: float = option(0.0, "Share of hidden activations dropped.")
+    augmentation: str | Augmentation | None = option(
+        None,
+        "rotation=DEGREES, shift=SHARE, flip, with commas between: images are turned, shifted (as a share of their "
+        "height and width) and mirrored at random each time they are trained on.",
+        "--augment",
+        "--augmentation",
+    )
+    image_shape: tuple[int, ...] = option(
+        (), "Of the samples that are augmented: 28,28 or, with channels, 3,32,32 or 32,32,3."
+    )
     patience: int | None = option(
         None, "Stop after this many epochs without a better loss of training or, where held out, validation samples."
     )

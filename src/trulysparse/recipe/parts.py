@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from trulysparse._core import checks
+from trulysparse.data.augmentation import Augmentation, ImageAugmentation
 from trulysparse.evolution import Evolution, make_evolution
 from trulysparse.nn import activations
 from trulysparse.nn.activations import Activation
@@ -48,6 +49,12 @@ class RecipeParts(RecipeOptions):
             return self.evolution
         until = None if self.evolve_until == 1 else self.evolve_until
         return make_evolution(self.evolution, zeta=self.zeta, until=until, argument=self.spelled("evolution"))
+
+    def make_augmentation(self) -> Augmentation | None:
+        """How samples are changed as they are trained on, or None."""
+        if not isinstance(self.augmentation, str):
+            return self.augmentation
+        return ImageAugmentation.from_text(self.augmentation, self.image_shape, self.spelled("augmentation"))
 
     def make_parallel(
         self, *, address: str | None = None, data: Callable[[], tuple[Any, Any]] | None = None

@@ -19,6 +19,7 @@ from trulysparse.optim import OptimizerState
 from trulysparse.parallel import WASAP
 from trulysparse.planning.plan import PlanRequest
 from trulysparse.recipe.combinations import CheckedRecipe
+from trulysparse.recipe.presets import preset
 from trulysparse.training import Trainer
 from trulysparse.training.options import TrainingOptions
 
@@ -90,7 +91,11 @@ class Recipe(CheckedRecipe):
 
     def training_options(self) -> TrainingOptions:
         """What a Trainer of this recipe is given, and workers of it are."""
-        made: dict[str, Any] = {"optimizer": self.make_optimizer(), "evolution": self.make_evolution()}
+        made: dict[str, Any] = {
+            "optimizer": self.make_optimizer(),
+            "evolution": self.make_evolution(),
+            "augmentation": self.make_augmentation(),
+        }
         given = {each.name: getattr(self, each.name) for each in fields(TrainingOptions) if each.name not in made}
         return TrainingOptions(**made, **given)
 
@@ -137,6 +142,27 @@ class Recipe(CheckedRecipe):
             activations.needs_pre_activation(activations.on_layer(self.make_activation(), 1)),
             self.micro_batch_size,
         )
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> Self:
+        """The recipe of a preset; see presets.PRESETS.
+
+        Args:
+            name: of the preset.
+            **changes: fields that are to have another value.
+
+        Returns:
+            The recipe.
+
+        Raises:
+            InputError: where there is no preset of that name.
+
+        Example:
+            >>> recipe = Recipe.preset("fashion-mnist-5min", epochs=2)
+            >>> recipe.epochs
+            2
+        """
+        return cls(**{**preset(name).values, **changes})
 
     # ---- JSON ----
 
