@@ -16,6 +16,7 @@ from trulysparse.connectivity.patterns import (
     small_world,
     uniform,
 )
+from trulysparse.connectivity.receptive import receptive_fields
 from trulysparse.connectivity.tiled import TiledConnectivity
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "largest",
     "layer_counts",
     "make_pattern",
+    "receptive_fields",
     "scale_free",
     "small_world",
     "uniform",
