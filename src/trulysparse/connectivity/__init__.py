@@ -1,6 +1,7 @@
 """Starting connectivity of a layer."""
 
 from trulysparse.connectivity.connected import Connected
+from trulysparse.connectivity.correlated import CSTI
 from trulysparse.connectivity.counts import epsilon_counts, erk_counts, layer_counts, uniform_counts
 from trulysparse.connectivity.erdos_renyi import erdos_renyi
 from trulysparse.connectivity.indexed import Connectivity, Rows
@@ -20,6 +21,7 @@ from trulysparse.connectivity.tiled import TiledConnectivity
 
 __all__ = [
     "CONNECTIVITY_NAMES",
+    "CSTI",
     "PATTERNS",
     "Connected",
     "Connectivity",
