@@ -10,8 +10,11 @@ import pytest
 import scipy.sparse as sp
 
 import trulysparse as ts
+from sample_files import Counted
 from trulysparse import _kernels
 from trulysparse.data import Scaling, as_matrix, fit_scaling
+from trulysparse.data.matrix import array_of_samples
+from trulysparse.data.stream.matrix import StreamMatrix
 
 TYPES = ["f2", ">f2", "f4", ">f4", "f8", ">f8", "g", "i1", ">i2", "i4", ">i8", "u1", ">u4", "u8", "?"]
 

@@ -51,7 +51,10 @@ def test_starts_and_densities(digits):
     assert [layer.n_connections for layer in model.network_.layers] == [96, 300]
     partial = ts.SparseMLPClassifier((30,), connectivity="csti", density=[0.05, 1.0]).partial_fit(X, y, np.arange(10))
     assert partial.network_.layers[0].n_connections == 96
-    for wrong, message in [({"density": [0.1]}, "one per layer, 2, not 1"), ({"density": 0.1, "epsilon": 3}, "epsilon")]:
+    for wrong, message in [
+        ({"density": [0.1]}, "one per layer, 2, not 1"),
+        ({"density": 0.1, "epsilon": 3}, "epsilon"),
+    ]:
         with pytest.raises(ts.InputError, match=message):
             ts.SparseMLPClassifier((30,), **wrong).fit(X, y)
 

@@ -47,7 +47,7 @@ def make_pattern(connectivity: str | AnyPattern, X: Any = None) -> AnyPattern:
     Example:
         >>> from trulysparse.connectivity import make_pattern
         >>> make_pattern("connected")
-        Connected(fan_in=5.0)
+        Connected(fan_in=8.0)
     """
     made_of_samples = isinstance(connectivity, str) and connectivity in FROM_SAMPLES
     if made_of_samples != (X is not None):
