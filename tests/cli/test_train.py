@@ -140,7 +140,9 @@ def test_streamed_training_learns(tmp_path, table):
     run("predict", tmp_path / "r", folder, "--out", tmp_path / "p.csv")
     assert len((tmp_path / "p.csv").read_text().splitlines()) == 151
     path = write_table(tmp_path, "libsvm", X, y)
-    streamed = last_json(run("train", path, "--out", tmp_path / "s", "--stream", "--connectivity", "csti", *SMALL, "--json"))
+    streamed = last_json(
+        run("train", path, "--out", tmp_path / "s", "--stream", "--connectivity", "csti", *SMALL, "--json")
+    )
     assert streamed["accuracy"] > 0.8
 
 

@@ -103,6 +103,8 @@ def _value(each: Field[Any], value: Any) -> Any:
         return _numbers("--" + each.name.replace("_", "-"), value)
     if not isinstance(each.default, tuple):
         return value
+    if not each.default and not value:
+        return ()
     name = "--" + each.name.replace("_", "-")
     try:
         sizes = [int(part) for part in value.split(",")]

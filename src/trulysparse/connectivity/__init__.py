@@ -1,9 +1,10 @@
 """Starting connectivity of a layer."""
 
 from trulysparse.connectivity.connected import Connected
-from trulysparse.connectivity.correlated import CSTI
 from trulysparse.connectivity.counts import epsilon_counts, erk_counts, layer_counts, uniform_counts
+from trulysparse.connectivity.csti import CSTI
 from trulysparse.connectivity.erdos_renyi import erdos_renyi
+from trulysparse.connectivity.f_score import FScore
 from trulysparse.connectivity.indexed import Connectivity, Rows
 from trulysparse.connectivity.matrices import from_matrix, largest
 from trulysparse.connectivity.network_patterns import CONNECTIVITY_NAMES, NetworkPattern, make_pattern
@@ -25,6 +26,7 @@ __all__ = [
     "PATTERNS",
     "Connected",
     "Connectivity",
+    "FScore",
     "NetworkPattern",
     "Pattern",
     "Rows",

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 from trulysparse._core import checks
 from trulysparse._core.random import stream_key
 from trulysparse.connectivity.connected import Connected
-from trulysparse.connectivity.correlated import CSTI
+from trulysparse.connectivity.csti import CSTI
 from trulysparse.connectivity.indexed import Connectivity
 from trulysparse.connectivity.patterns import PATTERNS, Pattern
 from trulysparse.errors import InputError

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 import trulysparse as ts
 from conftest import check_invariants
 from trulysparse import connectivity as tc
-from trulysparse.connectivity import correlated
+from trulysparse.connectivity import csti
 
 
 def samples(n_features=30, constant=()):
@@ -32,7 +32,7 @@ def naive(X, n_out, count):
 @pytest.mark.parametrize(("n_out", "count"), [(60, 200), (30, 100), (75, 900), (60, 31), (31, 870)])
 @pytest.mark.parametrize("constant", [(), (0, 17)])
 def test_the_largest_correlations_of_all_pairs(monkeypatch, n_out, count, constant):
-    monkeypatch.setattr(correlated, "_COLUMNS", 7)
+    monkeypatch.setattr(csti, "_COLUMNS", 7)
     X = samples(constant=constant)
     con = tc.CSTI(X).draw_network((30, n_out, 3), (min(count, 28 * n_out), 5), seed=1, threads=1)[0]
     check_invariants(con)
