@@ -11,6 +11,7 @@ from trulysparse.evolution import (
     MEST,
     SET,
     SNFS,
+    CHTs,
     CubicDensity,
     DeepR,
     Evolution,
@@ -18,6 +19,7 @@ from trulysparse.evolution import (
     GraNet,
     RigL,
     Schedule,
+    SigmoidDensity,
     Static,
 )
 from trulysparse.io.models import load, save
@@ -66,6 +68,7 @@ __all__ = [
     "Adam",
     "AllReLU",
     "BinaryCrossEntropy",
+    "CHTs",
     "Callback",
     "Checkpointer",
     "Columns",
@@ -100,6 +103,7 @@ __all__ = [
     "Schedule",
     "SiLU",
     "Sigmoid",
+    "SigmoidDensity",
     "SoftmaxCrossEntropy",
     "SparseMLP",
     "SparseMLPClassifier",

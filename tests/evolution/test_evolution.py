@@ -52,7 +52,7 @@ declared.storages = {"indexed", "tiled"}
         lambda: Evolution(prune.magnitude, undeclared, Schedule(0.3, every_epochs=1)),
         lambda: Evolution(prune.SignFlip(), grow.uniform, Schedule(0.3, every_epochs=1)),
         lambda: Evolution(prune.GlobalMagnitude(), grow.uniform, Schedule(0.3, every_epochs=1)),
-        lambda: Evolution(prune.magnitude, grow.uniform, Schedule(0.3, every_epochs=1), fresh="zero"),
+        lambda: Evolution(prune.magnitude, grow.uniform, Schedule(0.3, every_epochs=1), percolate=True),
         lambda: Evolution(prune.magnitude, grow.uniform, Schedule(0.3, every_epochs=1), budget=lambda views: [1, 1]),
     ],
 )

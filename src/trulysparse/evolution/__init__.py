@@ -1,7 +1,9 @@
 """Topology evolution: prune rule + growth rule + schedule."""
 
+from trulysparse.evolution.density import CubicDensity, SigmoidDensity
 from trulysparse.evolution.evolution import Evolution
 from trulysparse.evolution.evolver import Evolver
+from trulysparse.evolution.methods.chts import CHTs
 from trulysparse.evolution.methods.deepr import DeepR
 from trulysparse.evolution.methods.dsr import DSR
 from trulysparse.evolution.methods.granet import GraNet
@@ -12,7 +14,7 @@ from trulysparse.evolution.methods.rigl import RigL
 from trulysparse.evolution.methods.set import SET
 from trulysparse.evolution.methods.snfs import SNFS
 from trulysparse.evolution.methods.static import Static
-from trulysparse.evolution.schedule import CubicDensity, Schedule
+from trulysparse.evolution.schedule import Schedule
 from trulysparse.evolution.step import EvolutionStep
 from trulysparse.evolution.view import LayerView
 
@@ -23,6 +25,7 @@ __all__ = [
     "NAMES",
     "SET",
     "SNFS",
+    "CHTs",
     "CubicDensity",
     "DeepR",
     "Evolution",
@@ -32,6 +35,7 @@ __all__ = [
     "LayerView",
     "RigL",
     "Schedule",
+    "SigmoidDensity",
     "Static",
     "make_evolution",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -79,6 +80,20 @@ def evolving_layers(
     if len(set(numbers)) < len(numbers):
         raise InputError(f"evolving must name each layer once, not {numbers}")
     return {number: every[number] for number in sorted(numbers)}
+
+
+def check_consecutive(layers: EvolvableLayers) -> None:
+    """InputError where a layer does not take the outputs of the one before it, as paths through them need."""
+    every = listed_layers(layers)
+    for number, layer in enumerate(every):
+        if layer.tiled:
+            raise InputError(f"percolate needs storage='indexed': layers[{number}] is stored in tiles")
+    for number, (first, second) in enumerate(itertools.pairwise(every), start=1):
+        if first.n_out != second.n_in:
+            raise InputError(
+                f"percolate needs layers that follow one another: layers[{number}] has {second.n_in} inputs, the one "
+                f"before it {first.n_out} outputs"
+            )
 
 
 def listed_states(
