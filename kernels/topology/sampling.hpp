@@ -10,6 +10,10 @@ namespace ts {
 // `count` distinct numbers of [0, bound), every subset equally likely, ascending. count <= bound.
 Buffer<uint64_t> sample_distinct(uint64_t count, uint64_t bound, uint64_t key, int threads);
 
+// Adds to the ascending `set` of `size` values those of the ascending `fresh` that it lacks, and returns how many;
+// `set` has capacity for all. `fresh` is overwritten.
+int64_t join(uint64_t* set, int64_t size, uint64_t* fresh, int64_t count);
+
 struct Positions {
     Buffer<int64_t> ptr;    // rows + 1
     Buffer<int32_t> index;  // ascending within a row

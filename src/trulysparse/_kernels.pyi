@@ -179,6 +179,34 @@ def keep_by_magnitude(
     values: Sequence[Stored], remove: int, keeps: Sequence[NDArray[np.uint8]], threads: int
 ) -> None: ...
 def kept_median(value: Stored, keep: NDArray[np.uint8], threads: int) -> float: ...
+def soft_keep(value: Stored, power: float, remove: int, key: int, keep: NDArray[np.uint8], threads: int) -> None: ...
+def soft_keep_relative(
+    ptr: Pointers,
+    index: Indices,
+    value: Floats,
+    row_sum: NDArray[np.float64],
+    column_sum: NDArray[np.float64],
+    power: float,
+    remove: int,
+    key: int,
+    keep: NDArray[np.uint8],
+    threads: int,
+) -> None: ...
+def percolate(
+    layers: Sequence[tuple[Pointers, Indices, int]], keeps: Sequence[NDArray[np.uint8] | None], threads: int
+) -> list[int]: ...
+def count_paths(ptr: Pointers, index: Indices, columns: int) -> float: ...
+def grow_by_paths(
+    ptr: Pointers,
+    index: Indices,
+    columns: int,
+    keep: Bits,
+    count: int,
+    largest: bool,
+    max_paths: float,
+    key: int,
+    threads: int,
+) -> tuple[Pointers, Indices]: ...
 def grow_by_gradient(
     ptr: Pointers, index: Indices, keep: Bits, x: Floats, dy: Floats, count: int, threads: int
 ) -> tuple[Pointers, Indices]: ...
