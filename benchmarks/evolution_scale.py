@@ -24,7 +24,7 @@ from trulysparse._core.arrays import zeros
 from trulysparse.bench.report import plot, table
 from trulysparse.connectivity import Connectivity, erdos_renyi
 from trulysparse.evolution import LayerView, grow, prune
-from trulysparse.evolution.rewire import Change, rewire
+from trulysparse.evolution.rewire import Change, draw_fresh, rewire
 from trulysparse.nn.activations import ReLU
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.layers.indexed import IndexedLayer
@@ -72,10 +72,13 @@ def measure(connections: int, threads: int) -> dict:
     con = erdos_renyi(n, n, 2.0, seed=0, threads=threads)
     dtype = np.dtype(np.float32)
     init = WeightInit(fan="sparse")
-    layer = IndexedLayer(con, init.draw(con.n_connections, 1.0, dtype, 1, threads), zeros(n, dtype), ReLU().kernel(1))
+    scale = init.scale(con, ReLU().kernel(1))
+    weights = np.empty(con.n_connections, dtype)
+    init.fill(weights, con, scale, 1, threads)
+    layer = IndexedLayer(con, weights, zeros(n, dtype), ReLU().kernel(1))
     optimizer_state = OptimizerState([zeros(con.n_connections, dtype)], [zeros(n, dtype)])
     own = layer_bytes(con, 4, 1)
-    del con
+    del con, weights
     view = LayerView(layer, optimizer_state, 0, FRACTION, 5, threads)
     result: dict = {
         "connections": layer.n_connections,
@@ -95,7 +98,7 @@ def measure(connections: int, threads: int) -> dict:
         view.count = view.removed
         change = Change(view.keep_mask, grow.uniform(view))
         view.keep_mask = None
-        change.new_weights = init.draw(view.count, 1.0, dtype, 3, threads)
+        change.new_weights = draw_fresh(layer, change, init, 3, threads)
         rewire(layer, optimizer_state, change, threads)
 
     # The first step may also wait for new pages; training takes many steps.

@@ -173,20 +173,17 @@ Positions sample_empty(const Connections& existing, int64_t columns, const uint8
 }
 
 template <class T>
-void draw_weights(T* out, int64_t count, Draw kind, double scale, uint64_t key, int threads) {
-    const Philox random{key};
+void draw_weights(T* out, int64_t count, Draw kind, const WeightScale& scale, const int32_t* output,
+                  const int64_t* fan_in, uint64_t key, int threads) {
     parallel_ranges((count + 1) / 2, threads_for(count * 32, threads), [&](int64_t begin, int64_t end) {
-        for (int64_t block = begin; block < end; ++block) {
-            double pair[2];
-            draw_pair(random, uint64_t(block), kind, scale, pair);
-            out[2 * block] = T(pair[0]);
-            if (2 * block + 1 < count) out[2 * block + 1] = T(pair[1]);
-        }
+        WeightStream stream(kind, key);
+        for (int64_t k = 2 * begin; k < std::min(2 * end, count); ++k)
+            out[k] = T(stream.at(k) * scale.of(scale.by_fan_in ? fan_in[output[k]] : 0));
     });
 }
-template void draw_weights(bf16*, int64_t, Draw, double, uint64_t, int);
-template void draw_weights(float*, int64_t, Draw, double, uint64_t, int);
-template void draw_weights(double*, int64_t, Draw, double, uint64_t, int);
+template void draw_weights(bf16*, int64_t, Draw, const WeightScale&, const int32_t*, const int64_t*, uint64_t, int);
+template void draw_weights(float*, int64_t, Draw, const WeightScale&, const int32_t*, const int64_t*, uint64_t, int);
+template void draw_weights(double*, int64_t, Draw, const WeightScale&, const int32_t*, const int64_t*, uint64_t, int);
 
 int64_t first_invalid(const Connections& connections, int64_t columns) {
     for (int64_t r = 0; r < connections.rows; ++r)

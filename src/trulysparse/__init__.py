@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from trulysparse._core import first_signals as _first_signals  # noqa: F401  # before all that takes time to import
 from trulysparse._core.version import __version__ as __version__
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.errors import DivergenceError, InputError, MissingExtraError, NotEnoughMemoryError
 from trulysparse.evolution import (
     DSR,
@@ -26,6 +27,7 @@ from trulysparse.io.models import load, save
 from trulysparse.nn.activation_function import ActivationFunction, NumberedActivation
 from trulysparse.nn.activations import GELU, AllReLU, Identity, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
 from trulysparse.nn.columns import Columns
+from trulysparse.nn.ensemble import merge_networks
 from trulysparse.nn.frozen import FrozenMLP
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.losses import BinaryCrossEntropy, Huber, Loss, MeanSquaredError, SoftmaxCrossEntropy
@@ -47,6 +49,7 @@ from trulysparse.training import (
     TensorBoardLogger,
     Trainer,
     evaluate,
+    fit_side_by_side,
 )
 
 if TYPE_CHECKING:
@@ -85,6 +88,7 @@ __all__ = [
     "History",
     "Huber",
     "Identity",
+    "ImageAugmentation",
     "ImportancePruning",
     "InputError",
     "LayerSizes",
@@ -117,8 +121,10 @@ __all__ = [
     "Trainer",
     "WeightInit",
     "evaluate",
+    "fit_side_by_side",
     "forward_all",
     "load",
+    "merge_networks",
     "prune_neurons",
     "save",
 ]

@@ -141,8 +141,8 @@ def test_soft_rule_asks_for_the_length_of_the_training():
     method = ts.CHTs(every_updates=5)
     assert method.needs_total
     assert not ts.CHTs(every_updates=5, until=50).needs_total
+    layer = ts.SparseMLP((5, 4)).layers[0]
     with pytest.raises(ts.InputError, match="total_updates must be given"):
-        layer = ts.SparseMLP((5, 4)).layers[0]
         ts.Evolver(method, layer, layer.new_state(ts.SGD()))
 
 

@@ -101,6 +101,8 @@ def _value(each: Field[Any], value: Any) -> Any:
     """The field's value for an option's."""
     if not isinstance(each.default, tuple):
         return value
+    if not each.default and not value:
+        return ()
     name = "--" + each.name.replace("_", "-")
     try:
         sizes = [int(part) for part in value.split(",")]

@@ -1,9 +1,11 @@
 """Starting connectivity of a layer."""
 
-from trulysparse.connectivity.counts import epsilon_counts, erk_counts, uniform_counts
+from trulysparse.connectivity.connected import Connected
+from trulysparse.connectivity.counts import epsilon_counts, erk_counts, layer_counts, uniform_counts
 from trulysparse.connectivity.erdos_renyi import erdos_renyi
 from trulysparse.connectivity.indexed import Connectivity, Rows
 from trulysparse.connectivity.matrices import from_matrix, largest
+from trulysparse.connectivity.network_patterns import CONNECTIVITY_NAMES, NetworkPattern, make_pattern
 from trulysparse.connectivity.patterns import (
     PATTERNS,
     Pattern,
@@ -16,8 +18,11 @@ from trulysparse.connectivity.patterns import (
 from trulysparse.connectivity.tiled import TiledConnectivity
 
 __all__ = [
+    "CONNECTIVITY_NAMES",
     "PATTERNS",
+    "Connected",
     "Connectivity",
+    "NetworkPattern",
     "Pattern",
     "Rows",
     "TiledConnectivity",
@@ -28,6 +33,8 @@ __all__ = [
     "fixed_fan_in",
     "from_matrix",
     "largest",
+    "layer_counts",
+    "make_pattern",
     "scale_free",
     "small_world",
     "uniform",

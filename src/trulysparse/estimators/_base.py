@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from trulysparse._core import checks
 from trulysparse.data import Scaling, as_matrix
+from trulysparse.data.augmentation import Augmentation
 from trulysparse.data.sample_weights import sample_weights
 from trulysparse.data.scaling import unscaled
 from trulysparse.data.scaling_figures import ScalingFigures
@@ -61,6 +62,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     momentum: float = Recipe.momentum
     weight_decay: float = Recipe.weight_decay
     dropout: float = Recipe.dropout
+    augmentation: Augmentation | None = None
     batch_size: int | str = "auto"
     epochs: int = 100
     scale: str = Recipe.scale

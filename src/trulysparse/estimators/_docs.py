@@ -12,12 +12,14 @@ PARAMETERS = """Parameters
     evolution : name of a method ('set', 'rigl', ...), an Evolution, 'none' or None
         How the topology changes during training.
     zeta : float in [0, 1]
-        Fraction of each layer's connections replaced by 'set' after each epoch but the last.
+        Fraction of each layer's connections replaced by 'set', 'chts' and 'ctre' after each epoch but the last.
     optimizer : 'adam', 'sgd', or an optimizer such as Adam() (then learning_rate, momentum, weight_decay are its own)
     learning_rate, momentum, weight_decay : float
         See trulysparse.SGD and trulysparse.Adam.
     dropout : float in [0, 1)
         Share of hidden activations dropped in training.
+    augmentation : ImageAugmentation or None
+        How images are turned, shifted and mirrored at random each time they are trained on.
     batch_size : int, at least 1, or 'auto'
         Samples per update. 'auto': an eighth of the samples that the first call gives, at least 32 and at most 128.
     epochs : int, at least 1

@@ -9,7 +9,7 @@ from trulysparse.evolution.methods.dsr import DSR
 from trulysparse.evolution.methods.granet import GraNet
 from trulysparse.evolution.methods.gse import GSE
 from trulysparse.evolution.methods.mest import MEST
-from trulysparse.evolution.methods.registry import NAMES, make_evolution
+from trulysparse.evolution.methods.registry import NAMES, WITH_ZETA, make_evolution
 from trulysparse.evolution.methods.rigl import RigL
 from trulysparse.evolution.methods.set import SET
 from trulysparse.evolution.methods.snfs import SNFS
@@ -25,6 +25,7 @@ __all__ = [
     "NAMES",
     "SET",
     "SNFS",
+    "WITH_ZETA",
     "CHTs",
     "CubicDensity",
     "DeepR",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from trulysparse.data.augmentation import Augmentation
 from trulysparse.evolution import Evolution
 from trulysparse.nn.losses import AnyLoss
 from trulysparse.optim import Optimizer
@@ -35,6 +36,7 @@ class TrainingOptions:
     recompute: int = 1
     max_gradient_norm: float | None = None
     dropout: float = 0.0
+    augmentation: Augmentation | None = None
     seed: int = 0
 
     def as_arguments(self) -> dict[str, Any]:

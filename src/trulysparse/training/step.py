@@ -28,8 +28,8 @@ class TrainingStep:
         optimizer: SGD, Adam or one of your own; see optim.Optimizer.
         loss: a loss, its name, or None for the one of the network's output activation.
         optimizer_state: of each layer, to go on with; None: zero.
-        seed: of dropout and of stochastic rounding, at least 0.
-        **settings: micro_batch_size, recompute, dropout and threads; see BatchPasses.
+        seed: of dropout, augmentation and stochastic rounding, at least 0.
+        **settings: micro_batch_size, recompute, dropout, augmentation and threads; see BatchPasses.
 
     Attributes:
         passes: the BatchPasses of the network.
@@ -181,7 +181,7 @@ class TrainingStep:
             batch,
             self._optimizer_state,
             rule,
-            dropout_key=self._dropout_key() if passes.dropout else 0,
+            dropout_key=self._dropout_key(),
             rounding_key=stream_key(self.seed, "step", self.count) if passes.tiled else None,
             step=self.count,
         )
@@ -208,4 +208,4 @@ class TrainingStep:
         return self.passes.gradients(batch, dropout=False)
 
     def _dropout_key(self) -> int:
-        return stream_key(self.seed, "dropout", self.count) if self.passes.dropout else 0
+        return stream_key(self.seed, "dropout", self.count) if self.passes.is_random else 0

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from trulysparse._core import checks, memory
 from trulysparse._core.arrays import Floats
 from trulysparse.data import check_finite
+from trulysparse.data.augmentation import Augmentation
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution
 from trulysparse.io import checkpoint_folder
@@ -42,6 +43,8 @@ class Trainer(TrainingLoop):
         evolution: how the topology changes; None: it stays.
         batch_size: samples per update, at least 1.
         dropout: share of hidden activations dropped, in [0, 1).
+        augmentation: how samples are changed at random each time they are trained on, an ImageAugmentation; None: they
+            are not. Scores and gradients() are of the samples as given.
         seed: of shuffling, dropout and evolution, at least 0. The same seed gives the same bits, whatever `threads`.
         threads: that compute; None: the network's.
         callbacks: of each call of fit.
@@ -56,8 +59,8 @@ class Trainer(TrainingLoop):
             None: gradients are not clipped. In parallel training each worker clips its own.
 
     Attributes:
-        net, optimizer, loss, batch_size, dropout, seed, threads, callbacks, parallel, recompute: as given.
-        micro_batch_size, max_gradient_norm: as given.
+        net, optimizer, loss, batch_size, dropout, augmentation, seed, threads, callbacks, parallel: as given.
+        recompute, micro_batch_size, max_gradient_norm: as given.
         evolution: how the topology changes; may be set between calls of fit.
         optimizer_state: of each layer.
         step_count: updates so far.
@@ -93,6 +96,7 @@ class Trainer(TrainingLoop):
         evolution: Evolution | None = None,
         batch_size: int = 128,
         dropout: float = 0.0,
+        augmentation: Augmentation | None = None,
         seed: int = 0,
         threads: int | None = None,
         callbacks: Sequence[Callback] = (),
@@ -148,6 +152,7 @@ class Trainer(TrainingLoop):
             max_gradient_norm=max_gradient_norm,
             recompute=recompute,
             dropout=dropout,
+            augmentation=augmentation,
             threads=threads,
         )
         super().__init__(step, evolution=evolution, batch_size=batch_size)

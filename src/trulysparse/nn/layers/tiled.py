@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from trulysparse import _kernels
 from trulysparse._core.arrays import HELD, Floats, Stored, empty, widened
-from trulysparse._kernels import Draw
+from trulysparse._kernels import Draw, WeightScale
 from trulysparse.connectivity import Connectivity, TiledConnectivity
 from trulysparse.errors import InputError
 from trulysparse.nn.activations import LayerActivation
@@ -170,7 +170,7 @@ class TiledLayer(Layer):
             keep=keep_mask,
             count=count,
             kind=Draw.UNIFORM if init is None else init.kind,
-            scale=0.0 if init is None else init.scale(con),
+            scale=WeightScale(0.0) if init is None else init.scale(con, self.activation),
             fresh_key=keys[1],
             key=keys[0],
             new_ptr=ptr,
