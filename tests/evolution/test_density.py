@@ -44,7 +44,7 @@ def test_sigmoid_density_bad_argument_is_refused(arguments):
         ts.SigmoidDensity(**arguments)
 
 
-METHODS = [ts.SET, ts.RigL, ts.GSE, ts.CHTs]
+METHODS = [ts.SET, ts.RigL, ts.GSE, ts.CHTs, ts.CTRE]
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -122,14 +122,22 @@ def test_without_live_neurons_growth_is_anywhere():
 
 def methods():
     """Every method that can percolate, evolving often."""
-    every = {"rigl": ts.RigL, "gse": ts.GSE, "set": ts.SET, "snfs": ts.SNFS, "granet": ts.GraNet, "chts": ts.CHTs}
+    every = {
+        "rigl": ts.RigL,
+        "gse": ts.GSE,
+        "set": ts.SET,
+        "snfs": ts.SNFS,
+        "granet": ts.GraNet,
+        "chts": ts.CHTs,
+        "ctre": ts.CTRE,
+    }
     made = {name: kind(percolate=True, every_updates=3, until=1.0) for name, kind in every.items()}
     made["deepr"] = ts.DeepR(1e-3, 1e-2, percolate=True, every=3)
     made["dsr"] = ts.DSR(every=3, threshold=0.05, percolate=True)
     return made
 
 
-@pytest.mark.parametrize("name", sorted(set(ts.evolution.NAMES) - {*WITHOUT_PERCOLATION, "ctre"}))
+@pytest.mark.parametrize("name", sorted(set(ts.evolution.NAMES) - set(WITHOUT_PERCOLATION)))
 @pytest.mark.parametrize("threads", [1, 3])
 def test_training_with_percolation_keeps_connections_on_paths(name, threads):
     X, y = problem(features=20, classes=5)

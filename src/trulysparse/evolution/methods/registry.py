@@ -9,6 +9,7 @@ from trulysparse._core import checks
 from trulysparse.errors import InputError
 from trulysparse.evolution.evolution import Evolution
 from trulysparse.evolution.methods.chts import CHTs
+from trulysparse.evolution.methods.ctre import CTRE
 from trulysparse.evolution.methods.deepr import DeepR
 from trulysparse.evolution.methods.dsr import DSR
 from trulysparse.evolution.methods.granet import GraNet
@@ -20,21 +21,26 @@ from trulysparse.evolution.methods.snfs import SNFS
 from trulysparse.evolution.methods.static import Static
 
 _METHODS: dict[str, Callable[..., Evolution]] = {
-    each.name: each for each in (Static, SET, DeepR, RigL, SNFS, DSR, MEST, GSE, GraNet, CHTs)
+    each.name: each for each in (Static, SET, DeepR, RigL, SNFS, DSR, MEST, GSE, GraNet, CHTs, CTRE)
 }
 NAMES = ("none", *_METHODS)
-WITH_ZETA = ("set", "chts")  # those whose fraction is called zeta, once per epoch
+WITH_ZETA = ("set", "chts", "ctre")  # those whose fraction is called zeta, once per epoch
 WITHOUT_PERCOLATION = ("none", "static", "mest")
 
 
 def make_evolution(
-    name: str, *, zeta: float = 0.3, until: float | None = None, percolate: bool = False, argument: str = "evolution"
+    name: str,
+    *,
+    zeta: float | None = None,
+    until: float | None = None,
+    percolate: bool = False,
+    argument: str = "evolution",
 ) -> Evolution | None:
     """Makes a method by its name, with its source's settings.
 
     Args:
         name: one of NAMES.
-        zeta: fraction that the methods in WITH_ZETA replace, in [0, 1]; others ignore it.
+        zeta: fraction that the methods in WITH_ZETA replace, in [0, 1]; others ignore it. None: their default.
         until: fraction of training after which those end, in (0, 1]; None: they do not. Others ignore it.
         percolate: whether connections that no path goes through are removed too (CHTs does so in any case).
         argument: what an error calls `name`.
@@ -59,5 +65,5 @@ def make_evolution(
         return None
     settings: dict[str, Any] = {"percolate": True} if percolate else {}
     if name in WITH_ZETA:
-        settings |= {"zeta": zeta, "until": until}
+        settings |= {"until": until} if zeta is None else {"zeta": zeta, "until": until}
     return _METHODS[name](**settings)
