@@ -21,11 +21,11 @@ from sklearn.datasets import make_regression
 import trulysparse as ts
 from trulysparse.bench.report import table
 from trulysparse.data import as_matrix, fit_scaling
-from trulysparse.evolution import make_evolution
 
 HIDDEN = (1000, 1000, 1000)
 BATCH, ALPHA, DROPOUT = 128, 0.6, 0.3
 SETTINGS = ("zero", "typical")
+METHODS = {"set": lambda: ts.SET(fresh="init"), "rigl": ts.RigL}
 HELD_OUT = 10_000
 CHOICE_SEEDS = (1000, 1001, 1002)  # no other runs have them
 
@@ -38,7 +38,7 @@ def run(samples: tuple[np.ndarray, ...], setting: str, method: str, epsilon: flo
     net.scaling = fit_scaling("standard", as_matrix(X))
     optimizer = ts.Adam(rate, fresh_state=setting)
     trainer = ts.Trainer(
-        net, optimizer=optimizer, evolution=make_evolution(method), batch_size=BATCH, dropout=DROPOUT, seed=seed
+        net, optimizer=optimizer, evolution=METHODS[method](), batch_size=BATCH, dropout=DROPOUT, seed=seed
     )
     began = time.perf_counter()
     history = trainer.fit(X, y, epochs=given.epochs)
