@@ -60,7 +60,10 @@ def short_run(setting: str, epsilon: float, seed: int) -> dict:
     """480 updates and 60 evolutions on 500 samples; R2 on 100 others."""
     X, y = make_regression(600, 20, n_targets=3, noise=1, random_state=0)
     optimizer = ts.Adam(0.01, fresh_state=setting)
-    model = ts.SparseMLPRegressor((100,), epsilon=epsilon, epochs=60, optimizer=optimizer, random_state=seed)
+    evolution = METHODS["set"]()
+    model = ts.SparseMLPRegressor(
+        (100,), epsilon=epsilon, epochs=60, optimizer=optimizer, evolution=evolution, random_state=seed
+    )
     score = model.fit(X[:500], y[:500]).score(X[500:], y[500:])
     cell = {"setting": setting, "method": "set", "epsilon": epsilon, "learning_rate": 0.01, "seed": seed}
     return {**cell, "accuracy": score}

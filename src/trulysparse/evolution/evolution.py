@@ -11,7 +11,7 @@ from trulysparse.errors import InputError
 from trulysparse.evolution.budget import Budget, as_lost
 from trulysparse.evolution.density import DensitySchedule
 from trulysparse.evolution.grow import Grow
-from trulysparse.evolution.layers import EvolvableLayers, check_consecutive, evolving_layers
+from trulysparse.evolution.layers import EvolvableLayers, consecutive_layers, evolving_layers
 from trulysparse.evolution.prune import LayerPrune, NetworkPrune, decides_across
 from trulysparse.evolution.schedule import Schedule
 from trulysparse.evolution.step import EvolutionStep
@@ -152,7 +152,7 @@ class Evolution:
                 f"{reason} does not declare {wanted!r} among its storages{advice}"
             )
         if self.percolate:
-            check_consecutive(layers)
+            consecutive_layers(layers)
 
     def due(self, done: int, steps_per_epoch: int | None, total: int | None) -> bool:
         """Whether to evolve now.

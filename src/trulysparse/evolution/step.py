@@ -12,11 +12,10 @@ from trulysparse.evolution.budget import Budget, as_lost
 from trulysparse.evolution.density import DensitySchedule
 from trulysparse.evolution.grow import Grow, no_growth
 from trulysparse.evolution.layers import (
-    EvolvableLayer,
     EvolvableLayers,
+    consecutive_layers,
     evolving_layers,
     init_of,
-    listed_layers,
     listed_states,
 )
 from trulysparse.evolution.live import Live, grow_among, live_neurons
@@ -152,17 +151,15 @@ class EvolutionStep:
                 view.keep_mask = keep_mask
                 check_keep_mask(view, prune)
             if method.percolate:
-                self._percolate(listed_layers(layers))
+                self._percolate(consecutive_layers(layers))
             for view, count in zip(views, method.budget(views), strict=True):
                 view.count = count
 
-    def _percolate(self, layers: Sequence[EvolvableLayer]) -> None:
+    def _percolate(self, layers: Sequence[IndexedLayer]) -> None:
         """Removes what lies on no path, and remembers the neurons that paths go through."""
-        indexed = [layer for layer in layers if isinstance(layer, IndexedLayer)]
-        assert len(indexed) == len(layers)  # see Evolution.storages
         keep_masks = [self.views[number].keep_mask if number in self.views else None for number in range(len(layers))]
-        percolate(indexed, keep_masks, self._threads)
-        self._live = dict(enumerate(live_neurons(indexed, keep_masks)))
+        percolate(layers, keep_masks, self._threads)
+        self._live = dict(enumerate(live_neurons(layers, keep_masks)))
 
     def evolve_layer(self, number: int, x: Floats | None = None, dy: Floats | None = None) -> int:
         """Evolves one layer: `decide`, then `apply`.
