@@ -1,6 +1,7 @@
 """Starting connectivity of a layer."""
 
 from trulysparse.connectivity.connected import Connected
+from trulysparse.connectivity.correlated import CorrelatedFields
 from trulysparse.connectivity.counts import epsilon_counts, erk_counts, layer_counts, uniform_counts
 from trulysparse.connectivity.erdos_renyi import erdos_renyi
 from trulysparse.connectivity.indexed import Connectivity, Rows
@@ -22,6 +23,7 @@ __all__ = [
     "PATTERNS",
     "Connected",
     "Connectivity",
+    "CorrelatedFields",
     "NetworkPattern",
     "Pattern",
     "Rows",

@@ -52,9 +52,7 @@ def make_pattern(connectivity: str | AnyPattern, X: Any = None) -> AnyPattern:
         checks.choice("connectivity", connectivity, CONNECTIVITY_NAMES)
         return Connected() if connectivity == "connected" else PATTERNS[connectivity]
     if isinstance(connectivity, type) or not (callable(connectivity) or isinstance(connectivity, NetworkPattern)):
-        raise InputError(
-            f"connectivity must be a name or a function, or have draw_network, not {connectivity!r:.80}"
-        )
+        raise InputError(f"connectivity must be a name or a function, or have draw_network, not {connectivity!r:.80}")
     return connectivity
 
 
