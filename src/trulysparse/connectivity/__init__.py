@@ -1,9 +1,10 @@
 """Starting connectivity of a layer."""
 
 from trulysparse.connectivity.connected import Connected
-from trulysparse.connectivity.correlated import CorrelatedFields
 from trulysparse.connectivity.counts import epsilon_counts, erk_counts, layer_counts, uniform_counts
 from trulysparse.connectivity.erdos_renyi import erdos_renyi
+from trulysparse.connectivity.f_score import FScore
+from trulysparse.connectivity.fields import CorrelatedFields
 from trulysparse.connectivity.indexed import Connectivity, Rows
 from trulysparse.connectivity.matrices import from_matrix, largest
 from trulysparse.connectivity.network_patterns import CONNECTIVITY_NAMES, NetworkPattern, make_pattern
@@ -16,6 +17,7 @@ from trulysparse.connectivity.patterns import (
     small_world,
     uniform,
 )
+from trulysparse.connectivity.receptive import receptive_fields
 from trulysparse.connectivity.tiled import TiledConnectivity
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "Connected",
     "Connectivity",
     "CorrelatedFields",
+    "FScore",
     "NetworkPattern",
     "Pattern",
     "Rows",
@@ -37,6 +40,7 @@ __all__ = [
     "largest",
     "layer_counts",
     "make_pattern",
+    "receptive_fields",
     "scale_free",
     "small_world",
     "uniform",

@@ -75,6 +75,7 @@ def drawn_layers(
         InputError: where a pattern of the user's does not make the layers that were asked for.
     """
     whole: Any = None
+    layer: Any = pattern
     if isinstance(pattern, NetworkPattern):
         whole = pattern.draw_network(layer_sizes, counts, seed=stream_key(seed, "connectivity"), threads=threads)
         whole = checks.listed("connectivity: what draw_network returns", whole, "Connectivity")
@@ -84,7 +85,7 @@ def drawn_layers(
         if whole is not None:
             con, whole[number] = whole[number], None
         else:
-            con = pattern(n_in, n_out, count, seed=stream_key(seed, "connectivity", number), threads=threads)
+            con = layer(n_in, n_out, count, seed=stream_key(seed, "connectivity", number), threads=threads)
         if not isinstance(pattern, Connected) and pattern not in PATTERNS.values():
             _check_layer(con, n_in, n_out, count)
         yield con

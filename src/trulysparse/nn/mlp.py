@@ -131,7 +131,7 @@ class SparseMLP(Network):
         memory.require(
             memory_use.network_bytes(self.layer_sizes, counts, storage_config),
             f"a network of layers {self.sizes_text} at {sparsity}",
-            f"choose a smaller {sparsity.split()[0]} or smaller layers",
+            f"choose a smaller {sparsity.split(maxsplit=1)[0]} or smaller layers",
         )
         pattern = make_pattern(connectivity)
         if not callable(progress):
@@ -149,13 +149,15 @@ class SparseMLP(Network):
             else:
                 con = next(drawn)
             last = number == len(self.layer_sizes) - 2
-            scale = self.init.output_scale(con, power) if last else self.init.scale(con)
             values = storage_config.empty(f"layer{number}.weight", con.n_connections)
-            self.init.fill(values, scale, stream_key(self.seed, "weights", number), self.threads)
             self._append(con, values, storage_config.zeros(f"layer{number}.bias", n_out if bias else 0))
-            self.layers[-1].release()
+            layer = self.layers[-1]
+            f = layer.activation
+            scale = self.init.output_scale(con, power, f) if last else self.init.scale(con, f)
+            self.init.fill(layer.values, con, scale, stream_key(self.seed, "weights", number), self.threads)
+            layer.release()
             if not last:
-                power = self.init.power_after(con, power, self.layers[-1].activation)
+                power = self.init.power_after(con, power, f, self.threads)
         progress("building", total, total)
 
     @classmethod

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from trulysparse.connectivity import PATTERNS
+from trulysparse.connectivity import CONNECTIVITY_NAMES
+from trulysparse.connectivity.counts import DEFAULT_EPSILON, DIVISIONS
+from trulysparse.connectivity.network_patterns import AnyPattern
 from trulysparse.data.augmentation import Augmentation
 from trulysparse.data.scaling_figures import KINDS
 from trulysparse.evolution import NAMES, Evolution
 from trulysparse.nn import activations
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.losses.make import BY_NAME
-from trulysparse.optim import Optimizer
+from trulysparse.optim import LayerRates, Optimizer, SuPar
 from trulysparse.optim.adam import Adam
 from trulysparse.parallel import WASAP
 
@@ -28,13 +30,21 @@ class RecipeOptions:
 
     scale: str = option("standard", f"{', '.join(KINDS)}: scaling of inputs with the training set's figures.")
     hidden: tuple[int, ...] = option((1000, 1000, 1000), "Hidden layer sizes.")
-    epsilon: float = option(20.0, "A layer n_in x n_out has epsilon * (n_in + n_out) connections.")
-    density: float | None = option(None, "In the place of epsilon: share of the dense network's connections.")
-    connectivity: str = option("erdos_renyi", f"At the start: {', '.join(PATTERNS)}.")
+    epsilon: float = option(DEFAULT_EPSILON, "A layer n_in x n_out has epsilon * (n_in + n_out) connections.")
+    density: float | tuple[float, ...] | None = option(
+        None,
+        "In the place of epsilon: share of the dense network's connections, or one per layer: 0.01,0.01,1.",
+        numbers=True,
+    )
+    densities: str = option("erk", f"How one density is divided among layers: {' or '.join(DIVISIONS)}.")
+    output_density: float | None = option(
+        None, "The output layer's own density, 1: dense; density or epsilon is then that of the others."
+    )
+    connectivity: str | AnyPattern = option("erdos_renyi", f"At the start: {', '.join(CONNECTIVITY_NAMES)}.")
     activation: str | Activation = option("all_relu", f"{', '.join(activations.NAMES)}.")
     alpha: float | None = option(None, "Left slope of all_relu (default 0.6) and leaky_relu (0.01).")
     init: str = option("he_uniform", "he_uniform, xavier_uniform or normal.")
-    fan: str = option("dense", "Fan of the initial weights: dense (n_in) or sparse (connections per neuron).")
+    fan: str = option("dense", "Fan of the initial weights: dense (n_in) or sparse (inputs of each neuron).")
     balance: bool = option(True, "Scale the output layer's initial weights to make up for what hidden layers lose.")
     storage: str = option("indexed", "indexed, or compact: for millions of neurons, half the memory and time.")
     precision: str = option("float32", "Of weights and activations: float32 or, with compact storage, bfloat16.")
@@ -57,6 +67,10 @@ class RecipeOptions:
     loss: str | None = option(None, f"{', '.join(BY_NAME)}. Default: by what is predicted.")
     optimizer: str | Optimizer = option("sgd", "sgd or adam.")
     learning_rate: float = option(0.01, "Learning rate.")
+    layer_rates: str | LayerRates | None = option(
+        None, "supar: the learning rate of a layer falls with its neurons' inputs. Default: one rate."
+    )
+    base_fan_in: float = option(SuPar.base_fan_in, "supar: inputs of a neuron at which the learning rate holds.")
     schedule: str = option("constant", "constant or cosine.")
     warmup: float = option(0.0, "Epochs of linear warm-up (cosine).")
     momentum: float = option(0.9, "Momentum (sgd); 0: none, and no optimizer state.")
@@ -100,9 +114,23 @@ class RecipeOptions:
         return self.workers > 1 or self.parallel is not None
 
     @property
+    def sparsity(self) -> dict[str, Any]:
+        """What says how many connections layers get, as SparseMLP takes it."""
+        epsilon = None if self.density is not None else self.epsilon
+        names = "density", "densities", "output_density"
+        return {"epsilon": epsilon, **{name: getattr(self, name) for name in names}}
+
+    @property
     def monitor(self) -> str:
         """The loss whose improvement `patience` waits for."""
         return "loss"
+
+    @property
+    def sparsity(self) -> dict[str, Any]:
+        """What says how many connections layers get, as SparseMLP takes it."""
+        epsilon = None if self.density is not None else self.epsilon
+        names = "density", "densities", "output_density"
+        return {"epsilon": epsilon, **{name: getattr(self, name) for name in names}}
 
     def spelled(self, name: str, value: str | None = None) -> str:
         """How users write an option (with a value): here as an argument; see cli._settings for the command line."""

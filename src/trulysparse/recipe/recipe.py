@@ -71,8 +71,7 @@ class Recipe(CheckedRecipe):
         """
         return SparseMLP(
             (n_inputs, *self.hidden, n_outputs),
-            epsilon=self.epsilon,
-            density=self.density,
+            **self.sparsity,
             connectivity=self.connectivity,
             activation=self.make_activation(),
             output=output,
@@ -93,6 +92,7 @@ class Recipe(CheckedRecipe):
         """What a Trainer of this recipe is given, and workers of it are."""
         made: dict[str, Any] = {
             "optimizer": self.make_optimizer(),
+            "layer_rates": self.make_layer_rates(),
             "evolution": self.make_evolution(),
             "augmentation": self.make_augmentation(),
         }
@@ -122,16 +122,11 @@ class Recipe(CheckedRecipe):
         return Trainer(net, **options, parallel=parallel, optimizer_state=optimizer_state, threads=threads)
 
     def plan_request(self, layer_sizes: Sequence[int]) -> PlanRequest:
-        """What to ask trulysparse.planning for, with layers from input to output.
-
-        Raises:
-            InputError: where density takes epsilon's place, for which there is no plan.
-        """
-        if self.density is not None:
-            raise InputError(f"{self.spelled('density')} has no plan; give epsilon")
+        """What to ask trulysparse.planning for, with layers from input to output."""
+        sparsity = self.sparsity
         return PlanRequest(
             tuple(layer_sizes),
-            self.epsilon,
+            sparsity.pop("epsilon"),
             self.batch_size,
             self.storage,
             self.precision,
@@ -141,6 +136,7 @@ class Recipe(CheckedRecipe):
             self.on_disk,
             activations.needs_pre_activation(activations.on_layer(self.make_activation(), 1)),
             self.micro_batch_size,
+            **sparsity,
         )
 
     @classmethod

@@ -94,8 +94,8 @@ def test_the_same_seed_gives_the_same_connections(rng):
 
 
 def test_many_samples_are_drawn_from(rng, monkeypatch):
-    monkeypatch.setattr("trulysparse.connectivity.correlated._MOST_VALUES", 30 * 120)
-    monkeypatch.setattr("trulysparse.connectivity.correlated._BLOCK_VALUES", 100)
+    monkeypatch.setattr("trulysparse.connectivity.fields._MOST_VALUES", 30 * 120)
+    monkeypatch.setattr("trulysparse.connectivity.fields._BLOCK_VALUES", 100)
     layers = CorrelatedFields(signals(rng)).draw_network((30, 60, 4), (240, 60), seed=0)
     assert all(len(set(field // 5)) == 1 for field in inputs_of(layers[0]))
 
