@@ -18,8 +18,8 @@ def test_a_preset_is_a_recipe_that_can_be_trained(name):
     recipe = Recipe.preset(name)
     recipe.check(given=set(values))  # none is without effect
     assert {key: getattr(recipe, key) for key in values} == dict(values)
-    defaults = RecipeOptions()
-    assert {each.name for each in fields(RecipeOptions) if getattr(recipe, each.name) != getattr(defaults, each.name)} == set(values)
+    defaults = {each.name: each.default for each in fields(RecipeOptions)}
+    assert all(defaults[key] != value for key, value in values.items())
     assert Recipe.from_json(recipe.to_json()) == recipe
     assert preset(name).about
 
@@ -32,8 +32,6 @@ def test_values_of_the_user_override_those_of_a_preset():
     assert set(others) == set(preset(name).values) - {"epochs"}
 
 
-def test_unknown_presets_and_fields_are_refused():
-    with pytest.raises(ts.InputError, match="--preset must be one of fashion-mnist-5min, .* not 'best'"):
+def test_unknown_presets_are_refused():
+    with pytest.raises(ts.InputError, match=r"--preset must be one of fashion-mnist-5min, .* not 'best'"):
         preset("best", "--preset")
-    with pytest.raises(TypeError):
-        preset(next(iter(PRESETS))).values["epochs"] = 1
