@@ -7,11 +7,13 @@ from trulysparse._core.version import __version__ as __version__
 from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.errors import DivergenceError, InputError, MissingExtraError, NotEnoughMemoryError
 from trulysparse.evolution import (
+    CTRE,
     DSR,
     GSE,
     MEST,
     SET,
     SNFS,
+    CHTs,
     CubicDensity,
     DeepR,
     Evolution,
@@ -19,6 +21,7 @@ from trulysparse.evolution import (
     GraNet,
     RigL,
     Schedule,
+    SigmoidDensity,
     Static,
 )
 from trulysparse.io.models import load, save
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "CTRE",
     "DSR",
     "GELU",
     "GSE",
@@ -69,6 +73,7 @@ __all__ = [
     "Adam",
     "AllReLU",
     "BinaryCrossEntropy",
+    "CHTs",
     "Callback",
     "Checkpointer",
     "Columns",
@@ -104,6 +109,7 @@ __all__ = [
     "Schedule",
     "SiLU",
     "Sigmoid",
+    "SigmoidDensity",
     "SoftmaxCrossEntropy",
     "SparseMLP",
     "SparseMLPClassifier",

@@ -83,7 +83,9 @@ def test_parts_have_the_defaults_of_the_recipe():
     made = recipe.training_options()
     assert replace(made, evolution=None) == TrainingOptions()
     network = defaults(ts.SparseMLP)
-    for name in ("epsilon", "density", "connectivity", "activation", "init", "fan", "balance", "storage", "seed"):
+    assert ts.SparseMLP((4, 6, 2)).epsilon == recipe.epsilon
+    names = "density densities output_density connectivity activation init fan balance storage seed"
+    for name in names.split():
         assert network[name] == getattr(recipe, name), name
     trainer = defaults(ts.Trainer)
     for name in ("batch_size", "micro_batch_size", "recompute", "dropout", "seed"):

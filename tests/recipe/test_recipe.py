@@ -16,7 +16,9 @@ OTHER = {
     "scale": "minmax",
     "hidden": (24, 12),
     "epsilon": 3.0,
-    "density": 0.5,
+    "density": (0.5, 0.25, 1.0),
+    "densities": "uniform",
+    "output_density": 0.75,
     "connectivity": "fixed_fan_in",
     "activation": "leaky_relu",
     "alpha": 0.2,
@@ -29,6 +31,7 @@ OTHER = {
     "evolution": "deepr",
     "zeta": 0.1,
     "evolve_until": 0.5,
+    "percolate": True,
     "importance_pruning": 10.0,
     "importance_start": 2,
     "importance_every": 3,
@@ -75,6 +78,11 @@ def test_network_has_what_the_recipe_says():
     assert degrees.max() - degrees.min() <= 1
     dense = Recipe(hidden=(24, 12), density=0.5).network(5, 3, threads=1)
     assert dense.density == pytest.approx(0.5, abs=0.02)
+    sizes = {"hidden": (24, 12), "output_density": 1.0}
+    for density, densities, counts in [((0.5, 0.25, 1.0), "erk", [60, 72, 36]), (0.25, "uniform", [30, 72, 36])]:
+        uniform = {**sizes, "output_density": None} if isinstance(density, tuple) else sizes
+        net = Recipe(density=density, densities=densities, **uniform).network(5, 3, threads=1)
+        assert [layer.n_connections for layer in net.layers] == counts
     compact = Recipe(hidden=(24, 12), storage="compact", precision="bfloat16").network(5, 3, threads=1)
     assert (compact.storage_config.kind, compact.storage_config.weights) == ("compact", "bfloat16")
 
@@ -94,8 +102,9 @@ def test_plan_request_is_of_the_recipe():
     assert request.micro_batch_size == 8
     assert (request.storage, request.weights, request.signals) == ("indexed", "float32", "float32")
     assert request.optimizer == ts.SGD(momentum=0.5)
-    with pytest.raises(ts.InputError, match="density has no plan"):
-        Recipe(density=0.1).plan_request((4, 6, 2))
+    request = Recipe(hidden=(6,), density=0.5, densities="uniform", output_density=1.0).plan_request((4, 6, 2))
+    assert (request.epsilon, request.counts) == (None, [12, 12])
+    assert Recipe(hidden=(6,), density=(0.5, 0.25)).plan_request((4, 6, 2)).counts == [12, 3]
 
 
 # ---- JSON ----

@@ -69,7 +69,13 @@ class TrainingRun:
         folder = self.out / CHECKPOINT / LAYERS
         output = self.dataset.task.output
         net = self.settings.network(
-            n_inputs, n_outputs, output=output, folder=folder, threads=self.threads, progress=progress
+            n_inputs,
+            n_outputs,
+            output=output,
+            samples=(self.dataset.train.X, self.dataset.train.y),
+            folder=folder,
+            threads=self.threads,
+            progress=progress,
         )
         self._fit_to_data(net, progress)
         return self.trainer(net)
@@ -98,8 +104,6 @@ class TrainingRun:
 
     def require_memory(self) -> None:
         """NotEnoughMemoryError, with the plan's table and what would fit, where the network does not."""
-        if self.settings.density is not None:
-            return
         plan = planning.plan(self.settings.plan_request(self.layer_sizes), measure=False)
         free = memory.free_bytes()
         if free is not None and plan.resident > free:

@@ -25,8 +25,8 @@ class Connected:
 
     Where connections are few, most of those of a random start lead to neurons without outputs or come from neurons
     without inputs, and do nothing. Here they are given to as many hidden neurons of each layer as have about `fan_in`
-    inputs each. These neurons, drawn at random, are live: each has at least one input and one output. The others have no
-    connections. Where connections are many enough, all neurons are live.
+    inputs each. These neurons, drawn at random, are live: each has at least one input and one output. The others have
+    no connections. Where connections are many enough, all neurons are live.
 
     Within a layer, live neurons have the same number of inputs (or one more), drawn uniformly, and connections are
     spread over as many of the network's inputs as possible.
@@ -49,7 +49,7 @@ class Connected:
         (50, 40)
     """
 
-    fan_in: float = 5.0
+    fan_in: float = 8.0
 
     def __post_init__(self) -> None:
         checks.real("fan_in", self.fan_in, low=1)

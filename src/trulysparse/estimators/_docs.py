@@ -5,6 +5,14 @@ PARAMETERS = """Parameters
     hidden_layer_sizes : int or sequence of int, each at least 1
     epsilon : float above 0
         Erdos-Renyi sparsity: a layer n_in x n_out gets epsilon * (n_in + n_out) connections.
+    density : float in (0, 1], a sequence of them, one per layer, or None
+        In place of epsilon: share of the dense network's connections, or of each layer's.
+    densities : 'erk' or 'uniform'
+        How one density is divided among layers; see trulysparse.connectivity.layer_counts.
+    output_density : float in (0, 1] or None
+        The output layer's own density, 1 makes it dense; density or epsilon is then that of the other layers.
+    connectivity : str, or a function or object that draws connections
+        Where connections go at the start; see trulysparse.SparseMLP.
     activation : 'all_relu', 'relu', 'leaky_relu', 'tanh', 'sigmoid', 'identity', 'gelu', 'silu', or an object
         Such as AllReLU(), or one of your own: see trulysparse.ActivationFunction.
     alpha : float in [0, 1] or None
@@ -12,7 +20,7 @@ PARAMETERS = """Parameters
     evolution : name of a method ('set', 'rigl', ...), an Evolution, 'none' or None
         How the topology changes during training.
     zeta : float in [0, 1]
-        Fraction of each layer's connections replaced by 'set' after each epoch but the last.
+        Fraction of each layer's connections replaced by 'set', 'chts' and 'ctre' after each epoch but the last.
     optimizer : 'adam', 'sgd', or an optimizer such as Adam() (then learning_rate, momentum, weight_decay are its own)
     learning_rate, momentum, weight_decay : float
         See trulysparse.SGD and trulysparse.Adam.

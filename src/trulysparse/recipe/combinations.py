@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from trulysparse._core import checks
+from trulysparse.connectivity import layer_counts
+from trulysparse.connectivity.counts import DEFAULT_EPSILON, is_per_layer
 from trulysparse.data.scaling_figures import KINDS
 from trulysparse.errors import InputError
+from trulysparse.evolution import WITH_ZETA, Evolution
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.layers.storage import StorageConfig
 from trulysparse.nn.losses.make import BY_NAME
@@ -38,6 +41,8 @@ class CheckedRecipe(RecipeParts):
         if self.loss is not None:
             checks.choice(self.spelled("loss"), self.loss, tuple(BY_NAME))
         checks.choice(self.spelled("fresh_state"), self.fresh_state, FRESH_STATES)
+        if self.density is not None and self.epsilon != DEFAULT_EPSILON:
+            raise InputError(f"{self.spelled('epsilon')} cannot be combined with {self.spelled('density')}")
         self._check_combinations()
         for name, need, met in self._needs():
             if name in given and not met:
@@ -48,6 +53,7 @@ class CheckedRecipe(RecipeParts):
         self.make_activation()
         self.make_callbacks()
         self.make_augmentation()
+        layer_counts((2, *self.hidden, 2), **self.sparsity)
         WeightInit(self.init, self.fan, self.balance)
         StorageConfig.create(self.storage, self.weights, self.weights, None, "float32")
 
@@ -55,6 +61,8 @@ class CheckedRecipe(RecipeParts):
         compact, spelled = self.storage == "compact", self.spelled
         if self.parallel is not None and not isinstance(self.parallel, WASAP):
             checks.choice(spelled("parallel"), self.parallel, ("wasap", "wassp"))
+        if self.percolate and isinstance(self.evolution, Evolution):
+            raise InputError(f"{spelled('percolate')} is a setting of the evolution object: give it percolate=True")
         if self.on_disk and not compact:
             raise InputError(f"{spelled('on_disk')} needs {spelled('storage', 'compact')}")
         if self.momentum_precision == "bfloat16" and not compact:
@@ -75,15 +83,20 @@ class CheckedRecipe(RecipeParts):
         spelled, sgd = self.spelled, self.optimizer == "sgd"
         workers = f"is for parallel training: give {spelled('workers')} too"
         pruning = f"needs {spelled('importance_pruning')} above 0", bool(self.importance_pruning)
+        by_epochs = self.evolution in WITH_ZETA
+        per_layer = is_per_layer(self.density)
+        one_density = self.density is not None and not per_layer
         sloped = self.activation in ("all_relu", "leaky_relu")
         return [
             ("backend", workers, self.is_parallel),
             ("phase1_epochs", workers, self.is_parallel),
             ("epsilon", f"cannot be combined with {spelled('density')}, which takes its place", self.density is None),
+            ("densities", f"needs one {spelled('density')} to divide", one_density),
+            ("output_density", f"cannot be combined with a {spelled('density')} per layer", not per_layer),
             ("alpha", f"needs an {spelled('activation')} with a slope: all_relu or leaky_relu", sloped),
             ("fan", f"needs {spelled('init', 'he_uniform')} or xavier_uniform", self.init != "normal"),
-            ("zeta", f"needs {spelled('evolution', 'set')}", self.evolution == "set"),
-            ("evolve_until", f"needs {spelled('evolution', 'set')}", self.evolution == "set"),
+            ("zeta", f"needs {spelled('evolution', 'set')}, or one of {', '.join(WITH_ZETA[1:])}", by_epochs),
+            ("evolve_until", f"needs {spelled('evolution', 'set')}, or one of {', '.join(WITH_ZETA[1:])}", by_epochs),
             ("image_shape", f"needs {spelled('augmentation')}", isinstance(self.augmentation, str)),
             ("importance_start", *pruning),
             ("importance_every", *pruning),

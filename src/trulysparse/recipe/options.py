@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from trulysparse.connectivity import PATTERNS
+from trulysparse.connectivity import CONNECTIVITY_NAMES
+from trulysparse.connectivity.counts import DEFAULT_EPSILON, DIVISIONS
+from trulysparse.connectivity.network_patterns import AnyPattern
 from trulysparse.data.augmentation import Augmentation
 from trulysparse.data.scaling_figures import KINDS
-from trulysparse.evolution import NAMES, Evolution
+from trulysparse.evolution import NAMES, WITH_ZETA, Evolution
 from trulysparse.nn import activations
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.losses.make import BY_NAME
@@ -28,9 +30,17 @@ class RecipeOptions:
 
     scale: str = option("standard", f"{', '.join(KINDS)}: scaling of inputs with the training set's figures.")
     hidden: tuple[int, ...] = option((1000, 1000, 1000), "Hidden layer sizes.")
-    epsilon: float = option(20.0, "A layer n_in x n_out has epsilon * (n_in + n_out) connections.")
-    density: float | None = option(None, "In the place of epsilon: share of the dense network's connections.")
-    connectivity: str = option("erdos_renyi", f"At the start: {', '.join(PATTERNS)}.")
+    epsilon: float = option(DEFAULT_EPSILON, "A layer n_in x n_out has epsilon * (n_in + n_out) connections.")
+    density: float | tuple[float, ...] | None = option(
+        None,
+        "In the place of epsilon: share of the dense network's connections, or one per layer: 0.01,0.01,1.",
+        numbers=True,
+    )
+    densities: str = option("erk", f"How one density is divided among layers: {' or '.join(DIVISIONS)}.")
+    output_density: float | None = option(
+        None, "The output layer's own density, 1: dense; density or epsilon is then that of the others."
+    )
+    connectivity: str | AnyPattern = option("erdos_renyi", f"At the start: {', '.join(CONNECTIVITY_NAMES)}.")
     activation: str | Activation = option("all_relu", f"{', '.join(activations.NAMES)}.")
     alpha: float | None = option(None, "Left slope of all_relu (default 0.6) and leaky_relu (0.01).")
     init: str = option("he_uniform", "he_uniform, xavier_uniform or normal.")
@@ -40,8 +50,11 @@ class RecipeOptions:
     precision: str = option("float32", "Of weights and activations: float32 or, with compact storage, bfloat16.")
     on_disk: bool = option(False, "Layers live in files in the run folder (compact storage).")
     evolution: str | Evolution | None = option("set", f"{', '.join(NAMES)}: how the topology changes.")
-    zeta: float = option(0.3, "set: fraction of connections replaced after each epoch.")
-    evolve_until: float = option(1.0, "set: share of the training after which the topology stays.")
+    zeta: float = option(0.3, f"{', '.join(WITH_ZETA)}: fraction of connections replaced after each epoch.")
+    evolve_until: float = option(1.0, f"{', '.join(WITH_ZETA)}: share of the training after which the topology stays.")
+    percolate: bool = option(
+        False, "Evolution also removes connections that no path from an input to an output goes through."
+    )
     importance_pruning: float = option(
         0.0, "Percentile of hidden neurons to remove at each importance pruning; 0: none."
     )
@@ -102,6 +115,13 @@ class RecipeOptions:
     def is_parallel(self) -> bool:
         """Whether workers share the training."""
         return self.workers > 1 or self.parallel is not None
+
+    @property
+    def sparsity(self) -> dict[str, Any]:
+        """What says how many connections layers get, as SparseMLP takes it."""
+        epsilon = None if self.density is not None else self.epsilon
+        names = "density", "densities", "output_density"
+        return {"epsilon": epsilon, **{name: getattr(self, name) for name in names}}
 
     @property
     def monitor(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from trulysparse._core.progress import Progress, silent
 from trulysparse._core.typed import checked_fields
+from trulysparse.connectivity.network_patterns import FROM_SAMPLES
 from trulysparse.errors import InputError
 from trulysparse.nn import activations
 from trulysparse.nn.mlp import SparseMLP
@@ -50,6 +51,7 @@ class Recipe(CheckedRecipe):
         n_outputs: int,
         *,
         output: str = "softmax",
+        samples: tuple[Any, Any] | None = None,
         dtype: str = "float32",
         folder: str | PathLike[str] | None = None,
         threads: int | None = None,
@@ -61,6 +63,7 @@ class Recipe(CheckedRecipe):
             n_inputs: features, at least 1.
             n_outputs: classes or targets, at least 1.
             output: 'softmax', 'sigmoid' or 'identity'.
+            samples: (X, y) of the training, for a connectivity that is made of samples; others do not look at them.
             dtype: 'float32' or 'float64'.
             folder: where layers live on disk, if on_disk.
             threads: of the kernels; None: all of this machine's.
@@ -71,9 +74,9 @@ class Recipe(CheckedRecipe):
         """
         return SparseMLP(
             (n_inputs, *self.hidden, n_outputs),
-            epsilon=self.epsilon,
-            density=self.density,
+            **self.sparsity,
             connectivity=self.connectivity,
+            X=samples[0] if samples is not None and self.connectivity in FROM_SAMPLES else None,
             activation=self.make_activation(),
             output=output,
             init=self.init,
@@ -123,16 +126,11 @@ class Recipe(CheckedRecipe):
         return Trainer(net, **options, parallel=parallel, optimizer_state=optimizer_state, threads=threads)
 
     def plan_request(self, layer_sizes: Sequence[int]) -> PlanRequest:
-        """What to ask trulysparse.planning for, with layers from input to output.
-
-        Raises:
-            InputError: where density takes epsilon's place, for which there is no plan.
-        """
-        if self.density is not None:
-            raise InputError(f"{self.spelled('density')} has no plan; give epsilon")
+        """What to ask trulysparse.planning for, with layers from input to output."""
+        sparsity = self.sparsity
         return PlanRequest(
             tuple(layer_sizes),
-            self.epsilon,
+            sparsity.pop("epsilon"),
             self.batch_size,
             self.storage,
             self.precision,
@@ -142,6 +140,7 @@ class Recipe(CheckedRecipe):
             self.on_disk,
             activations.needs_pre_activation(activations.on_layer(self.make_activation(), 1)),
             self.micro_batch_size,
+            **sparsity,
         )
 
     @classmethod
