@@ -37,7 +37,6 @@ class TrainingCommand:
     """A call of `train` or `resume`. calling: of a resumed one, that of the checkpoint. given: names of the options
     that the user wrote. preset: of those that a preset set. moved: whether an old checkpoint has made way for layers in
     files."""
-    files."""
 
     settings: Settings
     out: Path
