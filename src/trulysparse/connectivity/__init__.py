@@ -2,6 +2,7 @@
 
 from trulysparse.connectivity.connected import Connected
 from trulysparse.connectivity.counts import epsilon_counts, erk_counts, layer_counts, uniform_counts
+from trulysparse.connectivity.csti import CSTI
 from trulysparse.connectivity.erdos_renyi import erdos_renyi
 from trulysparse.connectivity.f_score import FScore
 from trulysparse.connectivity.fields import CorrelatedFields
@@ -22,6 +23,7 @@ from trulysparse.connectivity.tiled import TiledConnectivity
 
 __all__ = [
     "CONNECTIVITY_NAMES",
+    "CSTI",
     "PATTERNS",
     "Connected",
     "Connectivity",

@@ -125,13 +125,6 @@ class RecipeOptions:
         """The loss whose improvement `patience` waits for."""
         return "loss"
 
-    @property
-    def sparsity(self) -> dict[str, Any]:
-        """What says how many connections layers get, as SparseMLP takes it."""
-        epsilon = None if self.density is not None else self.epsilon
-        names = "density", "densities", "output_density"
-        return {"epsilon": epsilon, **{name: getattr(self, name) for name in names}}
-
     def spelled(self, name: str, value: str | None = None) -> str:
         """How users write an option (with a value): here as an argument; see cli._settings for the command line."""
         return name if value is None else f"{name}={value!r}"
