@@ -47,6 +47,12 @@ METHODS = {
     "chts-3": lambda: ts.CHTs(end=3.0),
     "chts-ri": lambda: ts.CHTs(removal="ri"),
     "chts-ri-3": lambda: ts.CHTs(removal="ri", end=3.0),
+    "chts-75": lambda: ts.CHTs(until=0.75),
+    "chts-90": lambda: ts.CHTs(until=0.9),
+    "chts-ri-75": lambda: ts.CHTs(removal="ri", until=0.75),
+    "chts-ri-90": lambda: ts.CHTs(removal="ri", until=0.9),
+    "chts-z20": lambda: ts.CHTs(0.2),
+    "set-75": lambda: ts.SET(until=0.75),
     "chts-anywhere": lambda: ts.CHTs(percolate=False),
     "chtss": lambda: ts.CHTs(removal="ri", density=ts.SigmoidDensity(DENSITY / 0.5)),
 }
