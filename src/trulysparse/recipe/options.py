@@ -8,7 +8,7 @@ from typing import Any
 from trulysparse.connectivity import CONNECTIVITY_NAMES
 from trulysparse.connectivity.counts import DEFAULT_EPSILON, DIVISIONS
 from trulysparse.connectivity.network_patterns import AnyPattern
-from trulysparse.data.augmentation import Augmentation
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.data.scaling_figures import KINDS
 from trulysparse.evolution import NAMES, WITH_ZETA, Evolution
 from trulysparse.nn import activations
@@ -85,7 +85,7 @@ class RecipeOptions:
     )
     fresh_state: str = option(Adam.fresh_state, "Adam's state of connections that evolution adds: zero or typical.")
     dropout: float = option(0.0, "Share of hidden activations dropped.")
-    augmentation: str | Augmentation | None = option(
+    augmentation: str | ImageAugmentation | None = option(
         None,
         "rotation=DEGREES, shift=SHARE, flip, with commas between: images are turned, shifted (as a share of their "
         "height and width) and mirrored at random each time they are trained on.",

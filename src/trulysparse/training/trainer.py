@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from trulysparse._core import checks, memory
 from trulysparse._core.arrays import Floats
 from trulysparse.data import check_finite
-from trulysparse.data.augmentation import Augmentation
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution
 from trulysparse.io import checkpoint_folder
@@ -99,7 +99,7 @@ class Trainer(TrainingLoop):
         evolution: Evolution | None = None,
         batch_size: int = 128,
         dropout: float = 0.0,
-        augmentation: Augmentation | None = None,
+        augmentation: ImageAugmentation | None = None,
         seed: int = 0,
         threads: int | None = None,
         callbacks: Sequence[Callback] = (),
