@@ -23,7 +23,7 @@ import numpy as np
 from _run import keep
 
 import trulysparse as ts
-from trulysparse.analysis import Exploration
+from trulysparse.analysis import Exploration, Overlap
 from trulysparse.bench.report import table
 from trulysparse.data import as_matrix, fit_scaling
 from trulysparse.evolution import grow, prune
@@ -116,7 +116,8 @@ def one(given: argparse.Namespace) -> dict:
         threads=1,
     )
     began, clock = time.process_time(), time.perf_counter()
-    trainer.fit(X, y, epochs=given.epochs, callbacks=[exploration])
+    history = trainer.fit(X, y, epochs=given.epochs, callbacks=[exploration, Overlap()])
+    overlap = [each for each in history["overlap"] if each is not None]
     return {
         "accuracy": ts.evaluate(net, X_test, y_test)["accuracy"],
         "process_seconds": time.process_time() - began,
@@ -125,6 +126,8 @@ def one(given: argparse.Namespace) -> dict:
         "connections": net.n_connections,
         "live": live(net),
         "explored": exploration.rate,
+        "overlap": float(np.mean(overlap)) if overlap else None,
+        "loss": history["loss"][-1],
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
