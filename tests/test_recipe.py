@@ -56,6 +56,8 @@ OTHER = {
     "weight_decay_mode": "direct",
     "fresh_state": "typical",
     "dropout": 0.1,
+    "input_noise": 0.2,
+    "input_dropout": 0.3,
     "patience": 7,
     "seed": 3,
     "workers": 2,

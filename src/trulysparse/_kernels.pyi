@@ -101,6 +101,7 @@ def forward(
     kept: Bits,
     keep_probability: float,
     pre_activation: Floats | None = None,
+    add: bool = False,
 ) -> ForwardCall32 | ForwardCall64: ...
 def backward(
     *,
@@ -121,6 +122,7 @@ def backward(
     kept: Bits,
     keep_probability: float,
     pre_activation: Floats | None = None,
+    add: bool = False,
 ) -> BackwardCall32 | BackwardCall64: ...
 def gradients(
     *,
@@ -141,6 +143,7 @@ def gradients(
     kept: Bits,
     keep_probability: float,
     pre_activation: Floats | None = None,
+    add: bool = False,
 ) -> BackwardCall32 | BackwardCall64: ...
 def gradient_at(ptr: Pointers, index: Indices, x: Floats, dy: Floats, out: Floats, threads: int) -> None: ...
 def update(
@@ -353,6 +356,7 @@ def load_sparse(
     out: Floats,
     threads: int,
 ) -> int: ...
+def corrupt(x: Floats, *, batch: int, noise: float, keep_probability: float, key: int, threads: int) -> None: ...
 def store_dense(from_: Floats, factor: NDArray[np.float64] | None, out: Floats, threads: int) -> None: ...
 
 class Tiles:
@@ -372,6 +376,7 @@ def tile_forward(
     key: int,
     threads: int,
     pre_activation: Stored | None = None,
+    add: bool = False,
 ) -> None: ...
 def tile_backward(
     tiles: Tiles,
@@ -394,6 +399,7 @@ def tile_backward(
     rule: UpdateRule,
     threads: int,
     pre_activation: Stored | None = None,
+    add: bool = False,
 ) -> None: ...
 def tile_update(
     value: Stored,
@@ -439,6 +445,7 @@ class FrozenNetwork32:
         weight: Floats,
         bias: Floats,
         activation: KernelActivation,
+        side: bool = False,
     ) -> None: ...
     def run(
         self,

@@ -102,6 +102,10 @@ class Recipe:
     )
     fresh_state: str = option(Adam.fresh_state, "Adam's state of connections that evolution adds: zero or typical.")
     dropout: float = option(0.0, "Share of hidden activations dropped.")
+    input_noise: float = option(
+        0.0, "Deviation of normal noise added to the inputs in training, in units of the scaled features."
+    )
+    input_dropout: float = option(0.0, "Share of the inputs set to 0 in training.")
     patience: int | None = option(
         None, "Stop after this many epochs without a better loss of training or, where held out, validation samples."
     )

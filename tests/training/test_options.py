@@ -71,12 +71,15 @@ def workspaces(monkeypatch):
 
 @pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("storage", STORAGES)
-@pytest.mark.parametrize("option", ["optimizer", "evolution", "dropout", "micro_batch_size", "recompute", "threads"])
+@pytest.mark.parametrize(
+    "option", ["optimizer", "evolution", "dropout", "input_noise", "micro_batch_size", "recompute", "threads"]
+)
 def test_option_works_or_is_refused(tmp_path, workspaces, option, storage, plan):
     given = {
         "optimizer": ts.SGD(0.03, 0.5),
         "evolution": ts.SET(0.3),
         "dropout": 0.4,
+        "input_noise": 0.3,
         "micro_batch_size": 16,
         "recompute": 2,
         "threads": 1,
@@ -94,7 +97,7 @@ def test_option_works_or_is_refused(tmp_path, workspaces, option, storage, plan)
     workspaces.clear()
     other, after = fitted(storage, tmp_path / "b", parallel, **{option: given[option]})
     assert np.isfinite(after).all()
-    if option in ("optimizer", "evolution", "dropout"):
+    if option in ("optimizer", "evolution", "dropout", "input_noise"):
         assert differ(plain, other)
     elif option == "micro_batch_size":
         assert max(batch for batch, _ in workspaces) == 16
@@ -220,6 +223,8 @@ OTHER_VALUES = {
     "max_gradient_norm": 0.5,
     "recompute": 2,
     "dropout": 0.25,
+    "input_noise": 0.1,
+    "input_dropout": 0.2,
     "seed": 9,
 }
 

@@ -1,6 +1,6 @@
 """Starting connectivity of a layer."""
 
-from trulysparse.connectivity.counts import epsilon_counts, erk_counts, uniform_counts
+from trulysparse.connectivity.counts import epsilon_counts, erk_counts, skip_count, uniform_counts
 from trulysparse.connectivity.erdos_renyi import erdos_renyi
 from trulysparse.connectivity.indexed import Connectivity, Rows
 from trulysparse.connectivity.matrices import from_matrix, largest
@@ -29,6 +29,7 @@ __all__ = [
     "from_matrix",
     "largest",
     "scale_free",
+    "skip_count",
     "small_world",
     "uniform",
     "uniform_counts",

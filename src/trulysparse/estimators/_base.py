@@ -61,6 +61,8 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     momentum: float = Recipe.momentum
     weight_decay: float = Recipe.weight_decay
     dropout: float = Recipe.dropout
+    input_noise: float = Recipe.input_noise
+    input_dropout: float = Recipe.input_dropout
     batch_size: int | str = "auto"
     epochs: int = 100
     scale: str = Recipe.scale

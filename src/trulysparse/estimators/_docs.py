@@ -18,6 +18,10 @@ PARAMETERS = """Parameters
         See trulysparse.SGD and trulysparse.Adam.
     dropout : float in [0, 1)
         Share of hidden activations dropped in training.
+    input_noise : float, at least 0
+        Standard deviation of normal noise added to the inputs in training, in units of the scaled features.
+    input_dropout : float in [0, 1)
+        Share of the inputs set to 0 in training.
     batch_size : int, at least 1, or 'auto'
         Samples per update. 'auto': an eighth of the samples that the first call gives, at least 32 and at most 128.
     epochs : int, at least 1

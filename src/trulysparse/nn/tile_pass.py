@@ -113,9 +113,9 @@ class TilePass:
 
     def forward_calls(self) -> list[_kernels.ForwardCall] | None:
         """The kernels' calls of a forward pass, or None where layers must be computed one by one."""
-        layers, signals = self.net.layers, self.signals
+        net, signals = self.net, self.signals
         arrays: list[Any] = [signals[0].values]
-        for layer in layers:
+        for layer in net.layers:
             arrays += (layer.connectivity, layer.values, layer.bias)
         known, calls = self._forward
         if len(known) == len(arrays) and all(map(is_, known, arrays)):
@@ -123,9 +123,10 @@ class TilePass:
         self._forward = ([], [])
         if self.every > 1:
             return None
-        calls = []
-        for layer, x, y in zip(layers, signals[:-1], signals[1:], strict=True):
-            call = layer.forward_call(x, y)
+        calls, last = [], len(signals) - 2
+        for number, layer in enumerate(net.layers):
+            skips = number > last
+            call = layer.forward_call(*((signals[0], signals[-1]) if skips else signals[number : number + 2]), skips)
             if call is None:
                 return None
             calls.append(call)
@@ -137,7 +138,8 @@ class TilePass:
     ) -> tuple[list[_kernels.BackwardCall], UpdateRule] | None:
         """The kernels' calls of a backward pass and the rule that they apply, or None where layers must be computed one
         by one."""
-        layers, signals = self.net.layers, self.signals
+        net, signals = self.net, self.signals
+        layers = net.layers
         states: Sequence[OptimizerState] | None = None
         gradients: Sequence[ParameterGradient] | None
         if type(sink) is Update and isinstance(sink.rule, UpdateRule):
@@ -166,14 +168,17 @@ class TilePass:
         if self.every > 1:
             return None
         calls, below = [], dy
-        for number in range(len(layers) - 1, -1, -1):
-            x = signals[number]
+        last = len(signals) - 2
+        for number in [*range(last, -1, -1), *range(last + 1, len(layers))]:
+            skips = number > last
+            x = signals[0 if skips else number]
             call = layers[number].backward_call(
-                below,
+                dy if skips else below,
                 x,
-                x.values if number else input_gradient,
+                x.values if 0 < number <= last else input_gradient,
                 None if states is None else states[number],
                 None if gradients is None else gradients[number],
+                skips,
             )
             if call is None:
                 return None

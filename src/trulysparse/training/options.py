@@ -35,11 +35,18 @@ class TrainingOptions:
     recompute: int = 1
     max_gradient_norm: float | None = None
     dropout: float = 0.0
+    input_noise: float = 0.0
+    input_dropout: float = 0.0
     seed: int = 0
 
     def as_arguments(self) -> dict[str, Any]:
         """All of them, as keyword arguments of Trainer."""
         return {each.name: getattr(self, each.name) for each in fields(TrainingOptions)}
+
+    @property
+    def draws(self) -> bool:
+        """Whether forward passes draw random numbers, and so need a key."""
+        return self.dropout > 0 or self.input_noise > 0 or self.input_dropout > 0
 
     def for_passes(self) -> dict[str, Any]:
         """Those that forward and backward passes depend on, as keyword arguments of BatchPasses."""

@@ -27,6 +27,7 @@ from trulysparse.optim import OptimizerState
 from trulysparse.optim.clipping import clip_factor, global_norm
 from trulysparse.optim.rules import Rule, is_fused
 from trulysparse.training.batch import Batch, checked_targets
+from trulysparse.training.corruption import Corruption
 
 
 def checked_batch(net: SparseMLP, loss: Loss, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Batch:
@@ -63,6 +64,8 @@ class BatchPasses:
         recompute: keep the activations of each recompute-th layer only, and compute those between again in the
             backward pass.
         dropout: share of hidden activations dropped, in [0, 1).
+        input_noise: see Corruption.
+        input_dropout: see Corruption.
         threads: None for the network's.
         max_gradient_norm: above 0; a gradient of a greater norm, over all weights and biases, is scaled down to it.
             None: it is not.
@@ -76,6 +79,8 @@ class BatchPasses:
         micro_batch_size: int | None = None,
         recompute: int = 1,
         dropout: float = 0.0,
+        input_noise: float = 0.0,
+        input_dropout: float = 0.0,
         threads: int | None = None,
         max_gradient_norm: float | None = None,
     ) -> None:
@@ -84,11 +89,23 @@ class BatchPasses:
         self.micro_batch_size = micro_batch_size
         self.recompute = checks.integer("recompute", recompute, low=1)
         self.dropout = checks.real("dropout", dropout, low=0, high=1, high_open=True)
+        self.input_noise, self.input_dropout = input_noise, input_dropout
+        _ = self.corruption  # checks both
         self.threads = net.threads if threads is None else checks.thread_count(threads)
         if max_gradient_norm is not None:
             checks.real("max_gradient_norm", max_gradient_norm, low=0, low_open=True)
         self.max_gradient_norm = max_gradient_norm
         self.resize()
+
+    @property
+    def corruption(self) -> Corruption:
+        """What is done to the samples of a training batch."""
+        return Corruption(self.input_noise, self.input_dropout)
+
+    @property
+    def draws(self) -> bool:
+        """Whether forward passes draw random numbers, and so need a key."""
+        return self.dropout > 0 or self.input_noise > 0 or self.input_dropout > 0
 
     def resize(self) -> None:
         """Allocates memory anew, for a network whose layers have another number of neurons."""
@@ -129,8 +146,8 @@ class BatchPasses:
 
         Args:
             batch: the samples, taken as one tile.
-            key: of the random stream of dropout.
-            dropout: False to leave dropout out.
+            key: of the random streams of dropout and corruption.
+            dropout: False to leave dropout and corruption out.
             loaded: called once the samples are in memory.
             total: weight of all samples of the batch that this one is a part of; loss and gradient are then this
                 part's share. None: this is the whole batch.
@@ -144,6 +161,10 @@ class BatchPasses:
         batch.reader.load(rows, x, net.scaling, self.threads)
         if loaded is not None:
             loaded()
+        targets: Any = batch.targets
+        if dropout and (self.input_noise or self.input_dropout):
+            targets = batch.load_targets(x, z, net.scaling, self.threads, own=True)
+            self.corruption.apply(x, n, key, self.threads)
         tile.forward(key, self.threads)
         if total is None and weight is None:
             share = self._shares.get(n)
@@ -152,7 +173,6 @@ class BatchPasses:
                 share.setflags(write=False)  # it is handed to losses of anybody's own, and used again
         else:
             share = _shares(z, n, weight, batch.total_weight if total is None else total)
-        targets = batch.targets
         if not isinstance(targets, np.ndarray):
             targets = batch.load_targets(x, z, net.scaling, self.threads)
         return tile, self.loss.gradient(z, targets, share, self.threads)
@@ -177,7 +197,7 @@ class BatchPasses:
             batch: the samples.
             optimizer_state: of each layer.
             rule: of the optimizer.
-            dropout_key: see `forward`.
+            dropout_key: `key` of `forward`.
             rounding_key: of the random numbers of stochastic rounding; None: nothing is rounded.
             step: number of the update, for the message where the loss is not finite.
 

@@ -29,7 +29,7 @@ class TrainingStep:
         loss: a loss, its name, or None for the one of the network's output activation.
         optimizer_state: of each layer, to go on with; None: zero.
         seed: of dropout and of stochastic rounding, at least 0.
-        **settings: micro_batch_size, recompute, dropout and threads; see BatchPasses.
+        **settings: micro_batch_size, recompute, dropout, input_noise and threads among them; see BatchPasses.
 
     Attributes:
         passes: the BatchPasses of the network.
@@ -181,7 +181,7 @@ class TrainingStep:
             batch,
             self._optimizer_state,
             rule,
-            dropout_key=self._dropout_key() if passes.dropout else 0,
+            dropout_key=self._dropout_key(),
             rounding_key=stream_key(self.seed, "step", self.count) if passes.tiled else None,
             step=self.count,
         )
@@ -203,9 +203,10 @@ class TrainingStep:
         return value
 
     def gradients(self, batch: Batch) -> tuple[float, Sequence[ParameterGradient]]:
-        """The loss of a batch and its gradient, layer by layer; parameters stay as they are. Without dropout."""
+        """The loss of a batch and its gradient, layer by layer; parameters stay as they are. Without dropout
+        and corruption."""
         self.refresh()
         return self.passes.gradients(batch, dropout=False)
 
     def _dropout_key(self) -> int:
-        return stream_key(self.seed, "dropout", self.count) if self.passes.dropout else 0
+        return stream_key(self.seed, "dropout", self.count) if self.passes.draws else 0
