@@ -24,6 +24,8 @@ OTHER = {
     "hidden": (24, 12),
     "epsilon": 3.0,
     "density": 0.5,
+    "skip": True,
+    "skip_density": 0.4,
     "connectivity": "fixed_fan_in",
     "activation": "leaky_relu",
     "alpha": 0.2,

@@ -70,6 +70,8 @@ class Recipe:
     init: str = option("he_uniform", "he_uniform, xavier_uniform or normal.")
     fan: str = option("dense", "Fan of the initial weights: dense (n_in) or sparse (connections per neuron).")
     balance: bool = option(True, "Scale the output layer's initial weights to make up for what hidden layers lose.")
+    skip: bool = option(False, "A sparse layer from the inputs straight to the outputs, beside the hidden layers.")
+    skip_density: float | None = option(None, "Of --skip: share of its possible connections. Default: by epsilon.")
     storage: str = option("indexed", "indexed, or compact: for millions of neurons, half the memory and time.")
     precision: str = option("float32", "Of weights and activations: float32 or, with compact storage, bfloat16.")
     on_disk: bool = option(False, "Layers live in files in the run folder (compact storage).")
@@ -227,6 +229,8 @@ class Recipe:
             init=self.init,
             fan=self.fan,
             balance=self.balance,
+            skip=self.skip,
+            skip_density=self.skip_density,
             dtype=dtype,
             storage=self.storage,
             weights=self.weights,
@@ -285,6 +289,8 @@ class Recipe:
             self.on_disk,
             activations.needs_pre_activation(activations.on_layer(self.make_activation(), 1)),
             self.micro_batch_size,
+            self.skip,
+            self.skip_density,
         )
 
     # ---- checks ----
@@ -308,6 +314,10 @@ class Recipe:
             checks.integer(self.spelled(name), getattr(self, name), low=low)
         checks.real(self.spelled("zeta"), self.zeta, low=0, high=1)
         checks.real(self.spelled("evolve_until"), self.evolve_until, low=0, high=1, low_open=True)
+        checks.real(self.spelled("input_noise"), self.input_noise, low=0)
+        checks.real(self.spelled("input_dropout"), self.input_dropout, low=0, high=1, high_open=True)
+        if self.skip_density is not None:
+            checks.real(self.spelled("skip_density"), self.skip_density, low=0, high=1, low_open=True)
         checks.choice(self.spelled("backend"), self.backend, ("threads", "ray"))
         checks.choice(self.spelled("scale"), self.scale, KINDS)
         if self.loss is not None:
@@ -330,6 +340,10 @@ class Recipe:
             checks.choice(spelled("parallel"), self.parallel, ("wasap", "wassp"))
         if self.on_disk and not compact:
             raise InputError(f"{spelled('on_disk')} needs {spelled('storage', 'compact')}")
+        if self.on_disk and self.skip:
+            raise InputError(f"{spelled('skip')} cannot be combined with {spelled('on_disk')}")
+        if self.skip_density is not None and not self.skip:
+            raise InputError(f"{spelled('skip_density')} needs {spelled('skip')}")
         if self.momentum_precision == "bfloat16" and not compact:
             raise InputError(f"{spelled('momentum_precision', 'bfloat16')} needs {spelled('storage', 'compact')}")
         if self.importance_pruning and compact:

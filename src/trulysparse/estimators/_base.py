@@ -39,7 +39,17 @@ from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.history import Record
 from trulysparse.training.options import auto_batch_size
 
-_MADE_OF = ("epsilon", "activation", "alpha", "scale", "dtype", "init", "fan")  # what no later call of fit changes
+_MADE_OF = (
+    "epsilon",
+    "activation",
+    "alpha",
+    "scale",
+    "dtype",
+    "init",
+    "fan",
+    "skip",
+    "skip_density",
+)  # what no later call of fit changes
 
 
 @dataclass(eq=False, repr=False)
@@ -73,6 +83,8 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     dtype: str = "auto"
     init: str = Recipe.init
     fan: str = Recipe.fan
+    skip: bool = Recipe.skip
+    skip_density: float | None = Recipe.skip_density
     n_jobs: int | None = None
     parallel: str | WASAP | None = Recipe.parallel
     random_state: int | np.random.RandomState | None = None
@@ -248,7 +260,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         if not first and self.network_.scaling is not None:
             scaling = self._scaling(X, weight)
             assert scaling is not None
-            self.network_.scaling = rescale_inputs(self.network_.layers[0], self.network_.scaling, scaling)
+            self.network_.scaling = rescale_inputs(self.network_, self.network_.scaling, scaling)
         trainer, done = self._trainer, len(self.history_)
         trainer.evolution = None
         if hasattr(self._optimizer, "learning_rate"):

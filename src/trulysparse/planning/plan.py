@@ -5,18 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
 from trulysparse import _kernels
 from trulysparse._core import checks
 from trulysparse._core.arrays import HELD
-from trulysparse.connectivity import epsilon_counts
+from trulysparse.connectivity import epsilon_counts, skip_count
 from trulysparse.connectivity.tiled import tile_shift
 from trulysparse.errors import InputError
 from trulysparse.nn import memory_use
 from trulysparse.nn.activations_buffer import largest_batch
 from trulysparse.nn.layers.storage import StorageConfig, activation_types
 from trulysparse.nn.passes import tile_columns
+from trulysparse.nn.skip import checked_skip, layer_pairs
 from trulysparse.optim import Optimizer
 from trulysparse.optim.optimizer import check_optimizer, state_type
 from trulysparse.optim.sgd import SGD
@@ -45,6 +45,8 @@ class PlanRequest:
         on_disk: whether layers are in files.
         micro_batch_size: samples taken at a time; None: see nn.passes.tile_columns.
         pre_activations: whether training keeps the hidden layers' pre-activations, as for GELU and SiLU.
+        skip: whether a skip layer goes from the inputs to the outputs; not with on_disk.
+        skip_density: see SparseMLP.
 
     Example:
         >>> from trulysparse.planning.plan import PlanRequest
@@ -63,6 +65,8 @@ class PlanRequest:
     on_disk: bool = False
     pre_activations: bool = False
     micro_batch_size: int | None = None
+    skip: bool = False
+    skip_density: float | None = None
 
     @property
     def tile_size(self) -> int:
@@ -145,6 +149,8 @@ def plan(request: PlanRequest, *, threads: int | None = None, measure: bool = Tr
     checks.integer("recompute", request.recompute, low=1)
     check_optimizer(request.optimizer)
     counts = epsilon_counts(sizes, checks.real("epsilon", request.epsilon, low=0, low_open=True))
+    if checked_skip(request.skip, request.skip_density):
+        counts.append(skip_count(sizes, counts, request.skip_density))
     storage_config, optimizer = request.storage_config, request.optimizer
     network = memory_use.network_parts(sizes, counts, storage_config)
     training = memory_use.training_parts(
@@ -170,6 +176,7 @@ def plan(request: PlanRequest, *, threads: int | None = None, measure: bool = Tr
     types = activation_types(storage_config, len(sizes))
     batch = largest_batch(sizes, types, PREDICTION_BATCH)
     parts["predictions"] = 2 * batch * max(n * kind.itemsize for n, kind in zip(sizes, types, strict=True))
+    parts["predictions"] += request.skip * batch * sizes[0] * types[0].itemsize
     if request.on_disk:
         largest_fraction = max(counts) / max(1, sum(counts))
         # What changes has a spare; the layer that evolves is there twice.
@@ -200,7 +207,7 @@ def best_request(request: PlanRequest, free: int) -> PlanRequest | None:
         >>> fitting.storage, fitting.weights
         ('compact', 'bfloat16')
     """
-    for on_disk in (False, True):
+    for on_disk in (False,) if request.skip else (False, True):
         batch = request.batch_size
         while batch >= 1:
             for recompute in (1, 2, 3, 4):
@@ -246,7 +253,8 @@ def _scratch(sizes: Sequence[int], counts: Sequence[int], request: PlanRequest, 
     sums = ordered = 0
     few = _kernels.FEW_BLOCKS
     stride, item = int(_kernels.padded_batch(request.tile_size)), HELD[request.signals].itemsize
-    for (n_in, n_out), count in zip(pairwise(sizes), counts, strict=True) if request.storage == "compact" else ():
+    pairs = layer_pairs(sizes, request.skip)
+    for (n_in, n_out), count in zip(pairs, counts, strict=True) if request.storage == "compact" else ():
         shift = tile_shift(n_in, n_out, count)
         for n in (n_in, n_out):  # few blocks are cut into parts, with sums each
             blocks = ((n - 1) >> shift) + 1
@@ -262,12 +270,12 @@ def _seconds(sizes: Sequence[int], counts: Sequence[int], request: PlanRequest, 
     rates = measured_rates(request.tile_size, weights, signals, request.optimizer.n_slots, threads)
     seconds = dict.fromkeys(STAGES, 0.0)
     recomputed, tiles = 1 - 1 / request.recompute, -(-request.batch_size // request.tile_size)
-    for number, ((n_in, n_out), count) in enumerate(zip(pairwise(sizes), counts, strict=True)):
+    for number, ((n_in, n_out), count) in enumerate(zip(layer_pairs(sizes, request.skip), counts, strict=True)):
         forward = tiles * (rates.forward[0] * count + rates.forward[1] * n_out)
         seconds["forward"] += forward
         seconds["backward and update"] += recomputed * forward + tiles * rates.backward[0] * count
-        if number:  # gradients at the network's input are not wanted
+        if 0 < number < len(sizes) - 1:  # gradients at the network's input are not wanted
             seconds["backward and update"] += tiles * rates.backward[1] * n_in
-        if number < len(counts) - 1:
+        if number < len(sizes) - 2:
             seconds["evolution"] += rates.evolution * count
     return seconds
