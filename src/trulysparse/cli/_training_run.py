@@ -98,8 +98,6 @@ class TrainingRun:
 
     def require_memory(self) -> None:
         """NotEnoughMemoryError, with the plan's table and what would fit, where the network does not."""
-        if self.settings.density is not None:
-            return
         plan = planning.plan(self.settings.plan_request(self.layer_sizes), measure=False)
         free = memory.free_bytes()
         if free is not None and plan.resident > free:

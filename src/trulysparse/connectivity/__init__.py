@@ -1,9 +1,12 @@
 """Starting connectivity of a layer."""
 
-from trulysparse.connectivity.counts import epsilon_counts, erk_counts, skip_count, uniform_counts
+from trulysparse.connectivity.connected import Connected
+from trulysparse.connectivity.counts import epsilon_counts, erk_counts, layer_counts, skip_count, uniform_counts
 from trulysparse.connectivity.erdos_renyi import erdos_renyi
+from trulysparse.connectivity.f_score import FScore
 from trulysparse.connectivity.indexed import Connectivity, Rows
 from trulysparse.connectivity.matrices import from_matrix, largest
+from trulysparse.connectivity.network_patterns import CONNECTIVITY_NAMES, NetworkPattern, make_pattern
 from trulysparse.connectivity.patterns import (
     PATTERNS,
     Pattern,
@@ -13,11 +16,16 @@ from trulysparse.connectivity.patterns import (
     small_world,
     uniform,
 )
+from trulysparse.connectivity.receptive import receptive_fields
 from trulysparse.connectivity.tiled import TiledConnectivity
 
 __all__ = [
+    "CONNECTIVITY_NAMES",
     "PATTERNS",
+    "Connected",
     "Connectivity",
+    "FScore",
+    "NetworkPattern",
     "Pattern",
     "Rows",
     "TiledConnectivity",
@@ -28,6 +36,9 @@ __all__ = [
     "fixed_fan_in",
     "from_matrix",
     "largest",
+    "layer_counts",
+    "make_pattern",
+    "receptive_fields",
     "scale_free",
     "skip_count",
     "small_world",

@@ -222,6 +222,17 @@ def check_size(n_in: int, n_out: int, n_connections: int) -> None:
         raise InputError(f"a layer has {n_connections} connections; at most {MAX_CONNECTIONS} are possible")
 
 
+def check_count(n_in: int, n_out: int, count: int, threads: int | None) -> int:
+    """The number of threads to use, or InputError where a layer cannot have `count` connections."""
+    checks.integer("n_in", n_in, low=1)
+    checks.integer("n_out", n_out, low=1)
+    checks.integer("count", count, low=0)
+    if count > n_in * n_out:
+        raise InputError(f"count is {count}, but a layer {n_in} x {n_out} has at most {n_in * n_out} connections")
+    check_size(n_in, n_out, count)
+    return checks.thread_count(threads)
+
+
 def _check_widths(n_in: int, n_out: int) -> None:
     checks.integer("n_in", n_in, low=1, high=MAX_WIDTH)
     checks.integer("n_out", n_out, low=1, high=MAX_WIDTH)

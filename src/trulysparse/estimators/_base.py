@@ -15,7 +15,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from trulysparse._core import checks
+from trulysparse.connectivity.counts import is_per_layer
+from trulysparse.connectivity.network_patterns import AnyPattern
 from trulysparse.data import Scaling, as_matrix
+from trulysparse.data.augmentation import Augmentation
 from trulysparse.data.sample_weights import sample_weights
 from trulysparse.data.scaling import unscaled
 from trulysparse.data.scaling_figures import ScalingFigures
@@ -29,7 +32,7 @@ from trulysparse.evolution import Evolution
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.optim import Optimizer
+from trulysparse.optim import LayerRates, Optimizer
 from trulysparse.optim.optimizer import with_schedule
 from trulysparse.optim.schedules import ContinuedRate
 from trulysparse.parallel import WASAP
@@ -39,17 +42,9 @@ from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.history import Record
 from trulysparse.training.options import auto_batch_size
 
-_MADE_OF = (
-    "epsilon",
-    "activation",
-    "alpha",
-    "scale",
-    "dtype",
-    "init",
-    "fan",
-    "skip",
-    "skip_density",
-)  # what no later call of fit changes
+_SPARSITY = ("epsilon", "density", "densities", "output_density", "connectivity")
+# What no later call of fit changes.
+_MADE_OF = (*_SPARSITY, "activation", "alpha", "scale", "dtype", "init", "fan", "skip", "skip_density")
 
 
 @dataclass(eq=False, repr=False)
@@ -62,6 +57,10 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     hidden_layer_sizes: int | Sequence[int] = (100, 100)
     _: KW_ONLY
     epsilon: float = Recipe.epsilon
+    density: float | Sequence[float] | None = Recipe.density
+    densities: str = Recipe.densities
+    output_density: float | None = Recipe.output_density
+    connectivity: str | AnyPattern = Recipe.connectivity
     activation: str | Activation = Recipe.activation
     alpha: float | None = Recipe.alpha
     evolution: str | Evolution | None = Recipe.evolution
@@ -73,6 +72,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     dropout: float = Recipe.dropout
     input_noise: float = Recipe.input_noise
     input_dropout: float = Recipe.input_dropout
+    augmentation: Augmentation | None = None
     batch_size: int | str = "auto"
     epochs: int = 100
     scale: str = Recipe.scale
@@ -85,6 +85,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     fan: str = Recipe.fan
     skip: bool = Recipe.skip
     skip_density: float | None = Recipe.skip_density
+    layer_rates: str | LayerRates | None = Recipe.layer_rates
     n_jobs: int | None = None
     parallel: str | WASAP | None = Recipe.parallel
     random_state: int | np.random.RandomState | None = None
@@ -140,6 +141,8 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         }
         workers = Recipe.workers if self.parallel is None else self._threads()
         parameters = {name: getattr(self, name) for name in names}
+        if is_per_layer(self.density):
+            parameters["density"] = tuple(checks.listed("density", self.density, "numbers"))
         size = self._batch_size(n_samples)
         recipe = Recipe(**parameters, hidden=self._hidden(), workers=workers, seed=seed, batch_size=size)
         recipe.check()

@@ -5,6 +5,14 @@ PARAMETERS = """Parameters
     hidden_layer_sizes : int or sequence of int, each at least 1
     epsilon : float above 0
         Erdos-Renyi sparsity: a layer n_in x n_out gets epsilon * (n_in + n_out) connections.
+    density : float in (0, 1], a sequence of them, one per layer, or None
+        In place of epsilon: share of the dense network's connections, or of each layer's.
+    densities : 'erk' or 'uniform'
+        How one density is divided among layers; see trulysparse.connectivity.layer_counts.
+    output_density : float in (0, 1] or None
+        The output layer's own density, 1 makes it dense; density or epsilon is then that of the other layers.
+    connectivity : str, or a function or object that draws connections
+        Where connections go at the start; see trulysparse.SparseMLP.
     activation : 'all_relu', 'relu', 'leaky_relu', 'tanh', 'sigmoid', 'identity', 'gelu', 'silu', or an object
         Such as AllReLU(), or one of your own: see trulysparse.ActivationFunction.
     alpha : float in [0, 1] or None
@@ -22,6 +30,8 @@ PARAMETERS = """Parameters
         Standard deviation of normal noise added to the inputs in training, in units of the scaled features.
     input_dropout : float in [0, 1)
         Share of the inputs set to 0 in training.
+    augmentation : ImageAugmentation or None
+        How images are turned, shifted and mirrored at random each time they are trained on.
     batch_size : int, at least 1, or 'auto'
         Samples per update. 'auto': an eighth of the samples that the first call gives, at least 32 and at most 128.
     epochs : int, at least 1
@@ -49,6 +59,8 @@ PARAMETERS = """Parameters
         Whether a sparse layer goes from the inputs straight to the outputs, beside the hidden layers.
     skip_density : float in (0, 1] or None
         Share of the skip layer's possible connections; None: by epsilon.
+    layer_rates : None, 'supar' or a trulysparse.SuPar
+        By what the learning rates of layers differ: not, or by the number of inputs of their neurons.
     n_jobs : int or None
         Threads; None or -1 for all, -2 for all but one and so on. Results do not depend on it, unless `parallel` makes
         workers of them.

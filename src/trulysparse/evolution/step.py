@@ -12,7 +12,7 @@ from trulysparse.evolution.budget import Budget, as_lost
 from trulysparse.evolution.grow import Grow, no_growth
 from trulysparse.evolution.layers import EvolvableLayers, evolving_layers, init_of, listed_states
 from trulysparse.evolution.prune import LayerPrune, NetworkPrune, decides_across, keep_largest
-from trulysparse.evolution.rewire import Change, rewire
+from trulysparse.evolution.rewire import Change, draw_fresh, rewire
 from trulysparse.evolution.schedule import CubicDensity, Schedule
 from trulysparse.evolution.view import LayerView, check_keep_mask, check_new_connections
 from trulysparse.nn.activations_buffer import Activations
@@ -214,9 +214,7 @@ class EvolutionStep:
             if self._method.fresh == "zero":
                 change.new_weights = zeros(count, layer.values.dtype)
             else:
-                scale = self._init.scale(layer.connectivity)
-                key = view.stream("fresh")
-                change.new_weights = self._init.draw(count, scale, layer.values.dtype, key, self._threads)
+                change.new_weights = draw_fresh(layer, change, self._init, view.stream("fresh"), self._threads)
             rewire(layer, view.optimizer_state, change, self._threads)
         view.keep_mask = view.new_connections = None
         remember = getattr(self._method.prune, "remember", None)

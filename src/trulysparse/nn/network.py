@@ -45,6 +45,7 @@ class Network(NetworkPasses):
     """
 
     epsilon: float | None
+    skip = False  # of networks that were pickled before there were skip layers
 
     def __init__(self, layer_sizes: Sequence[int], settings: NetworkSettings) -> None:
         sizes = checks.listed("layer_sizes", layer_sizes, "integers")

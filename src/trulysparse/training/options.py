@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from trulysparse.data.augmentation import Augmentation
 from trulysparse.evolution import Evolution
 from trulysparse.nn.losses import AnyLoss
-from trulysparse.optim import Optimizer
+from trulysparse.optim import LayerRates, Optimizer
 from trulysparse.optim.sgd import SGD
 
-_NOT_FOR_PASSES = ("optimizer", "evolution", "batch_size", "seed")
+_NOT_FOR_PASSES = ("optimizer", "layer_rates", "evolution", "batch_size", "seed")
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class TrainingOptions:
     """
 
     optimizer: Optimizer = field(default_factory=SGD)
+    layer_rates: LayerRates | str | None = None
     loss: AnyLoss | str | None = None
     evolution: Evolution | None = None
     batch_size: int = 128
@@ -37,16 +39,12 @@ class TrainingOptions:
     dropout: float = 0.0
     input_noise: float = 0.0
     input_dropout: float = 0.0
+    augmentation: Augmentation | None = None
     seed: int = 0
 
     def as_arguments(self) -> dict[str, Any]:
         """All of them, as keyword arguments of Trainer."""
         return {each.name: getattr(self, each.name) for each in fields(TrainingOptions)}
-
-    @property
-    def draws(self) -> bool:
-        """Whether forward passes draw random numbers, and so need a key."""
-        return self.dropout > 0 or self.input_noise > 0 or self.input_dropout > 0
 
     def for_passes(self) -> dict[str, Any]:
         """Those that forward and backward passes depend on, as keyword arguments of BatchPasses."""

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from trulysparse._core import checks, memory
 from trulysparse._core.arrays import Floats
 from trulysparse.data import check_finite
+from trulysparse.data.augmentation import Augmentation
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution
 from trulysparse.io import checkpoint_folder
@@ -19,7 +20,7 @@ from trulysparse.io.position import Position
 from trulysparse.nn import memory_use
 from trulysparse.nn.losses import AnyLoss
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.optim import Optimizer, OptimizerState, check_optimizer
+from trulysparse.optim import LayerRates, Optimizer, OptimizerState, check_optimizer
 from trulysparse.optim.optimizer import state_type
 from trulysparse.optim.sgd import SGD
 from trulysparse.training.callbacks.base import Callback, kinds_of
@@ -38,6 +39,8 @@ class Trainer(TrainingLoop):
     Args:
         net: the network; its layers are changed in place.
         optimizer: SGD, Adam or one of your own, see optim.Optimizer; None: SGD().
+        layer_rates: by what the learning rates of layers differ: 'supar' or SuPar(...), by the number of inputs of
+            their neurons; or an object of your own, see optim.LayerRates. None: they do not.
         loss: a loss, its name, None for the one of the network's output activation, or one of your own; see Loss.
         evolution: how the topology changes; None: it stays.
         batch_size: samples per update, at least 1.
@@ -45,6 +48,8 @@ class Trainer(TrainingLoop):
         input_noise: standard deviation of normal noise that is added to the samples of each batch, at least 0, in units
             of the scaled features. Like input_dropout it acts in training alone, not on targets that are the samples.
         input_dropout: share of input values set to 0, in [0, 1); others are divided by 1 - input_dropout.
+        augmentation: how samples are changed at random each time they are trained on, an ImageAugmentation; None: they
+            are not. Scores and gradients() are of the samples as given.
         seed: of shuffling, dropout, noise and evolution, at least 0. The same seed gives the same bits, whatever
             `threads`.
         threads: that compute; None: the network's.
@@ -60,8 +65,8 @@ class Trainer(TrainingLoop):
             None: gradients are not clipped. In parallel training each worker clips its own.
 
     Attributes:
-        net, optimizer, loss, batch_size, dropout, seed, threads, callbacks, parallel, recompute: as given.
-        input_noise, input_dropout, micro_batch_size, max_gradient_norm: as given.
+        net, optimizer, layer_rates, loss, batch_size, dropout, augmentation, seed, threads, callbacks: as given.
+        input_noise, input_dropout, parallel, recompute, micro_batch_size, max_gradient_norm: as given.
         evolution: how the topology changes; may be set between calls of fit.
         optimizer_state: of each layer.
         step_count: updates so far.
@@ -93,12 +98,14 @@ class Trainer(TrainingLoop):
         net: SparseMLP,
         *,
         optimizer: Optimizer | None = None,
+        layer_rates: LayerRates | str | None = None,
         loss: AnyLoss | str | None = None,
         evolution: Evolution | None = None,
         batch_size: int = 128,
         dropout: float = 0.0,
         input_noise: float = 0.0,
         input_dropout: float = 0.0,
+        augmentation: Augmentation | None = None,
         seed: int = 0,
         threads: int | None = None,
         callbacks: Sequence[Callback] = (),
@@ -149,6 +156,7 @@ class Trainer(TrainingLoop):
             optimizer,
             loss,
             optimizer_state=optimizer_state,
+            layer_rates=layer_rates,
             seed=seed,
             micro_batch_size=micro_batch_size,
             max_gradient_norm=max_gradient_norm,
@@ -156,6 +164,7 @@ class Trainer(TrainingLoop):
             dropout=dropout,
             input_noise=input_noise,
             input_dropout=input_dropout,
+            augmentation=augmentation,
             threads=threads,
         )
         super().__init__(step, evolution=evolution, batch_size=batch_size)

@@ -98,7 +98,7 @@ def test_set_remaining_connections_keep_weight_and_state(dtype, zeta, epsilon):
         assert all(new[pair] == old[pair] for pair in remaining)
         grown = [new[pair] for pair in new.keys() - set(remaining)]
         assert len(grown) == int((keep_mask == 0).sum())
-        limit = net.init.scale(layer.connectivity)
+        limit = net.init.scale(layer.connectivity, layer.activation).of(1)
         assert all(0 < abs(weight) <= limit and not any(rest) for weight, *rest in grown)
 
 

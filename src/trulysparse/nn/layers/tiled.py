@@ -169,7 +169,7 @@ class TiledLayer(Layer):
             keep=keep_mask,
             count=count,
             kind=init.kind,
-            scale=init.scale(con),
+            scale=init.scale(con, self.activation),
             fresh_key=keys[1],
             key=keys[0],
             new_ptr=ptr,
