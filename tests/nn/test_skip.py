@@ -209,6 +209,7 @@ EVOLUTIONS = {
     "set": lambda: ts.SET(0.3),
     "set of all layers": lambda: everywhere(ts.SET(0.3)),
     "rigl": lambda: everywhere(ts.RigL(every_updates=3)),
+    "chts": lambda: everywhere(ts.CHTs()),
 }
 
 

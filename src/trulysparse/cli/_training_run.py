@@ -69,7 +69,13 @@ class TrainingRun:
         folder = self.out / CHECKPOINT / LAYERS
         output = self.dataset.task.output
         net = self.settings.network(
-            n_inputs, n_outputs, output=output, folder=folder, threads=self.threads, progress=progress
+            n_inputs,
+            n_outputs,
+            output=output,
+            samples=(self.dataset.train.X, self.dataset.train.y),
+            folder=folder,
+            threads=self.threads,
+            progress=progress,
         )
         self._fit_to_data(net, progress)
         return self.trainer(net)

@@ -168,12 +168,14 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         self._target_loss()
         return self._recipe(int(check_random_state(self.random_state).randint(2**31 - 1)), n_samples)
 
-    def _start(self, X: Any, n_outputs: int, output: str, weight: NDArray[Any] | None) -> None:
-        """A fresh network and trainer for data like X."""
+    def _start(self, X: Any, y: Any, n_outputs: int, output: str, weight: NDArray[Any] | None) -> None:
+        """A fresh network and trainer for data like X and y."""
         recipe = self._new_recipe(X.shape[0])
         dtype = self.dtype if self.dtype != "auto" else ("float64" if X.dtype == np.float64 else "float32")
         made_of = self._made_of(n_outputs)
-        self.network_ = recipe.network(X.shape[1], n_outputs, output=output, dtype=dtype, threads=self._threads())
+        self.network_ = recipe.network(
+            X.shape[1], n_outputs, output=output, samples=(X, y), dtype=dtype, threads=self._threads()
+        )
         self.network_.preprocessor = self.preprocessor_
         if self.preprocessor_ is None:
             self.network_.feature_names = getattr(self, "feature_names_in_", None)
@@ -239,7 +241,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         if warm:
             self._go_on(X.shape[0])
         else:
-            self._start(X, n_outputs, output, weight)
+            self._start(X, y, n_outputs, output, weight)
         validation = None
         if held_out is not None:
             validation = encoded(held_out[0], self.preprocessor_), held_out[1]
@@ -256,7 +258,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
             self.preprocessor_ = fitted_preprocessor(X)
         X = encoded(X, self.preprocessor_)
         if first:
-            self._start(X, n_outputs, output, weight)
+            self._start(X, y, n_outputs, output, weight)
             self.history_ = History()
         else:
             self._require_writable()

@@ -10,7 +10,7 @@ from trulysparse.connectivity.counts import DEFAULT_EPSILON, DIVISIONS
 from trulysparse.connectivity.network_patterns import AnyPattern
 from trulysparse.data.augmentation import Augmentation
 from trulysparse.data.scaling_figures import KINDS
-from trulysparse.evolution import NAMES, Evolution
+from trulysparse.evolution import NAMES, WITH_ZETA, Evolution
 from trulysparse.nn import activations
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.losses.make import BY_NAME
@@ -52,8 +52,11 @@ class RecipeOptions:
     precision: str = option("float32", "Of weights and activations: float32 or, with compact storage, bfloat16.")
     on_disk: bool = option(False, "Layers live in files in the run folder (compact storage).")
     evolution: str | Evolution | None = option("set", f"{', '.join(NAMES)}: how the topology changes.")
-    zeta: float = option(0.3, "set: fraction of connections replaced after each epoch.")
-    evolve_until: float = option(1.0, "set: share of the training after which the topology stays.")
+    zeta: float = option(0.3, f"{', '.join(WITH_ZETA)}: fraction of connections replaced after each epoch.")
+    evolve_until: float = option(1.0, f"{', '.join(WITH_ZETA)}: share of the training after which the topology stays.")
+    percolate: bool = option(
+        False, "Evolution also removes connections that no path from an input to an output goes through."
+    )
     importance_pruning: float = option(
         0.0, "Percentile of hidden neurons to remove at each importance pruning; 0: none."
     )
@@ -130,13 +133,6 @@ class RecipeOptions:
     def monitor(self) -> str:
         """The loss whose improvement `patience` waits for."""
         return "loss"
-
-    @property
-    def sparsity(self) -> dict[str, Any]:
-        """What says how many connections layers get, as SparseMLP takes it."""
-        epsilon = None if self.density is not None else self.epsilon
-        names = "density", "densities", "output_density"
-        return {"epsilon": epsilon, **{name: getattr(self, name) for name in names}}
 
     def spelled(self, name: str, value: str | None = None) -> str:
         """How users write an option (with a value): here as an argument; see cli._settings for the command line."""

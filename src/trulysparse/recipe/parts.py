@@ -55,7 +55,13 @@ class RecipeParts(RecipeOptions):
         if self.evolution is None or isinstance(self.evolution, Evolution):
             return self.evolution
         until = None if self.evolve_until == 1 else self.evolve_until
-        return make_evolution(self.evolution, zeta=self.zeta, until=until, argument=self.spelled("evolution"))
+        return make_evolution(
+            self.evolution,
+            zeta=self.zeta,
+            until=until,
+            percolate=self.percolate,
+            argument=self.spelled("evolution"),
+        )
 
     def make_augmentation(self) -> Augmentation | None:
         """How samples are changed as they are trained on, or None."""

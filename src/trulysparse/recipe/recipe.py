@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from trulysparse._core.progress import Progress, silent
 from trulysparse._core.typed import checked_fields
+from trulysparse.connectivity.network_patterns import FROM_SAMPLES
 from trulysparse.errors import InputError
 from trulysparse.nn import activations
 from trulysparse.nn.mlp import SparseMLP
@@ -50,6 +51,7 @@ class Recipe(CheckedRecipe):
         n_outputs: int,
         *,
         output: str = "softmax",
+        samples: tuple[Any, Any] | None = None,
         dtype: str = "float32",
         folder: str | PathLike[str] | None = None,
         threads: int | None = None,
@@ -61,6 +63,7 @@ class Recipe(CheckedRecipe):
             n_inputs: features, at least 1.
             n_outputs: classes or targets, at least 1.
             output: 'softmax', 'sigmoid' or 'identity'.
+            samples: (X, y) of the training, for a connectivity that is made of samples; others do not look at them.
             dtype: 'float32' or 'float64'.
             folder: where layers live on disk, if on_disk.
             threads: of the kernels; None: all of this machine's.
@@ -73,6 +76,7 @@ class Recipe(CheckedRecipe):
             (n_inputs, *self.hidden, n_outputs),
             **self.sparsity,
             connectivity=self.connectivity,
+            X=samples[0] if samples is not None and self.connectivity in FROM_SAMPLES else None,
             activation=self.make_activation(),
             output=output,
             init=self.init,

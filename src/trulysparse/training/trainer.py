@@ -259,7 +259,7 @@ class Trainer(TrainingLoop):
             >>> import trulysparse as ts
             >>> net = ts.SparseMLP((20, 50, 10), epsilon=4, seed=0, threads=1)
             >>> ts.Trainer(net, evolution=ts.SET(0.3)).evolve()
-            83
+            73
         """
         method = self.evolution
         if X_batch is None or y_batch is None or method is None or not method.needs_gradient:
