@@ -50,7 +50,7 @@ METHODS = {
     "chts-anywhere": lambda: ts.CHTs(percolate=False),
     "chtss": lambda: ts.CHTs(removal="ri", density=ts.SigmoidDensity(DENSITY / 0.5)),
 }
-NAMED_STARTS = {"er": "erdos_renyi", "brf": "brf"}
+NAMED_STARTS = {"er": "erdos_renyi", "brf": "brf"}  # 'dense' is a dense network of as many connections
 
 
 def start_of(name: str, X: np.ndarray) -> object:
@@ -58,6 +58,12 @@ def start_of(name: str, X: np.ndarray) -> object:
     if name in NAMED_STARTS:
         return NAMED_STARTS[name]
     return ts.connectivity.CSTI(X) if name == "csti" else ts.connectivity.CorrelatedFields(X)
+
+
+def narrow_width(n_inputs: int, width: int, n_classes: int) -> int:
+    """The width of a dense network of as many connections."""
+    wanted = DENSITY * (n_inputs * width + 2 * width**2) + width * n_classes
+    return max(w for w in range(1, width) if n_inputs * w + 2 * w**2 + w * n_classes <= wanted)
 
 
 def load(path: str, held_out: int) -> tuple[np.ndarray, ...]:
@@ -77,10 +83,13 @@ def one(given: argparse.Namespace) -> dict:
     name, seed = given.one.rsplit(":", 1)
     start, method = name.split(":")
     X, y, X_test, y_test = load(given.data, given.held_out)
-    sizes = (X.shape[1], *[given.width or 2 * X.shape[1]] * 3, int(y.max()) + 1)
+    width, n_classes = given.width or 2 * X.shape[1], int(y.max()) + 1
+    density = 0.5 if method == "chtss" else DENSITY
+    if start == "dense":
+        width, density, start = narrow_width(X.shape[1], width, n_classes), 1.0, "er"
     net = ts.SparseMLP(
-        sizes,
-        density=0.5 if method == "chtss" else DENSITY,
+        (X.shape[1], *[width] * 3, n_classes),
+        density=density,
         densities="uniform",
         output_density=1.0,
         connectivity=start_of(start, X),
@@ -174,7 +183,7 @@ for seed in range(given.first_seed, given.first_seed + given.seeds):
         command += ["--width", str(given.width), "--scale", given.scale, "--held-out", str(given.held_out)]
         done = subprocess.run([*command, "--one", f"{run}:{seed}"], capture_output=True, text=True, check=False)
         if done.returncode:
-            print(f"{run}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+            print(f"{run}: {done.stderr[-200:].strip() or done.returncode}", file=sys.stderr)
             continue
         rows.setdefault(run, []).append({"seed": seed, **json.loads(done.stdout.splitlines()[-1])})
         print(run, rows[run][-1], file=sys.stderr, flush=True)
