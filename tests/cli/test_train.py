@@ -10,6 +10,7 @@ import pytest
 import trulysparse as ts
 from command import RUN_FILES, SMALL, last_json, refused, run, write_table
 from trulysparse.evolution import NAMES
+from trulysparse.recipe.presets import preset
 
 
 @pytest.mark.parametrize("options", [["--workers", 2], ["--workers", 3, "--parallel", "wassp", "--phase1-epochs", 1]])
@@ -21,6 +22,30 @@ def test_workers_write_a_record_per_epoch_they_share(tmp_path, options):
     assert "staleness" in lines[0]
     assert lines[-1]["epoch"] == 3
     assert last_json(run("evaluate", tmp_path / "r", "digits", "--json"))["accuracy"] == figures["accuracy"]
+
+
+def test_a_preset_is_used_where_no_option_says_otherwise(tmp_path):
+    options = ["--preset", "fashion-mnist-5min", "--epochs", 3, "--hidden", "40,30", "--density", 0.2]
+    figures = last_json(run("train", "digits", "--out", tmp_path / "r", *options, "--json"))
+    assert figures["epochs"] == 3
+    assert figures["accuracy"] > 0.5
+    config = json.loads((tmp_path / "r" / "config.json").read_text())
+    values = preset("fashion-mnist-5min").others({"epochs", "hidden", "density"})
+    assert {name: config[name] for name in values} == dict(values)
+    assert (config["epochs"], config["hidden"], config["density"]) == (3, [40, 30], 0.2)
+    message = refused("train", "digits", "--out", tmp_path / "r", "--preset", "best")
+    assert message.startswith("error: --preset must be one of fashion-mnist-5min, ")
+
+
+def test_images_are_augmented(tmp_path):
+    augment = ["--augment", "rotation=10,shift=0.1", "--image-shape", "8,8"]
+    figures = [
+        last_json(run("train", "digits", "--out", tmp_path / str(i), *SMALL, *options, "--json"))
+        for i, options in enumerate(([], augment, augment))
+    ]
+    assert figures[1]["loss"] == figures[2]["loss"] != figures[0]["loss"]
+    config = json.loads((tmp_path / "1" / "config.json").read_text())
+    assert (config["augmentation"], config["image_shape"]) == ("rotation=10,shift=0.1", [8, 8])
 
 
 @pytest.mark.parametrize("data", ["digits", "breast_cancer", "madelon-like"])
@@ -52,6 +77,25 @@ def test_topology_options_and_report_reach_the_run_folder(tmp_path):
     assert len(found["topology"]["layers"]) == 3
     run("train", "digits", "--out", tmp_path / "r", *SMALL)
     assert not (tmp_path / "r" / "report.html").exists()
+
+
+@pytest.mark.parametrize("storage", ["indexed", "compact"])
+def test_skip_and_noise_reach_the_run(tmp_path, storage):
+    options = ["--skip", "--skip-density", 0.5, "--input-noise", 0.1, "--input-dropout", 0.1, "--storage", storage]
+    figures = last_json(run("train", "digits", "--out", tmp_path / "r", *SMALL, *options, "--report", "--json"))
+    net = ts.load(tmp_path / "r" / "model.safetensors")
+    assert net.skip_layer.n_connections == 320
+    assert figures["connections"] == net.n_connections
+    config = json.loads((tmp_path / "r" / "config.json").read_text())
+    assert (config["input_noise"], config["input_dropout"], config["skip"]) == (0.1, 0.1, True)
+    assert last_json(run("evaluate", tmp_path / "r", "digits", "--json"))["accuracy"] == figures["accuracy"]
+    output = run("info", tmp_path / "r", "--topology", "--json")
+    assert "skip layer" in output
+    assert len(last_json(output)["topology"]["layers"]) == 4
+    plain = last_json(
+        run("train", "digits", "--out", tmp_path / "p", *SMALL, *options[:3], "--storage", storage, "--json")
+    )
+    assert plain["loss"] != figures["loss"]
 
 
 def test_starts_and_densities_reach_the_network_and_are_resumed(tmp_path):

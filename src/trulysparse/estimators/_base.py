@@ -18,7 +18,7 @@ from trulysparse._core import checks
 from trulysparse.connectivity.counts import is_per_layer
 from trulysparse.connectivity.network_patterns import AnyPattern
 from trulysparse.data import Scaling, as_matrix
-from trulysparse.data.augmentation import Augmentation
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.data.sample_weights import sample_weights
 from trulysparse.data.scaling import unscaled
 from trulysparse.data.scaling_figures import ScalingFigures
@@ -44,7 +44,7 @@ from trulysparse.training.options import auto_batch_size
 
 _SPARSITY = ("epsilon", "density", "densities", "output_density", "connectivity")
 # What no later call of fit changes.
-_MADE_OF = (*_SPARSITY, "activation", "alpha", "scale", "dtype", "init", "fan")
+_MADE_OF = (*_SPARSITY, "activation", "alpha", "scale", "dtype", "init", "fan", "skip", "skip_density")
 
 
 @dataclass(eq=False, repr=False)
@@ -70,7 +70,9 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     momentum: float = Recipe.momentum
     weight_decay: float = Recipe.weight_decay
     dropout: float = Recipe.dropout
-    augmentation: Augmentation | None = None
+    input_noise: float = Recipe.input_noise
+    input_dropout: float = Recipe.input_dropout
+    augmentation: ImageAugmentation | None = None
     batch_size: int | str = "auto"
     epochs: int = 100
     scale: str = Recipe.scale
@@ -81,6 +83,8 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     dtype: str = "auto"
     init: str = Recipe.init
     fan: str = Recipe.fan
+    skip: bool = Recipe.skip
+    skip_density: float | None = Recipe.skip_density
     layer_rates: str | LayerRates | None = Recipe.layer_rates
     n_jobs: int | None = None
     parallel: str | WASAP | None = Recipe.parallel
@@ -177,7 +181,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
             self.network_.feature_names = getattr(self, "feature_names_in_", None)
         self.network_.target_scaling = self._target_scaling()
         self._network_made_of = made_of
-        self._figures = None if recipe.scale == "none" else ScalingFigures(recipe.scale, X.shape[1])
+        self._figures = None if recipe.scale == "none" else ScalingFigures(recipe.scale, X.shape[1], self.augmentation)
         self.network_.scaling = self._scaling(X, weight)
         self._trainer = self._trainer_of(recipe)
         self._optimizer = self._trainer.optimizer
@@ -261,7 +265,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         if not first and self.network_.scaling is not None:
             scaling = self._scaling(X, weight)
             assert scaling is not None
-            self.network_.scaling = rescale_inputs(self.network_.layers[0], self.network_.scaling, scaling)
+            self.network_.scaling = rescale_inputs(self.network_, self.network_.scaling, scaling)
         trainer, done = self._trainer, len(self.history_)
         trainer.evolution = None
         if hasattr(self._optimizer, "learning_rate"):
