@@ -31,6 +31,7 @@ OTHER = {
     "evolution": "deepr",
     "zeta": 0.1,
     "evolve_until": 0.5,
+    "percolate": True,
     "importance_pruning": 10.0,
     "importance_start": 2,
     "importance_every": 3,

@@ -35,7 +35,8 @@ from trulysparse.training.history import History
 @dataclass
 class TrainingCommand:
     """A call of `train` or `resume`. calling: of a resumed one, that of the checkpoint. given: names of the options
-    that the user wrote. preset: of those that a preset set. moved: whether an old checkpoint has made way for layers in files."""
+    that the user wrote. preset: of those that a preset set. moved: whether an old checkpoint has made way for layers in
+    files."""
 
     settings: Settings
     out: Path

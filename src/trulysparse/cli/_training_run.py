@@ -87,7 +87,12 @@ class TrainingRun:
         net.preprocessor = dataset.preprocessor
         net.feature_names = None if dataset.feature_names is None else tuple(dataset.feature_names)
         net.target_scaling = fit_target_scaling(dataset.train.y) if dataset.task.kind == "regression" else None
-        scaling = fit_scaling(self.settings.scale, as_matrix(dataset.train.X), progress=progress)
+        scaling = fit_scaling(
+            self.settings.scale,
+            as_matrix(dataset.train.X),
+            progress=progress,
+            augmentation=self.settings.make_augmentation(),
+        )
         if scaling is not None and dataset.preprocessor is not None:
             scaling = unscaled(scaling, dataset.preprocessor.scaled_)
         net.scaling = scaling

@@ -5,6 +5,7 @@ from trulysparse.connectivity.counts import epsilon_counts, erk_counts, layer_co
 from trulysparse.connectivity.csti import CSTI
 from trulysparse.connectivity.erdos_renyi import erdos_renyi
 from trulysparse.connectivity.f_score import FScore
+from trulysparse.connectivity.fields import CorrelatedFields
 from trulysparse.connectivity.indexed import Connectivity, Rows
 from trulysparse.connectivity.matrices import from_matrix, largest
 from trulysparse.connectivity.network_patterns import CONNECTIVITY_NAMES, NetworkPattern, make_pattern
@@ -26,6 +27,7 @@ __all__ = [
     "PATTERNS",
     "Connected",
     "Connectivity",
+    "CorrelatedFields",
     "FScore",
     "NetworkPattern",
     "Pattern",

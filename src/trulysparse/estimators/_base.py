@@ -18,7 +18,7 @@ from trulysparse._core import checks
 from trulysparse.connectivity.counts import is_per_layer
 from trulysparse.connectivity.network_patterns import AnyPattern
 from trulysparse.data import Scaling, as_matrix
-from trulysparse.data.augmentation import Augmentation
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.data.sample_weights import sample_weights
 from trulysparse.data.scaling import unscaled
 from trulysparse.data.scaling_figures import ScalingFigures
@@ -70,7 +70,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     momentum: float = Recipe.momentum
     weight_decay: float = Recipe.weight_decay
     dropout: float = Recipe.dropout
-    augmentation: Augmentation | None = None
+    augmentation: ImageAugmentation | None = None
     batch_size: int | str = "auto"
     epochs: int = 100
     scale: str = Recipe.scale
@@ -177,7 +177,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
             self.network_.feature_names = getattr(self, "feature_names_in_", None)
         self.network_.target_scaling = self._target_scaling()
         self._network_made_of = made_of
-        self._figures = None if recipe.scale == "none" else ScalingFigures(recipe.scale, X.shape[1])
+        self._figures = None if recipe.scale == "none" else ScalingFigures(recipe.scale, X.shape[1], self.augmentation)
         self.network_.scaling = self._scaling(X, weight)
         self._trainer = self._trainer_of(recipe)
         self._optimizer = self._trainer.optimizer

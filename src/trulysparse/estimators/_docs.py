@@ -20,7 +20,7 @@ PARAMETERS = """Parameters
     evolution : name of a method ('set', 'rigl', ...), an Evolution, 'none' or None
         How the topology changes during training.
     zeta : float in [0, 1]
-        Fraction of each layer's connections replaced by 'set' after each epoch but the last.
+        Fraction of each layer's connections replaced by 'set', 'chts' and 'ctre' after each epoch but the last.
     optimizer : 'adam', 'sgd', or an optimizer such as Adam() (then learning_rate, momentum, weight_decay are its own)
     learning_rate, momentum, weight_decay : float
         See trulysparse.SGD and trulysparse.Adam.

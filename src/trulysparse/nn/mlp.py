@@ -28,7 +28,7 @@ from trulysparse.data.matrix import array_of_samples, as_matrix
 from trulysparse.errors import InputError
 from trulysparse.nn import activations, memory_use
 from trulysparse.nn.activations import Activation
-from trulysparse.nn.initialization import WeightInit
+from trulysparse.nn.initialization import StartSignals, WeightInit
 from trulysparse.nn.layers.storage import StorageConfig
 from trulysparse.nn.network import Network
 from trulysparse.nn.settings import NetworkSettings
@@ -47,11 +47,11 @@ class SparseMLP(Network):
         output_density: the output layer's own density, in (0, 1]; 1.0 makes it dense. density or epsilon is then that
             of the other layers. None: as for the others.
         connectivity: where connections go: 'erdos_renyi', 'fixed_fan_in', 'small_world', 'scale_free', 'block_local',
-            'connected' (every connection on a path from an input to an output), 'brf' (receptive fields), 'csti' (by
-            correlations in X), or a function or object of that form, such as functools.partial(small_world,
-            rewiring=0.3); see Pattern and NetworkPattern.
-        X: (n_samples, n_features) samples in any form that fit takes, for 'csti'; of streamed ones the first 10,000
-            count. None for all others.
+            'connected' (every connection on a path from an input to an output), 'brf' (receptive fields), 'csti' or
+            'correlated' (by correlations in X, in the first or in all hidden layers), or a function or object of that
+            form, such as functools.partial(small_world, rewiring=0.3); see Pattern and NetworkPattern.
+        X: (n_samples, n_features) samples in any form that fit takes, for 'csti' and 'correlated'; of streamed ones the
+            first 10,000 count. None for all others.
         activation: of the hidden layers, an object or a name; one of your own: see ActivationFunction.
         output: 'softmax' (classes), 'sigmoid' (several labels per sample) or 'identity' (regression).
         init: rule of the starting weights, see WeightInit.
@@ -141,7 +141,7 @@ class SparseMLP(Network):
         pattern = make_pattern(connectivity, None if X is None else array_of_samples(as_matrix(X)))
         if not callable(progress):
             raise InputError(f"progress must be a function, not {progress!r:.80}")
-        power = 1.0  # mean square of a layer's input, for network inputs of unit variance
+        start = StartSignals(threads=self.threads)
         total = sum(counts)
         drawn = drawn_layers(pattern, self.layer_sizes, counts, self.seed, self.threads)
         for number, (n_in, n_out) in enumerate(pairwise(self.layer_sizes)):
@@ -158,11 +158,11 @@ class SparseMLP(Network):
             self._append(con, values, storage_config.zeros(f"layer{number}.bias", n_out if bias else 0))
             layer = self.layers[-1]
             f = layer.activation
-            scale = self.init.output_scale(con, power, f) if last else self.init.scale(con, f)
+            scale = self.init.output_scale(con, start, f) if last else self.init.scale(con, f)
             self.init.fill(layer.values, con, scale, stream_key(self.seed, "weights", number), self.threads)
             layer.release()
             if not last:
-                power = self.init.power_after(con, power, f, self.threads)
+                start = self.init.signals_after(con, start, f)
         progress("building", total, total)
 
     @classmethod

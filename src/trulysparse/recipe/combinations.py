@@ -9,6 +9,7 @@ from trulysparse.connectivity import layer_counts
 from trulysparse.connectivity.counts import DEFAULT_EPSILON, is_per_layer
 from trulysparse.data.scaling_figures import KINDS
 from trulysparse.errors import InputError
+from trulysparse.evolution import WITH_ZETA, Evolution
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.layers.storage import StorageConfig
 from trulysparse.nn.losses.make import BY_NAME
@@ -60,6 +61,8 @@ class CheckedRecipe(RecipeParts):
         compact, spelled = self.storage == "compact", self.spelled
         if self.parallel is not None and not isinstance(self.parallel, WASAP):
             checks.choice(spelled("parallel"), self.parallel, ("wasap", "wassp"))
+        if self.percolate and isinstance(self.evolution, Evolution):
+            raise InputError(f"{spelled('percolate')} is a setting of the evolution object: give it percolate=True")
         if self.on_disk and not compact:
             raise InputError(f"{spelled('on_disk')} needs {spelled('storage', 'compact')}")
         if self.momentum_precision == "bfloat16" and not compact:
@@ -80,6 +83,7 @@ class CheckedRecipe(RecipeParts):
         spelled, sgd = self.spelled, self.optimizer == "sgd"
         workers = f"is for parallel training: give {spelled('workers')} too"
         pruning = f"needs {spelled('importance_pruning')} above 0", bool(self.importance_pruning)
+        by_epochs = self.evolution in WITH_ZETA
         per_layer = is_per_layer(self.density)
         one_density = self.density is not None and not per_layer
         sloped = self.activation in ("all_relu", "leaky_relu")
@@ -91,8 +95,8 @@ class CheckedRecipe(RecipeParts):
             ("output_density", f"cannot be combined with a {spelled('density')} per layer", not per_layer),
             ("alpha", f"needs an {spelled('activation')} with a slope: all_relu or leaky_relu", sloped),
             ("fan", f"needs {spelled('init', 'he_uniform')} or xavier_uniform", self.init != "normal"),
-            ("zeta", f"needs {spelled('evolution', 'set')}", self.evolution == "set"),
-            ("evolve_until", f"needs {spelled('evolution', 'set')}", self.evolution == "set"),
+            ("zeta", f"needs {spelled('evolution', 'set')}, or one of {', '.join(WITH_ZETA[1:])}", by_epochs),
+            ("evolve_until", f"needs {spelled('evolution', 'set')}, or one of {', '.join(WITH_ZETA[1:])}", by_epochs),
             ("image_shape", f"needs {spelled('augmentation')}", isinstance(self.augmentation, str)),
             ("importance_start", *pruning),
             ("importance_every", *pruning),

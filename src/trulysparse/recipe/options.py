@@ -8,9 +8,9 @@ from typing import Any
 from trulysparse.connectivity import CONNECTIVITY_NAMES
 from trulysparse.connectivity.counts import DEFAULT_EPSILON, DIVISIONS
 from trulysparse.connectivity.network_patterns import AnyPattern
-from trulysparse.data.augmentation import Augmentation
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.data.scaling_figures import KINDS
-from trulysparse.evolution import NAMES, Evolution
+from trulysparse.evolution import NAMES, WITH_ZETA, Evolution
 from trulysparse.nn import activations
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.losses.make import BY_NAME
@@ -50,8 +50,11 @@ class RecipeOptions:
     precision: str = option("float32", "Of weights and activations: float32 or, with compact storage, bfloat16.")
     on_disk: bool = option(False, "Layers live in files in the run folder (compact storage).")
     evolution: str | Evolution | None = option("set", f"{', '.join(NAMES)}: how the topology changes.")
-    zeta: float = option(0.3, "set: fraction of connections replaced after each epoch.")
-    evolve_until: float = option(1.0, "set: share of the training after which the topology stays.")
+    zeta: float = option(0.3, f"{', '.join(WITH_ZETA)}: fraction of connections replaced after each epoch.")
+    evolve_until: float = option(1.0, f"{', '.join(WITH_ZETA)}: share of the training after which the topology stays.")
+    percolate: bool = option(
+        False, "Evolution also removes connections that no path from an input to an output goes through."
+    )
     importance_pruning: float = option(
         0.0, "Percentile of hidden neurons to remove at each importance pruning; 0: none."
     )
@@ -82,7 +85,7 @@ class RecipeOptions:
     )
     fresh_state: str = option(Adam.fresh_state, "Adam's state of connections that evolution adds: zero or typical.")
     dropout: float = option(0.0, "Share of hidden activations dropped.")
-    augmentation: str | Augmentation | None = option(
+    augmentation: str | ImageAugmentation | None = option(
         None,
         "rotation=DEGREES, shift=SHARE, flip, with commas between: images are turned, shifted (as a share of their "
         "height and width) and mirrored at random each time they are trained on.",

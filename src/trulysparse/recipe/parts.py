@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from trulysparse._core import checks
-from trulysparse.data.augmentation import Augmentation, ImageAugmentation
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.evolution import Evolution, make_evolution
 from trulysparse.nn import activations
 from trulysparse.nn.activations import Activation
@@ -55,9 +55,15 @@ class RecipeParts(RecipeOptions):
         if self.evolution is None or isinstance(self.evolution, Evolution):
             return self.evolution
         until = None if self.evolve_until == 1 else self.evolve_until
-        return make_evolution(self.evolution, zeta=self.zeta, until=until, argument=self.spelled("evolution"))
+        return make_evolution(
+            self.evolution,
+            zeta=self.zeta,
+            until=until,
+            percolate=self.percolate,
+            argument=self.spelled("evolution"),
+        )
 
-    def make_augmentation(self) -> Augmentation | None:
+    def make_augmentation(self) -> ImageAugmentation | None:
         """How samples are changed as they are trained on, or None."""
         if not isinstance(self.augmentation, str):
             return self.augmentation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from trulysparse.data.augmentation import Augmentation
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.evolution import Evolution
 from trulysparse.nn.losses import AnyLoss
 from trulysparse.optim import LayerRates, Optimizer
@@ -37,7 +37,7 @@ class TrainingOptions:
     recompute: int = 1
     max_gradient_norm: float | None = None
     dropout: float = 0.0
-    augmentation: Augmentation | None = None
+    augmentation: ImageAugmentation | None = None
     seed: int = 0
 
     def as_arguments(self) -> dict[str, Any]:

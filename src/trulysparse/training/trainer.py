@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from trulysparse._core import checks, memory
 from trulysparse._core.arrays import Floats
 from trulysparse.data import check_finite
-from trulysparse.data.augmentation import Augmentation
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution
 from trulysparse.io import checkpoint_folder
@@ -99,7 +99,7 @@ class Trainer(TrainingLoop):
         evolution: Evolution | None = None,
         batch_size: int = 128,
         dropout: float = 0.0,
-        augmentation: Augmentation | None = None,
+        augmentation: ImageAugmentation | None = None,
         seed: int = 0,
         threads: int | None = None,
         callbacks: Sequence[Callback] = (),
@@ -251,7 +251,7 @@ class Trainer(TrainingLoop):
             >>> import trulysparse as ts
             >>> net = ts.SparseMLP((20, 50, 10), epsilon=4, seed=0, threads=1)
             >>> ts.Trainer(net, evolution=ts.SET(0.3)).evolve()
-            83
+            73
         """
         method = self.evolution
         if X_batch is None or y_batch is None or method is None or not method.needs_gradient:
