@@ -103,12 +103,12 @@ def test_wassp_gives_the_same_bits_for_any_number_of_workers():
             np.testing.assert_array_equal(a.connectivity.by_input.index, b.connectivity.by_input.index)
 
 
-def test_staleness_aware_training_converges_with_eight_workers():
+def test_training_by_gradients_divided_by_staleness_converges_with_eight_workers():
     X, y = problem(4000)
     options = {"optimizer": ts.SGD(0.02, 0.9), "hidden": (200, 200)}
-    history = trainer_for(ts.WASAP(8, phase2_epochs=0, staleness_aware=True), **options).fit(X, y, epochs=3)
+    history = trainer_for(ts.WASAP(8, phase2_epochs=0, staleness="divide"), **options).fit(X, y, epochs=3)
     assert history["loss"][-1] < 0.1
-    one = trainer_for(ts.WASAP(1, phase2_epochs=0, staleness_aware=True))
+    one = trainer_for(ts.WASAP(1, phase2_epochs=0, staleness="divide"))
     plain = trainer_for(ts.WASAP(1, phase2_epochs=0))
     for trainer in (one, plain):
         trainer.fit(X, y, epochs=1)

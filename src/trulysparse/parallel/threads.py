@@ -100,6 +100,8 @@ class ThreadBackend:
                 worker = Worker(number, trainer.net, data, self._shards, self._options, reader, residuals[number])
                 try:
                     while (given := server.pull(number)) is not None:
+                        if self._config.delay_compensation:
+                            server.snapshot(number, *given)
                         # Layers that others were reading are updated while this worker loads its next batch.
                         gradient = worker.gradient(given[1], given[0], partial(server.settle, number))
                         if server.push(number, gradient, finish=False):
