@@ -52,6 +52,20 @@ inline double to_unit(uint64_t bits) { return (double(bits >> 11) + 0.5) * 0x1p-
 
 enum class Draw : int { uniform = 0, normal = 1 };
 
+// The scale that weights are drawn at: the same for all or, by_fan_in, by the number of inputs of the neuron that a
+// weight leads to.
+struct WeightScale {
+    double scale = 0;        // by_fan_in: where fan_in + added is 1
+    bool by_fan_in = false;
+    double added = 0;        // to the number of inputs
+    double most = 1e300;     // no neuron's scale is larger
+
+    double of(int64_t fan_in) const {
+        if (!by_fan_in) return scale;
+        return std::fmin(most, scale / std::sqrt(double(fan_in > 1 ? fan_in : 1) + added));
+    }
+};
+
 // Values 2*block and 2*block+1 of a stream of weights: uniform on (-scale, scale), or normal with
 // standard deviation `scale` (Box-Muller).
 inline void draw_pair(const Philox& random, uint64_t block, Draw kind, double scale, double out[2]) {

@@ -3,9 +3,19 @@
 
 #include "bindings/any_matrix.hpp"
 #include "input/batch.hpp"
+#include "input/images.hpp"
 
 namespace ts {
 namespace {
+
+using Shape = std::tuple<int64_t, int64_t, int64_t>;
+
+// shape: channels, height, width.
+ImageShape image_shape(const Shape& shape, bool channels_last) {
+    const auto [channels, height, width] = shape;
+    require(channels > 0 && height > 0 && width > 0, "an image has no pixels");
+    return {channels, height, width, channels_last};
+}
 
 template <class T>
 void bind_type(nb::module_& m) {
@@ -64,6 +74,22 @@ void bind_type(nb::module_& m) {
         },
         nb::arg("from_").noconvert(), nb::arg("factor").noconvert().none(), nb::arg("out").noconvert(),
         nb::arg("threads"));
+    m.def(
+        "transform_images",
+        [](Rows<T> x, Rows<const double> transforms, Shape shape, bool channels_last, Scale offset, Scale factor,
+           int threads) {
+            const ImageShape images = image_shape(shape, channels_last);
+            const int64_t batch = int64_t(transforms.shape(0)), stride = int64_t(x.shape(1));
+            require_length(x, images.features(), "x", "one row per value of an image");
+            require(int64_t(transforms.shape(1)) == kTransform, "transforms do not have 6 columns");
+            require(batch <= stride, "x has fewer columns than there are transforms");
+            require_scaling(offset, factor, images.features());
+            nb::gil_scoped_release free_lock;
+            transform_images(x.data(), stride, batch, images, transforms.data(), pointer(offset), pointer(factor),
+                             threads);
+        },
+        nb::arg("x").noconvert(), nb::arg("transforms").noconvert(), nb::arg("shape"), nb::arg("channels_last"),
+        nb::arg("offset").noconvert().none(), nb::arg("factor").noconvert().none(), nb::arg("threads"));
 }
 
 }  // namespace
@@ -71,6 +97,18 @@ void bind_type(nb::module_& m) {
 void bind_input(nb::module_& m) {
     bind_type<float>(m);
     bind_type<double>(m);
+    m.def(
+        "draw_transforms",
+        [](uint64_t key, Array<const int64_t> rows, Shape shape, std::tuple<double, double, double> ranges, bool flip,
+           Rows<double> out) {
+            const auto [rotation, row_shift, column_shift] = ranges;
+            const int64_t count = int64_t(rows.shape(0));
+            require_shape(out, count, kTransform, "out", "one transform per row");
+            draw_transforms(key, rows.data(), count, image_shape(shape, false),
+                            {rotation, row_shift, column_shift, flip}, out.data());
+        },
+        nb::arg("key"), nb::arg("rows").noconvert(), nb::arg("shape"), nb::arg("ranges"), nb::arg("flip"),
+        nb::arg("out").noconvert());
 }
 
 }  // namespace ts

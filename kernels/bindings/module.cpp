@@ -29,6 +29,16 @@ void bind_enums(nb::module_& m) {
         .value("BINARY_CROSS_ENTROPY", Loss::binary_cross_entropy)
         .value("MEAN_SQUARED_ERROR", Loss::mean_squared_error)
         .value("HUBER", Loss::huber);
+    nb::class_<WeightScale>(m, "WeightScale")
+        .def(
+            "__init__",
+            [](WeightScale* scale, double value, bool by_fan_in, double added, double most) {
+                new (scale) WeightScale{value, by_fan_in, added, most};
+            },
+            nb::arg("scale"), nb::arg("by_fan_in") = false, nb::arg("added") = 0.0, nb::arg("most") = 1e300)
+        .def_ro("by_fan_in", &WeightScale::by_fan_in)
+        .def("of", &WeightScale::of, nb::arg("fan_in"));
+    nb::implicitly_convertible<double, WeightScale>();
     nb::enum_<Draw>(m, "Draw", nb::is_arithmetic()).value("UNIFORM", Draw::uniform).value("NORMAL", Draw::normal);
 }
 
@@ -85,6 +95,7 @@ NB_MODULE(_kernels, m) {
     bind_locks(m);
     bind_losses(m);
     bind_topology(m);
+    bind_paths(m);
     bind_soft_update(m);
     bind_tiled(m);
     bind_input(m);

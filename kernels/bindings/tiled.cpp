@@ -182,8 +182,8 @@ void bind_tile_topology(nb::module_& m) {
         nb::arg("n_in"), nb::arg("n_out"), nb::arg("shift"), nb::arg("count"), nb::arg("key"), nb::arg("threads"));
     m.def(
         "evolve_tiles",
-        [](const HeldTiles& held, Array<const uint8_t> keep, int64_t count, Draw kind, double scale, uint64_t fresh_key,
-           uint64_t key, Array<int64_t> new_ptr, Array<uint32_t> new_place,
+        [](const HeldTiles& held, Array<const uint8_t> keep, int64_t count, Draw kind, const WeightScale& scale,
+           uint64_t fresh_key, uint64_t key, Array<int64_t> new_ptr, Array<uint32_t> new_place,
            std::vector<std::pair<Values, Values>> moved, int threads, const std::vector<double>& fill) {
             const Tiles& tiles = held.tiles;
             require_length(keep, held.size(), "keep", "one per connection");
@@ -210,6 +210,22 @@ void bind_tile_topology(nb::module_& m) {
         nb::arg("scale"), nb::arg("fresh_key"), nb::arg("key"), nb::arg("new_ptr").noconvert(),
         nb::arg("new_place").noconvert(), nb::arg("moved"), nb::arg("threads"),
         nb::arg("fill") = std::vector<double>{});
+    m.def(
+        "draw_tile_weights",
+        [](const HeldTiles& held, Values out, Draw kind, const WeightScale& scale, uint64_t key, int threads) {
+            require_length(out, held.size(), "out", "one per connection");
+            nb::gil_scoped_release free_lock;
+            draw_tile_weights(held.tiles, {kind, scale, key}, stored(out), threads);
+        },
+        nb::arg("tiles"), nb::arg("out").noconvert(), nb::arg("kind"), nb::arg("scale"), nb::arg("key"),
+        nb::arg("threads"));
+    m.def(
+        "connected_outputs",
+        [](const HeldTiles& held, int threads) {
+            nb::gil_scoped_release free_lock;
+            return connected_outputs(held.tiles, threads);
+        },
+        nb::arg("tiles"), nb::arg("threads"));
     m.def(
         "first_invalid_tile",
         [](const HeldTiles& held) {

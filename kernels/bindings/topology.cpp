@@ -30,11 +30,25 @@ template <class T, class Held>
 void bind_values(nb::module_& m) {
     m.def(
         "draw_weights",
-        [](Array<Held> out, Draw kind, double scale, uint64_t key, int threads) {
+        [](Array<Held> out, Draw kind, const WeightScale& scale, uint64_t key, int threads,
+           std::optional<Array<const int32_t>> output, std::optional<Array<const int64_t>> fan_in) {
+            const int64_t count = int64_t(out.shape(0));
+            const int32_t* to = nullptr;
+            const int64_t* inputs = nullptr;
+            if (scale.by_fan_in) {
+                require(output && fan_in, "a scale by fan-in needs output and fan_in");
+                require_length(*output, count, "output", "one neuron per value");
+                to = output->data();
+                inputs = fan_in->data();
+                const int64_t n = int64_t(fan_in->shape(0));
+                require(std::all_of(to, to + count, [&](int32_t o) { return o >= 0 && o < n; }),
+                        "output must be numbers of neurons");
+            }
             nb::gil_scoped_release free_lock;
-            draw_weights(as_stored(out.data()), int64_t(out.shape(0)), kind, scale, key, threads);
+            draw_weights(as_stored(out.data()), count, kind, scale, to, inputs, key, threads);
         },
-        nb::arg("out").noconvert(), nb::arg("kind"), nb::arg("scale"), nb::arg("key"), nb::arg("threads"));
+        nb::arg("out").noconvert(), nb::arg("kind"), nb::arg("scale"), nb::arg("key"), nb::arg("threads"),
+        nb::arg("output").noconvert().none() = nb::none(), nb::arg("fan_in").noconvert().none() = nb::none());
     m.def(
         "keep_by_sign_magnitude",
         [](Array<const Held> value, double zeta, Array<uint8_t> keep, int threads) {

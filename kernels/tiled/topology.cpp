@@ -27,26 +27,6 @@ int workers_for(int64_t connections, int threads) { return threads_for(connectio
 
 uint32_t place_of(uint64_t number, uint64_t width) { return uint32_t(number / width) << 16 | uint32_t(number % width); }
 
-// New weights, by their number; draws come in pairs.
-class FreshValues {
-  public:
-    explicit FreshValues(const Fresh& fresh) : fresh_(fresh), random_{fresh.key} {}
-
-    float at(int64_t number) {
-        if (number / 2 != block_) {
-            block_ = number / 2;
-            draw_pair(random_, uint64_t(block_), fresh_.kind, fresh_.scale, pair_);
-        }
-        return float(pair_[number % 2]);
-    }
-
-  private:
-    Fresh fresh_;
-    Philox random_;
-    int64_t block_ = -1;
-    double pair_[2] = {0, 0};
-};
-
 void set(const Stored& values, int64_t at, float value) {
     if (values.half) static_cast<bf16*>(values.to)[at] = bf16(value);
     else static_cast<float*>(values.to)[at] = value;
@@ -57,7 +37,55 @@ void copy(const Stored& values, int64_t at, int64_t from) {
     else static_cast<float*>(values.to)[at] = static_cast<const float*>(values.from)[from];
 }
 
+// The number of inputs of each neuron of a block of outputs.
+class BlockFanIn {
+  public:
+    explicit BlockFanIn(const Tiles& tiles) : tiles_(tiles), counts_(int64_t(1) << tiles.shift) {}
+
+    // Counts block o of the tiles.
+    const int32_t* of(int64_t o) {
+        std::fill_n(counts_.data(), tiles_.height(o), 0);
+        const int64_t columns = tiles_.blocks_in();
+        for (int64_t k = tiles_.ptr[o * columns]; k < tiles_.ptr[(o + 1) * columns]; ++k)
+            ++counts_[tiles_.packed[k] >> 16];
+        return counts_.data();
+    }
+
+  private:
+    Tiles tiles_;
+    Buffer<int32_t> counts_;
+};
+
 }  // namespace
+
+void draw_tile_weights(const Tiles& tiles, const Fresh& fresh, const Stored& values, int threads) {
+    const int64_t columns = tiles.blocks_in();
+    const int workers = threads_for(tiles.ptr[tiles.count()] * 32, threads);
+    parallel_ranges(tiles.blocks_out(), workers, [&](int64_t begin, int64_t end) {
+        BlockFanIn fan_in(tiles);
+        WeightStream stream(fresh.kind, fresh.key);
+        for (int64_t o = begin; o < end; ++o) {
+            const int32_t* inputs = fan_in.of(o);
+            for (int64_t k = tiles.ptr[o * columns]; k < tiles.ptr[(o + 1) * columns]; ++k)
+                set(values, k, float(stream.at(k) * fresh.scale.of(inputs[tiles.packed[k] >> 16])));
+        }
+    });
+}
+
+int64_t connected_outputs(const Tiles& tiles, int threads) {
+    Buffer<int64_t> connected(tiles.blocks_out());
+    const int workers = workers_for(tiles.ptr[tiles.count()], threads);
+    parallel_ranges(tiles.blocks_out(), workers, [&](int64_t begin, int64_t end) {
+        BlockFanIn fan_in(tiles);
+        for (int64_t o = begin; o < end; ++o) {
+            const int32_t* inputs = fan_in.of(o);
+            connected[o] = tiles.height(o) - std::count(inputs, inputs + tiles.height(o), 0);
+        }
+    });
+    int64_t sum = 0;
+    for (int64_t o = 0; o < tiles.blocks_out(); ++o) sum += connected[o];
+    return sum;
+}
 
 DrawnTiles draw_tiles(int64_t n_in, int64_t n_out, int shift, int64_t count, uint64_t key, int threads) {
     const Tiles shape{n_in, n_out, shift, nullptr, nullptr};
@@ -106,7 +134,8 @@ void evolve_tiles(const Tiles& old, const uint8_t* keep, int64_t count, const Fr
     parallel_ranges(tiles, workers, [&](int64_t begin, int64_t end) {
         int64_t g = std::lower_bound(ranks.data(), ranks.data() + count, empty_before(begin)) - ranks.data();
         int64_t at = kept[begin] + g;
-        FreshValues values(fresh);
+        WeightStream stream(fresh.kind, fresh.key);
+        const double scale = fresh.scale.by_fan_in ? 0 : fresh.scale.of(0);  // by_fan_in: below
         for (int64_t t = begin; t < end; ++t) {
             ptr[t] = at;
             const uint64_t start = empty_before(t), stop = empty_before(t + 1),
@@ -130,13 +159,34 @@ void evolve_tiles(const Tiles& old, const uint8_t* keep, int64_t count, const Fr
                     take_old();
                 }
                 packed[at] = place_of(ranks[g] - start + before, width);
-                for (int a = 0; a < arrays; ++a) set(moved[a].values, at, a == 0 ? values.at(g) : moved[a].fill);
+                for (int a = 0; a < arrays; ++a)
+                    set(moved[a].values, at, a == 0 ? float(stream.at(g) * scale) : moved[a].fill);
                 ++at;
             }
             for (;;) {
                 while (k < k_end && !keep[k]) ++k;
                 if (k == k_end) break;
                 take_old();
+            }
+        }
+    });
+    if (!fresh.scale.by_fan_in) return;
+    // Only now is the number of inputs of each neuron known. New connections are those that the kept ones, walked along
+    // with them, do not hold.
+    const Tiles now{old.n_in, old.n_out, old.shift, ptr, packed};
+    parallel_ranges(old.blocks_out(), workers, [&](int64_t begin, int64_t end) {
+        BlockFanIn fan_in(now);
+        WeightStream stream(fresh.kind, fresh.key);
+        for (int64_t o = begin; o < end; ++o) {
+            const int32_t* inputs = fan_in.of(o);
+            for (int64_t t = o * columns; t < (o + 1) * columns; ++t) {
+                int64_t k = old.ptr[t], number = ptr[t] - kept[t];
+                for (int64_t at = ptr[t]; at < ptr[t + 1]; ++at) {
+                    while (k < old.ptr[t + 1] && !keep[k]) ++k;
+                    if (k < old.ptr[t + 1] && old.packed[k] == packed[at]) ++k;
+                    else
+                        set(moved[0].values, at, float(stream.at(number++) * fresh.scale.of(inputs[packed[at] >> 16])));
+                }
             }
         }
     });

@@ -18,9 +18,15 @@ DrawnTiles draw_tiles(int64_t n_in, int64_t n_out, int shift, int64_t count, uin
 // How new weights start.
 struct Fresh {
     Draw kind = Draw::uniform;
-    double scale = 0;
+    WeightScale scale;
     uint64_t key = 0;
 };
+
+// Draws the weights of all connections.
+void draw_tile_weights(const Tiles& tiles, const Fresh& fresh, const Stored& values, int threads);
+
+// Output neurons that have at least one input.
+int64_t connected_outputs(const Tiles& tiles, int threads);
 
 // Values along connections that move with them; those of new ones are drawn (the first array) or `fill`.
 struct MovedTiles {

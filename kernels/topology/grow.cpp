@@ -1,14 +1,13 @@
 #include "topology/grow.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <limits>
-#include <mutex>
 #include <vector>
 
 #include "base/threads.hpp"
 #include "isa/dispatch.hpp"
+#include "topology/best.hpp"
 
 namespace ts {
 namespace {
@@ -23,41 +22,6 @@ struct Candidate {
     }
 };
 
-// The best `count` of all candidates offered, in a buffer half as large again.
-template <class T>
-class Best {
-  public:
-    explicit Best(int64_t count) : count_(count), room_(count + std::max<int64_t>(count / 2, 1 << 14)) {
-        held_.reserve(size_t(room_));
-    }
-    // Nothing below this can be among the best.
-    T floor() const { return floor_.load(std::memory_order_relaxed); }
-    void offer(const std::vector<Candidate<T>>& some) {
-        const std::lock_guard guard(lock_);
-        for (const Candidate<T>& one : some) {
-            held_.push_back(one);
-            if (int64_t(held_.size()) == room_) cut();
-        }
-    }
-    // Sorted by place.
-    const std::vector<Candidate<T>>& take() {
-        if (int64_t(held_.size()) > count_) cut();
-        std::sort(held_.begin(), held_.end(), [](const auto& a, const auto& b) { return a.place < b.place; });
-        return held_;
-    }
-
-  private:
-    void cut() {
-        std::nth_element(held_.begin(), held_.begin() + (count_ - 1), held_.end());
-        held_.resize(size_t(count_));
-        floor_.store(held_.back().score, std::memory_order_relaxed);
-    }
-    int64_t count_, room_;
-    std::vector<Candidate<T>> held_;
-    std::atomic<T> floor_{0};
-    std::mutex lock_;
-};
-
 }  // namespace
 
 template <class T>
@@ -67,7 +31,7 @@ Positions grow_by_gradient(const Connections& existing, int64_t n_out, const uin
     Positions out{Buffer<int64_t>(rows + 1), Buffer<int32_t>(count)};
     std::fill_n(out.ptr.data(), rows + 1, 0);
     if (count == 0) return out;
-    Best<T> best(count);
+    Best<Candidate<T>> best(count);
     const int64_t bands = (rows + kTileRows - 1) / kTileRows;
     const auto tile_of = growth_kernels<T>().gradient_tile;
     constexpr T taken = std::numeric_limits<T>::quiet_NaN();

@@ -80,15 +80,6 @@ Buffer<uint64_t> sorted_candidates(uint64_t first, uint64_t count, uint64_t boun
     return out;
 }
 
-// Merges the ascending `fresh` into the ascending `set` of `size` values, from the back; `set` has capacity for both.
-void merge_into(uint64_t* set, int64_t size, const uint64_t* fresh, int64_t count) {
-    int64_t i = size - 1, j = count - 1, k = size + count - 1;
-    while (j >= 0) {
-        if (i >= 0 && set[i] > fresh[j]) set[k--] = set[i--];
-        else set[k--] = fresh[j--];
-    }
-}
-
 // The numbers of [0, bound) that are not in `absent` (ascending).
 Buffer<uint64_t> complement(const Buffer<uint64_t>& absent, uint64_t bound, int threads) {
     Buffer<uint64_t> out{int64_t(bound) - absent.size()};
@@ -105,6 +96,25 @@ Buffer<uint64_t> complement(const Buffer<uint64_t>& absent, uint64_t bound, int 
 }
 
 }  // namespace
+
+int64_t join(uint64_t* set, int64_t size, uint64_t* fresh, int64_t count) {
+    // A few new values are searched for one by one, many by one walk along both.
+    const uint64_t* at = set;
+    const uint64_t* end = set + size;
+    const bool few = count < size / 64;
+    const int64_t added = std::remove_if(fresh, fresh + count, [&](uint64_t v) {
+        if (few) at = std::lower_bound(at, end, v);
+        else
+            while (at != end && *at < v) ++at;
+        return at != end && *at == v;
+    }) - fresh;
+    int64_t i = size - 1, j = added - 1, k = size + added - 1;
+    while (j >= 0) {
+        if (i >= 0 && set[i] > fresh[j]) set[k--] = set[i--];
+        else set[k--] = fresh[j--];
+    }
+    return added;
+}
 
 // Sequential rejection sampling (draw until `count` distinct numbers are there) is exactly uniform; this
 // is that process with the draws taken in rounds, each of as many as are still missing.
@@ -124,18 +134,7 @@ Buffer<uint64_t> sample_distinct(uint64_t count, uint64_t bound, uint64_t key, i
             size = fresh.size();
             continue;
         }
-        // A few new values are searched for one by one, many by one walk along both.
-        const uint64_t* at = set.data();
-        const uint64_t* end = set.data() + size;
-        const bool few = fresh.size() < size / 64;
-        const int64_t added = std::remove_if(fresh.data(), fresh.data() + fresh.size(), [&](uint64_t v) {
-            if (few) at = std::lower_bound(at, end, v);
-            else
-                while (at != end && *at < v) ++at;
-            return at != end && *at == v;
-        }) - fresh.data();
-        merge_into(set.data(), size, fresh.data(), added);
-        size += added;
+        size += join(set.data(), size, fresh.data(), fresh.size());
     }
     return set;
 }
@@ -174,20 +173,17 @@ Positions sample_empty(const Connections& existing, int64_t columns, const uint8
 }
 
 template <class T>
-void draw_weights(T* out, int64_t count, Draw kind, double scale, uint64_t key, int threads) {
-    const Philox random{key};
+void draw_weights(T* out, int64_t count, Draw kind, const WeightScale& scale, const int32_t* output,
+                  const int64_t* fan_in, uint64_t key, int threads) {
     parallel_ranges((count + 1) / 2, threads_for(count * 32, threads), [&](int64_t begin, int64_t end) {
-        for (int64_t block = begin; block < end; ++block) {
-            double pair[2];
-            draw_pair(random, uint64_t(block), kind, scale, pair);
-            out[2 * block] = T(pair[0]);
-            if (2 * block + 1 < count) out[2 * block + 1] = T(pair[1]);
-        }
+        WeightStream stream(kind, key);
+        for (int64_t k = 2 * begin; k < std::min(2 * end, count); ++k)
+            out[k] = T(stream.at(k) * scale.of(scale.by_fan_in ? fan_in[output[k]] : 0));
     });
 }
-template void draw_weights(bf16*, int64_t, Draw, double, uint64_t, int);
-template void draw_weights(float*, int64_t, Draw, double, uint64_t, int);
-template void draw_weights(double*, int64_t, Draw, double, uint64_t, int);
+template void draw_weights(bf16*, int64_t, Draw, const WeightScale&, const int32_t*, const int64_t*, uint64_t, int);
+template void draw_weights(float*, int64_t, Draw, const WeightScale&, const int32_t*, const int64_t*, uint64_t, int);
+template void draw_weights(double*, int64_t, Draw, const WeightScale&, const int32_t*, const int64_t*, uint64_t, int);
 
 int64_t first_invalid(const Connections& connections, int64_t columns) {
     for (int64_t r = 0; r < connections.rows; ++r)

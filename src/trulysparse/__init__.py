@@ -4,13 +4,16 @@ from typing import TYPE_CHECKING, Any
 
 from trulysparse._core import first_signals as _first_signals  # noqa: F401  # before all that takes time to import
 from trulysparse._core.version import __version__ as __version__
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.errors import DivergenceError, InputError, MissingExtraError, NotEnoughMemoryError
 from trulysparse.evolution import (
+    CTRE,
     DSR,
     GSE,
     MEST,
     SET,
     SNFS,
+    CHTs,
     CubicDensity,
     DeepR,
     Evolution,
@@ -18,19 +21,21 @@ from trulysparse.evolution import (
     GraNet,
     RigL,
     Schedule,
+    SigmoidDensity,
     Static,
 )
 from trulysparse.io.models import load, save
 from trulysparse.nn.activation_function import ActivationFunction, NumberedActivation
 from trulysparse.nn.activations import GELU, AllReLU, Identity, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
 from trulysparse.nn.columns import Columns
+from trulysparse.nn.ensemble import merge_networks
 from trulysparse.nn.frozen import FrozenMLP
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.losses import BinaryCrossEntropy, Huber, Loss, MeanSquaredError, SoftmaxCrossEntropy
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.tape import Tape
 from trulysparse.nn.tapes import forward_all
-from trulysparse.optim import SGD, Adam
+from trulysparse.optim import SGD, Adam, SuPar
 from trulysparse.optim.schedules import ConstantRate, CosineRate, ScaledRate, StepRate
 from trulysparse.parallel import WASAP, WASSP
 from trulysparse.pruning import ImportancePruning, PruningReport, prune_neurons
@@ -45,6 +50,7 @@ from trulysparse.training import (
     TensorBoardLogger,
     Trainer,
     evaluate,
+    fit_side_by_side,
 )
 
 if TYPE_CHECKING:
@@ -53,6 +59,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "CTRE",
     "DSR",
     "GELU",
     "GSE",
@@ -66,6 +73,7 @@ __all__ = [
     "Adam",
     "AllReLU",
     "BinaryCrossEntropy",
+    "CHTs",
     "Callback",
     "Checkpointer",
     "Columns",
@@ -82,6 +90,7 @@ __all__ = [
     "History",
     "Huber",
     "Identity",
+    "ImageAugmentation",
     "ImportancePruning",
     "InputError",
     "LayerSizes",
@@ -100,12 +109,14 @@ __all__ = [
     "Schedule",
     "SiLU",
     "Sigmoid",
+    "SigmoidDensity",
     "SoftmaxCrossEntropy",
     "SparseMLP",
     "SparseMLPClassifier",
     "SparseMLPRegressor",
     "Static",
     "StepRate",
+    "SuPar",
     "TablePreprocessor",
     "Tanh",
     "Tape",
@@ -113,8 +124,10 @@ __all__ = [
     "Trainer",
     "WeightInit",
     "evaluate",
+    "fit_side_by_side",
     "forward_all",
     "load",
+    "merge_networks",
     "prune_neurons",
     "save",
 ]

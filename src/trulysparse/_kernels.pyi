@@ -39,6 +39,12 @@ class Draw(IntEnum):
     UNIFORM = ...
     NORMAL = ...
 
+class WeightScale:
+    def __init__(self, scale: float, by_fan_in: bool = ..., added: float = ..., most: float = ...) -> None: ...
+    @property
+    def by_fan_in(self) -> bool: ...
+    def of(self, fan_in: int) -> float: ...
+
 MAX_TILE_SHIFT: int
 ORDERED_BYTES: int
 FEW_BLOCKS: int
@@ -173,12 +179,48 @@ def loss_and_gradient(
 ) -> float: ...
 def softmax(z: Floats, threads: int) -> None: ...
 def sigmoid(z: Floats, threads: int) -> None: ...
-def draw_weights(out: Stored, kind: Draw, scale: float, key: int, threads: int) -> None: ...
+def draw_weights(
+    out: Stored,
+    kind: Draw,
+    scale: WeightScale | float,
+    key: int,
+    threads: int,
+    output: Indices | None = ...,
+    fan_in: NDArray[np.int64] | None = ...,
+) -> None: ...
 def keep_by_sign_magnitude(value: Stored, zeta: float, keep: NDArray[np.uint8], threads: int) -> int: ...
 def keep_by_magnitude(
     values: Sequence[Stored], remove: int, keeps: Sequence[NDArray[np.uint8]], threads: int
 ) -> None: ...
 def kept_median(value: Stored, keep: NDArray[np.uint8], threads: int) -> float: ...
+def soft_keep(value: Stored, power: float, remove: int, key: int, keep: NDArray[np.uint8], threads: int) -> None: ...
+def soft_keep_relative(
+    ptr: Pointers,
+    index: Indices,
+    value: Floats,
+    row_sum: NDArray[np.float64],
+    column_sum: NDArray[np.float64],
+    power: float,
+    remove: int,
+    key: int,
+    keep: NDArray[np.uint8],
+    threads: int,
+) -> None: ...
+def percolate(
+    layers: Sequence[tuple[Pointers, Indices, int]], keeps: Sequence[NDArray[np.uint8] | None], threads: int
+) -> list[int]: ...
+def count_paths(ptr: Pointers, index: Indices, columns: int) -> float: ...
+def grow_by_paths(
+    ptr: Pointers,
+    index: Indices,
+    columns: int,
+    keep: Bits,
+    count: int,
+    largest: bool,
+    max_paths: float,
+    key: int,
+    threads: int,
+) -> tuple[Pointers, Indices]: ...
 def grow_by_gradient(
     ptr: Pointers, index: Indices, keep: Bits, x: Floats, dy: Floats, count: int, threads: int
 ) -> tuple[Pointers, Indices]: ...
@@ -353,6 +395,23 @@ def load_sparse(
     out: Floats,
     threads: int,
 ) -> int: ...
+def draw_transforms(
+    key: int,
+    rows: Pointers,
+    shape: tuple[int, int, int],
+    ranges: tuple[float, float, float],
+    flip: bool,
+    out: NDArray[np.float64],
+) -> None: ...
+def transform_images(
+    x: Floats,
+    transforms: NDArray[np.float64],
+    shape: tuple[int, int, int],
+    channels_last: bool,
+    offset: NDArray[np.float64] | None,
+    factor: NDArray[np.float64] | None,
+    threads: int,
+) -> None: ...
 def store_dense(from_: Floats, factor: NDArray[np.float64] | None, out: Floats, threads: int) -> None: ...
 
 class Tiles:
@@ -412,7 +471,7 @@ def evolve_tiles(
     keep: NDArray[np.uint8],
     count: int,
     kind: Draw,
-    scale: float,
+    scale: WeightScale | float,
     fresh_key: int,
     key: int,
     new_ptr: Pointers,
@@ -421,6 +480,8 @@ def evolve_tiles(
     threads: int,
     fill: Sequence[float] = ...,
 ) -> None: ...
+def draw_tile_weights(tiles: Tiles, out: Stored, kind: Draw, scale: WeightScale, key: int, threads: int) -> None: ...
+def connected_outputs(tiles: Tiles, threads: int) -> int: ...
 def first_invalid_tile(tiles: Tiles) -> int: ...
 def empty_bytes(size: int) -> NDArray[np.uint8]: ...
 def padded_batch(batch: int) -> int: ...

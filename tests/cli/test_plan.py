@@ -47,6 +47,13 @@ def test_plan_has_the_defaults_of_train():
     assert last_json(run("plan", "--layers", "64,30,10", "--json", "--momentum", "0"))["bytes"] != found[0]["bytes"]
 
 
+def test_plan_knows_densities():
+    options = ["--density", "0.1", "--densities", "uniform", "--output-density", "1"]
+    assert last_json(run("plan", "--layers", "64,30,10", "--json", *options))["connections"] == 192 + 300
+    assert last_json(run("plan", "--layers", "64,30,10", "--json", "--density", "0.1,0.5"))["connections"] == 192 + 150
+    assert "one per layer, 2, not 3" in refused("plan", "--layers", "64,30,10", "--density", "0.1,0.5,1")
+
+
 def test_plan_counts_pre_activations_where_the_activation_needs_them():
     options = "plan", "--layers", "64,30,20,10", "--json", "--batch-size", "16", "--activation"
     with_them, without = (last_json(run(*options, name)) for name in ("silu", "relu"))

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from command import RUN_FILES, SMALL, last_json, run, write_table
+from command import RUN_FILES, SMALL, last_json, refused, run, write_table
 from trulysparse.evolution import NAMES
+from trulysparse.recipe.presets import preset
 
 
 @pytest.mark.parametrize("options", [["--workers", 2], ["--workers", 3, "--parallel", "wassp", "--phase1-epochs", 1]])
@@ -21,6 +22,30 @@ def test_workers_write_a_record_per_epoch_they_share(tmp_path, options):
     assert "staleness" in lines[0]
     assert lines[-1]["epoch"] == 3
     assert last_json(run("evaluate", tmp_path / "r", "digits", "--json"))["accuracy"] == figures["accuracy"]
+
+
+def test_a_preset_is_used_where_no_option_says_otherwise(tmp_path):
+    options = ["--preset", "fashion-mnist-5min", "--epochs", 3, "--hidden", "40,30", "--density", 0.2]
+    figures = last_json(run("train", "digits", "--out", tmp_path / "r", *options, "--json"))
+    assert figures["epochs"] == 3
+    assert figures["accuracy"] > 0.5
+    config = json.loads((tmp_path / "r" / "config.json").read_text())
+    values = preset("fashion-mnist-5min").others({"epochs", "hidden", "density"})
+    assert {name: config[name] for name in values} == dict(values)
+    assert (config["epochs"], config["hidden"], config["density"]) == (3, [40, 30], 0.2)
+    message = refused("train", "digits", "--out", tmp_path / "r", "--preset", "best")
+    assert message.startswith("error: --preset must be one of fashion-mnist-5min, ")
+
+
+def test_images_are_augmented(tmp_path):
+    augment = ["--augment", "rotation=10,shift=0.1", "--image-shape", "8,8"]
+    figures = [
+        last_json(run("train", "digits", "--out", tmp_path / str(i), *SMALL, *options, "--json"))
+        for i, options in enumerate(([], augment, augment))
+    ]
+    assert figures[1]["loss"] == figures[2]["loss"] != figures[0]["loss"]
+    config = json.loads((tmp_path / "1" / "config.json").read_text())
+    assert (config["augmentation"], config["image_shape"]) == ("rotation=10,shift=0.1", [8, 8])
 
 
 @pytest.mark.parametrize("data", ["digits", "breast_cancer", "madelon-like"])
@@ -52,6 +77,23 @@ def test_topology_options_and_report_reach_the_run_folder(tmp_path):
     assert len(found["topology"]["layers"]) == 3
     run("train", "digits", "--out", tmp_path / "r", *SMALL)
     assert not (tmp_path / "r" / "report.html").exists()
+
+
+def test_starts_and_densities_reach_the_network_and_are_resumed(tmp_path):
+    options = ["--density", "0.1,0.2,1", "--connectivity", "csti", "--json"]
+    small = [*SMALL[:4], *SMALL[6:]]
+    figures = last_json(run("train", "digits", "--out", tmp_path / "r", *small, *options))
+    found = last_json(run("info", tmp_path / "r", "--json"))
+    densities = [layer["density"] for layer in found["layers"]]
+    assert densities == pytest.approx([0.1, 0.2, 1.0], abs=0.01)
+    config = json.loads((tmp_path / "r" / "config.json").read_text())
+    assert (config["density"], config["connectivity"]) == ([0.1, 0.2, 1.0], "csti")
+    uniform = ["--density", "0.05", "--densities", "uniform", "--output-density", "1", "--json"]
+    for more in (["--connectivity", "connected"], ["--storage", "compact"]):
+        again = last_json(run("train", "digits", "--out", tmp_path / "s", *small, *uniform, *more))
+        assert again["connections"] == round(0.05 * 64 * 30) + round(0.05 * 30 * 20) + 200
+    assert figures["accuracy"] > 0.3
+    assert "--density must be a number" in refused("train", "digits", "--out", tmp_path / "t", "--density", "0.1,x")
 
 
 @pytest.mark.parametrize("evolution", NAMES)
@@ -123,7 +165,9 @@ def test_streamed_training_learns(tmp_path, table):
     run("predict", tmp_path / "r", folder, "--out", tmp_path / "p.csv")
     assert len((tmp_path / "p.csv").read_text().splitlines()) == 151
     path = write_table(tmp_path, "libsvm", X, y)
-    streamed = last_json(run("train", path, "--out", tmp_path / "s", "--stream", *SMALL, "--json"))
+    streamed = last_json(
+        run("train", path, "--out", tmp_path / "s", "--stream", "--connectivity", "csti", *SMALL, "--json")
+    )
     assert streamed["accuracy"] > 0.8
 
 

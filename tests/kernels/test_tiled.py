@@ -238,13 +238,47 @@ def test_evolution_against_a_dictionary(rng, shape, kind, fresh):
     )
     assert len(found) == count
     assert all(found[place] == values for place, values in kept.items())
-    limit = WeightInit().scale(before)
+    limit = WeightInit().scale(before, layer.activation).of(1)
     grown = [values for place, values in found.items() if place not in kept]
     weights = widened(np.array([w for w, _ in grown], layer.values.dtype))
     assert len(grown) == grow
     assert np.abs(weights).max() <= limit * 1.01
     assert np.abs(weights).mean() == pytest.approx(limit / 2, rel=0.3)
     assert all(s == start for _, s in grown)
+
+
+@pytest.mark.parametrize("kind", ["float32", "bfloat16"])
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("shape", [(300, 200, 900), (70_000, 66_000, 200_000), (40, 9, 3)])
+def test_weights_drawn_by_fan_in_follow_the_inputs_of_their_neuron(rng, shape, kind, threads):
+    layer = make(shape, kind, rng)
+    init = WeightInit(fan="sparse")
+    con, scale = layer.connectivity, init.scale(layer.connectivity, layer.activation)
+    init.fill(layer.values, con, scale, 7, threads)
+    rows = con.coordinates()[0]
+    fan_in = np.bincount(rows, minlength=con.n_out)
+    unit = np.empty(con.n_connections)
+    _kernels.draw_weights(unit, init.kind, 1.0, 7, 1)
+    wanted = unit * np.sqrt(3 / fan_in[rows])
+    tolerance = 1e-6 if kind == "float32" else 2**-8
+    np.testing.assert_allclose(widened(layer.values), wanted, rtol=tolerance, atol=1e-9)
+    assert _kernels.connected_outputs(con.tiles, threads) == np.count_nonzero(fan_in)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_weights_that_evolution_draws_by_fan_in_follow_the_new_topology(rng, threads):
+    layer = make((70_000, 66_000, 200_000), "float32", rng)
+    layer.values[:] = 1e9  # what stays
+    keep = (rng.random(layer.n_connections) < 0.6).astype(np.uint8)
+    grow = int((keep == 0).sum())
+    layer.evolve(keep, grow, WeightInit(fan="sparse"), (1, 2), OptimizerState([], []), threads)
+    rows = layer.connectivity.coordinates()[0]
+    new = layer.values != 1e9
+    assert new.sum() == grow
+    unit = np.empty(grow)
+    _kernels.draw_weights(unit, _kernels.Draw.UNIFORM, 1.0, 2, 1)
+    wanted = unit * np.sqrt(3 / np.bincount(rows)[rows[new]])
+    np.testing.assert_allclose(layer.values[new], wanted, rtol=1e-6)
 
 
 def test_grown_places_are_uniform_among_the_empty_ones(rng):

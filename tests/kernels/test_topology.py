@@ -255,6 +255,22 @@ def test_draw_weights_have_their_distribution_and_depend_on_the_key_alone(dtype)
     assert np.abs(one).max() > scale
 
 
+def test_draw_weights_scales_by_the_inputs_of_the_neuron(rng, threads, dtype):
+    n, fan_in = 10_001, rng.integers(0, 30, 50)
+    output, out, unit = rng.integers(0, 50, n).astype(np.int32), np.empty(n, dtype), np.empty(n)
+    scale = _kernels.WeightScale(2.0, by_fan_in=True, added=1.5, most=1.0)
+    _kernels.draw_weights(out, _kernels.Draw.NORMAL, scale, 5, threads, output, fan_in)
+    _kernels.draw_weights(unit, _kernels.Draw.NORMAL, 1.0, 5, 1)
+    wanted = unit * np.minimum(1.0, 2 / np.sqrt(np.maximum(fan_in, 1) + 1.5))[output]
+    np.testing.assert_allclose(out, wanted, rtol=1e-6)
+    assert scale.of(4) == pytest.approx(2 / np.sqrt(5.5))
+    assert scale.of(0) == scale.of(1) == 1.0
+    with pytest.raises(ValueError, match="needs output and fan_in"):
+        _kernels.draw_weights(out, _kernels.Draw.NORMAL, scale, 5, threads)
+    with pytest.raises(ValueError, match="numbers of neurons"):
+        _kernels.draw_weights(out, _kernels.Draw.NORMAL, scale, 5, threads, output + 1, fan_in[:49])
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 10, 11, 65_536, 65_537, 400_000])
 @pytest.mark.parametrize("kind", ["squares", "normal", "ties", "constant"])
 def test_kept_median_is_that_of_numpy(rng, threads, dtype, size, kind):

@@ -71,12 +71,15 @@ def workspaces(monkeypatch):
 
 @pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("storage", STORAGES)
-@pytest.mark.parametrize("option", ["optimizer", "evolution", "dropout", "micro_batch_size", "recompute", "threads"])
+@pytest.mark.parametrize(
+    "option", ["optimizer", "evolution", "dropout", "augmentation", "micro_batch_size", "recompute", "threads"]
+)
 def test_option_works_or_is_refused(tmp_path, workspaces, option, storage, plan):
     given = {
         "optimizer": ts.SGD(0.03, 0.5),
         "evolution": ts.SET(0.3),
         "dropout": 0.4,
+        "augmentation": ts.ImageAugmentation((2, 3), shift=0.3, flip=True),
         "micro_batch_size": 16,
         "recompute": 2,
         "threads": 1,
@@ -94,7 +97,7 @@ def test_option_works_or_is_refused(tmp_path, workspaces, option, storage, plan)
     workspaces.clear()
     other, after = fitted(storage, tmp_path / "b", parallel, **{option: given[option]})
     assert np.isfinite(after).all()
-    if option in ("optimizer", "evolution", "dropout"):
+    if option in ("optimizer", "evolution", "dropout", "augmentation"):
         assert differ(plain, other)
     elif option == "micro_batch_size":
         assert max(batch for batch, _ in workspaces) == 16
@@ -213,6 +216,7 @@ def test_each_fit_begins_its_schedule_anew_and_keeps_the_state(tmp_path):
 
 OTHER_VALUES = {
     "optimizer": ts.Adam(0.004),
+    "layer_rates": ts.SuPar(20),
     "loss": ts.SoftmaxCrossEntropy(),
     "evolution": ts.SET(0.2),
     "batch_size": 48,
@@ -220,6 +224,7 @@ OTHER_VALUES = {
     "max_gradient_norm": 0.5,
     "recompute": 2,
     "dropout": 0.25,
+    "augmentation": ts.ImageAugmentation((3, 2), flip=True),
     "seed": 9,
 }
 

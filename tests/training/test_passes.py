@@ -7,9 +7,14 @@ import pickle
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 import trulysparse as ts
 from trulysparse._core.arrays import widened
+from trulysparse._core.random import stream_key
+from trulysparse.data import as_matrix
+from trulysparse.data.stream.blocks import NpyBlocks
+from trulysparse.data.stream.matrix import StreamMatrix
 from trulysparse.nn.passes import backward_layers, forward_layers
 from trulysparse.nn.sinks import Gradients
 from trulysparse.training.passes import BatchPasses, checked_batch
@@ -187,3 +192,133 @@ def test_copies_and_pickles_leave_memory_for_batches_behind(rng):
     for each in (trainer, twin, copy.deepcopy(trainer)):
         each.step(X, y)
     np.testing.assert_array_equal(twin.net.layers[1].values, trainer.net.layers[1].values)
+
+
+# ---- augmentation ----
+
+IMAGES = ts.ImageAugmentation((3, 3), rotation=40, shift=0.3, flip=True)
+
+
+def same(a, b):
+    return all(np.array_equal(p.weight.toarray(), q.weight.toarray()) for p, q in zip(a.layers, b.layers, strict=True))
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_an_update_on_augmented_samples_is_one_on_what_augmentation_makes_of_them(rng, storage):
+    """Each part of a batch has its own random numbers, and each update too."""
+    X, y = samples(rng, 40)
+    net = network(storage)
+    net.scaling = ts.data.Scaling("standard", rng.random(9), rng.random(9) + 0.5)
+    passes = BatchPasses(net, augmentation=IMAGES, micro_batch_size=16)
+    found = passes.gradients(checked_batch(net, passes.loss, X, y), key=77)[1]
+    parts = []
+    for part, start in enumerate(range(0, 40, 16)):
+        key = stream_key(77, "part", part) if part else 77
+        out = np.empty((9, 16), net.dtype)
+        IMAGES.load(as_matrix(X), np.arange(start, min(40, start + 16)), out, None, key, 1)
+        parts.append(out[:, : min(40, start + 16) - start].T)
+    made = np.concatenate(parts)
+    assert np.abs(made - X).mean() > 0.1
+    plain = BatchPasses(net, micro_batch_size=16)
+    expected = plain.gradients(checked_batch(net, plain.loss, made, y))[1]
+    for a, b in zip(found, expected, strict=True):
+        for p, q in zip(a, b, strict=True):
+            np.testing.assert_allclose(p, q, rtol=1e-3, atol=2e-2 if storage == "bfloat16" else 1e-6)
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_augmented_training_has_the_same_bits_for_any_number_of_threads(rng, storage):
+    X, y = samples(rng, 300)
+    nets = [network(storage) for _ in range(3)]
+    for net, threads in zip(nets, (1, 2, 5), strict=True):
+        trainer = ts.Trainer(net, augmentation=IMAGES, evolution=ts.SET(), batch_size=64, seed=4, threads=threads)
+        trainer.fit(X, y, epochs=2)
+        trainer.step(X[:20], y[:20])
+    assert same(nets[0], nets[1])
+    assert same(nets[0], nets[2])
+    other = network(storage)
+    trainer = ts.Trainer(other, evolution=ts.SET(), batch_size=64, seed=4)
+    trainer.fit(X, y, epochs=2)
+    assert not same(nets[0], other)
+
+
+def test_augmented_training_resumes_with_the_same_bits(rng, tmp_path):
+    X, y = samples(rng, 100)
+
+    def trainer():
+        return ts.Trainer(network(), optimizer=ts.Adam(0.01), augmentation=IMAGES, batch_size=16, dropout=0.2, seed=3)
+
+    whole = trainer()
+    whole.fit(X, y, epochs=3)
+    first = trainer()
+
+    class Break(ts.Callback):
+        def on_step_end(self, trainer, loss):
+            if trainer.step_count == 10:
+                raise KeyboardInterrupt
+
+    keep = ts.Checkpointer(tmp_path, every=1)
+    with pytest.raises(KeyboardInterrupt):
+        first.fit(X, y, epochs=3, callbacks=[keep, Break()])
+    second = trainer()
+    second.fit(X, y, epochs=3, callbacks=[ts.Checkpointer(tmp_path, every=1)], resume=tmp_path)
+    assert same(whole.net, second.net)
+
+
+def test_scores_and_gradients_are_of_the_samples_as_given(rng):
+    X, y = samples(rng, 60)
+    net = network()
+    plain, augmented = ts.Trainer(net.copy()), ts.Trainer(net.copy(), augmentation=IMAGES)
+    assert plain.gradients(X, y)[0] == augmented.gradients(X, y)[0]
+    assert ts.evaluate(plain.net, X, y) == ts.evaluate(augmented.net, X, y)
+
+
+@pytest.mark.parametrize("rewire", [ts.RigL(every_updates=2), ts.GSE()])
+def test_methods_that_look_at_gradients_see_augmented_samples_too(rng, rewire):
+    X, y = samples(rng, 64)
+    trainer = ts.Trainer(network(), augmentation=IMAGES, evolution=rewire, batch_size=16)
+    assert np.isfinite(trainer.fit(X, y, epochs=3)["loss"]).all()
+
+
+@pytest.mark.parametrize("parallel", [ts.WASAP(1), ts.WASSP(2)])
+def test_workers_augment(rng, parallel):
+    X, y = samples(rng, 128)
+    nets = [network() for _ in range(3)]
+    for net, augmentation in zip(nets, (IMAGES, IMAGES, None), strict=True):
+        ts.Trainer(net, augmentation=augmentation, batch_size=16, parallel=parallel).fit(X, y, epochs=4)
+    assert same(nets[0], nets[1])
+    assert not same(nets[0], nets[2])
+
+
+@pytest.mark.parametrize("form", ["map", "csr", "stream"])
+def test_samples_of_every_form_are_augmented(rng, tmp_path, form):
+    """In the same order, whatever holds them: that of a stream depends on its blocks."""
+    X, y = samples(rng, 100)
+    X = X.astype(np.float32)
+    np.save(tmp_path / "x.npy", X)
+    given = {
+        "map": lambda: np.load(tmp_path / "x.npy", mmap_mode="r"),
+        "csr": lambda: sp.csr_array(X),
+        "stream": lambda: StreamMatrix(NpyBlocks(tmp_path / "x.npy")),
+    }[form]()
+    nets = network(), network(), network()
+    for net, (x, augmentation) in zip(nets, [(X, IMAGES), (given, IMAGES), (given, None)], strict=True):
+        ts.Trainer(net, augmentation=augmentation, batch_size=16).fit(x, y, epochs=2, shuffle=False)
+    for a, b in zip(nets[0].layers, nets[1].layers, strict=True):
+        np.testing.assert_allclose(a.weight.toarray(), b.weight.toarray(), rtol=1e-5, atol=1e-6)
+    assert not same(nets[1], nets[2])
+
+
+def test_what_augmentation_cannot_do_is_refused(rng):
+    X, _ = samples(rng)
+    with pytest.raises(ts.InputError, match="an image of 4 x 4 has 16 values, but the network has 9"):
+        ts.Trainer(network(), augmentation=ts.ImageAugmentation((4, 4), flip=True))
+    with pytest.raises(ts.InputError, match="augmentation must be an ImageAugmentation or None, not 'flip'"):
+        ts.Trainer(network(), augmentation="flip")
+    coder = ts.SparseMLP((9, 5, 9), epsilon=4, output="identity")
+    trainer = ts.Trainer(coder, augmentation=IMAGES)
+    before = coder.copy()
+    for train in (lambda: trainer.fit(X, X, epochs=1), lambda: trainer.step(X, X)):
+        with pytest.raises(ts.InputError, match="cannot be combined with targets that are the samples themselves"):
+            train()
+    assert same(before, coder)

@@ -29,7 +29,9 @@ def checked_value(name: str, value: Any, hint: Any) -> Any:
     """`value` where it is of the type `hint`, or ValueError."""
     if not _fits(value, hint):
         raise ValueError(f"{name} cannot be {shown(value)}")
-    return tuple(value) if typing.get_origin(hint) is tuple else value
+    kinds = [hint, *typing.get_args(hint)]
+    in_tuple = isinstance(value, list) and any(typing.get_origin(each) is tuple for each in kinds)
+    return tuple(value) if in_tuple else value
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse._core.arrays import zeros
+from trulysparse._core.arrays import empty, zeros
 from trulysparse.connectivity import Connectivity, erdos_renyi
+from trulysparse.nn.activations import IDENTITY
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.settings import NetworkSettings
@@ -107,7 +108,9 @@ def network_of_density(sizes: tuple[int, ...], density: float, **options: Any) -
         share = 1.0 if number == len(sizes) - 2 else density
         con = erdos_renyi(n_in, n_out, share * n_in * n_out / (n_in + n_out), seed=number)
         connectivities.append(con)
-        values.append(init.draw(con.n_connections, init.scale(con), dtype, number, 1))
+        weights = empty(con.n_connections, dtype)
+        init.fill(weights, con, init.scale(con, IDENTITY), number, 1)
+        values.append(weights)
         biases.append(zeros(n_out, dtype))
     return SparseMLP.from_layers(connectivities, values, biases, NetworkSettings(epsilon=0.0, init=init, **options))
 

@@ -80,7 +80,7 @@ def _parameter(each: Field[Any], hint: Any) -> inspect.Parameter:
         each.name,
         inspect.Parameter.KEYWORD_ONLY,
         default=default,
-        annotation=Annotated[_terminal_type(hint, default), named],
+        annotation=Annotated[_terminal_type(str if each.metadata.get("numbers") else hint, default), named],
     )
 
 
@@ -99,14 +99,27 @@ def _as_text(default: Any) -> Any:
 
 def _value(each: Field[Any], value: Any) -> Any:
     """The field's value for an option's."""
+    if each.metadata.get("numbers") and value is not None:
+        return _numbers("--" + each.name.replace("_", "-"), value)
     if not isinstance(each.default, tuple):
         return value
+    if not each.default and not value:
+        return ()
     name = "--" + each.name.replace("_", "-")
     try:
         sizes = [int(part) for part in value.split(",")]
     except ValueError:
         raise InputError(f"{name} must be comma-separated integers such as 1000,1000, not '{value}'") from None
     return tuple(checks.integer(name, size, low=1) for size in sizes)
+
+
+def _numbers(name: str, text: str) -> float | tuple[float, ...]:
+    """A number, or several with commas between."""
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"{name} must be a number, or several such as 0.01,0.01,1, not '{text}'") from None
+    return numbers if len(numbers) > 1 else numbers[0]
 
 
 def _written(ctx: typer.Context) -> set[str]:

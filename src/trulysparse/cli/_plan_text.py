@@ -41,4 +41,4 @@ def fitting_option_text(request: PlanRequest, free: int) -> str:
 def advice(plan: Plan, other: PlanRequest | None, free: int) -> str:
     """Why the plan does not fit into `free` bytes, and what would."""
     text = f"training needs about {memory.human(plan.resident)}, but only {memory.human(free)} of memory is free; "
-    return text + ("try smaller layers or epsilon" if other is None else f"this fits: {option_text(other)}")
+    return text + ("try smaller layers or fewer connections" if other is None else f"this fits: {option_text(other)}")

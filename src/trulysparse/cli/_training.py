@@ -35,7 +35,8 @@ from trulysparse.training.history import History
 @dataclass
 class TrainingCommand:
     """A call of `train` or `resume`. calling: of a resumed one, that of the checkpoint. given: names of the options
-    that the user wrote. moved: whether an old checkpoint has made way for layers in files."""
+    that the user wrote. preset: of those that a preset set. moved: whether an old checkpoint has made way for layers in
+    files."""
 
     settings: Settings
     out: Path
@@ -44,6 +45,7 @@ class TrainingCommand:
     json_line: bool = False
     resume: bool = False
     given: Collection[str] = ()
+    preset: Collection[str] = ()
     overwrite: bool = False
     moved: bool = False
     checkpointer: RunCheckpointer | None = None
@@ -225,7 +227,8 @@ def _prepare(command: TrainingCommand, table: Table) -> TrainingRun:
     dataset = source.dataset(table)
     if not command.resume:
         n_samples = np.shape(table.y)[0]
-        command.settings = command.settings.for_task(dataset.task.kind, command.given, n_samples)
+        chosen = {*command.given, *command.preset}
+        command.settings = command.settings.for_task(dataset.task.kind, chosen, n_samples)
     settings = command.settings
     parallel = settings.make_parallel(address=command.calling.address, data=source.lasting())
     if parallel is not None:

@@ -69,7 +69,13 @@ class TrainingRun:
         folder = self.out / CHECKPOINT / LAYERS
         output = self.dataset.task.output
         net = self.settings.network(
-            n_inputs, n_outputs, output=output, folder=folder, threads=self.threads, progress=progress
+            n_inputs,
+            n_outputs,
+            output=output,
+            samples=(self.dataset.train.X, self.dataset.train.y),
+            folder=folder,
+            threads=self.threads,
+            progress=progress,
         )
         self._fit_to_data(net, progress)
         return self.trainer(net)
@@ -81,7 +87,12 @@ class TrainingRun:
         net.preprocessor = dataset.preprocessor
         net.feature_names = None if dataset.feature_names is None else tuple(dataset.feature_names)
         net.target_scaling = fit_target_scaling(dataset.train.y) if dataset.task.kind == "regression" else None
-        scaling = fit_scaling(self.settings.scale, as_matrix(dataset.train.X), progress=progress)
+        scaling = fit_scaling(
+            self.settings.scale,
+            as_matrix(dataset.train.X),
+            progress=progress,
+            augmentation=self.settings.make_augmentation(),
+        )
         if scaling is not None and dataset.preprocessor is not None:
             scaling = unscaled(scaling, dataset.preprocessor.scaled_)
         net.scaling = scaling
@@ -98,8 +109,6 @@ class TrainingRun:
 
     def require_memory(self) -> None:
         """NotEnoughMemoryError, with the plan's table and what would fit, where the network does not."""
-        if self.settings.density is not None:
-            return
         plan = planning.plan(self.settings.plan_request(self.layer_sizes), measure=False)
         free = memory.free_bytes()
         if free is not None and plan.resident > free:

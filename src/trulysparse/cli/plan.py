@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -19,6 +20,9 @@ from trulysparse.planning import plan as planning
 _SIZE = re.compile(r"([0-9]{1,18})(?:x([0-9]{1,18}))?")
 _OPTIONS = (
     "epsilon",
+    "density",
+    "densities",
+    "output_density",
     "activation",
     "batch_size",
     "storage",
@@ -42,6 +46,10 @@ def layer_sizes(text: str) -> tuple[int, ...]:
     return tuple(sizes)
 
 
+def _as_written(density: float | tuple[float, ...]) -> str:
+    return ",".join(f"{each:g}" for each in (density if isinstance(density, tuple) else (density,)))
+
+
 @handle_user_errors
 @takes_recipe(CommandRecipe, _OPTIONS)
 def plan(
@@ -55,10 +63,11 @@ def plan(
 ) -> None:
     """Say what a network and its training will need, before anything is allocated; options and defaults are those of
     train. Exit code 2 where it does not fit."""
-    recipe.check(given)
+    sizes = layer_sizes(layers)
+    replace(recipe, hidden=sizes[1:-1]).check(given)
     if samples is not None:
         checks.integer("--samples", samples, low=1)
-    request = recipe.plan_request(layer_sizes(layers))
+    request = recipe.plan_request(sizes)
     planned = planning.plan(request, threads=threads)
     free = memory.free_bytes()
     fits = free is None or planned.resident <= free
@@ -68,7 +77,8 @@ def plan(
     if free is not None:
         shown["free here"] = memory.human(free)
         shown["settings that fit"] = "none" if fitting is None else fitting_option_text(fitting, free)
-    show(f"{layers}, epsilon {recipe.epsilon:g}, batch size {recipe.batch_size}", shown)
+    sparsity = f"epsilon {recipe.epsilon:g}" if recipe.density is None else f"density {_as_written(recipe.density)}"
+    show(f"{layers}, {sparsity}, batch size {recipe.batch_size}", shown)
     if not fits:
         typer.echo(f"error: {advice(planned, other, free or 0)}", err=True)
     if json:

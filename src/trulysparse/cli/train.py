@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,12 @@ from trulysparse.cli._console import handle_user_errors
 from trulysparse.cli._options import JsonLine, Threads, takes_recipe
 from trulysparse.cli._settings import Settings
 from trulysparse.cli._training import TrainingCommand, start_training
+from trulysparse.recipe.presets import PRESETS, Preset
+from trulysparse.recipe.presets import preset as find_preset
+
+
+def _listed(presets: Mapping[str, Preset]) -> str:
+    return "; ".join(f"{name} ({each.about})" for name, each in presets.items())
 
 
 @handle_user_errors
@@ -23,6 +30,10 @@ def train(
     given: Collection[str],
     *,
     out: Annotated[Path, typer.Option(help="Folder for the model, its settings and metrics.")],
+    preset: Annotated[
+        str | None,
+        typer.Option(help=f"Settings for a data set, where no other option says otherwise: {_listed(PRESETS)}."),
+    ] = None,
     threads: Threads = None,
     address: Annotated[str | None, typer.Option(help="Of a running Ray cluster; none: a local one is started.")] = None,
     overwrite: Annotated[
@@ -41,6 +52,11 @@ def train(
     json: JsonLine = False,
 ) -> None:
     """Train a truly sparse network and score it on data it has not seen."""
+    values = {} if preset is None else find_preset(preset, "--preset").others(given)
+    settings = replace(settings, **values)
     page = stdout_is_terminal() if report is None else report
     calling = Calling(report=page, topology=bool(report) and settings.storage == "indexed", log=log, address=address)
-    start_training(TrainingCommand(settings, out, threads, calling, json, given=given, overwrite=overwrite))
+    command = TrainingCommand(
+        settings, out, threads, calling, json, given=given, preset=tuple(values), overwrite=overwrite
+    )
+    start_training(command)

@@ -1,9 +1,14 @@
 """Starting connectivity of a layer."""
 
-from trulysparse.connectivity.counts import epsilon_counts, erk_counts, uniform_counts
+from trulysparse.connectivity.connected import Connected
+from trulysparse.connectivity.counts import epsilon_counts, erk_counts, layer_counts, uniform_counts
+from trulysparse.connectivity.csti import CSTI
 from trulysparse.connectivity.erdos_renyi import erdos_renyi
+from trulysparse.connectivity.f_score import FScore
+from trulysparse.connectivity.fields import CorrelatedFields
 from trulysparse.connectivity.indexed import Connectivity, Rows
 from trulysparse.connectivity.matrices import from_matrix, largest
+from trulysparse.connectivity.network_patterns import CONNECTIVITY_NAMES, NetworkPattern, make_pattern
 from trulysparse.connectivity.patterns import (
     PATTERNS,
     Pattern,
@@ -13,11 +18,18 @@ from trulysparse.connectivity.patterns import (
     small_world,
     uniform,
 )
+from trulysparse.connectivity.receptive import receptive_fields
 from trulysparse.connectivity.tiled import TiledConnectivity
 
 __all__ = [
+    "CONNECTIVITY_NAMES",
+    "CSTI",
     "PATTERNS",
+    "Connected",
     "Connectivity",
+    "CorrelatedFields",
+    "FScore",
+    "NetworkPattern",
     "Pattern",
     "Rows",
     "TiledConnectivity",
@@ -28,6 +40,9 @@ __all__ = [
     "fixed_fan_in",
     "from_matrix",
     "largest",
+    "layer_counts",
+    "make_pattern",
+    "receptive_fields",
     "scale_free",
     "small_world",
     "uniform",

@@ -4,8 +4,84 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 from trulysparse._core import checks
+from trulysparse.errors import InputError
+
+DEFAULT_EPSILON = 20.0
+DIVISIONS = ("erk", "uniform")
+"""How one density is divided among layers."""
+
+
+def layer_counts(
+    layer_sizes: Sequence[int],
+    *,
+    epsilon: float | None = None,
+    density: float | Sequence[float] | None = None,
+    densities: str = "erk",
+    output_density: float | None = None,
+) -> list[int]:
+    """Connections of each layer, from any way of saying how sparse a network is.
+
+    Args:
+        layer_sizes: neurons per layer, input first, output last.
+        epsilon: above 0, see epsilon_counts; None: 20 where no density is given.
+        density: in its place, in (0, 1]: one number for the network, or one per layer.
+        densities: how one number is divided: 'erk' (see erk_counts) or 'uniform' (the same density in each layer).
+        output_density: the output layer's own density, in (0, 1]; density or epsilon is then that of the other layers.
+            None: as for the others.
+
+    Returns:
+        Connections of each layer, at least one.
+
+    Raises:
+        InputError: where an argument is out of range or does not go with another.
+
+    Example:
+        >>> from trulysparse.connectivity import layer_counts
+        >>> layer_counts((784, 1000, 1000, 10), density=0.01, densities="uniform", output_density=1.0)
+        [7840, 10000, 10000]
+        >>> layer_counts((784, 1000, 10), density=[0.1, 0.5])
+        [78400, 5000]
+    """
+    checks.choice("densities", densities, DIVISIONS)
+    if output_density is not None:
+        checks.real("output_density", output_density, low=0, high=1, low_open=True)
+    if density is None:
+        if densities != "erk":
+            raise InputError(f"densities={densities!r} needs a density to divide")
+        epsilon = DEFAULT_EPSILON if epsilon is None else checks.real("epsilon", epsilon, low=0, low_open=True)
+        counts = epsilon_counts(layer_sizes, epsilon)
+        return counts if output_density is None else [*counts[:-1], *uniform_counts(layer_sizes[-2:], output_density)]
+    if epsilon is not None:
+        raise InputError("epsilon cannot be combined with density, which takes its place")
+    if is_per_layer(density):
+        return _per_layer_counts(layer_sizes, density, densities, output_density)
+    density = checks.real("density", density, low=0, high=1, low_open=True)
+    divided = erk_counts if densities == "erk" else uniform_counts
+    if output_density is None:
+        return divided(layer_sizes, density)
+    others = divided(layer_sizes[:-1], density) if len(layer_sizes) > 2 else []
+    return [*others, *uniform_counts(layer_sizes[-2:], output_density)]
+
+
+def is_per_layer(density: Any) -> bool:
+    """Whether a density is a sequence, one per layer."""
+    return hasattr(density, "__len__")
+
+
+def _per_layer_counts(layer_sizes: Sequence[int], density: Any, densities: str, last: float | None) -> list[int]:
+    if densities != "erk" or last is not None:
+        name = "densities" if densities != "erk" else "output_density"
+        raise InputError(f"{name} cannot be combined with a density per layer, which leaves nothing to divide")
+    each = checks.listed("density", density, "numbers")
+    n_layers = len(layer_sizes) - 1
+    if len(each) != n_layers:
+        raise InputError(f"density must be one number or have one per layer, {n_layers}, not {len(each)}")
+    for number, value in enumerate(each):
+        checks.real(f"density[{number}]", value, low=0, high=1, low_open=True)
+    return [max(1, round(d * a * b)) for d, (a, b) in zip(each, pairwise(layer_sizes), strict=True)]
 
 
 def connection_count(n_in: int, n_out: int, epsilon: float) -> int:

@@ -43,6 +43,22 @@ class Rows:
         return Rows(ptr, index, _kernels.long_rows(ptr))
 
 
+def count_marked(rows: Rows, marked: NDArray[np.bool_], threads: int) -> NDArray[np.int64]:
+    """How many of each row's connections lead to a marked neuron.
+
+    Args:
+        rows: connections row by row.
+        marked: a mark per column.
+        threads: at least 1.
+
+    Returns:
+        A count per row.
+    """
+    count = np.empty(len(rows.ptr) - 1, np.int64)
+    _kernels.count_marked(rows.ptr, rows.index, marked.view(np.uint8), count, threads)
+    return count
+
+
 class Connectivity:
     """Which inputs each neuron of a layer is connected to, without the weights. Immutable: evolution makes a new one.
 
@@ -220,6 +236,17 @@ def check_size(n_in: int, n_out: int, n_connections: int) -> None:
             raise InputError(f"a layer has {width} {name}; at most {MAX_WIDTH} (32-bit column indices) are possible")
     if n_connections > MAX_CONNECTIONS:
         raise InputError(f"a layer has {n_connections} connections; at most {MAX_CONNECTIONS} are possible")
+
+
+def check_count(n_in: int, n_out: int, count: int, threads: int | None) -> int:
+    """The number of threads to use, or InputError where a layer cannot have `count` connections."""
+    checks.integer("n_in", n_in, low=1)
+    checks.integer("n_out", n_out, low=1)
+    checks.integer("count", count, low=0)
+    if count > n_in * n_out:
+        raise InputError(f"count is {count}, but a layer {n_in} x {n_out} has at most {n_in * n_out} connections")
+    check_size(n_in, n_out, count)
+    return checks.thread_count(threads)
 
 
 def _check_widths(n_in: int, n_out: int) -> None:

@@ -13,9 +13,9 @@ from trulysparse import _kernels
 from trulysparse._core import checks
 from trulysparse._core.random import generator, stream_key
 from trulysparse.connectivity.coordinates import Coordinates
-from trulysparse.connectivity.indexed import Connectivity, check_size
+from trulysparse.connectivity.indexed import Connectivity, check_count
+from trulysparse.connectivity.receptive import receptive_fields
 from trulysparse.connectivity.sampling import coordinates_of, keys_of, sample_weighted
-from trulysparse.errors import InputError
 
 
 class Pattern(Protocol):
@@ -23,16 +23,6 @@ class Pattern(Protocol):
 
     def __call__(self, n_in: int, n_out: int, count: int, *, seed: int = 0, threads: int | None = None) -> Connectivity:
         """A layer with `count` connections."""
-
-
-def _checked(n_in: int, n_out: int, count: int, threads: int | None) -> int:
-    checks.integer("n_in", n_in, low=1)
-    checks.integer("n_out", n_out, low=1)
-    checks.integer("count", count, low=0)
-    if count > n_in * n_out:
-        raise InputError(f"count is {count}, but a layer {n_in} x {n_out} has at most {n_in * n_out} connections")
-    check_size(n_in, n_out, count)
-    return checks.thread_count(threads)
 
 
 def _sample(n_in: int, n_out: int, count: int, key: int, threads: int) -> Coordinates:
@@ -66,7 +56,7 @@ def uniform(n_in: int, n_out: int, count: int, *, seed: int = 0, threads: int | 
         >>> uniform(100, 50, 600).n_connections
         600
     """
-    threads = _checked(n_in, n_out, count, threads)
+    threads = check_count(n_in, n_out, count, threads)
     ptr, index = _sample(n_in, n_out, count, stream_key(seed, "erdos-renyi"), threads)
     return Connectivity.trusted(n_in, n_out, ptr, index, threads)
 
@@ -95,7 +85,7 @@ def fixed_fan_in(n_in: int, n_out: int, count: int, *, seed: int = 0, threads: i
         >>> np.diff(fixed_fan_in(100, 4, 40).indptr).tolist()
         [10, 10, 10, 10]
     """
-    threads = _checked(n_in, n_out, count, threads)
+    threads = check_count(n_in, n_out, count, threads)
     random = generator(seed, "fixed fan-in")
     fan = np.full(n_out, count // n_out, np.int64)
     fan[random.permutation(n_out)[: count % n_out]] += 1
@@ -146,7 +136,7 @@ def small_world(
         >>> small_world(6, 3, 6, rewiring=0).pattern().toarray().astype(int).tolist()
         [[1, 1, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0], [0, 0, 0, 0, 1, 1]]
     """
-    threads = _checked(n_in, n_out, count, threads)
+    threads = check_count(n_in, n_out, count, threads)
     checks.real("rewiring", rewiring, low=0, high=1)
     fan = np.full(n_out, count // n_out, np.int64)
     # The remainder spread evenly along the ring.
@@ -199,7 +189,7 @@ def scale_free(
         >>> bool(np.diff(scale_free(1000, 1000, 5000).indptr).max() > 50)  # the mean is 5
         True
     """
-    threads = _checked(n_in, n_out, count, threads)
+    threads = check_count(n_in, n_out, count, threads)
     checks.real("exponent", exponent, low=1, low_open=True)
     random = generator(seed, "scale free")
 
@@ -241,7 +231,7 @@ def block_local(
         >>> block_local(4, 4, 8, blocks=2).pattern().toarray().astype(int).tolist()
         [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]
     """
-    threads = _checked(n_in, n_out, count, threads)
+    threads = check_count(n_in, n_out, count, threads)
     blocks = min(checks.integer("blocks", blocks, low=1), n_in, n_out)
     while True:
         row, column = (np.arange(blocks + 1) * n // blocks for n in (n_in, n_out))
@@ -267,4 +257,5 @@ PATTERNS: dict[str, Pattern] = {
     "small_world": small_world,
     "scale_free": scale_free,
     "block_local": block_local,
+    "brf": receptive_fields,
 }

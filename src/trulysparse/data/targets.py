@@ -219,6 +219,11 @@ class ValueReader:
         self._memory: Floats | None = None
         self._batch: Floats | None = None  # the part of the memory that has the last batch's shape
 
+    @property
+    def is_input(self) -> bool:
+        """Whether they are the samples themselves."""
+        return self._values.is_input
+
     def __enter__(self) -> Self:
         return self
 

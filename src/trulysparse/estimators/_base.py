@@ -15,7 +15,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from trulysparse._core import checks
+from trulysparse.connectivity.counts import is_per_layer
+from trulysparse.connectivity.network_patterns import AnyPattern
 from trulysparse.data import Scaling, as_matrix
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.data.sample_weights import sample_weights
 from trulysparse.data.scaling import unscaled
 from trulysparse.data.scaling_figures import ScalingFigures
@@ -29,7 +32,7 @@ from trulysparse.evolution import Evolution
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.optim import Optimizer
+from trulysparse.optim import LayerRates, Optimizer
 from trulysparse.optim.optimizer import with_schedule
 from trulysparse.optim.schedules import ContinuedRate
 from trulysparse.parallel import WASAP
@@ -39,7 +42,9 @@ from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.history import Record
 from trulysparse.training.options import auto_batch_size
 
-_MADE_OF = ("epsilon", "activation", "alpha", "scale", "dtype", "init", "fan")  # what no later call of fit changes
+_SPARSITY = ("epsilon", "density", "densities", "output_density", "connectivity")
+# What no later call of fit changes.
+_MADE_OF = (*_SPARSITY, "activation", "alpha", "scale", "dtype", "init", "fan")
 
 
 @dataclass(eq=False, repr=False)
@@ -52,6 +57,10 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     hidden_layer_sizes: int | Sequence[int] = (100, 100)
     _: KW_ONLY
     epsilon: float = Recipe.epsilon
+    density: float | Sequence[float] | None = Recipe.density
+    densities: str = Recipe.densities
+    output_density: float | None = Recipe.output_density
+    connectivity: str | AnyPattern = Recipe.connectivity
     activation: str | Activation = Recipe.activation
     alpha: float | None = Recipe.alpha
     evolution: str | Evolution | None = Recipe.evolution
@@ -61,6 +70,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     momentum: float = Recipe.momentum
     weight_decay: float = Recipe.weight_decay
     dropout: float = Recipe.dropout
+    augmentation: ImageAugmentation | None = None
     batch_size: int | str = "auto"
     epochs: int = 100
     scale: str = Recipe.scale
@@ -71,6 +81,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     dtype: str = "auto"
     init: str = Recipe.init
     fan: str = Recipe.fan
+    layer_rates: str | LayerRates | None = Recipe.layer_rates
     n_jobs: int | None = None
     parallel: str | WASAP | None = Recipe.parallel
     random_state: int | np.random.RandomState | None = None
@@ -126,6 +137,8 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         }
         workers = Recipe.workers if self.parallel is None else self._threads()
         parameters = {name: getattr(self, name) for name in names}
+        if is_per_layer(self.density):
+            parameters["density"] = tuple(checks.listed("density", self.density, "numbers"))
         size = self._batch_size(n_samples)
         recipe = Recipe(**parameters, hidden=self._hidden(), workers=workers, seed=seed, batch_size=size)
         recipe.check()
@@ -151,18 +164,20 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         self._target_loss()
         return self._recipe(int(check_random_state(self.random_state).randint(2**31 - 1)), n_samples)
 
-    def _start(self, X: Any, n_outputs: int, output: str, weight: NDArray[Any] | None) -> None:
-        """A fresh network and trainer for data like X."""
+    def _start(self, X: Any, y: Any, n_outputs: int, output: str, weight: NDArray[Any] | None) -> None:
+        """A fresh network and trainer for data like X and y."""
         recipe = self._new_recipe(X.shape[0])
         dtype = self.dtype if self.dtype != "auto" else ("float64" if X.dtype == np.float64 else "float32")
         made_of = self._made_of(n_outputs)
-        self.network_ = recipe.network(X.shape[1], n_outputs, output=output, dtype=dtype, threads=self._threads())
+        self.network_ = recipe.network(
+            X.shape[1], n_outputs, output=output, samples=(X, y), dtype=dtype, threads=self._threads()
+        )
         self.network_.preprocessor = self.preprocessor_
         if self.preprocessor_ is None:
             self.network_.feature_names = getattr(self, "feature_names_in_", None)
         self.network_.target_scaling = self._target_scaling()
         self._network_made_of = made_of
-        self._figures = None if recipe.scale == "none" else ScalingFigures(recipe.scale, X.shape[1])
+        self._figures = None if recipe.scale == "none" else ScalingFigures(recipe.scale, X.shape[1], self.augmentation)
         self.network_.scaling = self._scaling(X, weight)
         self._trainer = self._trainer_of(recipe)
         self._optimizer = self._trainer.optimizer
@@ -222,7 +237,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         if warm:
             self._go_on(X.shape[0])
         else:
-            self._start(X, n_outputs, output, weight)
+            self._start(X, y, n_outputs, output, weight)
         validation = None
         if held_out is not None:
             validation = encoded(held_out[0], self.preprocessor_), held_out[1]
@@ -239,7 +254,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
             self.preprocessor_ = fitted_preprocessor(X)
         X = encoded(X, self.preprocessor_)
         if first:
-            self._start(X, n_outputs, output, weight)
+            self._start(X, y, n_outputs, output, weight)
             self.history_ = History()
         else:
             self._require_writable()

@@ -5,6 +5,14 @@ PARAMETERS = """Parameters
     hidden_layer_sizes : int or sequence of int, each at least 1
     epsilon : float above 0
         Erdos-Renyi sparsity: a layer n_in x n_out gets epsilon * (n_in + n_out) connections.
+    density : float in (0, 1], a sequence of them, one per layer, or None
+        In place of epsilon: share of the dense network's connections, or of each layer's.
+    densities : 'erk' or 'uniform'
+        How one density is divided among layers; see trulysparse.connectivity.layer_counts.
+    output_density : float in (0, 1] or None
+        The output layer's own density, 1 makes it dense; density or epsilon is then that of the other layers.
+    connectivity : str, or a function or object that draws connections
+        Where connections go at the start; see trulysparse.SparseMLP.
     activation : 'all_relu', 'relu', 'leaky_relu', 'tanh', 'sigmoid', 'identity', 'gelu', 'silu', or an object
         Such as AllReLU(), or one of your own: see trulysparse.ActivationFunction.
     alpha : float in [0, 1] or None
@@ -12,12 +20,14 @@ PARAMETERS = """Parameters
     evolution : name of a method ('set', 'rigl', ...), an Evolution, 'none' or None
         How the topology changes during training.
     zeta : float in [0, 1]
-        Fraction of each layer's connections replaced by 'set' after each epoch but the last.
+        Fraction of each layer's connections replaced by 'set', 'chts' and 'ctre' after each epoch but the last.
     optimizer : 'adam', 'sgd', or an optimizer such as Adam() (then learning_rate, momentum, weight_decay are its own)
     learning_rate, momentum, weight_decay : float
         See trulysparse.SGD and trulysparse.Adam.
     dropout : float in [0, 1)
         Share of hidden activations dropped in training.
+    augmentation : ImageAugmentation or None
+        How images are turned, shifted and mirrored at random each time they are trained on.
     batch_size : int, at least 1, or 'auto'
         Samples per update. 'auto': an eighth of the samples that the first call gives, at least 32 and at most 128.
     epochs : int, at least 1
@@ -41,6 +51,8 @@ PARAMETERS = """Parameters
         Of weights and activations. 'auto': float64 where X is float64, as scikit-learn's own networks do;
         'float32' needs half the memory and time.
     init, fan : see trulysparse.WeightInit
+    layer_rates : None, 'supar' or a trulysparse.SuPar
+        By what the learning rates of layers differ: not, or by the number of inputs of their neurons.
     n_jobs : int or None
         Threads; None or -1 for all, -2 for all but one and so on. Results do not depend on it, unless `parallel` makes
         workers of them.

@@ -81,6 +81,33 @@ def evolving_layers(
     return {number: every[number] for number in sorted(numbers)}
 
 
+def consecutive_layers(layers: EvolvableLayers) -> list[IndexedLayer]:
+    """The layers as paths go through them, each taking the outputs of the one before: of a network without its skip
+    layer.
+
+    Args:
+        layers: a network, a layer or a sequence of layers.
+
+    Returns:
+        The layers, from input to output; their positions are their numbers.
+
+    Raises:
+        InputError: where one does not take the outputs of the one before, or is stored in tiles.
+    """
+    skip = getattr(layers, "skip_layer", None)
+    chain: list[IndexedLayer] = []
+    for number, layer in enumerate(each for each in listed_layers(layers) if each is not skip):
+        if not isinstance(layer, IndexedLayer):
+            raise InputError(f"percolate needs storage='indexed': layers[{number}] is stored in tiles")
+        if chain and chain[-1].n_out != layer.n_in:
+            raise InputError(
+                f"percolate needs layers that follow one another: layers[{number}] has {layer.n_in} inputs, the one "
+                f"before it {chain[-1].n_out} outputs"
+            )
+        chain.append(layer)
+    return chain
+
+
 def listed_states(
     layers: EvolvableLayers, optimizer_state: OptimizerState | Sequence[OptimizerState]
 ) -> list[OptimizerState]:

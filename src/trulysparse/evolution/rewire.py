@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from trulysparse import _kernels
 from trulysparse._core.arrays import Floats
 from trulysparse.connectivity import Connectivity
 from trulysparse.connectivity.coordinates import KeepMask, NewConnections, nothing
+from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.optim import OptimizerState
 
@@ -19,6 +22,19 @@ class Change:
     keep_mask: KeepMask | None
     new_connections: NewConnections | None = None
     new_weights: Floats | None = None
+
+
+def draw_fresh(layer: IndexedLayer, change: Change, init: WeightInit, key: int, threads: int) -> Floats:
+    """Weights of new connections, at the scale that the layer's neurons have once the change is applied."""
+    assert change.new_connections is not None
+    outputs, scale = change.new_connections[1], init.scale(layer.connectivity, layer.activation)
+    fan_in = None
+    if scale.by_fan_in:
+        fan_in = np.diff(layer.connectivity.indptr) + np.bincount(outputs, minlength=layer.n_out)
+        if change.keep_mask is not None:
+            gone = layer.connectivity.by_input.index[change.keep_mask == 0]
+            fan_in -= np.bincount(gone, minlength=layer.n_out)
+    return init.draw_new(outputs, fan_in, scale, layer.values.dtype, key, threads)
 
 
 def rewire(layer: IndexedLayer, optimizer_state: OptimizerState, change: Change, threads: int) -> None:

@@ -15,19 +15,20 @@ from trulysparse._core.arrays import Floats, Stored
 from trulysparse._core.progress import Progress, silent
 from trulysparse._core.random import stream_key
 from trulysparse.connectivity import (
-    PATTERNS,
     Connectivity,
-    Pattern,
     TiledConnectivity,
-    epsilon_counts,
-    erk_counts,
     from_matrix,
     largest,
+    layer_counts,
+    make_pattern,
 )
+from trulysparse.connectivity.counts import DEFAULT_EPSILON
+from trulysparse.connectivity.network_patterns import AnyPattern, drawn_layers
+from trulysparse.data.matrix import array_of_samples, as_matrix
 from trulysparse.errors import InputError
 from trulysparse.nn import activations, memory_use
 from trulysparse.nn.activations import Activation
-from trulysparse.nn.initialization import WeightInit
+from trulysparse.nn.initialization import StartSignals, WeightInit
 from trulysparse.nn.layers.storage import StorageConfig
 from trulysparse.nn.network import Network
 from trulysparse.nn.settings import NetworkSettings
@@ -39,10 +40,18 @@ class SparseMLP(Network):
     Args:
         layer_sizes: neurons per layer, input first, output last, each 1 to 2^31 - 1.
         epsilon: Erdős-Rényi sparsity, above 0: a layer n_in x n_out gets round(epsilon * (n_in + n_out)) connections.
-        density: in place of epsilon, connections of the whole network as a share of the dense one's, in (0, 1],
-            distributed over layers by `erk_counts`; the attribute epsilon is None then.
-        connectivity: where connections go: 'erdos_renyi', 'fixed_fan_in', 'small_world', 'scale_free', 'block_local'
-            or a function of that form, such as functools.partial(small_world, rewiring=0.3).
+            None: 20 where no density is given.
+        density: in place of epsilon, in (0, 1]: connections of the whole network as a share of the dense one's, or one
+            such share per layer; the attribute epsilon is None then.
+        densities: how one density is divided among layers: 'erk' or 'uniform', see `layer_counts`.
+        output_density: the output layer's own density, in (0, 1]; 1.0 makes it dense. density or epsilon is then that
+            of the other layers. None: as for the others.
+        connectivity: where connections go: 'erdos_renyi', 'fixed_fan_in', 'small_world', 'scale_free', 'block_local',
+            'connected' (every connection on a path from an input to an output), 'brf' (receptive fields), 'csti' or
+            'correlated' (by correlations in X, in the first or in all hidden layers), or a function or object of that
+            form, such as functools.partial(small_world, rewiring=0.3); see Pattern and NetworkPattern.
+        X: (n_samples, n_features) samples in any form that fit takes, for 'csti' and 'correlated'; of streamed ones the
+            first 10,000 count. None for all others.
         activation: of the hidden layers, an object or a name; one of your own: see ActivationFunction.
         output: 'softmax' (classes), 'sigmoid' (several labels per sample) or 'identity' (regression).
         init: rule of the starting weights, see WeightInit.
@@ -85,9 +94,12 @@ class SparseMLP(Network):
         self,
         layer_sizes: Sequence[int],
         *,
-        epsilon: float = 20.0,
-        density: float | None = None,
-        connectivity: str | Pattern = "erdos_renyi",
+        epsilon: float | None = None,
+        density: float | Sequence[float] | None = None,
+        densities: str = "erk",
+        output_density: float | None = None,
+        connectivity: str | AnyPattern = "erdos_renyi",
+        X: Any = None,
         activation: Activation | str = "all_relu",
         output: str = "softmax",
         init: str = "he_uniform",
@@ -110,48 +122,47 @@ class SparseMLP(Network):
                 None, activation, output, WeightInit(init, fan, balance), dtype, seed, threads, storage_config
             ),
         )
-        checks.real("epsilon", epsilon, low=0, low_open=True)
         if not isinstance(bias, bool | np.bool_):
             raise InputError(f"bias must be True or False, not {bias!r:.80}")
         if folder is not None and not bias:
             raise InputError("bias must be True where layers live in a folder")
-        self.epsilon = float(epsilon) if density is None else None
-        counts = epsilon_counts(self.layer_sizes, epsilon) if density is None else erk_counts(self.layer_sizes, density)
+        counts = layer_counts(
+            self.layer_sizes, epsilon=epsilon, density=density, densities=densities, output_density=output_density
+        )
+        self.epsilon = None if density is not None else DEFAULT_EPSILON if epsilon is None else float(epsilon)
         if storage_config.tiled and connectivity != "erdos_renyi":
             raise InputError(f"connectivity must be 'erdos_renyi' where storage='compact', not {connectivity!r}")
+        sparsity = f"density {density}" if self.epsilon is None else f"epsilon {self.epsilon:g}"
         memory.require(
             memory_use.network_bytes(self.layer_sizes, counts, storage_config),
-            f"a network of layers {self.sizes_text} at "
-            + (f"epsilon {epsilon:g}" if density is None else f"density {density:g}"),
-            f"choose a smaller {'epsilon' if density is None else 'density'} or smaller layers",
+            f"a network of layers {self.sizes_text} at {sparsity}",
+            f"choose a smaller {sparsity.split(maxsplit=1)[0]} or smaller layers",
         )
-        if isinstance(connectivity, str):
-            connectivity = PATTERNS[checks.choice("connectivity", connectivity, tuple(PATTERNS))]
-        if not callable(connectivity):
-            raise InputError(f"connectivity must be a name or a function, not {connectivity!r:.80}")
+        pattern = make_pattern(connectivity, None if X is None else array_of_samples(as_matrix(X)))
         if not callable(progress):
             raise InputError(f"progress must be a function, not {progress!r:.80}")
-        power = 1.0  # mean square of a layer's input, for network inputs of unit variance
+        start = StartSignals(threads=self.threads)
         total = sum(counts)
+        drawn = drawn_layers(pattern, self.layer_sizes, counts, self.seed, self.threads)
         for number, (n_in, n_out) in enumerate(pairwise(self.layer_sizes)):
             progress("building", sum(counts[:number]), total)
-            key = stream_key(self.seed, "connectivity", number)
             con: Connectivity | TiledConnectivity
             if storage_config.tiled:
+                key = stream_key(self.seed, "connectivity", number)
                 con = TiledConnectivity.draw(n_in, n_out, counts[number], seed=key, threads=self.threads)
                 con = storage_config.store_connectivity(con, f"layer{number}")
             else:
-                con = connectivity(n_in, n_out, counts[number], seed=key, threads=self.threads)
-                if connectivity not in PATTERNS.values():
-                    _check_pattern(con, n_in, n_out, counts[number])
+                con = next(drawn)
             last = number == len(self.layer_sizes) - 2
-            scale = self.init.output_scale(con, power) if last else self.init.scale(con)
             values = storage_config.empty(f"layer{number}.weight", con.n_connections)
-            self.init.fill(values, scale, stream_key(self.seed, "weights", number), self.threads)
             self._append(con, values, storage_config.zeros(f"layer{number}.bias", n_out if bias else 0))
-            self.layers[-1].release()
+            layer = self.layers[-1]
+            f = layer.activation
+            scale = self.init.output_scale(con, start, f) if last else self.init.scale(con, f)
+            self.init.fill(layer.values, con, scale, stream_key(self.seed, "weights", number), self.threads)
+            layer.release()
             if not last:
-                power = self.init.power_after(con, power, self.layers[-1].activation)
+                start = self.init.signals_after(con, start, f)
         progress("building", total, total)
 
     @classmethod
@@ -285,17 +296,6 @@ class SparseMLP(Network):
         last = number == len(self.layer_sizes) - 1
         activation = activations.IDENTITY if last else activations.on_layer(self.activation, number)
         self.layers.append(self.storage_config.layer(con, values, bias, activation, f"layer{number - 1}"))
-
-
-def _check_pattern(con: Any, n_in: int, n_out: int, count: int) -> None:
-    """InputError where a function of the user's does not return a layer's connectivity."""
-    if not isinstance(con, Connectivity):
-        raise InputError(f"connectivity must return a Connectivity, not {type(con).__name__}")
-    con.check()
-    if (con.n_in, con.n_out) != (n_in, n_out):
-        raise InputError(f"connectivity must return a layer {n_in} x {n_out}, not {con.n_in} x {con.n_out}")
-    if con.n_connections == 0 and count > 0:
-        raise InputError(f"connectivity must return about {count} connections, at least one, not none")
 
 
 def _numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:

@@ -93,7 +93,7 @@ class Worker:
             self._buffers[buffer] = into
         batch = self._data.batch(shard.batch(batch_id), self._reader)
         step = batch_id.epoch * shard.n_batches + batch_id.batch
-        key = stream_key(options.seed, "dropout", batch_id.shard, step) if options.dropout else 0
+        key = stream_key(options.seed, "dropout", batch_id.shard, step) if passes.is_random else 0
         loss, gradients = passes.gradients(batch, key, into=into, loaded=loaded, step=step, clip=True)
         weights = self._pack([weight for weight, _ in gradients], batch_id.shard)
         biases = [bias for _, bias in gradients]

@@ -10,7 +10,7 @@ from itertools import pairwise
 from trulysparse import _kernels
 from trulysparse._core import checks
 from trulysparse._core.arrays import HELD
-from trulysparse.connectivity import epsilon_counts
+from trulysparse.connectivity import layer_counts
 from trulysparse.connectivity.tiled import tile_shift
 from trulysparse.errors import InputError
 from trulysparse.nn import memory_use
@@ -35,7 +35,7 @@ class PlanRequest:
 
     Args:
         layer_sizes: neurons per layer, from input to output, at least two.
-        epsilon: a layer n_in x n_out has about epsilon * (n_in + n_out) connections, above 0.
+        epsilon: a layer n_in x n_out has about epsilon * (n_in + n_out) connections, above 0; None: as density says.
         batch_size: samples per update, at least 1.
         storage: 'indexed' or 'compact'.
         weights: type of the weights, 'float32' or, with 'compact', 'bfloat16'.
@@ -45,6 +45,9 @@ class PlanRequest:
         on_disk: whether layers are in files.
         micro_batch_size: samples taken at a time; None: see nn.passes.tile_columns.
         pre_activations: whether training keeps the hidden layers' pre-activations, as for GELU and SiLU.
+        density: in epsilon's place, one number or one per layer; see connectivity.layer_counts.
+        densities: 'erk' or 'uniform'.
+        output_density: the output layer's own density, or None.
 
     Example:
         >>> from trulysparse.planning.plan import PlanRequest
@@ -53,7 +56,7 @@ class PlanRequest:
     """
 
     layer_sizes: tuple[int, ...]
-    epsilon: float
+    epsilon: float | None
     batch_size: int = 32
     storage: str = "compact"
     weights: str = "bfloat16"
@@ -63,6 +66,20 @@ class PlanRequest:
     on_disk: bool = False
     pre_activations: bool = False
     micro_batch_size: int | None = None
+    density: float | tuple[float, ...] | None = None
+    densities: str = "erk"
+    output_density: float | None = None
+
+    @property
+    def counts(self) -> list[int]:
+        """Connections of each layer."""
+        return layer_counts(
+            self.layer_sizes,
+            epsilon=self.epsilon,
+            density=self.density,
+            densities=self.densities,
+            output_density=self.output_density,
+        )
 
     @property
     def tile_size(self) -> int:
@@ -144,7 +161,7 @@ def plan(request: PlanRequest, *, threads: int | None = None, measure: bool = Tr
     checks.integer("batch_size", request.batch_size, low=1, high=2**31 - 1)
     checks.integer("recompute", request.recompute, low=1)
     check_optimizer(request.optimizer)
-    counts = epsilon_counts(sizes, checks.real("epsilon", request.epsilon, low=0, low_open=True))
+    counts = replace(request, layer_sizes=sizes).counts
     storage_config, optimizer = request.storage_config, request.optimizer
     network = memory_use.network_parts(sizes, counts, storage_config)
     training = memory_use.training_parts(

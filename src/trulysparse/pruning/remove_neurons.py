@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse import _kernels
-from trulysparse.connectivity import Connectivity, Rows
+from trulysparse.connectivity import Connectivity
 from trulysparse.connectivity.coordinates import nothing
+from trulysparse.connectivity.indexed import count_marked
 from trulysparse.errors import InputError
 from trulysparse.nn import activations
 from trulysparse.nn.mlp import SparseMLP
@@ -44,7 +45,7 @@ def remove_neurons(
         following = layers[number + 1]
         is_last = number + 1 == len(connected)
         targets = np.ones(following.n_out, np.bool_) if is_last else connected[number + 1]
-        connected[number] &= _count(following.connectivity.by_input, targets, threads) > 0
+        connected[number] &= count_marked(following.connectivity.by_input, targets, threads) > 0
     return connected if all(mask.all() for mask in connected) else _shrink(net, optimizer_state, connected)
 
 
@@ -56,7 +57,7 @@ def _fold_constants(net: SparseMLP, keep_masks: Sequence[NeuronMask]) -> list[Ne
     # Unmarked neurons have lost the connections by which a constant would reach them.
     next_masks = [*keep_masks[1:], np.ones(net.layer_sizes[-1], np.bool_)]
     for layer, following, mask, next_mask in zip(net.layers, net.layers[1:], keep_masks, next_masks, strict=False):
-        constant = ~mask | (_count(layer.connectivity.by_output, inputs, net.threads) == 0)
+        constant = ~mask | (count_marked(layer.connectivity.by_output, inputs, net.threads) == 0)
         if constant.any():
             value = np.zeros(layer.n_out)
             bias = layer.bias if layer.bias.size else np.zeros(layer.n_out)
@@ -77,13 +78,6 @@ def _fold_constants(net: SparseMLP, keep_masks: Sequence[NeuronMask]) -> list[Ne
         inputs = ~constant
         varying.append(inputs.copy())
     return varying
-
-
-def _count(rows: Rows, marked: NeuronMask, threads: int) -> NDArray[np.int64]:
-    """How many of each row's connections lead to a marked neuron."""
-    count = np.empty(len(rows.ptr) - 1, np.int64)
-    _kernels.count_marked(rows.ptr, rows.index, marked.view(np.uint8), count, threads)
-    return count
 
 
 def _shrink(

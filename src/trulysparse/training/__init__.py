@@ -9,6 +9,7 @@ from trulysparse.training.callbacks.progress_bar import ProgressBar
 from trulysparse.training.callbacks.tensorboard import TensorBoardLogger
 from trulysparse.training.history import History
 from trulysparse.training.metrics import evaluate
+from trulysparse.training.side_by_side import fit_side_by_side, mean_history
 from trulysparse.training.trainer import Trainer
 
 __all__ = [
@@ -22,4 +23,6 @@ __all__ = [
     "TensorBoardLogger",
     "Trainer",
     "evaluate",
+    "fit_side_by_side",
+    "mean_history",
 ]

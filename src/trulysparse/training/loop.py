@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from trulysparse._core import checks
 from trulysparse._core.random import generator
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution
 from trulysparse.io.position import Position
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.optim import Optimizer, OptimizerState
+from trulysparse.optim import LayerRates, Optimizer, OptimizerState
 from trulysparse.training.batch import Batch
 from trulysparse.training.callbacks.base import Callback, running_callbacks
 from trulysparse.training.fit_data import FitData
@@ -63,6 +64,7 @@ class TrainingLoop:
     """
 
     optimizer: Optimizer = _delegated("training_step", "optimizer")
+    layer_rates: LayerRates | None = _delegated("training_step", "layer_rates")
     step_count: int = _delegated("training_step", "count")
     state_updates: int = _delegated("training_step", "state_updates")
     seed: int = _delegated("training_step", "seed")
@@ -70,6 +72,7 @@ class TrainingLoop:
     loss: Loss = _delegated("_passes", "loss")
     threads: int = _delegated("_passes", "threads")
     dropout: float = _delegated("_passes", "dropout")
+    augmentation: ImageAugmentation | None = _delegated("_passes", "augmentation")
     recompute: int = _delegated("_passes", "recompute")
     micro_batch_size: int | None = _delegated("_passes", "micro_batch_size")
     max_gradient_norm: float | None = _delegated("_passes", "max_gradient_norm")
@@ -104,7 +107,14 @@ class TrainingLoop:
     @staticmethod
     def with_options(net: SparseMLP, options: TrainingOptions, *, threads: int | None = None) -> TrainingLoop:
         """A loop that trains `net` with the options of another."""
-        step = TrainingStep(net, options.optimizer, seed=options.seed, threads=threads, **options.for_passes())
+        step = TrainingStep(
+            net,
+            options.optimizer,
+            layer_rates=options.layer_rates,
+            seed=options.seed,
+            threads=threads,
+            **options.for_passes(),
+        )
         return TrainingLoop(step, evolution=options.evolution, batch_size=options.batch_size)
 
     # ---- optimizer state and evolution state ----

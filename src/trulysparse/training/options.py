@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.evolution import Evolution
 from trulysparse.nn.losses import AnyLoss
-from trulysparse.optim import Optimizer
+from trulysparse.optim import LayerRates, Optimizer
 from trulysparse.optim.sgd import SGD
 
-_NOT_FOR_PASSES = ("optimizer", "evolution", "batch_size", "seed")
+_NOT_FOR_PASSES = ("optimizer", "layer_rates", "evolution", "batch_size", "seed")
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class TrainingOptions:
     """
 
     optimizer: Optimizer = field(default_factory=SGD)
+    layer_rates: LayerRates | str | None = None
     loss: AnyLoss | str | None = None
     evolution: Evolution | None = None
     batch_size: int = 128
@@ -35,6 +37,7 @@ class TrainingOptions:
     recompute: int = 1
     max_gradient_norm: float | None = None
     dropout: float = 0.0
+    augmentation: ImageAugmentation | None = None
     seed: int = 0
 
     def as_arguments(self) -> dict[str, Any]:

@@ -13,8 +13,10 @@ from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
 from trulysparse._core.random import stream_key
 from trulysparse._kernels import UpdateRule
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.data.matrix import as_matrix
 from trulysparse.data.sample_weights import sample_weights
+from trulysparse.data.targets import ValueReader
 from trulysparse.errors import DivergenceError, InputError
 from trulysparse.nn import losses
 from trulysparse.nn.layers.base import ParameterGradient
@@ -25,7 +27,7 @@ from trulysparse.nn.sinks import Gradients, Sink, Update
 from trulysparse.nn.tile_pass import TilePass
 from trulysparse.optim import OptimizerState
 from trulysparse.optim.clipping import clip_factor, global_norm
-from trulysparse.optim.rules import Rule, is_fused
+from trulysparse.optim.rules import AnyRule, all_fused
 from trulysparse.training.batch import Batch, checked_targets
 
 
@@ -63,6 +65,7 @@ class BatchPasses:
         recompute: keep the activations of each recompute-th layer only, and compute those between again in the
             backward pass.
         dropout: share of hidden activations dropped, in [0, 1).
+        augmentation: how samples are changed at random where dropout applies; None: they are not.
         threads: None for the network's.
         max_gradient_norm: above 0; a gradient of a greater norm, over all weights and biases, is scaled down to it.
             None: it is not.
@@ -76,6 +79,7 @@ class BatchPasses:
         micro_batch_size: int | None = None,
         recompute: int = 1,
         dropout: float = 0.0,
+        augmentation: ImageAugmentation | None = None,
         threads: int | None = None,
         max_gradient_norm: float | None = None,
     ) -> None:
@@ -84,6 +88,11 @@ class BatchPasses:
         self.micro_batch_size = micro_batch_size
         self.recompute = checks.integer("recompute", recompute, low=1)
         self.dropout = checks.real("dropout", dropout, low=0, high=1, high_open=True)
+        if augmentation is not None:
+            if not isinstance(augmentation, ImageAugmentation):
+                raise InputError(f"augmentation must be an ImageAugmentation or None, not {augmentation!r:.80}")
+            augmentation.check_features(net.layer_sizes[0], "the network has")
+        self.augmentation = augmentation
         self.threads = net.threads if threads is None else checks.thread_count(threads)
         if max_gradient_norm is not None:
             checks.real("max_gradient_norm", max_gradient_norm, low=0, low_open=True)
@@ -112,6 +121,11 @@ class BatchPasses:
         self.sizes = sizes  # of layers that were changed since, as they were: TrainingStep.refresh compares
 
     @property
+    def is_random(self) -> bool:
+        """Whether passes in training need a key."""
+        return self.dropout > 0 or self.augmentation is not None
+
+    @property
     def tile_size(self) -> int:
         """Samples per tile."""
         return self.micro_batch_size or self._columns
@@ -129,8 +143,8 @@ class BatchPasses:
 
         Args:
             batch: the samples, taken as one tile.
-            key: of the random stream of dropout.
-            dropout: False to leave dropout out.
+            key: of the random numbers of dropout and augmentation.
+            dropout: False to leave both out.
             loaded: called once the samples are in memory.
             total: weight of all samples of the batch that this one is a part of; loss and gradient are then this
                 part's share. None: this is the whole batch.
@@ -141,7 +155,11 @@ class BatchPasses:
         net, rows, weight, n = self.net, batch.rows, batch.weight, len(batch.rows)
         tile = self._tile(n, 1.0 - self.dropout if dropout else 1.0)
         x, z = tile.signals[0].values, tile.signals[-1].values
-        batch.reader.load(rows, x, net.scaling, self.threads)
+        if self.augmentation is None or not dropout:
+            batch.reader.load(rows, x, net.scaling, self.threads)
+        else:
+            require_other_targets(batch)
+            self.augmentation.load(batch.reader, rows, x, net.scaling, key, self.threads)
         if loaded is not None:
             loaded()
         tile.forward(key, self.threads)
@@ -165,7 +183,7 @@ class BatchPasses:
         self,
         batch: Batch,
         optimizer_state: Sequence[OptimizerState],
-        rule: Rule,
+        rule: AnyRule,
         *,
         dropout_key: int = 0,
         rounding_key: int | None = None,
@@ -176,7 +194,7 @@ class BatchPasses:
         Args:
             batch: the samples.
             optimizer_state: of each layer.
-            rule: of the optimizer.
+            rule: of the optimizer, for all layers or for each.
             dropout_key: see `forward`.
             rounding_key: of the random numbers of stochastic rounding; None: nothing is rounded.
             step: number of the update, for the message where the loss is not finite.
@@ -188,7 +206,7 @@ class BatchPasses:
             DivergenceError: where the loss is not finite; nothing is updated then.
         """
         sink, value = Update(optimizer_state, rule, rounding_key), 0.0
-        fused = (type(rule) is UpdateRule and rule.updates) or is_fused(rule)
+        fused = (type(rule) is UpdateRule and rule.updates) or all_fused(rule)
         if self.max_gradient_norm is not None or not fused:
             value, gradients = self.gradients(batch, dropout_key, into=self._gradient_sums(), step=step, clip=True)
             sink.apply(self.net.layers, gradients, self.threads)
@@ -302,6 +320,12 @@ def _shares(z: Floats, n: int, weight: NDArray[np.float64] | None, total: float)
     if total > 0:
         share[:n] = 1.0 / total if weight is None else weight / total
     return share
+
+
+def require_other_targets(batch: Batch) -> None:
+    """InputError where a batch's targets are its own samples: they would not be those that augmentation makes."""
+    if isinstance(batch.targets, ValueReader) and batch.targets.is_input:
+        raise InputError("augmentation cannot be combined with targets that are the samples themselves")
 
 
 def require_finite(loss: float, step: int) -> None:

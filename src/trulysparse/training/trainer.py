@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from trulysparse._core import checks, memory
 from trulysparse._core.arrays import Floats
 from trulysparse.data import check_finite
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution
 from trulysparse.io import checkpoint_folder
@@ -19,7 +20,7 @@ from trulysparse.io.position import Position
 from trulysparse.nn import memory_use
 from trulysparse.nn.losses import AnyLoss
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.optim import Optimizer, OptimizerState, check_optimizer
+from trulysparse.optim import LayerRates, Optimizer, OptimizerState, check_optimizer
 from trulysparse.optim.optimizer import state_type
 from trulysparse.optim.sgd import SGD
 from trulysparse.training.callbacks.base import Callback, kinds_of
@@ -38,10 +39,14 @@ class Trainer(TrainingLoop):
     Args:
         net: the network; its layers are changed in place.
         optimizer: SGD, Adam or one of your own, see optim.Optimizer; None: SGD().
+        layer_rates: by what the learning rates of layers differ: 'supar' or SuPar(...), by the number of inputs of
+            their neurons; or an object of your own, see optim.LayerRates. None: they do not.
         loss: a loss, its name, None for the one of the network's output activation, or one of your own; see Loss.
         evolution: how the topology changes; None: it stays.
         batch_size: samples per update, at least 1.
         dropout: share of hidden activations dropped, in [0, 1).
+        augmentation: how samples are changed at random each time they are trained on, an ImageAugmentation; None: they
+            are not. Scores and gradients() are of the samples as given.
         seed: of shuffling, dropout and evolution, at least 0. The same seed gives the same bits, whatever `threads`.
         threads: that compute; None: the network's.
         callbacks: of each call of fit.
@@ -56,8 +61,8 @@ class Trainer(TrainingLoop):
             None: gradients are not clipped. In parallel training each worker clips its own.
 
     Attributes:
-        net, optimizer, loss, batch_size, dropout, seed, threads, callbacks, parallel, recompute: as given.
-        micro_batch_size, max_gradient_norm: as given.
+        net, optimizer, layer_rates, loss, batch_size, dropout, augmentation, seed, threads, callbacks: as given.
+        parallel, recompute, micro_batch_size, max_gradient_norm: as given.
         evolution: how the topology changes; may be set between calls of fit.
         optimizer_state: of each layer.
         step_count: updates so far.
@@ -89,10 +94,12 @@ class Trainer(TrainingLoop):
         net: SparseMLP,
         *,
         optimizer: Optimizer | None = None,
+        layer_rates: LayerRates | str | None = None,
         loss: AnyLoss | str | None = None,
         evolution: Evolution | None = None,
         batch_size: int = 128,
         dropout: float = 0.0,
+        augmentation: ImageAugmentation | None = None,
         seed: int = 0,
         threads: int | None = None,
         callbacks: Sequence[Callback] = (),
@@ -143,11 +150,13 @@ class Trainer(TrainingLoop):
             optimizer,
             loss,
             optimizer_state=optimizer_state,
+            layer_rates=layer_rates,
             seed=seed,
             micro_batch_size=micro_batch_size,
             max_gradient_norm=max_gradient_norm,
             recompute=recompute,
             dropout=dropout,
+            augmentation=augmentation,
             threads=threads,
         )
         super().__init__(step, evolution=evolution, batch_size=batch_size)
@@ -242,7 +251,7 @@ class Trainer(TrainingLoop):
             >>> import trulysparse as ts
             >>> net = ts.SparseMLP((20, 50, 10), epsilon=4, seed=0, threads=1)
             >>> ts.Trainer(net, evolution=ts.SET(0.3)).evolve()
-            83
+            73
         """
         method = self.evolution
         if X_batch is None or y_batch is None or method is None or not method.needs_gradient:

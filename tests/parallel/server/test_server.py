@@ -334,7 +334,7 @@ def test_measured_staleness_goes_on_after_a_resume():
     other.trainer.step_count = server.trainer.step_count  # the trainer's own checkpoint holds it
     assert 0.5 < other._updater.staleness.value == state["mean_staleness"] < 1
     server._updater.staleness.value = state["mean_staleness"]
-    a, b = (each._updater.next_rule(1.0) for each in (server, other))
+    a, b = (each._updater.next_rules(1.0)[0] for each in (server, other))
     for name in ("learning_rate", "momentum"):
         assert getattr(a.rule, name) == pytest.approx(getattr(b.rule, name), rel=1e-12)
     del state["mean_staleness"], state["velocity_rate"]  # of an earlier release

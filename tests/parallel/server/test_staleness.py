@@ -57,14 +57,15 @@ def test_random_staleness_is_momentum():
     np.testing.assert_allclose(mean, expected, atol=0.01)
 
 
-@pytest.mark.parametrize("staleness", [0.0, 1.0, 2.5, 7.0, 63.0])
+@pytest.mark.parametrize("staleness", [0.0, 1.0, 2.5, 7.0, 17.0])
 @pytest.mark.parametrize("kind", [Update.SGD, Update.NESTEROV])
 def test_each_gradient_moves_the_weights_by_rate_over_one_minus_momentum(staleness, kind):
     stale = stale_rule(sgd(0.01, 0.9, kind), staleness, 0)
     values, slots = np.zeros(3), (np.zeros(3), None)
     for step in range(6000):
         applied(stale, values, slots, np.array([1.0, -2.0, 0.5]) * (step == 0))
-    np.testing.assert_allclose(values, -0.1 * np.array([1.0, -2.0, 0.5]), rtol=1e-9)
+    distance = 0.1 * min(1.0, 9 / (staleness + 1))  # the rate is bounded beyond a staleness of 8
+    np.testing.assert_allclose(values, -distance * np.array([1.0, -2.0, 0.5]), rtol=1e-9)
 
 
 @pytest.mark.parametrize("staleness", [1, 3, 7])
@@ -131,10 +132,12 @@ def test_adam_divides_both_parts_by_the_same_root():
         np.testing.assert_allclose(slots[1], v, rtol=1e-12)
 
 
-def test_rules_without_momentum_keep_their_rate():
-    for rule in (sgd(0.1, 0.0), ts.Adam(0.01, beta1=0.0).rule(0, 0.0, None)):
-        stale = stale_rule(rule, 7.0, 0)
-        assert stale.rule is rule
+@pytest.mark.parametrize(("staleness", "factor"), [(7.0, 1.0), (8.0, 1.0), (17.0, 0.5)])
+def test_rules_without_momentum_keep_their_rate_within_its_bound(staleness, factor):
+    for rule in (sgd(0.1, 0.0), ts.Adam(0.01, beta1=0.0).rule(3, 0.0, None)):
+        stale = stale_rule(rule, staleness, 3)
+        assert stale.rule.learning_rate == pytest.approx(factor * rule.learning_rate)
+        assert stale.rule.kind == rule.kind
         assert stale.direct is None
 
     class Own:

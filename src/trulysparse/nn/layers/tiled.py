@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from trulysparse import _kernels
 from trulysparse._core.arrays import HELD, Floats, Stored, empty, widened
+from trulysparse._kernels import Draw, WeightScale
 from trulysparse.connectivity import Connectivity, TiledConnectivity
 from trulysparse.errors import InputError
 from trulysparse.nn.activations import LayerActivation
@@ -145,7 +146,7 @@ class TiledLayer(Layer):
         self,
         keep_mask: NDArray[np.uint8],
         count: int,
-        init: WeightInit,
+        init: WeightInit | None,
         keys: tuple[int, int],
         optimizer_state: OptimizerState,
         threads: int,
@@ -155,7 +156,8 @@ class TiledLayer(Layer):
         Args:
             keep_mask: (n_connections,) uint8; 0: the connection goes.
             count: connections to grow.
-            init: how their weights are drawn; their optimizer state is what optimizer_state.fresh says.
+            init: how their weights are drawn; None: they are zero. Their optimizer state is what optimizer_state.fresh
+                says.
             keys: of the random streams of coordinates and of weights.
             optimizer_state: of this layer; brought along.
             threads: how many.
@@ -167,8 +169,8 @@ class TiledLayer(Layer):
             tiles=con.tiles,
             keep=keep_mask,
             count=count,
-            kind=init.kind,
-            scale=init.scale(con),
+            kind=Draw.UNIFORM if init is None else init.kind,
+            scale=WeightScale(0.0) if init is None else init.scale(con, self.activation),
             fresh_key=keys[1],
             key=keys[0],
             new_ptr=ptr,

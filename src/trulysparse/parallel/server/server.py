@@ -219,14 +219,14 @@ class Server:
         self._topology.acquire_shared()
         try:
             with self._state:
-                rule = self._updater.next_rule(self._first + self.n_updates / self.steps)
+                rules = self._updater.next_rules(self._first + self.n_updates / self.steps)
                 factors = self._updater.factors(gradients, self.n_updates)
             histories = [self._history.since(gradient.version) for gradient in gradients]
             fetched = self._fetched.pop(worker, None)
             names = [(each.batch_id, each.version) for each in (fetched, gradients[0]) if each is not None]
             if len(set(names)) > 1:
                 fetched = None  # the worker has been restarted, and given another batch since
-            pending, dropped = self._updater.apply(gradients, factors, rule, histories, fetched)
+            pending, dropped = self._updater.apply(gradients, factors, rules, histories, fetched)
             with self._state:
                 self._statistics.dropped += dropped
             return pending

@@ -17,6 +17,9 @@ HORIZON = 100
 LENGTHENING = 1 / 3
 """By how much each update of staleness lengthens the momentum's memory, as a share of what was asked for."""
 
+FULL_RATE = 8.0
+"""Staleness up to which the learning rate stays; beyond it, rate times (staleness + 1) does."""
+
 
 class MeanStaleness:
     """The mean staleness of the last gradients, in updates.
@@ -100,19 +103,22 @@ def stale_rule(rule: Rule, staleness: float, step: int) -> StaleRule:
         step: updates of the optimizer's state before this one, for Adam's bias correction.
 
     Returns:
-        The rule. In the end each gradient moves the parameters as far as it would by `rule`: rate / (1 - momentum)
-        stays. SGD divides the rate of biases by staleness + 1: they are by far the sharpest direction of the loss.
+        The rule. In the end each gradient moves the parameters as far as it would by `rule`, rate / (1 - momentum), and
+        less far where the staleness is above FULL_RATE. SGD divides the rate of biases by staleness + 1: they are by
+        far the sharpest direction of the loss.
     """
     if not is_fused(rule) or staleness == 0:
         return StaleRule(rule)
+    rate = rule.learning_rate * min(1.0, (FULL_RATE + 1) / (staleness + 1))
     if rule.kind == Update.ADAM:
-        return _stale_adam(rule, staleness, step)
+        return _stale_adam(rule, rate, staleness, step)
     factor = 1 / (1 + staleness)
     if rule.momentum == 0:
-        return StaleRule(rule, bias_factor=factor)
+        alone = UpdateRule(Update.SGD, learning_rate=rate, l2=rule.l2, decay=rule.decay)
+        return StaleRule(alone, bias_factor=factor)
     ahead = staleness + (rule.kind == Update.NESTEROV)  # which looks one update ahead itself
     momentum, share = shares(rule.momentum, ahead)
-    distance = rule.learning_rate / (1 - rule.momentum)
+    distance = rate / (1 - rule.momentum)
     through = UpdateRule(
         Update.SGD,
         learning_rate=share * distance * (1 - momentum),
@@ -124,11 +130,9 @@ def stale_rule(rule: Rule, staleness: float, step: int) -> StaleRule:
     return StaleRule(through, direct, factor)
 
 
-def _stale_adam(rule: UpdateRule, staleness: float, step: int) -> StaleRule:
+def _stale_adam(rule: UpdateRule, rate: float, staleness: float, step: int) -> StaleRule:
     """Adam's m and g, each by its share, divided by the same root of v."""
-    if rule.beta1 == 0:
-        return StaleRule(rule)
-    beta1, share = shares(rule.beta1, staleness)
+    beta1, share = shares(rule.beta1, staleness) if rule.beta1 else (0.0, 1.0)
 
     def of(rate: float, beta1: float, beta2: float, correction1: float, decay: float) -> UpdateRule:
         return UpdateRule(
@@ -143,5 +147,5 @@ def _stale_adam(rule: UpdateRule, staleness: float, step: int) -> StaleRule:
             correction2=rule.correction2,
         )
 
-    through = of(share * rule.learning_rate, beta1, rule.beta2, 1 - beta1 ** (step + 1), rule.decay)
-    return StaleRule(through, of((1 - share) * rule.learning_rate, 0.0, 1.0, 1.0, 0.0))
+    through = of(share * rate, beta1, rule.beta2, 1 - beta1 ** (step + 1), rule.decay)
+    return StaleRule(through, None if share == 1 else of((1 - share) * rate, 0.0, 1.0, 1.0, 0.0))

@@ -11,8 +11,9 @@ import numpy as np
 from trulysparse._core.arrays import Floats
 from trulysparse._kernels import SharedLock, Update, UpdateRule
 from trulysparse.optim import NO_STATE, OptimizerState
+from trulysparse.optim.layer_rates import LayerOptimizers
 from trulysparse.optim.optimizer import with_schedule
-from trulysparse.optim.rules import is_fused
+from trulysparse.optim.rules import Rule, is_fused, rules_in
 from trulysparse.optim.schedules import scaled
 from trulysparse.parallel.config import ParallelConfig, SynchronousConfig
 from trulysparse.parallel.gradient import Gradient, Topology, retain
@@ -33,9 +34,9 @@ class LayerGradient:
 
 @dataclass
 class PendingUpdate:
-    """The layers that an update has not reached yet, with their gradients."""
+    """The layers that an update has not reached yet, with their gradients. rules: one for all layers, or one each."""
 
-    rule: StaleRule
+    rules: Sequence[StaleRule]
     parts: dict[int, list[LayerGradient]] = field(default_factory=dict)
 
 
@@ -61,6 +62,8 @@ class LayerUpdater:
             self._scaled_optimizer = with_schedule(
                 trainer.optimizer, lambda rate: scaled(rate, n_shards, config.warmup_epochs)
             )
+        rates = trainer.layer_rates
+        self._by_layer = None if rates is None else LayerOptimizers(self._scaled_optimizer, rates)
 
     def state(self) -> dict[str, float]:
         """What is needed, beside the trainer's state, to continue from here."""
@@ -76,23 +79,34 @@ class LayerUpdater:
         self._velocity_rate = state.get("velocity_rate", self.learning_rate)
         self.staleness.value = state.get("mean_staleness", self.staleness.value)
 
-    def next_rule(self, epoch: float) -> StaleRule:
-        """The rule of the next update; momentum is scaled with the learning rate (Goyal et al. 2017, section 3)."""
-        trainer, config = self._trainer, self._config
-        rule = self._scaled_optimizer.rule(trainer.state_updates, epoch, self._epochs)
-        self.learning_rate = rule.learning_rate
-        if is_fused(rule) and (warmup := config.warmup(self._epochs)):
-            done = trainer.step_count / self._steps / warmup
-            rule.learning_rate *= min(1.0, (1 + (config.workers - 1) * done) / config.workers)
-        changed = StaleRule(rule)
-        if config.staleness_rule == "momentum":
-            changed = stale_rule(rule, self.staleness.value, trainer.state_updates)
-        rule = changed.rule
-        if is_fused(rule) and rule.kind != Update.ADAM:
-            if config.momentum_correction and self._velocity_rate > 0:
-                rule.momentum *= rule.learning_rate / self._velocity_rate
-            self._velocity_rate = rule.learning_rate
+    def next_rules(self, epoch: float) -> list[StaleRule]:
+        """The rule of the next update, or one for each layer; momentum is scaled with the learning rate (Goyal et al.
+        2017, section 3)."""
+        trainer, step = self._trainer, self._trainer.state_updates
+        single = self._scaled_optimizer.rule(step, epoch, self._epochs)
+        self.learning_rate = single.learning_rate
+        rules: Sequence[Rule] = (single,)
+        if self._by_layer is not None:
+            rules = rules_in(self._by_layer.rule(trainer.net.layers, step, epoch, self._epochs))
+        changed = [self._changed(rule, step) for rule in rules]
+        # The velocity's own rate, of which those of layers are fixed multiples.
+        rate = changed[0].rule.learning_rate / (rules[0].learning_rate or 1.0) * single.learning_rate
+        if self._config.momentum_correction and self._velocity_rate > 0:
+            for each in changed:
+                if is_fused(each.rule) and each.rule.kind != Update.ADAM:
+                    each.rule.momentum *= rate / self._velocity_rate
+        self._velocity_rate = rate
         return changed
+
+    def _changed(self, rule: Rule, step: int) -> StaleRule:
+        """An optimizer's rule in the warm-up, and for gradients that are stale."""
+        config = self._config
+        if is_fused(rule) and (warmup := config.warmup(self._epochs)):
+            done = self._trainer.step_count / self._steps / warmup
+            rule.learning_rate *= min(1.0, (1 + (config.workers - 1) * done) / config.workers)
+        if config.staleness_rule == "momentum":
+            return stale_rule(rule, self.staleness.value, step)
+        return StaleRule(rule)
 
     def factors(self, gradients: Sequence[Gradient], n_updates: int) -> list[float]:
         """What each gradient is multiplied by in their update. Each is that of a batch's mean loss, so the gradient of
@@ -107,14 +121,14 @@ class LayerUpdater:
         self,
         gradients: Sequence[Gradient],
         factors: Sequence[float],
-        rule: StaleRule,
+        rules: Sequence[StaleRule],
         histories: Sequence[Sequence[Topology]],
         fetched: Gradient | None = None,
     ) -> tuple[PendingUpdate, int]:
         """Updates all layers that nobody reads at the moment. histories: of each gradient, the topologies from its
         version on. fetched: the parameters that a lone gradient was computed on, in the place of gradients. Returns the
         other layers, for `finish`, and the number of gradient values that were dropped."""
-        pending, dropped = PendingUpdate(rule), 0
+        pending, dropped = PendingUpdate(rules), 0
         for number in reversed(range(len(self._trainer.net.layers))):
             parts = []
             for gradient, factor, history in zip(gradients, factors, histories, strict=True):
@@ -123,7 +137,7 @@ class LayerUpdater:
                 parts.append(LayerGradient(weight, bias, factor, then))
                 dropped += n_dropped
             if self.locks[number].try_acquire():
-                self._update(number, parts, rule)
+                self._update(number, parts, rules)
             else:
                 pending.parts[number] = parts
         return pending, dropped
@@ -132,12 +146,13 @@ class LayerUpdater:
         """Updates the layers that `apply` left, waiting for those who read them."""
         for number, parts in pending.parts.items():
             self.locks[number].acquire()
-            self._update(number, parts, pending.rule)
+            self._update(number, parts, pending.rules)
 
-    def _update(self, number: int, parts: list[LayerGradient], rule: StaleRule) -> None:
+    def _update(self, number: int, parts: list[LayerGradient], rules: Sequence[StaleRule]) -> None:
         """Updates a layer whose lock is held, and releases the lock."""
         try:
             layer, state = self._trainer.net.layers[number], self._trainer.optimizer_state[number]
+            rule = rules[number if len(rules) > 1 else 0]
             gradients = []
             for part in parts:
                 weight, bias = part.weight, part.bias

@@ -1,0 +1,6 @@
+"""A network, its optimizer, its evolution and its training as one value."""
+
+from trulysparse.recipe.options import option
+from trulysparse.recipe.recipe import Recipe
+
+__all__ = ["Recipe", "option"]
