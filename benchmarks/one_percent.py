@@ -23,7 +23,7 @@ import numpy as np
 from _run import keep
 
 import trulysparse as ts
-from trulysparse.analysis import Exploration
+from trulysparse.analysis import Exploration, Overlap
 from trulysparse.bench.report import table
 from trulysparse.data import as_matrix, fit_scaling
 from trulysparse.evolution import grow, prune
@@ -47,6 +47,12 @@ METHODS = {
     "chts-3": lambda: ts.CHTs(end=3.0),
     "chts-ri": lambda: ts.CHTs(removal="ri"),
     "chts-ri-3": lambda: ts.CHTs(removal="ri", end=3.0),
+    "chts-75": lambda: ts.CHTs(until=0.75),
+    "chts-90": lambda: ts.CHTs(until=0.9),
+    "chts-ri-75": lambda: ts.CHTs(removal="ri", until=0.75),
+    "chts-ri-90": lambda: ts.CHTs(removal="ri", until=0.9),
+    "chts-z20": lambda: ts.CHTs(0.2),
+    "set-75": lambda: ts.SET(until=0.75),
     "chts-anywhere": lambda: ts.CHTs(percolate=False),
     "chtss": lambda: ts.CHTs(removal="ri", density=ts.SigmoidDensity(DENSITY / 0.5)),
 }
@@ -110,7 +116,8 @@ def one(given: argparse.Namespace) -> dict:
         threads=1,
     )
     began, clock = time.process_time(), time.perf_counter()
-    trainer.fit(X, y, epochs=given.epochs, callbacks=[exploration])
+    history = trainer.fit(X, y, epochs=given.epochs, callbacks=[exploration, Overlap()])
+    overlap = [each for each in history["overlap"] if each is not None]
     return {
         "accuracy": ts.evaluate(net, X_test, y_test)["accuracy"],
         "process_seconds": time.process_time() - began,
@@ -119,6 +126,8 @@ def one(given: argparse.Namespace) -> dict:
         "connections": net.n_connections,
         "live": live(net),
         "explored": exploration.rate,
+        "overlap": float(np.mean(overlap)) if overlap else None,
+        "loss": history["loss"][-1],
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
