@@ -19,7 +19,7 @@ from _run import keep
 import trulysparse as ts
 from trulysparse.bench.report import table
 from trulysparse.data import as_matrix, fit_scaling
-from trulysparse.parallel.server.staleness import shares
+from trulysparse.parallel.server.staleness import FULL_RATE, shares
 from trulysparse.training.fit_data import FitData
 from trulysparse.training.passes import BatchPasses
 
@@ -29,10 +29,10 @@ SAMPLES = 3000  # on which the Hessian is measured
 AFTER = (0, 16, 55, 211, 601)  # updates
 
 
-def largest_curvature(momentum: float, share: float, staleness: int) -> float:
-    """For (z - 1) w = -h z^-s (share (1 - m) / (1 - m/z) + 1 - share) w, where h is RATE / (1 - MOMENTUM) times the
-    curvature: the largest curvature that keeps all roots z inside the unit circle."""
-    step = RATE / (1 - MOMENTUM)
+def largest_curvature(momentum: float, share: float, staleness: int, bound: float = 1.0) -> float:
+    """For (z - 1) w = -h z^-s (share (1 - m) / (1 - m/z) + 1 - share) w, where h is RATE / (1 - MOMENTUM) times bound
+    times the curvature: the largest curvature that keeps all roots z inside the unit circle."""
+    step = bound * RATE / (1 - MOMENTUM)
     gain = step * np.array([share * (1 - momentum) + 1 - share, -(1 - share) * momentum])
     memory = np.polymul(np.polymul([1.0, -1.0], [1.0, -momentum]), [1.0] + [0.0] * staleness)
     low, high = 0.0, 1000.0
@@ -82,7 +82,12 @@ given = parser.parse_args()
 with np.load(given.data) as file:
     X, y = file["X_train"], file["y_train"]
 limits = [
-    [s, largest_curvature(MOMENTUM, 1.0, s), largest_curvature(0.0, 1.0, s), largest_curvature(*shares(MOMENTUM, s), s)]
+    [
+        s,
+        largest_curvature(MOMENTUM, 1.0, s),
+        largest_curvature(0.0, 1.0, s),
+        largest_curvature(*shares(MOMENTUM, s), s, min(1.0, (FULL_RATE + 1) / (s + 1))),
+    ]
     for s in STALENESS
 ]
 table(
