@@ -79,6 +79,25 @@ def test_topology_options_and_report_reach_the_run_folder(tmp_path):
     assert not (tmp_path / "r" / "report.html").exists()
 
 
+@pytest.mark.parametrize("storage", ["indexed", "compact"])
+def test_skip_and_noise_reach_the_run(tmp_path, storage):
+    options = ["--skip", "--skip-density", 0.5, "--input-noise", 0.1, "--input-dropout", 0.1, "--storage", storage]
+    figures = last_json(run("train", "digits", "--out", tmp_path / "r", *SMALL, *options, "--report", "--json"))
+    net = ts.load(tmp_path / "r" / "model.safetensors")
+    assert net.skip_layer.n_connections == 320
+    assert figures["connections"] == net.n_connections
+    config = json.loads((tmp_path / "r" / "config.json").read_text())
+    assert (config["input_noise"], config["input_dropout"], config["skip"]) == (0.1, 0.1, True)
+    assert last_json(run("evaluate", tmp_path / "r", "digits", "--json"))["accuracy"] == figures["accuracy"]
+    output = run("info", tmp_path / "r", "--topology", "--json")
+    assert "skip layer" in output
+    assert len(last_json(output)["topology"]["layers"]) == 4
+    plain = last_json(
+        run("train", "digits", "--out", tmp_path / "p", *SMALL, *options[:3], "--storage", storage, "--json")
+    )
+    assert plain["loss"] != figures["loss"]
+
+
 def test_starts_and_densities_reach_the_network_and_are_resumed(tmp_path):
     options = ["--density", "0.1,0.2,1", "--connectivity", "csti", "--json"]
     small = [*SMALL[:4], *SMALL[6:]]
