@@ -23,7 +23,7 @@ import numpy as np
 from _run import keep
 
 import trulysparse as ts
-from trulysparse.analysis import Exploration
+from trulysparse.analysis import Exploration, Overlap
 from trulysparse.bench.report import table
 from trulysparse.data import as_matrix, fit_scaling
 from trulysparse.evolution import grow, prune
@@ -47,6 +47,12 @@ METHODS = {
     "chts-3": lambda: ts.CHTs(end=3.0),
     "chts-ri": lambda: ts.CHTs(removal="ri"),
     "chts-ri-3": lambda: ts.CHTs(removal="ri", end=3.0),
+    "chts-75": lambda: ts.CHTs(until=0.75),
+    "chts-90": lambda: ts.CHTs(until=0.9),
+    "chts-ri-75": lambda: ts.CHTs(removal="ri", until=0.75),
+    "chts-ri-90": lambda: ts.CHTs(removal="ri", until=0.9),
+    "chts-z20": lambda: ts.CHTs(0.2),
+    "set-75": lambda: ts.SET(until=0.75),
     "chts-anywhere": lambda: ts.CHTs(percolate=False),
     "chtss": lambda: ts.CHTs(removal="ri", density=ts.SigmoidDensity(DENSITY / 0.5)),
 }
@@ -98,7 +104,11 @@ def one(given: argparse.Namespace) -> dict:
         seed=int(seed),
         threads=1,
     )
-    net.scaling = fit_scaling(given.scale, as_matrix(X))
+    if given.scale == "global":  # one mean and deviation for all inputs
+        mean, deviation = X.mean(dtype=np.float64), X.std(dtype=np.float64)
+        X, X_test = (((each - mean) / deviation).astype(np.float32) for each in (X, X_test))
+    else:
+        net.scaling = fit_scaling(given.scale, as_matrix(X))
     initial = net.n_connections
     exploration = Exploration()
     trainer = ts.Trainer(
@@ -110,7 +120,8 @@ def one(given: argparse.Namespace) -> dict:
         threads=1,
     )
     began, clock = time.process_time(), time.perf_counter()
-    trainer.fit(X, y, epochs=given.epochs, callbacks=[exploration])
+    history = trainer.fit(X, y, epochs=given.epochs, callbacks=[exploration, Overlap()])
+    overlap = [each for each in history["overlap"] if each is not None]
     return {
         "accuracy": ts.evaluate(net, X_test, y_test)["accuracy"],
         "process_seconds": time.process_time() - began,
@@ -119,6 +130,8 @@ def one(given: argparse.Namespace) -> dict:
         "connections": net.n_connections,
         "live": live(net),
         "explored": exploration.rate,
+        "overlap": float(np.mean(overlap)) if overlap else None,
+        "loss": history["loss"][-1],
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
@@ -166,7 +179,7 @@ parser.add_argument("--seeds", type=int, default=3)
 parser.add_argument("--first-seed", type=int, default=0)
 parser.add_argument("--epochs", type=int, default=40)
 parser.add_argument("--width", type=int, default=0, help="of hidden layers; 0: twice the inputs")
-parser.add_argument("--scale", default="standard", help="of the inputs: standard, minmax or none")
+parser.add_argument("--scale", default="standard", help="of inputs: standard (one by one), global, minmax or none")
 parser.add_argument("--held-out", type=int, default=0, help="training samples to test on in place of the test set")
 parser.add_argument("--masks", type=int, default=0, help="timed steps of dense weights with masks")
 parser.add_argument("--name", default="one_percent", help="results/NAME.json")

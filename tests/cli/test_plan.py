@@ -31,6 +31,7 @@ def test_plan_refuses_odd_layers(text):
         (["--on-disk"], "--on-disk needs --storage compact"),
         (["--momentum-precision", "bfloat16"], "--momentum-precision bfloat16 needs --storage compact"),
         (["--momentum-precision", "float32", "--momentum", "0"], "--momentum-precision needs a --momentum above 0"),
+        (["--skip-density", "0.5"], "--skip-density needs --skip"),
         (["--samples", "0"], "--samples must be at least 1"),
     ],
 )
@@ -45,6 +46,14 @@ def test_plan_has_the_defaults_of_train():
     found = [last_json(run("plan", "--layers", "64,30,10", "--json", *options)) for options in ([], chosen)]
     assert found[0]["bytes"] == found[1]["bytes"]
     assert last_json(run("plan", "--layers", "64,30,10", "--json", "--momentum", "0"))["bytes"] != found[0]["bytes"]
+
+
+def test_plan_counts_a_skip_layer():
+    found = [
+        last_json(run("plan", "--layers", "640,30,10", "--epsilon", "5", "--json", *options))
+        for options in ([], ["--skip"], ["--skip", "--skip-density", "0.5"])
+    ]
+    assert [each["connections"] - found[0]["connections"] for each in found] == [0, 3250, 3200]
 
 
 def test_plan_knows_densities():

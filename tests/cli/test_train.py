@@ -25,14 +25,14 @@ def test_workers_write_a_record_per_epoch_they_share(tmp_path, options):
 
 
 def test_a_preset_is_used_where_no_option_says_otherwise(tmp_path):
-    options = ["--preset", "fashion-mnist-5min", "--epochs", 3, "--hidden", "40,30", "--density", 0.2]
+    options = ["--preset", "fashion-mnist-5min", "--epochs", 3, "--hidden", "40,30", "--density", "0.2,0.2,1"]
     figures = last_json(run("train", "digits", "--out", tmp_path / "r", *options, "--json"))
     assert figures["epochs"] == 3
     assert figures["accuracy"] > 0.5
     config = json.loads((tmp_path / "r" / "config.json").read_text())
     values = preset("fashion-mnist-5min").others({"epochs", "hidden", "density"})
-    assert {name: config[name] for name in values} == dict(values)
-    assert (config["epochs"], config["hidden"], config["density"]) == (3, [40, 30], 0.2)
+    assert {name: config[name] for name in values} == json.loads(json.dumps(dict(values)))
+    assert (config["epochs"], config["hidden"], config["density"]) == (3, [40, 30], [0.2, 0.2, 1])
     message = refused("train", "digits", "--out", tmp_path / "r", "--preset", "best")
     assert message.startswith("error: --preset must be one of fashion-mnist-5min, ")
 
@@ -77,6 +77,25 @@ def test_topology_options_and_report_reach_the_run_folder(tmp_path):
     assert len(found["topology"]["layers"]) == 3
     run("train", "digits", "--out", tmp_path / "r", *SMALL)
     assert not (tmp_path / "r" / "report.html").exists()
+
+
+@pytest.mark.parametrize("storage", ["indexed", "compact"])
+def test_skip_and_noise_reach_the_run(tmp_path, storage):
+    options = ["--skip", "--skip-density", 0.5, "--input-noise", 0.1, "--input-dropout", 0.1, "--storage", storage]
+    figures = last_json(run("train", "digits", "--out", tmp_path / "r", *SMALL, *options, "--report", "--json"))
+    net = ts.load(tmp_path / "r" / "model.safetensors")
+    assert net.skip_layer.n_connections == 320
+    assert figures["connections"] == net.n_connections
+    config = json.loads((tmp_path / "r" / "config.json").read_text())
+    assert (config["input_noise"], config["input_dropout"], config["skip"]) == (0.1, 0.1, True)
+    assert last_json(run("evaluate", tmp_path / "r", "digits", "--json"))["accuracy"] == figures["accuracy"]
+    output = run("info", tmp_path / "r", "--topology", "--json")
+    assert "skip layer" in output
+    assert len(last_json(output)["topology"]["layers"]) == 4
+    plain = last_json(
+        run("train", "digits", "--out", tmp_path / "p", *SMALL, *options[:3], "--storage", storage, "--json")
+    )
+    assert plain["loss"] != figures["loss"]
 
 
 def test_starts_and_densities_reach_the_network_and_are_resumed(tmp_path):

@@ -56,9 +56,12 @@ def effective_paths(net: SparseMLP) -> Paths:
         >>> analysis.effective_paths(net).total  # 10 * 100 * 10
         4.0
     """
-    cons = [layer.connectivity for layer in net.layers]
+    cons = [layer.connectivity for layer in net.chain]
     forward = _log_counts([con.pattern() for con in cons])
     backward = _log_counts([con.pattern().T for con in reversed(cons)])
+    if net.skip:  # each of its connections is a path
+        pattern = net.skip_layer.connectivity.pattern()
+        forward, backward = _log_add(forward, _log_counts([pattern])), _log_add(backward, _log_counts([pattern.T]))
     return Paths(_log_sum(forward), backward, forward)
 
 
@@ -125,17 +128,19 @@ def effective_connections(net: SparseMLP) -> EffectiveConnections:
         ((2, 1), 0.75)
     """
     reached, reaching = reached_neurons(net), reaching_neurons(net)
-    counts = tuple(
+    counts = [
         int(count_marked(layer.connectivity.by_input, onward, net.threads)[source].sum())
-        for layer, source, onward in zip(net.layers, reached, reaching[1:], strict=False)
-    )
-    return EffectiveConnections(counts, tuple(layer.n_connections for layer in net.layers))
+        for layer, source, onward in zip(net.chain, reached, reaching[1:], strict=False)
+    ]
+    if net.skip:
+        counts.append(net.skip_layer.n_connections)
+    return EffectiveConnections(tuple(counts), tuple(layer.n_connections for layer in net.layers))
 
 
 def reached_neurons(net: SparseMLP) -> list[NDArray[np.bool_]]:
     """For each layer of neurons, inputs first, marks of those that a path leads to from an input."""
     marks = [np.ones(net.layer_sizes[0], np.bool_)]
-    for layer in net.layers:
+    for layer in net.chain:
         marks.append(count_marked(layer.connectivity.by_output, marks[-1], net.threads) > 0)
     return marks
 
@@ -143,7 +148,7 @@ def reached_neurons(net: SparseMLP) -> list[NDArray[np.bool_]]:
 def reaching_neurons(net: SparseMLP) -> list[NDArray[np.bool_]]:
     """For each layer of neurons, inputs first, marks of those from which a path leads to an output."""
     marks = [np.ones(net.layer_sizes[-1], np.bool_)]
-    for layer in reversed(net.layers):
+    for layer in reversed(net.chain):
         marks.append(count_marked(layer.connectivity.by_input, marks[-1], net.threads) > 0)
     return marks[::-1]
 
@@ -161,6 +166,11 @@ def _log_counts(steps: Sequence[sp.csr_array]) -> NDArray[np.float64]:
     with np.errstate(divide="ignore"):
         logs: NDArray[np.float64] = np.log10(counts) + scale
     return logs
+
+
+def _log_add(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    total: NDArray[np.float64] = np.logaddexp(a * np.log(10), b * np.log(10)) / np.log(10)
+    return total
 
 
 def _log_sum(logs: NDArray[np.float64]) -> float:

@@ -31,7 +31,7 @@ def describe(net: SparseMLP) -> dict[str, Any]:
         'log10_paths': log10 of the number of input-output paths. 'effective': the share of connections on one.
         'layers': for each layer 'density', 'effective', 'spectral_norm', 'in_degree' and 'out_degree' (least, median,
         largest), 'duplicates' (neurons with the inputs of one before them) and 'dead' (neurons; None for the output
-        layer).
+        layer and a skip layer).
 
     Example:
         >>> import trulysparse as ts
@@ -46,7 +46,7 @@ def describe(net: SparseMLP) -> dict[str, Any]:
         "log10_paths": effective_paths(net).total,
         "effective": effective.share,
     }
-    dead = [*(int(np.count_nonzero(mask)) for mask in dead_neurons(net)), None]
+    dead = [*(int(np.count_nonzero(mask)) for mask in dead_neurons(net)), *[None] * (1 + net.skip)]
     for layer, share, n_dead in zip(net.layers, effective.shares, dead, strict=True):
         con = layer.connectivity
         same = duplicate_neurons(con)

@@ -1,7 +1,7 @@
 """Starting connectivity of a layer."""
 
 from trulysparse.connectivity.connected import Connected
-from trulysparse.connectivity.counts import epsilon_counts, erk_counts, layer_counts, uniform_counts
+from trulysparse.connectivity.counts import epsilon_counts, erk_counts, layer_counts, skip_count, uniform_counts
 from trulysparse.connectivity.csti import CSTI
 from trulysparse.connectivity.erdos_renyi import erdos_renyi
 from trulysparse.connectivity.f_score import FScore
@@ -44,6 +44,7 @@ __all__ = [
     "make_pattern",
     "receptive_fields",
     "scale_free",
+    "skip_count",
     "small_world",
     "uniform",
     "uniform_counts",

@@ -44,7 +44,7 @@ from trulysparse.training.options import auto_batch_size
 
 _SPARSITY = ("epsilon", "density", "densities", "output_density", "connectivity")
 # What no later call of fit changes.
-_MADE_OF = (*_SPARSITY, "activation", "alpha", "scale", "dtype", "init", "fan")
+_MADE_OF = (*_SPARSITY, "activation", "alpha", "scale", "dtype", "init", "fan", "skip", "skip_density")
 
 
 @dataclass(eq=False, repr=False)
@@ -70,6 +70,8 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     momentum: float = Recipe.momentum
     weight_decay: float = Recipe.weight_decay
     dropout: float = Recipe.dropout
+    input_noise: float = Recipe.input_noise
+    input_dropout: float = Recipe.input_dropout
     augmentation: ImageAugmentation | None = None
     batch_size: int | str = "auto"
     epochs: int = 100
@@ -81,6 +83,8 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     dtype: str = "auto"
     init: str = Recipe.init
     fan: str = Recipe.fan
+    skip: bool = Recipe.skip
+    skip_density: float | None = Recipe.skip_density
     layer_rates: str | LayerRates | None = Recipe.layer_rates
     n_jobs: int | None = None
     parallel: str | WASAP | None = Recipe.parallel
@@ -261,7 +265,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         if not first and self.network_.scaling is not None:
             scaling = self._scaling(X, weight)
             assert scaling is not None
-            self.network_.scaling = rescale_inputs(self.network_.layers[0], self.network_.scaling, scaling)
+            self.network_.scaling = rescale_inputs(self.network_, self.network_.scaling, scaling)
         trainer, done = self._trainer, len(self.history_)
         trainer.evolution = None
         if hasattr(self._optimizer, "learning_rate"):

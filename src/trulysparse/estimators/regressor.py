@@ -206,7 +206,7 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
         then are begun anew."""
         ratio = np.where(varied, scale / self.target_scale_, 1.0)
         offset = np.where(varied, (mean - self.target_mean_) / self.target_scale_, 0.0)
-        rescale_outputs(self.network_.layers[-1], ratio, offset)
+        rescale_outputs(self.network_, ratio, offset)
 
     def _target_scaling(self) -> Scaling:
         return Scaling("standard", self.target_mean_, 1 / self.target_scale_)

@@ -58,9 +58,9 @@ def evolving_layers(
 
     Args:
         layers: a network, a layer or a sequence of layers.
-        output_layer: whether the last layer of a network evolves too.
-        evolving: numbers of the layers that evolve. None: of a network all, the last one only with output_layer; of
-            other layers all.
+        output_layer: whether the layers that lead to a network's outputs evolve too: the last one and a skip layer.
+        evolving: numbers of the layers that evolve. None: of a network all, those to the outputs only with
+            output_layer; of other layers all.
 
     Returns:
         The layers by number, in ascending order.
@@ -70,7 +70,7 @@ def evolving_layers(
     """
     every = listed_layers(layers)
     if evolving is None:
-        last = len(every) - 1 if isinstance(layers, Network) and not output_layer else len(every)
+        last = len(layers.chain) - 1 if isinstance(layers, Network) and not output_layer else len(every)
         return dict(enumerate(every[:last]))
     numbers = [
         checks.integer(f"evolving[{i}]", number, low=0, high=len(every) - 1)
@@ -94,7 +94,7 @@ def consecutive_layers(layers: EvolvableLayers) -> list[IndexedLayer]:
     Raises:
         InputError: where one does not take the outputs of the one before, or is stored in tiles.
     """
-    skip = getattr(layers, "skip_layer", None)
+    skip = layers.skip_layer if isinstance(layers, Network) else None
     chain: list[IndexedLayer] = []
     for number, layer in enumerate(each for each in listed_layers(layers) if each is not skip):
         if not isinstance(layer, IndexedLayer):

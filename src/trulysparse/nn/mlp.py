@@ -21,6 +21,7 @@ from trulysparse.connectivity import (
     largest,
     layer_counts,
     make_pattern,
+    skip_count,
 )
 from trulysparse.connectivity.counts import DEFAULT_EPSILON
 from trulysparse.connectivity.network_patterns import AnyPattern, drawn_layers
@@ -32,6 +33,7 @@ from trulysparse.nn.initialization import StartSignals, WeightInit
 from trulysparse.nn.layers.storage import StorageConfig
 from trulysparse.nn.network import Network
 from trulysparse.nn.settings import NetworkSettings
+from trulysparse.nn.skip import checked_skip, new_skip_layer
 
 
 class SparseMLP(Network):
@@ -57,6 +59,11 @@ class SparseMLP(Network):
         init: rule of the starting weights, see WeightInit.
         fan: see WeightInit.
         balance: see WeightInit.
+        skip: whether a sparse layer goes from the inputs straight to the outputs, beside the hidden layers, its
+            product added before the output activation: a linear model and a network in one. Its weights start at 0,
+            its connections anywhere; it comes last in `layers`.
+        skip_density: share of the skip layer's possible connections, in (0, 1]. None: as many as a layer of this
+            network, n_inputs x n_outputs, has by epsilon, or by what epsilon the density amounts to.
         bias: whether neurons have biases; those of a network without them have arrays of length 0.
         dtype: 'float32' or 'float64'.
         storage: 'indexed', connections indexed by input and by output neuron, 16 bytes each with a float32 weight; or
@@ -81,13 +88,17 @@ class SparseMLP(Network):
 
     Source:
         Mocanu et al., "Scalable training of artificial neural networks with adaptive sparse connectivity" (2018);
-        Curci, Mocanu, Pechenizkiy, "Truly sparse neural networks at scale" (2021).
+        Curci, Mocanu, Pechenizkiy, "Truly sparse neural networks at scale" (2021). skip: Cheng et al., "Wide & deep
+        learning for recommender systems" (2016).
 
     Example:
         >>> import trulysparse as ts
         >>> net = ts.SparseMLP((784, 1000, 10), epsilon=20)
         >>> net.n_connections  # 20 * (784 + 1000), and all 1000 * 10 of the last layer
         45680
+        >>> net = ts.SparseMLP((784, 1000, 10), epsilon=20, skip=True)
+        >>> net.layers[-1].n_in, net.layers[-1].n_out, net.layers[-1].n_connections
+        (784, 10, 7840)
     """
 
     def __init__(
@@ -105,6 +116,8 @@ class SparseMLP(Network):
         init: str = "he_uniform",
         fan: str = "dense",
         balance: bool = True,
+        skip: bool = False,
+        skip_density: float | None = None,
         bias: bool = True,
         dtype: str = "float32",
         storage: str = "indexed",
@@ -119,7 +132,14 @@ class SparseMLP(Network):
         super().__init__(
             layer_sizes,
             NetworkSettings(
-                None, activation, output, WeightInit(init, fan, balance), dtype, seed, threads, storage_config
+                activation=activation,
+                output=output,
+                init=WeightInit(init, fan, balance),
+                dtype=dtype,
+                seed=seed,
+                threads=threads,
+                storage_config=storage_config,
+                skip=checked_skip(skip, skip_density),
             ),
         )
         if not isinstance(bias, bool | np.bool_):
@@ -132,9 +152,10 @@ class SparseMLP(Network):
         self.epsilon = None if density is not None else DEFAULT_EPSILON if epsilon is None else float(epsilon)
         if storage_config.tiled and connectivity != "erdos_renyi":
             raise InputError(f"connectivity must be 'erdos_renyi' where storage='compact', not {connectivity!r}")
+        skip_counts = [skip_count(self.layer_sizes, counts, skip_density)] if skip else []
         sparsity = f"density {density}" if self.epsilon is None else f"epsilon {self.epsilon:g}"
         memory.require(
-            memory_use.network_bytes(self.layer_sizes, counts, storage_config),
+            memory_use.network_bytes(self.layer_sizes, [*counts, *skip_counts], storage_config),
             f"a network of layers {self.sizes_text} at {sparsity}",
             f"choose a smaller {sparsity.split(maxsplit=1)[0]} or smaller layers",
         )
@@ -163,6 +184,9 @@ class SparseMLP(Network):
             layer.release()
             if not last:
                 start = self.init.signals_after(con, start, f)
+        for count in skip_counts:
+            key = stream_key(self.seed, "connectivity", len(self.layers))
+            self.layers.append(new_skip_layer(self.layer_sizes, count, storage_config, seed=key, threads=self.threads))
         progress("building", total, total)
 
     @classmethod
@@ -176,7 +200,7 @@ class SparseMLP(Network):
         """A network of given connectivity, weights and biases.
 
         Args:
-            connectivities: one per layer.
+            connectivities: one per layer, a skip layer's last.
             values: weights of each layer, in the order of connectivity.by_input or of the tiles.
             biases: (n_out,) each, or (0,) of layers without biases.
             settings: everything else.
@@ -192,12 +216,13 @@ class SparseMLP(Network):
         connectivities = checks.listed("connectivities", connectivities, "connectivities")
         values, biases = checks.listed("values", values, "arrays"), checks.listed("biases", biases, "arrays")
         for name, given in (("connectivities", connectivities), ("values", values), ("biases", biases)):
-            if len(given) != len(connectivities) or not len(given):
+            if len(given) != len(connectivities) or len(given) <= settings.skip:
                 raise InputError(f"{name} must have one entry for each of at least one layer, not {len(given)}")
         for number, con in enumerate(connectivities):
             if not isinstance(con, kind):
                 raise InputError(f"connectivities[{number}] must be a {kind.__name__}, not {type(con).__name__}")
-        net = cls.without_layers([connectivities[0].n_in, *(c.n_out for c in connectivities)], settings)
+        chain = connectivities[:-1] if settings.skip else connectivities
+        net = cls.without_layers([connectivities[0].n_in, *(c.n_out for c in chain)], settings)
         for con, weight, bias in zip(connectivities, values, biases, strict=True):
             net._append(con, weight, bias)
         net.check_layers()
@@ -293,7 +318,7 @@ class SparseMLP(Network):
 
     def _append(self, con: Connectivity | TiledConnectivity, values: Stored, bias: Stored) -> None:
         number = len(self.layers) + 1
-        last = number == len(self.layer_sizes) - 1
+        last = number >= len(self.layer_sizes) - 1  # or the skip layer
         activation = activations.IDENTITY if last else activations.on_layer(self.activation, number)
         self.layers.append(self.storage_config.layer(con, values, bias, activation, f"layer{number - 1}"))
 

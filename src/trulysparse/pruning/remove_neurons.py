@@ -19,6 +19,7 @@ from trulysparse.connectivity.indexed import count_marked
 from trulysparse.errors import InputError
 from trulysparse.nn import activations
 from trulysparse.nn.mlp import SparseMLP
+from trulysparse.nn.skip import sizes_of
 from trulysparse.optim import OptimizerState
 
 NeuronMask: TypeAlias = NDArray[np.bool_]
@@ -38,7 +39,7 @@ def remove_neurons(
     the inputs of the unmarked neurons. optimizer_state: of each layer, changed along with it. Linear in connections;
     each layer's connections are made anew once.
     """
-    layers, threads = net.layers, net.threads
+    layers, threads = net.chain, net.threads
     masks = [np.ones(n, np.bool_) for n in net.layer_sizes[1:-1]] if keep_masks is None else keep_masks
     connected = _fold_constants(net, masks)
     for number in reversed(range(len(connected))):  # neurons without outputs, from the last layer down
@@ -56,7 +57,7 @@ def _fold_constants(net: SparseMLP, keep_masks: Sequence[NeuronMask]) -> list[Ne
     inputs = np.ones(net.layer_sizes[0], np.bool_)
     # Unmarked neurons have lost the connections by which a constant would reach them.
     next_masks = [*keep_masks[1:], np.ones(net.layer_sizes[-1], np.bool_)]
-    for layer, following, mask, next_mask in zip(net.layers, net.layers[1:], keep_masks, next_masks, strict=False):
+    for layer, following, mask, next_mask in zip(net.chain, net.chain[1:], keep_masks, next_masks, strict=False):
         constant = ~mask | (count_marked(layer.connectivity.by_output, inputs, net.threads) == 0)
         if constant.any():
             value = np.zeros(layer.n_out)
@@ -88,7 +89,7 @@ def _shrink(
     all_inputs, all_outputs = np.ones(net.layer_sizes[0], np.bool_), np.ones(net.layer_sizes[-1], np.bool_)
     masks = [all_inputs, *connected, all_outputs]
     keep_masks = [mask if mask.any() else np.arange(len(mask)) == 0 for mask in masks]
-    for number, layer in enumerate(net.layers):
+    for number, layer in enumerate(net.chain):  # a skip layer has no hidden neurons
         if masks[number].all() and masks[number + 1].all():
             continue
         state = OptimizerState([], []) if optimizer_state is None else optimizer_state[number]
@@ -110,5 +111,5 @@ def _shrink(
         _kernels.renumber(index, (np.cumsum(outputs) - 1).astype(np.int32), net.threads)
         n_in, n_out = int(np.count_nonzero(inputs)), int(np.count_nonzero(outputs))
         layer.connectivity = Connectivity.trusted(n_in, n_out, ptr, index, net.threads)
-    net.layer_sizes = (net.layer_sizes[0], *(layer.n_out for layer in net.layers))
+    net.layer_sizes = sizes_of(net.chain)
     return keep_masks[1:-1]

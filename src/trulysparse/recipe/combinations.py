@@ -36,6 +36,10 @@ class CheckedRecipe(RecipeParts):
             checks.integer(self.spelled(name), getattr(self, name), low=low)
         checks.real(self.spelled("zeta"), self.zeta, low=0, high=1)
         checks.real(self.spelled("evolve_until"), self.evolve_until, low=0, high=1, low_open=True)
+        checks.real(self.spelled("input_noise"), self.input_noise, low=0)
+        checks.real(self.spelled("input_dropout"), self.input_dropout, low=0, high=1, high_open=True)
+        if self.skip_density is not None:
+            checks.real(self.spelled("skip_density"), self.skip_density, low=0, high=1, low_open=True)
         checks.choice(self.spelled("backend"), self.backend, ("threads", "ray"))
         checks.choice(self.spelled("scale"), self.scale, KINDS)
         if self.loss is not None:
@@ -65,6 +69,10 @@ class CheckedRecipe(RecipeParts):
             raise InputError(f"{spelled('percolate')} is a setting of the evolution object: give it percolate=True")
         if self.on_disk and not compact:
             raise InputError(f"{spelled('on_disk')} needs {spelled('storage', 'compact')}")
+        if self.on_disk and self.skip:
+            raise InputError(f"{spelled('skip')} cannot be combined with {spelled('on_disk')}")
+        if self.skip_density is not None and not self.skip:
+            raise InputError(f"{spelled('skip_density')} needs {spelled('skip')}")
         if self.momentum_precision == "bfloat16" and not compact:
             raise InputError(f"{spelled('momentum_precision', 'bfloat16')} needs {spelled('storage', 'compact')}")
         if self.importance_pruning and compact:

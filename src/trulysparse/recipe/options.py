@@ -46,6 +46,8 @@ class RecipeOptions:
     init: str = option("he_uniform", "he_uniform, xavier_uniform or normal.")
     fan: str = option("dense", "Fan of the initial weights: dense (n_in) or sparse (inputs of each neuron).")
     balance: bool = option(True, "Scale the output layer's initial weights to make up for what hidden layers lose.")
+    skip: bool = option(False, "A sparse layer from the inputs straight to the outputs, beside the hidden layers.")
+    skip_density: float | None = option(None, "Of --skip: share of its possible connections. Default: by epsilon.")
     storage: str = option("indexed", "indexed, or compact: for millions of neurons, half the memory and time.")
     precision: str = option("float32", "Of weights and activations: float32 or, with compact storage, bfloat16.")
     on_disk: bool = option(False, "Layers live in files in the run folder (compact storage).")
@@ -85,6 +87,10 @@ class RecipeOptions:
     )
     fresh_state: str = option(Adam.fresh_state, "Adam's state of connections that evolution adds: zero or typical.")
     dropout: float = option(0.0, "Share of hidden activations dropped.")
+    input_noise: float = option(
+        0.0, "Deviation of normal noise added to the inputs in training, in units of the scaled features."
+    )
+    input_dropout: float = option(0.0, "Share of the inputs set to 0 in training.")
     augmentation: str | ImageAugmentation | None = option(
         None,
         "rotation=DEGREES, shift=SHARE, flip, with commas between: images are turned, shifted (as a share of their "

@@ -82,6 +82,8 @@ class Recipe(CheckedRecipe):
             init=self.init,
             fan=self.fan,
             balance=self.balance,
+            skip=self.skip,
+            skip_density=self.skip_density,
             dtype=dtype,
             storage=self.storage,
             weights=self.weights,
@@ -141,6 +143,8 @@ class Recipe(CheckedRecipe):
             activations.needs_pre_activation(activations.on_layer(self.make_activation(), 1)),
             self.micro_batch_size,
             **sparsity,
+            skip=self.skip,
+            skip_density=self.skip_density,
         )
 
     @classmethod

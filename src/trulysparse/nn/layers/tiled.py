@@ -59,7 +59,7 @@ class TiledLayer(Layer):
     def to_csr(self, values: Floats) -> sp.csr_array:
         return self.connectivity.matrix(values)
 
-    def forward(self, x: Activations, y: Activations, key: int, threads: int) -> None:
+    def forward(self, x: Activations, y: Activations, key: int, threads: int, add: bool = False) -> None:
         _kernels.tile_forward(
             self.connectivity.tiles,
             self.values,
@@ -73,6 +73,7 @@ class TiledLayer(Layer):
             key=key,
             threads=threads,
             pre_activation=y.pre_activation,
+            add=add,
         )
         if y.function is not None:
             apply_function(y, tiled=True)
@@ -90,8 +91,8 @@ class TiledLayer(Layer):
         self._backward(dy, x, dx, optimizer_state, rule, gradient, self._into(optimizer_state), threads)
         self._updated(optimizer_state)
 
-    def input_gradient(self, dy: Stored, x: Activations, dx: Stored, threads: int) -> None:
-        self._backward(dy, x, dx, NO_STATE, _kernels.UpdateRule(), None, ([], []), threads)
+    def input_gradient(self, dy: Stored, x: Activations, dx: Stored, threads: int, add: bool = False) -> None:
+        self._backward(dy, x, dx, NO_STATE, _kernels.UpdateRule(), None, ([], []), threads, add)
 
     def gradients(
         self,
@@ -206,6 +207,7 @@ class TiledLayer(Layer):
         gradient: ParameterGradient | None,
         into: tuple[list[Stored], list[Stored]],
         threads: int,
+        add: bool = False,
     ) -> None:
         weight_gradient, bias_gradient = gradient or (None, None)
         _kernels.tile_backward(
@@ -228,6 +230,7 @@ class TiledLayer(Layer):
             rule=rule,
             threads=threads,
             pre_activation=x.pre_activation,
+            add=add,
         )
         if x.function is not None and dx is not None:
             multiply_derivative(x, dx)
