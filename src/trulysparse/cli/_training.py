@@ -28,6 +28,7 @@ from trulysparse.data.table import Table
 from trulysparse.errors import DivergenceError, InputError
 from trulysparse.io.checkpoint_folder import has_state
 from trulysparse.io.position import Position
+from trulysparse.recipe.options import known
 from trulysparse.training import Callback, LayerSizes, ProgressBar, Trainer, evaluate
 from trulysparse.training.history import History
 
@@ -183,7 +184,7 @@ def _fit(
             history = trainer.fit(
                 train.X,
                 train.y,
-                epochs=settings.epochs,
+                epochs=known(settings.epochs),
                 validation_data=None if scored is None else (scored.X, scored.y),
                 callbacks=_callbacks(command, start),
                 resume=start,
@@ -227,11 +228,11 @@ def _prepare(command: TrainingCommand, table: Table) -> TrainingRun:
     if not command.resume:
         n_samples = np.shape(table.y)[0]
         chosen = {*command.given, *command.preset}
-        command.settings = command.settings.for_task(dataset.task.kind, chosen, n_samples)
+        command.settings = command.settings.for_data(dataset.task.kind, chosen, n_samples, dataset.n_features)
     settings = command.settings
     parallel = settings.make_parallel(address=command.calling.address, data=source.lasting())
     if parallel is not None:
-        parallel.check(len(dataset.train), settings.make_evolution(), settings.epochs)
+        parallel.check(len(dataset.train), settings.make_evolution(), known(settings.epochs))
     return TrainingRun(settings, command.out, command.threads, table, dataset, parallel)
 
 

@@ -23,6 +23,7 @@ from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import OptimizerState
 from trulysparse.parallel import WASAP
 from trulysparse.planning import plan as planning
+from trulysparse.recipe.options import known
 from trulysparse.task.dataset import Dataset, Samples
 from trulysparse.training import Trainer
 
@@ -89,7 +90,7 @@ class TrainingRun:
     @property
     def layer_sizes(self) -> tuple[int, ...]:
         """Of the network, from the data's features to its outputs."""
-        return self.dataset.n_features, *self.settings.hidden, self.dataset.task.n_outputs
+        return self.dataset.n_features, *known(self.settings.resolved().hidden), self.dataset.task.n_outputs
 
     @property
     def scored(self) -> Samples | None:
