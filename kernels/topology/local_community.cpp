@@ -1,6 +1,7 @@
 #include "topology/local_community.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "base/threads.hpp"
@@ -99,9 +100,13 @@ void draw_in_rounds(const PathSampler& sampler, uint64_t bound, Drawn& drawn, in
         std::vector<std::vector<uint64_t>> found(static_cast<size_t>(workers));
         parallel_for(chunks, workers, [&](int64_t c) {
             std::vector<uint64_t>& mine = found[size_t(current_thread())];
-            for (int64_t t = c * kChunk; t < std::min(missing, (c + 1) * kChunk); ++t) {
-                const uint64_t place = sampler.draw(drawn.draws + uint64_t(t));
-                if (place != PathSampler::kNone) mine.push_back(place);
+            const int64_t end = std::min(missing, (c + 1) * kChunk);
+            uint64_t group[PathSampler::kGroup];
+            for (int64_t t = c * kChunk; t < end; t += PathSampler::kGroup) {
+                const int64_t count = std::min(PathSampler::kGroup, end - t);
+                sampler.draw(drawn.draws + uint64_t(t), count, group);
+                std::copy_if(group, group + count, std::back_inserter(mine),
+                             [](uint64_t place) { return place != PathSampler::kNone; });
             }
         });
         drawn.draws += uint64_t(missing);
@@ -118,7 +123,8 @@ void draw_rest(const PathSampler& sampler, Drawn& drawn) {
     if (missing > kFew) return;
     std::vector<uint64_t> fresh;
     for (int64_t left = (missing + 16) * kRepeats; left > 0 && int64_t(fresh.size()) < missing; --left) {
-        const uint64_t place = sampler.draw(drawn.draws++);
+        uint64_t place;
+        sampler.draw(drawn.draws++, 1, &place);
         if (place == PathSampler::kNone) continue;
         if (std::binary_search(drawn.place.data(), drawn.place.data() + drawn.size, place)) continue;
         const auto at = std::lower_bound(fresh.begin(), fresh.end(), place);

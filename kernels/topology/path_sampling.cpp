@@ -16,6 +16,7 @@ Row row(const Connections& con, int64_t r) { return {con.index + con.ptr[r], con
 // Numbers one after another, of one draw.
 class Numbers {
   public:
+    Numbers() = default;
     Numbers(const Philox& random, uint64_t t) : random_(random), t_(t) {}
     uint64_t next() {
         if (used_ == 2) {
@@ -33,8 +34,8 @@ class Numbers {
     }
 
   private:
-    const Philox& random_;
-    uint64_t t_, attempt_ = 0;
+    Philox random_{};
+    uint64_t t_ = 0, attempt_ = 0;
     Philox::Block block_{};
     int used_ = 2;
 };
@@ -86,11 +87,20 @@ int32_t draw_lacking(const Row& from, const Row& without, Numbers& random) {
     return n == 0 ? -1 : lacking(from, without, int64_t(random.below(uint64_t(n))));
 }
 
+// An end v of a path u - z - j - v, one of those that j has and u has not; -1 where the draw is dropped.
+int64_t draw_end(const Connections& own, int64_t z, int64_t u, int64_t j, Numbers& random) {
+    const Row of_u = row(own, u), of_j = row(own, j);
+    if ((random.next() >> 63) && first_shared(of_u, of_j) != z) return -1;
+    return draw_lacking(of_j, of_u, random);
+}
+
 }  // namespace
 
-int64_t PathSampler::Lookup::find(uint64_t number) const {
-    const int64_t cells = begin.size();
-    int64_t at = begin[int64_t((unsigned __int128)number * uint64_t(cells) / uint64_t(before[cells]))];
+int64_t PathSampler::Lookup::cell(uint64_t number) const {
+    return int64_t((unsigned __int128)number * uint64_t(begin.size()) / uint64_t(before[begin.size()]));
+}
+
+int64_t PathSampler::Lookup::find(uint64_t number, int64_t at) const {
     while (before[at + 1] <= int64_t(number)) ++at;
     return at;
 }
@@ -119,22 +129,62 @@ PathSampler::PathSampler(const BothSides& sides, int64_t n_out, uint64_t key)
     : sides_{side(sides.by_input, sides.by_output), side(sides.by_output, sides.by_input)},
       total_(sides_[0].total + sides_[1].total), n_out_(n_out), random_{key} {}
 
-uint64_t PathSampler::draw(uint64_t t) const {
-    Numbers random(random_, t);
-    uint64_t number = random.below(total_);
-    const bool from_input = number < sides_[0].total;
-    const Side& side = sides_[from_input ? 0 : 1];
-    if (!from_input) number -= sides_[0].total;
-    const int64_t z = side.pairs.find(number);
-    const Row ends = row(side.other, z);
-    const int64_t pair = int64_t(number) - side.pairs.before[z], others = ends.size() - 1;
-    const int64_t first = pair / others, second = pair % others;
-    const int64_t u = ends.begin[first], j = ends.begin[second + (second >= first)];
-    const Row of_u = row(side.own, u), of_j = row(side.own, j);
-    if ((random.next() >> 63) && first_shared(of_u, of_j) != z) return kNone;
-    const int64_t v = draw_lacking(of_j, of_u, random);
-    if (v < 0) return kNone;
-    return from_input ? uint64_t(u) * uint64_t(n_out_) + uint64_t(v) : uint64_t(v) * uint64_t(n_out_) + uint64_t(u);
+// Step by step for all draws of a group: what a step reads has been asked for in the step before, so that the waits for
+// memory overlap.
+void PathSampler::draw(uint64_t begin, int64_t count, uint64_t* place) const {
+    struct Draw {
+        Numbers random;
+        const Side* side = nullptr;
+        uint64_t number = 0;
+        int64_t at = 0, u = 0, j = 0;  // at: of the lookup, then z
+    };
+    Draw draws[kGroup];
+    const auto each = [&](auto&& step) {
+        for (int64_t k = 0; k < count; ++k) step(draws[k]);
+    };
+    for (int64_t k = 0; k < count; ++k) draws[k].random = Numbers(random_, begin + uint64_t(k));
+    each([&](Draw& d) {
+        d.number = d.random.below(total_);
+        const bool from_input = d.number < sides_[0].total;
+        d.side = sides_ + !from_input;
+        if (!from_input) d.number -= sides_[0].total;
+        d.at = d.side->pairs.cell(d.number);
+        __builtin_prefetch(d.side->pairs.begin.data() + d.at);
+    });
+    each([](Draw& d) {
+        d.at = d.side->pairs.begin[d.at];
+        __builtin_prefetch(d.side->pairs.before.data() + d.at);
+        __builtin_prefetch(d.side->other.ptr + d.at);
+    });
+    each([](Draw& d) {
+        d.at = d.side->pairs.find(d.number, d.at);
+        const int64_t others = row(d.side->other, d.at).size() - 1;
+        const int64_t pair = int64_t(d.number) - d.side->pairs.before[d.at];
+        d.u = pair / others;
+        d.j = pair % others;
+        d.j += d.j >= d.u;
+        const int32_t* ends = row(d.side->other, d.at).begin;
+        __builtin_prefetch(ends + d.u);
+        __builtin_prefetch(ends + d.j);
+    });
+    each([](Draw& d) {
+        const int32_t* ends = row(d.side->other, d.at).begin;
+        d.u = ends[d.u];
+        d.j = ends[d.j];
+        __builtin_prefetch(d.side->own.ptr + d.u);
+        __builtin_prefetch(d.side->own.ptr + d.j);
+    });
+    each([](Draw& d) {
+        __builtin_prefetch(row(d.side->own, d.u).begin);
+        __builtin_prefetch(row(d.side->own, d.j).begin);
+    });
+    for (int64_t k = 0; k < count; ++k) {
+        Draw& d = draws[k];
+        const int64_t v = draw_end(d.side->own, d.at, d.u, d.j, d.random);
+        if (v < 0) place[k] = kNone;
+        else if (d.side == sides_) place[k] = uint64_t(d.u) * uint64_t(n_out_) + uint64_t(v);
+        else place[k] = uint64_t(v) * uint64_t(n_out_) + uint64_t(d.u);
+    }
 }
 
 }  // namespace ts

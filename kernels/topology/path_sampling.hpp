@@ -27,8 +27,10 @@ class PathSampler {
     PathSampler(const BothSides& sides, int64_t n_out, uint64_t key);
 
     static constexpr uint64_t kNone = ~uint64_t(0);
-    // Draw number t: u * n_out + v, or kNone where it is dropped.
-    uint64_t draw(uint64_t t) const;
+    static constexpr int64_t kGroup = 32;
+    // Draws number `begin` and the `count` - 1, at most kGroup - 1, after it: u * n_out + v, or kNone where one is
+    // dropped.
+    void draw(uint64_t begin, int64_t count, uint64_t* place) const;
     // Whether there is any path.
     bool any() const { return total_ > 0; }
 
@@ -38,7 +40,8 @@ class PathSampler {
     struct Lookup {
         Buffer<int64_t> before;  // sum of the counts before each
         Buffer<int32_t> begin;  // per cell
-        int64_t find(uint64_t number) const;
+        int64_t cell(uint64_t number) const;
+        int64_t find(uint64_t number, int64_t begin) const;
     };
     struct Side {
         Connections own, other;  // rows of u and j, rows of z

@@ -7,6 +7,7 @@ from trulysparse._core.version import __version__ as __version__
 from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.errors import DivergenceError, InputError, MissingExtraError, NotEnoughMemoryError
 from trulysparse.evolution import (
+    CTRE,
     DSR,
     GSE,
     MEST,
@@ -32,7 +33,7 @@ from trulysparse.nn.losses import BinaryCrossEntropy, Huber, Loss, MeanSquaredEr
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.tape import Tape
 from trulysparse.nn.tapes import forward_all
-from trulysparse.optim import SGD, Adam
+from trulysparse.optim import SGD, Adam, SuPar
 from trulysparse.optim.schedules import ConstantRate, CosineRate, ScaledRate, StepRate
 from trulysparse.parallel import WASAP, WASSP
 from trulysparse.pruning import ImportancePruning, PruningReport, prune_neurons
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "CTRE",
     "DSR",
     "GELU",
     "GSE",
@@ -110,6 +112,7 @@ __all__ = [
     "SparseMLPRegressor",
     "Static",
     "StepRate",
+    "SuPar",
     "TablePreprocessor",
     "Tanh",
     "Tape",

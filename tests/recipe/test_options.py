@@ -84,18 +84,8 @@ def test_parts_have_the_defaults_of_the_recipe():
     assert replace(made, evolution=None) == TrainingOptions()
     network = defaults(ts.SparseMLP)
     assert ts.SparseMLP((4, 6, 2)).epsilon == recipe.epsilon
-    for name in (
-        "density",
-        "densities",
-        "output_density",
-        "connectivity",
-        "activation",
-        "init",
-        "fan",
-        "balance",
-        "storage",
-        "seed",
-    ):
+    names = "density densities output_density connectivity activation init fan balance storage seed"
+    for name in names.split():
         assert network[name] == getattr(recipe, name), name
     trainer = defaults(ts.Trainer)
     for name in ("batch_size", "micro_batch_size", "recompute", "dropout", "seed"):

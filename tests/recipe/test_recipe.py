@@ -42,6 +42,8 @@ OTHER = {
     "loss": "huber",
     "optimizer": "adam",
     "learning_rate": 0.05,
+    "layer_rates": "supar",
+    "base_fan_in": 20.0,
     "schedule": "cosine",
     "warmup": 1.0,
     "momentum": 0.5,

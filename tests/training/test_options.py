@@ -216,6 +216,7 @@ def test_each_fit_begins_its_schedule_anew_and_keeps_the_state(tmp_path):
 
 OTHER_VALUES = {
     "optimizer": ts.Adam(0.004),
+    "layer_rates": ts.SuPar(20),
     "loss": ts.SoftmaxCrossEntropy(),
     "evolution": ts.SET(0.2),
     "batch_size": 48,

@@ -32,7 +32,7 @@ from trulysparse.evolution import Evolution
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.optim import Optimizer
+from trulysparse.optim import LayerRates, Optimizer
 from trulysparse.parallel import WASAP
 from trulysparse.recipe import DataSize, Recipe
 from trulysparse.recipe.options import F_SCORE, known
@@ -81,6 +81,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     dtype: str = "auto"
     init: str = Recipe.init
     fan: str = Recipe.fan
+    layer_rates: str | LayerRates | None = Recipe.layer_rates
     n_jobs: int | None = None
     parallel: str | WASAP | None = Recipe.parallel
     random_state: int | np.random.RandomState | None = None

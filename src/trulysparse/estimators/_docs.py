@@ -51,6 +51,8 @@ PARAMETERS = """Parameters
         Of weights and activations. 'auto': float64 where X is float64, as scikit-learn's own networks do;
         'float32' needs half the memory and time.
     init, fan : see trulysparse.WeightInit
+    layer_rates : None, 'supar' or a trulysparse.SuPar
+        By what the learning rates of layers differ: not, or by the number of inputs of their neurons.
     n_jobs : int or None
         Threads; None or -1 for all, -2 for all but one and so on. Results do not depend on it, unless `parallel` makes
         workers of them.

@@ -2,6 +2,7 @@
 
 from trulysparse.evolution.evolution import Evolution
 from trulysparse.evolution.evolver import Evolver
+from trulysparse.evolution.methods.ctre import CTRE
 from trulysparse.evolution.methods.deepr import DeepR
 from trulysparse.evolution.methods.dsr import DSR
 from trulysparse.evolution.methods.granet import GraNet
@@ -17,6 +18,7 @@ from trulysparse.evolution.step import EvolutionStep
 from trulysparse.evolution.view import LayerView
 
 __all__ = [
+    "CTRE",
     "DSR",
     "GSE",
     "MEST",

@@ -12,7 +12,7 @@ from trulysparse._kernels import UpdateRule
 from trulysparse.nn.activations_buffer import Activations
 from trulysparse.nn.layers.base import ParameterGradient
 from trulysparse.optim import OptimizerState
-from trulysparse.optim.rules import Rule
+from trulysparse.optim.rules import AnyRule, rule_of, set_add
 
 
 class Sink(Protocol):
@@ -37,13 +37,13 @@ class Update:
 
     Args:
         optimizer_state: of each layer.
-        rule: of the optimizer; one in arrays only for `apply`.
+        rule: of the optimizer, one for all layers or one for each; in arrays only for `apply`.
         key: of the random numbers of stochastic rounding; None: nothing is rounded.
         gradients: of the batch's earlier parts, by layer; None: there are none.
     """
 
     optimizer_state: Sequence[OptimizerState]
-    rule: Rule
+    rule: AnyRule
     key: int | None = None
     gradients: Sequence[ParameterGradient] | None = None
 
@@ -57,17 +57,17 @@ class Update:
         self, layers: Sequence[Any], gradients: Sequence[ParameterGradient], threads: int, factor: float = 1.0
     ) -> None:
         """Updates layers by gradients that are known, times `factor`."""
-        if isinstance(self.rule, UpdateRule):
-            self.rule.add = False
+        set_add(self.rule, False)
         for number, (layer, gradient) in enumerate(zip(layers, gradients, strict=True)):
             layer.fetch()
             layer.update([(*gradient, factor)], self.optimizer_state[number], self._rule_of(number), threads)
             layer.release()
 
     def _rule_of(self, number: int) -> Any:
-        if self.key is not None and isinstance(self.rule, UpdateRule):
-            self.rule.key = stream_key(self.key, "rounding", number)
-        return self.rule
+        rule = rule_of(self.rule, number)
+        if self.key is not None and isinstance(rule, UpdateRule):
+            rule.key = stream_key(self.key, "rounding", number)
+        return rule
 
 
 @dataclass

@@ -15,7 +15,7 @@ from trulysparse.nn.passes import Layered
 from trulysparse.nn.sinks import Gradients, InputGradient, Sink, Update
 from trulysparse.nn.tile_pass import TilePass
 from trulysparse.optim import OptimizerState
-from trulysparse.optim.rules import is_fused
+from trulysparse.optim.rules import all_fused
 
 
 class Recorded(Protocol):
@@ -88,7 +88,7 @@ def update_passes(
         if len(state) != len(layers):
             raise InputError(f"optimizer_state must be that of {len(layers)} layers, not of {len(state)}")
         rounding = rounding_key(tape.net, key if key is None else stream_key(key, "network", number))
-        if not is_fused(rule):
+        if not all_fused(rule):
             sums = [layer.new_gradient() for layer in layers]
             sinks.append([Gradients(sums, add=part > 0) for part in range(count)])
             later.append((Update(state, rule, rounding), layers, sums, tape.threads))
@@ -145,12 +145,12 @@ def backward_passes(
                 continue
             tile, columns = tape.tiles[part], dy.tile(part)
             dx = tape.input_gradient(part) if inputs else None
-            link = tile.backward_calls(columns, parts[part], dx)
+            links = tile.backward_calls(columns, parts[part], dx)
             tape.spent = True
-            if link is None:
+            if links is None:
                 tile.backward(columns, parts[part], tape.threads, dx)
             else:
-                chains.append([link])
+                chains.append(links)
         if chains:
             _kernels.run_backward(chains, tapes[0].threads)
         for tape, out in zip(tapes, found, strict=True):

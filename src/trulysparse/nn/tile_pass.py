@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import is_
-from typing import Any
+from typing import Any, TypeAlias
 from weakref import ref
 
 from trulysparse import _kernels
@@ -19,7 +19,7 @@ from trulysparse.nn.layers.base import ParameterGradient
 from trulysparse.nn.passes import Layered, backward_layers, forward_layers
 from trulysparse.nn.sinks import Gradients, InputGradient, Sink, Update
 from trulysparse.optim import OptimizerState
-from trulysparse.optim.rules import gradient_rule
+from trulysparse.optim.rules import LayerRules, all_fused, gradient_rule, set_add
 
 
 class CheckedLayers:
@@ -57,6 +57,10 @@ def _parts_of(net: Layered) -> list[Any]:
     return parts
 
 
+Links: TypeAlias = "list[tuple[list[_kernels.BackwardCall], UpdateRule]]"
+"""Calls, each group with the rule that it applies."""
+
+
 @dataclass(eq=False)
 class TilePass:
     """One tile of a batch on its way through a network.
@@ -88,8 +92,8 @@ class TilePass:
 
     def backward(self, dy: Stored, sink: Sink, threads: int, input_gradient: Stored | None = None) -> None:
         """Takes the gradient from the output down; see backward_layers."""
-        link = self.backward_calls(dy, sink, input_gradient)
-        if link is None:
+        links = self.backward_calls(dy, sink, input_gradient)
+        if links is None:
             backward_layers(
                 self.net,
                 self.signals,
@@ -101,7 +105,7 @@ class TilePass:
                 every=self.every,
             )
         else:
-            _kernels.run_backward([[link]], threads)
+            _kernels.run_backward([links], threads)
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles prepare their own calls."""
@@ -132,17 +136,16 @@ class TilePass:
         self._forward = (arrays, calls)
         return calls
 
-    def backward_calls(
-        self, dy: Stored, sink: Sink, input_gradient: Stored | None
-    ) -> tuple[list[_kernels.BackwardCall], UpdateRule] | None:
-        """The kernels' calls of a backward pass and the rule that they apply, or None where layers must be computed one
-        by one."""
+    def backward_calls(self, dy: Stored, sink: Sink, input_gradient: Stored | None) -> Links | None:
+        """The kernels' calls of a backward pass with the rules that they apply, or None where layers must be computed
+        one by one."""
         layers, signals = self.net.layers, self.signals
         states: Sequence[OptimizerState] | None = None
         gradients: Sequence[ParameterGradient] | None
-        if type(sink) is Update and isinstance(sink.rule, UpdateRule):
+        rule: Any
+        if type(sink) is Update and (type(sink.rule) is UpdateRule or all_fused(sink.rule)):
             states, gradients, rule = sink.optimizer_state, sink.gradients, sink.rule
-            rule.add = gradients is not None
+            _set_add(rule, gradients is not None)
         elif type(sink) is Gradients:
             gradients, rule = sink.arrays, gradient_rule(add=sink.add)
         elif type(sink) is InputGradient:
@@ -161,13 +164,27 @@ class TilePass:
             arrays += gradient
         known, calls = self._backward.get(type(sink), ((), []))
         if len(known) == len(arrays) and all(map(is_, known, arrays)):
-            return calls, rule
+            return _links(calls, rule)
         self._backward.pop(type(sink), None)
         if self.every > 1:
             return None
-        calls, below = [], dy
+        calls = self._prepared(dy, input_gradient, states, gradients)
+        if not calls:
+            return None
+        self._backward[type(sink)] = (arrays, calls)
+        return _links(calls, rule)
+
+    def _prepared(
+        self,
+        dy: Stored,
+        input_gradient: Stored | None,
+        states: Sequence[OptimizerState] | None,
+        gradients: Sequence[ParameterGradient] | None,
+    ) -> list[_kernels.BackwardCall]:
+        """The calls of a backward pass from the last layer down; none where a layer cannot be run so."""
+        layers, calls, below = self.net.layers, [], dy
         for number in range(len(layers) - 1, -1, -1):
-            x = signals[number]
+            x = self.signals[number]
             call = layers[number].backward_call(
                 below,
                 x,
@@ -176,8 +193,21 @@ class TilePass:
                 None if gradients is None else gradients[number],
             )
             if call is None:
-                return None
+                return []
             calls.append(call)
             below = x.values
-        self._backward[type(sink)] = (arrays, calls)
-        return calls, rule
+        return calls
+
+
+def _set_add(rule: Any, add: bool) -> None:
+    if type(rule) is UpdateRule:  # as nearly always: without another file's function
+        rule.add = add
+    else:
+        set_add(rule, add)
+
+
+def _links(calls: list[_kernels.BackwardCall], rule: Any) -> Links:
+    """Calls from the last layer down with the rule of all layers, or of each."""
+    if isinstance(rule, LayerRules):
+        return [([call], each) for call, each in zip(calls, reversed(rule.rules), strict=True)]  # type: ignore[misc]
+    return [(calls, rule)]

@@ -10,6 +10,7 @@ Weight decay acts on connections, not on biases, in one of three modes:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
@@ -49,6 +50,43 @@ class ArrayRule(Protocol):
 
 Rule: TypeAlias = UpdateRule | ArrayRule
 """What an optimizer does in one step."""
+
+
+@dataclass(frozen=True)
+class LayerRules:
+    """The rules of one step of layers that differ in them; see LayerOptimizers.
+
+    Args:
+        rules: of each layer, first to last.
+    """
+
+    rules: tuple[Rule, ...]
+
+
+AnyRule: TypeAlias = Rule | LayerRules
+"""One rule for all layers, or one for each."""
+
+
+def rule_of(rule: AnyRule, number: int) -> Rule:
+    """That of layer `number`, from 0."""
+    return rule.rules[number] if type(rule) is LayerRules else rule  # type: ignore[return-value]
+
+
+def rules_in(rule: AnyRule) -> tuple[Rule, ...]:
+    """The one, or those of all layers."""
+    return rule.rules if isinstance(rule, LayerRules) else (rule,)
+
+
+def all_fused(rule: AnyRule) -> bool:
+    """Whether `is_fused` holds for the rule of each layer."""
+    return all(map(is_fused, rules_in(rule)))
+
+
+def set_add(rule: AnyRule, add: bool) -> None:
+    """Says of all fused rules whether they add to gradients that are there."""
+    for each in rules_in(rule):
+        if isinstance(each, UpdateRule):
+            each.add = add
 
 
 def is_fused(rule: Rule) -> TypeIs[UpdateRule]:

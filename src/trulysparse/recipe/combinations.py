@@ -48,6 +48,7 @@ class CheckedRecipe(RecipeParts):
             if name in given and not met:
                 raise InputError(f"{self.spelled(name)} {need}")
         self.make_optimizer()
+        self.make_layer_rates()
         self.make_evolution()
         self.make_activation()
         self.make_callbacks()
@@ -106,6 +107,7 @@ class CheckedRecipe(RecipeParts):
             ("image_shape", f"needs {spelled('augmentation')}", isinstance(self.augmentation, str)),
             ("importance_start", *pruning),
             ("importance_every", *pruning),
+            ("base_fan_in", f"needs {spelled('layer_rates', 'supar')}", self.layer_rates == "supar"),
             ("warmup", f"needs {spelled('schedule', 'cosine')}", self.schedule == "cosine"),
             ("momentum", f"needs {spelled('optimizer', 'sgd')}", sgd),
             ("nesterov", f"needs {spelled('optimizer', 'sgd')}", sgd),

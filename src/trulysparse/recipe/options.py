@@ -15,7 +15,7 @@ from trulysparse.evolution import NAMES, Evolution
 from trulysparse.nn import activations
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.losses.make import BY_NAME
-from trulysparse.optim import Optimizer
+from trulysparse.optim import LayerRates, Optimizer, SuPar
 from trulysparse.optim.adam import Adam
 from trulysparse.parallel import WASAP
 from trulysparse.recipe.defaults import DataSize, defaults
@@ -101,6 +101,10 @@ class RecipeOptions:
     loss: str | None = option(None, f"{', '.join(BY_NAME)}. Default: by what is predicted.")
     optimizer: str | Optimizer = option("auto", "sgd, adam or auto.")
     learning_rate: float | None = option(None, f"Learning rate. {BY_DATA}")
+    layer_rates: str | LayerRates | None = option(
+        None, "supar: the learning rate of a layer falls with its neurons' inputs. Default: one rate."
+    )
+    base_fan_in: float = option(SuPar.base_fan_in, "supar: inputs of a neuron at which the learning rate holds.")
     schedule: str = option("constant", "constant or cosine.")
     warmup: float = option(0.0, "Epochs of linear warm-up (cosine).")
     momentum: float = option(0.9, "Momentum (sgd); 0: none, and no optimizer state.")
@@ -173,6 +177,13 @@ class RecipeOptions:
     def is_parallel(self) -> bool:
         """Whether workers share the training."""
         return self.workers > 1 or self.parallel is not None
+
+    @property
+    def sparsity(self) -> dict[str, Any]:
+        """What says how many connections layers get, as SparseMLP takes it."""
+        epsilon = None if self.density is not None else self.epsilon
+        names = "density", "densities", "output_density"
+        return {"epsilon": epsilon, **{name: getattr(self, name) for name in names}}
 
     @property
     def monitor(self) -> str:

@@ -10,8 +10,9 @@ from trulysparse.data.augmentation import Augmentation, ImageAugmentation
 from trulysparse.evolution import Evolution, make_evolution
 from trulysparse.nn import activations
 from trulysparse.nn.activations import Activation
-from trulysparse.optim import Optimizer, check_optimizer
+from trulysparse.optim import LayerRates, Optimizer, SuPar, check_optimizer
 from trulysparse.optim.adam import Adam
+from trulysparse.optim.layer_rates import make_layer_rates
 from trulysparse.optim.schedules import CosineRate, LearningRate
 from trulysparse.optim.sgd import SGD
 from trulysparse.parallel import WASAP, WASSP
@@ -43,6 +44,12 @@ class RecipeParts(RecipeOptions):
             return Adam(rate, weight_decay=decay, weight_decay_mode=mode, state=state, fresh_state=self.fresh_state)
         mode = self.weight_decay_mode or SGD.weight_decay_mode
         return SGD(rate, self.momentum, self.nesterov, decay, mode, state)
+
+    def make_layer_rates(self) -> LayerRates | None:
+        """By what the learning rates of layers differ, or None."""
+        if self.layer_rates == "supar":
+            return SuPar(self.base_fan_in)
+        return make_layer_rates(self.layer_rates, self.spelled("layer_rates"))
 
     def make_evolution(self) -> Evolution | None:
         """How the topology changes, or None."""

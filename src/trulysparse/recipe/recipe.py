@@ -106,6 +106,7 @@ class Recipe(CheckedRecipe):
         own = self.resolved()
         made: dict[str, Any] = {
             "optimizer": self.make_optimizer(),
+            "layer_rates": self.make_layer_rates(),
             "evolution": self.make_evolution(),
             "augmentation": self.make_augmentation(),
         }

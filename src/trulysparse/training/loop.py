@@ -18,7 +18,7 @@ from trulysparse.evolution import Evolution
 from trulysparse.io.position import Position
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.optim import Optimizer, OptimizerState
+from trulysparse.optim import LayerRates, Optimizer, OptimizerState
 from trulysparse.training.batch import Batch
 from trulysparse.training.callbacks.base import Callback, running_callbacks
 from trulysparse.training.fit_data import FitData
@@ -64,6 +64,7 @@ class TrainingLoop:
     """
 
     optimizer: Optimizer = _delegated("training_step", "optimizer")
+    layer_rates: LayerRates | None = _delegated("training_step", "layer_rates")
     step_count: int = _delegated("training_step", "count")
     state_updates: int = _delegated("training_step", "state_updates")
     seed: int = _delegated("training_step", "seed")
@@ -106,7 +107,14 @@ class TrainingLoop:
     @staticmethod
     def with_options(net: SparseMLP, options: TrainingOptions, *, threads: int | None = None) -> TrainingLoop:
         """A loop that trains `net` with the options of another."""
-        step = TrainingStep(net, options.optimizer, seed=options.seed, threads=threads, **options.for_passes())
+        step = TrainingStep(
+            net,
+            options.optimizer,
+            layer_rates=options.layer_rates,
+            seed=options.seed,
+            threads=threads,
+            **options.for_passes(),
+        )
         return TrainingLoop(step, evolution=options.evolution, batch_size=options.batch_size)
 
     # ---- optimizer state and evolution state ----

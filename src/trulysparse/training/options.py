@@ -8,10 +8,10 @@ from typing import Any
 from trulysparse.data.augmentation import Augmentation
 from trulysparse.evolution import Evolution
 from trulysparse.nn.losses import AnyLoss
-from trulysparse.optim import Optimizer
+from trulysparse.optim import LayerRates, Optimizer
 from trulysparse.optim.sgd import SGD
 
-_NOT_FOR_PASSES = ("optimizer", "evolution", "batch_size", "seed")
+_NOT_FOR_PASSES = ("optimizer", "layer_rates", "evolution", "batch_size", "seed")
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class TrainingOptions:
     """
 
     optimizer: Optimizer = field(default_factory=SGD)
+    layer_rates: LayerRates | str | None = None
     loss: AnyLoss | str | None = None
     evolution: Evolution | None = None
     batch_size: int = 128

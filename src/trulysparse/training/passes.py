@@ -27,7 +27,7 @@ from trulysparse.nn.sinks import Gradients, Sink, Update
 from trulysparse.nn.tile_pass import TilePass
 from trulysparse.optim import OptimizerState
 from trulysparse.optim.clipping import clip_factor, global_norm
-from trulysparse.optim.rules import Rule, is_fused
+from trulysparse.optim.rules import AnyRule, all_fused
 from trulysparse.training.batch import Batch, checked_targets
 
 
@@ -183,7 +183,7 @@ class BatchPasses:
         self,
         batch: Batch,
         optimizer_state: Sequence[OptimizerState],
-        rule: Rule,
+        rule: AnyRule,
         *,
         dropout_key: int = 0,
         rounding_key: int | None = None,
@@ -194,7 +194,7 @@ class BatchPasses:
         Args:
             batch: the samples.
             optimizer_state: of each layer.
-            rule: of the optimizer.
+            rule: of the optimizer, for all layers or for each.
             dropout_key: see `forward`.
             rounding_key: of the random numbers of stochastic rounding; None: nothing is rounded.
             step: number of the update, for the message where the loss is not finite.
@@ -206,7 +206,7 @@ class BatchPasses:
             DivergenceError: where the loss is not finite; nothing is updated then.
         """
         sink, value = Update(optimizer_state, rule, rounding_key), 0.0
-        fused = (type(rule) is UpdateRule and rule.updates) or is_fused(rule)
+        fused = (type(rule) is UpdateRule and rule.updates) or all_fused(rule)
         if self.max_gradient_norm is not None or not fused:
             value, gradients = self.gradients(batch, dropout_key, into=self._gradient_sums(), step=step, clip=True)
             sink.apply(self.net.layers, gradients, self.threads)

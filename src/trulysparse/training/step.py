@@ -13,7 +13,9 @@ from trulysparse.nn.losses import AnyLoss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.sinks import Sink
 from trulysparse.nn.tile_pass import CheckedLayers
-from trulysparse.optim import Optimizer, OptimizerState, check_optimizer
+from trulysparse.optim import LayerOptimizers, LayerRates, Optimizer, OptimizerState, check_optimizer
+from trulysparse.optim.layer_rates import make_layer_rates
+from trulysparse.optim.rules import AnyRule
 from trulysparse.optim.state import fresh_slots
 from trulysparse.training.batch import Batch
 from trulysparse.training.layer_watch import LayerWatch, check_optimizer_state
@@ -28,6 +30,7 @@ class TrainingStep:
         optimizer: SGD, Adam or one of your own; see optim.Optimizer.
         loss: a loss, its name, or None for the one of the network's output activation.
         optimizer_state: of each layer, to go on with; None: zero.
+        layer_rates: by what the learning rates of layers differ; see Trainer.
         seed: of dropout, augmentation and stochastic rounding, at least 0.
         **settings: micro_batch_size, recompute, dropout, augmentation and threads; see BatchPasses.
 
@@ -62,12 +65,14 @@ class TrainingStep:
         loss: AnyLoss | str | None = None,
         *,
         optimizer_state: Sequence[OptimizerState] | None = None,
+        layer_rates: LayerRates | str | None = None,
         seed: int = 0,
         **settings: Any,
     ) -> None:
         self.passes = BatchPasses(net, loss, **settings)
         check_optimizer(optimizer)
         self.optimizer = optimizer
+        self.layer_rates = layer_rates
         self.seed = checks.integer("seed", seed, low=0)
         self.count = 0
         self._state_start = 0
@@ -86,6 +91,26 @@ class TrainingStep:
     def net(self) -> SparseMLP:
         """The network."""
         return self.passes.net
+
+    @property
+    def layer_rates(self) -> LayerRates | None:
+        """By what the learning rates of layers differ; None: they do not."""
+        return self._layer_rates
+
+    @layer_rates.setter
+    def layer_rates(self, layer_rates: LayerRates | str | None) -> None:
+        made = make_layer_rates(layer_rates)
+        self._by_layer = None if made is None else (self.optimizer, LayerOptimizers(self.optimizer, made))
+        self._layer_rates = made
+
+    def _rule(self, epoch: float, epochs: int | None) -> AnyRule:
+        """The optimizer's rule of the next update."""
+        step = self.count - self._state_start
+        if self._layer_rates is None or self._by_layer is None:
+            return self.optimizer.rule(step, epoch, epochs)
+        if self._by_layer[0] is not self.optimizer:
+            self._by_layer = self.optimizer, LayerOptimizers(self.optimizer, self._layer_rates)
+        return self._by_layer[1].rule(self.net.layers, step, epoch, epochs)
 
     @property
     def optimizer_state(self) -> list[OptimizerState]:
@@ -176,7 +201,7 @@ class TrainingStep:
             self.refresh()
             self._ready, self._ready_for = net.checked, self.optimizer
         self.require_writable()
-        rule = self.optimizer.rule(self.count - self._state_start, epoch, epochs)
+        rule = self._rule(epoch, epochs)
         value = passes.update(
             batch,
             self._optimizer_state,

@@ -20,7 +20,7 @@ from trulysparse.io.position import Position
 from trulysparse.nn import memory_use
 from trulysparse.nn.losses import AnyLoss
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.optim import Optimizer, OptimizerState, check_optimizer
+from trulysparse.optim import LayerRates, Optimizer, OptimizerState, check_optimizer
 from trulysparse.optim.optimizer import state_type
 from trulysparse.optim.sgd import SGD
 from trulysparse.training.callbacks.base import Callback, kinds_of
@@ -39,6 +39,8 @@ class Trainer(TrainingLoop):
     Args:
         net: the network; its layers are changed in place.
         optimizer: SGD, Adam or one of your own, see optim.Optimizer; None: SGD().
+        layer_rates: by what the learning rates of layers differ: 'supar' or SuPar(...), by the number of inputs of
+            their neurons; or an object of your own, see optim.LayerRates. None: they do not.
         loss: a loss, its name, None for the one of the network's output activation, or one of your own; see Loss.
         evolution: how the topology changes; None: it stays.
         batch_size: samples per update, at least 1.
@@ -59,8 +61,8 @@ class Trainer(TrainingLoop):
             None: gradients are not clipped. In parallel training each worker clips its own.
 
     Attributes:
-        net, optimizer, loss, batch_size, dropout, augmentation, seed, threads, callbacks, parallel: as given.
-        recompute, micro_batch_size, max_gradient_norm: as given.
+        net, optimizer, layer_rates, loss, batch_size, dropout, augmentation, seed, threads, callbacks: as given.
+        parallel, recompute, micro_batch_size, max_gradient_norm: as given.
         evolution: how the topology changes; may be set between calls of fit.
         optimizer_state: of each layer.
         step_count: updates so far.
@@ -92,6 +94,7 @@ class Trainer(TrainingLoop):
         net: SparseMLP,
         *,
         optimizer: Optimizer | None = None,
+        layer_rates: LayerRates | str | None = None,
         loss: AnyLoss | str | None = None,
         evolution: Evolution | None = None,
         batch_size: int = 128,
@@ -147,6 +150,7 @@ class Trainer(TrainingLoop):
             optimizer,
             loss,
             optimizer_state=optimizer_state,
+            layer_rates=layer_rates,
             seed=seed,
             micro_batch_size=micro_batch_size,
             max_gradient_norm=max_gradient_norm,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from trulysparse._core import checks
 from trulysparse.evolution.evolution import Evolution
+from trulysparse.evolution.methods.ctre import CTRE
 from trulysparse.evolution.methods.deepr import DeepR
 from trulysparse.evolution.methods.dsr import DSR
 from trulysparse.evolution.methods.granet import GraNet
@@ -17,7 +18,7 @@ from trulysparse.evolution.methods.snfs import SNFS
 from trulysparse.evolution.methods.static import Static
 
 _METHODS: dict[str, Callable[[], Evolution]] = {
-    each.name: each for each in (Static, SET, DeepR, RigL, SNFS, DSR, MEST, GSE, GraNet)
+    each.name: each for each in (Static, SET, DeepR, RigL, SNFS, DSR, MEST, GSE, GraNet, CTRE)
 }
 NAMES = ("none", *_METHODS)
 

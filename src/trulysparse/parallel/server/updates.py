@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from trulysparse._core.arrays import Floats
 from trulysparse._kernels import SharedLock, Update
+from trulysparse.optim.layer_rates import LayerOptimizers
 from trulysparse.optim.optimizer import with_schedule
-from trulysparse.optim.rules import Rule, is_fused
+from trulysparse.optim.rules import AnyRule, is_fused, rule_of, rules_in
 from trulysparse.optim.schedules import scaled
 from trulysparse.parallel.config import ParallelConfig, SynchronousConfig
 from trulysparse.parallel.gradient import Gradient, Topology, retain
@@ -19,7 +20,7 @@ from trulysparse.training.loop import TrainingLoop
 class PendingUpdate:
     """The layers that an update has not reached yet: (weights, biases, factor) of each gradient."""
 
-    rule: Rule
+    rule: AnyRule
     parts: dict[int, list[tuple[Floats, Floats, float]]] = field(default_factory=dict)
 
 
@@ -41,15 +42,23 @@ class LayerUpdater:
             self._scaled_optimizer = with_schedule(
                 trainer.optimizer, lambda rate: scaled(rate, n_shards, config.warmup_epochs)
             )
+        rates = trainer.layer_rates
+        self._by_layer = None if rates is None else LayerOptimizers(self._scaled_optimizer, rates)
 
-    def next_rule(self, epoch: float) -> Rule:
+    def next_rule(self, epoch: float) -> AnyRule:
         """The rule of the next update; momentum is scaled with the learning rate (Goyal et al. 2017, section 3)."""
         trainer = self._trainer
-        rule = self._scaled_optimizer.rule(trainer.state_updates, epoch, self._epochs)
-        corrected = self._config.momentum_correction and self.learning_rate > 0
-        if corrected and is_fused(rule) and rule.kind != Update.ADAM:
-            rule.momentum *= rule.learning_rate / self.learning_rate
-        self.learning_rate = rule.learning_rate
+        step, epochs = trainer.state_updates, self._epochs
+        single = self._scaled_optimizer.rule(step, epoch, epochs)
+        rule: AnyRule = single
+        learning_rate = single.learning_rate
+        if self._by_layer is not None:
+            rule = self._by_layer.rule(trainer.net.layers, step, epoch, epochs)
+        if self._config.momentum_correction and self.learning_rate > 0:
+            for each in rules_in(rule):
+                if is_fused(each) and each.kind != Update.ADAM:
+                    each.momentum *= learning_rate / self.learning_rate
+        self.learning_rate = learning_rate
         return rule
 
     def factors(self, gradients: Sequence[Gradient], n_updates: int) -> list[float]:
@@ -65,7 +74,7 @@ class LayerUpdater:
         self,
         gradients: Sequence[Gradient],
         factors: Sequence[float],
-        rule: Rule,
+        rule: AnyRule,
         histories: Sequence[Sequence[Topology]],
     ) -> tuple[PendingUpdate, int]:
         """Updates all layers that nobody reads at the moment. histories: of each gradient, the topologies from its
@@ -89,9 +98,10 @@ class LayerUpdater:
             self.locks[number].acquire()
             self._update(number, parts, pending.rule)
 
-    def _update(self, number: int, parts: list[tuple[Floats, Floats, float]], rule: Rule) -> None:
+    def _update(self, number: int, parts: list[tuple[Floats, Floats, float]], rule: AnyRule) -> None:
         """Updates a layer whose lock is held, and releases the lock."""
         try:
-            self._trainer.net.layers[number].update(parts, self._trainer.optimizer_state[number], rule, 1)
+            state = self._trainer.optimizer_state[number]
+            self._trainer.net.layers[number].update(parts, state, rule_of(rule, number), 1)
         finally:
             self.locks[number].release()
