@@ -8,13 +8,19 @@ import time
 from trulysparse._core.version import __version__
 from trulysparse.bench.report import processor
 from trulysparse.cli._training_run import TrainingRun
+from trulysparse.nn.mlp import SparseMLP
 from trulysparse.report.numbers import percent
 from trulysparse.training import Trainer
 
-_SCALED = {"standard": "standardised", "minmax": "put between 0 and 1", "none": "not scaled"}
+_SCALED = {
+    "standard": "standardised",
+    "moderated": "standardised, rare ones less",
+    "minmax": "put between 0 and 1",
+    None: "not scaled",
+}
 
 
-def data_facts(run: TrainingRun) -> dict[str, str]:
+def data_facts(run: TrainingRun, net: SparseMLP) -> dict[str, str]:
     """What was trained on: samples, those held out, what columns became."""
     settings, dataset, table = run.settings, run.dataset, run.table
     task, test, validation = dataset.task, dataset.test, dataset.validation
@@ -45,7 +51,7 @@ def data_facts(run: TrainingRun) -> dict[str, str]:
         "trained on": f"{len(dataset.train):,} samples",
         "held out": held_out,
         "scored after each epoch": scored,
-        "inputs": f"{dataset.n_features:,}{made_of}; {_SCALED[settings.scale]}",
+        "inputs": f"{dataset.n_features:,}{made_of}; {_SCALED[net.scaling.kind if net.scaling else None]}",
     }
 
 

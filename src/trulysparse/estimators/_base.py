@@ -24,7 +24,7 @@ from trulysparse.data.scaling import unscaled
 from trulysparse.data.scaling_figures import ScalingFigures
 from trulysparse.errors import InputError
 from trulysparse.estimators._fitted import FittedAttributes
-from trulysparse.estimators._members import Members, member
+from trulysparse.estimators._members import Members
 from trulysparse.estimators._pickling import VersionedPickles
 from trulysparse.estimators._samples import checked_samples, encoded, fitted_preprocessor, taken
 from trulysparse.estimators._warm_start import check_same, joined
@@ -154,7 +154,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         """A trainer for each network."""
         trainers = []
         for number, net in enumerate(networks):
-            own = member(recipe, number)
+            own = recipe.member(number)
             trainer = own.trainer(net, parallel=own.make_parallel())
             loss = self._target_loss()
             if loss is not None:
@@ -180,7 +180,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         scores = f_scores(X, y, sample_weight=weight, scaling=scaling) if recipe.connectivity == F_SCORE else None
         networks = []
         for number in range(known(recipe.n_estimators)):
-            own = member(recipe, number)
+            own = recipe.member(number)
             net = own.network(X.shape[1], n_outputs, output=output, dtype=dtype, threads=threads, scores=scores)
             net.preprocessor = self.preprocessor_
             if self.preprocessor_ is None:

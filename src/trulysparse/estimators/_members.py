@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from numpy.typing import NDArray
 
-from trulysparse._core.random import stream_key
 from trulysparse.data import Scaling
 from trulysparse.estimators._rescaling import rescale_inputs
 from trulysparse.estimators._warm_start import carry_on
@@ -16,23 +14,7 @@ from trulysparse.nn.ensemble import merge_networks
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim.optimizer import with_schedule
 from trulysparse.optim.schedules import ContinuedRate
-from trulysparse.recipe import Recipe
 from trulysparse.training import Callback, History, Trainer, fit_side_by_side, mean_history
-
-
-def member(recipe: Recipe, number: int) -> Recipe:
-    """The recipe of one network of an ensemble: the first has the recipe's own seed.
-
-    Args:
-        recipe: of the ensemble.
-        number: of the network, from 0.
-
-    Example:
-        >>> [member(Recipe(seed=5), number).seed for number in range(2)]
-        [5, 1352853311]
-    """
-    seed = recipe.seed if number == 0 else stream_key(recipe.seed, "member", number) >> 33
-    return replace(recipe, seed=seed, n_estimators=1)
 
 
 class Members:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self, TypeVar
 
+from trulysparse._core.random import stream_key
 from trulysparse.connectivity import CONNECTIVITY_NAMES
 from trulysparse.connectivity.counts import DIVISIONS
 from trulysparse.connectivity.network_patterns import AnyPattern
@@ -168,6 +169,20 @@ class RecipeOptions:
         chosen = defaults(data, values, given)
         return replace(self, **{name: chosen[name] for name in DEPENDENT if self._is_open(name)})
 
+    def member(self, number: int) -> Self:
+        """The recipe of one network of an ensemble: of another seed, but for the first.
+
+        Args:
+            number: of the network, from 0.
+
+        Example:
+            >>> from trulysparse.recipe import Recipe
+            >>> [Recipe(seed=5).member(number).seed for number in range(2)]
+            [5, 1352853311]
+        """
+        seed = self.seed if number == 0 else stream_key(self.seed, "member", number) >> 33
+        return replace(self, seed=seed, n_estimators=1)
+
     @property
     def weights(self) -> str | None:
         """The type of weights and activations where it is not the default."""
@@ -177,13 +192,6 @@ class RecipeOptions:
     def is_parallel(self) -> bool:
         """Whether workers share the training."""
         return self.workers > 1 or self.parallel is not None
-
-    @property
-    def sparsity(self) -> dict[str, Any]:
-        """What says how many connections layers get, as SparseMLP takes it."""
-        epsilon = None if self.density is not None else self.epsilon
-        names = "density", "densities", "output_density"
-        return {"epsilon": epsilon, **{name: getattr(self, name) for name in names}}
 
     @property
     def monitor(self) -> str:

@@ -58,7 +58,9 @@ def test_ctre_trains_and_is_the_same_for_any_threads(mix):
     results = []
     for threads in (1, 3):
         trainer, history = trained(ts.CTRE(mix=mix, output_layer=True), threads=threads)
-        results.append(([record["loss"] for record in history], [layer.values.tobytes() for layer in trainer.net.layers]))
+        results.append(
+            ([record["loss"] for record in history], [layer.values.tobytes() for layer in trainer.net.layers])
+        )
     assert results[0] == results[1]
 
 
