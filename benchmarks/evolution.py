@@ -28,6 +28,9 @@ from trulysparse.evolution import NAMES, make_evolution
 HIDDEN = (1000, 1000, 1000)
 RATE, MOMENTUM, DECAY, DROPOUT, BATCH, ALPHA = 0.01, 0.9, 2e-4, 0.3, 128, 0.6
 
+VARIANTS = {"set-init": lambda: ts.SET(fresh="init"), "mest-soft": lambda: ts.MEST(1 / 6, soft=True)}
+DENSER = {"granet": 2.0, "mest-soft": 1.2}
+
 
 def load(path: str) -> tuple[np.ndarray, ...]:
     with np.load(path) as file:
@@ -36,8 +39,8 @@ def load(path: str) -> tuple[np.ndarray, ...]:
 
 def sparse(method: str, epsilon: float, seed: int, epochs: int, threads: int, path: str) -> dict:
     X, y, X_test, y_test = load(path)
-    # GraNet starts denser and ends where the others are.
-    start = epsilon * 2 if method == "granet" else epsilon
+    # These start denser and end where the others are.
+    start = epsilon * DENSER.get(method, 1)
     sizes = (X.shape[1], *HIDDEN, int(y.max()) + 1)
     net = ts.SparseMLP(sizes, epsilon=start, activation=ts.AllReLU(ALPHA), seed=seed, threads=threads)
     net.scaling = fit_scaling("standard", as_matrix(X))
@@ -45,7 +48,7 @@ def sparse(method: str, epsilon: float, seed: int, epochs: int, threads: int, pa
     trainer = ts.Trainer(
         net,
         optimizer=ts.SGD(RATE, MOMENTUM, weight_decay=DECAY),
-        evolution=make_evolution(method),
+        evolution=VARIANTS[method]() if method in VARIANTS else make_evolution(method),
         batch_size=BATCH,
         dropout=DROPOUT,
         seed=seed,
@@ -108,7 +111,7 @@ def one(given: argparse.Namespace) -> None:
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("data", help=".npz with X_train, y_train, X_test, y_test")
 parser.add_argument("--epsilons", default="20,3")
-parser.add_argument("--methods", default=",".join([*NAMES[1:], "dense"]))
+parser.add_argument("--methods", default=",".join([*NAMES[1:], *VARIANTS, "dense"]))
 parser.add_argument("--seeds", type=int, default=3)
 parser.add_argument("--epochs", type=int, default=20)
 parser.add_argument("--threads", type=int, default=2)

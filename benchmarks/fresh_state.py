@@ -21,11 +21,11 @@ from sklearn.datasets import make_regression
 import trulysparse as ts
 from trulysparse.bench.report import table
 from trulysparse.data import as_matrix, fit_scaling
-from trulysparse.evolution import make_evolution
 
 HIDDEN = (1000, 1000, 1000)
 BATCH, ALPHA, DROPOUT = 128, 0.6, 0.3
 SETTINGS = ("zero", "typical")
+METHODS = {"set": lambda: ts.SET(fresh="init"), "rigl": ts.RigL}
 HELD_OUT = 10_000
 CHOICE_SEEDS = (1000, 1001, 1002)  # no other runs have them
 
@@ -38,7 +38,7 @@ def run(samples: tuple[np.ndarray, ...], setting: str, method: str, epsilon: flo
     net.scaling = fit_scaling("standard", as_matrix(X))
     optimizer = ts.Adam(rate, fresh_state=setting)
     trainer = ts.Trainer(
-        net, optimizer=optimizer, evolution=make_evolution(method), batch_size=BATCH, dropout=DROPOUT, seed=seed
+        net, optimizer=optimizer, evolution=METHODS[method](), batch_size=BATCH, dropout=DROPOUT, seed=seed
     )
     began = time.perf_counter()
     history = trainer.fit(X, y, epochs=given.epochs)
@@ -60,7 +60,10 @@ def short_run(setting: str, epsilon: float, seed: int) -> dict:
     """480 updates and 60 evolutions on 500 samples; R2 on 100 others."""
     X, y = make_regression(600, 20, n_targets=3, noise=1, random_state=0)
     optimizer = ts.Adam(0.01, fresh_state=setting)
-    model = ts.SparseMLPRegressor((100,), epsilon=epsilon, epochs=60, optimizer=optimizer, random_state=seed)
+    evolution = METHODS["set"]()
+    model = ts.SparseMLPRegressor(
+        (100,), epsilon=epsilon, epochs=60, optimizer=optimizer, evolution=evolution, random_state=seed
+    )
     score = model.fit(X[:500], y[:500]).score(X[500:], y[500:])
     cell = {"setting": setting, "method": "set", "epsilon": epsilon, "learning_rate": 0.01, "seed": seed}
     return {**cell, "accuracy": score}

@@ -88,6 +88,9 @@ inline Epilogue epilogue(const KernelActivation& activation, const Bits& positiv
     return {activation.first, activation.second, pointer(positive), pointer(kept), keep_probability, key, pre};
 }
 
+// Whether it leaves values as they are.
+inline bool is_plain(const Epilogue& e) { return e.kind == Activation::identity && !e.kept && !e.pre; }
+
 // Refuses an activation without what its derivative needs.
 inline void require_derivative(const Epilogue& e, bool input_gradient) {
     if (!input_gradient) return;

@@ -22,18 +22,19 @@ void bind_frozen(nb::module_& m, const char* name) {
             "append",
             [](FrozenNetwork<T>& net, Array<const int64_t> ptr, Array<const int32_t> index,
                Array<const uint32_t> position, Array<const T> weight, Array<const T> bias,
-               const KernelActivation& activation) {
+               const KernelActivation& activation, bool side) {
                 Connections con = view(ptr, index);
                 require_length(position, int64_t(index.shape(0)), "position", "one per connection");
                 require_length(weight, int64_t(index.shape(0)), "weight", "one per connection");
                 require_length(bias, con.rows, "bias", "one per output neuron");
-                require(first_invalid(con, net.outputs()) < 0, "an index is out of range");
+                require(first_invalid(con, side ? net.inputs() : net.outputs()) < 0, "an index is out of range");
+                require(!side || con.rows == net.outputs(), "a layer beside the others gives their outputs");
                 con.position = position.data();
                 nb::gil_scoped_release free_lock;
-                net.append(con, weight.data(), bias.data(), activation.first, activation.second);
+                net.append(con, weight.data(), bias.data(), activation.first, activation.second, side);
             },
             nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("position").noconvert(),
-            nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("activation"))
+            nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("activation"), nb::arg("side") = false)
         .def(
             "run",
             [](const FrozenNetwork<T>& net, AnyMatrix x, Scale offset, Scale factor, Rows<T> out, bool softmaxed,

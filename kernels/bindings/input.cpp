@@ -3,6 +3,7 @@
 
 #include "bindings/any_matrix.hpp"
 #include "input/batch.hpp"
+#include "input/corrupt.hpp"
 #include "input/images.hpp"
 
 namespace ts {
@@ -74,6 +75,17 @@ void bind_type(nb::module_& m) {
         },
         nb::arg("from_").noconvert(), nb::arg("factor").noconvert().none(), nb::arg("out").noconvert(),
         nb::arg("threads"));
+    m.def(
+        "corrupt",
+        [](Rows<T> x, int64_t batch, double noise, double keep_probability, uint64_t key, int threads) {
+            const int64_t features = int64_t(x.shape(0)), stride = int64_t(x.shape(1));
+            require(0 <= batch && batch <= stride, "x has fewer columns than there are samples");
+            require(keep_probability > 0, "something is kept");
+            nb::gil_scoped_release free_lock;
+            corrupt<T>({x.data(), features, batch, stride, noise, keep_probability, key}, threads);
+        },
+        nb::arg("x").noconvert(), nb::kw_only(), nb::arg("batch"), nb::arg("noise"), nb::arg("keep_probability"),
+        nb::arg("key"), nb::arg("threads"));
     m.def(
         "transform_images",
         [](Rows<T> x, Rows<const double> transforms, Shape shape, bool channels_last, Scale offset, Scale factor,

@@ -46,7 +46,7 @@ void bind_forward(nb::module_& m, const char* name) {
         [](Array<const int64_t> ptr, Array<const int32_t> index, Maybe<Array<const uint32_t>> position,
            Array<const T> weight, Array<const T> bias, Rows<const T> x, Rows<T> y, Array<const int64_t> long_rows,
            const KernelActivation& activation, Bits positive, Bits kept, double keep_probability,
-           Maybe<Rows<T>> pre_activation) {
+           Maybe<Rows<T>> pre_activation, bool add) {
             ForwardArgs<T> a;
             a.by_output = view(ptr, index);
             a.by_output.position = pointer(position);
@@ -64,6 +64,8 @@ void bind_forward(nb::module_& m, const char* name) {
             if (pre_activation) require_shape(*pre_activation, n_out, a.stride, "pre_activation", "as y");
             a.epilogue = epilogue(activation, positive, kept, keep_probability, n_out * bit_stride(a.stride), 0,
                                   pointer(pre_activation));
+            a.add = add;
+            require(!add || (is_plain(a.epilogue) && !a.bias), "what adds has neither biases nor an activation");
             return ForwardCall<T>{
                 a, int64_t(x.shape(0)), long_rows.data(), int64_t(long_rows.shape(0)),
                 hold(ptr, index, position, weight, bias, x, y, long_rows, positive, kept, pre_activation)};
@@ -72,7 +74,7 @@ void bind_forward(nb::module_& m, const char* name) {
         nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("x").noconvert(), nb::arg("y").noconvert(),
         nb::arg("long_rows").noconvert(), nb::arg("activation"), nb::arg("positive").noconvert().none(),
         nb::arg("kept").noconvert().none(), nb::arg("keep_probability"),
-        nb::arg("pre_activation").noconvert() = nb::none());
+        nb::arg("pre_activation").noconvert() = nb::none(), nb::arg("add") = false);
 }
 
 template <class T>
@@ -131,7 +133,7 @@ void bind_backward(nb::module_& m, const char* name) {
         [](Array<const int64_t> ptr, Array<const int32_t> index, Array<Parameter> weight, State state,
            Gradient gradient, Array<Parameter> bias, State bias_state, Gradient bias_gradient, Rows<const T> dy,
            Rows<T> x, Maybe<Rows<T>> dx, Array<const int64_t> long_rows, const KernelActivation& activation,
-           Bits positive, Bits kept, double keep_probability, Maybe<Rows<T>> pre_activation) {
+           Bits positive, Bits kept, double keep_probability, Maybe<Rows<T>> pre_activation, bool add) {
             BackwardArgs<T> a;
             a.by_input = view(ptr, index);
             a.n_out = int64_t(dy.shape(0));
@@ -151,6 +153,8 @@ void bind_backward(nb::module_& m, const char* name) {
             a.input = epilogue(activation, positive, kept, keep_probability, a.by_input.rows * bit_stride(a.stride), 0,
                                pointer(pre_activation));
             require_derivative(a.input, a.dx);
+            a.add = add;
+            require(!add || is_plain(a.input), "what adds has an input without an activation");
             return BackwardCall<T>{a,
                                    long_rows.data(),
                                    int64_t(long_rows.shape(0)),
@@ -164,7 +168,7 @@ void bind_backward(nb::module_& m, const char* name) {
         nb::arg("bias_state").noconvert(), nb::arg("bias_gradient").noconvert().none(), nb::arg("dy").noconvert(),
         nb::arg("x").noconvert(), nb::arg("dx").noconvert().none(), nb::arg("long_rows").noconvert(),
         nb::arg("activation"), nb::arg("positive").noconvert().none(), nb::arg("kept").noconvert().none(),
-        nb::arg("keep_probability"), nb::arg("pre_activation").noconvert() = nb::none());
+        nb::arg("keep_probability"), nb::arg("pre_activation").noconvert() = nb::none(), nb::arg("add") = false);
 }
 
 // Runs body(chain, threads) for each of `count` chains of calls: side by side on a thread each where there are as many

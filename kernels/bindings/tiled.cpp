@@ -84,8 +84,8 @@ void bind_passes(nb::module_& m) {
     m.def(
         "tile_forward",
         [](const HeldTiles& held, Values weight, Values bias, Signals x, Signals y, const KernelActivation& activation,
-           Bits positive, Bits kept, double keep_probability, uint64_t key, int threads,
-           Maybe<Signals> pre_activation) {
+           Bits positive, Bits kept, double keep_probability, uint64_t key, int threads, Maybe<Signals> pre_activation,
+           bool add) {
             TileForwardArgs a;
             const int64_t n_in = held.tiles.n_in, n_out = held.tiles.n_out;
             a.tiles = held.tiles;
@@ -101,19 +101,23 @@ void bind_passes(nb::module_& m) {
             a.y = stored(y);
             a.epilogue = epilogue(activation, positive, kept, keep_probability, bit_bytes(n_out * a.stride), key,
                                   pre_activations(pre_activation, y, "as y"));
+            a.add = add;
+            require(!add || (is_plain(a.epilogue) && !a.bias && !a.y.half),
+                    "what adds has floats, neither biases nor an activation");
             nb::gil_scoped_release free_lock;
             tile_forward(a, threads);
         },
         nb::arg("tiles"), nb::arg("weight"), nb::arg("bias"), nb::arg("x"), nb::arg("y"), nb::kw_only(),
         nb::arg("activation"), nb::arg("positive").noconvert().none(), nb::arg("kept").noconvert().none(),
-        nb::arg("keep_probability"), nb::arg("key"), nb::arg("threads"), nb::arg("pre_activation") = nb::none());
+        nb::arg("keep_probability"), nb::arg("key"), nb::arg("threads"), nb::arg("pre_activation") = nb::none(),
+        nb::arg("add") = false);
     m.def(
         "tile_backward",
         [](const HeldTiles& held, Values weight, Values bias, Signals x, Signals dy, Maybe<Signals> dx,
            std::vector<Values> state, Maybe<Array<float>> gradient, std::vector<Values> into,
            std::vector<Values> bias_state, Maybe<Array<float>> bias_gradient, std::vector<Values> bias_into,
            const KernelActivation& activation, Bits positive, Bits kept, double keep_probability,
-           const UpdateRule& rule, int threads, Maybe<Signals> pre_activation) {
+           const UpdateRule& rule, int threads, Maybe<Signals> pre_activation, bool add) {
             TileBackwardArgs a;
             const int64_t n_in = held.tiles.n_in, n_out = held.tiles.n_out;
             a.tiles = held.tiles;
@@ -135,6 +139,8 @@ void bind_passes(nb::module_& m) {
             a.input = epilogue(activation, positive, kept, keep_probability, bit_bytes(n_in * a.stride), 0,
                                pre_activations(pre_activation, x, "as x"));
             require_derivative(a.input, a.dx.to);
+            a.add = add;
+            require(!add || (is_plain(a.input) && !a.dx.half), "what adds has floats without an activation");
             nb::gil_scoped_release free_lock;
             tile_backward(a, threads);
         },
@@ -142,7 +148,7 @@ void bind_passes(nb::module_& m) {
         nb::kw_only(), nb::arg("state"), nb::arg("gradient").noconvert().none(), nb::arg("into"), nb::arg("bias_state"),
         nb::arg("bias_gradient").noconvert().none(), nb::arg("bias_into"), nb::arg("activation"),
         nb::arg("positive").noconvert().none(), nb::arg("kept").noconvert().none(), nb::arg("keep_probability"),
-        nb::arg("rule"), nb::arg("threads"), nb::arg("pre_activation") = nb::none());
+        nb::arg("rule"), nb::arg("threads"), nb::arg("pre_activation") = nb::none(), nb::arg("add") = false);
     m.def(
         "tile_update",
         [](Values value, std::vector<Values> state, Array<float> gradient, std::vector<Values> into,

@@ -30,7 +30,8 @@ void fill(const Connections& con, const T* weight, const int64_t* start, const i
 
 template <class T>
 void FrozenNetwork<T>::append(const Connections& con, const T* weight, const T* bias, Activation activation,
-                              double slope) {
+                              double slope, bool side) {
+    const int64_t inputs = side ? widths_.front() : widths_.back();
     Layer layer;
     layer.slices = (con.rows + kSliceRows - 1) / kSliceRows;
     layer.kind = activation;
@@ -47,11 +48,11 @@ void FrozenNetwork<T>::append(const Connections& con, const T* weight, const T* 
         layer.start[s + 1] = layer.start[s] + length(layer.row[s * kSliceRows]) * kSliceRows;
     const int64_t size = layer.start[layer.slices];
     layer.weight = Buffer<T>(size);
-    layer.full = con.ptr[con.rows] == con.rows * widths_.back();  // no connection is there twice
+    layer.full = con.ptr[con.rows] == con.rows * inputs;  // no connection is there twice
     if (layer.full) {
         fill<T, uint16_t>(con, weight, layer.start.data(), layer.row.data(), layer.slices, nullptr,
                           layer.weight.data());
-    } else if (widths_.back() <= int64_t(1) << 16) {
+    } else if (inputs <= int64_t(1) << 16) {
         layer.narrow = Buffer<uint16_t>(size);
         fill(con, weight, layer.start.data(), layer.row.data(), layer.slices, layer.narrow.data(), layer.weight.data());
     } else {
@@ -61,6 +62,7 @@ void FrozenNetwork<T>::append(const Connections& con, const T* weight, const T* 
     layer.bias = Buffer<T>(layer.slices * kSliceRows);
     for (int64_t i = 0; i < layer.slices * kSliceRows; ++i)
         layer.bias[i] = layer.row[i] == con.rows ? T(0) : bias[layer.row[i]];
+    if (side) return void(side_ = std::move(layer));
     widths_.push_back(con.rows);
     layers_.push_back(std::move(layer));
 }
@@ -72,19 +74,27 @@ int64_t FrozenNetwork<T>::half() const {
 
 template <class T>
 int64_t FrozenNetwork<T>::scratch_size() const {
-    return 2 * half();
+    return (side_ ? 3 : 2) * half();
+}
+
+template <class T>
+void FrozenNetwork<T>::compute(const Layer& layer, const T* x, T* y) const {
+    const SliceKernels<T>& kernels = slice_kernels<T>();
+    if (layer.full) kernels.full(view<NoIndex>(layer, nullptr), x, y);
+    else if (layer.narrow.size() > 0) kernels.narrow(view(layer, layer.narrow.data()), x, y);
+    else kernels.wide(view(layer, layer.wide.data()), x, y);
 }
 
 template <class T>
 const T* FrozenNetwork<T>::run(T* scratch) const {
-    T *x = scratch, *y = scratch + half();
+    T *x = scratch, *y = scratch + half(), *side = y + half();
+    if (side_) compute(*side_, x, side);  // before the layers overwrite the input
     for (const Layer& layer : layers_) {
-        const SliceKernels<T>& kernels = slice_kernels<T>();
-        if (layer.full) kernels.full(view<NoIndex>(layer, nullptr), x, y);
-        else if (layer.narrow.size() > 0) kernels.narrow(view(layer, layer.narrow.data()), x, y);
-        else kernels.wide(view(layer, layer.wide.data()), x, y);
+        compute(layer, x, y);
         std::swap(x, y);
     }
+    if (side_)
+        for (int64_t i = 0; i < outputs(); ++i) x[i] += side[i];
     return x;
 }
 

@@ -1,6 +1,7 @@
 // A network for inference on single samples: layers in slices, owned; see slices.hpp.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "base/buffer.hpp"
@@ -15,8 +16,10 @@ class FrozenNetwork {
     FrozenNetwork(const FrozenNetwork&) = delete;
     FrozenNetwork& operator=(const FrozenNetwork&) = delete;
 
-    // The next layer; `con` by output neuron, weights reached through con.position.
-    void append(const Connections& con, const T* weight, const T* bias, Activation activation, double slope);
+    // The next layer, or, after all others, the one beside them, from the inputs to the outputs, which it is added to;
+    // `con` by output neuron, weights reached through con.position.
+    void append(const Connections& con, const T* weight, const T* bias, Activation activation, double slope,
+                bool side = false);
 
     int64_t inputs() const { return widths_.front(); }
     int64_t outputs() const { return widths_.back(); }
@@ -41,10 +44,12 @@ class FrozenNetwork {
         return {layer.slices,     layer.start.data(), index,      layer.weight.data(),
                 layer.row.data(), layer.bias.data(),  layer.kind, layer.slope};
     }
+    void compute(const Layer& layer, const T* x, T* y) const;
     int64_t half() const;
 
     std::vector<int64_t> widths_;
     std::vector<Layer> layers_;
+    std::optional<Layer> side_;
 };
 
 }  // namespace ts

@@ -18,6 +18,8 @@ namespace ts {
     void fill_growth(GrowthKernels<T>& table);   \
     template <class S>                           \
     void fill_mixing(MixingKernels<S>& table);   \
+    template <class T>                           \
+    void fill_corrupt(CorruptKernels<T>& table); \
     void fill_walk(WalkKernels& table);          \
     void fill_tile_forward(TileKernels& table);  \
     void fill_tile_backward(TileKernels& table); \
@@ -40,6 +42,7 @@ struct Loops {
     SliceKernels<T> slices;
     GrowthKernels<T> growth;
     MixingKernels<T> mixing;
+    CorruptKernels<T> corrupt;
 };
 
 struct Tables {
@@ -66,6 +69,7 @@ struct Tables {
             name::fill_slices(t.slices);   \
             name::fill_growth(t.growth);   \
             name::fill_mixing(t.mixing);   \
+            name::fill_corrupt(t.corrupt); \
         };                                 \
         fill(t.f);                         \
         fill(t.d);                         \
@@ -142,6 +146,11 @@ const GrowthKernels<T>& growth_kernels() {
     return tables().template loops<T>().growth;
 }
 
+template <class T>
+const CorruptKernels<T>& corrupt_kernels() {
+    return tables().template loops<T>().corrupt;
+}
+
 const TileKernels& tile_kernels() { return tables().tiles; }
 
 template <class S>
@@ -155,11 +164,12 @@ template const MixingKernels<double>& mixing_kernels();
 
 const WalkKernels& walk_kernels() { return tables().walk; }
 
-#define TS_INSTANTIATE(T)                            \
-    template const LayerKernels<T>& layer_kernels(); \
-    template const LossKernels<T>& loss_kernels();   \
-    template const SliceKernels<T>& slice_kernels(); \
-    template const GrowthKernels<T>& growth_kernels();
+#define TS_INSTANTIATE(T)                              \
+    template const LayerKernels<T>& layer_kernels();   \
+    template const LossKernels<T>& loss_kernels();     \
+    template const SliceKernels<T>& slice_kernels();   \
+    template const GrowthKernels<T>& growth_kernels(); \
+    template const CorruptKernels<T>& corrupt_kernels();
 TS_INSTANTIATE(float)
 TS_INSTANTIATE(double)
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "inference/slices.hpp"
+#include "input/corrupt.hpp"
 #include "layer/layer.hpp"
 #include "layer/losses.hpp"
 #include "tiled/tiles.hpp"
@@ -31,5 +32,7 @@ const TileKernels& tile_kernels();
 template <class S>
 const MixingKernels<S>& mixing_kernels();
 const WalkKernels& walk_kernels();
+template <class T>
+const CorruptKernels<T>& corrupt_kernels();
 
 }  // namespace ts

@@ -171,6 +171,15 @@ TS_INLINE void row_part(const BackwardArgs<T>& a, int64_t row, int64_t k0, int64
     }
 }
 
+// dx of row `row` from the sums of weight * dy.
+template <class T>
+TS_INLINE void finish_input(const BackwardArgs<T>& a, int64_t row, const T* sums) {
+    T* dx = a.dx + row * a.stride;
+    if (a.add)
+        for (int64_t c = 0; c < a.stride; ++c) dx[c] += sums[c];
+    else apply_derivative<T>(a.input, row, sums, a.x + row * a.stride, dx, a.stride);
+}
+
 template <class T>
 void backward_rows(const BackwardArgs<T>& a, int64_t row0, int64_t row1, T* scratch) {
     const int64_t* ptr = a.by_input.ptr;
@@ -178,7 +187,7 @@ void backward_rows(const BackwardArgs<T>& a, int64_t row0, int64_t row1, T* scra
     for (int64_t r = row0; r < row1; ++r) {
         if (ptr[r + 1] - ptr[r] > kSegment) continue;  // its segments come separately
         row_part<T>(a, r, ptr[r], ptr[r + 1], scratch, chunk);
-        if (a.dx) apply_derivative<T>(a.input, r, scratch, a.x + r * a.stride, a.dx + r * a.stride, a.stride);
+        if (a.dx) finish_input<T>(a, r, scratch);
     }
 }
 
@@ -193,7 +202,7 @@ void backward_join(const BackwardArgs<T>& a, int64_t row, T* partials, int64_t c
     if (!a.dx) return;
     for (int64_t s = 1; s < count; ++s)
         for (int64_t c = 0; c < a.stride; ++c) partials[c] += partials[s * a.stride + c];
-    apply_derivative<T>(a.input, row, partials, a.x + row * a.stride, a.dx + row * a.stride, a.stride);
+    finish_input<T>(a, row, partials);
 }
 
 template <class T, int N>

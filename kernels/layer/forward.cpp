@@ -11,12 +11,12 @@ namespace {
 // cache holds; rows that are longer are copied before they are summed.
 constexpr int64_t kAhead = 32, kWindow = 2048;
 
-// Columns [c, c + N * V) of one row: out = start + sum over connections [k0, k1) of weight * x. Narrow
-// tiles keep U partial sums, or each multiply-add would wait for the one before. Copies: for each connection, the
-// weight of the one kAhead further on to `ahead`.
+// Columns [c, c + N * V) of one row: out = start (or, to add, what out holds) + sum over connections [k0, k1) of weight
+// * x. Narrow tiles keep U partial sums, or each multiply-add would wait for the one before. Copies: for each
+// connection, the weight of the one kAhead further on to `ahead`.
 template <class T, int N, int V, bool Prefetch, bool Copies>
 TS_INLINE void row_tile(const ForwardArgs<T>& a, const T* weight, T* ahead, int64_t k0, int64_t k1, int64_t c, T start,
-                        T* out) {
+                        bool add, T* out) {
     using Vec = Vector<T, N>;
     constexpr int U = V >= 4 ? 1 : 4 / V;
     const Connections& con = a.by_output;
@@ -24,6 +24,8 @@ TS_INLINE void row_tile(const ForwardArgs<T>& a, const T* weight, T* ahead, int6
     Vec acc[U][V];
     for (int u = 0; u < U; ++u)
         for (int v = 0; v < V; ++v) acc[u][v] = Vec{} + (u == 0 ? start : T(0));
+    if (add)
+        for (int v = 0; v < V; ++v) acc[0][v] = load<Vec>(out + v * N);
 
     const auto step = [&](int64_t k, int u) __attribute__((always_inline)) {
         if constexpr (Prefetch) {
@@ -57,14 +59,14 @@ TS_INLINE void row_tile(const ForwardArgs<T>& a, const T* weight, T* ahead, int6
 // Walks all columns of a row in the widest tiles that fit, the first of which copies weights, unless `ahead` is null.
 template <class T, bool Prefetch>
 TS_INLINE void row_columns(const ForwardArgs<T>& a, const T* weight, T* ahead, int64_t k0, int64_t k1, T start,
-                           T* out) {
+                           bool add, T* out) {
     constexpr int N = kLanes<T>;
     int64_t c = 0;
     const int64_t c1 = a.stride;
     const auto tile = [&]<int Lanes, int V>(std::integral_constant<int, Lanes>, std::integral_constant<int, V>)
                           __attribute__((always_inline)) {
-        if (ahead && c == 0) row_tile<T, Lanes, V, Prefetch, true>(a, weight, ahead, k0, k1, c, start, out + c);
-        else row_tile<T, Lanes, V, Prefetch, false>(a, weight, nullptr, k0, k1, c, start, out + c);
+        if (ahead && c == 0) row_tile<T, Lanes, V, Prefetch, true>(a, weight, ahead, k0, k1, c, start, add, out + c);
+        else row_tile<T, Lanes, V, Prefetch, false>(a, weight, nullptr, k0, k1, c, start, add, out + c);
         c += Lanes * V;
     };
     constexpr std::integral_constant<int, N> full;
@@ -102,7 +104,7 @@ struct Weights {
     }
 
     // Sums connections [k0, k1), at most kSegment of them.
-    TS_INLINE void sum(int64_t k0, int64_t k1, T start, T* out) {
+    TS_INLINE void sum(int64_t k0, int64_t k1, T start, bool add, T* out) {
         const T* weight = a.weight + k0;
         T* ahead = nullptr;
         if (a.by_output.position && k0 < k1) {
@@ -117,8 +119,8 @@ struct Weights {
             if (fits) ahead = buffer + (k0 - first) + kAhead;
             copied = fits ? k1 + kAhead : k1;
         }
-        if (a.prefetch) row_columns<T, true>(a, weight, ahead, k0, k1, start, out);
-        else row_columns<T, false>(a, weight, ahead, k0, k1, start, out);
+        if (a.prefetch) row_columns<T, true>(a, weight, ahead, k0, k1, start, add, out);
+        else row_columns<T, false>(a, weight, ahead, k0, k1, start, add, out);
     }
 };
 
@@ -130,7 +132,7 @@ void forward_rows(const ForwardArgs<T>& a, int64_t row0, int64_t row1, T* scratc
     for (int64_t r = row0; r < row1; ++r) {
         if (ptr[r + 1] - ptr[r] > kSegment) continue;  // its segments come separately
         T* y = a.stream ? streamed : a.y + r * a.stride;
-        weights.sum(ptr[r], ptr[r + 1], a.bias ? a.bias[r] : T(0), y);
+        weights.sum(ptr[r], ptr[r + 1], a.bias ? a.bias[r] : T(0), a.add, y);
         apply_epilogue<T>(a.epilogue, r, y, a.stride);
         if (a.stream) stream_row(a.y + r * a.stride, y, a.stride);
     }
@@ -139,13 +141,14 @@ void forward_rows(const ForwardArgs<T>& a, int64_t row0, int64_t row1, T* scratc
 
 template <class T>
 void forward_segment(const ForwardArgs<T>& a, int64_t k0, int64_t k1, T* partial, T* scratch) {
-    Weights<T>{a, scratch}.sum(k0, k1, T(0), partial);
+    Weights<T>{a, scratch}.sum(k0, k1, T(0), false, partial);
 }
 
 template <class T>
 void forward_join(const ForwardArgs<T>& a, int64_t row, const T* partials, int64_t count) {
     T* y = a.y + row * a.stride;
-    for (int64_t c = 0; c < a.stride; ++c) y[c] = a.bias ? a.bias[row] : T(0);
+    if (!a.add)
+        for (int64_t c = 0; c < a.stride; ++c) y[c] = a.bias ? a.bias[row] : T(0);
     for (int64_t s = 0; s < count; ++s)
         for (int64_t c = 0; c < a.stride; ++c) y[c] += partials[s * a.stride + c];
     apply_epilogue<T>(a.epilogue, row, y, a.stride);

@@ -15,6 +15,7 @@ struct ForwardArgs {
     int64_t stride = 0;
     Epilogue epilogue;
     bool prefetch = false;  // the gathered rows do not fit the second-level cache
+    bool add = false;       // to what y holds, in place of the biases; without an activation
     bool stream = false;    // y will have left the caches before it is read; whole aligned lines only
 };
 
@@ -37,6 +38,7 @@ struct BackwardArgs {
     T* dx = nullptr;        // null, or where the gradient at the input's pre-activation goes (x itself is allowed)
     int64_t stride = 0;
     Epilogue input;         // the activation that made x
+    bool add = false;       // to what dx holds; of an input without an activation
     bool prefetch = false;
 };
 

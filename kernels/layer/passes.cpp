@@ -55,8 +55,8 @@ void forward(const ForwardArgs<T>& given, int64_t n_in, const int64_t* long_rows
     const int64_t rows = con.rows, connections = con.ptr[rows] - con.ptr[0];
     threads = threads_for((connections + rows * kRowCost) * args.stride, threads);
     args.prefetch = n_in * args.stride * int64_t(sizeof(T)) > near_bytes();
-    args.stream = rows * args.stride * int64_t(sizeof(T)) > kFarBytes && args.stride * sizeof(T) % 64 == 0 &&
-                  reinterpret_cast<uintptr_t>(args.y) % 64 == 0;
+    args.stream = !args.add && rows * args.stride * int64_t(sizeof(T)) > kFarBytes &&
+                  args.stride * sizeof(T) % 64 == 0 && reinterpret_cast<uintptr_t>(args.y) % 64 == 0;
     const int64_t scratch_stride = kSegment + args.stride + 64, parts = parts_for(rows, threads);
     Buffer<T> scratch(scratch_stride * threads);
     parallel_for(parts, threads, [&](int64_t part) {

@@ -10,7 +10,7 @@ namespace ts {
 // Rows with more than kSegment connections, ascending.
 std::vector<int64_t> long_rows(const int64_t* ptr, int64_t rows);
 
-// y = f(W x + b). Sets args.prefetch and args.stream itself. `long_rows` as above.
+// y = f(W x + b), or y += W x. Sets args.prefetch and args.stream itself. `long_rows` as above.
 template <class T>
 void forward(const ForwardArgs<T>& args, int64_t n_in, const int64_t* long_rows, int64_t n_long, int threads);
 

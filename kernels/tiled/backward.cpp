@@ -142,6 +142,7 @@ void backward_finish(const TileBackwardArgs& a, int64_t i, float* sums) {
         if (e.kind != Activation::identity || e.kept)
             derive_run(e, e.positive ? e.positive + at : nullptr, e.kept ? e.kept + at : nullptr, sums + c, value,
                        sums + c, (n + 15) / 16 * 16);
+        if (a.add) add_floats(a.dx, start + c, n, sums + c);
         stream_stored(a.dx, start + c, n, sums + c);
     }
     stream_done();

@@ -91,6 +91,7 @@ void forward_finish(const TileForwardArgs& a, int64_t o, float* sums) {
     const int64_t runs = ((a.stride << a.tiles.shift) + kRun - 1) / kRun;  // of a whole block: each has a stream
     for (int64_t c = 0; c < count; c += kRun) {
         const int64_t n = count - c < kRun ? count - c : kRun, at = (start + c) / 8;
+        if (a.add) add_floats(a.y, start + c, n, sums + c);
         if (e.pre) stream_stored({nullptr, e.pre, a.y.half}, start + c, n, sums + c);
         if (e.kind != Activation::identity || e.kept)
             activate_run(e, o * runs + c / kRun, e.positive ? e.positive + at : nullptr, e.kept ? e.kept + at : nullptr,

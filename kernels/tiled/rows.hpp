@@ -90,6 +90,12 @@ TS_INLINE void write_stored(const Stored& s, int64_t first, int64_t count, const
     else write_run(static_cast<float*>(s.to) + first, count, from);
 }
 
+// to[i] += what floats hold.
+TS_INLINE void add_floats(const Stored& s, int64_t first, int64_t count, float* to) {
+    const float* from = static_cast<const float*>(s.from) + first;
+    for (int64_t i = 0; i < count; ++i) to[i] += from[i];
+}
+
 constexpr int64_t kRun = 1024;  // values that pass through the first cache together
 
 // Writes a run that is not read before it leaves the caches: past them where it is whole aligned lines.

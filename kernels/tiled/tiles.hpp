@@ -55,6 +55,7 @@ struct TileForwardArgs {
     Stored x, y;  // x.from: n_in x stride; y.to: n_out x stride
     int64_t stride = 0;
     Epilogue epilogue;  // bits lie along y as a whole: bit b of byte g belongs to value 8 * g + b
+    bool add = false;   // to the floats that y holds
     bool prefetch = false;
     Stored ordered;     // a buffer of one row of x per connection, or none: rows are gathered at random
 };
@@ -67,6 +68,7 @@ struct TileBackwardArgs {
     Stored dx;     // dx.to: n_in x stride, may be x itself; none: not computed
     int64_t stride = 0;
     Epilogue input;  // the activation that made x
+    bool add = false;  // to the floats that dx holds
     bool prefetch = false;
     Stored ordered;  // a buffer of one row of dy per connection, or none
 };

@@ -13,6 +13,7 @@ from trulysparse.evolution import (
     MEST,
     SET,
     SNFS,
+    CHTs,
     CubicDensity,
     DeepR,
     Evolution,
@@ -20,6 +21,7 @@ from trulysparse.evolution import (
     GraNet,
     RigL,
     Schedule,
+    SigmoidDensity,
     Static,
 )
 from trulysparse.io.models import load, save
@@ -71,6 +73,7 @@ __all__ = [
     "Adam",
     "AllReLU",
     "BinaryCrossEntropy",
+    "CHTs",
     "Callback",
     "Checkpointer",
     "Columns",
@@ -106,6 +109,7 @@ __all__ = [
     "Schedule",
     "SiLU",
     "Sigmoid",
+    "SigmoidDensity",
     "SoftmaxCrossEntropy",
     "SparseMLP",
     "SparseMLPClassifier",

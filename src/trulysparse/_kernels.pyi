@@ -107,6 +107,7 @@ def forward(
     kept: Bits,
     keep_probability: float,
     pre_activation: Floats | None = None,
+    add: bool = False,
 ) -> ForwardCall32 | ForwardCall64: ...
 def backward(
     *,
@@ -127,6 +128,7 @@ def backward(
     kept: Bits,
     keep_probability: float,
     pre_activation: Floats | None = None,
+    add: bool = False,
 ) -> BackwardCall32 | BackwardCall64: ...
 def gradients(
     *,
@@ -147,6 +149,7 @@ def gradients(
     kept: Bits,
     keep_probability: float,
     pre_activation: Floats | None = None,
+    add: bool = False,
 ) -> BackwardCall32 | BackwardCall64: ...
 def gradient_at(ptr: Pointers, index: Indices, x: Floats, dy: Floats, out: Floats, threads: int) -> None: ...
 def update(
@@ -395,6 +398,7 @@ def load_sparse(
     out: Floats,
     threads: int,
 ) -> int: ...
+def corrupt(x: Floats, *, batch: int, noise: float, keep_probability: float, key: int, threads: int) -> None: ...
 def draw_transforms(
     key: int,
     rows: Pointers,
@@ -431,6 +435,7 @@ def tile_forward(
     key: int,
     threads: int,
     pre_activation: Stored | None = None,
+    add: bool = False,
 ) -> None: ...
 def tile_backward(
     tiles: Tiles,
@@ -453,6 +458,7 @@ def tile_backward(
     rule: UpdateRule,
     threads: int,
     pre_activation: Stored | None = None,
+    add: bool = False,
 ) -> None: ...
 def tile_update(
     value: Stored,
@@ -500,6 +506,7 @@ class FrozenNetwork32:
         weight: Floats,
         bias: Floats,
         activation: KernelActivation,
+        side: bool = False,
     ) -> None: ...
     def run(
         self,

@@ -46,3 +46,15 @@ def test_topology_distance_matching_is_the_least_of_all():
 
     best = min(cost(order) for order in itertools.permutations(range(5)))
     assert analysis.topology_distance(a, b).layers[0] == pytest.approx(best)
+
+
+def test_a_skip_layer_is_compared_place_by_place():
+    first, second = (ts.SparseMLP((8, 6, 3), epsilon=3, skip=True, skip_density=0.5, seed=seed) for seed in (1, 2))
+    assert analysis.topology_distance(first, first).mean == 0
+    distance = analysis.topology_distance(first, second)
+    a, b = (net.skip_layer.connectivity.pattern().toarray() > 0 for net in (first, second))
+    expected = 1 - (a & b).sum(axis=1) / (a | b).sum(axis=1)
+    assert distance.layers[-1] == pytest.approx(expected.mean())
+    without = ts.SparseMLP((8, 6, 3), epsilon=1, seed=1)
+    with pytest.raises(ts.InputError, match="differ in size"):
+        analysis.topology_distance(first, without)

@@ -58,3 +58,11 @@ def test_budget_bounds_the_time():
 def test_refusals(options):
     with pytest.raises(ts.InputError, match=next(iter(options))):
         layer_times(ts.SparseMLP((3, 2), epsilon=1), **options)
+
+
+def test_a_skip_layer_is_timed_and_stays_as_it_is():
+    net = ts.SparseMLP((300, 20, 10), epsilon=10, skip=True, seed=0)
+    times = layer_times(net, samples=32)
+    assert len(times) == 3
+    assert all(time.forward > 0 and time.backward > 0 for time in times)
+    assert not net.skip_layer.values.any()

@@ -43,3 +43,15 @@ def test_stored_zero_weights_are_connections_of_a_path():
     zeroed = ts.SparseMLP.from_matrices([layer.weight * (number != 1) for number, layer in enumerate(net.layers)])
     assert zeroed.n_connections == net.n_connections
     assert analysis.effective_paths(zeroed).total == analysis.effective_paths(net).total
+
+
+@pytest.mark.parametrize("density", [0.3, 1.0])
+def test_each_connection_of_a_skip_layer_is_a_path(density):
+    net = ts.SparseMLP((8, 10, 3), epsilon=1, skip=True, skip_density=density, seed=1)
+    a, b, skip = (layer.connectivity.pattern().toarray().astype(int) for layer in net.layers)
+    counted = b @ a + skip
+    paths = analysis.effective_paths(net)
+    with np.errstate(divide="ignore"):
+        assert paths.total == pytest.approx(np.log10(counted.sum()))
+        np.testing.assert_allclose(paths.from_input, np.log10(counted.sum(axis=0)), atol=1e-12)
+        np.testing.assert_allclose(paths.to_output, np.log10(counted.sum(axis=1)), atol=1e-12)

@@ -47,3 +47,15 @@ def test_describe_network_gives_degrees_and_duplicates():
     assert first["out_degree"] == (0, 2.0, 2)
     assert first["duplicates"] == 1
     assert (first["dead"], second["dead"]) == (1, None)
+
+
+def test_a_skip_layer_has_figures_but_no_dead_neurons():
+    net = ts.SparseMLP((10, 20, 3), epsilon=2, skip=True, skip_density=0.5, seed=0)
+    X = np.random.default_rng(0).standard_normal((60, 10))
+    recorder = analysis.TopologyRecorder(X=X, y=np.arange(60) % 3)
+    trainer = ts.Trainer(net, evolution=ts.SET(), batch_size=16, callbacks=[recorder])
+    record = trainer.fit(X, np.arange(60) % 3, epochs=2).records[-1]
+    assert [len(record[name]) for name in ("density", "dead", "spectral_norm", "gradient_norm")] == [3] * 4
+    assert record["density"][-1] == 0.5
+    assert record["dead"][1:] == [None, None]
+    assert record["gradient_norm"][-1] > 0

@@ -31,6 +31,7 @@ def test_plan_refuses_odd_layers(text):
         (["--on-disk"], "--on-disk needs --storage compact"),
         (["--momentum-precision", "bfloat16"], "--momentum-precision bfloat16 needs --storage compact"),
         (["--momentum-precision", "float32", "--momentum", "0"], "--momentum-precision needs a --momentum above 0"),
+        (["--skip-density", "0.5"], "--skip-density needs --skip"),
         (["--samples", "0"], "--samples must be at least 1"),
     ],
 )
@@ -45,6 +46,21 @@ def test_plan_has_the_defaults_of_train():
     found = [last_json(run("plan", "--layers", "64,30,10", "--json", *options)) for options in ([], chosen)]
     assert found[0]["bytes"] == found[1]["bytes"]
     assert last_json(run("plan", "--layers", "64,30,10", "--json", "--momentum", "0"))["bytes"] != found[0]["bytes"]
+
+
+def test_plan_counts_a_skip_layer():
+    found = [
+        last_json(run("plan", "--layers", "640,30,10", "--epsilon", "5", "--json", *options))
+        for options in ([], ["--skip"], ["--skip", "--skip-density", "0.5"])
+    ]
+    assert [each["connections"] - found[0]["connections"] for each in found] == [0, 3250, 3200]
+
+
+def test_plan_knows_densities():
+    options = ["--density", "0.1", "--densities", "uniform", "--output-density", "1"]
+    assert last_json(run("plan", "--layers", "64,30,10", "--json", *options))["connections"] == 192 + 300
+    assert last_json(run("plan", "--layers", "64,30,10", "--json", "--density", "0.1,0.5"))["connections"] == 192 + 150
+    assert "one per layer, 2, not 3" in refused("plan", "--layers", "64,30,10", "--density", "0.1,0.5,1")
 
 
 def test_plan_counts_pre_activations_where_the_activation_needs_them():

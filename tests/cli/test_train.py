@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from command import RUN_FILES, SMALL, last_json, run, write_table
+from command import RUN_FILES, SMALL, last_json, refused, run, write_table
 from trulysparse.evolution import NAMES
 
 
@@ -52,6 +52,42 @@ def test_topology_options_and_report_reach_the_run_folder(tmp_path):
     assert len(found["topology"]["layers"]) == 3
     run("train", "digits", "--out", tmp_path / "r", *SMALL)
     assert not (tmp_path / "r" / "report.html").exists()
+
+
+@pytest.mark.parametrize("storage", ["indexed", "compact"])
+def test_skip_and_noise_reach_the_run(tmp_path, storage):
+    options = ["--skip", "--skip-density", 0.5, "--input-noise", 0.1, "--input-dropout", 0.1, "--storage", storage]
+    figures = last_json(run("train", "digits", "--out", tmp_path / "r", *SMALL, *options, "--report", "--json"))
+    net = ts.load(tmp_path / "r" / "model.safetensors")
+    assert net.skip_layer.n_connections == 320
+    assert figures["connections"] == net.n_connections
+    config = json.loads((tmp_path / "r" / "config.json").read_text())
+    assert (config["input_noise"], config["input_dropout"], config["skip"]) == (0.1, 0.1, True)
+    assert last_json(run("evaluate", tmp_path / "r", "digits", "--json"))["accuracy"] == figures["accuracy"]
+    output = run("info", tmp_path / "r", "--topology", "--json")
+    assert "skip layer" in output
+    assert len(last_json(output)["topology"]["layers"]) == 4
+    plain = last_json(
+        run("train", "digits", "--out", tmp_path / "p", *SMALL, *options[:3], "--storage", storage, "--json")
+    )
+    assert plain["loss"] != figures["loss"]
+
+
+def test_starts_and_densities_reach_the_network_and_are_resumed(tmp_path):
+    options = ["--density", "0.1,0.2,1", "--connectivity", "csti", "--json"]
+    small = [*SMALL[:4], *SMALL[6:]]
+    figures = last_json(run("train", "digits", "--out", tmp_path / "r", *small, *options))
+    found = last_json(run("info", tmp_path / "r", "--json"))
+    densities = [layer["density"] for layer in found["layers"]]
+    assert densities == pytest.approx([0.1, 0.2, 1.0], abs=0.01)
+    config = json.loads((tmp_path / "r" / "config.json").read_text())
+    assert (config["density"], config["connectivity"]) == ([0.1, 0.2, 1.0], "csti")
+    uniform = ["--density", "0.05", "--densities", "uniform", "--output-density", "1", "--json"]
+    for more in (["--connectivity", "connected"], ["--storage", "compact"]):
+        again = last_json(run("train", "digits", "--out", tmp_path / "s", *small, *uniform, *more))
+        assert again["connections"] == round(0.05 * 64 * 30) + round(0.05 * 30 * 20) + 200
+    assert figures["accuracy"] > 0.3
+    assert "--density must be a number" in refused("train", "digits", "--out", tmp_path / "t", "--density", "0.1,x")
 
 
 @pytest.mark.parametrize("evolution", NAMES)
@@ -123,7 +159,9 @@ def test_streamed_training_learns(tmp_path, table):
     run("predict", tmp_path / "r", folder, "--out", tmp_path / "p.csv")
     assert len((tmp_path / "p.csv").read_text().splitlines()) == 151
     path = write_table(tmp_path, "libsvm", X, y)
-    streamed = last_json(run("train", path, "--out", tmp_path / "s", "--stream", *SMALL, "--json"))
+    streamed = last_json(
+        run("train", path, "--out", tmp_path / "s", "--stream", "--connectivity", "csti", *SMALL, "--json")
+    )
     assert streamed["accuracy"] > 0.8
 
 

@@ -10,8 +10,11 @@ import pytest
 import scipy.sparse as sp
 
 import trulysparse as ts
+from sample_files import Counted
 from trulysparse import _kernels
 from trulysparse.data import Scaling, as_matrix, fit_scaling
+from trulysparse.data.matrix import array_of_samples
+from trulysparse.data.stream.matrix import StreamMatrix
 
 TYPES = ["f2", ">f2", "f4", ">f4", "f8", ">f8", "g", "i1", ">i2", "i4", ">i8", "u1", ">u4", "u8", "?"]
 
@@ -34,6 +37,18 @@ def test_sparse_samples_of_every_type_load_as_dense_ones(rng, name):
         found, wanted = fit_scaling(kind, as_matrix(x)), fit_scaling(kind, as_matrix(dense))
         np.testing.assert_allclose(found.offset, wanted.offset, rtol=1e-12)
         np.testing.assert_allclose(found.factor, wanted.factor, rtol=1e-12)
+
+
+def test_array_of_samples_reads_no_more_than_it_needs(rng, tmp_path):
+    x = rng.standard_normal((50, 3))
+    assert array_of_samples(as_matrix(x)) is x
+    assert array_of_samples(as_matrix(sp.csr_array(x))).shape == (50, 3)
+    np.save(tmp_path / "x.npy", x)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    assert isinstance(array_of_samples(as_matrix(mapped)), np.memmap)
+    streamed = StreamMatrix(Counted(x, 8))
+    np.testing.assert_array_equal(array_of_samples(streamed, 20), x[:20])
+    np.testing.assert_array_equal(array_of_samples(streamed), x)
 
 
 def test_values_that_lie_at_odd_addresses_load(rng):

@@ -37,6 +37,28 @@ def test_sparse_x_and_small_types_give_the_same(digits):
         np.testing.assert_allclose(clf.predict_proba(convert(X_test)), reference, rtol=1e-3, atol=1e-5)
 
 
+def test_starts_and_densities(digits):
+    X, _, y, _ = digits
+    options = {"epochs": 1, "random_state": 0, "densities": "uniform", "density": 0.1, "output_density": 1.0}
+    starts = {}
+    for name in ("erdos_renyi", "connected", "brf", "csti"):
+        net = ts.SparseMLPClassifier((30, 20), connectivity=name, evolution=None, **options).fit(X, y).network_
+        assert [layer.n_connections for layer in net.layers] == [192, 60, 200]
+        starts[name] = net.layers[0].connectivity.indices.tobytes()
+    assert len(set(starts.values())) == 4
+    own = ts.connectivity.Connected(3)
+    model = ts.SparseMLPClassifier((30,), connectivity=own, density=np.array([0.05, 1.0]), epochs=1).fit(X, y)
+    assert [layer.n_connections for layer in model.network_.layers] == [96, 300]
+    partial = ts.SparseMLPClassifier((30,), connectivity="csti", density=[0.05, 1.0]).partial_fit(X, y, np.arange(10))
+    assert partial.network_.layers[0].n_connections == 96
+    for wrong, message in [
+        ({"density": [0.1]}, "one per layer, 2, not 1"),
+        ({"density": 0.1, "epsilon": 3}, "epsilon"),
+    ]:
+        with pytest.raises(ts.InputError, match=message):
+            ts.SparseMLPClassifier((30,), **wrong).fit(X, y)
+
+
 def test_random_state_and_n_jobs(digits):
     X, _, y, _ = digits
     a, b, c, d = (

@@ -9,6 +9,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import MLPClassifier
 
 import trulysparse as ts
+from trulysparse.report.connections import input_strength
 
 FAST = dict(hidden_layer_sizes=(8, 6), epochs=5, batch_size=16, random_state=0)
 
@@ -68,3 +69,19 @@ def test_decision_function():
     two = ts.SparseMLPClassifier(**FAST).fit(X[:100], y[:100])
     odds = two.decision_function(X)
     np.testing.assert_allclose(1 / (1 + np.exp(-odds)), two.predict_proba(X)[:, 1], rtol=1e-6)
+
+
+def test_a_skip_layer_has_its_own_weights_and_adds_to_importance(digits):
+    X, _, y, _ = digits
+    model = ts.SparseMLPClassifier((20,), epochs=3, skip=True, skip_density=0.3, random_state=0).fit(X, y)
+    net = model.network_
+    assert [w.shape for w in model.coefs_] == [(64, 20), (20, 10)]
+    assert len(model.intercepts_) == 2
+    assert model.n_layers_ == 3
+    assert model.skip_coef_.shape == (64, 10)
+    assert model.skip_coef_.nnz == round(0.3 * 640)
+    strength = np.abs(model.coefs_[0].toarray()).sum(1) + np.abs(model.skip_coef_.toarray()).sum(1)
+    strength[net.scaling.factor == 0] = 0
+    np.testing.assert_allclose(model.feature_importances_, strength / strength.sum(), rtol=1e-5)
+    np.testing.assert_allclose(input_strength(net)[net.scaling.factor > 0], strength[net.scaling.factor > 0], rtol=1e-5)
+    assert ts.SparseMLPClassifier((20,), epochs=1, random_state=0).fit(X, y).skip_coef_ is None

@@ -38,13 +38,16 @@ def test_learns_a_feature_that_was_almost_constant_in_the_first_call(rng, task, 
     assert model.score(X, y) > 0.9
 
 
+@pytest.mark.parametrize("skip", [False, True])
 @pytest.mark.parametrize("scale", ["standard", "minmax"])
-def test_predictions_stay_when_figures_change(rng, scale):
+def test_predictions_stay_when_figures_change(rng, scale, skip):
     """A learning rate of almost nothing leaves the change of figures alone."""
     X = rng.normal(size=(200, 5))
     y = (X[:, 0] > 0).astype(int)
-    model = ts.SparseMLPClassifier((16,), scale=scale, epochs=20, **SETTINGS).fit(X, y)
-    target = ts.SparseMLPRegressor((16,), scale=scale, epochs=20, **SETTINGS).fit(X, X[:, :2])
+    model = ts.SparseMLPClassifier((16,), scale=scale, epochs=20, skip=skip, **SETTINGS).fit(X, y)
+    target = ts.SparseMLPRegressor((16,), scale=scale, epochs=20, skip=skip, **SETTINGS).fit(X, X[:, :2])
+    if skip:
+        assert np.abs(model.skip_coef_).max() > 0.1 < np.abs(target.skip_coef_).max()
     before, wanted = model.predict_proba(X), target.predict(X)
     for each in (model, target):
         each._optimizer = replace(each._optimizer, learning_rate=1e-15)

@@ -52,7 +52,7 @@ declared.storages = {"indexed", "tiled"}
         lambda: Evolution(prune.magnitude, undeclared, Schedule(0.3, every_epochs=1)),
         lambda: Evolution(prune.SignFlip(), grow.uniform, Schedule(0.3, every_epochs=1)),
         lambda: Evolution(prune.GlobalMagnitude(), grow.uniform, Schedule(0.3, every_epochs=1)),
-        lambda: Evolution(prune.magnitude, grow.uniform, Schedule(0.3, every_epochs=1), fresh="zero"),
+        lambda: Evolution(prune.magnitude, grow.uniform, Schedule(0.3, every_epochs=1), percolate=True),
         lambda: Evolution(prune.magnitude, grow.uniform, Schedule(0.3, every_epochs=1), budget=lambda views: [1, 1]),
     ],
 )
@@ -109,7 +109,7 @@ def test_trainer_state_of_another_number_of_layers_is_refused(count):
 
 
 def test_own_prune_rule_in_training_learns_and_keeps_the_size():
-    """The example of docs/evolution.md: connections of the weakest input neurons go."""
+    """The example of docs/own_rules.md: connections of the weakest input neurons go."""
 
     def weakest_inputs(view):
         rows = view.layer.connectivity.by_input

@@ -126,7 +126,7 @@ def test_evolve_any_threads_give_the_same_bits():
 def test_evolve_draws_new_weights_as_init_says():
     layers, states = layers_and_state()
     before = [set(layer.values.tolist()) for layer in layers]
-    Evolver(ts.SET(0.5, every_updates=1), layers, states, init=ts.WeightInit("normal")).evolve()
+    Evolver(ts.SET(0.5, fresh="init", every_updates=1), layers, states, init=ts.WeightInit("normal")).evolve()
     drawn = np.array(
         [value for layer, old in zip(layers, before, strict=True) for value in set(layer.values.tolist()) - old]
     )

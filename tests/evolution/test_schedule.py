@@ -161,3 +161,11 @@ def test_schedule_bad_argument_is_refused(arguments, message):
 def test_cubic_density_bad_argument_is_refused(arguments):
     with pytest.raises(ts.InputError):
         ts.CubicDensity(**arguments)
+
+
+def test_elapsed_is_the_part_of_the_time_until_the_end():
+    assert ts.Schedule(0.3, every_epochs=1, stop=0.5).elapsed(0.25) == 0.5
+    assert ts.Schedule(0.3, every_epochs=1, until=200).elapsed(0.1, 1000) == 0.5
+    assert ts.Schedule(0.3, every_epochs=1, until=200).elapsed(0.9, 1000) == 1
+    assert ts.Schedule(0.3, every_epochs=1, stop=0.5).end(100) == 50
+    assert ts.Schedule(0.3, every_epochs=1).end(None) == math.inf

@@ -10,7 +10,8 @@ import trulysparse as ts
 from conftest import narrowed
 from evolution.views import view_of
 from trulysparse import _kernels
-from trulysparse.evolution.soft import soft
+from trulysparse.evolution import prune
+from trulysparse.evolution.soft import relative_importance, soft
 
 
 def strengths(view, relative):
@@ -124,3 +125,39 @@ def test_bad_arguments_are_refused():
     assert soft(view, 1.0).sum() == net.layers[0].n_connections - int(0.3 * net.layers[0].n_connections)
     with pytest.raises(ts.InputError, match="storage must be 'indexed'"):
         soft(view, 1.0, relative=True)
+
+
+@pytest.mark.parametrize("elapsed, power", [(0.0, 1.0), (0.5, 5.0), (1.0, 9.0)])
+@pytest.mark.parametrize("removal", ["wm", "ri"])
+def test_soft_rule_draws_with_the_power_of_its_time(removal, elapsed, power):
+    view = view_of(sizes=(60, 80), epsilon=5.0)
+    view.elapsed = elapsed
+    expected = soft(view, power, relative=removal == "ri")
+    np.testing.assert_array_equal(prune.Soft(removal)(view), expected)
+    assert expected.sum() == view.layer.n_connections - int(0.3 * view.layer.n_connections)
+
+
+def test_soft_rule_asks_for_the_length_of_the_training():
+    method = ts.CHTs(every_updates=5)
+    assert method.needs_total
+    assert not ts.CHTs(every_updates=5, until=50).needs_total
+    layer = ts.SparseMLP((5, 4)).layers[0]
+    with pytest.raises(ts.InputError, match="total_updates must be given"):
+        ts.Evolver(method, layer, layer.new_state(ts.SGD()))
+
+
+@pytest.mark.parametrize("arguments", [{"removal": "abs"}, {"start": -1}, {"end": float("nan")}])
+def test_soft_rule_bad_argument_is_refused(arguments):
+    with pytest.raises(ts.InputError, match=rf"^{next(iter(arguments))} must"):
+        prune.Soft(**arguments)
+
+
+def test_relative_importance_is_the_share_of_both_sums():
+    view = view_of(sizes=(30, 40), epsilon=2.0)
+    layer = view.layer
+    dense = np.abs(layer.weight.toarray().T.astype(np.float64))
+    sums = dense.sum(axis=1, keepdims=True), dense.sum(axis=0, keepdims=True)
+    expected = sum(dense / np.where(each > 0, each, 1) for each in sums)
+    rows = layer.connectivity.by_input
+    owner = np.repeat(np.arange(layer.n_in), np.diff(rows.ptr))
+    np.testing.assert_allclose(relative_importance(layer), expected[owner, rows.index], rtol=1e-5)

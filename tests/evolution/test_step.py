@@ -180,7 +180,7 @@ def test_batch_of_another_type_is_refused_and_the_layer_stays():
 
 def test_added_connections_are_counted():
     layers, states = layers_and_state()
-    step = ts.SET(0.5).start(layers, states, key=5, threads=1)
+    step = ts.SET(0.5, fresh="init").start(layers, states, key=5, threads=1)
     assert step.n_added == 0
     added = [step.evolve_layer(number) for number in range(3)]
     assert step.n_added == sum(added) > min(added) > 0

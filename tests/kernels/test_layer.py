@@ -344,3 +344,35 @@ def test_a_layer_without_biases_has_none_and_gets_none(isa, rng):
     weight, bias = layer.gradients(padded(rng, 20, 8, np.float64), x, None, 2)
     assert weight.shape == (con.n_connections,)
     assert bias.shape == (0,)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [*SHAPES, (40_000, 2, 1.0), (2, 20_000, 1.0)])
+def test_products_are_added_to_what_is_there(isa, rng, shape, dtype):
+    """A skip layer, forward and backward; the padding keeps what it holds."""
+    n_in, n_out, _ = shape
+    tolerance = 1e-3 if dtype is np.float32 else 1e-10
+    for batch in (1, 3, 8, 17, 128) if n_in * n_out < 80_000 else (5,):
+        layer = make_layer(rng, *shape, dtype, (0, 0.0))
+        layer.bias = np.zeros(0, dtype)
+        x, dy = padded(rng, n_in, batch, dtype), padded(rng, n_out, batch, dtype)
+        results = []
+        for threads in (1, 3):
+            y, dx = (np.full((n, x.shape[1]), 0.5, dtype) for n in (n_out, n_in))
+            layer.forward(Activations(x), Activations(y), 0, threads, add=True)
+            layer.input_gradient(dy, Activations(x), dx, threads, add=True)
+            results += [y, dx]
+        weight = layer.weight.astype(np.float64)
+        np.testing.assert_allclose(results[0], weight @ x + 0.5, rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(results[1], weight.T @ dy + 0.5, rtol=tolerance, atol=tolerance)
+        for one, three in zip(results[:2], results[2:], strict=True):
+            np.testing.assert_array_equal(one, three)
+
+
+def test_what_adds_is_plain(rng):
+    layer = make_layer(rng, 5, 3, 0.5, np.float32, (0, 0.0))
+    x, dy = padded(rng, 5, 8, np.float32), padded(rng, 3, 8, np.float32)
+    with pytest.raises(ValueError, match="neither biases nor an activation"):
+        layer.forward(Activations(x), signal(3, 8, np.float32), 0, 1, add=True)
+    with pytest.raises(ValueError, match="an input without an activation"):
+        layer.input_gradient(dy, Activations(x, (2, 0.0)), np.zeros_like(x), 1, add=True)

@@ -383,3 +383,32 @@ def test_damaged_tiles_are_found(damage):
         bad.check()
     with pytest.raises(InputError, match=r"net\.indexed"):
         _ = con.by_input
+
+
+@pytest.mark.parametrize("kind", ["float32", "bfloat16"])
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_products_are_added_to_what_is_there(isa, rng, shape, batch, kind):
+    n_in, n_out, _ = shape
+    layer = make(shape, kind, rng)
+    layer.bias = layer.bias[:0]
+    x = Activations(rng.normal(size=(n_in, batch)).astype(np.float32))
+    dy = rng.normal(size=(n_out, batch)).astype(np.float32)
+    results = []
+    for threads in (1, 3):
+        y, dx = (np.full((n, batch), 0.5, np.float32) for n in (n_out, n_in))
+        layer.forward(x, Activations(y), 0, threads, add=True)
+        layer.input_gradient(dy, x, dx, threads, add=True)
+        results.append((y, dx))
+    weight = layer.weight.astype(np.float64)
+    np.testing.assert_allclose(results[0][0], weight @ x.values + 0.5, **tolerance("float32"))
+    np.testing.assert_allclose(results[0][1], weight.T @ dy + 0.5, **tolerance("float32"))
+    for one, three in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, three)
+
+
+def test_what_adds_is_plain(rng):
+    layer = make((7, 3, 15), "float32", rng)
+    x, y = (Activations(np.zeros((n, 8), np.float32)) for n in (7, 3))
+    with pytest.raises(ValueError, match="neither biases nor an activation"):
+        layer.forward(x, y, 0, 1, add=True)

@@ -9,7 +9,7 @@ import trulysparse as ts
 from own_activations import Softsign
 from trulysparse.connectivity import uniform
 from trulysparse.nn.activations import NAMES, apply, make_activation, on_layer
-from trulysparse.nn.initialization import WeightInit
+from trulysparse.nn.initialization import StartSignals, WeightInit
 from trulysparse.nn.passes import forward_layers
 
 SLOPE = 0.6
@@ -68,10 +68,10 @@ def test_signals_keep_their_mean_square_through_six_layers_of_1_percent(rng, act
     signals[0].values[:] = rng.standard_normal(signals[0].values.shape)
     forward_layers(net, signals, [0] * 8, threads=1)
     assert rows_of(signals[:-1]) == pytest.approx([1] * 7, abs=0.25)
-    power = 1.0
+    start = StartSignals()
     for layer in net.layers[:-1]:
-        power = net.init.power_after(layer.connectivity, power, layer.activation, 1)
-        assert power == pytest.approx(1, abs=0.01)
+        start = net.init.signals_after(layer.connectivity, start, layer.activation)
+        assert start.power_into(layer.connectivity) == pytest.approx(1, abs=0.01)
     assert signals[-1].values.std() == pytest.approx(0.25, rel=0.5)
 
 
@@ -81,10 +81,29 @@ def test_neurons_without_inputs_are_known_to_be_silent(rng, storage):
     signals = net.workspace().signals(128, 1.0)
     signals[0].values[:] = rng.standard_normal(signals[0].values.shape)
     forward_layers(net, signals, [0] * 3, threads=1)
-    first = net.layers[0]
-    power = net.init.power_after(first.connectivity, 1.0, first.activation, 1)
-    assert power == pytest.approx(1 - np.exp(-1), rel=0.03)  # 2,000 connections into 2,000 neurons
+    first, second, _ = net.layers
+    power = net.init.signals_after(first.connectivity, StartSignals(), first.activation).power_into(second.connectivity)
+    assert power == pytest.approx(1 - np.exp(-1), rel=0.06)  # 2,000 connections into 2,000 neurons
     assert rows_of(signals)[1] == pytest.approx(power, rel=0.1)
+
+
+@pytest.mark.parametrize("rule", ["he_uniform", "xavier_uniform", "normal"])
+@pytest.mark.parametrize("fan", ["dense", "sparse"])
+def test_neurons_left_out_by_the_start_do_not_dim_the_others(rng, rule, fan):
+    sizes = (1000, 1000, 1000, 1000, 10)
+    net = ts.SparseMLP(
+        sizes, density=0.001, connectivity="connected", activation="relu", init=rule, fan=fan, seed=0, threads=1
+    )
+    assert np.mean(np.diff(net.layers[1].connectivity.indptr) == 0) > 0.5
+    signals = net.workspace().signals(128, 1.0)
+    signals[0].values[:] = rng.standard_normal(signals[0].values.shape)
+    forward_layers(net, signals, [0] * 4, threads=1)
+    start = StartSignals()
+    for number, layer in enumerate(net.layers):
+        used = np.diff(layer.connectivity.by_input.ptr) > 0
+        measured = (signals[number].values[used] ** 2).mean()
+        assert start.power_into(layer.connectivity) == pytest.approx(measured, rel=0.5)
+        start = net.init.signals_after(layer.connectivity, start, layer.activation)
 
 
 @pytest.mark.parametrize("storage", ["indexed", "compact", "mapped"])
@@ -114,7 +133,7 @@ def test_balanced_outputs_start_with_the_promised_deviation(rng, activation):
 
 @pytest.mark.parametrize("rule", ["he_uniform", "normal"])
 @pytest.mark.parametrize("activation", [*NAMES, Softsign()])
-def test_power_after_is_the_mean_square_of_a_layers_outputs(rng, rule, activation):
+def test_signals_after_have_the_mean_square_of_a_layers_outputs(rng, rule, activation):
     con = uniform(300, 2000, 30_000, seed=1)
     init = WeightInit(rule, "sparse")
     kernel = on_layer(make_activation(activation), 1)
@@ -122,10 +141,10 @@ def test_power_after_is_the_mean_square_of_a_layers_outputs(rng, rule, activatio
     weights = np.empty(con.n_connections)
     init.fill(weights, con, init.scale(con, kernel), 7, 1)
     dense[con.by_input.index, np.repeat(np.arange(300), np.diff(con.by_input.ptr))] = weights
+    start = init.signals_after(con, StartSignals(), kernel)
+    power = start.power_into(uniform(2000, 10, 20_000))
     outputs = apply(kernel, rng.normal(size=(200, 300)) @ dense.T)
-    assert init.power_after(con, 1.0, kernel, 1) == pytest.approx(
-        (outputs**2).mean(), rel=0.35 if activation == "tanh" else 0.1
-    )
+    assert power == pytest.approx((outputs**2).mean(), rel=0.35 if activation == "tanh" else 0.1)
 
 
 @pytest.mark.parametrize("fan", ["dense", "sparse"])

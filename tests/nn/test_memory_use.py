@@ -9,9 +9,10 @@ from own_activations import Softsign
 from trulysparse.nn import memory_use
 
 
-def test_memory_estimate_is_near_the_truth():
+@pytest.mark.parametrize("skip", [False, True])
+def test_memory_estimate_is_near_the_truth(skip):
     """Arrays of the finished network against the estimate, which adds scratch for building."""
-    net = ts.SparseMLP((5000, 20_000, 20_000, 10), epsilon=10)
+    net = ts.SparseMLP((5000, 20_000, 20_000, 10), epsilon=10, skip=skip)
     held = 0
     for layer in net.layers:
         con = layer.connectivity
@@ -39,7 +40,8 @@ def test_memory_estimate_is_near_the_truth():
 @pytest.mark.parametrize("optimizer", [ts.SGD(0.1, 0.0), ts.SGD(0.1), ts.Adam()])
 @pytest.mark.parametrize("activation", ["relu", "gelu", Softsign()])
 def test_training_estimate_is_what_the_arrays_take(storage, every, optimizer, activation):
-    net = ts.SparseMLP((100, 300, 200, 150, 10), epsilon=4, storage=storage, activation=activation)
+    skip = every == 3
+    net = ts.SparseMLP((100, 300, 200, 150, 10), epsilon=4, storage=storage, activation=activation, skip=skip)
     parts = memory_use.training_parts(
         net.layer_sizes,
         net.n_connections,
@@ -70,7 +72,8 @@ def test_training_estimate_is_what_the_arrays_take(storage, every, optimizer, ac
 
 
 def test_compact_estimate_is_near_the_truth():
-    net = ts.SparseMLP((5000, 20_000, 10), epsilon=10, storage="compact", weights="bfloat16", signals="bfloat16")
+    kind = {"storage": "compact", "weights": "bfloat16", "signals": "bfloat16"}
+    net = ts.SparseMLP((5000, 20_000, 10), epsilon=10, skip=True, **kind)
     taken = sum(a.nbytes for x in net.layers for a in (x.connectivity.ptr, x.connectivity.packed, x.values, x.bias))
     parts = memory_use.network_parts(net.layer_sizes, [x.n_connections for x in net.layers], net.storage_config)
     assert sum(parts.values()) - parts["scratch"] == pytest.approx(taken, rel=0.001)

@@ -30,11 +30,11 @@ def bytes_held(net: ts.SparseMLP) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("storage, kind", [("indexed", "float32"), ("compact", "float32"), ("compact", "bfloat16")])
-@pytest.mark.parametrize("every", [1, 2, 3])
-def test_plan_each_storage_equals_bytes_of_the_arrays(storage, kind, every):
-    request = PlanRequest(LAYERS, 2, 32, storage, kind, kind, ts.SGD(), every)
+@pytest.mark.parametrize("every, skip", [(1, False), (2, False), (3, False), (2, True)])
+def test_plan_each_storage_equals_bytes_of_the_arrays(storage, kind, every, skip):
+    request = PlanRequest(LAYERS, 2, 32, storage, kind, kind, ts.SGD(), every, skip=skip)
     planned = plan.plan(request, measure=False)
-    net = ts.SparseMLP(LAYERS, epsilon=2, storage=storage, weights=kind, signals=kind)
+    net = ts.SparseMLP(LAYERS, epsilon=2, storage=storage, weights=kind, signals=kind, skip=skip)
     assert planned.connections == net.n_connections
     assert planned.neurons == net.n_neurons
     trainer = ts.Trainer(net, batch_size=32, recompute=every)
@@ -67,6 +67,16 @@ def test_plan_known_rates_gives_seconds_of_the_network(known_rates):
     again = plan.plan(PlanRequest(sizes, 2, 8, recompute=2))
     extra = again.seconds["backward and update"] - planned.seconds["backward and update"]
     assert extra == pytest.approx(planned.seconds["forward"] / 2)
+
+
+def test_a_skip_layer_takes_its_share_of_the_seconds(known_rates):
+    sizes = (1000, 4000, 20)
+    plain, skip = (plan.plan(PlanRequest(sizes, 2, 8, skip=skip), measure=True).seconds for skip in (False, True))
+    assert skip["forward"] - plain["forward"] == pytest.approx(1e-9 * 2040 + 2e-9 * 20)
+    assert skip["backward and update"] - plain["backward and update"] == pytest.approx(3e-9 * 2040)
+    assert skip["evolution"] == plain["evolution"]
+    assert best_request(PlanRequest(sizes, 2, 8, skip=True), 10**9).on_disk is False
+    assert best_request(PlanRequest(sizes, 2, 8, skip=True), 10**6) is None
 
 
 def test_plan_without_measuring_has_no_seconds():

@@ -53,3 +53,14 @@ def test_option_without_effect_is_refused_where_it_was_given():
     recipe.check()
     with pytest.raises(ts.InputError, match="zeta needs evolution='set'"):
         recipe.check({"zeta"})
+
+
+def test_percolate_goes_with_methods_that_can():
+    Recipe(percolate=True).check({"percolate"})
+    with pytest.raises(ts.InputError, match="percolate cannot be combined with evolution 'none'"):
+        Recipe(percolate=True, evolution="none").check({"percolate"})
+    with pytest.raises(ts.InputError, match="percolate is a setting of the evolution object"):
+        Recipe(percolate=True, evolution=ts.SET()).check({"percolate"})
+    Recipe(evolution="chts", zeta=0.1, evolve_until=0.5).check({"zeta", "evolve_until"})
+    with pytest.raises(ts.InputError, match="zeta needs evolution='set', or one of chts"):
+        Recipe(evolution="rigl", zeta=0.1).check({"zeta"})

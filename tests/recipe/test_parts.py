@@ -53,6 +53,8 @@ def test_evolution_is_the_one_described():
     assert Recipe(evolution=method).make_evolution() is method
     assert Recipe(zeta=0.1).make_evolution().schedule == ts.SET(0.1).schedule
     assert Recipe(evolve_until=0.5).make_evolution().schedule == ts.SET(until=0.5).schedule
+    assert Recipe(evolution="chts", zeta=0.1).make_evolution().schedule == ts.CHTs(0.1).schedule
+    assert [Recipe(percolate=each).make_evolution().percolate for each in (True, False)] == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -38,3 +38,11 @@ def test_layers_of_a_deep_network_are_left_out():
     lines = network_text(ts.SparseMLP((5,) * 100, epsilon=2, seed=0)).split("\n")
     assert len(lines) == 42
     assert "... 60 more layers" in lines
+
+
+def test_a_skip_layer_has_a_line_of_its_own():
+    net = ts.SparseMLP((100, 400, 200), epsilon=2, skip=True, seed=0)
+    lines = network_text(net, width=70).split("\n")
+    assert len(lines) == 5
+    assert lines[-1].split() == ["skip", "inputs", "to", "outputs", "600", "3", "%"]
+    assert {len(line) for line in lines[2:]} == {len(lines[0])}

@@ -80,6 +80,15 @@ def test_many_classes(k):
     assert "Confusion matrix" in check(report_html(classified(k, labels=np.arange(k))))
 
 
+def test_a_skip_layer_is_in_the_tables():
+    net = ts.SparseMLP((10, 20, 3), epsilon=2, skip=True, skip_density=0.5, seed=0)
+    page = report_html(report(net=net))
+    check(page)
+    row = next(row for row in re.findall("<tr>.*?</tr>", page, re.S) if "none: skip layer" in row)
+    assert re.findall("<t[dh][^>]*>(.*?)</t[dh]>", row)[1:3] == ["15", "50 %"]
+    assert "15 of them from the inputs straight to the outputs" in page
+
+
 def test_several_labels():
     rng = np.random.default_rng(0)
     y, p = rng.integers(0, 2, (50, 3)), rng.random((50, 3))

@@ -72,13 +72,15 @@ def workspaces(monkeypatch):
 @pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("storage", STORAGES)
 @pytest.mark.parametrize(
-    "option", ["optimizer", "evolution", "dropout", "augmentation", "micro_batch_size", "recompute", "threads"]
+    "option",
+    ["optimizer", "evolution", "dropout", "input_noise", "augmentation", "micro_batch_size", "recompute", "threads"],
 )
 def test_option_works_or_is_refused(tmp_path, workspaces, option, storage, plan):
     given = {
         "optimizer": ts.SGD(0.03, 0.5),
         "evolution": ts.SET(0.3),
         "dropout": 0.4,
+        "input_noise": 0.3,
         "augmentation": ts.ImageAugmentation((2, 3), shift=0.3, flip=True),
         "micro_batch_size": 16,
         "recompute": 2,
@@ -97,7 +99,7 @@ def test_option_works_or_is_refused(tmp_path, workspaces, option, storage, plan)
     workspaces.clear()
     other, after = fitted(storage, tmp_path / "b", parallel, **{option: given[option]})
     assert np.isfinite(after).all()
-    if option in ("optimizer", "evolution", "dropout", "augmentation"):
+    if option in ("optimizer", "evolution", "dropout", "input_noise", "augmentation"):
         assert differ(plain, other)
     elif option == "micro_batch_size":
         assert max(batch for batch, _ in workspaces) == 16
@@ -224,6 +226,8 @@ OTHER_VALUES = {
     "max_gradient_norm": 0.5,
     "recompute": 2,
     "dropout": 0.25,
+    "input_noise": 0.1,
+    "input_dropout": 0.2,
     "augmentation": ts.ImageAugmentation((3, 2), flip=True),
     "seed": 9,
 }

@@ -65,21 +65,24 @@ def topology_distance(first: SparseMLP, second: SparseMLP) -> TopologyDistance:
         >>> 0 < analysis.topology_distance(*nets).mean < 1
         True
     """
-    if first.layer_sizes != second.layer_sizes:
+    if first.layer_sizes != second.layer_sizes or first.skip != second.skip:
         raise InputError(f"the networks differ in size: {first.layer_sizes} and {second.layer_sizes}")
     widest = max(first.layer_sizes[1:])
     memory.require(24 * widest**2, f"matching layers of {widest} neurons", "compare narrower networks")
     order = np.arange(first.layer_sizes[0])
     layers, matches, total = [], [], 0.0
     for number, (a, b) in enumerate(zip(first.layers, second.layers, strict=True)):
+        is_skip = number >= len(first.chain)
+        if is_skip:
+            order = np.arange(a.n_in)
         costs = _distances(a.connectivity.pattern(), b.connectivity.pattern()[:, order])
-        last = number == len(first.layers) - 1
+        last = number >= len(first.chain) - 1
         order = np.arange(a.n_out) if last else linear_sum_assignment(costs)[1]
         matched = costs[np.arange(a.n_out), order]
         layers.append(float(matched.mean()))
         total += float(matched.sum())
         matches.append(order)
-    return TopologyDistance(tuple(layers), total / sum(first.layer_sizes[1:]), tuple(matches))
+    return TopologyDistance(tuple(layers), total / sum(layer.n_out for layer in first.layers), tuple(matches))
 
 
 def _distances(a: sp.csr_array, b: sp.csr_array) -> NDArray[np.float64]:

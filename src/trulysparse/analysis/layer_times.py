@@ -13,6 +13,7 @@ import numpy as np
 from trulysparse._core import checks
 from trulysparse._core.random import generator
 from trulysparse.errors import InputError
+from trulysparse.nn.activations_buffer import Activations
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.passes import COLUMNS
 
@@ -71,17 +72,22 @@ def layer_times(net: SparseMLP, *, samples: int = COLUMNS, repeats: int = 5, bud
     forward, backward = [], []
     for number, layer in enumerate(net.layers):
         layer.fetch()
-        x, y = signals[number], signals[number + 1]
+        x, y = _ends(net, number, signals)
         forward.append(_median(partial(layer.forward, x, y, 0, net.threads), repeats, each))
         layer.release()
     for number in reversed(range(len(net.layers))):
-        layer, x, y = net.layers[number], signals[number], signals[number + 1]
+        layer, (x, y) = net.layers[number], _ends(net, number, signals)
         layer.fetch()
-        dy, dx = np.zeros_like(y.values), np.empty_like(x.values) if number else None
+        dy, dx = np.zeros_like(y.values), np.empty_like(x.values) if x is not signals[0] else None
         into = layer.new_gradient()
         backward.append(_median(partial(layer.gradients, dy, x, dx, net.threads, into), repeats, each))
         layer.release()
     return [LayerTime(*pair) for pair in zip(forward, reversed(backward), strict=True)]
+
+
+def _ends(net: SparseMLP, number: int, signals: list[Activations]) -> tuple[Activations, Activations]:
+    """What layer `number` reads and writes."""
+    return (signals[number], signals[number + 1]) if number < len(net.chain) else (signals[0], signals[-1])
 
 
 def _median(call: Callable[[], object], repeats: int, budget: float) -> float:

@@ -31,7 +31,7 @@ def dead_neurons(net: SparseMLP, X: Any = None) -> list[NDArray[np.bool_]]:
         [array([False,  True])]
     """
     masks = []
-    for layer, following in zip(net.layers, net.layers[1:], strict=False):
+    for layer, following in zip(net.chain, net.chain[1:], strict=False):
         without_inputs = np.diff(layer.connectivity.by_output.ptr) == 0
         masks.append(without_inputs | (np.diff(following.connectivity.by_input.ptr) == 0))
     if X is not None:

@@ -55,9 +55,12 @@ def effective_paths(net: SparseMLP) -> Paths:
         >>> analysis.effective_paths(net).total  # 10 * 100 * 10
         4.0
     """
-    cons = [layer.connectivity for layer in net.layers]
+    cons = [layer.connectivity for layer in net.chain]
     forward = _log_counts([con.pattern() for con in cons])
     backward = _log_counts([con.pattern().T for con in reversed(cons)])
+    if net.skip:  # each of its connections is a path
+        pattern = net.skip_layer.connectivity.pattern()
+        forward, backward = _log_add(forward, _log_counts([pattern])), _log_add(backward, _log_counts([pattern.T]))
     return Paths(_log_sum(forward), backward, forward)
 
 
@@ -74,6 +77,11 @@ def _log_counts(steps: Sequence[sp.csr_array]) -> NDArray[np.float64]:
     with np.errstate(divide="ignore"):
         logs: NDArray[np.float64] = np.log10(counts) + scale
     return logs
+
+
+def _log_add(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    total: NDArray[np.float64] = np.logaddexp(a * np.log(10), b * np.log(10)) / np.log(10)
+    return total
 
 
 def _log_sum(logs: NDArray[np.float64]) -> float:

@@ -30,7 +30,7 @@ def describe(net: SparseMLP) -> dict[str, Any]:
     Returns:
         'log10_paths': log10 of the number of input-output paths. 'layers': for each layer 'density', 'spectral_norm',
         'in_degree' and 'out_degree' (least, median, largest), 'duplicates' (neurons with the inputs of one before
-        them) and 'dead' (neurons; None for the output layer).
+        them) and 'dead' (neurons; None for the output layer and a skip layer).
 
     Example:
         >>> import trulysparse as ts
@@ -40,7 +40,7 @@ def describe(net: SparseMLP) -> dict[str, Any]:
         [0.3, 0.7666666666666667]
     """
     figures: dict[str, Any] = {"layers": [], "log10_paths": effective_paths(net).total}
-    dead = [*(int(np.count_nonzero(mask)) for mask in dead_neurons(net)), None]
+    dead = [*(int(np.count_nonzero(mask)) for mask in dead_neurons(net)), *[None] * (1 + net.skip)]
     for layer, n_dead in zip(net.layers, dead, strict=True):
         con = layer.connectivity
         same = duplicate_neurons(con)

@@ -8,6 +8,7 @@ import time
 from trulysparse._core.version import __version__
 from trulysparse.bench.report import processor
 from trulysparse.cli._training_run import TrainingRun
+from trulysparse.evolution import WITH_ZETA
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.report.numbers import percent
 from trulysparse.training import Trainer
@@ -61,7 +62,7 @@ def training_facts(run: TrainingRun, trainer: Trainer) -> dict[str, str]:
     steps = f"{settings.optimizer}, learning rate {settings.learning_rate:g}"
     steps += f", {settings.schedule} schedule" if settings.schedule != "constant" else ""
     evolution = str(settings.evolution)
-    if evolution == "set":
+    if evolution in WITH_ZETA:
         evolution += f", {settings.zeta:g} of a layer's connections replaced after each epoch"
     threads = trainer.net.threads
     computed = f"{settings.workers} workers" if settings.is_parallel else f"{threads} thread{'s' * (threads > 1)}"

@@ -88,6 +88,7 @@ class TrainingRun:
             n_inputs,
             n_outputs,
             output=output,
+            samples=(self.dataset.train.X, self.dataset.train.y),
             folder=folder,
             threads=self.threads,
             progress=progress,

@@ -70,7 +70,7 @@ def info(
     }
     rows = {name: text for name, text in rows.items() if text}
     for place, layer in enumerate(layers, start=1):
-        rows[f"layer {place}"] = (
+        rows["skip layer" if net.skip and place == len(layers) else f"layer {place}"] = (
             f"{layer['n_in']} x {layer['n_out']}: {layer['connections']:,} connections ({layer['density']:.2%}), "
             f"mean |w| {layer['mean_abs_weight']:.4f}, {layer['neurons_without_inputs']} neurons without inputs"
         )

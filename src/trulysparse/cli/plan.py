@@ -25,6 +25,8 @@ _OPTIONS = (
     "output_density",
     "activation",
     "batch_size",
+    "skip",
+    "skip_density",
     "storage",
     "precision",
     "momentum",

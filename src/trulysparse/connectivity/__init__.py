@@ -1,9 +1,11 @@
 """Starting connectivity of a layer."""
 
 from trulysparse.connectivity.connected import Connected
-from trulysparse.connectivity.counts import epsilon_counts, erk_counts, layer_counts, uniform_counts
+from trulysparse.connectivity.counts import epsilon_counts, erk_counts, layer_counts, skip_count, uniform_counts
+from trulysparse.connectivity.csti import CSTI
 from trulysparse.connectivity.erdos_renyi import erdos_renyi
 from trulysparse.connectivity.f_score import FScore
+from trulysparse.connectivity.fields import CorrelatedFields
 from trulysparse.connectivity.indexed import Connectivity, Rows
 from trulysparse.connectivity.matrices import from_matrix, largest
 from trulysparse.connectivity.network_patterns import CONNECTIVITY_NAMES, NetworkPattern, make_pattern
@@ -21,9 +23,11 @@ from trulysparse.connectivity.tiled import TiledConnectivity
 
 __all__ = [
     "CONNECTIVITY_NAMES",
+    "CSTI",
     "PATTERNS",
     "Connected",
     "Connectivity",
+    "CorrelatedFields",
     "FScore",
     "NetworkPattern",
     "Pattern",
@@ -40,6 +44,7 @@ __all__ = [
     "make_pattern",
     "receptive_fields",
     "scale_free",
+    "skip_count",
     "small_world",
     "uniform",
     "uniform_counts",

@@ -49,7 +49,7 @@ class Connected:
         (50, 40)
     """
 
-    fan_in: float = 5.0
+    fan_in: float = 8.0
 
     def __post_init__(self) -> None:
         checks.real("fan_in", self.fan_in, low=1)

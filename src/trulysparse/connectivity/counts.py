@@ -111,6 +111,36 @@ def epsilon_counts(layer_sizes: Sequence[int], epsilon: float) -> list[int]:
     return [connection_count(a, b, epsilon) for a, b in pairwise(layer_sizes)]
 
 
+def skip_count(layer_sizes: Sequence[int], counts: Sequence[int], density: float | None = None) -> int:
+    """Connections of a skip layer, from the inputs to the outputs beside the others.
+
+    Args:
+        layer_sizes: neurons per layer, input first, output last.
+        counts: connections of the other layers.
+        density: share of its possible connections, in (0, 1]. None: by the epsilon of the others, which is their
+            connections per neuron at either end.
+
+    Returns:
+        Connections, at least one, at most all.
+
+    Raises:
+        InputError: where density is out of range.
+
+    Example:
+        >>> from trulysparse.connectivity.counts import epsilon_counts, skip_count
+        >>> sizes = (784, 1000, 10)
+        >>> skip_count(sizes, epsilon_counts(sizes, 5)), skip_count(sizes, [8920, 5050], density=0.1)
+        (3970, 784)
+    """
+    n_in, n_out = layer_sizes[0], layer_sizes[-1]
+    if density is not None:
+        checks.real("skip_density", density, low=0, high=1, low_open=True)
+        return max(1, round(density * n_in * n_out))
+    ends = sum(a + b for (a, b), count in zip(pairwise(layer_sizes), counts, strict=True) if count < a * b)
+    open_counts = sum(count for (a, b), count in zip(pairwise(layer_sizes), counts, strict=True) if count < a * b)
+    return max(1, connection_count(n_in, n_out, open_counts / ends)) if ends else n_in * n_out
+
+
 def uniform_counts(layer_sizes: Sequence[int], density: float) -> list[int]:
     """The same density in each layer.
 

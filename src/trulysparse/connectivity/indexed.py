@@ -43,6 +43,22 @@ class Rows:
         return Rows(ptr, index, _kernels.long_rows(ptr))
 
 
+def count_marked(rows: Rows, marked: NDArray[np.bool_], threads: int) -> NDArray[np.int64]:
+    """How many of each row's connections lead to a marked neuron.
+
+    Args:
+        rows: connections row by row.
+        marked: a mark per column.
+        threads: at least 1.
+
+    Returns:
+        A count per row.
+    """
+    count = np.empty(len(rows.ptr) - 1, np.int64)
+    _kernels.count_marked(rows.ptr, rows.index, marked.view(np.uint8), count, threads)
+    return count
+
+
 class Connectivity:
     """Which inputs each neuron of a layer is connected to, without the weights. Immutable: evolution makes a new one.
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 from trulysparse._core import checks
 from trulysparse._core.random import stream_key
 from trulysparse.connectivity.connected import Connected
+from trulysparse.connectivity.csti import CSTI
 from trulysparse.connectivity.indexed import Connectivity
 from trulysparse.connectivity.patterns import PATTERNS, Pattern
 from trulysparse.errors import InputError
@@ -25,7 +26,9 @@ class NetworkPattern(Protocol):
 
 
 AnyPattern: TypeAlias = Pattern | NetworkPattern
-CONNECTIVITY_NAMES = (*PATTERNS, "connected")
+FROM_SAMPLES = ("csti",)
+"""Names of patterns that are made of samples."""
+CONNECTIVITY_NAMES = (*PATTERNS, "connected", *FROM_SAMPLES)
 
 
 def make_pattern(connectivity: str | AnyPattern, X: Any = None) -> AnyPattern:
@@ -44,12 +47,16 @@ def make_pattern(connectivity: str | AnyPattern, X: Any = None) -> AnyPattern:
     Example:
         >>> from trulysparse.connectivity import make_pattern
         >>> make_pattern("connected")
-        Connected(fan_in=5.0)
+        Connected(fan_in=8.0)
     """
-    if X is not None:
-        raise InputError(f"X is for connectivity='csti', not {connectivity!r:.80}")
+    made_of_samples = isinstance(connectivity, str) and connectivity in FROM_SAMPLES
+    if made_of_samples != (X is not None):
+        need = "needs X, the training samples" if made_of_samples else "has no use for X"
+        raise InputError(f"connectivity={connectivity!r:.80} {need}")
     if isinstance(connectivity, str):
         checks.choice("connectivity", connectivity, CONNECTIVITY_NAMES)
+        if made_of_samples:
+            return CSTI(X)
         return Connected() if connectivity == "connected" else PATTERNS[connectivity]
     if isinstance(connectivity, type) or not (callable(connectivity) or isinstance(connectivity, NetworkPattern)):
         raise InputError(f"connectivity must be a name or a function, or have draw_network, not {connectivity!r:.80}")
@@ -86,7 +93,7 @@ def drawn_layers(
             con, whole[number] = whole[number], None
         else:
             con = layer(n_in, n_out, count, seed=stream_key(seed, "connectivity", number), threads=threads)
-        if not isinstance(pattern, Connected) and pattern not in PATTERNS.values():
+        if not isinstance(pattern, Connected | CSTI) and pattern not in PATTERNS.values():
             _check_layer(con, n_in, n_out, count)
         yield con
 

@@ -96,14 +96,15 @@ def _partners(fan: NDArray[np.int64], large: int, exponent: float, random: np.ra
     most = int(fan.max(initial=0))
     log_rates = -exponent * np.log1p(_distance(np.arange(large)))
     near = min(large, max(16, 4 * most))
-    taken = [np.empty(0, np.int64)]
+    taken: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
     step = max(1, _BLOCK // (near + most + 16))
     for start in range(0, len(fan) if most else 0, step):
         rows = np.arange(start, min(len(fan), start + step))
         ranks = _first_arrivals(fan[rows], most, near, log_rates, random)
         ranks = ranks[np.arange(most) < fan[rows, None]]
-        center = np.repeat((2 * rows + 1) * large // (2 * len(fan)), fan[rows])
-        taken.append((center + np.where(ranks % 2, 1, -1) * _distance(ranks)) % large)
+        center: NDArray[np.int64] = np.repeat((2 * rows + 1) * large // (2 * len(fan)), fan[rows])
+        away = _distance(ranks)
+        taken.append((center + np.where(ranks % 2 == 1, away, -away)) % large)
     return np.concatenate(taken)
 
 
@@ -141,7 +142,9 @@ def _first_arrivals(
         last = np.take_along_axis(together, np.take_along_axis(order, np.maximum(fan[left] - 1, 0)[:, None], 1), 1)
         sure = last[:, 0] <= passed[:, -1]
         ranks[left[sure]] = chosen[sure]
-        left, times, passed, others, waited = (each[~sure] for each in (left, times, passed, others, waited))
+        unsure = ~sure
+        left, times, waited = left[unsure], times[unsure], waited[unsure]
+        passed, others = passed[unsure], others[unsure]
         more = passed.shape[1]
     return ranks
 

@@ -287,6 +287,27 @@ def as_matrix(x: Any, name: str = "X") -> Matrix:
     return as_in_memory(x, name)
 
 
+def array_of_samples(matrix: Matrix, most: int = 10_000) -> Any:
+    """Samples as an array or a CSR array, without a copy where they are in memory or a memory map.
+
+    Args:
+        matrix: the samples; see as_matrix.
+        most: of streamed samples, how many are read from the first on, at least 1.
+
+    Returns:
+        (n_samples, n_features) values, not checked.
+
+    Example:
+        >>> array_of_samples(as_matrix([[1.0, 2.0], [3.0, 4.0]])).tolist()
+        [[1.0, 2.0], [3.0, 4.0]]
+    """
+    if isinstance(matrix.x, np.ndarray) or sp.issparse(matrix.x):
+        return matrix.x
+    rows = np.arange(min(matrix.n_samples, most))
+    with matrix.reader(rows) as reader:
+        return reader.chunk(0, len(rows))
+
+
 def _require_values(matrix: Matrix, name: str) -> None:
     """InputError where there are no samples or no features."""
     if matrix.n_samples == 0 or matrix.n_features == 0:

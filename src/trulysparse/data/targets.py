@@ -250,7 +250,9 @@ class ValueReader:
         self._reader.load(rows, out, None, threads)
         self._values.check_loaded(rows, out, out.dtype if dtype is None else dtype)
 
-    def batch(self, rows: NDArray[np.int64], x: Floats, z: Floats, scaling: Scaling | None, threads: int) -> Floats:
+    def batch(
+        self, rows: NDArray[np.int64], x: Floats, z: Floats, scaling: Scaling | None, threads: int, own: bool = False
+    ) -> Floats:
         """The values of a batch: the laid-out input itself where they are the samples and those are not scaled, else
         memory that the next batch overwrites.
 
@@ -260,13 +262,16 @@ class ValueReader:
             z: an array of the type and shape that is wanted, (n_outputs, columns).
             scaling: what was applied to x.
             threads: how many threads to use.
+            own: x will change: a copy in the place of x itself.
 
         Returns:
             (n_outputs, columns), 0 in columns beyond the samples.
         """
-        if self._values.is_input and scaling is None and x.shape == z.shape and x.dtype == z.dtype:
+        same = self._values.is_input and scaling is None and x.shape == z.shape and x.dtype == z.dtype
+        if same:
             self._values.check_loaded(rows, x, x.dtype)
-            return x
+            if not own:
+                return x
         out = self._batch
         if out is None or out.shape != z.shape or out.dtype != z.dtype:
             memory = self._memory
@@ -276,7 +281,10 @@ class ValueReader:
             else:
                 out = memory[: z.size].reshape(z.shape)
             self._batch = out
-        self.load(rows, out, threads)
+        if same:
+            np.copyto(out, x)
+        else:
+            self.load(rows, out, threads)
         return out
 
 

@@ -42,7 +42,7 @@ from trulysparse.training.history import Record
 
 _SPARSITY = ("epsilon", "density", "densities", "output_density", "connectivity")
 # What no later call of fit changes.
-_MADE_OF = (*_SPARSITY, "n_estimators", "activation", "alpha", "scale", "dtype", "init", "fan")
+_MADE_OF = (*_SPARSITY, "n_estimators", "activation", "alpha", "scale", "dtype", "init", "fan", "skip", "skip_density")
 _KINDS = {"softmax": "classification", "sigmoid": "multilabel", "identity": "regression"}
 
 
@@ -70,6 +70,8 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     momentum: float = Recipe.momentum
     weight_decay: float | None = Recipe.weight_decay
     dropout: float | None = Recipe.dropout
+    input_noise: float = Recipe.input_noise
+    input_dropout: float | None = Recipe.input_dropout
     augmentation: Augmentation | None = None
     batch_size: int | str | None = "auto"
     epochs: int | None = Recipe.epochs
@@ -81,6 +83,8 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     dtype: str = "auto"
     init: str = Recipe.init
     fan: str = Recipe.fan
+    skip: bool | None = Recipe.skip
+    skip_density: float | None = Recipe.skip_density
     layer_rates: str | LayerRates | None = Recipe.layer_rates
     n_jobs: int | None = None
     parallel: str | WASAP | None = Recipe.parallel
@@ -181,7 +185,9 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         networks = []
         for number in range(known(recipe.n_estimators)):
             own = recipe.member(number)
-            net = own.network(X.shape[1], n_outputs, output=output, dtype=dtype, threads=threads, scores=scores)
+            net = own.network(
+                X.shape[1], n_outputs, output=output, samples=(X, y), dtype=dtype, threads=threads, scores=scores
+            )
             net.preprocessor = self.preprocessor_
             if self.preprocessor_ is None:
                 net.feature_names = getattr(self, "feature_names_in_", None)

@@ -20,12 +20,16 @@ PARAMETERS = """Parameters
     evolution : name of a method ('set', 'rigl', ...), an Evolution, 'none' or None
         How the topology changes during training.
     zeta : float in [0, 1]
-        Fraction of each layer's connections replaced by 'set' after each epoch but the last.
+        Fraction of each layer's connections replaced by 'set', 'chts' and 'ctre' after each epoch but the last.
     optimizer : 'adam', 'sgd', or an optimizer such as Adam() (then learning_rate, momentum, weight_decay are its own)
     learning_rate, momentum, weight_decay : float
         See trulysparse.SGD and trulysparse.Adam.
     dropout : float in [0, 1)
         Share of hidden activations dropped in training.
+    input_noise : float, at least 0
+        Standard deviation of normal noise added to the inputs in training, in units of the scaled features.
+    input_dropout : float in [0, 1)
+        Share of the inputs set to 0 in training.
     augmentation : ImageAugmentation or None
         How images are turned, shifted and mirrored at random each time they are trained on.
     batch_size : int, at least 1, or 'auto'
@@ -51,6 +55,10 @@ PARAMETERS = """Parameters
         Of weights and activations. 'auto': float64 where X is float64, as scikit-learn's own networks do;
         'float32' needs half the memory and time.
     init, fan : see trulysparse.WeightInit
+    skip : bool
+        Whether a sparse layer goes from the inputs straight to the outputs, beside the hidden layers.
+    skip_density : float in (0, 1] or None
+        Share of the skip layer's possible connections; None: by epsilon.
     layer_rates : None, 'supar' or a trulysparse.SuPar
         By what the learning rates of layers differ: not, or by the number of inputs of their neurons.
     n_jobs : int or None
@@ -66,6 +74,7 @@ ATTRIBUTES = """network_ : the trained SparseMLP
     preprocessor_ : the TablePreprocessor of a table's columns; None where they are plain numbers
     feature_importances_ : (n_features_in_,), how much the network uses each column of X, adding up to 1
     coefs_, intercepts_ : lists of sparse (n_in, n_out) and of (n_out,) arrays, one per layer
+    skip_coef_ : sparse (n_inputs, n_outputs), the weights of the skip layer, or None
     history_ : History, one record per epoch
     loss_, best_loss_, loss_curve_ : mean loss of the last, the best and each epoch
     validation_scores_, best_validation_score_ : with early_stopping, else None

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.preprocessing import TablePreprocessor
-from trulysparse.pruning.strength import outgoing_strength
+from trulysparse.pruning.strength import input_strength
 from trulysparse.training import History
 
 _ACTIVATIONS = {"softmax": "softmax", "sigmoid": "logistic", "identity": "identity"}
@@ -71,12 +71,18 @@ class FittedAttributes:
     @property
     def coefs_(self) -> list[sp.csc_array]:
         """The weights of each layer, (n_in, n_out), sparse."""
-        return [layer.weight.T for layer in self._net().layers]
+        return [layer.weight.T for layer in self._net().chain]
+
+    @property
+    def skip_coef_(self) -> sp.csc_array | None:
+        """The weights of the skip layer, (n_inputs, n_outputs), sparse; None without one."""
+        layer = self._net().skip_layer
+        return None if layer is None else layer.weight.T
 
     @property
     def intercepts_(self) -> list[NDArray[np.floating]]:
         """The biases of each layer, (n_out,)."""
-        return [layer.bias.copy() for layer in self._net().layers]
+        return [layer.bias.copy() for layer in self._net().chain]
 
     @property
     def feature_importances_(self) -> NDArray[np.float64]:
@@ -88,7 +94,7 @@ class FittedAttributes:
         strength of energy-efficient sparse training for autoencoders", Machine Learning 111 (2022), equation 2.
         """
         net = self._net()
-        strength = outgoing_strength(net.layers[0], net.threads)
+        strength = input_strength(net)
         if net.scaling is not None:
             strength[net.scaling.factor == 0] = 0
         if self.preprocessor_ is not None:

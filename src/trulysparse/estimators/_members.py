@@ -65,4 +65,4 @@ class Members:
         """Lets the networks answer under the figures of a scaling as they have before."""
         for net in self.networks:
             assert net.scaling is not None
-            net.scaling = rescale_inputs(net.layers[0], net.scaling, scaling)
+            net.scaling = rescale_inputs(net, net.scaling, scaling)

@@ -208,7 +208,7 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
         ratio = np.where(varied, scale / self.target_scale_, 1.0)
         offset = np.where(varied, (mean - self.target_mean_) / self.target_scale_, 0.0)
         for net in self._members.networks:
-            rescale_outputs(net.layers[-1], ratio, offset)
+            rescale_outputs(net, ratio, offset)
 
     def _target_scaling(self) -> Scaling:
         return Scaling("standard", self.target_mean_, 1 / self.target_scale_)

@@ -1,19 +1,21 @@
 """Topology evolution: prune rule + growth rule + schedule."""
 
+from trulysparse.evolution.density import CubicDensity, SigmoidDensity
 from trulysparse.evolution.evolution import Evolution
 from trulysparse.evolution.evolver import Evolver
+from trulysparse.evolution.methods.chts import CHTs
 from trulysparse.evolution.methods.ctre import CTRE
 from trulysparse.evolution.methods.deepr import DeepR
 from trulysparse.evolution.methods.dsr import DSR
 from trulysparse.evolution.methods.granet import GraNet
 from trulysparse.evolution.methods.gse import GSE
 from trulysparse.evolution.methods.mest import MEST
-from trulysparse.evolution.methods.registry import NAMES, make_evolution
+from trulysparse.evolution.methods.registry import NAMES, WITH_ZETA, make_evolution
 from trulysparse.evolution.methods.rigl import RigL
 from trulysparse.evolution.methods.set import SET
 from trulysparse.evolution.methods.snfs import SNFS
 from trulysparse.evolution.methods.static import Static
-from trulysparse.evolution.schedule import CubicDensity, Schedule
+from trulysparse.evolution.schedule import Schedule
 from trulysparse.evolution.step import EvolutionStep
 from trulysparse.evolution.view import LayerView
 
@@ -25,6 +27,8 @@ __all__ = [
     "NAMES",
     "SET",
     "SNFS",
+    "WITH_ZETA",
+    "CHTs",
     "CubicDensity",
     "DeepR",
     "Evolution",
@@ -34,6 +38,7 @@ __all__ = [
     "LayerView",
     "RigL",
     "Schedule",
+    "SigmoidDensity",
     "Static",
     "make_evolution",
 ]

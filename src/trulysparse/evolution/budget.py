@@ -38,7 +38,7 @@ def as_lost(views: Sequence[LayerView]) -> list[int]:
         >>> budget.as_lost(views)
         [10, 30]
     """
-    return [view.removed for view in views]
+    return [view.lost for view in views]
 
 
 def by_survivors(views: Sequence[LayerView]) -> list[int]:
@@ -130,7 +130,7 @@ def split_in_proportion(views: Sequence[LayerView], weights: Sequence[float]) ->
         [6, 18]
     """
     counts = [0] * len(views)
-    left = sum(view.removed for view in views)
+    left = sum(view.lost for view in views)
     open_layers = list(range(len(views)))
     while left and open_layers:
         total = sum(weights[i] for i in open_layers)

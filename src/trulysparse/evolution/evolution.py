@@ -9,10 +9,11 @@ from trulysparse._core import checks
 from trulysparse.connectivity.coordinates import INDEXED, storages_of
 from trulysparse.errors import InputError
 from trulysparse.evolution.budget import Budget, as_lost
+from trulysparse.evolution.density import DensitySchedule
 from trulysparse.evolution.grow import Grow
-from trulysparse.evolution.layers import EvolvableLayers, evolving_layers
+from trulysparse.evolution.layers import EvolvableLayers, consecutive_layers, evolving_layers
 from trulysparse.evolution.prune import LayerPrune, NetworkPrune, decides_across
-from trulysparse.evolution.schedule import CubicDensity, Schedule
+from trulysparse.evolution.schedule import Schedule
 from trulysparse.evolution.step import EvolutionStep
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.network import Network
@@ -33,13 +34,18 @@ class Evolution:
         budget: how many each layer grows; see trulysparse.evolution.budget. Default: as many as it lost.
         fresh: weights of new connections: 'init' (drawn as the network's at its start) or 'zero'. Their optimizer state
             is zero. With 'zero', a connection that is removed and chosen again in the same evolution keeps its weight
-            and state.
+            and state (in tiles it starts anew).
         output_layer: whether the output layer evolves too.
-        density: lets the number of connections fall in the course of training, by magnitude across layers, before each
-            evolution; None: the number is constant.
+        density: lets the number of connections fall in the course of training, such as CubicDensity or SigmoidDensity;
+            None: the number is constant.
+        percolate: keep every evolving connection on a path from an input to an output of the network. After the prune
+            rule, connections into neurons without outputs and out of neurons without inputs are removed too, across
+            layers; as many as each layer lost grow again, between neurons that paths go through. It needs layers that
+            follow one another, with storage='indexed', and a prune rule without gradients.
 
     Raises:
-        InputError: where `fresh` is neither, or a prune rule that needs gradients comes with another budget.
+        InputError: where `fresh` is neither, or a prune rule that needs gradients comes with another budget or with
+            percolate.
 
     Example:
         A method of one's own, in a `Trainer`:
@@ -81,7 +87,8 @@ class Evolution:
         budget: Budget = as_lost,
         fresh: str = "init",
         output_layer: bool = False,
-        density: CubicDensity | None = None,
+        density: DensitySchedule | None = None,
+        percolate: bool = False,
     ) -> None:
         self.prune = prune
         self.grow = grow
@@ -90,8 +97,16 @@ class Evolution:
         self.fresh = checks.choice("fresh", fresh, ("init", "zero"))
         self.output_layer = output_layer
         self.density = density
-        if getattr(prune, "needs_gradient", False) and budget is not as_lost:
-            raise InputError("a prune rule that needs gradients decides layer by layer: budget must be as_lost")
+        self.percolate = bool(percolate)
+        if density is not None and hasattr(prune, "remember"):
+            raise InputError("density cannot be combined with a prune rule that remembers single connections")
+        if density is not None and density.scope != "network" and budget is not as_lost:
+            raise InputError(
+                f"{type(density).__name__} keeps each layer's share of connections: budget must be as_lost"
+            )
+        if getattr(prune, "needs_gradient", False) and (budget is not as_lost or percolate):
+            wrong = "percolate must be False" if percolate else "budget must be as_lost"
+            raise InputError(f"a prune rule that needs gradients decides layer by layer: {wrong}")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.schedule})"
@@ -105,8 +120,8 @@ class Evolution:
     def storages(self) -> frozenset[str]:
         """The storages that all rules work with, of 'indexed' and 'tiled'."""
         common = storages_of(self.prune) & storages_of(self.grow) & storages_of(self.budget)
-        # Deciding across layers, and restoring regrown connections, need the index.
-        needs_index = decides_across(self.prune) or self.density is not None or self.fresh == "zero"
+        # Deciding across layers needs the index.
+        needs_index = decides_across(self.prune) or self.density is not None or self.percolate
         return common & INDEXED if needs_index else common
 
     def check_storage(self, layers: EvolvableLayers, evolving: Sequence[int] | None = None) -> None:
@@ -126,6 +141,8 @@ class Evolution:
                 continue
             parts = (("prune", self.prune), ("grow", self.grow), ("budget", self.budget))
             reason = next((f"its {part} rule" for part, rule in parts if wanted not in storages_of(rule)), "it")
+            if reason == "it" and self.percolate:
+                reason = "percolation, which needs the index,"
             what = "a network" if isinstance(layers, Network) else f"layers[{number}]"
             advice = ""
             if layer.tiled:
@@ -134,6 +151,8 @@ class Evolution:
                 f"evolution {self.name!r} cannot evolve {what} with storage={'compact' if layer.tiled else wanted!r}: "
                 f"{reason} does not declare {wanted!r} among its storages{advice}"
             )
+        if self.percolate:
+            consecutive_layers(layers)
 
     def due(self, done: int, steps_per_epoch: int | None, total: int | None) -> bool:
         """Whether to evolve now.
@@ -154,7 +173,10 @@ class Evolution:
     @property
     def needs_total(self) -> bool:
         """Whether the method depends on how many updates the whole training has."""
-        return self.schedule.needs_total or (self.density is not None and self.density.needs_total)
+        if self.density is not None and self.density.needs_total:
+            return True
+        counted = isinstance(self.schedule.until, int)  # progress is then counted in updates
+        return self.schedule.needs_total or (getattr(self.prune, "needs_progress", False) and not counted)
 
     def start(
         self,

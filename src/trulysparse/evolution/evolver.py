@@ -64,8 +64,8 @@ class Evolver:
         ...     evolver.step_done()
         ...     if evolver.due():
         ...         replaced += evolver.evolve()
-        >>> replaced  # twice a tenth of the 1728 connections of the hidden layers
-        342
+        >>> replaced  # about twice a tenth of the 1728 connections of the hidden layers
+        326
 
         A method that needs gradients gets each layer's input x and the loss gradient dy at its pre-activation, in place
         of an update; or `start()` is the sink of a backward pass. Here for a single layer:

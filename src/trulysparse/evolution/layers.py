@@ -58,9 +58,9 @@ def evolving_layers(
 
     Args:
         layers: a network, a layer or a sequence of layers.
-        output_layer: whether the last layer of a network evolves too.
-        evolving: numbers of the layers that evolve. None: of a network all, the last one only with output_layer; of
-            other layers all.
+        output_layer: whether the layers that lead to a network's outputs evolve too: the last one and a skip layer.
+        evolving: numbers of the layers that evolve. None: of a network all, those to the outputs only with
+            output_layer; of other layers all.
 
     Returns:
         The layers by number, in ascending order.
@@ -70,7 +70,7 @@ def evolving_layers(
     """
     every = listed_layers(layers)
     if evolving is None:
-        last = len(every) - 1 if isinstance(layers, Network) and not output_layer else len(every)
+        last = len(layers.chain) - 1 if isinstance(layers, Network) and not output_layer else len(every)
         return dict(enumerate(every[:last]))
     numbers = [
         checks.integer(f"evolving[{i}]", number, low=0, high=len(every) - 1)
@@ -79,6 +79,33 @@ def evolving_layers(
     if len(set(numbers)) < len(numbers):
         raise InputError(f"evolving must name each layer once, not {numbers}")
     return {number: every[number] for number in sorted(numbers)}
+
+
+def consecutive_layers(layers: EvolvableLayers) -> list[IndexedLayer]:
+    """The layers as paths go through them, each taking the outputs of the one before: of a network without its skip
+    layer.
+
+    Args:
+        layers: a network, a layer or a sequence of layers.
+
+    Returns:
+        The layers, from input to output; their positions are their numbers.
+
+    Raises:
+        InputError: where one does not take the outputs of the one before, or is stored in tiles.
+    """
+    skip = getattr(layers, "skip_layer", None)
+    chain: list[IndexedLayer] = []
+    for number, layer in enumerate(each for each in listed_layers(layers) if each is not skip):
+        if not isinstance(layer, IndexedLayer):
+            raise InputError(f"percolate needs storage='indexed': layers[{number}] is stored in tiles")
+        if chain and chain[-1].n_out != layer.n_in:
+            raise InputError(
+                f"percolate needs layers that follow one another: layers[{number}] has {layer.n_in} inputs, the one "
+                f"before it {chain[-1].n_out} outputs"
+            )
+        chain.append(layer)
+    return chain
 
 
 def listed_states(

@@ -17,6 +17,7 @@ from trulysparse import _kernels
 from trulysparse._core import checks
 from trulysparse._core.arrays import HELD, Floats, empty
 from trulysparse.connectivity.coordinates import ANY, KeepMask, works_with
+from trulysparse.evolution.soft import Soft as Soft  # noqa: PLC0414  # one of the rules of this module
 from trulysparse.evolution.view import LayerView
 
 

@@ -30,7 +30,7 @@ def linear(elapsed: float) -> float:
 DECAYS: dict[str, Callable[[float], float]] = {"constant": constant, "cosine": cosine, "linear": linear}
 
 
-def _checked_end(until: Any) -> int | float | None:
+def checked_end(until: Any) -> int | float | None:
     """`until` as an int (updates) or a float (a fraction of training), or InputError."""
     if until is None:
         return None
@@ -39,7 +39,7 @@ def _checked_end(until: Any) -> int | float | None:
     return checks.real("until", until, low=0, high=1, low_open=True)
 
 
-def _end(stop: float, until: int | float | None, total: int | None) -> float:
+def end_in_updates(stop: float, until: int | float | None, total: int | None) -> float:
     """Updates after which something ends; infinity where it ends with the training, of unknown length."""
     if isinstance(until, int):
         return until
@@ -49,7 +49,7 @@ def _end(stop: float, until: int | float | None, total: int | None) -> float:
     return math.inf if total is None else share * total
 
 
-def _updates_at(training_progress: float, total: int | None) -> int:
+def updates_at(training_progress: float, total: int | None) -> int:
     """Updates that are over at a point of training."""
     if training_progress == 0:
         return 0
@@ -96,7 +96,7 @@ class Schedule:
     def __post_init__(self) -> None:
         checks.real("fraction", self.fraction, low=0, high=1)
         checks.real("stop", self.stop, low=0, high=1, low_open=True)
-        object.__setattr__(self, "until", _checked_end(self.until))
+        object.__setattr__(self, "until", checked_end(self.until))
         intervals = {name: getattr(self, name) for name in ("every_updates", "every_steps", "every_epochs")}
         given = {name: value for name, value in intervals.items() if value is not None}
         if len(given) != 1:
@@ -158,7 +158,29 @@ class Schedule:
                 raise InputError("the updates per epoch must be given: this schedule counts epochs")
             interval = (self.every_epochs or 1) * steps_per_epoch
         last = math.inf if total is None else total
-        return 0 < done < last and done <= _end(self.stop, self.until, total) and done % interval == 0
+        return 0 < done < last and done <= self.end(total) and done % interval == 0
+
+    def end(self, total: int | None) -> float:
+        """Updates after which the topology no longer changes; infinity where that is the end of a training of unknown
+        length."""
+        return end_in_updates(self.stop, self.until, total)
+
+    def elapsed(self, training_progress: float, total: int | None = None) -> float:
+        """The part of the time until the end of evolution that is over.
+
+        Args:
+            training_progress: fraction of training that is over, 0 to 1.
+            total: updates of the whole training; needed where `until` is a number of updates.
+
+        Returns:
+            0 to 1.
+
+        Raises:
+            InputError: where `total` is needed and None.
+        """
+        if isinstance(self.until, int):
+            return min(1.0, updates_at(training_progress, total) / self.until)
+        return min(1.0, training_progress / (self.until or self.stop))
 
     def fraction_at(self, training_progress: float, total: int | None = None) -> float:
         """The fraction of connections to replace at a point of training.
@@ -174,73 +196,4 @@ class Schedule:
             InputError: where `total` is needed and None.
         """
         decay = self.decay if callable(self.decay) else DECAYS[self.decay]
-        if isinstance(self.until, int):
-            elapsed = _updates_at(training_progress, total) / self.until
-        else:
-            elapsed = training_progress / (self.until or self.stop)
-        return min(1.0, max(0.0, self.fraction * decay(min(1.0, elapsed))))
-
-
-@dataclass(frozen=True)
-class CubicDensity:
-    """The number of connections of all evolving layers falls along a cubic from `start` to the end, then is constant.
-
-    Args:
-        final: fraction of the initial connections that is left at the end, in (0, 1].
-        start: fraction of training after which the number begins to fall, in [0, 1].
-        stop: fraction of training after which it no longer falls, in (start, 1].
-        until: the end, in place of `stop`: an integer is a number of updates (at least 1), a float a fraction of
-            training in (start, 1]. None: `stop`.
-
-    Raises:
-        InputError: where an argument is out of range.
-
-    Source:
-        Zhu and Gupta, "To prune, or not to prune" (2017), eq. 1.
-
-    Example:
-        >>> import trulysparse as ts
-        >>> density = ts.CubicDensity(0.2, stop=0.5)
-        >>> [density.target(1000, training_progress) for training_progress in (0.0, 0.25, 0.5, 1.0)]
-        [1000, 300, 200, 200]
-    """
-
-    final: float
-    start: float = 0.0
-    stop: float = 0.75
-    until: int | float | None = None
-
-    def __post_init__(self) -> None:
-        checks.real("final", self.final, low=0, high=1, low_open=True)
-        checks.real("start", self.start, low=0, high=1)
-        checks.real("stop", self.stop, low=self.start, high=1, low_open=True)
-        object.__setattr__(self, "until", _checked_end(self.until))
-        if isinstance(self.until, float):
-            checks.real("until", self.until, low=self.start, high=1, low_open=True)
-
-    @property
-    def needs_total(self) -> bool:
-        """Whether it depends on how many updates the whole training has."""
-        return not isinstance(self.until, int) or self.start > 0
-
-    def target(self, initial: int, training_progress: float, total: int | None = None) -> int:
-        """The number of connections there should be at a point of training.
-
-        Args:
-            initial: connections at the start of training.
-            training_progress: fraction of training that is over, 0 to 1.
-            total: updates of the whole training; needed where `until` is a number of updates.
-
-        Returns:
-            The number of connections.
-
-        Raises:
-            InputError: where `total` is needed and None.
-        """
-        if isinstance(self.until, int):
-            start = self.start * (total or 0)
-            elapsed = (_updates_at(training_progress, total) - start) / max(1.0, self.until - start)
-        else:
-            elapsed = (training_progress - self.start) / ((self.until or self.stop) - self.start)
-        p = min(1.0, max(0.0, elapsed))
-        return round(initial * (self.final + (1 - self.final) * (1 - p) ** 3))
+        return min(1.0, max(0.0, self.fraction * decay(self.elapsed(training_progress, total))))

@@ -9,15 +9,26 @@ from trulysparse._core.arrays import Floats, Stored, zeros
 from trulysparse.connectivity.coordinates import Uniform
 from trulysparse.errors import InputError
 from trulysparse.evolution.budget import Budget, as_lost
+from trulysparse.evolution.density import DensitySchedule
 from trulysparse.evolution.grow import Grow, no_growth
-from trulysparse.evolution.layers import EvolvableLayers, evolving_layers, init_of, listed_states
-from trulysparse.evolution.prune import LayerPrune, NetworkPrune, decides_across, keep_largest
+from trulysparse.evolution.layers import (
+    EvolvableLayers,
+    consecutive_layers,
+    evolving_layers,
+    init_of,
+    listed_states,
+)
+from trulysparse.evolution.live import Live, grow_among, live_neurons
+from trulysparse.evolution.percolation import percolate
+from trulysparse.evolution.prune import LayerPrune, NetworkPrune, decides_across
+from trulysparse.evolution.reduce import reduce
 from trulysparse.evolution.rewire import Change, draw_fresh, rewire
-from trulysparse.evolution.schedule import CubicDensity, Schedule
+from trulysparse.evolution.schedule import Schedule
 from trulysparse.evolution.view import LayerView, check_keep_mask, check_new_connections
 from trulysparse.nn.activations_buffer import Activations
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.layers.base import Layer
+from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.nn.layers.tiled import TiledLayer
 from trulysparse.optim import OptimizerState
 
@@ -31,7 +42,8 @@ class Method(Protocol):
     budget: Budget
     fresh: str
     output_layer: bool
-    density: CubicDensity | None
+    density: DensitySchedule | None
+    percolate: bool
 
     @property
     def needs_gradient(self) -> bool:
@@ -111,6 +123,7 @@ class EvolutionStep:
         self.n_added = 0
         self._evolved: set[int] = set()
         fraction = method.schedule.fraction_at(training_progress, total_updates)
+        elapsed = method.schedule.elapsed(training_progress, total_updates)
         self.views = {
             number: LayerView(
                 layer,
@@ -120,30 +133,33 @@ class EvolutionStep:
                 key,
                 threads,
                 evolution_state.setdefault(f"{number}", {}),
+                elapsed=elapsed,
             )
             for number, layer in evolving_layers(layers, method.output_layer, evolving).items()
         }
         views = list(self.views.values())
         if method.density is not None and views:
-            initial = evolution_state.setdefault("initial", sum(view.layer.n_connections for view in views))
-            self._reduce_to(method.density.target(initial, training_progress, total_updates), views)
+            reduce(method.density, views, evolution_state, training_progress, total_updates)
         # Masks of all layers at once only where layers depend on each other: they take one byte per connection.
         prune = method.prune
         self._prune = cast(LayerPrune, prune)  # not called where it decides across layers
-        self._decided_jointly = decides_across(prune) or method.budget is not as_lost
+        self._decided_jointly = decides_across(prune) or method.budget is not as_lost or method.percolate
+        self._live: dict[int, Live] = {}
         if self._decided_jointly and views:
             keep_masks = prune.across(views) if decides_across(prune) else [self._prune(view) for view in views]
             for view, keep_mask in zip(views, keep_masks, strict=True):
                 view.keep_mask = keep_mask
+                check_keep_mask(view, prune)
+            if method.percolate:
+                self._percolate(consecutive_layers(layers))
             for view, count in zip(views, method.budget(views), strict=True):
                 view.count = count
 
-    def _reduce_to(self, target: int, views: Sequence[LayerView]) -> None:
-        surplus = sum(view.layer.n_connections for view in views) - target
-        if surplus > 0:
-            for view, keep_mask in zip(views, keep_largest(views, surplus), strict=True):
-                assert not isinstance(view.layer, TiledLayer)  # see Evolution.check_storage
-                rewire(view.layer, view.optimizer_state, Change(keep_mask), self._threads)
+    def _percolate(self, layers: Sequence[IndexedLayer]) -> None:
+        """Removes what lies on no path, and remembers the neurons that paths go through."""
+        keep_masks = [self.views[number].keep_mask if number in self.views else None for number in range(len(layers))]
+        percolate(layers, keep_masks, self._threads)
+        self._live = dict(enumerate(live_neurons(layers, keep_masks)))
 
     def evolve_layer(self, number: int, x: Floats | None = None, dy: Floats | None = None) -> int:
         """Evolves one layer: `decide`, then `apply`.
@@ -180,10 +196,16 @@ class EvolutionStep:
             view.set_batch(x, dy)
         if not self._decided_jointly:
             view.keep_mask = self._prune(view)
-            view.count = view.removed
-        check_keep_mask(view, self._method.prune)
-        view.new_connections = self._method.grow(view) if view.count else no_growth(view)
-        check_new_connections(view, self._method.grow)
+            check_keep_mask(view, self._method.prune)
+            view.count = view.lost
+        grow = self._method.grow
+        if not view.count:
+            view.new_connections = no_growth(view)
+        elif number in self._live:
+            view.new_connections = grow_among(grow, view, self._live[number])
+        else:
+            view.new_connections = grow(view)
+        check_new_connections(view, grow)
         if self._method.fresh == "zero":
             view.restore_regrown()
         view.x = view.dy = None
@@ -205,7 +227,8 @@ class EvolutionStep:
             assert view.keep_mask is not None
             layer.fetch()
             keys = view.stream("grow"), view.stream("fresh")
-            layer.evolve(view.keep_mask, count, self._init, keys, view.optimizer_state, self._threads)
+            init = None if self._method.fresh == "zero" else self._init
+            layer.evolve(view.keep_mask, count, init, keys, view.optimizer_state, self._threads)
             layer.release()
         elif view.removed or count:
             assert not isinstance(view.new_connections, Uniform)

@@ -36,6 +36,8 @@ class LayerView:
         new_values: weights that the layer is to have when the step is applied, or None: those it has.
         new_connections: the growth rule's decision: rows by input neuron, or Uniform for tiled layers.
         count: connections to grow.
+        elapsed: part of the time until the end of evolution that is over, 0 to 1.
+        surplus: connections that the layer loses for good now: so many fewer grow than are removed.
 
     Example:
         >>> import trulysparse as ts
@@ -61,6 +63,8 @@ class LayerView:
     new_values: Floats | None = None
     new_connections: NewConnections | Uniform | None = None
     count: int = 0
+    elapsed: float = 0.0
+    surplus: int = 0
 
     def stream(self, purpose: str) -> int:
         """The key of this layer's random stream for `purpose`.
@@ -77,6 +81,11 @@ class LayerView:
     def removed(self) -> int:
         """Connections that the prune rule removes."""
         return 0 if self.keep_mask is None else self.layer.n_connections - int(np.count_nonzero(self.keep_mask))
+
+    @property
+    def lost(self) -> int:
+        """Connections that the prune rule removes and the number of connections does not: they are to be regrown."""
+        return max(0, self.removed - self.surplus)
 
     @property
     def n_empty(self) -> int:

@@ -232,3 +232,5 @@ def check_kind(state: dict[str, Any], trainer: TrainingState) -> None:
             f"it holds a network {saved_sizes} of {kinds[0][0]}, not one like {own_sizes} of {kinds[1][0]}"
             + (f" ({kinds[0][1]}, not {kinds[1][1]})" if kinds[0][1] != kinds[1][1] else "")
         )
+    if bool(saved.get("skip")) != net.skip:
+        raise InputError(f"it holds a network {'without a' if net.skip else 'with a'} skip layer, unlike this one")

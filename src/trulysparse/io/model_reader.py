@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,7 @@ from trulysparse.nn.layers.storage import StorageConfig
 from trulysparse.nn.layers.tiled import TiledLayer
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.settings import NetworkSettings
+from trulysparse.nn.skip import checked_skip, layer_pairs
 from trulysparse.optim import OptimizerState
 
 
@@ -64,7 +64,7 @@ def build(
     storage_config = storage_config or storage_config_of(config)
     connectivities: list[Connectivity | TiledConnectivity] = []
     values, biases = [], []
-    for number, (n_in, n_out) in enumerate(pairwise(sizes)):
+    for number, (n_in, n_out) in enumerate(layer_pairs(sizes, _skip(config))):
         prefix = f"layers.{number}"
         if storage_config.tiled:
             tiles, places = file.array(f"{prefix}.tiles", "int64"), file.array(f"{prefix}.places", "uint32")
@@ -105,9 +105,14 @@ def layer_sizes_of(config: dict[str, Any]) -> list[int]:
 
 def _shift(config: dict[str, Any], number: int) -> int:
     shifts = config["shifts"]
-    if not isinstance(shifts, list) or len(shifts) != len(config["layer_sizes"]) - 1:
+    if not isinstance(shifts, list) or len(shifts) != len(layer_pairs(config["layer_sizes"], _skip(config))):
         raise InputError("shifts must list one number for each layer")
     return checks.integer(f"shifts[{number}]", shifts[number], low=0)
+
+
+def _skip(config: dict[str, Any]) -> bool:
+    """Whether a file's network has a skip layer; files of releases that knew none do not say so."""
+    return checked_skip(config.get("skip", False), None)
 
 
 def _network_settings(
@@ -126,6 +131,7 @@ def _network_settings(
         seed=config["seed"],
         threads=threads,
         storage_config=storage_config,
+        skip=_skip(config),
     )
 
 

@@ -29,6 +29,7 @@ def settings(net: SparseMLP) -> dict[str, Any]:
         "signals": net.storage_config.signals,
         "shifts": [layer.connectivity.shift for layer in net.layers] if net.storage_config.tiled else None,
         "seed": net.seed,
+        **({"skip": True} if net.skip else {}),
         "scaling": net.scaling.kind if net.scaling else "none",
         "labels": None if net.labels is None else label_settings(net.labels, net.layer_sizes[-1]),
         **table_settings(net),

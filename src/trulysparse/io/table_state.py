@@ -1,5 +1,6 @@
 """What files hold of how a network reads tables: preprocessing, names of the inputs, scaling of targets. A file without
-any of it is of version 1, which older releases read; they refuse one with preprocessing or scaled targets."""
+any of it is of version 1, which older releases read; they refuse one with preprocessing or scaled targets (version 2)
+or with a skip layer (version 3)."""
 
 from __future__ import annotations
 
@@ -13,13 +14,15 @@ from trulysparse.io.tensors import Tensor, TensorFile
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.preprocessing.fitted import ARRAYS
 
-VERSIONS = (1, 2)
+VERSIONS = (1, 2, 3)
 """Versions of files that this release reads."""
 _NAMES = ("feature_names.bytes", "feature_names.offsets")
 
 
 def version_of(net: SparseMLP) -> int:
     """The version of the file that is needed for a network."""
+    if net.skip:
+        return 3
     return 1 if _preprocessor(net) is None and net.target_scaling is None else 2
 
 

@@ -189,19 +189,23 @@ def largest_batch(sizes: tuple[int, ...], types: Types, batch: int) -> int:
 
 
 class InferenceWorkspace:
-    """Two buffers that layers use in turn."""
+    """Two buffers that layers use in turn; keeps_input: and one of the network's input alone."""
 
-    def __init__(self, sizes: tuple[int, ...], types: Types, batch: int) -> None:
+    def __init__(self, sizes: tuple[int, ...], types: Types, batch: int, keeps_input: bool = False) -> None:
         self._sizes = sizes
         self._types = types
         self.stride = int(_kernels.padded_batch(batch))
         sizes_bytes = [n * self.stride * types[layer].itemsize for layer, n in enumerate(sizes)]
-        self._flat = _arena([max(sizes_bytes[parity::2]) for parity in (0, 1)], [np.dtype(np.uint8)] * 2)
+        self._turns = [2 if keeps_input and layer == 0 else layer % 2 for layer in range(len(sizes))]
+        wanted = [0, 0, 0]
+        for turn, size in zip(self._turns, sizes_bytes, strict=True):
+            wanted[turn] = max(wanted[turn], size)
+        self._flat = _arena(wanted, [np.dtype(np.uint8)] * 3)
 
     def activations(self, layer: int, activation: LayerActivation) -> Activations:
         """For the output of layer number `layer` (0: the input)."""
         n, kind = self._sizes[layer], self._types[layer]
-        values = self._flat[layer % 2][: n * self.stride * kind.itemsize].view(kind)
+        values = self._flat[self._turns[layer]][: n * self.stride * kind.itemsize].view(kind)
         return Activations(values.reshape(n, self.stride), activation)
 
 

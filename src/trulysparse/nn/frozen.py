@@ -74,7 +74,7 @@ class FrozenMLP(Predictor):
         self.threads = checks.thread_count(threads)
         kind = _kernels.FrozenNetwork32 if net.dtype == np.float32 else _kernels.FrozenNetwork64
         self._network = kind(net.layer_sizes[0])
-        for layer in net.layers:
+        for number, layer in enumerate(net.layers):
             if not isinstance(layer.activation, tuple):
                 raise InputError(
                     f"a frozen network has built-in activations only, not {type(layer.activation).__name__}; predict "
@@ -83,7 +83,8 @@ class FrozenMLP(Predictor):
             con = layer.connectivity
             rows = con.by_output
             bias = layer.bias if layer.bias.size else np.zeros(layer.n_out, layer.bias.dtype)
-            self._network.append(rows.ptr, rows.index, con.position, layer.values, bias, layer.activation)
+            side = number >= len(net.layer_sizes) - 1  # the skip layer
+            self._network.append(rows.ptr, rows.index, con.position, layer.values, bias, layer.activation, side)
 
     def __repr__(self) -> str:
         return f"FrozenMLP({'-'.join(map(str, self.layer_sizes))}, {self.n_connections} connections, {self.dtype})"

@@ -14,6 +14,7 @@ from trulysparse._core import checks
 from trulysparse._core.arrays import Stored, empty
 from trulysparse._kernels import Activation, Draw, WeightScale
 from trulysparse.connectivity import Connectivity, TiledConnectivity
+from trulysparse.connectivity.indexed import count_marked
 from trulysparse.errors import InputError
 from trulysparse.nn.activations import LayerActivation, apply
 
@@ -23,6 +24,50 @@ OUTPUT_DEVIATION = 0.25
 MAX_OUTPUT_WEIGHT = 1.0
 # An activation of a smaller mean square is taken for one of this.
 _LEAST_POWER = 0.01
+
+
+@dataclass(frozen=True)
+class StartSignals:
+    """What the neurons of a layer give out at the start, for inputs of the network of unit variance.
+
+    Args:
+        power: mean square of the neurons that an input reaches.
+        silent: square of the others, which are constants.
+        live: marks of the former, or their share where connections do not depend on it.
+        threads: at least 1.
+
+    Example:
+        >>> from trulysparse.connectivity import uniform
+        >>> from trulysparse.nn.initialization import StartSignals
+        >>> StartSignals().power_into(uniform(100, 50, 600))
+        1.0
+    """
+
+    power: float = 1.0
+    silent: float = 0.0
+    live: NDArray[np.bool_] | float = 1.0
+    threads: int = 1
+
+    def power_into(self, connectivity: Connectivity | TiledConnectivity) -> float:
+        """Mean square over the connections of the layer that gets them."""
+        share = self.live
+        if not isinstance(share, float):
+            assert isinstance(connectivity, Connectivity)
+            out_degrees = np.diff(connectivity.by_input.ptr)
+            share = float(out_degrees[share].sum() / max(1, connectivity.n_connections))
+        return share * self.power + (1 - share) * self.silent
+
+    def reached(self, connectivity: Connectivity | TiledConnectivity) -> tuple[NDArray[np.bool_] | float, float]:
+        """`live` of the neurons of the layer that gets them, and how many have inputs."""
+        if isinstance(connectivity, TiledConnectivity):  # Erdős-Rényi: any input is as good as another
+            n_live = _kernels.connected_outputs(connectivity.tiles, self.threads)
+            return n_live / connectivity.n_out, float(n_live)
+        rows = connectivity.by_output
+        if isinstance(self.live, float):
+            live = np.diff(rows.ptr) > 0
+        else:
+            live = count_marked(rows, self.live, self.threads) > 0
+        return live, float(np.count_nonzero(np.diff(rows.ptr)))
 
 
 @dataclass(frozen=True)
@@ -96,13 +141,13 @@ class WeightInit:
         return WeightScale(math.sqrt(3 / max(_power(activation, 1.0), _LEAST_POWER)), by_fan_in=True)
 
     def output_scale(
-        self, connectivity: Connectivity | TiledConnectivity, power: float, activation: LayerActivation
+        self, connectivity: Connectivity | TiledConnectivity, inputs: StartSignals, activation: LayerActivation
     ) -> WeightScale:
         """The scale of the output layer's weights.
 
         Args:
             connectivity: of the layer.
-            power: mean square of its inputs.
+            inputs: what it gets.
             activation: of the layer.
 
         Returns:
@@ -110,43 +155,37 @@ class WeightInit:
         """
         if not self.balance:
             return self.scale(connectivity, activation)
-        deviation = OUTPUT_DEVIATION / math.sqrt(max(power, 1e-300))
+        deviation = OUTPUT_DEVIATION / math.sqrt(max(inputs.power_into(connectivity), 1e-300))
         limit = deviation if self.rule == "normal" else deviation * math.sqrt(3)
         if self.fan == "sparse":
             return WeightScale(limit, by_fan_in=True, most=MAX_OUTPUT_WEIGHT)
         return WeightScale(min(limit / math.sqrt(mean_fan_in(connectivity)), MAX_OUTPUT_WEIGHT))
 
-    def power_after(
-        self, connectivity: Connectivity | TiledConnectivity, power: float, activation: LayerActivation, threads: int
-    ) -> float:
-        """Mean square of a hidden layer's outputs at the start.
+    def signals_after(
+        self, connectivity: Connectivity | TiledConnectivity, inputs: StartSignals, activation: LayerActivation
+    ) -> StartSignals:
+        """The outputs of a hidden layer at the start.
 
         Args:
             connectivity: of the layer.
-            power: mean square of its inputs.
+            inputs: what it gets.
             activation: of the layer.
-            threads: at least 1.
 
         Returns:
-            An estimate, at least 0.
+            An estimate.
 
         Raises:
             InputError: where an activation of the user's is not finite.
         """
-        scale = self.scale(connectivity, activation)
-        unit = 1.0 if self.rule == "normal" else 1 / 3  # variance where the scale is 1
-        if not scale.by_fan_in:
-            return _power(activation, mean_fan_in(connectivity) * power * unit * scale.of(0) ** 2)
-        # Neurons without inputs stay at f(0). Of the others, variance hardly depends on their number of inputs.
-        share = _connected_outputs(connectivity, threads) / connectivity.n_out
-        variance = power * unit * scale.of(1) ** 2
-        if self.rule == "xavier_uniform":
-            inputs, fan_out = (
-                max(1.0, connectivity.n_connections / max(1.0, n))
-                for n in (share * connectivity.n_out, connectivity.n_in)
-            )
-            variance = power * unit * 6 * inputs / (inputs + fan_out)
-        return share * _power(activation, variance) + (1 - share) * _power(activation, 0.0)
+        live, n_live = inputs.reached(connectivity)
+        scale, power = self.scale(connectivity, activation), inputs.power_into(connectivity)
+        fan_in = max(1.0, connectivity.n_connections / max(1.0, n_live))
+        spread = 1.0 if self.rule == "normal" else 1 / 3  # variance of a weight where the scale is 1
+        if scale.by_fan_in and self.rule == "he_uniform":
+            variance = power * spread * scale.of(1) ** 2  # whatever the neuron's inputs
+        else:
+            variance = power * spread * fan_in * scale.of(round(fan_in)) ** 2
+        return StartSignals(_power(activation, variance), _power(activation, 0.0), live, inputs.threads)
 
     @property
     def kind(self) -> Draw:
@@ -209,13 +248,6 @@ class WeightInit:
 def mean_fan_in(connectivity: Connectivity | TiledConnectivity) -> float:
     """Mean number of connections into a neuron, at least 1."""
     return max(1.0, connectivity.n_connections / connectivity.n_out)
-
-
-def _connected_outputs(connectivity: Connectivity | TiledConnectivity, threads: int) -> int:
-    """Neurons with at least one input."""
-    if isinstance(connectivity, TiledConnectivity):
-        return _kernels.connected_outputs(connectivity.tiles, threads)
-    return int(np.count_nonzero(np.diff(connectivity.indptr)))
 
 
 def _power(activation: LayerActivation, variance: float) -> float:

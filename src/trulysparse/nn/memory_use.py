@@ -24,14 +24,15 @@ def network_parts(layer_sizes: Sequence[int], counts: Sequence[int], storage_con
 
     Args:
         layer_sizes: neurons per layer, input first.
-        counts: connections per layer.
+        counts: connections per layer, those of a skip layer last.
         storage_config: how the layers are stored.
 
     Returns:
         Bytes of connectivity, weights and biases, and of the scratch while the largest layer is made.
     """
     item = HELD[storage_config.weights].itemsize
-    pairs = list(zip(pairwise(layer_sizes), counts, strict=True))
+    ends = [*pairwise(layer_sizes), (layer_sizes[0], layer_sizes[-1])]
+    pairs = list(zip(ends[: len(counts)], counts, strict=True))
     if storage_config.tiled:
         index = sum(TILE_BYTES * count + 8 * n_tiles(a, b, tile_shift(a, b, count)) for (a, b), count in pairs)
     else:

@@ -21,16 +21,19 @@ from trulysparse.connectivity import (
     largest,
     layer_counts,
     make_pattern,
+    skip_count,
 )
 from trulysparse.connectivity.counts import DEFAULT_EPSILON
 from trulysparse.connectivity.network_patterns import AnyPattern, drawn_layers
+from trulysparse.data.matrix import array_of_samples, as_matrix
 from trulysparse.errors import InputError
 from trulysparse.nn import activations, memory_use
 from trulysparse.nn.activations import Activation
-from trulysparse.nn.initialization import WeightInit
+from trulysparse.nn.initialization import StartSignals, WeightInit
 from trulysparse.nn.layers.storage import StorageConfig
 from trulysparse.nn.network import Network
 from trulysparse.nn.settings import NetworkSettings
+from trulysparse.nn.skip import checked_skip, new_skip_layer
 
 
 class SparseMLP(Network):
@@ -46,13 +49,21 @@ class SparseMLP(Network):
         output_density: the output layer's own density, in (0, 1]; 1.0 makes it dense. density or epsilon is then that
             of the other layers. None: as for the others.
         connectivity: where connections go: 'erdos_renyi', 'fixed_fan_in', 'small_world', 'scale_free', 'block_local',
-            'connected' (every connection on a path from an input to an output) or a function or object of that form,
-            such as functools.partial(small_world, rewiring=0.3); see Pattern and NetworkPattern.
+            'connected' (every connection on a path from an input to an output), 'brf' (receptive fields), 'csti' (by
+            correlations in X), or a function or object of that form, such as functools.partial(small_world,
+            rewiring=0.3); see Pattern and NetworkPattern.
+        X: (n_samples, n_features) samples in any form that fit takes, for 'csti'; of streamed ones the first 10,000
+            count. None for all others.
         activation: of the hidden layers, an object or a name; one of your own: see ActivationFunction.
         output: 'softmax' (classes), 'sigmoid' (several labels per sample) or 'identity' (regression).
         init: rule of the starting weights, see WeightInit.
         fan: see WeightInit.
         balance: see WeightInit.
+        skip: whether a sparse layer goes from the inputs straight to the outputs, beside the hidden layers, its
+            product added before the output activation: a linear model and a network in one. Its weights start at 0,
+            its connections anywhere; it comes last in `layers`.
+        skip_density: share of the skip layer's possible connections, in (0, 1]. None: as many as a layer of this
+            network, n_inputs x n_outputs, has by epsilon, or by what epsilon the density amounts to.
         bias: whether neurons have biases; those of a network without them have arrays of length 0.
         dtype: 'float32' or 'float64'.
         storage: 'indexed', connections indexed by input and by output neuron, 16 bytes each with a float32 weight; or
@@ -77,13 +88,17 @@ class SparseMLP(Network):
 
     Source:
         Mocanu et al., "Scalable training of artificial neural networks with adaptive sparse connectivity" (2018);
-        Curci, Mocanu, Pechenizkiy, "Truly sparse neural networks at scale" (2021).
+        Curci, Mocanu, Pechenizkiy, "Truly sparse neural networks at scale" (2021). skip: Cheng et al., "Wide & deep
+        learning for recommender systems" (2016).
 
     Example:
         >>> import trulysparse as ts
         >>> net = ts.SparseMLP((784, 1000, 10), epsilon=20)
         >>> net.n_connections  # 20 * (784 + 1000), and all 1000 * 10 of the last layer
         45680
+        >>> net = ts.SparseMLP((784, 1000, 10), epsilon=20, skip=True)
+        >>> net.layers[-1].n_in, net.layers[-1].n_out, net.layers[-1].n_connections
+        (784, 10, 7840)
     """
 
     def __init__(
@@ -95,11 +110,14 @@ class SparseMLP(Network):
         densities: str = "erk",
         output_density: float | None = None,
         connectivity: str | AnyPattern = "erdos_renyi",
+        X: Any = None,
         activation: Activation | str = "all_relu",
         output: str = "softmax",
         init: str = "he_uniform",
         fan: str = "dense",
         balance: bool = True,
+        skip: bool = False,
+        skip_density: float | None = None,
         bias: bool = True,
         dtype: str = "float32",
         storage: str = "indexed",
@@ -114,7 +132,14 @@ class SparseMLP(Network):
         super().__init__(
             layer_sizes,
             NetworkSettings(
-                None, activation, output, WeightInit(init, fan, balance), dtype, seed, threads, storage_config
+                activation=activation,
+                output=output,
+                init=WeightInit(init, fan, balance),
+                dtype=dtype,
+                seed=seed,
+                threads=threads,
+                storage_config=storage_config,
+                skip=checked_skip(skip, skip_density),
             ),
         )
         if not isinstance(bias, bool | np.bool_):
@@ -127,16 +152,17 @@ class SparseMLP(Network):
         self.epsilon = None if density is not None else DEFAULT_EPSILON if epsilon is None else float(epsilon)
         if storage_config.tiled and connectivity != "erdos_renyi":
             raise InputError(f"connectivity must be 'erdos_renyi' where storage='compact', not {connectivity!r}")
+        skip_counts = [skip_count(self.layer_sizes, counts, skip_density)] if skip else []
         sparsity = f"density {density}" if self.epsilon is None else f"epsilon {self.epsilon:g}"
         memory.require(
-            memory_use.network_bytes(self.layer_sizes, counts, storage_config),
+            memory_use.network_bytes(self.layer_sizes, [*counts, *skip_counts], storage_config),
             f"a network of layers {self.sizes_text} at {sparsity}",
             f"choose a smaller {sparsity.split(maxsplit=1)[0]} or smaller layers",
         )
-        pattern = make_pattern(connectivity)
+        pattern = make_pattern(connectivity, None if X is None else array_of_samples(as_matrix(X)))
         if not callable(progress):
             raise InputError(f"progress must be a function, not {progress!r:.80}")
-        power = 1.0  # mean square of a layer's input, for network inputs of unit variance
+        start = StartSignals(threads=self.threads)
         total = sum(counts)
         drawn = drawn_layers(pattern, self.layer_sizes, counts, self.seed, self.threads)
         for number, (n_in, n_out) in enumerate(pairwise(self.layer_sizes)):
@@ -153,11 +179,14 @@ class SparseMLP(Network):
             self._append(con, values, storage_config.zeros(f"layer{number}.bias", n_out if bias else 0))
             layer = self.layers[-1]
             f = layer.activation
-            scale = self.init.output_scale(con, power, f) if last else self.init.scale(con, f)
+            scale = self.init.output_scale(con, start, f) if last else self.init.scale(con, f)
             self.init.fill(layer.values, con, scale, stream_key(self.seed, "weights", number), self.threads)
             layer.release()
             if not last:
-                power = self.init.power_after(con, power, f, self.threads)
+                start = self.init.signals_after(con, start, f)
+        for count in skip_counts:
+            key = stream_key(self.seed, "connectivity", len(self.layers))
+            self.layers.append(new_skip_layer(self.layer_sizes, count, storage_config, seed=key, threads=self.threads))
         progress("building", total, total)
 
     @classmethod
@@ -171,7 +200,7 @@ class SparseMLP(Network):
         """A network of given connectivity, weights and biases.
 
         Args:
-            connectivities: one per layer.
+            connectivities: one per layer, a skip layer's last.
             values: weights of each layer, in the order of connectivity.by_input or of the tiles.
             biases: (n_out,) each, or (0,) of layers without biases.
             settings: everything else.
@@ -187,12 +216,13 @@ class SparseMLP(Network):
         connectivities = checks.listed("connectivities", connectivities, "connectivities")
         values, biases = checks.listed("values", values, "arrays"), checks.listed("biases", biases, "arrays")
         for name, given in (("connectivities", connectivities), ("values", values), ("biases", biases)):
-            if len(given) != len(connectivities) or not len(given):
+            if len(given) != len(connectivities) or len(given) <= settings.skip:
                 raise InputError(f"{name} must have one entry for each of at least one layer, not {len(given)}")
         for number, con in enumerate(connectivities):
             if not isinstance(con, kind):
                 raise InputError(f"connectivities[{number}] must be a {kind.__name__}, not {type(con).__name__}")
-        net = cls.without_layers([connectivities[0].n_in, *(c.n_out for c in connectivities)], settings)
+        chain = connectivities[:-1] if settings.skip else connectivities
+        net = cls.without_layers([connectivities[0].n_in, *(c.n_out for c in chain)], settings)
         for con, weight, bias in zip(connectivities, values, biases, strict=True):
             net._append(con, weight, bias)
         net.check_layers()
@@ -288,7 +318,7 @@ class SparseMLP(Network):
 
     def _append(self, con: Connectivity | TiledConnectivity, values: Stored, bias: Stored) -> None:
         number = len(self.layers) + 1
-        last = number == len(self.layer_sizes) - 1
+        last = number >= len(self.layer_sizes) - 1  # or the skip layer
         activation = activations.IDENTITY if last else activations.on_layer(self.activation, number)
         self.layers.append(self.storage_config.layer(con, values, bias, activation, f"layer{number - 1}"))
 

@@ -20,20 +20,23 @@ from trulysparse.nn.layers.base import Layer
 from trulysparse.nn.layers.storage import StorageConfig
 from trulysparse.nn.network_passes import NetworkPasses
 from trulysparse.nn.settings import NetworkSettings
+from trulysparse.nn.skip import check_skip_layer, layer_pairs, sizes_of
 from trulysparse.nn.soft_update import soft_update
 from trulysparse.nn.tape_memory import TapePool
 from trulysparse.nn.tile_pass import CheckedLayers
 
 
 class Network(NetworkPasses):
-    """Sparse layers in a row, each the input of the next.
+    """Sparse layers in a row, each the input of the next, and where there is a skip layer, one from the inputs to the
+    outputs beside them, whose product is added to the last one's before the output activation.
 
     Args:
         layer_sizes: neurons per layer, input first, output last, each 1 to 2^31 - 1.
         settings: everything else. The network has no layers at first; they are appended to `layers`.
 
     Attributes:
-        layers: the layers, first to last.
+        layers: the layers, first to last; a skip layer comes after them.
+        skip: whether there is a skip layer.
         scaling: of the input, or None.
         labels: names of the classes in the order of the output neurons, or None for 0, 1, ...
         preprocessor: a fitted TablePreprocessor, which DataFrames go through, or None.
@@ -42,6 +45,7 @@ class Network(NetworkPasses):
     """
 
     epsilon: float | None
+    skip = False  # of networks that were pickled before there were skip layers
 
     def __init__(self, layer_sizes: Sequence[int], settings: NetworkSettings) -> None:
         sizes = checks.listed("layer_sizes", layer_sizes, "integers")
@@ -59,6 +63,9 @@ class Network(NetworkPasses):
         self.threads = checks.thread_count(settings.threads)
         self.storage_config = settings.storage_config or StorageConfig.create("indexed", None, None, None, dtype)
         self.epsilon = settings.epsilon
+        self.skip = settings.skip
+        if self.skip and self.storage_config.folder is not None:
+            raise InputError("skip must be False where layers live in a folder")
         self.layers: list[Any] = []  # of Layer; what they offer beyond its common part depends on the storage
         self.scaling = None
         self.labels = None
@@ -80,7 +87,18 @@ class Network(NetworkPasses):
             self.seed,
             self.threads,
             self.storage_config,
+            self.skip,
         )
+
+    @property
+    def chain(self) -> list[Any]:
+        """The layers of which each is the input of the next: all but the skip layer."""
+        return self.layers[:-1] if self.skip else self.layers
+
+    @property
+    def skip_layer(self) -> Any:
+        """The layer from the inputs to the outputs, or None."""
+        return self.layers[-1] if self.skip else None
 
     @property
     def n_connections(self) -> int:
@@ -119,7 +137,7 @@ class Network(NetworkPasses):
         """A network like this one with other layers.
 
         Args:
-            layers: at least one.
+            layers: at least one; a skip layer, where this network has one, last.
             storage_config: how they are stored; None: as this network's.
 
         Returns:
@@ -128,12 +146,12 @@ class Network(NetworkPasses):
         Raises:
             InputError: where the layers do not fit together.
         """
-        if not len(layers):
-            raise InputError("layers must have at least one layer")
+        if len(layers) <= self.skip:
+            raise InputError("layers must have at least one layer" + (" beside the skip layer" if self.skip else ""))
         twin = copy.copy(self)
         twin.checked, twin.tape_pool = CheckedLayers(), TapePool()
         twin.layers, twin.storage_config = list(layers), storage_config or self.storage_config
-        twin.layer_sizes = (layers[0].n_in, *(layer.n_out for layer in layers))
+        twin.layer_sizes = sizes_of(twin.chain)
         if twin.layer_sizes[0] != self.layer_sizes[0]:
             twin.feature_names = None
         twin.check_layers()
@@ -145,16 +163,19 @@ class Network(NetworkPasses):
         sizes, config = self.layer_sizes, self.storage_config
         if self.checked.are(self):
             return
-        if len(self.layers) != len(sizes) - 1:
-            raise InputError(f"layers must have {len(sizes) - 1} entries, not {len(self.layers)}")
+        pairs = layer_pairs(sizes, self.skip)
+        if len(self.layers) != len(pairs):
+            raise InputError(f"layers must have {len(pairs)} entries, not {len(self.layers)}")
         held = HELD[config.weights]
         for number, layer in enumerate(self.layers):
             if not isinstance(layer, Layer):
                 raise InputError(f"layers[{number}] must be a layer, not {type(layer).__name__}")
             if layer.tiled != config.tiled:
                 raise InputError(f"layers[{number}] is not stored as storage={config.kind!r} says")
-            if problem := layer.problem(sizes[number], sizes[number + 1], held, config.weights):
+            if problem := layer.problem(*pairs[number], held, config.weights):
                 raise InputError(f"layers[{number}]{'' if problem[0] == '.' else ' '}{problem}")
+        if self.skip:
+            check_skip_layer(self.layers[-1], len(pairs) - 1)
         if self.scaling is not None:
             _check_scaling("scaling", self.scaling, sizes[0])
         if self.target_scaling is not None:
@@ -245,6 +266,8 @@ class Network(NetworkPasses):
         tau = checks.real("tau", tau, low=0, high=1)
         self.check_layers()
         source.check_layers()
+        if self.skip != source.skip:
+            raise InputError(f"source must {'have a' if self.skip else 'be without a'} skip layer, as this network")
         soft_update(self.layers, source.layers, tau, self.seed, self.soft_updates, self.threads)
         self.soft_updates += 1
 

@@ -32,11 +32,22 @@ class NetworkPasses(Predictor):
     """The passes of a Network through its layers."""
 
     layers: list[Any]
+    skip: bool
     storage_config: StorageConfig
     seed: int
     threads: int
     tape_pool: TapePool
     n_updates: int
+
+    @property
+    @abstractmethod
+    def chain(self) -> list[Any]:
+        """The layers of which each is the input of the next."""
+
+    @property
+    @abstractmethod
+    def skip_layer(self) -> Any:
+        """The layer from the inputs to the outputs, or None."""
 
     @abstractmethod
     def check_layers(self) -> None:
@@ -48,7 +59,7 @@ class NetworkPasses(Predictor):
 
     def workspace(self, every: int = 1) -> TrainingWorkspace:
         """Memory for the activations of a batch from the forward to the backward pass; every: see TrainingWorkspace."""
-        kinds = [layer.activation for layer in self.layers]
+        kinds = [layer.activation for layer in self.chain]
         tiled = self.storage_config.tiled
         return TrainingWorkspace(self.layer_sizes, kinds, self.activation_types(), every=every, tiled=tiled)
 
@@ -157,9 +168,9 @@ class NetworkPasses(Predictor):
         size = min(checks.integer("batch_size", batch_size, low=1), matrix.n_samples, tile_columns(self.layer_sizes))
         size = largest_batch(self.layer_sizes, self.activation_types(), size)
         # Memory of this call's own: the kernels release the interpreter lock, and threads may predict side by side.
-        work = InferenceWorkspace(self.layer_sizes, self.activation_types(), size)
+        work = InferenceWorkspace(self.layer_sizes, self.activation_types(), size, keeps_input=self.skip)
         signals = [work.activations(0, activations.IDENTITY)]
-        signals += [work.activations(number, layer.activation) for number, layer in enumerate(self.layers, start=1)]
+        signals += [work.activations(number, layer.activation) for number, layer in enumerate(self.chain, start=1)]
         tile = TilePass(self, signals)
         for samples in self._tiles(matrix, size, tile):
             z = signals[-1].values

@@ -34,6 +34,8 @@ class Layered(Protocol):
     """What passes need of a network."""
 
     layers: list[Any]
+    """The chain, then the skip layer where there is one."""
+    skip: bool
     layer_sizes: tuple[int, ...]
     storage_config: Any  # a StorageConfig
     scaling: Scaling | None
@@ -46,6 +48,14 @@ class Layered(Protocol):
     tape_pool: Any  # a TapePool
     n_updates: int
     """Updates by tapes, or by gradients in arrays, whose rounding took random numbers."""
+
+    @property
+    def chain(self) -> list[Any]:
+        """The layers of which each is the input of the next: all but the skip layer."""
+
+    @property
+    def skip_layer(self) -> Any:
+        """The layer from the inputs to the outputs, or None."""
 
     def workspace(self, every: int = 1) -> TrainingWorkspace:
         """Memory for activations."""
@@ -83,7 +93,8 @@ def forward_layers(
         >>> signals[-1].values.shape[0]
         2
     """
-    layers = net.layers[first : first + len(signals) - 1]
+    chain = net.chain
+    layers = chain[first : first + len(signals) - 1]
     in_files = net.storage_config.folder is not None
     for number, (layer, x, y) in enumerate(zip(layers, signals, signals[1:], strict=False)):
         if in_files and number + 1 < len(layers):
@@ -91,6 +102,8 @@ def forward_layers(
         layer.forward(x, y, keys[first + number], threads)
         if in_files:
             layer.release()
+    if net.skip and len(layers) == len(chain):
+        net.skip_layer.forward(signals[0], signals[-1], 0, threads, add=True)
 
 
 def backward_layers(
@@ -129,7 +142,8 @@ def backward_layers(
         >>> [weight.shape == layer.values.shape for (weight, _), layer in zip(sink.arrays, net.layers)]
         [True, True]
     """
-    last = len(net.layers) - 1
+    last = len(net.chain) - 1
+    at_output = dy
     in_files = net.storage_config.folder is not None
     for number in range(last, -1, -1):
         # What the last layers left is still there; later layers have overwritten that of others.
@@ -143,3 +157,8 @@ def backward_layers(
         if in_files:
             layer.release()
         dy = x.values
+    if net.skip:
+        skip, x = net.skip_layer, signals[0]
+        if input_gradient is not None:  # before the sink changes weights
+            skip.input_gradient(at_output, x, input_gradient, threads, add=True)
+        sink.take(last + 1, skip, at_output, x, None, threads)

@@ -22,6 +22,7 @@ class NetworkSettings:
         seed: of connectivity and weights.
         threads: None: all of this machine's.
         storage_config: how layers are stored; None: indexed, in memory.
+        skip: whether the last of the layers goes from the inputs to the outputs, beside the others.
     """
 
     epsilon: float | None = None
@@ -32,3 +33,4 @@ class NetworkSettings:
     seed: int = 0
     threads: int | None = None
     storage_config: StorageConfig | None = None
+    skip: bool = False

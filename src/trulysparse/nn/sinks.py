@@ -16,7 +16,7 @@ from trulysparse.optim.rules import AnyRule, rule_of, set_add
 
 
 class Sink(Protocol):
-    """Takes the gradients of a network's layers one by one, from the last layer to the first."""
+    """Takes the gradients of a network's layers one by one, from the last to the first, then of a skip layer."""
 
     def take(self, number: int, layer: Any, dy: Stored, x: Activations, dx: Stored | None, threads: int) -> None:
         """Takes the gradient of layer `number`.

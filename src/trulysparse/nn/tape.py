@@ -98,7 +98,7 @@ class Tape:
     @property
     def output(self) -> Floats:
         """(n_samples, n_outputs) values of the output layer: a view where the samples are one tile, else a copy."""
-        return self.samples(len(self.net.layers))
+        return self.samples(len(self.net.layer_sizes) - 1)
 
     @property
     def hidden(self) -> HiddenValues:
@@ -239,7 +239,7 @@ class HiddenValues(Sequence[Floats]):
         self._tape = tape
 
     def __len__(self) -> int:
-        return len(self._tape.net.layers) - 1
+        return len(self._tape.net.layer_sizes) - 2
 
     @overload
     def __getitem__(self, layer: int) -> Floats: ...

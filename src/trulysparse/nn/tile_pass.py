@@ -117,9 +117,9 @@ class TilePass:
 
     def forward_calls(self) -> list[_kernels.ForwardCall] | None:
         """The kernels' calls of a forward pass, or None where layers must be computed one by one."""
-        layers, signals = self.net.layers, self.signals
+        net, signals = self.net, self.signals
         arrays: list[Any] = [signals[0].values]
-        for layer in layers:
+        for layer in net.layers:
             arrays += (layer.connectivity, layer.values, layer.bias)
         known, calls = self._forward
         if len(known) == len(arrays) and all(map(is_, known, arrays)):
@@ -127,9 +127,10 @@ class TilePass:
         self._forward = ([], [])
         if self.every > 1:
             return None
-        calls = []
-        for layer, x, y in zip(layers, signals[:-1], signals[1:], strict=True):
-            call = layer.forward_call(x, y)
+        calls, last = [], len(signals) - 2
+        for number, layer in enumerate(net.layers):
+            skips = number > last
+            call = layer.forward_call(*((signals[0], signals[-1]) if skips else signals[number : number + 2]), skips)
             if call is None:
                 return None
             calls.append(call)
@@ -139,7 +140,8 @@ class TilePass:
     def backward_calls(self, dy: Stored, sink: Sink, input_gradient: Stored | None) -> Links | None:
         """The kernels' calls of a backward pass with the rules that they apply, or None where layers must be computed
         one by one."""
-        layers, signals = self.net.layers, self.signals
+        net, signals = self.net, self.signals
+        layers = net.layers
         states: Sequence[OptimizerState] | None = None
         gradients: Sequence[ParameterGradient] | None
         rule: Any
@@ -164,7 +166,7 @@ class TilePass:
             arrays += gradient
         known, calls = self._backward.get(type(sink), ((), []))
         if len(known) == len(arrays) and all(map(is_, known, arrays)):
-            return _links(calls, rule)
+            return self._links(calls, rule)
         self._backward.pop(type(sink), None)
         if self.every > 1:
             return None
@@ -172,7 +174,12 @@ class TilePass:
         if not calls:
             return None
         self._backward[type(sink)] = (arrays, calls)
-        return _links(calls, rule)
+        return self._links(calls, rule)
+
+    def _backward_order(self) -> list[int]:
+        """Numbers of the layers as a backward pass comes to them: from the last down, then the skip layer."""
+        last = len(self.signals) - 2
+        return [*range(last, -1, -1), *range(last + 1, len(self.net.layers))]
 
     def _prepared(
         self,
@@ -181,16 +188,19 @@ class TilePass:
         states: Sequence[OptimizerState] | None,
         gradients: Sequence[ParameterGradient] | None,
     ) -> list[_kernels.BackwardCall]:
-        """The calls of a backward pass from the last layer down; none where a layer cannot be run so."""
+        """The calls of a backward pass; none where a layer cannot be run so."""
         layers, calls, below = self.net.layers, [], dy
-        for number in range(len(layers) - 1, -1, -1):
-            x = self.signals[number]
+        last = len(self.signals) - 2
+        for number in self._backward_order():
+            skips = number > last
+            x = self.signals[0 if skips else number]
             call = layers[number].backward_call(
-                below,
+                dy if skips else below,
                 x,
-                x.values if number else input_gradient,
+                x.values if 0 < number <= last else input_gradient,
                 None if states is None else states[number],
                 None if gradients is None else gradients[number],
+                skips,
             )
             if call is None:
                 return []
@@ -198,16 +208,16 @@ class TilePass:
             below = x.values
         return calls
 
+    def _links(self, calls: list[_kernels.BackwardCall], rule: Any) -> Links:
+        """Calls with the rule of all layers, or of each."""
+        if isinstance(rule, LayerRules):
+            rules = [rule.rules[number] for number in self._backward_order()]
+            return [([call], each) for call, each in zip(calls, rules, strict=True)]  # type: ignore[misc]
+        return [(calls, rule)]
+
 
 def _set_add(rule: Any, add: bool) -> None:
     if type(rule) is UpdateRule:  # as nearly always: without another file's function
         rule.add = add
     else:
         set_add(rule, add)
-
-
-def _links(calls: list[_kernels.BackwardCall], rule: Any) -> Links:
-    """Calls from the last layer down with the rule of all layers, or of each."""
-    if isinstance(rule, LayerRules):
-        return [([call], each) for call, each in zip(calls, reversed(rule.rules), strict=True)]  # type: ignore[misc]
-    return [(calls, rule)]

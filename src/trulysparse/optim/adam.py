@@ -32,7 +32,7 @@ class Adam:
             not those of the connection, so that from 'zero' its first steps are 3 to 6 times the learning rate. On
             Fashion-MNIST at epsilon 20, 'typical' is 0.9 (RigL) and 1.9 points (SET) better with a rate of 0.003; with
             the best rate of each, the two are within 0.2 points. Short trainings that evolve often are worse with it
-            (R2 0.934, 'zero' 0.957), so it is not the default. See docs/evolution.md.
+            (R2 0.934, 'zero' 0.957), so it is not the default. See docs/optimizers.md.
 
     Raises:
         InputError: where an argument is out of range.

@@ -5,18 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
 from trulysparse import _kernels
 from trulysparse._core import checks
 from trulysparse._core.arrays import HELD
-from trulysparse.connectivity import layer_counts
+from trulysparse.connectivity import layer_counts, skip_count
 from trulysparse.connectivity.tiled import tile_shift
 from trulysparse.errors import InputError
 from trulysparse.nn import memory_use
 from trulysparse.nn.activations_buffer import largest_batch
 from trulysparse.nn.layers.storage import StorageConfig, activation_types
 from trulysparse.nn.passes import tile_columns
+from trulysparse.nn.skip import checked_skip, layer_pairs
 from trulysparse.optim import Optimizer
 from trulysparse.optim.optimizer import check_optimizer, state_type
 from trulysparse.optim.sgd import SGD
@@ -48,6 +48,8 @@ class PlanRequest:
         density: in epsilon's place, one number or one per layer; see connectivity.layer_counts.
         densities: 'erk' or 'uniform'.
         output_density: the output layer's own density, or None.
+        skip: whether a skip layer goes from the inputs to the outputs; not with on_disk.
+        skip_density: see SparseMLP.
 
     Example:
         >>> from trulysparse.planning.plan import PlanRequest
@@ -69,17 +71,22 @@ class PlanRequest:
     density: float | tuple[float, ...] | None = None
     densities: str = "erk"
     output_density: float | None = None
+    skip: bool = False
+    skip_density: float | None = None
 
     @property
     def counts(self) -> list[int]:
-        """Connections of each layer."""
-        return layer_counts(
+        """Connections of each layer, the skip layer's last."""
+        counts = layer_counts(
             self.layer_sizes,
             epsilon=self.epsilon,
             density=self.density,
             densities=self.densities,
             output_density=self.output_density,
         )
+        if checked_skip(self.skip, self.skip_density):
+            counts.append(skip_count(self.layer_sizes, counts, self.skip_density))
+        return counts
 
     @property
     def tile_size(self) -> int:
@@ -187,6 +194,7 @@ def plan(request: PlanRequest, *, threads: int | None = None, measure: bool = Tr
     types = activation_types(storage_config, len(sizes))
     batch = largest_batch(sizes, types, PREDICTION_BATCH)
     parts["predictions"] = 2 * batch * max(n * kind.itemsize for n, kind in zip(sizes, types, strict=True))
+    parts["predictions"] += request.skip * batch * sizes[0] * types[0].itemsize
     if request.on_disk:
         largest_fraction = max(counts) / max(1, sum(counts))
         # What changes has a spare; the layer that evolves is there twice.
@@ -217,7 +225,7 @@ def best_request(request: PlanRequest, free: int) -> PlanRequest | None:
         >>> fitting.storage, fitting.weights
         ('compact', 'bfloat16')
     """
-    for on_disk in (False, True):
+    for on_disk in (False,) if request.skip else (False, True):
         batch = request.batch_size
         while batch >= 1:
             for recompute in (1, 2, 3, 4):
@@ -263,7 +271,8 @@ def _scratch(sizes: Sequence[int], counts: Sequence[int], request: PlanRequest, 
     sums = ordered = 0
     few = _kernels.FEW_BLOCKS
     stride, item = int(_kernels.padded_batch(request.tile_size)), HELD[request.signals].itemsize
-    for (n_in, n_out), count in zip(pairwise(sizes), counts, strict=True) if request.storage == "compact" else ():
+    pairs = layer_pairs(sizes, request.skip)
+    for (n_in, n_out), count in zip(pairs, counts, strict=True) if request.storage == "compact" else ():
         shift = tile_shift(n_in, n_out, count)
         for n in (n_in, n_out):  # few blocks are cut into parts, with sums each
             blocks = ((n - 1) >> shift) + 1
@@ -279,12 +288,12 @@ def _seconds(sizes: Sequence[int], counts: Sequence[int], request: PlanRequest, 
     rates = measured_rates(request.tile_size, weights, signals, request.optimizer.n_slots, threads)
     seconds = dict.fromkeys(STAGES, 0.0)
     recomputed, tiles = 1 - 1 / request.recompute, -(-request.batch_size // request.tile_size)
-    for number, ((n_in, n_out), count) in enumerate(zip(pairwise(sizes), counts, strict=True)):
+    for number, ((n_in, n_out), count) in enumerate(zip(layer_pairs(sizes, request.skip), counts, strict=True)):
         forward = tiles * (rates.forward[0] * count + rates.forward[1] * n_out)
         seconds["forward"] += forward
         seconds["backward and update"] += recomputed * forward + tiles * rates.backward[0] * count
-        if number:  # gradients at the network's input are not wanted
+        if 0 < number < len(sizes) - 1:  # gradients at the network's input are not wanted
             seconds["backward and update"] += tiles * rates.backward[1] * n_in
-        if number < len(counts) - 1:
+        if number < len(sizes) - 2:
             seconds["evolution"] += rates.evolution * count
     return seconds

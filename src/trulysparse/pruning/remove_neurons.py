@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse import _kernels
-from trulysparse.connectivity import Connectivity, Rows
+from trulysparse.connectivity import Connectivity
 from trulysparse.connectivity.coordinates import nothing
+from trulysparse.connectivity.indexed import count_marked
 from trulysparse.errors import InputError
 from trulysparse.nn import activations
 from trulysparse.nn.mlp import SparseMLP
+from trulysparse.nn.skip import sizes_of
 from trulysparse.optim import OptimizerState
 
 NeuronMask: TypeAlias = NDArray[np.bool_]
@@ -37,14 +39,14 @@ def remove_neurons(
     the inputs of the unmarked neurons. optimizer_state: of each layer, changed along with it. Linear in connections;
     each layer's connections are made anew once.
     """
-    layers, threads = net.layers, net.threads
+    layers, threads = net.chain, net.threads
     masks = [np.ones(n, np.bool_) for n in net.layer_sizes[1:-1]] if keep_masks is None else keep_masks
     connected = _fold_constants(net, masks)
     for number in reversed(range(len(connected))):  # neurons without outputs, from the last layer down
         following = layers[number + 1]
         is_last = number + 1 == len(connected)
         targets = np.ones(following.n_out, np.bool_) if is_last else connected[number + 1]
-        connected[number] &= _count(following.connectivity.by_input, targets, threads) > 0
+        connected[number] &= count_marked(following.connectivity.by_input, targets, threads) > 0
     return connected if all(mask.all() for mask in connected) else _shrink(net, optimizer_state, connected)
 
 
@@ -55,8 +57,8 @@ def _fold_constants(net: SparseMLP, keep_masks: Sequence[NeuronMask]) -> list[Ne
     inputs = np.ones(net.layer_sizes[0], np.bool_)
     # Unmarked neurons have lost the connections by which a constant would reach them.
     next_masks = [*keep_masks[1:], np.ones(net.layer_sizes[-1], np.bool_)]
-    for layer, following, mask, next_mask in zip(net.layers, net.layers[1:], keep_masks, next_masks, strict=False):
-        constant = ~mask | (_count(layer.connectivity.by_output, inputs, net.threads) == 0)
+    for layer, following, mask, next_mask in zip(net.chain, net.chain[1:], keep_masks, next_masks, strict=False):
+        constant = ~mask | (count_marked(layer.connectivity.by_output, inputs, net.threads) == 0)
         if constant.any():
             value = np.zeros(layer.n_out)
             bias = layer.bias if layer.bias.size else np.zeros(layer.n_out)
@@ -79,13 +81,6 @@ def _fold_constants(net: SparseMLP, keep_masks: Sequence[NeuronMask]) -> list[Ne
     return varying
 
 
-def _count(rows: Rows, marked: NeuronMask, threads: int) -> NDArray[np.int64]:
-    """How many of each row's connections lead to a marked neuron."""
-    count = np.empty(len(rows.ptr) - 1, np.int64)
-    _kernels.count_marked(rows.ptr, rows.index, marked.view(np.uint8), count, threads)
-    return count
-
-
 def _shrink(
     net: SparseMLP, optimizer_state: Sequence[OptimizerState] | None, connected: Sequence[NeuronMask]
 ) -> list[NeuronMask]:
@@ -94,7 +89,7 @@ def _shrink(
     all_inputs, all_outputs = np.ones(net.layer_sizes[0], np.bool_), np.ones(net.layer_sizes[-1], np.bool_)
     masks = [all_inputs, *connected, all_outputs]
     keep_masks = [mask if mask.any() else np.arange(len(mask)) == 0 for mask in masks]
-    for number, layer in enumerate(net.layers):
+    for number, layer in enumerate(net.chain):  # a skip layer has no hidden neurons
         if masks[number].all() and masks[number + 1].all():
             continue
         state = OptimizerState([], []) if optimizer_state is None else optimizer_state[number]
@@ -116,5 +111,5 @@ def _shrink(
         _kernels.renumber(index, (np.cumsum(outputs) - 1).astype(np.int32), net.threads)
         n_in, n_out = int(np.count_nonzero(inputs)), int(np.count_nonzero(outputs))
         layer.connectivity = Connectivity.trusted(n_in, n_out, ptr, index, net.threads)
-    net.layer_sizes = (net.layer_sizes[0], *(layer.n_out for layer in net.layers))
+    net.layer_sizes = sizes_of(net.chain)
     return keep_masks[1:-1]

@@ -32,6 +32,12 @@ def outgoing_strength(layer: IndexedLayer, threads: int) -> NDArray[np.float64]:
     return strength
 
 
+def input_strength(net: SparseMLP) -> NDArray[np.float64]:
+    """The sum of the |outgoing weights| of each of a network's inputs, (n_inputs,), those of a skip layer too."""
+    strength = outgoing_strength(net.layers[0], net.threads)
+    return strength + outgoing_strength(net.skip_layer, net.threads) if net.skip else strength
+
+
 def mean_activation(net: SparseMLP, X: Any, batch_size: int = 256) -> list[Floats]:
     """The mean |activation| of each hidden neuron on the samples X: one array per hidden layer."""
     totals = [np.zeros(n) for n in net.layer_sizes[1:-1]]
@@ -47,7 +53,7 @@ def importance(net: SparseMLP, score: str, activity: Sequence[Floats] | None = N
     """The importance of each hidden neuron: one array per hidden layer. score: 'incoming' (incoming strength), 'both'
     (incoming times outgoing strength) or 'activation' (outgoing strength times the mean |activation| in `activity`)."""
     values = []
-    for number, layer in enumerate(net.layers[:-1]):
+    for number, layer in enumerate(net.chain[:-1]):
         if score == "incoming":
             values.append(incoming_strength(layer, net.threads))
             continue

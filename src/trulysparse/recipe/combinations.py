@@ -9,6 +9,7 @@ from trulysparse.connectivity import layer_counts
 from trulysparse.connectivity.counts import is_per_layer
 from trulysparse.data.scaling_figures import KINDS
 from trulysparse.errors import InputError
+from trulysparse.evolution import WITH_ZETA, Evolution
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.layers.storage import StorageConfig
 from trulysparse.nn.losses.make import BY_NAME
@@ -38,6 +39,10 @@ class CheckedRecipe(RecipeParts):
             checks.integer(self.spelled(name), getattr(self, name), low=low)
         checks.real(self.spelled("zeta"), self.zeta, low=0, high=1)
         checks.real(self.spelled("evolve_until"), known(self.evolve_until), low=0, high=1, low_open=True)
+        checks.real(self.spelled("input_noise"), self.input_noise, low=0)
+        checks.real(self.spelled("input_dropout"), known(self.input_dropout), low=0, high=1, high_open=True)
+        if self.skip_density is not None:
+            checks.real(self.spelled("skip_density"), self.skip_density, low=0, high=1, low_open=True)
         checks.choice(self.spelled("backend"), self.backend, ("threads", "ray"))
         checks.choice(self.spelled("scale"), self.scale, (*KINDS, "auto"))
         if self.loss is not None:
@@ -61,8 +66,14 @@ class CheckedRecipe(RecipeParts):
         compact, spelled = self.storage == "compact", self.spelled
         if self.parallel is not None and not isinstance(self.parallel, WASAP):
             checks.choice(spelled("parallel"), self.parallel, ("wasap", "wassp"))
+        if self.percolate and isinstance(self.evolution, Evolution):
+            raise InputError(f"{spelled('percolate')} is a setting of the evolution object: give it percolate=True")
         if self.on_disk and not compact:
             raise InputError(f"{spelled('on_disk')} needs {spelled('storage', 'compact')}")
+        if self.on_disk and self.skip:
+            raise InputError(f"{spelled('skip')} cannot be combined with {spelled('on_disk')}")
+        if self.skip_density is not None and not self.skip:
+            raise InputError(f"{spelled('skip_density')} needs {spelled('skip')}")
         if self.momentum_precision == "bfloat16" and not compact:
             raise InputError(f"{spelled('momentum_precision', 'bfloat16')} needs {spelled('storage', 'compact')}")
         if self.importance_pruning and compact:
@@ -91,6 +102,7 @@ class CheckedRecipe(RecipeParts):
         spelled, sgd = self.spelled, self.optimizer == "sgd"
         workers = f"is for parallel training: give {spelled('workers')} too"
         pruning = f"needs {spelled('importance_pruning')} above 0", bool(self.importance_pruning)
+        by_epochs = self.evolution in WITH_ZETA
         per_layer = is_per_layer(self.density)
         one_density = self.density is not None and not per_layer
         sloped = self.activation in ("all_relu", "leaky_relu")
@@ -102,8 +114,8 @@ class CheckedRecipe(RecipeParts):
             ("output_density", f"cannot be combined with a {spelled('density')} per layer", not per_layer),
             ("alpha", f"needs an {spelled('activation')} with a slope: all_relu or leaky_relu", sloped),
             ("fan", f"needs {spelled('init', 'he_uniform')} or xavier_uniform", self.init != "normal"),
-            ("zeta", f"needs {spelled('evolution', 'set')}", self.evolution == "set"),
-            ("evolve_until", f"needs {spelled('evolution', 'set')}", self.evolution == "set"),
+            ("zeta", f"needs {spelled('evolution', 'set')}, or one of {', '.join(WITH_ZETA[1:])}", by_epochs),
+            ("evolve_until", f"needs {spelled('evolution', 'set')}, or one of {', '.join(WITH_ZETA[1:])}", by_epochs),
             ("image_shape", f"needs {spelled('augmentation')}", isinstance(self.augmentation, str)),
             ("importance_start", *pruning),
             ("importance_every", *pruning),

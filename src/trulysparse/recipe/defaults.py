@@ -57,7 +57,10 @@ LARGE: Mapping[str, Any] = {
     "batch_size": 128,
     "optimizer": "sgd",
     "weight_decay": 0.0,
+    "weight_decay_mode": None,
     "dropout": 0.0,
+    "input_dropout": 0.0,
+    "skip": False,
 }
 
 # Few samples: one wide sparse layer of a rectifier beside a linear path, several times over.
@@ -72,8 +75,11 @@ FEW: Mapping[str, Any] = {
     "evolve_until": 1.0,
     "n_estimators": 5,
     "optimizer": "adam",
-    "weight_decay": 0.0,
+    "weight_decay": 0.003,
+    "weight_decay_mode": "direct",
     "dropout": 0.3,
+    "input_dropout": 0.0,
+    "skip": True,
 }
 LEARNING_RATES = {"sgd": 0.01, "adam": 0.001}
 # Of an option that depends on the data: that it was not given.
@@ -134,6 +140,12 @@ def defaults(data: DataSize | None, values: Mapping[str, Any], given: Collection
         chosen["optimizer"], chosen["evolve_until"] = "adam", 0.75
     optimizer = chosen["optimizer"] if values["optimizer"] in OPEN else values["optimizer"]
     chosen["learning_rate"] = LEARNING_RATES.get(optimizer, 0.01) if isinstance(optimizer, str) else 0.01
+    if values["weight_decay"] is not None or optimizer not in ("sgd", "adam"):
+        chosen["weight_decay_mode"] = None
+    if values["skip_density"] is not None:
+        chosen["skip"] = True
+    if values["on_disk"]:
+        chosen["skip"] = False
     alone = values["storage"] != "indexed" or values["workers"] > 1 or values["parallel"] is not None
     if alone or not (
         data is None or data.whole

@@ -12,7 +12,7 @@ from trulysparse.connectivity.counts import DIVISIONS
 from trulysparse.connectivity.network_patterns import AnyPattern
 from trulysparse.data.augmentation import Augmentation
 from trulysparse.data.scaling_figures import KINDS
-from trulysparse.evolution import NAMES, Evolution
+from trulysparse.evolution import NAMES, WITH_ZETA, Evolution
 from trulysparse.nn import activations
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.losses.make import BY_NAME
@@ -49,7 +49,10 @@ DEPENDENT = (
     "batch_size",
     "learning_rate",
     "weight_decay",
+    "weight_decay_mode",
     "dropout",
+    "input_dropout",
+    "skip",
 )
 
 
@@ -78,12 +81,21 @@ class RecipeOptions:
     init: str = option("he_uniform", "he_uniform, xavier_uniform or normal.")
     fan: str = option("auto", "Fan of the initial weights: dense (n_in), sparse (inputs of each neuron), or auto.")
     balance: bool = option(True, "Scale the output layer's initial weights to make up for what hidden layers lose.")
+    skip: bool | None = option(
+        None, f"A sparse layer from the inputs straight to the outputs, beside the hidden layers. {BY_DATA}"
+    )
+    skip_density: float | None = option(None, "Of --skip: share of its possible connections. Default: by epsilon.")
     storage: str = option("indexed", "indexed, or compact: for millions of neurons, half the memory and time.")
     precision: str = option("float32", "Of weights and activations: float32 or, with compact storage, bfloat16.")
     on_disk: bool = option(False, "Layers live in files in the run folder (compact storage).")
     evolution: str | Evolution | None = option("auto", f"{', '.join(NAMES)}, or auto: how the topology changes.")
-    zeta: float = option(0.3, "set: fraction of connections replaced after each epoch.")
-    evolve_until: float | None = option(None, f"set: share of the training after which the topology stays. {BY_DATA}")
+    zeta: float = option(0.3, f"{', '.join(WITH_ZETA)}: fraction of connections replaced after each epoch.")
+    evolve_until: float | None = option(
+        None, f"{', '.join(WITH_ZETA)}: share of the training after which the topology stays. {BY_DATA}"
+    )
+    percolate: bool = option(
+        False, "Evolution also removes connections that no path from an input to an output goes through."
+    )
     importance_pruning: float = option(
         0.0, "Percentile of hidden neurons to remove at each importance pruning; 0: none."
     )
@@ -117,6 +129,10 @@ class RecipeOptions:
     )
     fresh_state: str = option(Adam.fresh_state, "Adam's state of connections that evolution adds: zero or typical.")
     dropout: float | None = option(None, f"Share of hidden activations dropped. {BY_DATA}")
+    input_noise: float = option(
+        0.0, "Deviation of normal noise added to the inputs in training, in units of the scaled features."
+    )
+    input_dropout: float | None = option(None, f"Share of the inputs set to 0 in training. {BY_DATA}")
     augmentation: str | Augmentation | None = option(
         None,
         "rotation=DEGREES, shift=SHARE, flip, with commas between: images are turned, shifted (as a share of their "

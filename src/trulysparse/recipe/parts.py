@@ -56,8 +56,13 @@ class RecipeParts(RecipeOptions):
         own = self.resolved()
         if own.evolution is None or isinstance(own.evolution, Evolution):
             return own.evolution
-        until = None if own.evolve_until == 1 else own.evolve_until
-        return make_evolution(own.evolution, zeta=self.zeta, until=until, argument=self.spelled("evolution"))
+        return make_evolution(
+            own.evolution,
+            zeta=self.zeta,
+            until=None if own.evolve_until == 1 else own.evolve_until,
+            percolate=self.percolate,
+            argument=self.spelled("evolution"),
+        )
 
     def make_augmentation(self) -> Augmentation | None:
         """How samples are changed as they are trained on, or None."""

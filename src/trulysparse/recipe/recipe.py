@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from trulysparse._core.progress import Progress, silent
 from trulysparse._core.typed import checked_fields
 from trulysparse.connectivity import FScore
+from trulysparse.connectivity.network_patterns import FROM_SAMPLES
 from trulysparse.errors import InputError
 from trulysparse.nn import activations
 from trulysparse.nn.mlp import SparseMLP
@@ -55,6 +56,7 @@ class Recipe(CheckedRecipe):
         n_outputs: int,
         *,
         output: str = "softmax",
+        samples: tuple[Any, Any] | None = None,
         dtype: str = "float32",
         folder: str | PathLike[str] | None = None,
         threads: int | None = None,
@@ -67,6 +69,7 @@ class Recipe(CheckedRecipe):
             n_inputs: features, at least 1.
             n_outputs: classes or targets, at least 1.
             output: 'softmax', 'sigmoid' or 'identity'.
+            samples: (X, y) of the training, for a connectivity that is made of samples; others do not look at them.
             dtype: 'float32' or 'float64'.
             folder: where layers live on disk, if on_disk.
             threads: of the kernels; None: all of this machine's.
@@ -86,11 +89,14 @@ class Recipe(CheckedRecipe):
             (n_inputs, *known(own.hidden), n_outputs),
             **self.sparsity,
             connectivity=connectivity,
+            X=samples[0] if samples is not None and connectivity in FROM_SAMPLES else None,
             activation=self.make_activation(),
             output=output,
             init=self.init,
             fan=own.fan,
             balance=self.balance,
+            skip=known(own.skip),
+            skip_density=self.skip_density,
             dtype=dtype,
             storage=self.storage,
             weights=self.weights,
@@ -151,6 +157,8 @@ class Recipe(CheckedRecipe):
             activations.needs_pre_activation(activations.on_layer(self.make_activation(), 1)),
             self.micro_batch_size,
             **sparsity,
+            skip=known(self.resolved().skip),
+            skip_density=self.skip_density,
         )
 
     @classmethod

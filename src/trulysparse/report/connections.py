@@ -169,8 +169,15 @@ def input_strength(net: SparseMLP) -> NDArray[np.float64]:
         >>> input_strength(net).tolist()
         [1.0, 5.0, 0.0]
     """
-    layer: Layer = net.layers[0]
-    con, strength = layer.connectivity, np.zeros(layer.n_in)
+    strength = np.zeros(net.layer_sizes[0])
+    for layer in (net.layers[0], *([net.skip_layer] if net.skip else [])):
+        _add_strength(layer, strength)
+    return strength
+
+
+def _add_strength(layer: Layer, strength: NDArray[np.float64]) -> None:
+    """Adds the sum of the absolute values of each input's outgoing weights."""
+    con = layer.connectivity
     for start in range(0, con.n_connections, _CHUNK):
         stop = min(start + _CHUNK, con.n_connections)
         weights = np.abs(widened(layer.values[start:stop])).astype(np.float64)
@@ -178,7 +185,6 @@ def input_strength(net: SparseMLP) -> NDArray[np.float64]:
         low = int(inputs.min())
         some = np.bincount(inputs - low, weights)
         strength[low : low + len(some)] += some
-    return strength
 
 
 def _inputs_of(con: Any, start: int, stop: int) -> NDArray[np.int64]:

@@ -64,6 +64,7 @@ def network_diagram(net: SparseMLP, *, standalone: bool = False) -> str:
     title = (
         f"network of layers {net.sizes_text}: {net.n_connections:,} connections, {percent(net.density)} of the dense "
         "network's"
+        + (f"; {net.skip_layer.n_connections:,} of them from the inputs straight to the outputs" if net.skip else "")
     )
     if standalone:
         parts.insert(0, element("style", _THEMES))

@@ -39,11 +39,15 @@ def network_text(net: SparseMLP, *, width: int = 80, plain: bool = False) -> str
                 lines.append(f"... {len(sizes) - _MOST_LAYERS} more layers")
             continue
         lines.append(_line(net, number, n / largest, room, plain))
+    if net.skip:
+        con = net.skip_layer.connectivity
+        text = f"{'skip':<14}{'':>9} {'inputs to outputs':<{room}}"
+        lines.append(f"{text}{_count(con.n_connections):>13}{percent(con.density):>10}")
     return "\n".join(lines)
 
 
 def _line(net: SparseMLP, number: int, share: float, room: int, plain: bool) -> str:
-    last = number == len(net.layers)
+    last = number == len(net.layer_sizes) - 1
     activation = net.output if last else type(net.activation).__name__
     name = "input" if number == 0 else f"{number} {activation}"
     text = f"{shortened(name, 14) if not plain else name[:14]:<14}{_count(net.layer_sizes[number]):>9} "

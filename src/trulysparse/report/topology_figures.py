@@ -23,8 +23,8 @@ def network(net: SparseMLP) -> list[Figure]:
     """The network drawn, with a table of its layers."""
     rows = []
     for index, layer in enumerate(net.layers):
-        last = index == len(net.layers) - 1
-        kind = net.output if last else type(net.activation).__name__
+        last = len(net.chain) - 1
+        kind = type(net.activation).__name__ if index < last else net.output if index == last else "none: skip layer"
         rows.append(
             [
                 f"{index + 1}: {size_of(layer)}",

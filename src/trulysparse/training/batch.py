@@ -37,7 +37,9 @@ class Batch(NamedTuple):
         targets = self.targets if isinstance(self.targets, ValueReader) else self.targets[start:stop]
         return Batch(self.reader, self.rows[start:stop], targets, weight)
 
-    def load_targets(self, x: Floats, z: Floats, scaling: Scaling | None, threads: int) -> NDArray[Any]:
+    def load_targets(
+        self, x: Floats, z: Floats, scaling: Scaling | None, threads: int, own: bool = False
+    ) -> NDArray[Any]:
         """Targets as the loss takes them.
 
         Args:
@@ -45,6 +47,7 @@ class Batch(NamedTuple):
             z: the output values, (n_outputs, columns), whose type and shape values have.
             scaling: what was applied to x.
             threads: how many threads to use.
+            own: x will change: the targets must not be x itself.
 
         Returns:
             Labels, (n,); or values, (n_outputs, columns), 0 in the padding: x itself where the targets are the
@@ -55,7 +58,7 @@ class Batch(NamedTuple):
         """
         targets = self.targets
         if isinstance(targets, ValueReader):
-            return targets.batch(self.rows, x, z, scaling, threads)
+            return targets.batch(self.rows, x, z, scaling, threads, own)
         return targets
 
     @property

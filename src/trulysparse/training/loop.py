@@ -72,6 +72,8 @@ class TrainingLoop:
     loss: Loss = _delegated("_passes", "loss")
     threads: int = _delegated("_passes", "threads")
     dropout: float = _delegated("_passes", "dropout")
+    input_noise: float = _delegated("_passes", "input_noise")
+    input_dropout: float = _delegated("_passes", "input_dropout")
     augmentation: Augmentation | None = _delegated("_passes", "augmentation")
     recompute: int = _delegated("_passes", "recompute")
     micro_batch_size: int | None = _delegated("_passes", "micro_batch_size")

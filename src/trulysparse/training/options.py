@@ -37,6 +37,8 @@ class TrainingOptions:
     recompute: int = 1
     max_gradient_norm: float | None = None
     dropout: float = 0.0
+    input_noise: float = 0.0
+    input_dropout: float = 0.0
     augmentation: Augmentation | None = None
     seed: int = 0
 

@@ -29,6 +29,7 @@ from trulysparse.optim import OptimizerState
 from trulysparse.optim.clipping import clip_factor, global_norm
 from trulysparse.optim.rules import AnyRule, all_fused
 from trulysparse.training.batch import Batch, checked_targets
+from trulysparse.training.corruption import Corruption
 
 
 def checked_batch(net: SparseMLP, loss: Loss, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Batch:
@@ -65,6 +66,8 @@ class BatchPasses:
         recompute: keep the activations of each recompute-th layer only, and compute those between again in the
             backward pass.
         dropout: share of hidden activations dropped, in [0, 1).
+        input_noise: see Corruption.
+        input_dropout: see Corruption.
         augmentation: how samples are changed at random where dropout applies; None: they are not.
         threads: None for the network's.
         max_gradient_norm: above 0; a gradient of a greater norm, over all weights and biases, is scaled down to it.
@@ -79,6 +82,8 @@ class BatchPasses:
         micro_batch_size: int | None = None,
         recompute: int = 1,
         dropout: float = 0.0,
+        input_noise: float = 0.0,
+        input_dropout: float = 0.0,
         augmentation: Augmentation | None = None,
         threads: int | None = None,
         max_gradient_norm: float | None = None,
@@ -88,6 +93,8 @@ class BatchPasses:
         self.micro_batch_size = micro_batch_size
         self.recompute = checks.integer("recompute", recompute, low=1)
         self.dropout = checks.real("dropout", dropout, low=0, high=1, high_open=True)
+        self.input_noise, self.input_dropout = input_noise, input_dropout
+        _ = self.corruption  # checks both
         if augmentation is not None:
             if not (hasattr(augmentation, "load") and hasattr(augmentation, "check_features")):
                 raise InputError(f"augmentation must be an ImageAugmentation or None, not {augmentation!r:.80}")
@@ -98,6 +105,11 @@ class BatchPasses:
             checks.real("max_gradient_norm", max_gradient_norm, low=0, low_open=True)
         self.max_gradient_norm = max_gradient_norm
         self.resize()
+
+    @property
+    def corruption(self) -> Corruption:
+        """What is done to the samples of a training batch."""
+        return Corruption(self.input_noise, self.input_dropout)
 
     def resize(self) -> None:
         """Allocates memory anew, for a network whose layers have another number of neurons."""
@@ -123,7 +135,7 @@ class BatchPasses:
     @property
     def is_random(self) -> bool:
         """Whether passes in training need a key."""
-        return self.dropout > 0 or self.augmentation is not None
+        return self.dropout > 0 or self.input_noise > 0 or self.input_dropout > 0 or self.augmentation is not None
 
     @property
     def tile_size(self) -> int:
@@ -143,8 +155,8 @@ class BatchPasses:
 
         Args:
             batch: the samples, taken as one tile.
-            key: of the random numbers of dropout and augmentation.
-            dropout: False to leave both out.
+            key: of the random numbers of dropout, augmentation and corruption.
+            dropout: False to leave them out.
             loaded: called once the samples are in memory.
             total: weight of all samples of the batch that this one is a part of; loss and gradient are then this
                 part's share. None: this is the whole batch.
@@ -162,6 +174,10 @@ class BatchPasses:
             self.augmentation.load(batch.reader, rows, x, net.scaling, key, self.threads)
         if loaded is not None:
             loaded()
+        targets: Any = batch.targets
+        if dropout and (self.input_noise or self.input_dropout):
+            targets = batch.load_targets(x, z, net.scaling, self.threads, own=True)
+            self.corruption.apply(x, n, key, self.threads)
         tile.forward(key, self.threads)
         if total is None and weight is None:
             share = self._shares.get(n)
@@ -170,7 +186,6 @@ class BatchPasses:
                 share.setflags(write=False)  # it is handed to losses of anybody's own, and used again
         else:
             share = _shares(z, n, weight, batch.total_weight if total is None else total)
-        targets = batch.targets
         if not isinstance(targets, np.ndarray):
             targets = batch.load_targets(x, z, net.scaling, self.threads)
         return tile, self.loss.gradient(z, targets, share, self.threads)
@@ -195,7 +210,7 @@ class BatchPasses:
             batch: the samples.
             optimizer_state: of each layer.
             rule: of the optimizer, for all layers or for each.
-            dropout_key: see `forward`.
+            dropout_key: `key` of `forward`.
             rounding_key: of the random numbers of stochastic rounding; None: nothing is rounded.
             step: number of the update, for the message where the loss is not finite.
 

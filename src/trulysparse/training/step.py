@@ -32,7 +32,7 @@ class TrainingStep:
         optimizer_state: of each layer, to go on with; None: zero.
         layer_rates: by what the learning rates of layers differ; see Trainer.
         seed: of dropout, augmentation and stochastic rounding, at least 0.
-        **settings: micro_batch_size, recompute, dropout, augmentation and threads; see BatchPasses.
+        **settings: micro_batch_size, recompute, dropout, input_noise and threads among them; see BatchPasses.
 
     Attributes:
         passes: the BatchPasses of the network.
@@ -228,7 +228,8 @@ class TrainingStep:
         return value
 
     def gradients(self, batch: Batch) -> tuple[float, Sequence[ParameterGradient]]:
-        """The loss of a batch and its gradient, layer by layer; parameters stay as they are. Without dropout."""
+        """The loss of a batch and its gradient, layer by layer; parameters stay as they are. Without dropout
+        and corruption."""
         self.refresh()
         return self.passes.gradients(batch, dropout=False)
 

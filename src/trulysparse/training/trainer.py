@@ -45,9 +45,13 @@ class Trainer(TrainingLoop):
         evolution: how the topology changes; None: it stays.
         batch_size: samples per update, at least 1.
         dropout: share of hidden activations dropped, in [0, 1).
+        input_noise: standard deviation of normal noise that is added to the samples of each batch, at least 0, in units
+            of the scaled features. Like input_dropout it acts in training alone, not on targets that are the samples.
+        input_dropout: share of input values set to 0, in [0, 1); others are divided by 1 - input_dropout.
         augmentation: how samples are changed at random each time they are trained on, an ImageAugmentation; None: they
             are not. Scores and gradients() are of the samples as given.
-        seed: of shuffling, dropout and evolution, at least 0. The same seed gives the same bits, whatever `threads`.
+        seed: of shuffling, dropout, noise and evolution, at least 0. The same seed gives the same bits, whatever
+            `threads`.
         threads: that compute; None: the network's.
         callbacks: of each call of fit.
         parallel: how fit spreads the work over workers, WASAP or WASSP; None: this process trains alone.
@@ -62,7 +66,7 @@ class Trainer(TrainingLoop):
 
     Attributes:
         net, optimizer, layer_rates, loss, batch_size, dropout, augmentation, seed, threads, callbacks: as given.
-        parallel, recompute, micro_batch_size, max_gradient_norm: as given.
+        input_noise, input_dropout, parallel, recompute, micro_batch_size, max_gradient_norm: as given.
         evolution: how the topology changes; may be set between calls of fit.
         optimizer_state: of each layer.
         step_count: updates so far.
@@ -99,6 +103,8 @@ class Trainer(TrainingLoop):
         evolution: Evolution | None = None,
         batch_size: int = 128,
         dropout: float = 0.0,
+        input_noise: float = 0.0,
+        input_dropout: float = 0.0,
         augmentation: Augmentation | None = None,
         seed: int = 0,
         threads: int | None = None,
@@ -156,6 +162,8 @@ class Trainer(TrainingLoop):
             max_gradient_norm=max_gradient_norm,
             recompute=recompute,
             dropout=dropout,
+            input_noise=input_noise,
+            input_dropout=input_dropout,
             augmentation=augmentation,
             threads=threads,
         )
@@ -194,7 +202,7 @@ class Trainer(TrainingLoop):
     def gradients(
         self, X_batch: Any, y_batch: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> tuple[float, list[tuple[sp.csr_array, Floats]]]:
-        """The loss and its gradient, without dropout; parameters stay as they are.
+        """The loss and its gradient, without dropout and noise; parameters stay as they are.
 
         Args:
             X_batch: (n, n_inputs).
@@ -251,7 +259,7 @@ class Trainer(TrainingLoop):
             >>> import trulysparse as ts
             >>> net = ts.SparseMLP((20, 50, 10), epsilon=4, seed=0, threads=1)
             >>> ts.Trainer(net, evolution=ts.SET(0.3)).evolve()
-            83
+            73
         """
         method = self.evolution
         if X_batch is None or y_batch is None or method is None or not method.needs_gradient:

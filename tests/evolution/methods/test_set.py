@@ -85,7 +85,7 @@ def test_set_remaining_connections_keep_weight_and_state(dtype, zeta, epsilon):
     keep_masks = [naive_keep_mask(layer.values, zeta) for layer in net.layers]
     before = [as_dict(layer, s) for layer, s in zip(net.layers, state, strict=True)]
     counts = [layer.n_connections for layer in net.layers]
-    replaced = ts.SET(zeta).evolve(net, state, 99, 2)
+    replaced = ts.SET(zeta, fresh="init").evolve(net, state, 99, 2)
     assert replaced == sum(int((keep_mask == 0).sum()) for keep_mask in keep_masks[:-1])
     for number, (layer, old, keep_mask) in enumerate(zip(net.layers, before, keep_masks, strict=True)):
         check_invariants(layer.connectivity)
@@ -100,6 +100,36 @@ def test_set_remaining_connections_keep_weight_and_state(dtype, zeta, epsilon):
         assert len(grown) == int((keep_mask == 0).sum())
         limit = net.init.scale(layer.connectivity, layer.activation).of(1)
         assert all(0 < abs(weight) <= limit and not any(rest) for weight, *rest in grown)
+
+
+@pytest.mark.parametrize("storage", ["indexed", "compact"])
+def test_set_new_weights_are_zero(storage):
+    net = ts.SparseMLP((300, 400, 5), epsilon=4, seed=0, storage=storage)
+    state = [layer.new_state(ts.SGD(momentum=0.9)) for layer in net.layers]
+    state[0].weight[0][:] = 1
+    replaced = ts.SET(0.3).evolve(net, state, 99, 2)
+    zeros = net.layers[0].values == 0
+    assert zeros.sum() == replaced > 800
+    np.testing.assert_array_equal(state[0].weight[0], np.where(zeros, 0, 1))
+
+
+def test_set_removed_and_grown_again_keeps_its_weight():
+    net = ts.SparseMLP((12, 10, 3), epsilon=100, seed=0)
+    before = net.layers[0].values.copy()
+    assert ts.SET(0.5).evolve(net, state_for(net), 99, 1) == 0  # the layer is full
+    np.testing.assert_array_equal(net.layers[0].values, before)
+
+
+@pytest.mark.parametrize("sizes", [(30, 5), (30, 20, 5)])
+def test_set_output_layer_evolves_where_asked(sizes):
+    net = ts.SparseMLP(sizes, epsilon=2, seed=0)
+    before = [layer.connectivity.by_input.index for layer in net.layers]
+    ts.SET(0.3, output_layer=True).evolve(net, state_for(net), 99, 1)
+    assert not np.array_equal(net.layers[-1].connectivity.by_input.index, before[-1])
+    assert net.layers[-1].n_connections == len(before[-1])
+    net = ts.SparseMLP(sizes, epsilon=2, seed=0)
+    ts.SET(0.3).evolve(net, state_for(net), 99, 1)
+    np.testing.assert_array_equal(net.layers[-1].connectivity.by_input.index, before[-1])
 
 
 def test_set_growth_is_uniform_over_empty_coordinates():

@@ -288,3 +288,23 @@ def test_training_goes_on_after_the_driver_and_its_cluster_have_gone(tmp_path, b
     for a, b in zip(net.layers, wanted.layers, strict=True):
         np.testing.assert_array_equal(a.connectivity.by_input.index, b.connectivity.by_input.index)
         np.testing.assert_array_equal(a.values, b.values)
+
+
+def test_a_skip_layer_and_noise_give_the_bits_that_threads_give():
+    X, y = problem(600)
+    found = []
+    for backend in ("threads", "ray"):
+        net = ts.SparseMLP((64, 50, 10), epsilon=5, skip=True, skip_density=0.5, seed=0)
+        plan = ts.WASSP(2, 2, backend=backend)
+        method = ts.SET(0.3)
+        method.output_layer = True
+        trainer = ts.Trainer(net, optimizer=ts.SGD(0.02, 0.9), evolution=method, input_noise=0.2, parallel=plan)
+        try:
+            history = trainer.fit(X, y, epochs=4)
+        finally:
+            ray.shutdown()
+        found.append((history["loss"], [layer.values for layer in net.layers]))
+    assert found[0][0] == found[1][0]
+    for a, b in zip(found[0][1], found[1][1], strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert found[0][1][-1].any()

@@ -1,6 +1,7 @@
 """CTRE."""
 
 from trulysparse._core import checks
+from trulysparse.evolution.density import DensitySchedule
 from trulysparse.evolution.evolution import Evolution
 from trulysparse.evolution.prune import magnitude
 from trulysparse.evolution.schedule import Schedule
@@ -20,6 +21,8 @@ class CTRE(Evolution):
         zeta: fraction to replace, in [0, 1].
         mix: 'sim' or 'seq'; see CosineSimilarity.
         output_layer: whether the output layer evolves too, by cosines of its pre-activations.
+        percolate: whether connections that no path goes through are removed too; see Evolution.
+        density: lets the number of connections fall; see Evolution.
         every_updates: updates between evolutions, at least 1; None: an epoch.
         until: the end of evolution: an integer is a number of updates, a float a fraction of training; None: none.
 
@@ -49,9 +52,19 @@ class CTRE(Evolution):
         mix: str = "sim",
         *,
         output_layer: bool = False,
+        percolate: bool = False,
+        density: DensitySchedule | None = None,
         every_updates: int | None = None,
         until: int | float | None = None,
     ) -> None:
         self.zeta = checks.real("zeta", zeta, low=0, high=1)
         schedule = Schedule(zeta, every_epochs=1).in_updates(every_updates, until)
-        super().__init__(magnitude, CosineSimilarity(mix), schedule, fresh="zero", output_layer=output_layer)
+        super().__init__(
+            magnitude,
+            CosineSimilarity(mix),
+            schedule,
+            fresh="zero",
+            output_layer=output_layer,
+            density=density,
+            percolate=percolate,
+        )

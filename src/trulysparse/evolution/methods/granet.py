@@ -1,9 +1,10 @@
 """GraNet."""
 
+from trulysparse.evolution.density import CubicDensity
 from trulysparse.evolution.evolution import Evolution
 from trulysparse.evolution.grow import LargestGradient
 from trulysparse.evolution.prune import magnitude
-from trulysparse.evolution.schedule import CubicDensity, Schedule
+from trulysparse.evolution.schedule import Schedule
 
 
 class GraNet(Evolution):
@@ -19,6 +20,7 @@ class GraNet(Evolution):
         fraction: of connections to replace at the start, in [0, 1].
         every: updates between evolutions, at least 1 (1000 in the source).
         stop: fraction of training after which the topology no longer changes, in (0, 1].
+        percolate: whether connections that no path goes through are removed too; see Evolution.
         every_updates: another name of `every`, the same for all methods; None: `every`.
         until: the end, in place of `stop`: an integer is a number of updates, a float a fraction of training.
 
@@ -48,6 +50,7 @@ class GraNet(Evolution):
         every: int = 1000,
         stop: float = 0.75,
         *,
+        percolate: bool = False,
         every_updates: int | None = None,
         until: int | float | None = None,
     ) -> None:
@@ -59,4 +62,5 @@ class GraNet(Evolution):
             fresh="zero",
             output_layer=True,
             density=CubicDensity(final, stop=stop, until=until),
+            percolate=percolate,
         )

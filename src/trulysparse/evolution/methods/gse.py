@@ -1,5 +1,6 @@
 """Guided stochastic exploration."""
 
+from trulysparse.evolution.density import DensitySchedule
 from trulysparse.evolution.evolution import Evolution
 from trulysparse.evolution.grow import GuidedGradient
 from trulysparse.evolution.prune import magnitude
@@ -16,6 +17,8 @@ class GSE(Evolution):
         stop: fraction of training after which the topology no longer changes, in (0, 1].
         candidates: size of the random set, as a multiple of the layer's connections.
         distribution: of the random set, 'uniform' or 'bound'; see evolution.grow.GuidedGradient.
+        percolate: whether connections that no path goes through are removed too; see Evolution.
+        density: lets the number of connections fall; see Evolution.
         every_updates: another name of `every`, the same for all methods; None: `every`.
         until: the end, in place of `stop`: an integer is a number of updates, a float a fraction of training.
 
@@ -47,8 +50,18 @@ class GSE(Evolution):
         *,
         candidates: float = 1.0,
         distribution: str = "uniform",
+        percolate: bool = False,
+        density: DensitySchedule | None = None,
         every_updates: int | None = None,
         until: int | float | None = None,
     ) -> None:
         schedule = Schedule(fraction, every_updates=every, decay="cosine", stop=stop).in_updates(every_updates, until)
-        super().__init__(magnitude, GuidedGradient(candidates, distribution), schedule, fresh="zero", output_layer=True)
+        super().__init__(
+            magnitude,
+            GuidedGradient(candidates, distribution),
+            schedule,
+            fresh="zero",
+            output_layer=True,
+            density=density,
+            percolate=percolate,
+        )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from trulysparse._core import checks
+from trulysparse.errors import InputError
 from trulysparse.evolution.evolution import Evolution
+from trulysparse.evolution.methods.chts import CHTs
 from trulysparse.evolution.methods.ctre import CTRE
 from trulysparse.evolution.methods.deepr import DeepR
 from trulysparse.evolution.methods.dsr import DSR
@@ -17,28 +20,36 @@ from trulysparse.evolution.methods.set import SET
 from trulysparse.evolution.methods.snfs import SNFS
 from trulysparse.evolution.methods.static import Static
 
-_METHODS: dict[str, Callable[[], Evolution]] = {
-    each.name: each for each in (Static, SET, DeepR, RigL, SNFS, DSR, MEST, GSE, GraNet, CTRE)
+_METHODS: dict[str, Callable[..., Evolution]] = {
+    each.name: each for each in (Static, SET, DeepR, RigL, SNFS, DSR, MEST, GSE, GraNet, CHTs, CTRE)
 }
 NAMES = ("none", *_METHODS)
+WITH_ZETA = ("set", "chts", "ctre")  # those whose fraction is called zeta, once per epoch
+WITHOUT_PERCOLATION = ("none", "static", "mest")
 
 
 def make_evolution(
-    name: str, *, zeta: float = 0.3, until: float | None = None, argument: str = "evolution"
+    name: str,
+    *,
+    zeta: float | None = None,
+    until: float | None = None,
+    percolate: bool = False,
+    argument: str = "evolution",
 ) -> Evolution | None:
     """Makes a method by its name, with its source's settings.
 
     Args:
         name: one of NAMES.
-        zeta: fraction that SET replaces, in [0, 1]; other methods ignore it.
-        until: fraction of training after which SET ends, in (0, 1]; None: it does not. Other methods ignore it.
+        zeta: fraction that the methods in WITH_ZETA replace, in [0, 1]; others ignore it. None: their default.
+        until: fraction of training after which those end, in (0, 1]; None: they do not. Others ignore it.
+        percolate: whether connections that no path goes through are removed too (CHTs does so in any case).
         argument: what an error calls `name`.
 
     Returns:
         The method; None for 'none'.
 
     Raises:
-        InputError: where the name is unknown, or zeta or until is out of range.
+        InputError: where the name is unknown, zeta or until is out of range, or the method cannot percolate.
 
     Example:
         >>> from trulysparse.evolution import make_evolution
@@ -48,6 +59,11 @@ def make_evolution(
         True
     """
     checks.choice(argument, name, NAMES)
+    if percolate and name in WITHOUT_PERCOLATION:
+        raise InputError(f"percolate cannot be combined with {argument} {name!r}")
     if name == "none":
         return None
-    return SET(zeta, until=until) if name == "set" else _METHODS[name]()
+    settings: dict[str, Any] = {"percolate": True} if percolate else {}
+    if name in WITH_ZETA:
+        settings |= {"until": until} if zeta is None else {"zeta": zeta, "until": until}
+    return _METHODS[name](**settings)

@@ -1,5 +1,6 @@
 """RigL."""
 
+from trulysparse.evolution.density import DensitySchedule
 from trulysparse.evolution.evolution import Evolution
 from trulysparse.evolution.grow import LargestGradient
 from trulysparse.evolution.prune import magnitude
@@ -20,6 +21,8 @@ class RigL(Evolution):
         fraction: of connections to replace at the start, in [0, 1].
         every: updates between evolutions, at least 1.
         stop: fraction of training after which the topology no longer changes, in (0, 1].
+        percolate: whether connections that no path goes through are removed too; see Evolution.
+        density: lets the number of connections fall; see Evolution.
         every_updates: another name of `every`, the same for all methods; None: `every`.
         until: the end, in place of `stop`: an integer is a number of updates, a float a fraction of training.
 
@@ -48,8 +51,18 @@ class RigL(Evolution):
         every: int = 100,
         stop: float = 0.75,
         *,
+        percolate: bool = False,
+        density: DensitySchedule | None = None,
         every_updates: int | None = None,
         until: int | float | None = None,
     ) -> None:
         schedule = Schedule(fraction, every_updates=every, decay="cosine", stop=stop).in_updates(every_updates, until)
-        super().__init__(magnitude, LargestGradient(), schedule, fresh="zero", output_layer=True)
+        super().__init__(
+            magnitude,
+            LargestGradient(),
+            schedule,
+            fresh="zero",
+            output_layer=True,
+            density=density,
+            percolate=percolate,
+        )

@@ -18,6 +18,7 @@ class SNFS(Evolution):
 
     Args:
         fraction: of connections to replace at the start, in [0, 1].
+        percolate: whether connections that no path goes through are removed too; see Evolution.
         every_updates: updates between evolutions, at least 1; None: an epoch.
         until: the end of evolution: an integer is a number of updates, a float a fraction of training; None: none.
 
@@ -41,7 +42,20 @@ class SNFS(Evolution):
     name = "snfs"
 
     def __init__(
-        self, fraction: float = 0.5, *, every_updates: int | None = None, until: int | float | None = None
+        self,
+        fraction: float = 0.5,
+        *,
+        percolate: bool = False,
+        every_updates: int | None = None,
+        until: int | float | None = None,
     ) -> None:
         schedule = Schedule(fraction, every_epochs=1, decay="cosine").in_updates(every_updates, until)
-        super().__init__(magnitude, LargestGradient(), schedule, budget=by_momentum, fresh="zero", output_layer=True)
+        super().__init__(
+            magnitude,
+            LargestGradient(),
+            schedule,
+            budget=by_momentum,
+            fresh="zero",
+            output_layer=True,
+            percolate=percolate,
+        )

@@ -71,8 +71,9 @@ class Layer(ABC):
         """Values, in the order of `in_order`, as a csr_array (n_out, n_in)."""
 
     @abstractmethod
-    def forward(self, x: Activations, y: Activations, key: int, threads: int) -> None:
-        """Fills y.values, y's bits and pre-activation from x.values; `key` names the dropout stream."""
+    def forward(self, x: Activations, y: Activations, key: int, threads: int, add: bool = False) -> None:
+        """Fills y.values, y's bits and pre-activation from x.values; `key` names the dropout stream. add: adds W x to
+        what y.values holds instead; of a layer without biases and activation, a skip layer."""
 
     @abstractmethod
     def backward(
@@ -98,10 +99,10 @@ class Layer(ABC):
         """
 
     @abstractmethod
-    def input_gradient(self, dy: Stored, x: Activations, dx: Stored, threads: int) -> None:
-        """As `backward`, but parameters stay: writes dx alone."""
+    def input_gradient(self, dy: Stored, x: Activations, dx: Stored, threads: int, add: bool = False) -> None:
+        """As `backward`, but parameters stay: writes dx alone. add: to what dx holds; of a skip layer."""
 
-    def forward_call(self, x: Activations, y: Activations) -> _kernels.ForwardCall | None:
+    def forward_call(self, x: Activations, y: Activations, add: bool = False) -> _kernels.ForwardCall | None:
         """The kernel's call that `forward` makes, prepared, for passes that run all layers in one call. None: this
         layer cannot be run so."""
         return None
@@ -113,9 +114,10 @@ class Layer(ABC):
         dx: Stored | None,
         optimizer_state: OptimizerState | None,
         gradient: ParameterGradient | None,
+        add: bool = False,
     ) -> _kernels.BackwardCall | None:
         """The same of the backward pass. optimizer_state: None where parameters stay. gradient: arrays for gradients,
-        or with those of the batch's earlier parts."""
+        or with those of the batch's earlier parts. add: see `input_gradient`."""
         return None
 
     @abstractmethod

@@ -52,20 +52,21 @@ class IndexedLayer(Layer):
         # SciPy wants both index arrays of one type, and would downcast them where they fit.
         return sp.csr_array((values, con.indices.copy(), con.indptr.copy()), shape=(con.n_out, con.n_in))
 
-    def forward(self, x: Activations, y: Activations, key: int, threads: int) -> None:
-        self._forward_call(x, y)(key, threads)
+    def forward(self, x: Activations, y: Activations, key: int, threads: int, add: bool = False) -> None:
+        self._forward_call(x, y, add)(key, threads)
         if y.function is not None:
             apply_function(y, tiled=False)
 
-    def forward_call(self, x: Activations, y: Activations) -> _kernels.ForwardCall | None:
+    def forward_call(self, x: Activations, y: Activations, add: bool = False) -> _kernels.ForwardCall | None:
         if self.n_connections > PREPARED_CONNECTIONS or y.function is not None:
             return None
-        return self._forward_call(x, y)
+        return self._forward_call(x, y, add)
 
-    def _forward_call(self, x: Activations, y: Activations) -> _kernels.ForwardCall:
+    def _forward_call(self, x: Activations, y: Activations, add: bool) -> _kernels.ForwardCall:
+        purpose = "forward, added" if add else "forward"
         con, values, bias = self.connectivity, self.values, self.bias
         arrays = con, values, bias, x.values
-        call: _kernels.ForwardCall | None = y.prepared_call("forward", arrays)
+        call: _kernels.ForwardCall | None = y.prepared_call(purpose, arrays)
         if call is None:
             rows = con.by_output
             call = _kernels.forward(
@@ -82,8 +83,9 @@ class IndexedLayer(Layer):
                 kept=y.dropout_bits,
                 keep_probability=y.keep_probability,
                 pre_activation=y.pre_activation,
+                add=add,
             )
-            y.store_call("forward", self.n_connections, arrays, call)
+            y.store_call(purpose, self.n_connections, arrays, call)
         return call
 
     def backward(
@@ -98,8 +100,8 @@ class IndexedLayer(Layer):
     ) -> None:
         self._run_backward(dy, x, dx, optimizer_state, gradient, rule, threads)
 
-    def input_gradient(self, dy: Floats, x: Activations, dx: Floats, threads: int) -> None:
-        self._run_backward(dy, x, dx, None, None, _kernels.UpdateRule(), threads)
+    def input_gradient(self, dy: Floats, x: Activations, dx: Floats, threads: int, add: bool = False) -> None:
+        self._run_backward(dy, x, dx, None, None, _kernels.UpdateRule(), threads, add)
 
     def gradients(
         self,
@@ -121,10 +123,11 @@ class IndexedLayer(Layer):
         dx: Stored | None,
         optimizer_state: OptimizerState | None,
         gradient: ParameterGradient | None,
+        add: bool = False,
     ) -> _kernels.BackwardCall | None:
         if self.n_connections > PREPARED_CONNECTIONS or x.function is not None:
             return None
-        return self._backward_call(dy, x, dx, optimizer_state, gradient)
+        return self._backward_call(dy, x, dx, optimizer_state, gradient, add)
 
     def _run_backward(
         self,
@@ -135,8 +138,9 @@ class IndexedLayer(Layer):
         gradient: ParameterGradient | None,
         rule: _kernels.UpdateRule,
         threads: int,
+        add: bool = False,
     ) -> None:
-        self._backward_call(dy, x, dx, optimizer_state, gradient)(rule, threads)
+        self._backward_call(dy, x, dx, optimizer_state, gradient, add)(rule, threads)
         if x.function is not None and dx is not None:
             multiply_derivative(x, dx)
 
@@ -147,13 +151,15 @@ class IndexedLayer(Layer):
         dx: Floats | None,
         optimizer_state: OptimizerState | None,
         gradient: ParameterGradient | None,
+        add: bool,
     ) -> _kernels.BackwardCall:
+        purpose = "backward, added" if add else "backward"
         con, values, bias = self.connectivity, self.values, self.bias
         kernel = _kernels.gradients if optimizer_state is None else _kernels.backward
         state = optimizer_state or NO_STATE
         weight_gradient, bias_gradient = gradient or (None, None)
         arrays = kernel, con, values, bias, weight_gradient, bias_gradient, dy, dx, *state.weight, *state.bias
-        call: _kernels.BackwardCall | None = x.prepared_call("backward", arrays)
+        call: _kernels.BackwardCall | None = x.prepared_call(purpose, arrays)
         if call is None:
             rows = con.by_input
             call = kernel(
@@ -174,8 +180,9 @@ class IndexedLayer(Layer):
                 kept=x.dropout_bits,
                 keep_probability=x.keep_probability,
                 pre_activation=x.pre_activation,
+                add=add,
             )
-            x.store_call("backward", self.n_connections, arrays, call)
+            x.store_call(purpose, self.n_connections, arrays, call)
         return call
 
     def copy(self) -> IndexedLayer:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from trulysparse import _kernels
 from trulysparse._core.arrays import HELD, Floats, Stored, empty, widened
+from trulysparse._kernels import Draw, WeightScale
 from trulysparse.connectivity import Connectivity, TiledConnectivity
 from trulysparse.errors import InputError
 from trulysparse.nn.activations import LayerActivation
@@ -58,7 +59,7 @@ class TiledLayer(Layer):
     def to_csr(self, values: Floats) -> sp.csr_array:
         return self.connectivity.matrix(values)
 
-    def forward(self, x: Activations, y: Activations, key: int, threads: int) -> None:
+    def forward(self, x: Activations, y: Activations, key: int, threads: int, add: bool = False) -> None:
         _kernels.tile_forward(
             self.connectivity.tiles,
             self.values,
@@ -72,6 +73,7 @@ class TiledLayer(Layer):
             key=key,
             threads=threads,
             pre_activation=y.pre_activation,
+            add=add,
         )
         if y.function is not None:
             apply_function(y, tiled=True)
@@ -89,8 +91,8 @@ class TiledLayer(Layer):
         self._backward(dy, x, dx, optimizer_state, rule, gradient, self._into(optimizer_state), threads)
         self._updated(optimizer_state)
 
-    def input_gradient(self, dy: Stored, x: Activations, dx: Stored, threads: int) -> None:
-        self._backward(dy, x, dx, NO_STATE, _kernels.UpdateRule(), None, ([], []), threads)
+    def input_gradient(self, dy: Stored, x: Activations, dx: Stored, threads: int, add: bool = False) -> None:
+        self._backward(dy, x, dx, NO_STATE, _kernels.UpdateRule(), None, ([], []), threads, add)
 
     def gradients(
         self,
@@ -145,7 +147,7 @@ class TiledLayer(Layer):
         self,
         keep_mask: NDArray[np.uint8],
         count: int,
-        init: WeightInit,
+        init: WeightInit | None,
         keys: tuple[int, int],
         optimizer_state: OptimizerState,
         threads: int,
@@ -155,7 +157,8 @@ class TiledLayer(Layer):
         Args:
             keep_mask: (n_connections,) uint8; 0: the connection goes.
             count: connections to grow.
-            init: how their weights are drawn; their optimizer state is what optimizer_state.fresh says.
+            init: how their weights are drawn; None: they are zero. Their optimizer state is what optimizer_state.fresh
+                says.
             keys: of the random streams of coordinates and of weights.
             optimizer_state: of this layer; brought along.
             threads: how many.
@@ -167,8 +170,8 @@ class TiledLayer(Layer):
             tiles=con.tiles,
             keep=keep_mask,
             count=count,
-            kind=init.kind,
-            scale=init.scale(con, self.activation),
+            kind=Draw.UNIFORM if init is None else init.kind,
+            scale=WeightScale(0.0) if init is None else init.scale(con, self.activation),
             fresh_key=keys[1],
             key=keys[0],
             new_ptr=ptr,
@@ -204,6 +207,7 @@ class TiledLayer(Layer):
         gradient: ParameterGradient | None,
         into: tuple[list[Stored], list[Stored]],
         threads: int,
+        add: bool = False,
     ) -> None:
         weight_gradient, bias_gradient = gradient or (None, None)
         _kernels.tile_backward(
@@ -226,6 +230,7 @@ class TiledLayer(Layer):
             rule=rule,
             threads=threads,
             pre_activation=x.pre_activation,
+            add=add,
         )
         if x.function is not None and dx is not None:
             multiply_derivative(x, dx)

@@ -43,15 +43,15 @@ class SharedLayer(IndexedLayer):
         super().__init__(layer.connectivity, layer.values, layer.bias, layer.activation)
         self._lock = lock
 
-    def forward_call(self, x: Activations, y: Activations) -> None:
+    def forward_call(self, x: Activations, y: Activations, add: bool = False) -> None:
         """None: a pass of all layers in one call would hold no lock."""
 
     def backward_call(self, *arguments: Any) -> None:
         """See forward_call."""
 
-    def forward(self, x: Activations, y: Activations, key: int, threads: int) -> None:
+    def forward(self, x: Activations, y: Activations, key: int, threads: int, add: bool = False) -> None:
         with reading(self._lock):
-            super().forward(x, y, key, threads)
+            super().forward(x, y, key, threads, add)
 
     def gradients(
         self,

@@ -8,6 +8,7 @@ import numpy as np
 
 from trulysparse._core import checks
 from trulysparse.errors import InputError
+from trulysparse.nn.skip import sizes_of
 from trulysparse.training.callbacks import snapshots
 from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.callbacks.running import RunningTrainer
@@ -114,6 +115,5 @@ class EarlyStopping(Callback):
         if self._snapshot is not None:
             for layer, snapshot in zip(trainer.net.layers, self._snapshot, strict=True):
                 layer.restore(snapshot)
-            sizes = (trainer.net.layer_sizes[0], *(layer.n_out for layer in trainer.net.layers))
-            trainer.net.layer_sizes = sizes
+            trainer.net.layer_sizes = sizes_of(trainer.net.chain)
             trainer.reset_state()
