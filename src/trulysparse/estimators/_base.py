@@ -185,9 +185,8 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         networks = []
         for number in range(known(recipe.n_estimators)):
             own = recipe.member(number)
-            net = own.network(
-                X.shape[1], n_outputs, output=output, samples=(X, y), dtype=dtype, threads=threads, scores=scores
-            )
+            of_data: dict[str, Any] = {"samples": (X, y), "scores": scores}
+            net = own.network(X.shape[1], n_outputs, output=output, dtype=dtype, threads=threads, **of_data)
             net.preprocessor = self.preprocessor_
             if self.preprocessor_ is None:
                 net.feature_names = getattr(self, "feature_names_in_", None)

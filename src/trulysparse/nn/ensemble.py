@@ -20,7 +20,8 @@ def merge_networks(networks: Sequence[SparseMLP], *, threads: int | None = None)
     """One network whose output, before its activation, is the mean of those of several networks.
 
     Each hidden layer holds the neurons of all members; those of different members are not connected. It has all
-    connections of the members and no others (those of skip layers fall together), and needs neither more memory nor more time than they do.
+    connections of the members and no others, and needs neither more memory nor more time than they do. Connections that
+    several skip layers have in common become one.
 
     Args:
         networks: at least one; of the same inputs, outputs, number of layers, activation and type, with

@@ -140,8 +140,6 @@ def defaults(data: DataSize | None, values: Mapping[str, Any], given: Collection
         chosen["optimizer"], chosen["evolve_until"] = "adam", 0.75
     optimizer = chosen["optimizer"] if values["optimizer"] in OPEN else values["optimizer"]
     chosen["learning_rate"] = LEARNING_RATES.get(optimizer, 0.01) if isinstance(optimizer, str) else 0.01
-    if values["weight_decay"] is not None or optimizer not in ("sgd", "adam"):
-        chosen["weight_decay_mode"] = None
     if values["skip_density"] is not None:
         chosen["skip"] = True
     if values["on_disk"]:

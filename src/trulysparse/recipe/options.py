@@ -49,7 +49,6 @@ DEPENDENT = (
     "batch_size",
     "learning_rate",
     "weight_decay",
-    "weight_decay_mode",
     "dropout",
     "input_dropout",
     "skip",
@@ -183,7 +182,10 @@ class RecipeOptions:
             return self
         values = {each.name: getattr(self, each.name) for each in fields(RecipeOptions)}
         chosen = defaults(data, values, given)
-        return replace(self, **{name: chosen[name] for name in DEPENDENT if self._is_open(name)})
+        changes = {name: chosen[name] for name in DEPENDENT if self._is_open(name)}
+        if "weight_decay" in changes and self.weight_decay_mode is None:
+            changes["weight_decay_mode"] = chosen["weight_decay_mode"]
+        return replace(self, **changes)
 
     def member(self, number: int) -> Self:
         """The recipe of one network of an ensemble: of another seed, but for the first.
