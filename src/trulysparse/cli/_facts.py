@@ -7,9 +7,11 @@ import time
 
 from trulysparse._core.version import __version__
 from trulysparse.bench.report import processor
+from trulysparse.cli._settings import Settings
 from trulysparse.cli._training_run import TrainingRun
 from trulysparse.evolution import WITH_ZETA
 from trulysparse.nn.mlp import SparseMLP
+from trulysparse.recipe.options import known
 from trulysparse.report.numbers import percent
 from trulysparse.training import Trainer
 
@@ -54,6 +56,20 @@ def data_facts(run: TrainingRun, net: SparseMLP) -> dict[str, str]:
         "scored after each epoch": scored,
         "inputs": f"{dataset.n_features:,}{made_of}; {_SCALED[net.scaling.kind if net.scaling else None]}",
     }
+
+
+def settings_text(settings: Settings) -> str:
+    """What was chosen or given, in a line: the network, and how it was trained."""
+    several = f"{settings.n_estimators} networks of " if known(settings.n_estimators) > 1 else ""
+    sizes = ",".join(map(str, known(settings.hidden)))
+    sparsity = f"epsilon {settings.epsilon:g}" if settings.density is None else f"density {settings.density}"
+    decay = f", weight decay {settings.weight_decay:g}" if settings.weight_decay else ""
+    return (
+        f"{several}{sizes} hidden neurons{' and a skip layer' * known(settings.skip)}"
+        f", {sparsity}, {settings.connectivity}, {settings.activation}; {settings.optimizer} at "
+        f"{settings.learning_rate:g}{decay}, dropout {settings.dropout:g}, batches of {settings.batch_size}, evolution "
+        f"{settings.evolution}"
+    )
 
 
 def training_facts(run: TrainingRun, trainer: Trainer) -> dict[str, str]:

@@ -48,6 +48,8 @@ class CheckedRecipe(RecipeParts):
         if self.loss is not None:
             checks.choice(self.spelled("loss"), self.loss, tuple(BY_NAME))
         checks.choice(self.spelled("fresh_state"), self.fresh_state, FRESH_STATES)
+        if self.density is not None and self.epsilon is not None:
+            raise InputError(f"{self.spelled('epsilon')} cannot be combined with {self.spelled('density')}")
         self._check_combinations()
         for name, need, met in self._needs():
             if name in given and not met:

@@ -10,6 +10,8 @@ from trulysparse.errors import InputError
 
 # Up to so many training samples a network is cheap enough to be one of several, and needs what holds it back.
 FEW_SAMPLES = 5_000
+# Up to so many, each update sees all of them, and nothing is dropped: a sample of weight 2 is then the same as two.
+WHOLE = 32
 # The number of updates that few samples are trained for.
 UPDATES = 600
 
@@ -87,7 +89,7 @@ OPEN = (None, "auto")
 
 
 def few_batch_size(n_samples: int) -> int:
-    """Samples per update where there are few: an eighth of them, 16 to 128.
+    """Samples per update where there are few: an eighth of them, 16 to 128; all of up to WHOLE.
 
     Args:
         n_samples: in training.
@@ -96,7 +98,7 @@ def few_batch_size(n_samples: int) -> int:
         >>> few_batch_size(60), few_batch_size(400), few_batch_size(4000)
         (16, 50, 128)
     """
-    return min(128, max(16, n_samples // 8))
+    return WHOLE if n_samples <= WHOLE else min(128, max(16, n_samples // 8))
 
 
 def few_epochs(n_samples: int, batch_size: int) -> int:
@@ -118,7 +120,8 @@ def defaults(data: DataSize | None, values: Mapping[str, Any], given: Collection
 
     Where there are more than FEW_SAMPLES samples, or nothing is known of the data, they are LARGE; else FEW, with
     batches and epochs by the number of samples. Some follow from others that were given: momentum means sgd, zeta means
-    evolution by set, alpha an activation with a slope; the learning rate is the usual one of the optimizer.
+    evolution by set, alpha an activation with a slope, sizes of hidden layers one network of just these layers; the
+    learning rate is the usual one of the optimizer.
 
     Args:
         data: what is known of the data, or None.
@@ -140,6 +143,8 @@ def defaults(data: DataSize | None, values: Mapping[str, Any], given: Collection
         chosen["optimizer"], chosen["evolve_until"] = "adam", 0.75
     optimizer = chosen["optimizer"] if values["optimizer"] in OPEN else values["optimizer"]
     chosen["learning_rate"] = LEARNING_RATES.get(optimizer, 0.01) if isinstance(optimizer, str) else 0.01
+    if values["hidden"] is not None:  # a network of that form is asked for
+        chosen["n_estimators"], chosen["skip"] = 1, False
     if values["skip_density"] is not None:
         chosen["skip"] = True
     if values["on_disk"]:
@@ -153,6 +158,8 @@ def defaults(data: DataSize | None, values: Mapping[str, Any], given: Collection
         chosen["connectivity"] = "erdos_renyi"
     if few:
         assert data is not None
+        if data.n_samples <= WHOLE:
+            chosen["dropout"] = 0.0
         batch = values["batch_size"] or few_batch_size(data.n_samples)
         chosen["batch_size"], chosen["epochs"] = batch, few_epochs(data.n_samples, batch)
     elif data is not None and data.kind == "regression":

@@ -155,11 +155,13 @@ class RecipeOptions:
 
     @property
     def is_open(self) -> bool:
-        """Whether options are left that depend on the data."""
-        return any(self._is_open(name) for name in DEPENDENT)
+        """Whether options are left that depend on the size of the data (scale='auto' depends on its values)."""
+        return any(self._is_open(name) for name in DEPENDENT if name != "scale")
 
     def _is_open(self, name: str) -> bool:
         value = getattr(self, name)
+        if name == "epsilon" and self.density is not None:  # which takes its place
+            return False
         return value is None if name not in _NAMED else isinstance(value, str) and value == "auto"
 
     def resolved(self, data: DataSize | None = None, given: Collection[str] = ()) -> Self:
@@ -219,7 +221,7 @@ class RecipeOptions:
     @property
     def sparsity(self) -> dict[str, Any]:
         """What says how many connections layers get, as SparseMLP takes it."""
-        epsilon = None if self.density is not None else self.resolved().epsilon
+        epsilon = self.resolved().epsilon
         names = "density", "densities", "output_density"
         return {"epsilon": epsilon, **{name: getattr(self, name) for name in names}}
 
