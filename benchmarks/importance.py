@@ -49,7 +49,7 @@ def run(data: tuple[np.ndarray, ...], name: str, activation: ts.ReLU | ts.AllReL
     trainer = ts.Trainer(
         net,
         optimizer=ts.SGD(0.01, 0.9, weight_decay=2e-4),
-        evolution=ts.SET(0.3),
+        evolution=ts.SET(0.3, fresh="init"),
         batch_size=batch,
         dropout=dropout,
         seed=seed,

@@ -23,7 +23,7 @@ import numpy as np
 from _run import keep
 
 import trulysparse as ts
-from trulysparse.analysis import Exploration
+from trulysparse.analysis import Exploration, Overlap
 from trulysparse.bench.report import table
 from trulysparse.data import as_matrix, fit_scaling
 from trulysparse.evolution import grow, prune
@@ -47,10 +47,16 @@ METHODS = {
     "chts-3": lambda: ts.CHTs(end=3.0),
     "chts-ri": lambda: ts.CHTs(removal="ri"),
     "chts-ri-3": lambda: ts.CHTs(removal="ri", end=3.0),
+    "chts-75": lambda: ts.CHTs(until=0.75),
+    "chts-90": lambda: ts.CHTs(until=0.9),
+    "chts-ri-75": lambda: ts.CHTs(removal="ri", until=0.75),
+    "chts-ri-90": lambda: ts.CHTs(removal="ri", until=0.9),
+    "chts-z20": lambda: ts.CHTs(0.2),
+    "set-75": lambda: ts.SET(until=0.75),
     "chts-anywhere": lambda: ts.CHTs(percolate=False),
     "chtss": lambda: ts.CHTs(removal="ri", density=ts.SigmoidDensity(DENSITY / 0.5)),
 }
-NAMED_STARTS = {"er": "erdos_renyi", "brf": "brf"}
+NAMED_STARTS = {"er": "erdos_renyi", "brf": "brf"}  # 'dense' is a dense network of as many connections
 
 
 def start_of(name: str, X: np.ndarray) -> object:
@@ -58,6 +64,12 @@ def start_of(name: str, X: np.ndarray) -> object:
     if name in NAMED_STARTS:
         return NAMED_STARTS[name]
     return ts.connectivity.CSTI(X) if name == "csti" else ts.connectivity.CorrelatedFields(X)
+
+
+def narrow_width(n_inputs: int, width: int, n_classes: int) -> int:
+    """The width of a dense network of as many connections."""
+    wanted = DENSITY * (n_inputs * width + 2 * width**2) + width * n_classes
+    return max(w for w in range(1, width) if n_inputs * w + 2 * w**2 + w * n_classes <= wanted)
 
 
 def load(path: str, held_out: int) -> tuple[np.ndarray, ...]:
@@ -77,10 +89,13 @@ def one(given: argparse.Namespace) -> dict:
     name, seed = given.one.rsplit(":", 1)
     start, method = name.split(":")
     X, y, X_test, y_test = load(given.data, given.held_out)
-    sizes = (X.shape[1], *[given.width or 2 * X.shape[1]] * 3, int(y.max()) + 1)
+    width, n_classes = given.width or 2 * X.shape[1], int(y.max()) + 1
+    density = 0.5 if method == "chtss" else DENSITY
+    if start == "dense":
+        width, density, start = narrow_width(X.shape[1], width, n_classes), 1.0, "er"
     net = ts.SparseMLP(
-        sizes,
-        density=0.5 if method == "chtss" else DENSITY,
+        (X.shape[1], *[width] * 3, n_classes),
+        density=density,
         densities="uniform",
         output_density=1.0,
         connectivity=start_of(start, X),
@@ -89,7 +104,11 @@ def one(given: argparse.Namespace) -> dict:
         seed=int(seed),
         threads=1,
     )
-    net.scaling = fit_scaling(given.scale, as_matrix(X))
+    if given.scale == "global":  # one mean and deviation for all inputs
+        mean, deviation = X.mean(dtype=np.float64), X.std(dtype=np.float64)
+        X, X_test = (((each - mean) / deviation).astype(np.float32) for each in (X, X_test))
+    else:
+        net.scaling = fit_scaling(given.scale, as_matrix(X))
     initial = net.n_connections
     exploration = Exploration()
     trainer = ts.Trainer(
@@ -101,7 +120,8 @@ def one(given: argparse.Namespace) -> dict:
         threads=1,
     )
     began, clock = time.process_time(), time.perf_counter()
-    trainer.fit(X, y, epochs=given.epochs, callbacks=[exploration])
+    history = trainer.fit(X, y, epochs=given.epochs, callbacks=[exploration, Overlap()])
+    overlap = [each for each in history["overlap"] if each is not None]
     return {
         "accuracy": ts.evaluate(net, X_test, y_test)["accuracy"],
         "process_seconds": time.process_time() - began,
@@ -110,6 +130,8 @@ def one(given: argparse.Namespace) -> dict:
         "connections": net.n_connections,
         "live": live(net),
         "explored": exploration.rate,
+        "overlap": float(np.mean(overlap)) if overlap else None,
+        "loss": history["loss"][-1],
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
@@ -157,7 +179,7 @@ parser.add_argument("--seeds", type=int, default=3)
 parser.add_argument("--first-seed", type=int, default=0)
 parser.add_argument("--epochs", type=int, default=40)
 parser.add_argument("--width", type=int, default=0, help="of hidden layers; 0: twice the inputs")
-parser.add_argument("--scale", default="standard", help="of the inputs: standard, minmax or none")
+parser.add_argument("--scale", default="standard", help="of inputs: standard (one by one), global, minmax or none")
 parser.add_argument("--held-out", type=int, default=0, help="training samples to test on in place of the test set")
 parser.add_argument("--masks", type=int, default=0, help="timed steps of dense weights with masks")
 parser.add_argument("--name", default="one_percent", help="results/NAME.json")
@@ -174,7 +196,7 @@ for seed in range(given.first_seed, given.first_seed + given.seeds):
         command += ["--width", str(given.width), "--scale", given.scale, "--held-out", str(given.held_out)]
         done = subprocess.run([*command, "--one", f"{run}:{seed}"], capture_output=True, text=True, check=False)
         if done.returncode:
-            print(f"{run}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+            print(f"{run}: {done.stderr[-200:].strip() or done.returncode}", file=sys.stderr)
             continue
         rows.setdefault(run, []).append({"seed": seed, **json.loads(done.stdout.splitlines()[-1])})
         print(run, rows[run][-1], file=sys.stderr, flush=True)

@@ -16,11 +16,13 @@ from trulysparse.data import as_matrix
 from trulysparse.data.synthetic import MadelonLike
 from trulysparse.nn.losses import SoftmaxCrossEntropy
 from trulysparse.nn.sinks import Update
+from trulysparse.optim import LayerOptimizers
 from trulysparse.planning import plan as planning
 from trulysparse.training.batch import Batch
 from trulysparse.training.passes import BatchPasses
 
 FEATURES, TRAIN, TEST = 65536, 2000, 500
+RATE = 0.15
 
 
 def peak_gb() -> float:
@@ -35,6 +37,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--precision", default="bfloat16")
     parser.add_argument("--recompute", type=int, default=1)
+    parser.add_argument("--threads", type=int)
     parser.add_argument("--save")
     options = parser.parse_args()
     sizes = (FEATURES, *options.hidden, 2)
@@ -61,13 +64,20 @@ def main() -> None:
         activation=ts.AllReLU(0.05),
         fan="sparse",
         seed=0,
+        threads=options.threads,
     )
     built = time.perf_counter() - began
     built_gb = peak_gb()
-    # The last layer sums over the whole layer before it, so the rate falls with that layer's width.
-    optimizer = ts.SGD(10 / options.hidden[-1], momentum=0.0)
+    # The last layer sums over the whole layer before it, hidden neurons over a few: each has a rate of its own.
+    optimizer = ts.SGD(RATE, momentum=0.0)
+    rules = LayerOptimizers(optimizer, ts.SuPar())
     trainer = ts.Trainer(
-        net, optimizer=optimizer, evolution=ts.SET(0.3), batch_size=options.batch, recompute=options.recompute
+        net,
+        optimizer=optimizer,
+        layer_rates=rules.layer_rates,
+        evolution=ts.SET(0.3),
+        batch_size=options.batch,
+        recompute=options.recompute,
     )
     passes = BatchPasses(net, SoftmaxCrossEntropy(), recompute=options.recompute)
     matrix, labels = as_matrix(X), y.astype(np.int32)
@@ -80,7 +90,7 @@ def main() -> None:
         signals, loss = passes.forward(Batch(matrix, rows, labels[rows], None))
         middle = time.perf_counter()
         passes.backward(
-            signals, Update(trainer.optimizer_state, optimizer.rule(step, 0, None), stream_key(0, "step", step))
+            signals, Update(trainer.optimizer_state, rules.rule(net.layers, step, 0, None), stream_key(0, "step", step))
         )
         backward.append(time.perf_counter() - middle)
         forward.append(middle - start)
@@ -93,6 +103,8 @@ def main() -> None:
     result = {
         "layer_sizes": sizes,
         "neurons": net.n_neurons,
+        "learning_rate": RATE,
+        "threads": net.threads,
         "epsilon": options.epsilon,
         "batch_size": options.batch,
         "precision": options.precision,

@@ -10,4 +10,4 @@ def network(epsilon=0.8, sizes=(8, 10, 9, 3), seed=0, **settings):
 
 
 def patterns(net):
-    return [(layer.weight.toarray() != 0) for layer in net.layers]
+    return [layer.connectivity.pattern().toarray() != 0 for layer in net.layers]

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import trulysparse as ts
 from analysis.networks import network, patterns
 from trulysparse import analysis
 
 
-def test_dead_neurons_without_inputs_or_outputs_are_marked():
-    net = network(0.4, seed=3, activation="relu")
-    a, b, c = patterns(net)
-    expected = [~a.any(axis=1) | ~b.any(axis=0), ~b.any(axis=1) | ~c.any(axis=0)]
-    for dead, mask in zip(analysis.dead_neurons(net), expected, strict=True):
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("epsilon", [0.3, 0.5, 1.0])
+def test_dead_neurons_are_those_that_no_product_of_connections_passes_through(seed, epsilon):
+    net = network(epsilon, seed=seed, activation="relu")
+    a, b, c = (pattern.astype(int) for pattern in patterns(net))
+    first = (a.sum(axis=1) * (c @ b).sum(axis=0)) == 0
+    second = ((b @ a).sum(axis=1) * c.sum(axis=0)) == 0
+    for dead, mask in zip(analysis.dead_neurons(net), (first, second), strict=True):
         np.testing.assert_array_equal(dead, mask)
+
+
+def test_dead_neurons_are_those_that_pruning_removes():
+    net = ts.SparseMLP((100, 80, 60, 5), epsilon=0.6, seed=0, activation="relu")
+    alive = [int((~mask).sum()) for mask in analysis.dead_neurons(net)]
+    ts.prune_neurons(net, percentile=0)
+    assert [max(1, n) for n in alive] == list(net.layer_sizes[1:-1])
 
 
 def test_dead_neurons_on_samples_includes_inactive_ones():

@@ -25,6 +25,7 @@ def test_recorder_last_record_equals_the_network():
     assert last["spectral_norm"] == [analysis.spectral_norm(layer) for layer in net.layers]
     assert last["dead"] == [*(int(mask.sum()) for mask in analysis.dead_neurons(net)), None]
     assert last["log10_paths"] == analysis.effective_paths(net).total
+    assert last["effective"] == analysis.effective_connections(net).share
     _, gradients = trainer.gradients(*batch)
     np.testing.assert_allclose(last["gradient_norm"], [np.linalg.norm(w.toarray()) for w, _ in gradients], rtol=1e-6)
 

@@ -10,6 +10,7 @@ import pytest
 import trulysparse as ts
 from command import RUN_FILES, SMALL, last_json, refused, run, write_table
 from trulysparse.evolution import NAMES
+from trulysparse.recipe.presets import preset
 
 
 @pytest.mark.parametrize("options", [["--workers", 2], ["--workers", 3, "--parallel", "wassp", "--phase1-epochs", 1]])
@@ -21,6 +22,30 @@ def test_workers_write_a_record_per_epoch_they_share(tmp_path, options):
     assert "staleness" in lines[0]
     assert lines[-1]["epoch"] == 3
     assert last_json(run("evaluate", tmp_path / "r", "digits", "--json"))["accuracy"] == figures["accuracy"]
+
+
+def test_a_preset_is_used_where_no_option_says_otherwise(tmp_path):
+    options = ["--preset", "fashion-mnist-5min", "--epochs", 3, "--hidden", "40,30", "--density", "0.2,0.2,1"]
+    figures = last_json(run("train", "digits", "--out", tmp_path / "r", *options, "--json"))
+    assert figures["epochs"] == 3
+    assert figures["accuracy"] > 0.5
+    config = json.loads((tmp_path / "r" / "config.json").read_text())
+    values = preset("fashion-mnist-5min").others({"epochs", "hidden", "density"})
+    assert {name: config[name] for name in values} == json.loads(json.dumps(dict(values)))
+    assert (config["epochs"], config["hidden"], config["density"]) == (3, [40, 30], [0.2, 0.2, 1])
+    message = refused("train", "digits", "--out", tmp_path / "r", "--preset", "best")
+    assert message.startswith("error: --preset must be one of fashion-mnist-5min, ")
+
+
+def test_images_are_augmented(tmp_path):
+    augment = ["--augment", "rotation=10,shift=0.1", "--image-shape", "8,8"]
+    figures = [
+        last_json(run("train", "digits", "--out", tmp_path / str(i), *SMALL, *options, "--json"))
+        for i, options in enumerate(([], augment, augment))
+    ]
+    assert figures[1]["loss"] == figures[2]["loss"] != figures[0]["loss"]
+    config = json.loads((tmp_path / "1" / "config.json").read_text())
+    assert (config["augmentation"], config["image_shape"]) == ("rotation=10,shift=0.1", [8, 8])
 
 
 @pytest.mark.parametrize("data", ["digits", "breast_cancer", "madelon-like"])

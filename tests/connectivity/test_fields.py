@@ -11,6 +11,7 @@ import scipy.sparse as sp
 import trulysparse as ts
 from trulysparse.connectivity import CorrelatedFields
 from trulysparse.errors import InputError
+from trulysparse.recipe import Recipe
 
 
 def signals(rng, n=300, groups=6, size=5, noise=0.1):
@@ -81,7 +82,7 @@ def test_constant_features_are_the_centre_of_none(rng):
 
 def test_scale_and_offset_of_features_do_not_matter(rng):
     X = signals(rng)
-    scaled = X * 10.0 ** rng.integers(-200, 200, 30) + 0.0
+    scaled = X * 10.0 ** rng.integers(-200, 200, 30)
     a, b = (CorrelatedFields(x).draw_network((30, 40, 3), (160, 60), seed=2)[0] for x in (X, scaled))
     assert np.mean(a.by_output.index == b.by_output.index) > 0.99
 
@@ -94,21 +95,20 @@ def test_the_same_seed_gives_the_same_connections(rng):
 
 
 def test_many_samples_are_drawn_from(rng, monkeypatch):
-    monkeypatch.setattr("trulysparse.connectivity.fields._MOST_VALUES", 30 * 120)
     monkeypatch.setattr("trulysparse.connectivity.fields._BLOCK_VALUES", 100)
-    layers = CorrelatedFields(signals(rng)).draw_network((30, 60, 4), (240, 60), seed=0)
+    layers = CorrelatedFields(signals(rng), max_samples=100).draw_network((30, 60, 4), (240, 60), seed=0)
     assert all(len(set(field // 5)) == 1 for field in inputs_of(layers[0]))
 
 
 @pytest.mark.parametrize(
     ("X", "message"),
     [
-        (np.zeros(4), "X must have shape"),
-        (np.full((3, 4), "a"), "X must have shape"),
-        (np.zeros((0, 4)), "X must have shape"),
+        (np.zeros(4), "X must hold numbers of shape"),
+        (np.full((3, 4), "a"), "X must hold numbers of shape"),
+        (np.zeros((0, 4)), "X must hold numbers of shape"),
         (np.zeros((5, 4)), "no feature that varies"),
-        (np.full((5, 4), np.nan), "X must hold finite numbers"),
-        (np.ones((5, 3)), "X has 3 features, but the network 4 inputs"),
+        (np.full((5, 4), np.nan), r"X\[0, 0\] is nan; features must be finite numbers"),
+        (np.ones((5, 3)), "X has 3 features, but the network has 4 inputs"),
     ],
 )
 def test_samples_of_no_use_are_refused(X, message):
@@ -122,3 +122,13 @@ def test_a_network_is_drawn_by_it_and_learns(rng):
     net = ts.SparseMLP((30, 60, 30, 2), epsilon=3, connectivity=CorrelatedFields(X), seed=1, threads=1)
     ts.Trainer(net, optimizer=ts.Adam(0.01), batch_size=32).fit(X, y, epochs=5)
     assert ts.evaluate(net, X, y)["accuracy"] > 0.9
+
+
+def test_recipes_take_it_by_name(rng):
+    X = signals(rng)
+    recipe = Recipe(hidden=(40, 20), density=0.1, densities="uniform", output_density=1.0, connectivity="correlated")
+    net = recipe.network(30, 3, samples=(X, None), threads=1)
+    assert [layer.n_connections for layer in net.layers] == [120, 80, 60]
+    assert all(len(set(field // 5)) == 1 for field in inputs_of(net.layers[0].connectivity))
+    with pytest.raises(InputError, match="connectivity='correlated' needs X, the training samples"):
+        ts.SparseMLP((30, 40, 3), connectivity="correlated")

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import scipy.ndimage as ndi
 import scipy.sparse as sp
+from sklearn.base import clone
 
 import trulysparse as ts
 from trulysparse import _kernels
 from trulysparse._core.random import stream_key
-from trulysparse.data import Scaling, as_matrix
+from trulysparse.data import Scaling, as_matrix, fit_scaling
 from trulysparse.errors import InputError
 
 SHAPES = [(3, 12, 10), (12, 10, 3), (28, 28), (7, 5), (1, 9), (9, 1), (1, 1), (2, 70, 3)]
@@ -177,3 +178,37 @@ def test_bad_text(text, shape, message):
 def test_it_can_be_copied_and_pickled():
     augmentation = ts.ImageAugmentation([8, 8], rotation=10)
     assert copy.deepcopy(augmentation) == pickle.loads(pickle.dumps(augmentation)) == augmentation
+
+
+@pytest.mark.parametrize("make", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("kind", ["standard", "minmax"])
+def test_scaling_is_of_samples_as_they_are_augmented(rng, make, kind):
+    """Pixels at the border that are constant in the images themselves are not in those that are shifted."""
+    x = np.zeros((200, 8, 8))
+    x[:, 2:6, 2:6] = rng.integers(0, 255, (200, 4, 4))
+    x = x.reshape(200, 64)
+    augmentation = ts.ImageAugmentation((8, 8), rotation=20, shift=0.4)
+    clean = fit_scaling(kind, as_matrix(make(x)))
+    assert (clean.factor == 0).sum() == 64 - 16
+    scaling = fit_scaling(kind, as_matrix(make(x)), augmentation=augmentation)
+    made = augmentation.apply(x, seed=0, dtype="float64")
+    expected = (made.mean(axis=0), made.std(axis=0)) if kind == "standard" else (made.min(axis=0), np.ptp(made, axis=0))
+    np.testing.assert_allclose(scaling.offset, expected[0], atol=1e-9)
+    np.testing.assert_allclose(1 / scaling.factor, expected[1])
+
+
+def test_estimators_augment_and_scale(rng):
+    X = np.zeros((120, 6, 6))
+    X[:, 2:4, 2:4] = rng.integers(0, 255, (120, 2, 2))
+    X, y = X.reshape(120, 36), np.arange(120) % 2
+    augmentation = ts.ImageAugmentation((6, 6), shift=0.4, flip=True)
+    options = dict(hidden_layer_sizes=(20,), epochs=3, random_state=0)
+    model = ts.SparseMLPClassifier(**options, augmentation=augmentation).fit(X, y)
+    assert (model.network_.scaling.factor > 0).all()
+    assert np.isfinite(model.loss_)
+    plain = ts.SparseMLPClassifier(**options).fit(X, y)
+    assert not np.array_equal(model.predict_proba(X), plain.predict_proba(X))
+    twin = clone(model).fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), twin.predict_proba(X))
+    with pytest.raises(InputError, match="an image of 5 x 6 has 30 values"):
+        ts.SparseMLPClassifier(augmentation=ts.ImageAugmentation((5, 6), flip=True)).fit(X, y)

@@ -113,7 +113,7 @@ def test_evolution_draws_by_the_inputs_that_neurons_then_have(storage, tmp_path)
     layer = net.layers[0]
     layer.values[:] = 100 + np.arange(layer.n_connections)  # what stays
     state = [each.new_state(ts.SGD(0.1)) for each in net.layers]
-    ts.SET(0.5).evolve(net, state, 5, 1)
+    ts.SET(0.5, fresh="init").evolve(net, state, 5, 1)
     con = layer.connectivity
     rows = con.coordinates()[0] if layer.tiled else con.by_input.index
     fan_in = np.bincount(rows, minlength=200)

@@ -174,14 +174,16 @@ def test_a_step_is_that_of_two_networks_whose_outputs_are_added(optimizer, n):
             np.testing.assert_allclose(layer.bias, other.bias, rtol=1e-9, atol=1e-12)
 
 
-def test_prepared_calls_and_single_layers_give_the_same_bits(monkeypatch):
+@pytest.mark.parametrize("layer_rates", [None, "supar"])
+def test_prepared_calls_and_single_layers_give_the_same_bits(monkeypatch, layer_rates):
     X, y = samples(200)
     found = []
     for limit in (PREPARED_CONNECTIONS, 0):
         monkeypatch.setattr("trulysparse.nn.layers.indexed.PREPARED_CONNECTIONS", limit)
         monkeypatch.setattr("trulysparse.nn.activations_buffer.PREPARED_CONNECTIONS", limit)
         net = filled()
-        trainer = ts.Trainer(net, optimizer=ts.Adam(0.01), batch_size=64, dropout=0.2, evolution=ts.SET(0.2))
+        given = {"batch_size": 64, "dropout": 0.2, "evolution": ts.SET(0.2), "layer_rates": layer_rates}
+        trainer = ts.Trainer(net, optimizer=ts.Adam(0.01), **given)
         losses = trainer.fit(X, y, epochs=3)["loss"]
         state = [layer.new_state(ts.SGD()) for layer in net.layers]
         dx = net.forward(X).backward(np.ones((200, 4)), state, ts.SGD().rule(0, 0.0, None), input_gradient=True)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
+from trulysparse.data.synthetic import MadelonLike
 from trulysparse.optim import LayerOptimizers, LayerRates, rate_at
 from trulysparse.optim.layer_rates import make_layer_rates
 
@@ -179,3 +180,32 @@ def test_names_and_objects_are_taken():
     assert make_layer_rates(None) is None
     assert make_layer_rates("supar") == ts.SuPar()
     assert make_layer_rates(rates) is rates
+
+
+def accuracy_after_one_pass(epsilon, rate, layer_rates, width=20_000, features=16_384):
+    """Of the networks of benchmarks/scale/ladder.py, smaller."""
+    X, y = MadelonLike(2500, features).arrays()
+    net = ts.SparseMLP(
+        (features, width, width, 2),
+        epsilon=epsilon,
+        storage="compact",
+        weights="bfloat16",
+        signals="bfloat16",
+        activation=ts.AllReLU(0.05),
+        fan="sparse",
+        seed=0,
+    )
+    trainer = ts.Trainer(net, optimizer=ts.SGD(rate, momentum=0.0), layer_rates=layer_rates, batch_size=32)
+    order = np.random.default_rng(0).permutation(2000)
+    for step in range(63):
+        rows = np.take(order, np.arange(32 * step, 32 * step + 32), mode="wrap")
+        trainer.step(X[rows], y[rows])
+    return (net.predict(X[2000:]) == y[2000:]).mean()
+
+
+@pytest.mark.slow
+def test_wide_networks_learn_at_one_rate_whatever_their_epsilon():
+    assert accuracy_after_one_pass(1, 0.15, "supar") > 0.75
+    assert accuracy_after_one_pass(5, 0.15, "supar") > 0.75
+    # The rate by the width of the last hidden layer, which is right at epsilon 1, lets epsilon 5 oscillate.
+    assert accuracy_after_one_pass(5, 10 / 20_000, None) < 0.6

@@ -7,11 +7,14 @@ import pickle
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 import trulysparse as ts
 from trulysparse._core.arrays import widened
 from trulysparse._core.random import stream_key
 from trulysparse.data import as_matrix
+from trulysparse.data.stream.blocks import NpyBlocks
+from trulysparse.data.stream.matrix import StreamMatrix
 from trulysparse.nn.passes import backward_layers, forward_layers
 from trulysparse.nn.sinks import Gradients
 from trulysparse.training.passes import BatchPasses, checked_batch
@@ -287,13 +290,23 @@ def test_workers_augment(rng, parallel):
     assert not same(nets[0], nets[2])
 
 
-def test_samples_in_files_are_augmented(rng, tmp_path):
+@pytest.mark.parametrize("form", ["map", "csr", "stream"])
+def test_samples_of_every_form_are_augmented(rng, tmp_path, form):
+    """In the same order, whatever holds them: that of a stream depends on its blocks."""
     X, y = samples(rng, 100)
-    np.save(tmp_path / "x.npy", X.astype(np.float32))
-    nets = network(), network()
-    for net, given in zip(nets, (X.astype(np.float32), np.load(tmp_path / "x.npy", mmap_mode="r")), strict=True):
-        ts.Trainer(net, augmentation=IMAGES, batch_size=16).fit(given, y, epochs=2)
-    assert same(*nets)
+    X = X.astype(np.float32)
+    np.save(tmp_path / "x.npy", X)
+    given = {
+        "map": lambda: np.load(tmp_path / "x.npy", mmap_mode="r"),
+        "csr": lambda: sp.csr_array(X),
+        "stream": lambda: StreamMatrix(NpyBlocks(tmp_path / "x.npy")),
+    }[form]()
+    nets = network(), network(), network()
+    for net, (x, augmentation) in zip(nets, [(X, IMAGES), (given, IMAGES), (given, None)], strict=True):
+        ts.Trainer(net, augmentation=augmentation, batch_size=16).fit(x, y, epochs=2, shuffle=False)
+    for a, b in zip(nets[0].layers, nets[1].layers, strict=True):
+        np.testing.assert_allclose(a.weight.toarray(), b.weight.toarray(), rtol=1e-5, atol=1e-6)
+    assert not same(nets[1], nets[2])
 
 
 def test_what_augmentation_cannot_do_is_refused(rng):

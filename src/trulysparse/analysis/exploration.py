@@ -29,6 +29,14 @@ def _coordinates(con: Connectivity) -> NDArray[np.int64]:
     return keys_of((con.by_input.ptr, con.by_input.index), con.n_out)
 
 
+def require_indexed(trainer: RunningTrainer, callback: Callback) -> None:
+    """InputError where the network of a callback has storage='compact'."""
+    if trainer.net.storage_config.tiled:
+        raise InputError(
+            f"{type(callback).__name__} needs a network with storage='indexed', not 'compact': see net.indexed()"
+        )
+
+
 class _ExploredCoordinates:
     """The coordinates of one layer that ever held a connection."""
 
@@ -98,10 +106,7 @@ class Exploration(Callback):
         Raises:
             InputError: where the network has storage='compact'.
         """
-        if trainer.net.storage_config.tiled:
-            raise InputError(
-                f"{type(self).__name__} needs a network with storage='indexed', not 'compact': see net.indexed()"
-            )
+        require_indexed(trainer, self)
 
     def on_fit_start(self, trainer: RunningTrainer, epochs: int, steps: int) -> None:
         """Starts with the network's connections.

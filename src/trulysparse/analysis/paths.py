@@ -1,4 +1,4 @@
-"""Effective input-output paths, counted without enumerating them."""
+"""Paths from inputs to outputs: how many there are, which neurons and how many connections lie on one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from trulysparse.connectivity.indexed import count_marked
 from trulysparse.nn.mlp import SparseMLP
 
 
@@ -62,6 +63,94 @@ def effective_paths(net: SparseMLP) -> Paths:
         pattern = net.skip_layer.connectivity.pattern()
         forward, backward = _log_add(forward, _log_counts([pattern])), _log_add(backward, _log_counts([pattern.T]))
     return Paths(_log_sum(forward), backward, forward)
+
+
+@dataclass(frozen=True)
+class EffectiveConnections:
+    """Connections on a path from an input to an output; the others do not change what a network computes, other than by
+    constants.
+
+    Args:
+        layers: their number in each layer, first to last.
+        of: the number of all connections of each layer.
+
+    Example:
+        >>> from trulysparse import analysis
+        >>> effective = analysis.EffectiveConnections(layers=(30, 10), of=(40, 10))
+        >>> effective.total, effective.share, effective.shares
+        (40, 0.8, (0.75, 1.0))
+    """
+
+    layers: tuple[int, ...]
+    of: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        """Their number in the network."""
+        return sum(self.layers)
+
+    @property
+    def share(self) -> float:
+        """Of the network's connections; 1 where it has none."""
+        return self.total / sum(self.of) if sum(self.of) else 1.0
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Of each layer's connections; 1 where it has none."""
+        return tuple(n / of if of else 1.0 for n, of in zip(self.layers, self.of, strict=True))
+
+
+def effective_connections(net: SparseMLP) -> EffectiveConnections:
+    """Counts the connections that lie on a path from an input to an output.
+
+    Time linear in connections, memory in neurons.
+
+    Args:
+        net: the network, with storage='indexed'.
+
+    Returns:
+        The counts of each layer.
+
+    Raises:
+        NotIndexedError: of a network with storage='compact'; use net.indexed().
+
+    Source:
+        Vysogorets and Kempe, "Connectivity matters: neural network pruning through the lens of effective sparsity",
+        JMLR 24 (2023), section 2.
+
+    Example:
+        >>> import scipy.sparse as sp
+        >>> import trulysparse as ts
+        >>> from trulysparse import analysis
+        >>> first, second = sp.csr_array([[1.0, 1.0], [0.0, 1.0]]), sp.csr_array([[1.0, 0.0]])
+        >>> effective = analysis.effective_connections(ts.SparseMLP.from_matrices([first, second]))
+        >>> effective.layers, effective.share  # the second hidden neuron has no output
+        ((2, 1), 0.75)
+    """
+    reached, reaching = reached_neurons(net), reaching_neurons(net)
+    counts = [
+        int(count_marked(layer.connectivity.by_input, onward, net.threads)[source].sum())
+        for layer, source, onward in zip(net.chain, reached, reaching[1:], strict=False)
+    ]
+    if net.skip:
+        counts.append(net.skip_layer.n_connections)
+    return EffectiveConnections(tuple(counts), tuple(layer.n_connections for layer in net.layers))
+
+
+def reached_neurons(net: SparseMLP) -> list[NDArray[np.bool_]]:
+    """For each layer of neurons, inputs first, marks of those that a path leads to from an input."""
+    marks = [np.ones(net.layer_sizes[0], np.bool_)]
+    for layer in net.chain:
+        marks.append(count_marked(layer.connectivity.by_output, marks[-1], net.threads) > 0)
+    return marks
+
+
+def reaching_neurons(net: SparseMLP) -> list[NDArray[np.bool_]]:
+    """For each layer of neurons, inputs first, marks of those from which a path leads to an output."""
+    marks = [np.ones(net.layer_sizes[-1], np.bool_)]
+    for layer in reversed(net.chain):
+        marks.append(count_marked(layer.connectivity.by_input, marks[-1], net.threads) > 0)
+    return marks[::-1]
 
 
 def _log_counts(steps: Sequence[sp.csr_array]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from trulysparse._core import checks
 from trulysparse.analysis.exploration import Exploration
 from trulysparse.analysis.neurons import dead_neurons, duplicate_neurons
-from trulysparse.analysis.paths import effective_paths
+from trulysparse.analysis.paths import effective_connections, effective_paths
 from trulysparse.analysis.spectrum import spectral_norm
 from trulysparse.errors import InputError
 from trulysparse.nn.mlp import SparseMLP
@@ -28,9 +28,10 @@ def describe(net: SparseMLP) -> dict[str, Any]:
         net: the network, with storage='indexed'.
 
     Returns:
-        'log10_paths': log10 of the number of input-output paths. 'layers': for each layer 'density', 'spectral_norm',
-        'in_degree' and 'out_degree' (least, median, largest), 'duplicates' (neurons with the inputs of one before
-        them) and 'dead' (neurons; None for the output layer and a skip layer).
+        'log10_paths': log10 of the number of input-output paths. 'effective': the share of connections on one.
+        'layers': for each layer 'density', 'effective', 'spectral_norm', 'in_degree' and 'out_degree' (least, median,
+        largest), 'duplicates' (neurons with the inputs of one before them) and 'dead' (neurons; None for the output
+        layer and a skip layer).
 
     Example:
         >>> import trulysparse as ts
@@ -39,14 +40,20 @@ def describe(net: SparseMLP) -> dict[str, Any]:
         >>> [layer["density"] for layer in figures["layers"]]
         [0.3, 0.7666666666666667]
     """
-    figures: dict[str, Any] = {"layers": [], "log10_paths": effective_paths(net).total}
+    effective = effective_connections(net)
+    figures: dict[str, Any] = {
+        "layers": [],
+        "log10_paths": effective_paths(net).total,
+        "effective": effective.share,
+    }
     dead = [*(int(np.count_nonzero(mask)) for mask in dead_neurons(net)), *[None] * (1 + net.skip)]
-    for layer, n_dead in zip(net.layers, dead, strict=True):
+    for layer, share, n_dead in zip(net.layers, effective.shares, dead, strict=True):
         con = layer.connectivity
         same = duplicate_neurons(con)
         figures["layers"].append(
             {
                 "density": con.density,
+                "effective": share,
                 "spectral_norm": spectral_norm(layer),
                 "in_degree": _spread(np.diff(con.by_output.ptr)),
                 "out_degree": _spread(np.diff(con.by_input.ptr)),
@@ -62,9 +69,9 @@ def _spread(degrees: np.ndarray) -> tuple[int, float, int]:
 
 
 class TopologyRecorder(Exploration):
-    """Writes to each epoch's record: `exploration`, `log10_paths`, and lists with one value per layer: `density`,
-    `dead`, `spectral_norm` and, where a batch is given, `gradient_norm` (Euclidean, over the connections, on that
-    batch).
+    """Writes to each epoch's record: `exploration`, `log10_paths`, `effective` (the share of connections on an
+    input-output path), and lists with one value per layer: `density`, `dead`, `spectral_norm` and, where a batch is
+    given, `gradient_norm` (Euclidean, over the connections, on that batch).
 
     Args:
         every: epochs between records, at least 1; `exploration` is written each epoch.
@@ -119,7 +126,7 @@ class TopologyRecorder(Exploration):
         if int(record["epoch"]) % self._every:
             return
         figures = describe(trainer.net)
-        record["log10_paths"] = figures["log10_paths"]
+        record["log10_paths"], record["effective"] = figures["log10_paths"], figures["effective"]
         for name in ("density", "dead", "spectral_norm"):
             record[name] = [layer[name] for layer in figures["layers"]]
         if self._batch is not None:

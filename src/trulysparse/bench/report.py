@@ -59,8 +59,16 @@ def save_json(path: Path, values: Any) -> None:
     write_whole(path, lambda temporary: temporary.write_text(json.dumps(values, indent=1) + "\n"))
 
 
-def plot(path: Path, *, x: str, y: str, lines: dict[str, tuple[Sequence[float], Sequence[float]]], title: str) -> None:
-    """A log-log picture, one line per name."""
+def plot(
+    path: Path,
+    *,
+    x: str,
+    y: str,
+    lines: dict[str, tuple[Sequence[float], Sequence[float]]],
+    title: str,
+    y_scale: str = "log",
+) -> None:
+    """A picture with one line per name; x is logarithmic, y where y_scale is 'log' and not 'linear'."""
     try:
         import matplotlib as mpl
 
@@ -70,8 +78,8 @@ def plot(path: Path, *, x: str, y: str, lines: dict[str, tuple[Sequence[float], 
         raise MissingExtraError("drawing pictures", "matplotlib", "bench") from None
     figure, axes = pyplot.subplots(figsize=(7, 4.5), layout="constrained")
     for name, (xs, ys) in lines.items():
-        axes.loglog(xs, ys, marker="o", markersize=4, linewidth=2.2 if name == "trulysparse" else 1.2, label=name)
-    axes.set(xlabel=x, ylabel=y, title=title)
+        axes.plot(xs, ys, marker="o", markersize=4, linewidth=2.2 if name == "trulysparse" else 1.2, label=name)
+    axes.set(xlabel=x, ylabel=y, title=title, xscale="log", yscale=y_scale)
     axes.grid(True, which="major", alpha=0.3)
     axes.legend(fontsize="small")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -99,7 +99,12 @@ class TrainingRun:
 
     def _scaling(self, progress: Progress) -> Scaling | None:
         dataset = self.dataset
-        scaling = fit_scaling(self.settings.scale, as_matrix(dataset.train.X), progress=progress)
+        scaling = fit_scaling(
+            self.settings.scale,
+            as_matrix(dataset.train.X),
+            progress=progress,
+            augmentation=self.settings.make_augmentation(),
+        )
         if scaling is not None and dataset.preprocessor is not None:
             scaling = unscaled(scaling, dataset.preprocessor.scaled_)
         return scaling

@@ -31,7 +31,10 @@ _MOST_LABELS = 20
 def info(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that train wrote.")],
     topology: Annotated[
-        bool, typer.Option("--topology", help="Add what the topology looks like: degrees, dead neurons, paths.")
+        bool,
+        typer.Option(
+            "--topology", help="Add what the topology looks like: degrees, dead neurons, connections on paths."
+        ),
     ] = False,
     svg: Annotated[Path | None, typer.Option(help="A .svg file for a drawing of the network.")] = None,
     html: Annotated[Path | None, typer.Option(help="A .html file for a page with the drawing and its layers.")] = None,
@@ -76,11 +79,15 @@ def info(
         )
     description = describe(net.indexed() if net.storage_config.tiled else net) if topology else None
     if description is not None:
-        rows["paths"] = f"10^{description['log10_paths']:.1f} from inputs to outputs"
+        rows["paths"] = (
+            f"10^{description['log10_paths']:.1f} from inputs to outputs; {description['effective']:.2%} of "
+            "connections lie on one"
+        )
         for place, figures in enumerate(description["layers"], start=1):
             spread = ", ".join("{} {}/{:g}/{}".format(side, *figures[f"{side}_degree"]) for side in ("in", "out"))
             rows[f"topology {place}"] = (
                 f"degrees (least/median/largest) {spread}; spectral norm {figures['spectral_norm']:.3g}; "
+                f"{figures['effective']:.2%} of connections on a path, "
                 f"{figures['dead'] or 0} dead, {figures['duplicates']} duplicate neurons"
             )
     if (last := opened.last_record()) is not None:

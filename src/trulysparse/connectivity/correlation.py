@@ -30,10 +30,11 @@ class Correlation:
 
     Example:
         >>> import numpy as np
+        >>> from trulysparse.connectivity.correlation import Correlation
         >>> X = np.array([[1.0, 2.0, 0.0], [2.0, 4.0, 0.0], [3.0, 6.5, 0.0]])
         >>> correlation = Correlation.of_samples(X, 10, np.random.default_rng(0))
         >>> correlation.with_all(np.array([0])).round(3).tolist(), correlation.varies.tolist()
-        ([[1.0], [0.997], [0.0]], [True, True, False])
+        ([[1.0], [0.998], [0.0]], [True, True, False])
     """
 
     values: Any

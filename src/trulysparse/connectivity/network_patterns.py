@@ -10,6 +10,7 @@ from trulysparse._core import checks
 from trulysparse._core.random import stream_key
 from trulysparse.connectivity.connected import Connected
 from trulysparse.connectivity.csti import CSTI
+from trulysparse.connectivity.fields import CorrelatedFields
 from trulysparse.connectivity.indexed import Connectivity
 from trulysparse.connectivity.patterns import PATTERNS, Pattern
 from trulysparse.errors import InputError
@@ -26,7 +27,7 @@ class NetworkPattern(Protocol):
 
 
 AnyPattern: TypeAlias = Pattern | NetworkPattern
-FROM_SAMPLES = ("csti",)
+FROM_SAMPLES = ("csti", "correlated")
 """Names of patterns that are made of samples."""
 CONNECTIVITY_NAMES = (*PATTERNS, "connected", *FROM_SAMPLES)
 
@@ -56,7 +57,7 @@ def make_pattern(connectivity: str | AnyPattern, X: Any = None) -> AnyPattern:
     if isinstance(connectivity, str):
         checks.choice("connectivity", connectivity, CONNECTIVITY_NAMES)
         if made_of_samples:
-            return CSTI(X)
+            return CSTI(X) if connectivity == "csti" else CorrelatedFields(X)
         return Connected() if connectivity == "connected" else PATTERNS[connectivity]
     if isinstance(connectivity, type) or not (callable(connectivity) or isinstance(connectivity, NetworkPattern)):
         raise InputError(f"connectivity must be a name or a function, or have draw_network, not {connectivity!r:.80}")
@@ -93,7 +94,7 @@ def drawn_layers(
             con, whole[number] = whole[number], None
         else:
             con = layer(n_in, n_out, count, seed=stream_key(seed, "connectivity", number), threads=threads)
-        if not isinstance(pattern, Connected | CSTI) and pattern not in PATTERNS.values():
+        if not isinstance(pattern, Connected | CSTI | CorrelatedFields) and pattern not in PATTERNS.values():
             _check_layer(con, n_in, n_out, count)
         yield con
 

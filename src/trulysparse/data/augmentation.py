@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod, radians
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,32 +18,11 @@ from trulysparse.data.scaling import Scaling
 from trulysparse.errors import InputError
 
 
-class Augmentation(Protocol):
-    """How samples are changed at random as they are loaded for training."""
-
-    def check_features(self, n_features: int, whose: str) -> None:
-        """InputError where samples must have another number of features. whose: 'X has', for messages."""
-
-    def load(
-        self, reader: Reader, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, key: int, threads: int
-    ) -> None:
-        """As Reader.load, changed.
-
-        Args:
-            reader: loads the samples as they are.
-            rows: their numbers, int64, at most `stride` of them.
-            out: float32 or float64, n_features x stride; columns beyond the samples become 0.
-            scaling: applied to the changed values; None: none.
-            key: of the random numbers; the same key and rows give the same values.
-            threads: how many threads to use.
-        """
-
-
 @dataclass(frozen=True)
 class ImageAugmentation:
     """Turns, shifts and mirrors images, each by other random amounts each time it is trained on. An output pixel is
     interpolated between four pixels (bilinear); from beyond the border it has the value of the nearest pixel. Samples
-    are changed before they are scaled, so the scaling stays that of the samples as given.
+    are changed before they are scaled; see fit_scaling(augmentation=).
 
     Args:
         shape: of an image, whose values are a sample's features in C order: (height, width), (channels, height, width)
@@ -170,7 +149,19 @@ class ImageAugmentation:
     def load(
         self, reader: Reader, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, key: int, threads: int
     ) -> None:
-        """See Augmentation."""
+        """As Reader.load, with changed samples.
+
+        Args:
+            reader: loads the samples as they are.
+            rows: their numbers, int64, at most `stride` of them.
+            out: float32 or float64, n_features x stride; columns beyond the samples become 0.
+            scaling: applied to the changed values; None: none.
+            key: of the random numbers; the same key and rows give the same values.
+            threads: how many threads to use.
+
+        Raises:
+            InputError: at NaN and infinity.
+        """
         reader.load(rows, out, None, threads)
         offset, factor = scaling.arrays() if scaling else (None, None)
         transforms = self.transforms(rows, key)

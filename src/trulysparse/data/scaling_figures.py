@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from trulysparse._core import checks
 from trulysparse._core.arrays import as_doubles
 from trulysparse._core.progress import Progress, silent
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.data.matrix import Matrix, check_chunk, chunks
 from trulysparse.data.moments import Moments
 from trulysparse.data.scaling import Scaling, unscaled
@@ -22,10 +23,11 @@ MOSTLY_ZERO = 0.75
 
 class ScalingFigures:
     """The statistics behind a scaling; samples can be added at any time. kind: 'standard', 'minmax', 'moderated' or
-    'auto', which the first samples decide."""
+    'auto', which the first samples decide. augmentation: samples count as it makes them."""
 
-    def __init__(self, kind: str, n_features: int) -> None:
+    def __init__(self, kind: str, n_features: int, augmentation: ImageAugmentation | None = None) -> None:
         self.kind = kind
+        self.augmentation = augmentation
         self.moments = Moments(n_features)
         self.low = np.full(n_features, np.inf)
         self.high = np.full(n_features, -np.inf)
@@ -36,16 +38,17 @@ class ScalingFigures:
         for start, chunk in chunks(matrix):
             progress("scaling", start, matrix.n_samples)
             check_chunk(matrix, start, chunk)
+            augmentation, stop = self.augmentation, start + chunk.shape[0]
+            values = chunk if augmentation is None else augmentation.apply(chunk, seed=start, dtype="float64")
             if self.kind == "auto":
-                values = chunk.data if sp.issparse(chunk) else chunk
-                self._negative |= bool((values < 0).any())
-                self._filled += int(np.count_nonzero(values))
-                self._seen += chunk.shape[0] * chunk.shape[1]
+                stored = values.data if sp.issparse(values) else values
+                self._negative |= bool((stored < 0).any())
+                self._filled += int(np.count_nonzero(stored))
+                self._seen += values.shape[0] * values.shape[1]
             if self.kind != "minmax":
-                stop = start + chunk.shape[0]
-                self.moments.add(chunk, None if sample_weight is None else sample_weight[start:stop])
+                self.moments.add(values, None if sample_weight is None else sample_weight[start:stop])
             else:
-                low, high = _extremes(chunk)
+                low, high = _extremes(values)
                 self.low, self.high = np.minimum(self.low, low), np.maximum(self.high, high)
         progress("scaling", matrix.n_samples, matrix.n_samples)
         if self.kind == "auto":
@@ -71,6 +74,7 @@ def fit_scaling(
     sample_weight: NDArray[Any] | None = None,
     progress: Progress = silent,
     scaled: NDArray[np.bool_] | None = None,
+    augmentation: ImageAugmentation | None = None,
 ) -> Scaling | None:
     """Computes a scaling from all samples, chunk by chunk.
 
@@ -83,6 +87,8 @@ def fit_scaling(
         sample_weight: (n_samples,), for "standard"; None: all 1.
         progress: called with ("scaling", samples read, n_samples).
         scaled: (n_features,), the features to scale, such as `scaled_` of a TablePreprocessor; None: all.
+        augmentation: of the training, where there is one: samples count as it makes them. A pixel at the border that is
+            nearly constant in the images themselves would else be multiplied by a huge factor.
 
     Returns:
         The scaling, or None for kind "none".
@@ -98,7 +104,7 @@ def fit_scaling(
     """
     if checks.choice("scale", kind, (*KINDS, "auto")) == "none":
         return None
-    scaling = ScalingFigures(kind, matrix.n_features).add(matrix, sample_weight, progress)
+    scaling = ScalingFigures(kind, matrix.n_features, augmentation).add(matrix, sample_weight, progress)
     return scaling if scaled is None else unscaled(scaling, scaled)
 
 

@@ -18,7 +18,7 @@ from trulysparse._core import checks
 from trulysparse.connectivity.counts import is_per_layer
 from trulysparse.connectivity.network_patterns import AnyPattern
 from trulysparse.data import Scaling, as_matrix, f_scores
-from trulysparse.data.augmentation import Augmentation
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.data.sample_weights import sample_weights
 from trulysparse.data.scaling import unscaled
 from trulysparse.data.scaling_figures import ScalingFigures
@@ -72,7 +72,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     dropout: float | None = Recipe.dropout
     input_noise: float = Recipe.input_noise
     input_dropout: float | None = Recipe.input_dropout
-    augmentation: Augmentation | None = None
+    augmentation: ImageAugmentation | None = None
     batch_size: int | str | None = "auto"
     epochs: int | None = Recipe.epochs
     scale: str = Recipe.scale
@@ -179,7 +179,9 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         recipe = self._new_recipe(self._data)
         dtype = self.dtype if self.dtype != "auto" else ("float64" if X.dtype == np.float64 else "float32")
         made_of, threads = self._made_of(n_outputs), self._threads()
-        self._figures = None if recipe.scale == "none" else ScalingFigures(recipe.scale, X.shape[1])
+        self._figures = None
+        if recipe.scale != "none":
+            self._figures = ScalingFigures(recipe.scale, X.shape[1], self.augmentation)
         scaling = self._scaling(X, weight)
         scores = f_scores(X, y, sample_weight=weight, scaling=scaling) if recipe.connectivity == F_SCORE else None
         networks = []

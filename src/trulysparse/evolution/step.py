@@ -32,6 +32,9 @@ from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.nn.layers.tiled import TiledLayer
 from trulysparse.optim import OptimizerState
 
+COUNT_REGROWN = "count_regrown"
+"""Where evolution_state has this, steps count what is removed and grown again; see LayerView.count_regrown."""
+
 
 class Method(Protocol):
     """What a step needs of an evolution method; see Evolution."""
@@ -122,6 +125,7 @@ class EvolutionStep:
         self._threads = threads
         self.n_added = 0
         self._evolved: set[int] = set()
+        self._count_regrown = bool(evolution_state.get(COUNT_REGROWN))
         fraction = method.schedule.fraction_at(training_progress, total_updates)
         elapsed = method.schedule.elapsed(training_progress, total_updates)
         self.views = {
@@ -206,6 +210,8 @@ class EvolutionStep:
         else:
             view.new_connections = grow(view)
         check_new_connections(view, grow)
+        if self._count_regrown:
+            view.count_regrown()
         if self._method.fresh == "zero":
             view.restore_regrown()
         view.x = view.dy = None

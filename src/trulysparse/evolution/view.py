@@ -92,6 +92,18 @@ class LayerView:
         """Coordinates without a connection once the prune rule's decision is applied."""
         return self.layer.n_in * self.layer.n_out - self.layer.n_connections + self.removed
 
+    def count_regrown(self) -> None:
+        """Adds to rule_state how many connections are removed, 'n_removed', and how many of them are chosen to grow
+        again, 'n_regrown'."""
+        regrown = 0
+        if self.count and self.new_connections is not None and not isinstance(self.new_connections, Uniform):
+            rows = self.layer.connectivity.by_input
+            regrown = self.count - int(
+                np.count_nonzero(absent(self.new_connections, (rows.ptr, rows.index), self.threads))
+            )
+        for name, number in (("n_removed", self.removed), ("n_regrown", regrown)):
+            self.rule_state[name] = self.rule_state.get(name, 0) + number
+
     def restore_regrown(self) -> None:
         """Keeps connections that were removed and chosen to grow again, with weight and state, instead."""
         if (

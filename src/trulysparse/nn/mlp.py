@@ -49,11 +49,11 @@ class SparseMLP(Network):
         output_density: the output layer's own density, in (0, 1]; 1.0 makes it dense. density or epsilon is then that
             of the other layers. None: as for the others.
         connectivity: where connections go: 'erdos_renyi', 'fixed_fan_in', 'small_world', 'scale_free', 'block_local',
-            'connected' (every connection on a path from an input to an output), 'brf' (receptive fields), 'csti' (by
-            correlations in X), or a function or object of that form, such as functools.partial(small_world,
-            rewiring=0.3); see Pattern and NetworkPattern.
-        X: (n_samples, n_features) samples in any form that fit takes, for 'csti'; of streamed ones the first 10,000
-            count. None for all others.
+            'connected' (every connection on a path from an input to an output), 'brf' (receptive fields), 'csti' or
+            'correlated' (by correlations in X, in the first or in all hidden layers), or a function or object of that
+            form, such as functools.partial(small_world, rewiring=0.3); see Pattern and NetworkPattern.
+        X: (n_samples, n_features) samples in any form that fit takes, for 'csti' and 'correlated'; of streamed ones the
+            first 10,000 count. None for all others.
         activation: of the hidden layers, an object or a name; one of your own: see ActivationFunction.
         output: 'softmax' (classes), 'sigmoid' (several labels per sample) or 'identity' (regression).
         init: rule of the starting weights, see WeightInit.

@@ -10,7 +10,7 @@ from trulysparse._core.random import stream_key
 from trulysparse.connectivity import CONNECTIVITY_NAMES
 from trulysparse.connectivity.counts import DIVISIONS
 from trulysparse.connectivity.network_patterns import AnyPattern
-from trulysparse.data.augmentation import Augmentation
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.data.scaling_figures import KINDS
 from trulysparse.evolution import NAMES, WITH_ZETA, Evolution
 from trulysparse.nn import activations
@@ -132,7 +132,7 @@ class RecipeOptions:
         0.0, "Deviation of normal noise added to the inputs in training, in units of the scaled features."
     )
     input_dropout: float | None = option(None, f"Share of the inputs set to 0 in training. {BY_DATA}")
-    augmentation: str | Augmentation | None = option(
+    augmentation: str | ImageAugmentation | None = option(
         None,
         "rotation=DEGREES, shift=SHARE, flip, with commas between: images are turned, shifted (as a share of their "
         "height and width) and mirrored at random each time they are trained on.",

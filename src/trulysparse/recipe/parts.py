@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from trulysparse._core import checks
-from trulysparse.data.augmentation import Augmentation, ImageAugmentation
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.evolution import Evolution, make_evolution
 from trulysparse.nn import activations
 from trulysparse.nn.activations import Activation
@@ -64,7 +64,7 @@ class RecipeParts(RecipeOptions):
             argument=self.spelled("evolution"),
         )
 
-    def make_augmentation(self) -> Augmentation | None:
+    def make_augmentation(self) -> ImageAugmentation | None:
         """How samples are changed as they are trained on, or None."""
         if not isinstance(self.augmentation, str):
             return self.augmentation

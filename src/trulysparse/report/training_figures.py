@@ -131,15 +131,18 @@ def lines(
 
 
 _TOPOLOGY = (
+    ("effective", "Connections on paths", "share", "Share of the connections that lie on a path from input to output."),
+    ("overlap", "Overlap", "share", "Share of the removed connections that the same evolution grew again."),
+    ("sign_flips", "Sign flips", "share", "Share of the weights that have changed their sign since the epoch before."),
     ("exploration", "Exploration", "share", "Share of all possible connections that have existed so far."),
     ("density", "Density", "density", "Connections as a share of those of a dense layer."),
-    ("dead", "Dead neurons", "neurons", "Hidden neurons without inputs or without outputs."),
+    ("dead", "Dead neurons", "neurons", "Hidden neurons on no path from an input to an output."),
     ("spectral_norm", "Spectral norm", "norm", ""),
     ("gradient_norm", "Gradient norm", "norm", ""),
     ("log10_paths", "Input-output paths", "log10", "The decimal logarithm of their number."),
 )
 
-_FROM_ZERO = ("exploration", "density", "dead")
+_FROM_ZERO = ("effective", "overlap", "sign_flips", "exploration", "density", "dead")
 
 
 def layer_sizes(records: Sequence[Record]) -> list[Figure]:

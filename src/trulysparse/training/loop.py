@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from trulysparse._core import checks
 from trulysparse._core.random import generator
-from trulysparse.data.augmentation import Augmentation
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution
 from trulysparse.io.position import Position
@@ -74,7 +74,7 @@ class TrainingLoop:
     dropout: float = _delegated("_passes", "dropout")
     input_noise: float = _delegated("_passes", "input_noise")
     input_dropout: float = _delegated("_passes", "input_dropout")
-    augmentation: Augmentation | None = _delegated("_passes", "augmentation")
+    augmentation: ImageAugmentation | None = _delegated("_passes", "augmentation")
     recompute: int = _delegated("_passes", "recompute")
     micro_batch_size: int | None = _delegated("_passes", "micro_batch_size")
     max_gradient_norm: float | None = _delegated("_passes", "max_gradient_norm")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from trulysparse.data.augmentation import Augmentation
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.evolution import Evolution
 from trulysparse.nn.losses import AnyLoss
 from trulysparse.optim import LayerRates, Optimizer
@@ -39,7 +39,7 @@ class TrainingOptions:
     dropout: float = 0.0
     input_noise: float = 0.0
     input_dropout: float = 0.0
-    augmentation: Augmentation | None = None
+    augmentation: ImageAugmentation | None = None
     seed: int = 0
 
     def as_arguments(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
 from trulysparse._core.random import stream_key
 from trulysparse._kernels import UpdateRule
-from trulysparse.data.augmentation import Augmentation
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.data.matrix import as_matrix
 from trulysparse.data.sample_weights import sample_weights
 from trulysparse.data.targets import ValueReader
@@ -84,7 +84,7 @@ class BatchPasses:
         dropout: float = 0.0,
         input_noise: float = 0.0,
         input_dropout: float = 0.0,
-        augmentation: Augmentation | None = None,
+        augmentation: ImageAugmentation | None = None,
         threads: int | None = None,
         max_gradient_norm: float | None = None,
     ) -> None:
@@ -96,7 +96,7 @@ class BatchPasses:
         self.input_noise, self.input_dropout = input_noise, input_dropout
         _ = self.corruption  # checks both
         if augmentation is not None:
-            if not (hasattr(augmentation, "load") and hasattr(augmentation, "check_features")):
+            if not isinstance(augmentation, ImageAugmentation):
                 raise InputError(f"augmentation must be an ImageAugmentation or None, not {augmentation!r:.80}")
             augmentation.check_features(net.layer_sizes[0], "the network has")
         self.augmentation = augmentation

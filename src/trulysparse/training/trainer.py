@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from trulysparse._core import checks, memory
 from trulysparse._core.arrays import Floats
 from trulysparse.data import check_finite
-from trulysparse.data.augmentation import Augmentation
+from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution
 from trulysparse.io import checkpoint_folder
@@ -105,7 +105,7 @@ class Trainer(TrainingLoop):
         dropout: float = 0.0,
         input_noise: float = 0.0,
         input_dropout: float = 0.0,
-        augmentation: Augmentation | None = None,
+        augmentation: ImageAugmentation | None = None,
         seed: int = 0,
         threads: int | None = None,
         callbacks: Sequence[Callback] = (),
