@@ -41,7 +41,7 @@ class ScalingFigures:
             augmentation, stop = self.augmentation, start + chunk.shape[0]
             values = chunk if augmentation is None else augmentation.apply(chunk, seed=start, dtype="float64")
             if self.kind == "auto":
-                stored = values.data if sp.issparse(values) else values
+                stored: Any = values.data if sp.issparse(values) else values
                 self._negative |= bool((stored < 0).any())
                 self._filled += int(np.count_nonzero(stored))
                 self._seen += values.shape[0] * values.shape[1]
