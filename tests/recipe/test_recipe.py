@@ -35,6 +35,7 @@ OTHER = {
     "importance_pruning": 10.0,
     "importance_start": 2,
     "importance_every": 3,
+    "n_estimators": 3,
     "epochs": 4,
     "batch_size": 16,
     "micro_batch_size": 8,

@@ -10,8 +10,12 @@ from dataclasses import fields
 from os import PathLike
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from trulysparse._core.progress import Progress, silent
 from trulysparse._core.typed import checked_fields
+from trulysparse.connectivity import FScore
 from trulysparse.connectivity.network_patterns import FROM_SAMPLES
 from trulysparse.errors import InputError
 from trulysparse.nn import activations
@@ -20,6 +24,7 @@ from trulysparse.optim import OptimizerState
 from trulysparse.parallel import WASAP
 from trulysparse.planning.plan import PlanRequest
 from trulysparse.recipe.combinations import CheckedRecipe
+from trulysparse.recipe.options import F_SCORE, known
 from trulysparse.recipe.presets import preset
 from trulysparse.training import Trainer
 from trulysparse.training.options import TrainingOptions
@@ -56,6 +61,7 @@ class Recipe(CheckedRecipe):
         folder: str | PathLike[str] | None = None,
         threads: int | None = None,
         progress: Progress = silent,
+        scores: NDArray[np.float64] | None = None,
     ) -> SparseMLP:
         """A fresh network.
 
@@ -68,21 +74,28 @@ class Recipe(CheckedRecipe):
             folder: where layers live on disk, if on_disk.
             threads: of the kernels; None: all of this machine's.
             progress: told how many connections are made.
+            scores: (n_inputs,), of the features, for connectivity='f_score'; see data.f_scores.
 
         Returns:
             The network, without labels and scaling.
         """
+        own = self.resolved()
+        connectivity = own.connectivity
+        if connectivity == F_SCORE:
+            if scores is None:
+                raise InputError(f"{self.spelled('connectivity', F_SCORE)} needs scores of the training samples")
+            connectivity = FScore(scores)
         return SparseMLP(
-            (n_inputs, *self.hidden, n_outputs),
+            (n_inputs, *known(own.hidden), n_outputs),
             **self.sparsity,
-            connectivity=self.connectivity,
-            X=samples[0] if samples is not None and self.connectivity in FROM_SAMPLES else None,
+            connectivity=connectivity,
+            X=samples[0] if samples is not None and connectivity in FROM_SAMPLES else None,
             activation=self.make_activation(),
             output=output,
             init=self.init,
-            fan=self.fan,
+            fan=own.fan,
             balance=self.balance,
-            skip=self.skip,
+            skip=known(own.skip),
             skip_density=self.skip_density,
             dtype=dtype,
             storage=self.storage,
@@ -96,13 +109,14 @@ class Recipe(CheckedRecipe):
 
     def training_options(self) -> TrainingOptions:
         """What a Trainer of this recipe is given, and workers of it are."""
+        own = self.resolved()
         made: dict[str, Any] = {
             "optimizer": self.make_optimizer(),
             "layer_rates": self.make_layer_rates(),
             "evolution": self.make_evolution(),
             "augmentation": self.make_augmentation(),
         }
-        given = {each.name: getattr(self, each.name) for each in fields(TrainingOptions) if each.name not in made}
+        given = {each.name: getattr(own, each.name) for each in fields(TrainingOptions) if each.name not in made}
         return TrainingOptions(**made, **given)
 
     def trainer(
@@ -133,7 +147,7 @@ class Recipe(CheckedRecipe):
         return PlanRequest(
             tuple(layer_sizes),
             sparsity.pop("epsilon"),
-            self.batch_size,
+            known(self.resolved().batch_size),
             self.storage,
             self.precision,
             self.precision,
@@ -143,7 +157,7 @@ class Recipe(CheckedRecipe):
             activations.needs_pre_activation(activations.on_layer(self.make_activation(), 1)),
             self.micro_batch_size,
             **sparsity,
-            skip=self.skip,
+            skip=known(self.resolved().skip),
             skip_density=self.skip_density,
         )
 
