@@ -111,7 +111,7 @@ class Settings(CommandRecipe):
             *super()._needs(),
         ]
 
-    def for_data(self, kind: str, given: Collection[str], n_samples: int, n_features: int) -> Settings:
+    def for_task(self, kind: str, given: Collection[str], n_samples: int, n_features: int) -> Settings:
         """These settings with a value for each option that depends on the data; see recipe.defaults.
 
         Args:

@@ -253,7 +253,7 @@ def _prepare(command: TrainingCommand, table: Table) -> TrainingRun:
     if not command.resume:
         n_samples = np.shape(table.y)[0]
         chosen = {*command.given, *command.preset}
-        command.settings = command.settings.for_data(dataset.task.kind, chosen, n_samples, dataset.n_features)
+        command.settings = command.settings.for_task(dataset.task.kind, chosen, n_samples, dataset.n_features)
     settings = command.settings
     parallel = settings.make_parallel(address=command.calling.address, data=source.lasting())
     if parallel is not None:

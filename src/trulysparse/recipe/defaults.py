@@ -160,7 +160,7 @@ def defaults(data: DataSize | None, values: Mapping[str, Any], given: Collection
         assert data is not None
         if data.n_samples <= WHOLE:
             chosen["dropout"] = 0.0
-        batch = values["batch_size"] or few_batch_size(data.n_samples)
+        batch = values["batch_size"] or max(few_batch_size(data.n_samples), values["micro_batch_size"] or 1)
         chosen["batch_size"], chosen["epochs"] = batch, few_epochs(data.n_samples, batch)
     elif data is not None and data.kind == "regression":
         chosen["batch_size"] = 128

@@ -24,6 +24,7 @@ from trulysparse.optim import OptimizerState
 from trulysparse.parallel import WASAP
 from trulysparse.planning.plan import PlanRequest
 from trulysparse.recipe.combinations import CheckedRecipe
+from trulysparse.recipe.defaults import DataSize
 from trulysparse.recipe.options import F_SCORE, known
 from trulysparse.recipe.presets import preset
 from trulysparse.training import Trainer
@@ -164,6 +165,34 @@ class Recipe(CheckedRecipe):
             skip=known(self.resolved().skip),
             skip_density=self.skip_density,
         )
+
+    @classmethod
+    def for_data(cls, X: Any, y: Any, **changes: Any) -> Self:
+        """The recipe that the defaults give for these samples; see recipe.defaults.
+
+        Args:
+            X: (n_samples, n_features), NumPy, SciPy sparse or DataFrame.
+            y: labels (n_samples,), integers or texts; or targets: numbers, or 0 and 1 of several labels (n_samples, k).
+            **changes: fields that are to have another value.
+
+        Returns:
+            The recipe, with a value for each option.
+
+        Example:
+            >>> import numpy as np
+            >>> X, y = np.random.default_rng(0).normal(size=(60, 500)), np.arange(60) % 3
+            >>> recipe = Recipe.for_data(X, y, epochs=5)
+            >>> recipe.n_estimators, recipe.epochs, recipe.batch_size
+            (5, 5, 16)
+        """
+        if len(getattr(X, "shape", ())) != 2:
+            raise InputError("X must have shape (n_samples, n_features)")
+        targets = y if hasattr(y, "dtype") and hasattr(y, "ndim") else np.asarray(y)
+        if targets.ndim == 2 and targets.shape[1] > 1 and targets.dtype.kind in "iub":
+            kind = "multilabel"
+        else:
+            kind = "regression" if targets.dtype.kind == "f" else "classification"
+        return cls(**changes).resolved(DataSize(X.shape[0], X.shape[1], kind), tuple(changes))
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Self:
