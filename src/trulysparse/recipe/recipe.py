@@ -30,7 +30,6 @@ from trulysparse.recipe.presets import preset
 from trulysparse.training import Trainer
 from trulysparse.training.options import TrainingOptions
 
-
 # What earlier versions did, whose recipes do not name these options.
 EARLIER = {"fresh": "init", "n_estimators": 1, "skip": False, "input_dropout": 0.0, "evolve_until": 1.0}
 
