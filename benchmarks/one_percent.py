@@ -104,7 +104,11 @@ def one(given: argparse.Namespace) -> dict:
         seed=int(seed),
         threads=1,
     )
-    net.scaling = fit_scaling(given.scale, as_matrix(X))
+    if given.scale == "global":  # one mean and deviation for all inputs
+        mean, deviation = X.mean(dtype=np.float64), X.std(dtype=np.float64)
+        X, X_test = (((each - mean) / deviation).astype(np.float32) for each in (X, X_test))
+    else:
+        net.scaling = fit_scaling(given.scale, as_matrix(X))
     initial = net.n_connections
     exploration = Exploration()
     trainer = ts.Trainer(
@@ -175,7 +179,7 @@ parser.add_argument("--seeds", type=int, default=3)
 parser.add_argument("--first-seed", type=int, default=0)
 parser.add_argument("--epochs", type=int, default=40)
 parser.add_argument("--width", type=int, default=0, help="of hidden layers; 0: twice the inputs")
-parser.add_argument("--scale", default="standard", help="of the inputs: standard, minmax or none")
+parser.add_argument("--scale", default="standard", help="of inputs: standard (one by one), global, minmax or none")
 parser.add_argument("--held-out", type=int, default=0, help="training samples to test on in place of the test set")
 parser.add_argument("--masks", type=int, default=0, help="timed steps of dense weights with masks")
 parser.add_argument("--name", default="one_percent", help="results/NAME.json")

@@ -34,6 +34,7 @@ from trulysparse.training.fit_data import FitData
 
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
 BATCH = 128
+KINDS = ("momentum", "divide", "ignore")  # of what is done about stale gradients
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ class Learning:
         batch_id, model = given
         layers = [
             IndexedLayer(layer.connectivity, values, bias, layer.activation)
-            for layer, (values, bias) in zip(model.layers, self.server.snapshot(model), strict=True)
+            for layer, (values, bias) in zip(model.layers, self.server.snapshot(worker, batch_id, model), strict=True)
         ]
         self._given[worker] = batch_id, ModelSnapshot(model.version, model.n_updates, layers)
         return True
@@ -208,30 +209,41 @@ class NoLearning:
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("data", type=Path, help="fashion_mnist.npz")
 parser.add_argument("--epochs", type=int, default=5)
+parser.add_argument("--workers", default=",".join(map(str, WORKERS)))
+parser.add_argument("--validation", type=int, default=0, help="samples to measure on that are held out of the training")
+parser.add_argument("--learning", action="store_true", help="learning alone, with the times in results/")
 given = parser.parse_args()
 with np.load(given.data) as file:
     data = tuple(file[key] for key in ("X_train", "y_train", "X_test", "y_test"))
-# One after the other, three times: the machine's speed changes within minutes.
-rounds = [(measure(data), two_threads(data)) for _ in range(3)]
-small = sorted((world for world, _ in rounds), key=lambda world: world.step + world.update)[1]
-measured = float(np.median([samples for _, samples in rounds]))
-print(f"measured here: step {small.step * 1e3:.3f} ms, update {small.update * 1e3:.3f} ms")
+if given.validation:
+    order = np.random.default_rng(123).permutation(len(data[0]))
+    held_out, rest = order[: given.validation], order[given.validation :]
+    data = data[0][rest], data[1][rest], data[0][held_out], data[1][held_out]
+if given.learning:
+    earlier = json.loads((RESULTS / "parallel_simulator.json").read_text())["results"]
+    small, measured = World(**earlier["small"]), earlier["two_threads"]
+else:
+    # One after the other, three times: the machine's speed changes within minutes.
+    rounds = [(measure(data), two_threads(data)) for _ in range(3)]
+    small = sorted((world for world, _ in rounds), key=lambda world: world.step + world.update)[1]
+    measured = float(np.median([samples for _, samples in rounds]))
+print(f"step {small.step * 1e3:.3f} ms, update {small.update * 1e3:.3f} ms")
 scaling = json.loads((RESULTS / "scaling.json").read_text())["results"]["rows"][-1]
 large_step = scaling["ms"]["1 thread(s)"] / 1e3
 # An update reads gradient, weight and momentum and writes two of them: 20 bytes per connection from memory.
 large = World(large_step, small.update * scaling["connections"] / (small.message / 4), 4.0 * scaling["connections"])
 
 results: dict = {"small": vars(small), "large": vars(large), "rows": [], "two_threads": measured}
-for workers in WORKERS:
+for workers in map(int, given.workers.split(",")):
     row: dict = {"workers": workers}
-    for aware in (False, True):
-        learning = Learning(data, workers, given.epochs, ts.WASAP(workers, staleness_aware=aware))
+    for staleness in KINDS:
+        learning = Learning(data, workers, given.epochs, ts.WASAP(workers, staleness=staleness))
         try:
-            play(small, workers, learning.fetch, learning.apply)
-            accuracy = learning.accuracy()
+            played = play(small, workers, learning.fetch, learning.apply)
+            row[staleness] = learning.accuracy()
+            row["staleness"] = played.staleness
         except ts.DivergenceError:
-            accuracy = None
-        row["aware" if aware else "plain"] = accuracy
+            row[staleness] = None
     for name, world in (("small", small), ("large", large)):
         for servers in (1, 8):
             no_learning = NoLearning(20 * workers + 200)
@@ -245,7 +257,8 @@ for workers in WORKERS:
     row["threads"] = workers * BATCH / (small.step + small.update)
     results["rows"].append(row)
     print(row, flush=True)
-keep("parallel_simulator", 1, results)
+if not given.validation:
+    keep("parallel_simulator", 1, results)
 
 
 def shown(accuracy: float | None) -> str:
@@ -256,7 +269,7 @@ for name, label in (("small", "784-1000-1000-1000-10"), ("large", "10^8 connecti
     table(
         f"{label}: samples per second with a server behind 10 Gbit/s",
         ["workers", "one server", "staleness", "sending", "updating", "eight servers"]
-        + (["accuracy", "staleness-aware"] if name == "small" else []),
+        + (list(KINDS) if name == "small" else []),
         [
             [
                 str(row["workers"]),
@@ -266,7 +279,7 @@ for name, label in (("small", "784-1000-1000-1000-10"), ("large", "10^8 connecti
                 f"{row[f'{name} 1']['busy']['updating']:.0%}",
                 f"{row[f'{name} 8']['samples_per_second']:,.0f}",
             ]
-            + ([shown(row["plain"]), shown(row["aware"])] if name == "small" else [])
+            + ([shown(row[staleness]) for staleness in KINDS] if name == "small" else [])
             for row in results["rows"]
         ],
     )

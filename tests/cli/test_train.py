@@ -25,14 +25,14 @@ def test_workers_write_a_record_per_epoch_they_share(tmp_path, options):
 
 
 def test_a_preset_is_used_where_no_option_says_otherwise(tmp_path):
-    options = ["--preset", "fashion-mnist-5min", "--epochs", 3, "--hidden", "40,30", "--density", 0.2]
+    options = ["--preset", "fashion-mnist-5min", "--epochs", 3, "--hidden", "40,30", "--density", "0.2,0.2,1"]
     figures = last_json(run("train", "digits", "--out", tmp_path / "r", *options, "--json"))
     assert figures["epochs"] == 3
     assert figures["accuracy"] > 0.5
     config = json.loads((tmp_path / "r" / "config.json").read_text())
     values = preset("fashion-mnist-5min").others({"epochs", "hidden", "density"})
-    assert {name: config[name] for name in values} == dict(values)
-    assert (config["epochs"], config["hidden"], config["density"]) == (3, [40, 30], 0.2)
+    assert {name: config[name] for name in values} == json.loads(json.dumps(dict(values)))
+    assert (config["epochs"], config["hidden"], config["density"]) == (3, [40, 30], [0.2, 0.2, 1])
     message = refused("train", "digits", "--out", tmp_path / "r", "--preset", "best")
     assert message.startswith("error: --preset must be one of fashion-mnist-5min, ")
 

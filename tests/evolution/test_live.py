@@ -175,6 +175,22 @@ def test_percolation_with_a_fixed_output_layer_counts_its_connections():
     assert not pattern(net.layers[1])[:, unused].any()
 
 
+@pytest.mark.parametrize("output_layer", [False, True])
+def test_percolation_leaves_a_skip_layer_alone(output_layer):
+    """It is no part of the chain: paths go through the other layers, and it evolves where the output layer does."""
+    net = ts.SparseMLP((20, 60, 50, 5), epsilon=1.0, skip=True, seed=0)
+    states = [layer.new_state(ts.SGD()) for layer in net.layers]
+    before = [layer.n_connections for layer in net.layers]
+    skipping = pattern(net.skip_layer)
+    ts.SET(0.3, percolate=True, output_layer=output_layer).evolve(net, states, 1, 1)
+    assert [layer.n_connections for layer in net.layers] == before
+    assert np.array_equal(pattern(net.skip_layer), skipping) != output_layer
+    reached, reaching = live_by_products([pattern(layer) for layer in net.chain])
+    first, second = (pattern(layer) for layer in net.chain[:2])
+    assert not first[:, ~reaching[1]].any()
+    assert not second[~reached[1]].any()
+
+
 def test_percolation_of_layers_that_do_not_follow_one_another_is_refused():
     layers = [ts.SparseMLP(sizes, epsilon=2).layers[0] for sizes in ((20, 30), (31, 10))]
     states = [layer.new_state(ts.SGD()) for layer in layers]

@@ -60,9 +60,37 @@ def test_replaced_config_keeps_worker_timeout(recwarn):
     assert not recwarn.list
 
 
-def test_staleness_aware_wassp_is_refused():
-    with pytest.raises(ts.InputError, match="staleness_aware=True is for WASAP"):
-        ts.WASSP(staleness_aware=True)
+@pytest.mark.parametrize("options", [{"staleness": "divide"}, {"delay_compensation": 0.1}])
+def test_wassp_refuses_what_is_for_stale_gradients(options):
+    (name,) = options
+    with pytest.raises(ts.InputError, match=f"{name}=.* is for WASAP"):
+        ts.WASSP(**options)
+
+
+def test_staleness_aware_is_the_former_name_of_dividing_by_staleness():
+    with pytest.warns(DeprecationWarning, match="is now staleness='divide'") as caught:
+        config = ts.WASAP(4, staleness_aware=True)
+    assert caught[0].filename == __file__
+    assert config == ts.WASAP(4, staleness="divide")
+    assert replace(config, data=None).staleness_rule == "divide"
+
+
+def test_stale_gradients_are_seen_to_by_default():
+    assert ts.WASAP().staleness_rule == "momentum"
+    assert ts.WASSP().staleness_rule == "ignore"
+    with pytest.raises(ts.InputError, match="staleness must be"):
+        ts.WASAP(staleness="none")
+    with pytest.raises(ts.InputError, match="delay_compensation"):
+        ts.WASAP(delay_compensation=-1)
+    with pytest.raises(ts.InputError, match="warmup_epochs"):
+        ts.WASAP(warmup_epochs=-1)
+
+
+def test_warmup_grows_with_workers():
+    assert [ts.WASAP(n).warmup(20) for n in (1, 16, 31, 1000)] == [0, 1, 2, 4]
+    assert ts.WASAP(16, warmup_epochs=3).warmup(20) == 3
+    assert ts.WASAP(16, staleness="ignore").warmup(20) == 0
+    assert ts.WASSP(16).warmup(20) == 0  # its own is that of a ScaledRate
 
 
 def test_more_shards_than_samples_are_refused():

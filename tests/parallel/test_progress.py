@@ -90,7 +90,7 @@ def test_broken_off_synchronous_training_goes_on_with_the_same_bits(tmp_path, co
     assert not (tmp_path / "workers").exists()
 
 
-@pytest.mark.parametrize("options", [{}, {"staleness_aware": True}, {"compression": TopK(0.2)}, {"rounds": 2}])
+@pytest.mark.parametrize("options", [{}, {"staleness": "divide"}, {"compression": TopK(0.2)}, {"rounds": 2}])
 def test_broken_off_asynchronous_training_counts_all_samples(tmp_path, options):
     config = ts.WASAP(3, **options)
     resume = None

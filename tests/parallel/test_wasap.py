@@ -103,12 +103,12 @@ def test_wassp_gives_the_same_bits_for_any_number_of_workers():
             np.testing.assert_array_equal(a.connectivity.by_input.index, b.connectivity.by_input.index)
 
 
-def test_staleness_aware_training_converges_with_eight_workers():
+def test_training_by_gradients_divided_by_staleness_converges_with_eight_workers():
     X, y = problem(4000)
     options = {"optimizer": ts.SGD(0.02, 0.9), "hidden": (200, 200)}
-    history = trainer_for(ts.WASAP(8, phase2_epochs=0, staleness_aware=True), **options).fit(X, y, epochs=3)
+    history = trainer_for(ts.WASAP(8, phase2_epochs=0, staleness="divide"), **options).fit(X, y, epochs=3)
     assert history["loss"][-1] < 0.1
-    one = trainer_for(ts.WASAP(1, phase2_epochs=0, staleness_aware=True))
+    one = trainer_for(ts.WASAP(1, phase2_epochs=0, staleness="divide"))
     plain = trainer_for(ts.WASAP(1, phase2_epochs=0))
     for trainer in (one, plain):
         trainer.fit(X, y, epochs=1)
@@ -160,3 +160,23 @@ def test_wassp_update_with_sample_weights_is_that_of_one_large_batch(zero_shard)
     sequential = trainer_for(optimizer=ts.SGD(0.2, 0))  # twice the learning rate, for two shards
     sequential.step(X[rows], y[rows], sample_weight=weight[rows])
     assert_same_network(synchronous.net, sequential.net)
+
+
+@pytest.mark.parametrize("optimizer", [
+    ts.SGD(0.05, 0.9), ts.SGD(ts.CosineRate(0.1, warmup=0.5), 0.9, nesterov=True), ts.Adam(0.01)])  # fmt: skip
+def test_eight_workers_train_with_the_settings_of_one(optimizer):
+    X, y = problem(4000)
+    trainer = trainer_for(ts.WASAP(8), optimizer=optimizer, hidden=(200, 200), evolution=ts.SET(0.3))
+    trainer.fit(X, y, epochs=4)
+    assert ts.evaluate(trainer.net, X, y)["accuracy"] > 0.95
+
+
+def test_one_worker_is_unaffected_by_what_is_done_about_staleness():
+    X, y = problem()
+    nets = []
+    for staleness in ("momentum", "divide", "ignore"):
+        trainer = trainer_for(ts.WASAP(1, phase2_epochs=0, staleness=staleness))
+        trainer.fit(X, y, epochs=2)
+        nets.append(trainer.net)
+    assert_same_network(nets[0], nets[1])
+    assert_same_network(nets[0], nets[2])

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import trulysparse as ts
 from parallel_helpers import (
     problem,
+    shards_of,
     trainer_for,
 )
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.parallel import Half, TopK
+from trulysparse.parallel.worker import train_phase2, worker_options
+from trulysparse.training.fit_data import FitData
 
 
 @pytest.mark.parametrize("compression", [Half(), TopK(0.1)])
@@ -36,3 +41,26 @@ def test_gradients_of_read_only_weights_are_the_same(rng):
     for (a, b), (c, d) in zip(expected[1], gradients[1], strict=True):
         np.testing.assert_array_equal(a.toarray(), c.toarray())
         np.testing.assert_array_equal(b, d)
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, [0, 12, 24]), (2, [0]), (3, [0]), (4, [])])
+def test_alone_the_topology_evolves_where_as_many_updates_follow_as_a_pass_over_all_samples_has(count, expected):
+    """12 batches in all, epochs 7 to 10: alone a worker makes 36 / count updates."""
+    X, y = problem(12 * 32)
+    trainer = trainer_for(evolution=ts.SET(0.3))
+    options = worker_options(trainer, ts.WASAP(count))
+    evolved, updates = [], []
+
+    def watched(view):
+        if view.layer is trainer.net.layers[0]:
+            evolved.append(len(updates))
+        return ts.evolution.prune.magnitude(view)
+
+    options = replace(
+        options, evolution=ts.Evolution(watched, ts.evolution.grow.uniform, ts.Schedule(0.3, every_epochs=1))
+    )
+    data = FitData.checked(trainer.net, trainer.loss, X, y, epochs=10)
+    shard = shards_of(len(X), count)[0]
+    train_phase2(trainer.net, data, shard, (7, 10), options, updates.append, 12)
+    assert len(updates) == 36 // count
+    assert evolved == expected

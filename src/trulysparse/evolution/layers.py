@@ -94,7 +94,7 @@ def consecutive_layers(layers: EvolvableLayers) -> list[IndexedLayer]:
     Raises:
         InputError: where one does not take the outputs of the one before, or is stored in tiles.
     """
-    skip = getattr(layers, "skip_layer", None)
+    skip = layers.skip_layer if isinstance(layers, Network) else None
     chain: list[IndexedLayer] = []
     for number, layer in enumerate(each for each in listed_layers(layers) if each is not skip):
         if not isinstance(layer, IndexedLayer):

@@ -17,6 +17,9 @@ Span: TypeAlias = tuple[int, int]
 """A phase: (epochs that are over before it, epochs that are over after it)."""
 
 BACKENDS = ("threads", "ray")
+STALENESS = ("momentum", "divide", "ignore")
+WARMUP_WORKERS = 15  # WASAP warms up over one epoch per so many workers beside the first
+WARMUP_SHARE = 0.2  # of the epochs, at most
 PHASE1_SHARE = 0.7  # share of the epochs in phase 1, as in the source
 
 
@@ -33,18 +36,31 @@ class ParallelConfig:
     shards: int | None = None
     compression: Compression | None = None
     momentum_correction: bool = True
-    staleness_aware: bool = False
+    staleness: str | None = None
+    delay_compensation: float = 0.0
+    warmup_epochs: float | None = None
     checkpoint: str | PathLike[str] | None = None
     data: Callable[[], tuple[Any, Any]] | None = None
     worker_timeout: float = 30.0
     patience: InitVar[float | None] = None
+    staleness_aware: InitVar[bool] = False
 
     synchronous: ClassVar[bool] = False
 
-    def __post_init__(self, patience: float | None) -> None:
+    def __post_init__(self, patience: float | None, staleness_aware: bool) -> None:
         if patience is not None:
             warnings.warn("patience= is now worker_timeout=", DeprecationWarning, stacklevel=3 + self.synchronous)
             object.__setattr__(self, "worker_timeout", patience)
+        if staleness_aware:
+            warnings.warn(
+                "staleness_aware=True is now staleness='divide'", DeprecationWarning, stacklevel=3 + self.synchronous
+            )
+            object.__setattr__(self, "staleness", "divide")
+        if self.staleness is not None:
+            checks.choice("staleness", self.staleness, STALENESS)
+        checks.real("delay_compensation", self.delay_compensation, low=0)
+        if self.warmup_epochs is not None:
+            checks.real("warmup_epochs", self.warmup_epochs, low=0)
         checks.integer("workers", self.workers, low=1)
         for name in ("phase1_epochs", "phase2_epochs"):
             if getattr(self, name) is not None:
@@ -58,6 +74,21 @@ class ParallelConfig:
             for name in ("address", "data", "checkpoint"):
                 if getattr(self, name) is not None:
                     raise InputError(f"{name} is for workers on a Ray cluster: give backend='ray' with it")
+
+    @property
+    def staleness_rule(self) -> str:
+        """What is done about stale gradients; synchronous ones are not."""
+        return "ignore" if self.synchronous else self.staleness or "momentum"
+
+    def warmup(self, epochs: int) -> float:
+        """The epochs over which asynchronous training reaches its learning rate, in a training of `epochs`."""
+        if self.synchronous:
+            return 0.0
+        if self.warmup_epochs is not None:
+            return self.warmup_epochs
+        if self.staleness_rule != "momentum":
+            return 0.0
+        return min((self.workers - 1) / WARMUP_WORKERS, WARMUP_SHARE * epochs)
 
     @property
     def n_shards(self) -> int:
@@ -149,8 +180,8 @@ class SynchronousConfig(ParallelConfig):
 
     synchronous: ClassVar[bool] = True
 
-    def __post_init__(self, patience: float | None) -> None:
-        super().__post_init__(patience)
-        checks.real("warmup_epochs", self.warmup_epochs, low=0)
-        if self.staleness_aware:
-            raise InputError("staleness_aware=True is for WASAP: the gradients of WASSP are never stale")
+    def __post_init__(self, patience: float | None, staleness_aware: bool) -> None:
+        super().__post_init__(patience, staleness_aware)
+        for name in ("staleness", "delay_compensation"):
+            if getattr(self, name):
+                raise InputError(f"{name}={getattr(self, name)!r} is for WASAP: the gradients of WASSP are never stale")

@@ -100,6 +100,8 @@ class ThreadBackend:
                 worker = Worker(number, trainer.net, data, self._shards, self._options, reader, residuals[number])
                 try:
                     while (given := server.pull(number)) is not None:
+                        if self._config.delay_compensation:
+                            server.snapshot(number, *given)
                         # Layers that others were reading are updated while this worker loads its next batch.
                         gradient = worker.gradient(given[1], given[0], partial(server.settle, number))
                         if server.push(number, gradient, finish=False):
@@ -115,8 +117,8 @@ class ThreadBackend:
     def run_phase2(self, span: Span) -> list[tuple[SparseMLP, Record]]:
         def task(number: int) -> tuple[SparseMLP, Record]:
             twin = self._trainer.net.copy()
-            shard = self._shards[number]
-            return train_phase2(twin, self._data, shard, span, self._options, partial(self._report, number), files)
+            shard, report, steps = self._shards[number], partial(self._report, number), sum(self.batches)
+            return train_phase2(twin, self._data, shard, span, self._options, report, steps, files)
 
         files = self._progress.worker_files(span)
         return self._run([partial(task, number) for number in self._shards], self._ending.set)

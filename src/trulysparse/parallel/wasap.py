@@ -43,15 +43,23 @@ class WASAP(ParallelConfig):
         compression: of gradients: Half(), TopK(share) or None.
         momentum_correction: whether to scale momentum with the learning rate when that changes (Goyal et al. 2017,
             section 3).
-        staleness_aware: whether to divide each gradient by the number of updates since its model was fetched (Zhang et
-            al., "Staleness-aware async-SGD", IJCAI 2016). With momentum 0.9, more than four workers need this or a
-            smaller learning rate.
+        staleness: what is done about gradients of a model that is some updates old. 'momentum' (also None): momentum,
+            the share of each gradient that goes through it, and the rate of biases follow the measured staleness, so
+            that up to 16 workers train with the settings of one; see docs/parallel.md. 'divide': each gradient is
+            divided by its own staleness (Zhang et al., "Staleness-aware async-SGD", IJCAI 2016). 'ignore': nothing, as
+            in the source.
+        delay_compensation: strength of the term g * g * (w - the w that g was computed on) that is added to each
+            gradient g, at least 0 (Zheng et al., "Asynchronous SGD with delay compensation", ICML 2017); above 0 the
+            server keeps a copy of the network for each worker.
+        warmup_epochs: epochs over which the learning rate rises from a share of 1 / workers, at the start of a
+            training, at least 0; None: (workers - 1) / 15, at most a fifth of the epochs, with staleness='momentum',
+            else 0.
         checkpoint: folder for the server's state at the end of each epoch (Ray); None: a temporary one.
         data: function that returns (X, y), called by each worker itself (Ray); it must be importable there.
             None: memory maps are opened by the workers, other arrays are sent once.
         worker_timeout: seconds, above 0, without an answer after which a worker's shards go to others until it answers
             again (Ray).
-        patience: the former name of worker_timeout, deprecated.
+        patience, staleness_aware: the former names of worker_timeout and staleness='divide', deprecated.
 
     Raises:
         InputError: where an argument is outside its range, or needs backend='ray'.
@@ -110,10 +118,10 @@ class WASSP(SynchronousConfig, WASAP):
         warmup_epochs: epochs until the full learning rate, at least 0.
         workers, phase1_epochs, phase2_epochs, rounds, backend, address, shards, compression, momentum_correction,
             checkpoint, data, worker_timeout, patience: as for WASAP.
-        staleness_aware: False; synchronous gradients are never stale.
+        staleness, delay_compensation, staleness_aware: for WASAP only; synchronous gradients are never stale.
 
     Raises:
-        InputError: where an argument is outside its range, or needs backend='ray'; where staleness_aware is True.
+        InputError: where an argument is outside its range, or needs backend='ray', or is for WASAP.
 
     Source:
         Curci, Mocanu and Pechenizkiy, "Truly sparse neural networks at scale" (2021), algorithm 1; the warm-up is that

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from trulysparse._core.arrays import Floats
@@ -24,6 +24,7 @@ from trulysparse.training.history import Record
 from trulysparse.training.loop import TrainingLoop
 from trulysparse.training.options import TrainingOptions
 from trulysparse.training.passes import BatchPasses
+from trulysparse.training.step import TrainingStep
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,23 @@ class _StepReporter(Callback):
         self._report(loss)
 
 
+class _Alone(TrainingLoop):
+    """Training on one shard. An epoch of the evolution's schedule is as many updates as one over all samples has, and
+    the topology evolves only where as many follow: connections that were added a few updates before the networks are
+    averaged have had no time to learn, and each network has others."""
+
+    def __init__(self, training_step: TrainingStep, options: WorkerOptions, span: Span, steps_of_all: int) -> None:
+        super().__init__(training_step, evolution=options.evolution, batch_size=options.batch_size)
+        self._span = span
+        self._steps_of_all = steps_of_all
+
+    def evolution_due(self, done: int, steps: int, epochs: int) -> bool:
+        (first, last), every = self._span, self._steps_of_all
+        updates = done - first * steps
+        left = (last - first) * steps - updates
+        return left >= every and super().evolution_due(first * every + updates, every, epochs)
+
+
 def train_phase2(
     net: SparseMLP,
     data: FitData,
@@ -142,13 +160,16 @@ def train_phase2(
     span: Span,
     options: WorkerOptions,
     report: Callable[[float], None],
+    steps_of_all: int,
     files: WorkerFiles | None = None,
 ) -> tuple[SparseMLP, Record]:
     """Phase 2 on one shard: trains `net` in place over the epochs of `span`, with momentum and topology evolution of
-    its own, on one thread. report: called with the loss of each step. files: where the end of each epoch is kept, and
-    from which it goes on. Returns the network and the last epoch's record."""
+    its own, on one thread. report: called with the loss of each step. steps_of_all: batches of all shards in one pass.
+    files: where the end of each epoch is kept, and from which it goes on. Returns the network and the last epoch's
+    record."""
     seed = stream_key(options.seed, "alone", shard.number, span[0]) >> 1
-    trainer = TrainingLoop.with_options(net, replace(options, seed=seed), threads=1)
+    step = TrainingStep(net, options.optimizer, seed=seed, threads=1, **options.for_passes())
+    trainer = _Alone(step, options, span, steps_of_all)
     trainer.epochs = data.epochs
     callbacks = (_StepReporter(report),)
     part = FitData(data.matrix, data.targets, data.weight, shard.rows, data.epochs, data.shuffle, None, callbacks)

@@ -211,7 +211,7 @@ def test_topology_is_kept_while_a_gradient_of_it_is_applied(config):
     old = [{*zip(*layer.weight.nonzero(), strict=True)} for layer in trainer.net.layers]
     apply, before = server._apply, []
 
-    def interrupted(gradients):
+    def interrupted(worker, gradients):
         server.leave(1)
         server.leave(0)
         for _ in range(2):
@@ -219,7 +219,7 @@ def test_topology_is_kept_while_a_gradient_of_it_is_applied(config):
                 trainer.evolve()
                 server._publish()
         before.extend(layer.weight.tocoo() for layer in trainer.net.layers)
-        return apply(gradients)
+        return apply(worker, gradients)
 
     server._apply = interrupted
     assert server.push(1, gradient_for(given))
@@ -314,3 +314,55 @@ def test_evolution_of_the_server_gives_new_connections_adams_state(fresh_state):
         m, v = state.weight
         assert not m[is_new].any()
         assert set(v[is_new]) == {np.median(v[~is_new]) if fresh_state == "typical" else 0.0}
+
+
+def test_measured_staleness_goes_on_after_a_resume():
+    saved = []
+    server, _ = make_server(ts.WASAP(3), [4, 4, 4], epochs=2, save=saved.append)
+    server._updater.staleness.value = 0.5
+    for worker in range(3):
+        server.join(worker)
+    given = {worker: server.pull(worker) for worker in range(3)}
+    while any(given.values()) and not saved:
+        for worker in range(3):
+            if given[worker] is not None:
+                server.push(worker, gradient_for(given[worker], 1e-3))
+                given[worker] = server.pull(worker, wait=False)
+    state = json.loads(json.dumps(saved[0]))
+    other, _ = make_server(ts.WASAP(3), [4, 4, 4], epochs=2)
+    other.resume(state)
+    other.trainer.step_count = server.trainer.step_count  # the trainer's own checkpoint holds it
+    assert 0.5 < other._updater.staleness.value == state["mean_staleness"] < 1
+    server._updater.staleness.value = state["mean_staleness"]
+    a, b = (each._updater.next_rules(1.0)[0] for each in (server, other))
+    for name in ("learning_rate", "momentum"):
+        assert getattr(a.rule, name) == pytest.approx(getattr(b.rule, name), rel=1e-12)
+    del state["mean_staleness"], state["velocity_rate"]  # of an earlier release
+    other.resume(state)
+
+
+@pytest.mark.parametrize("evolution", [None, ts.SET(0.3)])
+def test_delay_compensation_adds_the_squared_gradient_times_the_way_since_the_fetch(evolution):
+    server, _ = make_server(
+        ts.WASAP(2, delay_compensation=0.5, staleness="ignore"), [2, 2], epochs=3, evolution=evolution
+    )
+    trainer = server.trainer
+    trainer.optimizer = ts.SGD(0.1, 0.0)
+    server._updater._scaled_optimizer = trainer.optimizer
+    for worker in range(2):
+        server.join(worker)
+    old = server.pull(1)
+    server.snapshot(1, *old)
+    then = [layer.weight.toarray() for layer in trainer.net.layers]
+    for _ in range(3 if evolution is None else 1):
+        server.push(0, gradient_for(server.pull(0), 2.0))
+    if evolution is not None:
+        with writing(server._topology):
+            trainer.evolve()
+            server._publish()
+    before = [layer.weight.toarray() for layer in trainer.net.layers]
+    assert server.push(1, gradient_for(old, 3.0))
+    for layer, was, now in zip(trainer.net.layers, then, before, strict=True):
+        kept = (was != 0) & (now != 0)
+        gradient = 3.0 + 0.5 * 9.0 * (now - was)
+        np.testing.assert_allclose(layer.weight.toarray()[kept], (now - 0.1 * gradient)[kept], rtol=1e-12)

@@ -97,7 +97,7 @@ class ServerActor:
                 (x.n_in, x.n_out, x.connectivity.by_input.ptr, x.connectivity.by_input.index, x.activation)
                 for x in model.layers
             ]
-        return Reply(batch_id, model.version, model.n_updates, server.snapshot(model), topology)
+        return Reply(batch_id, model.version, model.n_updates, server.snapshot(worker, batch_id, model), topology)
 
     def leave(self, worker: int) -> None:
         """Removes a worker; see Server.leave."""

@@ -134,6 +134,6 @@ def run_phase2(
     with tempfile.TemporaryDirectory() as folder:
         files = None if kept is None else RemoteWorkerFiles(*kept, Path(folder))
         part, report = setup.shards(data)[shard], progress.report
-        net, record = train_phase2(net, data, part, setup.span, setup.options, report, files)
+        net, record = train_phase2(net, data, part, setup.span, setup.options, report, sum(setup.batches), files)
     progress.send()
     return net.layers, record

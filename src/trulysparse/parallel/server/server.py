@@ -65,9 +65,10 @@ class Server:
         self._end_epoch = end_epoch
         self._on_evolution = on_evolution
         self._save = save
-        self._updater = LayerUpdater(trainer, config, len(batches), epochs)
+        self._updater = LayerUpdater(trainer, config, len(batches), epochs, self.steps)
         self._state = threading.Condition()
         self._topology = SharedLock()
+        self._fetched: dict[int, Gradient] = {}  # what each worker's next gradient is computed on; see snapshot
         self._seen: dict[int, int] = {}  # version of the topology that each worker has
         self._incarnations: dict[int, int] = {}
         self._replaced: set[tuple[int, int]] = set()  # (worker, incarnation) of processes that were restarted
@@ -94,6 +95,7 @@ class Server:
         with self._state:
             self._scheduler.leave(worker)
             self._seen.pop(worker, None)
+            self._fetched.pop(worker, None)
             self._state.notify_all()
 
     def pull(self, worker: int, incarnation: int = 0, *, wait: bool = True) -> tuple[BatchId, ModelSnapshot] | None:
@@ -147,7 +149,7 @@ class Server:
                     return True
                 ready = [self._gathered[shard] for shard in sorted(self._gathered)]
         try:
-            pending = self._apply(ready)
+            pending = self._apply(worker, ready)
         finally:
             with self._state:
                 self._accepted = [held for held in self._accepted if held not in ready]
@@ -184,22 +186,27 @@ class Server:
             return {
                 "n_updates": self.n_updates,
                 "positions": self._scheduler.applied_positions(),
-                "learning_rate": self._updater.learning_rate,
                 "statistics": self._statistics.state(),
+                **self._updater.state(),
             }
 
     def resume(self, state: dict[str, Any]) -> None:
         """Continues from a state, before the first worker calls."""
-        self.n_updates, self._updater.learning_rate = state["n_updates"], state["learning_rate"]
+        self.n_updates = state["n_updates"]
+        self._updater.resume(state)
         self._scheduler.positions = list(state["positions"])
         self._statistics = EpochStatistics(state["statistics"])
 
-    def snapshot(self, model: ModelSnapshot) -> list[tuple[Floats, Floats]]:
-        """Copies of each layer's weights and biases, none in the middle of an update."""
+    def snapshot(self, worker: int, batch_id: BatchId, model: ModelSnapshot) -> list[tuple[Floats, Floats]]:
+        """Copies of each layer's weights and biases, none in the middle of an update. With delay compensation they are
+        kept as what the gradient of this worker's batch is computed on."""
         copies = []
         for layer, lock in zip(model.layers, self._updater.locks, strict=True):
             with reading(lock):
                 copies.append((layer.values.copy(), layer.bias.copy()))
+        if self.config.delay_compensation:
+            weights, biases = [weight for weight, _ in copies], [bias for _, bias in copies]
+            self._fetched[worker] = Gradient(batch_id, model.version, model.n_updates, [*weights], biases, 0.0, 0)
         return copies
 
     # ---- updates ----
@@ -207,15 +214,19 @@ class Server:
     def _finished(self) -> bool:
         return self.stopped or (self.n_updates >= self.total and not self._n_boundaries)
 
-    def _apply(self, gradients: Sequence[Gradient]) -> PendingUpdate:
+    def _apply(self, worker: int, gradients: Sequence[Gradient]) -> PendingUpdate:
         """Updates all layers that nobody reads at the moment; returns the others for `_finish`."""
         self._topology.acquire_shared()
         try:
             with self._state:
-                rule = self._updater.next_rule(self._first + self.n_updates / self.steps)
+                rules = self._updater.next_rules(self._first + self.n_updates / self.steps)
                 factors = self._updater.factors(gradients, self.n_updates)
             histories = [self._history.since(gradient.version) for gradient in gradients]
-            pending, dropped = self._updater.apply(gradients, factors, rule, histories)
+            fetched = self._fetched.pop(worker, None)
+            names = [(each.batch_id, each.version) for each in (fetched, gradients[0]) if each is not None]
+            if len(set(names)) > 1:
+                fetched = None  # the worker has been restarted, and given another batch since
+            pending, dropped = self._updater.apply(gradients, factors, rules, histories, fetched)
             with self._state:
                 self._statistics.dropped += dropped
             return pending
@@ -235,6 +246,7 @@ class Server:
         with self._state:
             for gradient in gradients:
                 self._statistics.add(gradient, self.n_updates)
+                updater.staleness.add(self.n_updates - gradient.n_updates)
                 self._scheduler.applied(gradient.batch_id)
             self._gathered.clear()
             self.n_updates += 1
