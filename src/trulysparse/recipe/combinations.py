@@ -117,6 +117,7 @@ class CheckedRecipe(RecipeParts):
             ("alpha", f"needs an {spelled('activation')} with a slope: all_relu or leaky_relu", sloped),
             ("fan", f"needs {spelled('init', 'he_uniform')} or xavier_uniform", self.init != "normal"),
             ("zeta", f"needs {spelled('evolution', 'set')}, or one of {', '.join(WITH_ZETA[1:])}", by_epochs),
+            ("fresh", f"needs {spelled('evolution', 'set')}", self.evolution == "set"),
             ("evolve_until", f"needs {spelled('evolution', 'set')}, or one of {', '.join(WITH_ZETA[1:])}", by_epochs),
             ("image_shape", f"needs {spelled('augmentation')}", isinstance(self.augmentation, str)),
             ("importance_start", *pruning),

@@ -92,6 +92,7 @@ class RecipeOptions:
     evolve_until: float | None = option(
         None, f"{', '.join(WITH_ZETA)}: share of the training after which the topology stays. {BY_DATA}"
     )
+    fresh: str = option("zero", "set: weights of new connections: zero, or init: drawn as at the start.")
     percolate: bool = option(
         False, "Evolution also removes connections that no path from an input to an output goes through."
     )

@@ -61,6 +61,7 @@ class RecipeParts(RecipeOptions):
             zeta=self.zeta,
             until=None if own.evolve_until == 1 else own.evolve_until,
             percolate=self.percolate,
+            fresh=self.fresh,
             argument=self.spelled("evolution"),
         )
 
