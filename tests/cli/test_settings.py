@@ -56,21 +56,20 @@ def test_columns_that_are_streamed_are_taken_as_they_are():
         Settings(data="d.parquet", stream=True).check_data(table, {"ignore"})
 
 
+@pytest.mark.parametrize("kind", ["classification", "regression"])
 @pytest.mark.parametrize(
-    ("given", "own"),
+    ("changes", "expected"),
     [
-        ((), {"optimizer", "learning_rate", "evolve_until", "batch_size"}),
-        (("momentum",), {"evolve_until", "batch_size"}),
-        (("zeta",), {"optimizer", "learning_rate", "batch_size"}),
-        (("micro_batch_size",), {"optimizer", "learning_rate", "evolve_until"}),
-        (("learning_rate", "evolution", "batch_size"), set()),
+        ({}, {"optimizer": "adam", "learning_rate": 0.001, "evolution": "none", "batch_size": 50}),
+        ({"momentum": 0.5}, {"optimizer": "sgd", "learning_rate": 0.01, "batch_size": 50}),
+        ({"zeta": 0.2}, {"evolution": "set", "optimizer": "adam"}),
+        ({"micro_batch_size": 70}, {"batch_size": 70}),
+        ({"learning_rate": 0.5, "evolution": "rigl", "batch_size": 9}, {"learning_rate": 0.5, "batch_size": 9}),
     ],
 )
-def test_defaults_of_a_regression_give_way_to_options(given, own):
-    settings = Settings(data="d.csv")
-    assert settings.for_task("classification", given, 400) is settings
-    chosen = settings.for_task("regression", given, 400)
-    defaults = {"optimizer": "adam", "learning_rate": 0.001, "evolve_until": 0.75, "batch_size": 50}
-    expected = {name: defaults[name] if name in own else getattr(settings, name) for name in defaults}
-    assert {name: getattr(chosen, name) for name in defaults} == expected
-    assert chosen.for_task("regression", given, 400) == chosen
+def test_what_depends_on_the_data_gives_way_to_options(kind, changes, expected):
+    settings = Settings(data="d.csv", **changes)
+    chosen = settings.for_task(kind, set(changes), 400, 30)
+    assert {name: getattr(chosen, name) for name in expected} == expected
+    assert {name: getattr(chosen, name) for name in changes} == changes
+    assert chosen.for_task(kind, set(changes), 7000, 3) == chosen

@@ -53,11 +53,16 @@ def test_several_labels_of_which_one_matters(samples, rng):
     np.testing.assert_allclose(f_scores(X, sp.csr_array(labels)), scores)
 
 
-def test_weights_are_repetitions(samples):
+def test_weights_are_repetitions(samples, rng):
     X, y = samples
-    weight = np.zeros(60)
-    weight[:30] = 1
-    np.testing.assert_allclose(f_scores(X, y, sample_weight=weight), f_classif(X[:30], y[:30])[0], rtol=1e-6)
+    weight = rng.integers(0, 4, 60)
+    again = np.repeat(np.arange(60), weight)
+    np.testing.assert_allclose(f_scores(X, y, sample_weight=weight), f_classif(X[again], y[again])[0], rtol=1e-6)
+
+
+def test_targets_of_any_size(samples):
+    X, _ = samples
+    np.testing.assert_allclose(f_scores(X, 1e299 * X[:, 0]), f_scores(X, X[:, 0]), rtol=1e-6)
 
 
 def test_constant_and_separating_features_and_one_class():

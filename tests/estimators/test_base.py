@@ -114,7 +114,7 @@ def test_verbose(digits, capsys):
         (dict(n_jobs=0), "n_jobs must be"),
         (dict(n_jobs=1.5), "n_jobs must be an integer"),
         (dict(hidden_layer_sizes=5.0), "hidden_layer_sizes must be an integer or a sequence of integers, not 5.0"),
-        (dict(hidden_layer_sizes=None), "hidden_layer_sizes must be an integer or a sequence of integers, not None"),
+        (dict(hidden_layer_sizes="a"), "hidden_layer_sizes must be an integer or a sequence of integers, not 'a'"),
         (dict(hidden_layer_sizes="55"), "hidden_layer_sizes must be an integer or a sequence"),
         (dict(hidden_layer_sizes=(5.0,)), r"hidden_layer_sizes\[0\] must be an integer"),
         (dict(hidden_layer_sizes=0), r"hidden_layer_sizes\[0\] must be at least 1"),
@@ -189,7 +189,7 @@ def test_sparse_x_with_a_column_that_is_not_there_is_refused(rng, form, wrong):
             call()
 
 
-@pytest.mark.parametrize("n_samples, size", [(40, 32), (400, 50), (2000, 128)])
+@pytest.mark.parametrize("n_samples, size", [(30, 32), (40, 16), (400, 50), (2000, 128)])
 def test_batch_size_auto_follows_the_number_of_samples(n_samples, size):
     X, y = make_regression(n_samples, 5, random_state=0)
     auto, given = (

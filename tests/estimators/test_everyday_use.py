@@ -79,7 +79,7 @@ def test_grid_search_with_two_processes():
     X = rng.normal(size=(4000, 60))
     assert X.nbytes > 1 << 20
     y = (X[:, 0] > 0).astype(int)
-    model = ts.SparseMLPClassifier(**{**FAST, "batch_size": 128})
+    model = ts.SparseMLPClassifier(**{**FAST, "batch_size": 128}, connectivity="erdos_renyi")
     search = GridSearchCV(model, {"epsilon": [0.1, 10]}, cv=2, n_jobs=2).fit(X, y)
     assert search.best_params_ == {"epsilon": 10}
     alone = GridSearchCV(model, {"epsilon": [0.1, 10]}, cv=2).fit(X, y)

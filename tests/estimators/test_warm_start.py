@@ -39,12 +39,12 @@ def test_optimizer_state_is_carried_on_where_it_fits(rng, optimizers, kept):
 def test_evolution_and_scaling_go_on():
     X, y = load_iris(return_X_y=True)
     model = ts.SparseMLPClassifier(**FAST).fit(X, y)
-    network, scaling, steps = model.network_, model.network_.scaling, model._trainer.step_count
+    network, scaling, steps = model.network_, model.network_.scaling, model._members.trainers[0].step_count
     connections = model.network_.layers[0].connectivity.by_input.index.copy()
     model.set_params(learning_rate=1e-12, evolution=None, epochs=1).fit(10 * X, y)
     assert model.network_ is network
     assert network.scaling is scaling
-    assert model._trainer.step_count == steps + 10
+    assert model._members.trainers[0].step_count == steps + 10
     np.testing.assert_array_equal(network.layers[0].connectivity.by_input.index, connections)
     model.set_params(evolution="set", epochs=3).fit(X, y)
     assert not np.array_equal(network.layers[0].connectivity.by_input.index, connections)
@@ -57,7 +57,7 @@ def test_another_optimizer_begins_with_fresh_state():
     before = model.loss_
     model.set_params(optimizer="sgd", learning_rate=0.01).fit(X, y)
     assert model.loss_ < before
-    assert isinstance(model._trainer.optimizer, ts.SGD)
+    assert isinstance(model._members.trainers[0].optimizer, ts.SGD)
 
 
 @pytest.mark.parametrize("parallel", ["wasap", "wassp"])
@@ -93,8 +93,8 @@ def test_tables_keep_their_encoding():
     [
         (dict(hidden_layer_sizes=(8,)), r"hidden_layer_sizes was \(16,\), not \(8,\)"),
         (dict(epsilon=5), "epsilon was 2, not 5"),
-        (dict(activation="relu"), "activation was 'all_relu', not 'relu'"),
-        (dict(scale="minmax"), "scale was 'standard', not 'minmax'"),
+        (dict(activation="relu"), "activation was 'auto', not 'relu'"),
+        (dict(scale="minmax"), "scale was 'auto', not 'minmax'"),
         (dict(dtype="float32"), "dtype was 'auto', not 'float32'"),
     ],
 )

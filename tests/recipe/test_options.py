@@ -13,7 +13,7 @@ import trulysparse as ts
 from trulysparse.cli import app
 from trulysparse.cli._settings import Settings
 from trulysparse.cli.train import train
-from trulysparse.recipe import Recipe
+from trulysparse.recipe import DataSize, Recipe
 from trulysparse.training.options import TrainingOptions
 
 
@@ -50,7 +50,7 @@ def test_options_of_train_have_the_names_types_and_helps_of_the_recipe():
         if isinstance(each.default, tuple):
             assert kind is str
         elif each.default is None:
-            assert kind in (float | None, int | None, str | None), each.name
+            assert kind in (float | None, int | None, str | None, bool | None), each.name
         else:
             assert kind is type(each.default), each.name
 
@@ -64,20 +64,20 @@ def test_options_of_plan_have_the_defaults_of_the_recipe():
 
 @pytest.mark.parametrize("estimator", [ts.SparseMLPClassifier, ts.SparseMLPRegressor])
 def test_estimators_have_the_defaults_of_the_recipe_but_for_the_documented_ones(estimator):
-    own = {"optimizer": "adam", "learning_rate": 0.001, "batch_size": "auto", "epochs": 100, "patience": 10}
+    own = {"batch_size": "auto", "patience": 10}
     given = defaults(estimator)
     given.pop("loss", None)  # has the names of scikit-learn
     shared = {each.name: each.default for each in fields(Recipe) if each.name in given}
     assert {name: given[name] for name in shared if given[name] != shared[name]} == own
-    assert given["hidden_layer_sizes"] == (100, 100)
-    table = estimator.__doc__.split("Notes")[1]
+    assert given["hidden_layer_sizes"] is None
+    table = estimator.__doc__.split("Notes\n")[1]
     for name, value in own.items():
         assert f"    {name} " in table
-        assert str(value) in table
+        assert str(value) in table, name
 
 
 def test_parts_have_the_defaults_of_the_recipe():
-    recipe = Recipe()
+    recipe = Recipe().resolved()
     assert recipe.make_optimizer() == ts.SGD()
     assert recipe.make_activation() == ts.AllReLU()
     made = recipe.training_options()
@@ -93,3 +93,22 @@ def test_parts_have_the_defaults_of_the_recipe():
     assert defaults(ts.SET)["zeta"] == recipe.zeta
     assert defaults(ts.ImportancePruning)["start"] == recipe.importance_start
     assert defaults(ts.ImportancePruning)["every"] == recipe.importance_every
+
+
+def test_a_recipe_is_resolved_once_and_keeps_what_was_given():
+    recipe = Recipe(epochs=3, dropout=0.0, evolution=None, epsilon=5.0)
+    assert recipe.is_open
+    resolved = recipe.resolved(DataSize(60, 9000))
+    assert not resolved.is_open
+    assert resolved.resolved(DataSize(10**6, 5)) is resolved
+    assert (resolved.epochs, resolved.dropout, resolved.evolution, resolved.epsilon) == (3, 0.0, None, 5.0)
+    assert resolved.skip
+    assert resolved.n_estimators > 1
+
+
+def test_members_have_other_seeds_and_are_one_network_each():
+    recipe = Recipe(seed=3, n_estimators=4).resolved()
+    seeds = [recipe.member(number).seed for number in range(4)]
+    assert seeds[0] == 3
+    assert len(set(seeds)) == 4
+    assert {recipe.member(number).n_estimators for number in range(4)} == {1}

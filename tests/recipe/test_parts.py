@@ -15,10 +15,10 @@ from trulysparse.recipe import Recipe
         ({"learning_rate": 0.05, "momentum": 0.5, "nesterov": True}, ts.SGD(0.05, 0.5, True)),
         ({"weight_decay": 0.01, "weight_decay_mode": "direct"}, ts.SGD(weight_decay=0.01, weight_decay_mode="direct")),
         ({"weight_decay": 0.01}, ts.SGD(weight_decay=0.01, weight_decay_mode="l2")),
-        ({"optimizer": "adam", "weight_decay": 0.01}, ts.Adam(0.01, weight_decay=0.01, weight_decay_mode="decoupled")),
+        ({"optimizer": "adam", "weight_decay": 0.01}, ts.Adam(0.001, weight_decay=0.01, weight_decay_mode="decoupled")),
         ({"schedule": "cosine", "warmup": 2.0}, ts.SGD(ts.CosineRate(0.01, warmup=2.0))),
-        ({"optimizer": "adam", "momentum_precision": "float32"}, ts.Adam(0.01, state="float32")),
-        ({"optimizer": "adam", "fresh_state": "typical"}, ts.Adam(0.01, fresh_state="typical")),
+        ({"optimizer": "adam", "momentum_precision": "float32"}, ts.Adam(state="float32")),
+        ({"optimizer": "adam", "fresh_state": "typical"}, ts.Adam(fresh_state="typical")),
         ({"optimizer": ts.Adam(0.3), "learning_rate": 9.0}, ts.Adam(0.3)),
     ],
 )

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from trulysparse.recipe import Recipe
+from trulysparse.recipe import DataSize, Recipe
+from trulysparse.recipe.recipe import EARLIER
 
 # Every field with a value that is not its default.
 OTHER = {
@@ -31,10 +32,12 @@ OTHER = {
     "evolution": "deepr",
     "zeta": 0.1,
     "evolve_until": 0.5,
+    "fresh": "init",
     "percolate": True,
     "importance_pruning": 10.0,
     "importance_start": 2,
     "importance_every": 3,
+    "n_estimators": 3,
     "epochs": 4,
     "batch_size": 16,
     "micro_batch_size": 8,
@@ -131,10 +134,39 @@ def test_objects_are_not_written_as_json(changes):
 
 
 def test_json_of_another_version_loads():
-    assert Recipe.from_json({"epochs": 3, "unknown": [1]}) == Recipe(epochs=3)
+    assert Recipe.from_json({"epochs": 3, "unknown": [1]}) == Recipe(epochs=3, **EARLIER)
 
 
 @pytest.mark.parametrize("values", [{"epochs": "3"}, {"hidden": 5}, {"optimizer": {}}, {"alpha": "x"}, {"seed": True}])
 def test_json_of_other_types_is_refused(values):
     with pytest.raises(ValueError, match=f"{next(iter(values))} cannot be"):
         Recipe.from_json(values)
+
+
+@pytest.mark.parametrize(
+    "y, kind",
+    [
+        (np.arange(40) % 3, "classification"),
+        (np.array(["a", "b"] * 20), "classification"),
+        (np.linspace(0, 1, 40), "regression"),
+        (np.ones((40, 3), int), "multilabel"),
+        (np.ones((40, 3)), "regression"),
+        ([0, 1] * 20, "classification"),
+    ],
+)
+def test_for_data_is_what_the_rule_says(y, kind):
+    X = np.zeros((40, 7))
+    assert Recipe.for_data(X, y, momentum=0.5) == Recipe(momentum=0.5).resolved(DataSize(40, 7, kind), {"momentum"})
+    with pytest.raises(ts.InputError, match="X must have shape"):
+        Recipe.for_data(np.zeros(40), y)
+
+
+def test_a_recipe_for_data_trains(rng):
+    X = rng.normal(size=(60, 30))
+    y = (X[:, 0] > 0).astype(int)
+    recipe = Recipe.for_data(X, y, hidden=(20,), epochs=20, connectivity="erdos_renyi")
+    net = recipe.network(30, 2, threads=1)
+    history = recipe.trainer(net).fit(X, y, epochs=recipe.epochs)
+    assert history["loss"][-1] < history["loss"][0]
+    with pytest.raises(ts.InputError, match="connectivity='f_score' needs scores"):
+        Recipe(connectivity="f_score").network(30, 2)

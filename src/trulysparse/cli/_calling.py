@@ -25,6 +25,7 @@ class Calling:
         log: names of LOGS with commas between, or None.
         address: of a running Ray cluster, or None.
         fold: of a cross-validation, that a checkpoint is of; the network of all samples is one more.
+        member: of an ensemble, that a checkpoint is of.
     """
 
     report: bool = False
@@ -32,6 +33,7 @@ class Calling:
     log: str | None = None
     address: str | None = None
     fold: int | None = None
+    member: int = 0
 
     def check(self) -> None:
         """InputError where log names something else."""

@@ -19,6 +19,7 @@ from trulysparse.cli._calling import Calling
 from trulysparse.cli._cross_validation import FOLDS, has_folds
 from trulysparse.cli._interrupts import Interrupts, Stopped
 from trulysparse.cli._json import read_object
+from trulysparse.cli._members import FinishedMembers, has_members
 from trulysparse.cli._run import CHECKPOINT
 from trulysparse.cli._settings import Settings
 from trulysparse.errors import InputError
@@ -98,7 +99,9 @@ class RunCheckpointer(Checkpointer):
         left = [*self.folder.glob(".state*"), *self.folder.glob(PENDING)]  # by a process that was killed
         if not self.began:
             left += states(self.folder)
-            left += [] if self._calling.fold else [self.folder / FOLDS]
+            left += [] if self._calling.fold or self._calling.member else [self.folder / FOLDS]
+            if not self._calling.member:
+                FinishedMembers(self._out).clear()
             if not self._settings.on_disk:
                 shutil.rmtree(self.folder / LAYERS, ignore_errors=True)
         for path in left:
@@ -128,7 +131,7 @@ def settings_of(out: Path, learning_rate: float | None = None) -> tuple[Settings
             f"RUN: '{out}' has no checkpoint to go on from: its training is complete, or was broken off before it had "
             "kept one"
         )
-    if not has_state(folder) and not has_folds(out):
+    if not has_state(folder) and not has_folds(out) and not has_members(out):
         raise InputError(f"RUN: '{out}' was broken off before its first checkpoint: train anew")
     values = read_object(folder / SETTINGS)
     try:

@@ -7,15 +7,23 @@ import time
 
 from trulysparse._core.version import __version__
 from trulysparse.bench.report import processor
+from trulysparse.cli._settings import Settings
 from trulysparse.cli._training_run import TrainingRun
 from trulysparse.evolution import WITH_ZETA
+from trulysparse.nn.mlp import SparseMLP
+from trulysparse.recipe.options import known
 from trulysparse.report.numbers import percent
 from trulysparse.training import Trainer
 
-_SCALED = {"standard": "standardised", "minmax": "put between 0 and 1", "none": "not scaled"}
+_SCALED = {
+    "standard": "standardised",
+    "moderated": "standardised, rare ones less",
+    "minmax": "put between 0 and 1",
+    None: "not scaled",
+}
 
 
-def data_facts(run: TrainingRun) -> dict[str, str]:
+def data_facts(run: TrainingRun, net: SparseMLP) -> dict[str, str]:
     """What was trained on: samples, those held out, what columns became."""
     settings, dataset, table = run.settings, run.dataset, run.table
     task, test, validation = dataset.task, dataset.test, dataset.validation
@@ -46,8 +54,22 @@ def data_facts(run: TrainingRun) -> dict[str, str]:
         "trained on": f"{len(dataset.train):,} samples",
         "held out": held_out,
         "scored after each epoch": scored,
-        "inputs": f"{dataset.n_features:,}{made_of}; {_SCALED[settings.scale]}",
+        "inputs": f"{dataset.n_features:,}{made_of}; {_SCALED[net.scaling.kind if net.scaling else None]}",
     }
+
+
+def settings_text(settings: Settings) -> str:
+    """What was chosen or given, in a line: the network, and how it was trained."""
+    several = f"{settings.n_estimators} networks of " if known(settings.n_estimators) > 1 else ""
+    sizes = ",".join(map(str, known(settings.hidden)))
+    sparsity = f"epsilon {settings.epsilon:g}" if settings.density is None else f"density {settings.density}"
+    decay = f", weight decay {settings.weight_decay:g}" if settings.weight_decay else ""
+    return (
+        f"{several}{sizes} hidden neurons{' and a skip layer' * known(settings.skip)}"
+        f", {sparsity}, {settings.connectivity}, {settings.activation}; {settings.optimizer} at "
+        f"{settings.learning_rate:g}{decay}, dropout {settings.dropout:g}, batches of {settings.batch_size}, evolution "
+        f"{settings.evolution}"
+    )
 
 
 def training_facts(run: TrainingRun, trainer: Trainer) -> dict[str, str]:

@@ -99,13 +99,18 @@ def _as_text(default: Any) -> Any:
 
 def _value(each: Field[Any], value: Any) -> Any:
     """The field's value for an option's."""
+    if each.name == "hidden" and value is not None:
+        return _integers("--hidden", value)
     if each.metadata.get("numbers") and value is not None:
         return _numbers("--" + each.name.replace("_", "-"), value)
     if not isinstance(each.default, tuple):
         return value
     if not each.default and not value:
         return ()
-    name = "--" + each.name.replace("_", "-")
+    return _integers("--" + each.name.replace("_", "-"), value)
+
+
+def _integers(name: str, value: str) -> tuple[int, ...]:
     try:
         sizes = [int(part) for part in value.split(",")]
     except ValueError:

@@ -48,7 +48,7 @@ def run_report(
         net=net,
         records=history.records,
         kind=task.kind,
-        facts={"data": run.settings.data, **_ordered(facts, data_facts(run)), **training_facts(run, trainer)},
+        facts={"data": run.settings.data, **_ordered(facts, data_facts(run, net)), **training_facts(run, trainer)},
         scores={_TILES.get(name, name): value for name, value in score_figures(scores).items()},
         folds=[] if run.folds is None else run.folds.scores,
         notes=run.notes,

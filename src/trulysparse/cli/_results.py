@@ -10,6 +10,7 @@ from typing import Any
 from trulysparse._core.bars import bars
 from trulysparse._core.version import __version__
 from trulysparse.cli._console import peak_rss_mb, print_json, show
+from trulysparse.cli._facts import settings_text
 from trulysparse.cli._report import run_report
 from trulysparse.cli._run import CHECKPOINT, REPORT, write_run
 from trulysparse.cli._scores import score_figures, score_rows
@@ -59,6 +60,7 @@ def write_results(
         + (", those of the folds included" if run.folds is not None else "")
         + (", since it was resumed" if resumed else ""),
         "network": "-".join(map(str, net.layer_sizes)),
+        "settings": settings_text(settings),
         "connections": f"{net.n_connections:,} ({net.density:.2%} of dense)",
         "peak memory": f"{figures['peak_rss_mb']} MB",
         "saved to": str(run.out),

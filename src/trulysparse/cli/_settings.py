@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 
 from trulysparse._core import checks
 from trulysparse.data import as_matrix
 from trulysparse.data.read_options import ReadOptions
 from trulysparse.data.table import Table
 from trulysparse.errors import InputError
-from trulysparse.recipe import Recipe, option
+from trulysparse.recipe import DataSize, Recipe, option
 from trulysparse.task.options import TaskOptions
 from trulysparse.task.source import DataSource
 from trulysparse.task.task import KINDS
-from trulysparse.training.options import auto_batch_size
 
 
 class CommandRecipe(Recipe):
@@ -36,8 +35,7 @@ class Settings(CommandRecipe):
     )
     task: str = option(
         "auto",
-        f"{', '.join(KINDS)}: what the target is. A regression has other defaults: adam, a learning rate of 0.001, "
-        "batches of an eighth of the samples (32 to 128), and the topology stays after 0.75 of the training.",
+        f"{', '.join(KINDS)}: what the target is.",
     )
     test: str | None = option(None, "Test samples in a file of their own, with the columns of DATA.")
     test_size: float = option(0.2, "Share of samples held out where DATA has no test set.")
@@ -113,28 +111,17 @@ class Settings(CommandRecipe):
             *super()._needs(),
         ]
 
-    def for_task(self, kind: str, given: Collection[str], n_samples: int) -> Settings:
-        """These settings with the defaults of a task, where no option beside them is given.
-
-        A regression has the optimizer and batches of the estimators: SGD with momentum, the default of a
-        classification, diverges on small tables of numbers. SET ends after three quarters of the training: values
-        suffer more than classes do from connections that came a few updates ago, and a small table has only a few in
-        an epoch.
+    def for_task(self, kind: str, given: Collection[str], n_samples: int, n_features: int) -> Settings:
+        """These settings with a value for each option that depends on the data; see recipe.defaults.
 
         Args:
             kind: of the task.
             given: names of the options that the user wrote.
             n_samples: in DATA, those held out included, so that it is the same for all folds.
+            n_features: inputs of the network.
         """
-        if kind != "regression":
-            return self
-        settings = self
-        if not {"optimizer", "learning_rate", "momentum", "nesterov", "momentum_precision"} & set(given):
-            settings = replace(settings, optimizer="adam", learning_rate=0.001)
-        if not {"evolution", "zeta", "evolve_until"} & set(given):
-            settings = replace(settings, evolve_until=0.75)
-        if not {"batch_size", "micro_batch_size"} & set(given):
-            settings = replace(settings, batch_size=auto_batch_size(n_samples))
+        settings = self.resolved(DataSize(n_samples, n_features, kind), given)
+        settings.check(given)
         return settings
 
     def check_data(self, table: Table, given: Collection[str]) -> None:

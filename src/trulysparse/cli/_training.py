@@ -19,6 +19,7 @@ from trulysparse.cli._checkpoints import RunCheckpointer, move_aside, put_back, 
 from trulysparse.cli._console import os_error_text, show_notes
 from trulysparse.cli._cross_validation import cross_validate, has_folds
 from trulysparse.cli._interrupts import Interrupts, Stopped
+from trulysparse.cli._members import FinishedMembers, has_members
 from trulysparse.cli._results import write_results
 from trulysparse.cli._run import CHECKPOINT, PARTIAL, MetricsFile
 from trulysparse.cli._run_lock import RunLock
@@ -28,7 +29,9 @@ from trulysparse.data.table import Table
 from trulysparse.errors import DivergenceError, InputError
 from trulysparse.io.checkpoint_folder import has_state
 from trulysparse.io.position import Position
-from trulysparse.training import Callback, LayerSizes, ProgressBar, Trainer, evaluate
+from trulysparse.nn.ensemble import merge_networks
+from trulysparse.recipe.options import known
+from trulysparse.training import Callback, LayerSizes, ProgressBar, Trainer, evaluate, mean_history
 from trulysparse.training.history import History
 
 
@@ -55,7 +58,7 @@ class TrainingCommand:
     def is_kept(self) -> bool:
         """Whether the folder holds a checkpoint of this training."""
         own = self.resume or (self.checkpointer is not None and self.checkpointer.began)
-        return own and (has_state(self.out / CHECKPOINT) or has_folds(self.out))
+        return own and (has_state(self.out / CHECKPOINT) or has_folds(self.out) or has_members(self.out))
 
 
 def start_training(command: TrainingCommand) -> None:
@@ -111,7 +114,8 @@ def _claim(command: TrainingCommand, lock: RunLock) -> None:
         return
     lock.claim()
     recover(command.out)
-    if (has_state(command.out / CHECKPOINT) or has_folds(command.out)) and not command.overwrite:
+    kept = has_state(command.out / CHECKPOINT) or has_folds(command.out) or has_members(command.out)
+    if kept and not command.overwrite:
         raise InputError(
             f"--out: '{command.out}' holds a training that was broken off; go on with `{_resume(command.out)}`, or "
             "give --overwrite to do without it"
@@ -137,7 +141,7 @@ def _train(command: TrainingCommand, lock: RunLock) -> None:
     if cv is not None:
 
         def fit(number: int) -> tuple[dict[str, float], int]:
-            run, trainer, _ = _fit(command, lock, table, number)
+            run, trainer, _ = _fit_all(command, lock, table, number)
             test = run.dataset.test
             assert test is not None
             return evaluate(trainer.net, test.X, test.y, loss=trainer.loss), len(test)
@@ -145,7 +149,7 @@ def _train(command: TrainingCommand, lock: RunLock) -> None:
         start = time.perf_counter()
         folds = cross_validate(command.out, cv, fit, resume=command.resume)
         parts["folds"] = time.perf_counter() - start
-    run, trainer, history = _fit(command, lock, table, cv)
+    run, trainer, history = _fit_all(command, lock, table, cv)
     run.folds = folds
     run.seconds = {**parts, **run.seconds}
     seconds = time.perf_counter() - began - reading
@@ -161,37 +165,58 @@ def _train(command: TrainingCommand, lock: RunLock) -> None:
         )
 
 
-def _fit(
+def _fit_all(
     command: TrainingCommand, lock: RunLock, table: Table, fold: int | None
 ) -> tuple[TrainingRun, Trainer, History]:
-    """Trains a network, from the checkpoint where there is one of this fold (None: of a training without folds)."""
-    out = command.out
-    resume = command.resume and command.calling.fold == fold and has_state(out / CHECKPOINT)
-    command.calling = replace(command.calling, fold=fold)
-    began = time.perf_counter()
+    """Trains a network or, of an ensemble, its networks one after the other, which then become one."""
+    before, began = command.calling, time.perf_counter()
+    command.calling = replace(before, fold=fold)
     run = _prepare(command, table)
+    run.seconds["preparing"] = time.perf_counter() - began
+    count = known(command.settings.n_estimators)
+    mine = command.resume and before.fold == fold  # the checkpoint is of this fold
+    if count == 1:
+        return _fit(command, lock, run, mine)
+    finished = FinishedMembers(command.out)
+    for number in range(len(finished) if mine else 0, count):
+        goes_on = mine and before.member == number
+        command.calling = replace(command.calling, member=number)
+        run.member = number
+        _, trainer, history = _fit(command, lock, run, goes_on)
+        finished.add(trainer.net, history)
+        typer.echo(f"network {number + 1} of {count}: loss {history['loss'][-1]:.4g}", err=True)
+    networks, histories = finished.read(command.threads)
+    command.calling = replace(command.calling, member=0)
+    return run, run.trainer(merge_networks(networks, threads=command.threads)), mean_history(histories)
+
+
+def _fit(command: TrainingCommand, lock: RunLock, run: TrainingRun, mine: bool) -> tuple[TrainingRun, Trainer, History]:
+    """Trains a network, from the checkpoint where there is one of it (mine)."""
+    out, fold = command.out, command.calling.fold
+    resume = mine and has_state(out / CHECKPOINT)
+    began = time.perf_counter()
     settings = command.settings
     command.checkpointer = RunCheckpointer(out, settings, command.interrupts, resumed=resume, calling=command.calling)
     try:
         trainer, start = _trainer(command, run, lock, resume)
         _claim(command, lock)
-        if fold in (None, 0) and not resume:
+        if fold in (None, 0) and run.member == 0 and not resume:
             show_notes(run.notes)
-        run.seconds["preparing"] = time.perf_counter() - began
+        run.spend("preparing", time.perf_counter() - began)
         began = time.perf_counter()
         train, scored = run.dataset.train, run.scored
         with command.interrupts.deferred():
             history = trainer.fit(
                 train.X,
                 train.y,
-                epochs=settings.epochs,
+                epochs=known(settings.epochs),
                 validation_data=None if scored is None else (scored.X, scored.y),
                 callbacks=_callbacks(command, start),
                 resume=start,
             )
         epochs = sum(record["seconds"] for record in history.records[0 if start is None else len(start.records) :])
-        run.seconds["updates, evolution"] = epochs
-        run.seconds["scores, checkpoints"] = max(0.0, time.perf_counter() - began - epochs)
+        run.spend("updates, evolution", epochs)
+        run.spend("scores, checkpoints", max(0.0, time.perf_counter() - began - epochs))
     except BaseException:
         if command.moved and not command.checkpointer.began:
             put_back(out)
@@ -228,11 +253,11 @@ def _prepare(command: TrainingCommand, table: Table) -> TrainingRun:
     if not command.resume:
         n_samples = np.shape(table.y)[0]
         chosen = {*command.given, *command.preset}
-        command.settings = command.settings.for_task(dataset.task.kind, chosen, n_samples)
+        command.settings = command.settings.for_task(dataset.task.kind, chosen, n_samples, dataset.n_features)
     settings = command.settings
     parallel = settings.make_parallel(address=command.calling.address, data=source.lasting())
     if parallel is not None:
-        parallel.check(len(dataset.train), settings.make_evolution(), settings.epochs)
+        parallel.check(len(dataset.train), settings.make_evolution(), known(settings.epochs))
     return TrainingRun(settings, command.out, command.threads, table, dataset, parallel)
 
 

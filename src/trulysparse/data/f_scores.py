@@ -50,7 +50,7 @@ def f_scores(
     targets, degrees = _targets(y, weight)
     if targets.shape[0] != matrix.n_samples:
         raise InputError(f"y has {targets.shape[0]} samples, but X has {matrix.n_samples}")
-    total, n = weight.sum(), np.count_nonzero(weight)
+    total = float(weight.sum())
     products = np.zeros((targets.shape[1], matrix.n_features))
     sums, squares = np.zeros(matrix.n_features), np.zeros(matrix.n_features)
     shift: NDArray[np.float64] | None = None
@@ -76,7 +76,7 @@ def f_scores(
         spread = squares - sums**2 / max(total, 1e-300)
         said = (products**2).sum(axis=0)  # of targets that are orthonormal: what they explain of the spread
         rest = np.maximum(spread - said, 0.0)
-        scores = said / degrees * max(n - degrees - 1, 1) / rest
+        scores = said / degrees * max(total - degrees - 1, 1) / rest
         constant = ~(spread > 1e-12 * np.maximum(squares, 1e-300))
     return np.where(constant, 0.0, np.nan_to_num(np.minimum(scores, LARGEST), nan=0.0, posinf=LARGEST))
 
@@ -97,6 +97,7 @@ def _targets(y: Any, weight: NDArray[np.float64]) -> tuple[NDArray[np.float64], 
     columns = values.reshape(len(values), -1).astype(np.float64)
     if len(columns) != len(weight):
         return columns, 1
+    columns = columns / np.maximum(np.abs(columns).max(axis=0, initial=0), 1e-300)  # squares stay in range
     columns = columns - weight @ columns / total
     norm: NDArray[np.float64] = np.sqrt(np.asarray(weight @ columns**2))
     used = norm > 0

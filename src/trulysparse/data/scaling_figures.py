@@ -16,12 +16,14 @@ from trulysparse.data.matrix import Matrix, check_chunk, chunks
 from trulysparse.data.moments import Moments
 from trulysparse.data.scaling import Scaling, unscaled
 
-KINDS = ("none", "standard", "minmax")
+KINDS = ("none", "standard", "minmax", "moderated")
+# "auto": "moderated" where no value is negative and at least this share is 0, else "standard".
+MOSTLY_ZERO = 0.75
 
 
 class ScalingFigures:
-    """The statistics behind a scaling; samples can be added at any time. kind: 'standard' or 'minmax'. augmentation:
-    samples count as it makes them."""
+    """The statistics behind a scaling; samples can be added at any time. kind: 'standard', 'minmax', 'moderated' or
+    'auto', which the first samples decide. augmentation: samples count as it makes them."""
 
     def __init__(self, kind: str, n_features: int, augmentation: ImageAugmentation | None = None) -> None:
         self.kind = kind
@@ -29,6 +31,7 @@ class ScalingFigures:
         self.moments = Moments(n_features)
         self.low = np.full(n_features, np.inf)
         self.high = np.full(n_features, -np.inf)
+        self._negative, self._filled, self._seen = False, 0, 0
 
     def add(self, matrix: Matrix, sample_weight: NDArray[Any] | None = None, progress: Progress = silent) -> Scaling:
         """The scaling by all samples added so far and these; InputError at the first value that is not finite."""
@@ -37,17 +40,31 @@ class ScalingFigures:
             check_chunk(matrix, start, chunk)
             augmentation, stop = self.augmentation, start + chunk.shape[0]
             values = chunk if augmentation is None else augmentation.apply(chunk, seed=start, dtype="float64")
-            if self.kind == "standard":
+            if self.kind == "auto":
+                stored: Any = values.data if sp.issparse(values) else values
+                self._negative |= bool((stored < 0).any())
+                self._filled += int(np.count_nonzero(stored))
+                self._seen += values.shape[0] * values.shape[1]
+            if self.kind != "minmax":
                 self.moments.add(values, None if sample_weight is None else sample_weight[start:stop])
             else:
                 low, high = _extremes(values)
                 self.low, self.high = np.minimum(self.low, low), np.maximum(self.high, high)
         progress("scaling", matrix.n_samples, matrix.n_samples)
+        if self.kind == "auto":
+            mostly_zero = not self._negative and self._filled <= (1 - MOSTLY_ZERO) * self._seen
+            self.kind = "moderated" if mostly_zero else "standard"
         return self._scaling()
 
     def _scaling(self) -> Scaling:
+        deviation = self.moments.deviation
+        if self.kind == "moderated":
+            varied = deviation[deviation > 0]
+            least = np.median(varied) if len(varied) else 0.0
+            factor = np.where(deviation > 0, _inverse(np.maximum(deviation, least)), 0.0)
+            return Scaling("moderated", self.moments.mean, factor)
         if self.kind == "standard":
-            return Scaling("standard", self.moments.mean, _inverse(self.moments.deviation))
+            return Scaling("standard", self.moments.mean, _inverse(deviation))
         return Scaling("minmax", self.low, _inverse(self.high / 2 - self.low / 2) / 2)  # halves stay in range
 
 
@@ -62,7 +79,10 @@ def fit_scaling(
     """Computes a scaling from all samples, chunk by chunk.
 
     Args:
-        kind: "none", "standard" (to mean 0 and standard deviation 1) or "minmax" (to [0, 1]).
+        kind: "none", "standard" (to mean 0 and standard deviation 1), "minmax" (to [0, 1]), "moderated" (as
+            "standard", but features of less than the median deviation are divided by that: words that few texts have
+            do not get large values) or "auto" ("moderated" where no value is negative and three quarters are 0, else
+            "standard").
         matrix: the samples; see as_matrix.
         sample_weight: (n_samples,), for "standard"; None: all 1.
         progress: called with ("scaling", samples read, n_samples).
@@ -82,7 +102,7 @@ def fit_scaling(
         >>> scaling.offset.tolist(), scaling.factor.tolist()
         ([1.0, 7.0], [0.5, 0.0])
     """
-    if checks.choice("scale", kind, KINDS) == "none":
+    if checks.choice("scale", kind, (*KINDS, "auto")) == "none":
         return None
     scaling = ScalingFigures(kind, matrix.n_features, augmentation).add(matrix, sample_weight, progress)
     return scaling if scaled is None else unscaled(scaling, scaled)

@@ -17,34 +17,33 @@ from sklearn.utils.validation import check_is_fitted
 from trulysparse._core import checks
 from trulysparse.connectivity.counts import is_per_layer
 from trulysparse.connectivity.network_patterns import AnyPattern
-from trulysparse.data import Scaling, as_matrix
+from trulysparse.data import Scaling, as_matrix, f_scores
 from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.data.sample_weights import sample_weights
 from trulysparse.data.scaling import unscaled
 from trulysparse.data.scaling_figures import ScalingFigures
 from trulysparse.errors import InputError
 from trulysparse.estimators._fitted import FittedAttributes
+from trulysparse.estimators._members import Members
 from trulysparse.estimators._pickling import VersionedPickles
-from trulysparse.estimators._rescaling import rescale_inputs
 from trulysparse.estimators._samples import checked_samples, encoded, fitted_preprocessor, taken
-from trulysparse.estimators._warm_start import carry_on, check_same, joined
+from trulysparse.estimators._warm_start import check_same, joined
 from trulysparse.evolution import Evolution
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import LayerRates, Optimizer
-from trulysparse.optim.optimizer import with_schedule
-from trulysparse.optim.schedules import ContinuedRate
 from trulysparse.parallel import WASAP
-from trulysparse.recipe import Recipe
-from trulysparse.training import Callback, EarlyStopping, History, ProgressBar, Trainer
+from trulysparse.recipe import DataSize, Recipe
+from trulysparse.recipe.options import F_SCORE, known
+from trulysparse.training import Callback, EarlyStopping, History, ProgressBar
 from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.history import Record
-from trulysparse.training.options import auto_batch_size
 
 _SPARSITY = ("epsilon", "density", "densities", "output_density", "connectivity")
 # What no later call of fit changes.
-_MADE_OF = (*_SPARSITY, "activation", "alpha", "scale", "dtype", "init", "fan", "skip", "skip_density")
+_MADE_OF = (*_SPARSITY, "n_estimators", "activation", "alpha", "scale", "dtype", "init", "fan", "skip", "skip_density")
+_KINDS = {"softmax": "classification", "sigmoid": "multilabel", "identity": "regression"}
 
 
 @dataclass(eq=False, repr=False)
@@ -54,9 +53,9 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
 
     _monitor: ClassVar[str]
 
-    hidden_layer_sizes: int | Sequence[int] = (100, 100)
+    hidden_layer_sizes: int | Sequence[int] | None = Recipe.hidden
     _: KW_ONLY
-    epsilon: float = Recipe.epsilon
+    epsilon: float | None = Recipe.epsilon
     density: float | Sequence[float] | None = Recipe.density
     densities: str = Recipe.densities
     output_density: float | None = Recipe.output_density
@@ -65,16 +64,17 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     alpha: float | None = Recipe.alpha
     evolution: str | Evolution | None = Recipe.evolution
     zeta: float = Recipe.zeta
-    optimizer: str | Optimizer = "adam"
-    learning_rate: float = 0.001
+    n_estimators: int | None = Recipe.n_estimators
+    optimizer: str | Optimizer = Recipe.optimizer
+    learning_rate: float | None = Recipe.learning_rate
     momentum: float = Recipe.momentum
-    weight_decay: float = Recipe.weight_decay
-    dropout: float = Recipe.dropout
+    weight_decay: float | None = Recipe.weight_decay
+    dropout: float | None = Recipe.dropout
     input_noise: float = Recipe.input_noise
-    input_dropout: float = Recipe.input_dropout
+    input_dropout: float | None = Recipe.input_dropout
     augmentation: ImageAugmentation | None = None
-    batch_size: int | str = "auto"
-    epochs: int = 100
+    batch_size: int | str | None = "auto"
+    epochs: int | None = Recipe.epochs
     scale: str = Recipe.scale
     early_stopping: bool = False
     validation_fraction: float = 0.1
@@ -83,7 +83,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     dtype: str = "auto"
     init: str = Recipe.init
     fan: str = Recipe.fan
-    skip: bool = Recipe.skip
+    skip: bool | None = Recipe.skip
     skip_density: float | None = Recipe.skip_density
     layer_rates: str | LayerRates | None = Recipe.layer_rates
     n_jobs: int | None = None
@@ -116,8 +116,10 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
             raise InputError("n_jobs must be at least 1, or below 0 to count down from all threads (-1), not 0")
         return number if number > 0 else max(1, every + 1 + number)
 
-    def _hidden(self) -> tuple[int, ...]:
+    def _hidden(self) -> tuple[int, ...] | None:
         sizes: Any = self.hidden_layer_sizes
+        if sizes is None:
+            return None
         if isinstance(sizes, Integral):
             sizes = (sizes,)
         listed = sizes.ndim == 1 if isinstance(sizes, np.ndarray) else isinstance(sizes, Sequence)
@@ -125,26 +127,22 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
             raise InputError(f"hidden_layer_sizes must be an integer or a sequence of integers, not {sizes!r}")
         return tuple(checks.integer(f"hidden_layer_sizes[{i}]", size, low=1) for i, size in enumerate(sizes))
 
-    def _batch_size(self, n_samples: int) -> int:
-        """Samples per update: as given, or by the number of samples."""
-        if isinstance(self.batch_size, str):
-            checks.choice("batch_size", self.batch_size, ("auto",))
-            return auto_batch_size(n_samples)
-        return checks.integer("batch_size", self.batch_size, low=1)
-
-    def _recipe(self, seed: int, n_samples: int) -> Recipe:
-        """The parameters as a recipe, checked. `patience` stays here: it counts epochs of another score."""
-        names = {each.name for each in fields(Recipe)} & set(self.get_params(deep=False)) - {
-            "patience",
-            "batch_size",
-            "loss",
-        }
-        workers = Recipe.workers if self.parallel is None else self._threads()
+    def _recipe(self, seed: int, data: DataSize) -> Recipe:
+        """The parameters as a recipe, checked, with a value for each that depends on the data. `patience` stays here:
+        it counts epochs of another score."""
+        own = {"patience", "batch_size", "loss"}
+        names = {each.name for each in fields(Recipe)} & set(self.get_params(deep=False)) - own
         parameters = {name: getattr(self, name) for name in names}
         if is_per_layer(self.density):
             parameters["density"] = tuple(checks.listed("density", self.density, "numbers"))
-        size = self._batch_size(n_samples)
-        recipe = Recipe(**parameters, hidden=self._hidden(), workers=workers, seed=seed, batch_size=size)
+        if isinstance(self.batch_size, str):
+            checks.choice("batch_size", self.batch_size, ("auto",))
+        elif self.batch_size is not None:
+            parameters["batch_size"] = checks.integer("batch_size", self.batch_size, low=1)
+        workers = Recipe.workers if self.parallel is None else self._threads()
+        recipe = Recipe(**parameters, hidden=self._hidden(), workers=workers, seed=seed)
+        given = {name for name in ("zeta", "momentum") if getattr(self, name) != getattr(Recipe, name)}
+        recipe = recipe.resolved(data, given)
         recipe.check()
         return recipe
 
@@ -156,47 +154,63 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
             "the number of outputs": n_outputs,
         }
 
-    def _trainer_of(self, recipe: Recipe) -> Trainer:
-        trainer = recipe.trainer(self.network_, parallel=recipe.make_parallel())
-        loss = self._target_loss()
-        if loss is not None:
-            trainer.loss = loss
-        return trainer
+    def _members_of(self, recipe: Recipe, networks: Sequence[SparseMLP]) -> Members:
+        """A trainer for each network."""
+        trainers = []
+        for number, net in enumerate(networks):
+            own = recipe.member(number)
+            trainer = own.trainer(net, parallel=own.make_parallel())
+            loss = self._target_loss()
+            if loss is not None:
+                trainer.loss = loss
+            trainers.append(trainer)
+        return Members(trainers)
 
-    def _new_recipe(self, n_samples: int) -> Recipe:
+    def _new_recipe(self, data: DataSize) -> Recipe:
         checks.choice("dtype", self.dtype, ("auto", "float32", "float64"))
         self._target_loss()
-        return self._recipe(int(check_random_state(self.random_state).randint(2**31 - 1)), n_samples)
+        return self._recipe(int(check_random_state(self.random_state).randint(2**31 - 1)), data)
 
-    def _start(self, X: Any, y: Any, n_outputs: int, output: str, weight: NDArray[Any] | None) -> None:
-        """A fresh network and trainer for data like X and y."""
-        recipe = self._new_recipe(X.shape[0])
+    def _start(
+        self, X: Any, y: Any, n_outputs: int, output: str, weight: NDArray[Any] | None, *, whole: bool = True
+    ) -> None:
+        """Fresh networks and trainers for data like X. whole: whether these are all samples that there will be."""
+        self._data = DataSize(X.shape[0], X.shape[1], _KINDS[output], whole)
+        recipe = self._new_recipe(self._data)
         dtype = self.dtype if self.dtype != "auto" else ("float64" if X.dtype == np.float64 else "float32")
-        made_of = self._made_of(n_outputs)
-        self.network_ = recipe.network(
-            X.shape[1], n_outputs, output=output, samples=(X, y), dtype=dtype, threads=self._threads()
-        )
-        self.network_.preprocessor = self.preprocessor_
-        if self.preprocessor_ is None:
-            self.network_.feature_names = getattr(self, "feature_names_in_", None)
-        self.network_.target_scaling = self._target_scaling()
-        self._network_made_of = made_of
-        self._figures = None if recipe.scale == "none" else ScalingFigures(recipe.scale, X.shape[1], self.augmentation)
-        self.network_.scaling = self._scaling(X, weight)
-        self._trainer = self._trainer_of(recipe)
-        self._optimizer = self._trainer.optimizer
+        made_of, threads = self._made_of(n_outputs), self._threads()
+        self._figures = None
+        if recipe.scale != "none":
+            self._figures = ScalingFigures(recipe.scale, X.shape[1], self.augmentation)
+        scaling = self._scaling(X, weight)
+        scores = f_scores(X, y, sample_weight=weight, scaling=scaling) if recipe.connectivity == F_SCORE else None
+        networks = []
+        for number in range(known(recipe.n_estimators)):
+            own = recipe.member(number)
+            of_data: dict[str, Any] = {"samples": (X, y), "scores": scores}
+            net = own.network(X.shape[1], n_outputs, output=output, dtype=dtype, threads=threads, **of_data)
+            net.preprocessor = self.preprocessor_
+            if self.preprocessor_ is None:
+                net.feature_names = getattr(self, "feature_names_in_", None)
+            net.target_scaling, net.scaling = self._target_scaling(), scaling
+            networks.append(net)
+        self._members = self._members_of(recipe, networks)
+        self._network_made_of, self.recipe_ = made_of, recipe
+        self.network_ = self._members.network(threads)
 
-    def _go_on(self, n_samples: int) -> None:
-        """A trainer with this call's settings for the network of the call before."""
+    def _go_on(self) -> None:
+        """Trainers with this call's settings for the networks of the call before."""
         self._require_writable()
-        recipe = self._new_recipe(n_samples)
-        self.network_.threads = self._threads()
-        self._trainer = carry_on(self._trainer, self._trainer_of(recipe))
-        self._optimizer = self._trainer.optimizer
+        recipe = self._new_recipe(self._data)
+        for net in self._members.networks:
+            net.threads = self._threads()
+        self._members = self._members_of(recipe, self._members.networks).go_on_from(self._members)
+        self.recipe_ = recipe
 
     def _require_writable(self) -> None:
         """InputError where the network's arrays are those of a file."""
-        if not all(layer.values.flags.writeable for layer in self.network_.layers):
+        layers = [layer for net in self._members.networks for layer in net.layers]
+        if not all(layer.values.flags.writeable for layer in layers):
             raise InputError(
                 "this estimator is read-only, as joblib.load with mmap_mode='r' makes it: load it without mmap_mode to "
                 "train it further"
@@ -215,11 +229,12 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         return bool(self.warm_start) and hasattr(self, "network_")
 
     def _fit(self, X: Any, y: Any, weight: NDArray[np.float64] | None, n_outputs: int, output: str) -> Self:
-        epochs = checks.integer("epochs", self.epochs, low=1)
+        if self.epochs is not None:
+            checks.integer("epochs", self.epochs, low=1)
         warm = self._warm
         if warm:
             check_same(self._network_made_of, self._made_of(n_outputs))
-        held_out, callbacks = None, self._reporters()
+        held_out = None
         if self.early_stopping:
             fraction = checks.real(
                 "validation_fraction", self.validation_fraction, low=0, high=1, low_open=True, high_open=True
@@ -233,21 +248,26 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
             inner, outer = np.sort(parts[0]), np.sort(parts[1])
             held_out = taken(X, outer), y[outer]
             X, y, weight = taken(X, inner), y[inner], None if weight is None else weight[inner]
-            callbacks.append(EarlyStopping(self._monitor, patience=self.patience))
         if not warm:
             self.preprocessor_ = fitted_preprocessor(X)
             self._learn_targets(y, weight)
         X = encoded(X, self.preprocessor_)
         if warm:
-            self._go_on(X.shape[0])
+            self._go_on()
         else:
             self._start(X, y, n_outputs, output, weight)
         validation = None
         if held_out is not None:
             validation = encoded(held_out[0], self.preprocessor_), held_out[1]
-        history = self._trainer.fit(
-            X, y, epochs=epochs, validation_data=validation, sample_weight=weight, callbacks=callbacks
+        calls: list[list[Callback]] = [[] for _ in self._members.trainers]
+        if self.early_stopping:
+            calls = [[EarlyStopping(self._monitor, patience=self.patience)] for _ in calls]
+        calls[0] = [*self._reporters(), *calls[0]]
+        threads, epochs = self._threads(), known(self.recipe_.epochs)
+        history = self._members.fit(
+            X, y, calls, threads, epochs=epochs, validation_data=validation, sample_weight=weight
         )
+        self.network_ = self._members.network(threads)
         self._note(joined(self.history_, history) if warm else history)
         return self
 
@@ -258,20 +278,18 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
             self.preprocessor_ = fitted_preprocessor(X)
         X = encoded(X, self.preprocessor_)
         if first:
-            self._start(X, y, n_outputs, output, weight)
+            self._start(X, y, n_outputs, output, weight, whole=False)
             self.history_ = History()
         else:
             self._require_writable()
         if not first and self.network_.scaling is not None:
             scaling = self._scaling(X, weight)
             assert scaling is not None
-            self.network_.scaling = rescale_inputs(self.network_, self.network_.scaling, scaling)
-        trainer, done = self._trainer, len(self.history_)
-        trainer.evolution = None
-        if hasattr(self._optimizer, "learning_rate"):
-            epochs = max(self.epochs, done + 1)
-            trainer.optimizer = with_schedule(self._optimizer, lambda rate: ContinuedRate(rate, done, epochs))
-        now = trainer.fit(X, y, epochs=1, sample_weight=weight)
+            self._members.rescale(scaling)
+        done, threads = len(self.history_), self._threads()
+        epochs = max(known(self.recipe_.epochs), done + 1)
+        now = self._members.one_pass(X, y, done=done, epochs=epochs, threads=threads, weight=weight)
+        self.network_ = self._members.network(threads)
         self._note(joined(self.history_, now))
         return self
 

@@ -2,8 +2,11 @@
 
 PARAMETERS = """Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, each at least 1
-    epsilon : float above 0
+    Those that may be None or 'auto' and are so by default are chosen by the number of samples; see Notes. What was
+    chosen is in `recipe_`.
+
+    hidden_layer_sizes : int or sequence of int, each at least 1, or None
+    epsilon : float above 0 or None
         Erdos-Renyi sparsity: a layer n_in x n_out gets epsilon * (n_in + n_out) connections.
     density : float in (0, 1], a sequence of them, one per layer, or None
         In place of epsilon: share of the dense network's connections, or of each layer's.
@@ -12,7 +15,8 @@ PARAMETERS = """Parameters
     output_density : float in (0, 1] or None
         The output layer's own density, 1 makes it dense; density or epsilon is then that of the other layers.
     connectivity : str, or a function or object that draws connections
-        Where connections go at the start; see trulysparse.SparseMLP.
+        Where connections go at the start; see trulysparse.SparseMLP. 'f_score': those of the first layer are drawn in
+        proportion to the F statistics of their features, see trulysparse.data.f_scores.
     activation : 'all_relu', 'relu', 'leaky_relu', 'tanh', 'sigmoid', 'identity', 'gelu', 'silu', or an object
         Such as AllReLU(), or one of your own: see trulysparse.ActivationFunction.
     alpha : float in [0, 1] or None
@@ -21,25 +25,30 @@ PARAMETERS = """Parameters
         How the topology changes during training.
     zeta : float in [0, 1]
         Fraction of each layer's connections replaced by 'set', 'chts' and 'ctre' after each epoch but the last.
-    optimizer : 'adam', 'sgd', or an optimizer such as Adam() (then learning_rate, momentum, weight_decay are its own)
-    learning_rate, momentum, weight_decay : float
+    n_estimators : int, at least 1, or None
+        Networks of other seeds, trained side by side on a thread each and merged into one, network_, whose output
+        before the activation is the mean of theirs; see trulysparse.merge_networks.
+    optimizer : 'adam', 'sgd', 'auto', or an optimizer such as Adam(), which has its own rate, momentum and decay
+    learning_rate, momentum, weight_decay : float, or None of the first and the last
         See trulysparse.SGD and trulysparse.Adam.
-    dropout : float in [0, 1)
+    dropout : float in [0, 1) or None
         Share of hidden activations dropped in training.
     input_noise : float, at least 0
         Standard deviation of normal noise added to the inputs in training, in units of the scaled features.
-    input_dropout : float in [0, 1)
+    input_dropout : float in [0, 1) or None
         Share of the inputs set to 0 in training.
     augmentation : ImageAugmentation or None
         How images are turned, shifted and mirrored at random each time they are trained on.
     batch_size : int, at least 1, or 'auto'
-        Samples per update. 'auto': an eighth of the samples that the first call gives, at least 32 and at most 128.
-    epochs : int, at least 1
+        Samples per update.
+    epochs : int, at least 1, or None
         Passes over the samples.
-    scale : 'standard', 'minmax' or 'none'
+    scale : 'standard', 'moderated', 'minmax', 'none' or 'auto'
         Scaling of the features with the training set's figures, kept in the network. In an array or sparse matrix,
         'standard' makes 1 of a one-hot column that few samples have a large number, as all its columns have the same
-        deviation then: use 'none' or a MaxAbsScaler before it. One-hot columns that are made of a table stay 0 and 1.
+        deviation then; 'moderated' divides features of less than the median deviation by that. 'auto' means 'moderated'
+        where no value is negative and three quarters are 0, as in counts of words, else 'standard'. One-hot columns
+        that are made of a table stay 0 and 1.
     early_stopping : bool
         Hold out a part of the samples and stop when their score (accuracy or R^2) has not risen for `patience` epochs;
         the best epoch's network is kept.
@@ -71,6 +80,7 @@ PARAMETERS = """Parameters
     verbose : 0 (silent), 1 (progress bar on a terminal) or 2 (a line per epoch)"""
 
 ATTRIBUTES = """network_ : the trained SparseMLP
+    recipe_ : the Recipe that it was made and trained by, with the values chosen for this data
     preprocessor_ : the TablePreprocessor of a table's columns; None where they are plain numbers
     feature_importances_ : (n_features_in_,), how much the network uses each column of X, adding up to 1
     coefs_, intercepts_ : lists of sparse (n_in, n_out) and of (n_out,) arrays, one per layer
@@ -87,11 +97,15 @@ NOTES = """Notes
     ==================  ====================  ============  ========================================================
     parameter           `trulysparse train`   here          why
     ==================  ====================  ============  ========================================================
-    hidden_layer_sizes  1000, 1000, 1000      100, 100      estimators are fitted many times over, to smaller data
-    optimizer           sgd                   adam          SGD at 0.01 diverges on some regression tasks
-    learning_rate       0.01                  0.001         the usual rate of Adam
-    batch_size          128                   'auto'        tables of 100 samples get four updates per epoch, not one
-    epochs              50                    100           small data gives few updates per epoch
+    batch_size          None                  'auto'        the same by scikit-learn's name
     patience            None (never stops)    10            has an effect with early_stopping=True only, and is about
                                                             the validation score, not the training loss
-    ==================  ====================  ============  ========================================================"""
+    ==================  ====================  ============  ========================================================
+
+    Of up to 5,000 samples, five networks are trained, each with one hidden layer of 1,000 rectifiers (epsilon 10, first
+    connections by 'f_score', weights by their number) beside a linear path from the inputs to the outputs (skip), by
+    Adam at 0.001 with weight decay 0.003 ('direct') and dropout 0.3, in batches of an eighth of the samples (16 to 128)
+    for about 600 updates (20 to 100 epochs), without evolution. Of more, one network of 1000, 1000, 1000 neurons
+    (epsilon 20, All-ReLU, SET) is trained by SGD at 0.01, targets of a regression by Adam at 0.001. partial_fit, which
+    sees a part of the samples, makes one network; hidden_layer_sizes that are given make one of just these layers. The
+    rule is trulysparse.recipe.defaults."""

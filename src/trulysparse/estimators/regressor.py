@@ -128,7 +128,8 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
             old = self.target_mean_, self.target_scale_, self._moments.deviation > 0
             self._note_targets(targets, weight)
             self._carry_over(*old)
-            self.network_.target_scaling = self._target_scaling()
+            for net in self._members.networks:
+                net.target_scaling = self._target_scaling()
         return self._partial_fit(X, targets, weight, targets.shape[1], "identity", first)
 
     def predict(self, X: Any) -> NDArray[np.floating]:
@@ -206,7 +207,8 @@ class SparseMLPRegressor(RegressorMixin, BaseSparseMLP):
         then are begun anew."""
         ratio = np.where(varied, scale / self.target_scale_, 1.0)
         offset = np.where(varied, (mean - self.target_mean_) / self.target_scale_, 0.0)
-        rescale_outputs(self.network_, ratio, offset)
+        for net in self._members.networks:
+            rescale_outputs(net, ratio, offset)
 
     def _target_scaling(self) -> Scaling:
         return Scaling("standard", self.target_mean_, 1 / self.target_scale_)

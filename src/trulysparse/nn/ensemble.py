@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from trulysparse._core import checks
+from trulysparse.connectivity import from_matrix
 from trulysparse.errors import InputError
 from trulysparse.nn.mlp import SparseMLP
 
@@ -18,7 +20,8 @@ def merge_networks(networks: Sequence[SparseMLP], *, threads: int | None = None)
     """One network whose output, before its activation, is the mean of those of several networks.
 
     Each hidden layer holds the neurons of all members; those of different members are not connected. It has all
-    connections of the members and no others, and needs neither more memory nor more time than they do.
+    connections of the members and no others, and needs neither more memory nor more time than they do. Connections that
+    several skip layers have in common become one.
 
     Args:
         networks: at least one; of the same inputs, outputs, number of layers, activation and type, with
@@ -48,32 +51,32 @@ def merge_networks(networks: Sequence[SparseMLP], *, threads: int | None = None)
     """
     networks = checks.listed("networks", networks, "networks")
     _check(networks)
-    first, n_layers = networks[0], len(networks[0].layers)
+    first, n_layers = networks[0], len(networks[0].chain)
+    share = first.dtype.type(len(networks))
     matrices: list[Any] = []
     biases: list[NDArray[Any]] = []
     for number in range(n_layers):
-        layers = [net.layers[number] for net in networks]
+        layers = [net.chain[number] for net in networks]
         weights = [layer.weight for layer in layers]
         offsets = [layer.bias for layer in layers]
         if number == n_layers - 1:
-            shares = [weight / first.dtype.type(len(networks)) for weight in weights]
-            matrices.append(_sum(shares) if n_layers == 1 else sp.hstack(shares, format="csr"))
+            weights = [weight / share for weight in weights]
+            matrices.append(_sum(weights) if n_layers == 1 else sp.hstack(weights, format="csr"))
             biases.append(np.asarray(np.mean(offsets, axis=0, dtype=np.float64)))
         else:
             matrices.append(sp.vstack(weights, format="csr") if number == 0 else sp.block_diag(weights, format="csr"))
             biases.append(np.concatenate(offsets))
     threads = first.threads if threads is None else checks.thread_count(threads)
-    net = SparseMLP.from_matrices(
-        matrices,
-        biases,
-        activation=first.activation,
-        output=first.output,
-        init=first.init,
-        dtype=str(first.dtype),
-        seed=first.seed,
-        threads=threads,
+    if first.skip:  # where several have a connection, their weights add up
+        matrices.append(_sum([net.skip_layer.weight / share for net in networks]))
+        biases.append(np.zeros(0))
+    pairs = [from_matrix(matrix, threads=threads) for matrix in matrices]
+    net = SparseMLP.from_layers(
+        [con for con, _ in pairs],
+        [values.astype(first.dtype, copy=False) for _, values in pairs],
+        [bias.astype(first.dtype) for bias in biases],
+        replace(first.settings, threads=threads),
     )
-    net.epsilon = first.epsilon
     net.scaling, net.target_scaling = first.scaling, first.target_scaling
     net.preprocessor, net.labels = first.preprocessor, first.labels
     if net.preprocessor is None:
@@ -105,11 +108,11 @@ def _check(networks: Sequence[SparseMLP]) -> None:
                 raise InputError(f"networks[{number}] must have the {name} of networks[0], {wanted}, not {own}")
 
 
-_NAMES = ("number of layers", "number of inputs", "number of outputs", "activation", "output", "type", "biases")
+_NAMES = ("number of layers", "number of inputs", "number of outputs", "activation", "output", "type", "skip", "biases")
 
 
 def _form(net: SparseMLP) -> tuple[Any, ...]:
     """What the members of an ensemble have in common, in the order of _NAMES."""
     sizes = net.layer_sizes
     biased = [bool(len(layer.bias)) for layer in net.layers]
-    return len(sizes), sizes[0], sizes[-1], net.activation, net.output, str(net.dtype), biased
+    return len(sizes), sizes[0], sizes[-1], net.activation, net.output, str(net.dtype), net.skip, biased

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from trulysparse._core import checks
 from trulysparse.connectivity import layer_counts
-from trulysparse.connectivity.counts import DEFAULT_EPSILON, is_per_layer
+from trulysparse.connectivity.counts import is_per_layer
 from trulysparse.data.scaling_figures import KINDS
 from trulysparse.errors import InputError
 from trulysparse.evolution import WITH_ZETA, Evolution
@@ -15,6 +15,7 @@ from trulysparse.nn.layers.storage import StorageConfig
 from trulysparse.nn.losses.make import BY_NAME
 from trulysparse.optim.adam import FRESH_STATES
 from trulysparse.parallel import WASAP
+from trulysparse.recipe.options import known
 from trulysparse.recipe.parts import RecipeParts
 
 
@@ -30,22 +31,24 @@ class CheckedRecipe(RecipeParts):
         Raises:
             InputError: a sentence that names the option.
         """
-        for size in self.hidden:
+        if self.is_open:
+            return self.resolved(given=given).check(given)
+        for size in known(self.hidden):
             checks.integer(self.spelled("hidden"), size, low=1)
-        for name, low in (("epochs", 1), ("seed", 0), ("workers", 1)):
+        for name, low in (("epochs", 1), ("n_estimators", 1), ("seed", 0), ("workers", 1)):
             checks.integer(self.spelled(name), getattr(self, name), low=low)
         checks.real(self.spelled("zeta"), self.zeta, low=0, high=1)
-        checks.real(self.spelled("evolve_until"), self.evolve_until, low=0, high=1, low_open=True)
+        checks.real(self.spelled("evolve_until"), known(self.evolve_until), low=0, high=1, low_open=True)
         checks.real(self.spelled("input_noise"), self.input_noise, low=0)
-        checks.real(self.spelled("input_dropout"), self.input_dropout, low=0, high=1, high_open=True)
+        checks.real(self.spelled("input_dropout"), known(self.input_dropout), low=0, high=1, high_open=True)
         if self.skip_density is not None:
             checks.real(self.spelled("skip_density"), self.skip_density, low=0, high=1, low_open=True)
         checks.choice(self.spelled("backend"), self.backend, ("threads", "ray"))
-        checks.choice(self.spelled("scale"), self.scale, KINDS)
+        checks.choice(self.spelled("scale"), self.scale, (*KINDS, "auto"))
         if self.loss is not None:
             checks.choice(self.spelled("loss"), self.loss, tuple(BY_NAME))
         checks.choice(self.spelled("fresh_state"), self.fresh_state, FRESH_STATES)
-        if self.density is not None and self.epsilon != DEFAULT_EPSILON:
+        if self.density is not None and self.epsilon is not None:
             raise InputError(f"{self.spelled('epsilon')} cannot be combined with {self.spelled('density')}")
         self._check_combinations()
         for name, need, met in self._needs():
@@ -57,7 +60,7 @@ class CheckedRecipe(RecipeParts):
         self.make_activation()
         self.make_callbacks()
         self.make_augmentation()
-        layer_counts((2, *self.hidden, 2), **self.sparsity)
+        layer_counts((2, *known(self.hidden), 2), **self.sparsity)
         WeightInit(self.init, self.fan, self.balance)
         StorageConfig.create(self.storage, self.weights, self.weights, None, "float32")
 
@@ -80,11 +83,21 @@ class CheckedRecipe(RecipeParts):
                 f"{spelled('importance_pruning')} needs {spelled('storage', 'indexed')}: a compact network keeps its "
                 "neurons"
             )
-        if self.importance_pruning and self.importance_start > self.epochs:
+        if known(self.n_estimators) > 1:
+            self._check_several()
+        if self.importance_pruning and self.importance_start > known(self.epochs):
             raise InputError(
                 f"{spelled('importance_pruning')} would begin after epoch {self.importance_start} only "
                 f"({spelled('importance_start')}), but {spelled('epochs')} is {self.epochs}"
             )
+
+    def _check_several(self) -> None:
+        """InputError where several networks cannot be trained so, or not become one."""
+        several = f"{self.spelled('n_estimators')} above 1"
+        if self.storage != "indexed":
+            raise InputError(f"{several} needs {self.spelled('storage', 'indexed')}, in which networks become one")
+        if self.is_parallel:
+            raise InputError(f"{several} cannot be combined with workers, which share the training of one network")
 
     def _needs(self) -> list[tuple[str, str, bool]]:
         """(option, what is to be said where it has no effect, whether it has one), of those that depend on others."""
@@ -104,6 +117,7 @@ class CheckedRecipe(RecipeParts):
             ("alpha", f"needs an {spelled('activation')} with a slope: all_relu or leaky_relu", sloped),
             ("fan", f"needs {spelled('init', 'he_uniform')} or xavier_uniform", self.init != "normal"),
             ("zeta", f"needs {spelled('evolution', 'set')}, or one of {', '.join(WITH_ZETA[1:])}", by_epochs),
+            ("fresh", f"needs {spelled('evolution', 'set')}", self.evolution == "set"),
             ("evolve_until", f"needs {spelled('evolution', 'set')}, or one of {', '.join(WITH_ZETA[1:])}", by_epochs),
             ("image_shape", f"needs {spelled('augmentation')}", isinstance(self.augmentation, str)),
             ("importance_start", *pruning),
@@ -113,7 +127,7 @@ class CheckedRecipe(RecipeParts):
             ("momentum", f"needs {spelled('optimizer', 'sgd')}", sgd),
             ("nesterov", f"needs {spelled('optimizer', 'sgd')}", sgd),
             ("momentum_precision", f"needs a {spelled('momentum')} above 0", not sgd or self.momentum > 0),
-            ("weight_decay_mode", f"needs {spelled('weight_decay')} above 0", self.weight_decay > 0),
+            ("weight_decay_mode", f"needs {spelled('weight_decay')} above 0", known(self.weight_decay) > 0),
             ("fresh_state", f"needs {spelled('optimizer', 'adam')}", self.optimizer == "adam"),
             ("fresh_state", f"needs an {spelled('evolution')} other than none", self.evolution not in (None, "none")),
         ]

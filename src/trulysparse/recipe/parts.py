@@ -17,7 +17,7 @@ from trulysparse.optim.schedules import CosineRate, LearningRate
 from trulysparse.optim.sgd import SGD
 from trulysparse.parallel import WASAP, WASSP
 from trulysparse.pruning import ImportancePruning
-from trulysparse.recipe.options import RecipeOptions
+from trulysparse.recipe.options import RecipeOptions, known
 from trulysparse.training import Callback, EarlyStopping
 
 
@@ -26,18 +26,19 @@ class RecipeParts(RecipeOptions):
 
     def make_activation(self) -> Activation:
         """The hidden layers' activation."""
-        return activations.make_activation(self.activation, self.alpha)
+        return activations.make_activation(self.resolved().activation, self.alpha)
 
     def make_optimizer(self) -> Optimizer:
         """The optimizer, with its schedule."""
-        if not isinstance(self.optimizer, str):
-            check_optimizer(self.optimizer, self.spelled("optimizer"))
-            return self.optimizer
-        name = checks.choice(self.spelled("optimizer"), self.optimizer, ("sgd", "adam"))
-        rate: LearningRate | float = self.learning_rate
+        own = self.resolved()
+        if not isinstance(own.optimizer, str):
+            check_optimizer(own.optimizer, self.spelled("optimizer"))
+            return own.optimizer
+        name = checks.choice(self.spelled("optimizer"), own.optimizer, ("sgd", "adam"))
+        rate: LearningRate | float = known(own.learning_rate)
         if checks.choice(self.spelled("schedule"), self.schedule, ("constant", "cosine")) == "cosine":
-            rate = CosineRate(self.learning_rate, warmup=self.warmup)
-        decay, state = self.weight_decay, self.momentum_precision
+            rate = CosineRate(known(own.learning_rate), warmup=self.warmup)
+        decay, state = known(own.weight_decay), self.momentum_precision
         if name == "adam":
             mode = self.weight_decay_mode or Adam.weight_decay_mode
             return Adam(rate, weight_decay=decay, weight_decay_mode=mode, state=state, fresh_state=self.fresh_state)
@@ -52,14 +53,15 @@ class RecipeParts(RecipeOptions):
 
     def make_evolution(self) -> Evolution | None:
         """How the topology changes, or None."""
-        if self.evolution is None or isinstance(self.evolution, Evolution):
-            return self.evolution
-        until = None if self.evolve_until == 1 else self.evolve_until
+        own = self.resolved()
+        if own.evolution is None or isinstance(own.evolution, Evolution):
+            return own.evolution
         return make_evolution(
-            self.evolution,
+            own.evolution,
             zeta=self.zeta,
-            until=until,
+            until=None if own.evolve_until == 1 else own.evolve_until,
             percolate=self.percolate,
+            fresh=self.fresh,
             argument=self.spelled("evolution"),
         )
 

@@ -10,8 +10,12 @@ from dataclasses import fields
 from os import PathLike
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from trulysparse._core.progress import Progress, silent
 from trulysparse._core.typed import checked_fields
+from trulysparse.connectivity import FScore
 from trulysparse.connectivity.network_patterns import FROM_SAMPLES
 from trulysparse.errors import InputError
 from trulysparse.nn import activations
@@ -20,9 +24,14 @@ from trulysparse.optim import OptimizerState
 from trulysparse.parallel import WASAP
 from trulysparse.planning.plan import PlanRequest
 from trulysparse.recipe.combinations import CheckedRecipe
+from trulysparse.recipe.defaults import DataSize
+from trulysparse.recipe.options import F_SCORE, known
 from trulysparse.recipe.presets import preset
 from trulysparse.training import Trainer
 from trulysparse.training.options import TrainingOptions
+
+# What earlier versions did, whose recipes do not name these options.
+EARLIER = {"fresh": "init", "n_estimators": 1, "skip": False, "input_dropout": 0.0, "evolve_until": 1.0}
 
 
 class Recipe(CheckedRecipe):
@@ -56,6 +65,7 @@ class Recipe(CheckedRecipe):
         folder: str | PathLike[str] | None = None,
         threads: int | None = None,
         progress: Progress = silent,
+        scores: NDArray[np.float64] | None = None,
     ) -> SparseMLP:
         """A fresh network.
 
@@ -68,21 +78,28 @@ class Recipe(CheckedRecipe):
             folder: where layers live on disk, if on_disk.
             threads: of the kernels; None: all of this machine's.
             progress: told how many connections are made.
+            scores: (n_inputs,), of the features, for connectivity='f_score'; see data.f_scores.
 
         Returns:
             The network, without labels and scaling.
         """
+        own = self.resolved()
+        connectivity = own.connectivity
+        if connectivity == F_SCORE:
+            if scores is None:
+                raise InputError(f"{self.spelled('connectivity', F_SCORE)} needs scores of the training samples")
+            connectivity = FScore(scores)
         return SparseMLP(
-            (n_inputs, *self.hidden, n_outputs),
+            (n_inputs, *known(own.hidden), n_outputs),
             **self.sparsity,
-            connectivity=self.connectivity,
-            X=samples[0] if samples is not None and self.connectivity in FROM_SAMPLES else None,
+            connectivity=connectivity,
+            X=samples[0] if samples is not None and connectivity in FROM_SAMPLES else None,
             activation=self.make_activation(),
             output=output,
             init=self.init,
-            fan=self.fan,
+            fan=own.fan,
             balance=self.balance,
-            skip=self.skip,
+            skip=known(own.skip),
             skip_density=self.skip_density,
             dtype=dtype,
             storage=self.storage,
@@ -96,13 +113,14 @@ class Recipe(CheckedRecipe):
 
     def training_options(self) -> TrainingOptions:
         """What a Trainer of this recipe is given, and workers of it are."""
+        own = self.resolved()
         made: dict[str, Any] = {
             "optimizer": self.make_optimizer(),
             "layer_rates": self.make_layer_rates(),
             "evolution": self.make_evolution(),
             "augmentation": self.make_augmentation(),
         }
-        given = {each.name: getattr(self, each.name) for each in fields(TrainingOptions) if each.name not in made}
+        given = {each.name: getattr(own, each.name) for each in fields(TrainingOptions) if each.name not in made}
         return TrainingOptions(**made, **given)
 
     def trainer(
@@ -133,7 +151,7 @@ class Recipe(CheckedRecipe):
         return PlanRequest(
             tuple(layer_sizes),
             sparsity.pop("epsilon"),
-            self.batch_size,
+            known(self.resolved().batch_size),
             self.storage,
             self.precision,
             self.precision,
@@ -143,9 +161,37 @@ class Recipe(CheckedRecipe):
             activations.needs_pre_activation(activations.on_layer(self.make_activation(), 1)),
             self.micro_batch_size,
             **sparsity,
-            skip=self.skip,
+            skip=known(self.resolved().skip),
             skip_density=self.skip_density,
         )
+
+    @classmethod
+    def for_data(cls, X: Any, y: Any, **changes: Any) -> Self:
+        """The recipe that the defaults give for these samples; see recipe.defaults.
+
+        Args:
+            X: (n_samples, n_features), NumPy, SciPy sparse or DataFrame.
+            y: labels (n_samples,), integers or texts; or targets: numbers, or 0 and 1 of several labels (n_samples, k).
+            **changes: fields that are to have another value.
+
+        Returns:
+            The recipe, with a value for each option.
+
+        Example:
+            >>> import numpy as np
+            >>> X, y = np.random.default_rng(0).normal(size=(60, 500)), np.arange(60) % 3
+            >>> recipe = Recipe.for_data(X, y, epochs=5)
+            >>> recipe.n_estimators, recipe.epochs, recipe.batch_size
+            (5, 5, 16)
+        """
+        if len(getattr(X, "shape", ())) != 2:
+            raise InputError("X must have shape (n_samples, n_features)")
+        targets = y if hasattr(y, "dtype") and hasattr(y, "ndim") else np.asarray(y)
+        if targets.ndim == 2 and targets.shape[1] > 1 and targets.dtype.kind in "iub":
+            kind = "multilabel"
+        else:
+            kind = "regression" if targets.dtype.kind == "f" else "classification"
+        return cls(**changes).resolved(DataSize(X.shape[0], X.shape[1], kind), tuple(changes))
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Self:
@@ -185,9 +231,9 @@ class Recipe(CheckedRecipe):
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
         """The recipe that `to_json` gave, or that an earlier version did: names that are no fields are passed over,
-        and what is missing has its default.
+        and what is missing has its default, or what took its place in those versions.
 
         Raises:
             ValueError: where a value is of another type than the field.
         """
-        return cls(**checked_fields(cls, values))
+        return cls(**checked_fields(cls, {**EARLIER, **values}))
