@@ -33,10 +33,10 @@ DENSITIES = (0.002, 0.001, 0.0005)
 RATE, MOMENTUM, DECAY = 0.2, 0.9, 1e-4
 RATES = (0.01, 0.03, 0.1, 0.2)  # of which --figure chooses for each network
 
-EVERY_EPOCH = {"schedule": ts.Schedule(0.3, every_epochs=1), "fresh": "zero", "percolate": True}
+EVERY_EPOCH = {"schedule": ts.Schedule(0.3, every_epochs=1), "fresh": "zero", "percolate": True, "output_layer": True}
 METHODS: dict[str, Callable[[], ts.Evolution | None]] = {
     "static": lambda: None,
-    "SET": lambda: ts.SET(percolate=True),
+    "SET": lambda: ts.SET(percolate=True, output_layer=True),
     "SET anywhere": ts.SET,
     "RigL": lambda: ts.Evolution(prune.magnitude, grow.LargestGradient(), **EVERY_EPOCH),
 }
