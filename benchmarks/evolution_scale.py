@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +24,8 @@ from trulysparse import _kernels
 from trulysparse._core.arrays import zeros
 from trulysparse.bench.report import plot, table
 from trulysparse.connectivity import Connectivity, erdos_renyi
-from trulysparse.evolution import Evolution, LayerView, Schedule, grow, prune
+from trulysparse.evolution import CHTs, LayerView, grow, prune
 from trulysparse.evolution.local_community import LocalCommunity
-from trulysparse.evolution.percolation import percolate
 from trulysparse.evolution.rewire import Change, draw_fresh, rewire
 from trulysparse.evolution.similarity import CosineSimilarity
 from trulysparse.evolution.soft import soft
@@ -83,15 +82,6 @@ def make_layer(n: int, degree: int, seed: int, threads: int) -> tuple[IndexedLay
     return IndexedLayer(con, weights, zeros(n, dtype), activation), optimizer_state
 
 
-class SoftWithPercolation:
-    """Soft removal of each layer, then of what leads nowhere."""
-
-    def across(self, views: Sequence[LayerView]) -> list:
-        keep_masks = [soft(view, POWER) for view in views]
-        percolate([view.layer for view in views], keep_masks, views[0].threads)
-        return keep_masks
-
-
 def measure_chts(connections: int, degree: int, threads: int) -> dict:
     """A CHTs step of two layers with so many connections together."""
     before = resident_mb()
@@ -99,7 +89,7 @@ def measure_chts(connections: int, degree: int, threads: int) -> dict:
     layers, states = [layer for layer, _ in made], [state for _, state in made]
     del made
     own = sum(layer_bytes(layer.connectivity, 4, 1) for layer in layers)
-    method = Evolution(SoftWithPercolation(), LocalCommunity(), Schedule(FRACTION, every_epochs=1), fresh="zero")
+    method = CHTs(FRACTION)
     seconds, cpu = [], []
     with Peak() as peak:
         for key in range(3):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trulysparse.connectivity.sampling import coordinates_of, keys_of, sample_weighted
+from trulysparse.connectivity.sampling import coordinates_of, keys_of, merged_keys, sample_weighted
 
 
 def everything(n_in, n_out):
@@ -61,3 +61,10 @@ def test_keys_and_coordinates_are_inverse(rng):
     assert ptr[-1] == len(keys)
     np.testing.assert_array_equal(keys_of((ptr, index), 30), keys)
     assert len(keys_of(everything(4, 5), 5)) == 20
+
+
+def test_merged_keys_are_numpys_union():
+    random = np.random.default_rng(0)
+    for size in (0, 1, 40):
+        first, second = (random.integers(30, size=size) for _ in range(2))
+        np.testing.assert_array_equal(merged_keys(first, second), np.union1d(first, second))

@@ -10,6 +10,7 @@ import pytest
 
 import trulysparse as ts
 from trulysparse.recipe import DataSize, Recipe
+from trulysparse.recipe.recipe import EARLIER
 
 # Every field with a value that is not its default.
 OTHER = {
@@ -31,6 +32,7 @@ OTHER = {
     "evolution": "deepr",
     "zeta": 0.1,
     "evolve_until": 0.5,
+    "fresh": "init",
     "percolate": True,
     "importance_pruning": 10.0,
     "importance_start": 2,
@@ -46,6 +48,7 @@ OTHER = {
     "learning_rate": 0.05,
     "layer_rates": "supar",
     "base_fan_in": 20.0,
+    "rate_exponent": 0.5,
     "schedule": "cosine",
     "warmup": 1.0,
     "momentum": 0.5,
@@ -132,7 +135,7 @@ def test_objects_are_not_written_as_json(changes):
 
 
 def test_json_of_another_version_loads():
-    assert Recipe.from_json({"epochs": 3, "unknown": [1]}) == Recipe(epochs=3)
+    assert Recipe.from_json({"epochs": 3, "unknown": [1]}) == Recipe(epochs=3, **EARLIER)
 
 
 @pytest.mark.parametrize("values", [{"epochs": "3"}, {"hidden": 5}, {"optimizer": {}}, {"alpha": "x"}, {"seed": True}])

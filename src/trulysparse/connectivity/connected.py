@@ -13,7 +13,7 @@ from trulysparse import _kernels
 from trulysparse._core import checks
 from trulysparse._core.random import generator, stream_key
 from trulysparse.connectivity.indexed import Connectivity, check_size
-from trulysparse.connectivity.sampling import coordinates_of
+from trulysparse.connectivity.sampling import coordinates_of, merged_keys
 from trulysparse.errors import InputError
 
 Neurons = NDArray[np.int64]
@@ -147,12 +147,12 @@ def _biregular(n_in: int, n_out: int, count: int, key: int, threads: int) -> tup
     drawn = np.empty(0, np.int64)
     while missing := int(wanted.sum()) - len(drawn):
         rows = np.repeat(np.arange(n_out), wanted - np.bincount(drawn // n_in, minlength=n_out))
-        fresh = rows * np.int64(n_in) + random.integers(n_in, size=missing)
+        fresh = np.sort(rows * np.int64(n_in) + random.integers(n_in, size=missing))  # looked up in order: one pass
         place = np.minimum(np.searchsorted(held, fresh), len(held) - 1)
-        drawn = np.union1d(drawn, fresh[held[place] != fresh])
+        drawn = merged_keys(drawn, fresh[held[place] != fresh])
     if inverse:
         unwanted = coordinates_of(drawn, n_out, n_in)
         ptr, index = _kernels.sample_empty(*unwanted, n_in, None, count, 0, threads)
         return np.repeat(np.arange(n_out), np.diff(ptr)), index.astype(np.int64)
-    rows, columns = np.divmod(np.union1d(held, drawn), n_in)
+    rows, columns = np.divmod(merged_keys(held, drawn), n_in)
     return rows, columns

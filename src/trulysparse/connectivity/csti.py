@@ -15,7 +15,7 @@ from trulysparse._core.random import generator, stream_key
 from trulysparse.connectivity.correlation import Correlation, as_samples
 from trulysparse.connectivity.indexed import Connectivity, check_count
 from trulysparse.connectivity.receptive import receptive_fields
-from trulysparse.connectivity.sampling import coordinates_of, keys_of
+from trulysparse.connectivity.sampling import coordinates_of, keys_of, merged_keys
 from trulysparse.errors import InputError
 
 _COLUMNS = 256  # features whose correlations with all others are held at once
@@ -113,7 +113,7 @@ class CSTI:
         ptr, index = coordinates_of(np.sort(held), n_in, n_out)
         if len(held) < count:
             rest = _kernels.sample_empty(ptr, index, n_out, None, count - len(held), stream_key(seed, "rest"), threads)
-            ptr, index = coordinates_of(np.union1d(held, keys_of(rest, n_out)), n_in, n_out)
+            ptr, index = coordinates_of(merged_keys(held, keys_of(rest, n_out)), n_in, n_out)
         return Connectivity.trusted(n_in, n_out, ptr, index, threads)
 
 

@@ -15,7 +15,7 @@ from trulysparse._core.random import generator, stream_key
 from trulysparse.connectivity.coordinates import Coordinates
 from trulysparse.connectivity.indexed import Connectivity, check_count
 from trulysparse.connectivity.receptive import receptive_fields
-from trulysparse.connectivity.sampling import coordinates_of, keys_of, sample_weighted
+from trulysparse.connectivity.sampling import coordinates_of, keys_of, merged_keys, sample_weighted
 
 
 class Pattern(Protocol):
@@ -98,7 +98,7 @@ def fixed_fan_in(n_in: int, n_out: int, count: int, *, seed: int = 0, threads: i
         if not missing.any():
             break
         rows = np.repeat(np.arange(n_out, dtype=np.int64) * n_in, missing)
-        held = np.union1d(held, rows + random.integers(n_in, size=len(rows)))
+        held = merged_keys(held, rows + random.integers(n_in, size=len(rows)))
     indptr, indices = coordinates_of(held, n_out, n_in)
     if inverse:
         indptr, indices = _kernels.sample_empty(indptr, indices, n_in, None, count, 0, threads)

@@ -30,6 +30,9 @@ from trulysparse.recipe.presets import preset
 from trulysparse.training import Trainer
 from trulysparse.training.options import TrainingOptions
 
+# What earlier versions did, whose recipes do not name these options.
+EARLIER = {"fresh": "init", "n_estimators": 1, "skip": False, "input_dropout": 0.0, "evolve_until": 1.0}
+
 
 class Recipe(CheckedRecipe):
     """A network and how it is trained; nothing about data, files or this machine.
@@ -228,9 +231,9 @@ class Recipe(CheckedRecipe):
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
         """The recipe that `to_json` gave, or that an earlier version did: names that are no fields are passed over,
-        and what is missing has its default.
+        and what is missing has its default, or what took its place in those versions.
 
         Raises:
             ValueError: where a value is of another type than the field.
         """
-        return cls(**checked_fields(cls, values))
+        return cls(**checked_fields(cls, {**EARLIER, **values}))

@@ -34,6 +34,7 @@ def make_evolution(
     zeta: float | None = None,
     until: float | None = None,
     percolate: bool = False,
+    fresh: str | None = None,
     argument: str = "evolution",
 ) -> Evolution | None:
     """Makes a method by its name, with its source's settings.
@@ -43,6 +44,7 @@ def make_evolution(
         zeta: fraction that the methods in WITH_ZETA replace, in [0, 1]; others ignore it. None: their default.
         until: fraction of training after which those end, in (0, 1]; None: they do not. Others ignore it.
         percolate: whether connections that no path goes through are removed too (CHTs does so in any case).
+        fresh: of 'set', weights of new connections, 'zero' or 'init'; others ignore it. None: the default.
         argument: what an error calls `name`.
 
     Returns:
@@ -66,4 +68,6 @@ def make_evolution(
     settings: dict[str, Any] = {"percolate": True} if percolate else {}
     if name in WITH_ZETA:
         settings |= {"until": until} if zeta is None else {"zeta": zeta, "until": until}
+    if name == "set" and fresh is not None:
+        settings["fresh"] = fresh
     return _METHODS[name](**settings)
