@@ -1,6 +1,7 @@
 """Accuracy of evolution methods at 1 % of the dense network's hidden connections, by Zhang et al. (2025): three hidden
-layers of twice the inputs (784-1568x3-10; 3072x3 for CIFAR-10), the same density in each, a dense output layer; ReLU,
-batch 32, SGD 0.025 with momentum 0.9 and weight decay 5e-4, here along a cosine. Test accuracy of the last epoch.
+layers of twice the inputs (784-1568x3-10; with --width 3072 for CIFAR-10), the same density in each, a dense output
+layer; ReLU, batch 32, SGD 0.025 with momentum 0.9 and weight decay 5e-4, here along a cosine. Test accuracy of the last
+epoch.
 
 Each run has its own process and one thread; seconds are processor seconds of training.
 

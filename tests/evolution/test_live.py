@@ -9,7 +9,7 @@ import trulysparse as ts
 from conftest import check_invariants
 from evolution.training import batch_of, coordinates, problem
 from trulysparse.evolution import LayerView, grow
-from trulysparse.evolution.live import Live, grow_among, live_neurons
+from trulysparse.evolution.live import Live, grow_among, live_neurons, revive
 from trulysparse.evolution.methods.registry import WITHOUT_PERCOLATION
 
 SIZES = (20, 60, 50, 40, 5)
@@ -118,6 +118,43 @@ def test_without_live_neurons_growth_is_anywhere():
     grown = pairs(grow_among(grow.LargestGradient(), view, nobody))
     assert len(set(grown)) == 50
     assert set(grown) <= empty_pairs(view)
+
+
+def test_network_of_a_few_paths_gets_neurons_back():
+    """The live neurons have no room for the connections: others come alive, until every connection is on a path."""
+    net = ts.SparseMLP((50, 200, 200, 200, 10), epsilon=0.35, seed=0)
+    states = [layer.new_state(ts.SGD()) for layer in net.layers]
+    before = [layer.n_connections for layer in net.layers]
+    assert effective_share(net) < 0.2
+    method = ts.SET(0.3, percolate=True, output_layer=True)
+    for key in range(12):
+        method.evolve(net, states, key, 1)
+    assert [layer.n_connections for layer in net.layers] == before
+    assert effective_share(net) > 0.9
+    method.evolve(net, states, 99, 1)
+    assert effective_share(net) > 0.9
+
+
+@pytest.mark.parametrize(
+    "wanted", [{0: 100, 1: 100, 2: 100}, {0: 100, 1: 4000}, {1: 10_000}, {0: 3}, {0: 1, 1: 1, 2: 1}]
+)
+def test_revived_neurons_give_room(wanted):
+    lives = []
+    marks = [np.ones(20, bool), np.arange(60) < 3, np.arange(50) < 2, np.ones(5, bool)]
+    lives = [Live(marks[n].copy(), marks[n + 1].copy()) for n in range(3)]
+    revive(lives, wanted, key=3)
+    for number, live in enumerate(lives):
+        assert live.inputs[marks[number]].all()  # nobody dies
+        assert live.outputs[marks[number + 1]].all()
+        revived = number in wanted and number + 1 in wanted
+        if not revived:
+            np.testing.assert_array_equal(live.outputs, marks[number + 1])
+        else:
+            np.testing.assert_array_equal(live.outputs, lives[number + 1].inputs)
+            room = live.inputs.sum() * live.outputs.sum()
+            assert room >= min(wanted[number], live.inputs.sum() * len(live.outputs))
+    if max(wanted.values()) <= 3:
+        assert [int(live.outputs.sum()) for live in lives] == [3, 2, 5]
 
 
 def methods():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 import trulysparse as ts
 from trulysparse.data.synthetic import MadelonLike
@@ -55,6 +56,7 @@ class ArraySGD:
 
 def test_supar_divides_by_the_mean_number_of_inputs():
     assert ts.SuPar(30).factors([1.0, 30.0, 1000.0]) == pytest.approx([30, 1, 0.03])
+    assert ts.SuPar(4, exponent=0.5).factors([1.0, 16.0]) == pytest.approx([2, 0.5])
     net = network()
     rule = LayerOptimizers(ts.SGD(0.1), ts.SuPar(5)).rule(net.layers, 0, 0.0, None)
     wanted = [0.1 * 5 * layer.n_out / layer.n_connections for layer in net.layers]
@@ -209,3 +211,28 @@ def test_wide_networks_learn_at_one_rate_whatever_their_epsilon():
     assert accuracy_after_one_pass(5, 0.15, "supar") > 0.75
     # The rate by the width of the last hidden layer, which is right at epsilon 1, lets epsilon 5 oscillate.
     assert accuracy_after_one_pass(5, 10 / 20_000, None) < 0.6
+
+
+def best_rate(density, layer_rates, X, y):
+    """Of rates a factor of sqrt(10) apart, by the loss of held-out samples."""
+    losses = {}
+    for rate in 10 ** np.arange(-3, -0.9, 0.5):
+        net = ts.SparseMLP((64, 300, 300, 300, 10), density=density, activation="relu", fan="sparse", seed=0, threads=1)
+        optimizer = ts.Adam(ts.CosineRate(rate))
+        ts.Trainer(net, optimizer=optimizer, layer_rates=layer_rates, batch_size=32).fit(X[:1200], y[:1200], epochs=4)
+        p = net.predict_proba(X[1200:])[np.arange(len(X) - 1200), y[1200:]]
+        losses[rate] = -np.log(np.maximum(p, 1e-9)).mean()
+    return min(losses, key=losses.get)
+
+
+@pytest.mark.slow
+def test_the_best_rate_of_adam_moves_less_with_density():
+    X, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(X))
+    X, y = (X[order] - X.mean()) / X.std(), y[order]
+    moved = {}
+    for name, layer_rates in (("one", None), ("supar", ts.SuPar()), ("root", ts.SuPar(exponent=0.5))):
+        rates = np.log10([best_rate(density, layer_rates, X, y) for density in (1.0, 0.03)])
+        moved[name] = np.ptp(rates)
+    assert moved["root"] == 0
+    assert moved["supar"] < moved["one"]

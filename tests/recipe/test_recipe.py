@@ -48,6 +48,7 @@ OTHER = {
     "learning_rate": 0.05,
     "layer_rates": "supar",
     "base_fan_in": 20.0,
+    "rate_exponent": 0.5,
     "schedule": "cosine",
     "warmup": 1.0,
     "momentum": 0.5,

@@ -40,8 +40,9 @@ class Evolution:
             None: the number is constant.
         percolate: keep every evolving connection on a path from an input to an output of the network. After the prune
             rule, connections into neurons without outputs and out of neurons without inputs are removed too, across
-            layers; as many as each layer lost grow again, between neurons that paths go through. It needs layers that
-            follow one another, with storage='indexed', and a prune rule without gradients.
+            layers; as many as each layer lost grow again, between neurons that paths go through; where these have no
+            room, others join them. It needs layers that follow one another, with storage='indexed', and a prune rule
+            without gradients. Connections of a layer that does not evolve stay: a sparse output layer should evolve.
 
     Raises:
         InputError: where `fresh` is neither, or a prune rule that needs gradients comes with another budget or with

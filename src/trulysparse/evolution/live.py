@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -65,6 +65,38 @@ def live_neurons(layers: Sequence[IndexedLayer], keep_masks: Sequence[KeepMask |
         marks[owner[keep][reaching[-1][layer.connectivity.by_input.index[keep]]]] = True
         reaching.append(marks)
     return [Live(inputs, outputs) for inputs, outputs in zip(reached, reaching[-2::-1], strict=False)]
+
+
+def revive(lives: Sequence[Live], wanted: Mapping[int, int], key: int) -> None:
+    """Counts dead neurons, drawn at random, as live where the live ones have no room for their layer's connections: as
+    many as give twice the room. They lie between two evolving layers, of which both may give them connections.
+
+    Args:
+        lives: of layers that follow one another; marks are added.
+        wanted: connections of each evolving layer, by number: those that remain and those that grow.
+        key: of the random stream.
+    """
+    between = [number for number in wanted if number + 1 in wanted]  # layers whose outputs may be revived
+    widths = {number: int(np.count_nonzero(lives[number].outputs & lives[number + 1].inputs)) for number in between}
+    before = dict(widths)
+    for number, n_wanted in wanted.items():
+        live = lives[number]
+        n_in, n_out = int(np.count_nonzero(live.inputs)), int(np.count_nonzero(live.outputs))
+        if n_in * n_out >= n_wanted:
+            continue
+        n_in, n_out = widths.get(number - 1, n_in), widths.get(number, n_out)
+        for _ in range(64):  # the narrower side is doubled
+            if n_in * n_out >= 2 * n_wanted:
+                break
+            if number in widths and (n_out <= n_in or number - 1 not in widths or n_in == len(live.inputs)):
+                widths[number] = n_out = min(len(live.outputs), max(1, 2 * n_out))
+            elif number - 1 in widths:
+                widths[number - 1] = n_in = min(len(live.inputs), max(1, 2 * n_in))
+    random = np.random.Generator(np.random.Philox(key=key))
+    for number in between:
+        outputs, inputs = lives[number].outputs, lives[number + 1].inputs
+        dead = random.permutation(np.flatnonzero(~(outputs & inputs)))[: widths[number] - before[number]]
+        outputs[dead] = inputs[dead] = True
 
 
 def grow_among(grow: Grow, view: LayerView, live: Live) -> NewConnections:

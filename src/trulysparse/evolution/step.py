@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 from trulysparse._core.arrays import Floats, Stored, zeros
+from trulysparse._core.random import stream_key
 from trulysparse.connectivity.coordinates import Uniform
 from trulysparse.errors import InputError
 from trulysparse.evolution.budget import Budget, as_lost
@@ -18,7 +19,7 @@ from trulysparse.evolution.layers import (
     init_of,
     listed_states,
 )
-from trulysparse.evolution.live import Live, grow_among, live_neurons
+from trulysparse.evolution.live import Live, grow_among, live_neurons, revive
 from trulysparse.evolution.percolation import percolate
 from trulysparse.evolution.prune import LayerPrune, NetworkPrune, decides_across
 from trulysparse.evolution.reduce import reduce
@@ -158,12 +159,23 @@ class EvolutionStep:
                 self._percolate(consecutive_layers(layers))
             for view, count in zip(views, method.budget(views), strict=True):
                 view.count = count
+            if self._live:
+                self._make_room(stream_key(key, "revive"))
 
     def _percolate(self, layers: Sequence[IndexedLayer]) -> None:
         """Removes what lies on no path, and remembers the neurons that paths go through."""
         keep_masks = [self.views[number].keep_mask if number in self.views else None for number in range(len(layers))]
         percolate(layers, keep_masks, self._threads)
         self._live = dict(enumerate(live_neurons(layers, keep_masks)))
+
+    def _make_room(self, key: int) -> None:
+        """Revives neurons of layers in which the live ones have no room for as many connections as there are to be."""
+        wanted = {
+            number: view.layer.n_connections - view.removed + view.count
+            for number, view in self.views.items()
+            if number in self._live  # a skip layer is not
+        }
+        revive([self._live[number] for number in sorted(self._live)], wanted, key)
 
     def evolve_layer(self, number: int, x: Floats | None = None, dy: Floats | None = None) -> int:
         """Evolves one layer: `decide`, then `apply`.

@@ -123,6 +123,7 @@ class CheckedRecipe(RecipeParts):
             ("importance_start", *pruning),
             ("importance_every", *pruning),
             ("base_fan_in", f"needs {spelled('layer_rates', 'supar')}", self.layer_rates == "supar"),
+            ("rate_exponent", f"needs {spelled('layer_rates', 'supar')}", self.layer_rates == "supar"),
             ("warmup", f"needs {spelled('schedule', 'cosine')}", self.schedule == "cosine"),
             ("momentum", f"needs {spelled('optimizer', 'sgd')}", sgd),
             ("nesterov", f"needs {spelled('optimizer', 'sgd')}", sgd),

@@ -118,6 +118,9 @@ class RecipeOptions:
         None, "supar: the learning rate of a layer falls with its neurons' inputs. Default: one rate."
     )
     base_fan_in: float = option(SuPar.base_fan_in, "supar: inputs of a neuron at which the learning rate holds.")
+    rate_exponent: float = option(
+        SuPar.exponent, "supar: 1 divides by the inputs, 0.5 by their root (adam, low density)."
+    )
     schedule: str = option("constant", "constant or cosine.")
     warmup: float = option(0.0, "Epochs of linear warm-up (cosine).")
     momentum: float = option(0.9, "Momentum (sgd); 0: none, and no optimizer state.")

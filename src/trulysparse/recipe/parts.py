@@ -48,7 +48,7 @@ class RecipeParts(RecipeOptions):
     def make_layer_rates(self) -> LayerRates | None:
         """By what the learning rates of layers differ, or None."""
         if self.layer_rates == "supar":
-            return SuPar(self.base_fan_in)
+            return SuPar(self.base_fan_in, self.rate_exponent)
         return make_layer_rates(self.layer_rates, self.spelled("layer_rates"))
 
     def make_evolution(self) -> Evolution | None:
