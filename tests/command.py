@@ -16,6 +16,7 @@ from trulysparse.cli import app
 from trulysparse.training import ProgressBar
 
 SMALL = ["--hidden", "30,20", "--epochs", "3", "--epsilon", "5", "--batch-size", "16", "--learning-rate", "0.05"]
+SMALL += ["--optimizer", "sgd"]
 COMPACT = ["--storage", "compact", "--precision", "bfloat16", "--fan", "sparse"]
 ON_DISK = [*COMPACT, "--on-disk"]
 MODEL = "model.safetensors"

@@ -31,7 +31,7 @@ def test_plan_refuses_odd_layers(text):
         (["--on-disk"], "--on-disk needs --storage compact"),
         (["--momentum-precision", "bfloat16"], "--momentum-precision bfloat16 needs --storage compact"),
         (["--momentum-precision", "float32", "--momentum", "0"], "--momentum-precision needs a --momentum above 0"),
-        (["--skip-density", "0.5"], "--skip-density needs --skip"),
+        (["--no-skip", "--skip-density", "0.5"], "--skip-density needs --skip"),
         (["--samples", "0"], "--samples must be at least 1"),
     ],
 )

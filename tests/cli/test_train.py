@@ -142,6 +142,8 @@ def test_options_reach_the_network(tmp_path):
         "leaky_relu",
         "--alpha",
         0.2,
+        "--connectivity",
+        "erdos_renyi",
         "--init",
         "xavier_uniform",
         "--fan",

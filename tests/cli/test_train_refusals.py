@@ -193,7 +193,7 @@ def test_without_pandas_the_extra_is_named(tmp_path, monkeypatch):
         (["--keep-checkpoints", "0"], "--keep-checkpoints must be at least 1"),
         (["--on-disk"], "--on-disk needs --storage compact"),
         (["--skip", "--on-disk", "--storage", "compact"], "--skip cannot be combined with --on-disk"),
-        (["--skip-density", "0.5"], "--skip-density needs --skip"),
+        (["--no-skip", "--skip-density", "0.5"], "--skip-density needs --skip"),
         (["--skip", "--skip-density", "2"], "--skip-density must lie in"),
         (["--input-noise", "-1"], "--input-noise must lie in"),
         (["--input-dropout", "1"], "--input-dropout must lie in"),

@@ -110,3 +110,42 @@ def test_only_some_features_are_scaled(rng, kind):
     assert (found.offset[0], found.factor[0]) == (wanted.offset[0], wanted.factor[0])
     assert (found.offset[1], found.factor[1]) == (0, 1)
     assert fit_scaling("none", as_matrix(X), scaled=np.array([True, False])) is None
+
+
+def counts(rng):
+    """Words: most values 0, most words rare."""
+    return rng.poisson(np.linspace(0.01, 0.6, 40) ** 2, (300, 40)).astype(np.float32)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_moderated_divides_by_the_median_deviation_at_least(rng, sparse):
+    X = counts(rng)
+    X[:, 3] = 5
+    scaling = fit_scaling("moderated", as_matrix(sp.csr_array(X) if sparse else X))
+    deviation = X.astype(np.float64).std(axis=0)
+    least = np.median(deviation[deviation > 0])
+    wanted = np.where(deviation > 0, 1 / np.maximum(deviation, least), 0)
+    np.testing.assert_allclose(scaling.factor, wanted, rtol=1e-6)
+    np.testing.assert_allclose(scaling.offset, X.mean(axis=0), rtol=1e-6)
+    assert scaling.kind == "moderated"
+
+
+def test_auto_is_moderated_where_most_values_are_zero_and_none_is_negative(rng):
+    X = counts(rng)
+    for samples, kind in [(X, "moderated"), (sp.csr_array(X), "moderated"), (-X, "standard"), (X + 1, "standard")]:
+        assert fit_scaling("auto", as_matrix(samples)).kind == kind
+    for samples in (X, X + 1):
+        chosen = fit_scaling("auto", as_matrix(samples))
+        given = fit_scaling(chosen.kind, as_matrix(samples))
+        np.testing.assert_array_equal(chosen.factor, given.factor)
+
+
+def test_first_samples_decide_for_those_that_come_later(rng):
+    X = counts(rng)
+    figures = ScalingFigures("auto", 40)
+    assert figures.add(as_matrix(X)).kind == "moderated"
+    assert figures.add(as_matrix(X + 1)).kind == "moderated"
+
+
+def test_constant_samples_stay_zero():
+    assert not fit_scaling("moderated", as_matrix(np.ones((5, 3)))).factor.any()

@@ -70,6 +70,22 @@ def test_all_relu_keeps_its_sign_of_each_layer(rng):
     np.testing.assert_allclose(ts.merge_networks(networks).predict(X), mean, rtol=1e-4, atol=1e-5)
 
 
+def test_skip_layers_are_the_mean_also_where_they_have_connections_in_common(rng, tmp_path):
+    networks = members((12, 9, 4), skip=True, skip_density=0.4)
+    for net in networks:
+        net.skip_layer.values[:] = rng.normal(size=net.skip_layer.n_connections)
+    net = ts.merge_networks(networks)
+    X = rng.normal(size=(7, 12))
+    mean = np.mean([each.decision_function(X) for each in networks], axis=0)
+    np.testing.assert_allclose(net.decision_function(X), mean, rtol=1e-4, atol=1e-5)
+    patterns = [each.skip_layer.weight.toarray() != 0 for each in networks]
+    assert net.skip_layer.n_connections == np.any(patterns, axis=0).sum() < np.sum(patterns)
+    ts.save(net, tmp_path / "net.safetensors")
+    np.testing.assert_array_equal(ts.load(tmp_path / "net.safetensors").predict(X), net.predict(X))
+    with pytest.raises(ts.InputError, match=r"networks\[1\] must have the skip"):
+        ts.merge_networks([networks[0], *members((12, 9, 4), count=1)])
+
+
 def test_what_belongs_to_data_is_kept_also_in_a_file(rng, tmp_path):
     networks = members((4, 8, 3))
     for net in networks:

@@ -138,7 +138,7 @@ def settings_of(out: Path, learning_rate: float | None = None) -> tuple[Settings
         if "data" not in values:
             raise ValueError("it names no data")
         calling = Calling.from_json(values)
-        settings = Settings.from_json(values)
+        settings = Settings.from_json(values).resolved()  # earlier releases lack some, of which there was one value
         settings.check()
     except ValueError as error:
         raise InputError(f"RUN: '{folder / SETTINGS}' cannot be read ({error})") from None

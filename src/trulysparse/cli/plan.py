@@ -66,7 +66,8 @@ def plan(
     """Say what a network and its training will need, before anything is allocated; options and defaults are those of
     train. Exit code 2 where it does not fit."""
     sizes = layer_sizes(layers)
-    replace(recipe, hidden=sizes[1:-1]).check(given)
+    recipe = replace(recipe, hidden=sizes[1:-1]).resolved(given=given)
+    recipe.check(given)
     if samples is not None:
         checks.integer("--samples", samples, low=1)
     request = recipe.plan_request(sizes)

@@ -168,7 +168,9 @@ def train_phase2(
     files: where the end of each epoch is kept, and from which it goes on. Returns the network and the last epoch's
     record."""
     seed = stream_key(options.seed, "alone", shard.number, span[0]) >> 1
-    step = TrainingStep(net, options.optimizer, seed=seed, threads=1, **options.for_passes())
+    step = TrainingStep(
+        net, options.optimizer, layer_rates=options.layer_rates, seed=seed, threads=1, **options.for_passes()
+    )
     trainer = _Alone(step, options, span, steps_of_all)
     trainer.epochs = data.epochs
     callbacks = (_StepReporter(report),)

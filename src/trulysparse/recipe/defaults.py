@@ -110,7 +110,7 @@ def few_epochs(n_samples: int, batch_size: int) -> int:
 
     Example:
         >>> few_epochs(60, 16), few_epochs(1600, 128)
-        (100, 47)
+        (100, 48)
     """
     return min(100, max(20, round(UPDATES * batch_size / max(1, n_samples))))
 
@@ -133,35 +133,40 @@ def defaults(data: DataSize | None, values: Mapping[str, Any], given: Collection
     """
     few = data is not None and data.n_samples <= FEW_SAMPLES
     chosen = dict(FEW if few else LARGE)
-    if {"zeta", "evolve_until"} & set(given):
-        chosen["evolution"] = "set"
-    if values["alpha"] is not None:
-        chosen["activation"] = "all_relu"
-    if {"momentum", "nesterov"} & set(given):
-        chosen["optimizer"] = "sgd"
-    elif data is not None and data.kind == "regression":
+    if data is not None and data.kind == "regression":
         chosen["optimizer"], chosen["evolve_until"] = "adam", 0.75
-    optimizer = chosen["optimizer"] if values["optimizer"] in OPEN else values["optimizer"]
-    chosen["learning_rate"] = LEARNING_RATES.get(optimizer, 0.01) if isinstance(optimizer, str) else 0.01
-    if values["hidden"] is not None:  # a network of that form is asked for
-        chosen["n_estimators"], chosen["skip"] = 1, False
-    if values["skip_density"] is not None:
-        chosen["skip"] = True
-    if values["on_disk"]:
-        chosen["skip"] = False
-    alone = values["storage"] != "indexed" or values["workers"] > 1 or values["parallel"] is not None
-    if alone or not (
-        data is None or data.whole
-    ):  # members are trained side by side in memory, and merged by their indices
-        chosen["n_estimators"] = 1
-    if values["storage"] != "indexed" or not (data is None or data.whole):
-        chosen["connectivity"] = "erdos_renyi"
-    if few:
-        assert data is not None
-        if data.n_samples <= WHOLE:
-            chosen["dropout"] = 0.0
+    if data is not None and few:
         batch = values["batch_size"] or max(few_batch_size(data.n_samples), values["micro_batch_size"] or 1)
         chosen["batch_size"], chosen["epochs"] = batch, few_epochs(data.n_samples, batch)
-    elif data is not None and data.kind == "regression":
-        chosen["batch_size"] = 128
+        if data.n_samples <= WHOLE:
+            chosen["dropout"] = 0.0
+    chosen |= _implied(chosen, values, given)
+    if values["storage"] != "indexed" or not (data is None or data.whole):  # scores are of all samples
+        chosen["connectivity"] = "erdos_renyi"
+    shared = values["workers"] > 1 or values["parallel"] is not None
+    if values["storage"] != "indexed" or shared or not (data is None or data.whole):  # networks that cannot be merged
+        chosen["n_estimators"] = 1
     return chosen
+
+
+def _implied(chosen: Mapping[str, Any], values: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
+    """What follows from options that the user wrote."""
+    implied: dict[str, Any] = {}
+    if {"zeta", "evolve_until"} & set(given):
+        implied["evolution"] = "set"
+    if values["alpha"] is not None:
+        implied["activation"] = "all_relu"
+    if {"momentum", "nesterov"} & set(given):
+        implied["optimizer"] = "sgd"
+    rule = implied.get("optimizer", chosen["optimizer"])
+    optimizer = rule if values["optimizer"] in OPEN else values["optimizer"]
+    implied["learning_rate"] = LEARNING_RATES.get(optimizer, 0.01) if isinstance(optimizer, str) else 0.01
+    if values["optimizer"] not in OPEN or optimizer == "sgd":  # whose decay is another one's
+        implied["weight_decay"], implied["weight_decay_mode"] = 0.0, None
+    if values["hidden"] is not None:  # a network of that form is asked for
+        implied["n_estimators"], implied["skip"] = 1, False
+    if values["skip_density"] is not None:
+        implied["skip"] = True
+    if values["on_disk"]:
+        implied["skip"] = False
+    return implied

@@ -202,7 +202,7 @@ class RecipeOptions:
         Example:
             >>> from trulysparse.recipe import Recipe
             >>> [Recipe(seed=5).member(number).seed for number in range(2)]
-            [5, 1352853311]
+            [5, 603286250]
         """
         seed = self.seed if number == 0 else stream_key(self.seed, "member", number) >> 33
         return replace(self, seed=seed, n_estimators=1)
