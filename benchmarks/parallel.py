@@ -97,6 +97,7 @@ parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("data", nargs="+", type=Path, help=".npz with X_train, y_train, X_test, y_test")
 parser.add_argument("--epochs", type=int, default=20)
 parser.add_argument("--seeds", type=int, default=3)
+parser.add_argument("--first-seed", type=int, default=0)
 parser.add_argument("--workers", default="1,2,4,8,16")
 parser.add_argument("--kinds", default="wasap,ignore", help=f"of {', '.join(KINDS)}")
 parser.add_argument("--validation", type=int, default=0, help="samples to measure on that are held out of the training")
@@ -122,7 +123,7 @@ for path in given.data:
         held_out, rest = order[: given.validation], order[given.validation :]
         data = data[0][rest], data[1][rest], data[0][held_out], data[1][held_out]
     runs: dict[str, list[dict]] = {label: [] for label, _, _ in contenders}
-    for seed in range(given.seeds):
+    for seed in range(given.first_seed, given.first_seed + given.seeds):
         for label, threads, config in contenders:
             runs[label].append(run(data, path.stem, threads, config, given.epochs, seed))
             print(path.stem, seed, label, runs[label][-1], flush=True)
