@@ -66,3 +66,12 @@ def test_mean_history_is_of_those_that_have_seen_an_epoch():
         {"epoch": 1, "loss": 1.5, "sizes": [3.0, 4.0]},
         {"epoch": 2, "loss": 3.0, "sizes": [2.0, 4.0]},
     ]
+
+
+def test_means_of_figures_that_have_gaps_or_another_form():
+    a, b = (
+        ts.History([{"epoch": 1, "none": None, "gap": gap, "inner": [1.0, None], "form": form, "list": [1.0, 2.0]}])
+        for gap, form in ((None, [1.0]), (3.0, [1.0, 2.0]))
+    )
+    (record,) = mean_history([a, b]).records
+    assert record == {"epoch": 1, "none": None, "gap": 3.0, "inner": [1.0, None], "form": [1.0], "list": [1.0, 2.0]}

@@ -112,5 +112,16 @@ def _mean(records: Sequence[Record]) -> Record:
         elif name in ("seconds", "connections"):
             mean[name] = sum(values)
         else:
-            mean[name] = np.mean(values, axis=0).tolist()
+            mean[name] = _mean_of([each for each in values if each is not None])
     return mean
+
+
+def _mean_of(values: Sequence[Any]) -> Any:
+    """Their mean, number by number; the first where they have gaps or forms of their own; None where there are none."""
+    if not values:
+        return None
+    try:
+        means = np.mean(np.array(values, dtype=np.float64), axis=0)
+    except (TypeError, ValueError):
+        return values[0]
+    return means.tolist() if np.isfinite(means).all() else values[0]
