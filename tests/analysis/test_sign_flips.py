@@ -45,9 +45,13 @@ def test_sign_flips_equal_those_of_dense_matrices(evolution):
     assert max(naive.shares) > 0
 
 
-def test_sign_flips_go_on_after_a_break(tmp_path):
+@pytest.mark.parametrize("skip", [False, True])
+def test_sign_flips_go_on_after_a_break(tmp_path, skip):
+    def network():
+        return ts.SparseMLP((8, 12, 10, 3), epsilon=2, skip=skip, seed=0)
+
     options = {"optimizer": ts.SGD(0.5), "evolution": ts.SET(0.4), "batch_size": 16}
-    whole = ts.Trainer(network(2.0), **options).fit(*samples(), epochs=4, callbacks=[analysis.SignFlips()])
+    whole = ts.Trainer(network(), **options).fit(*samples(), epochs=4, callbacks=[analysis.SignFlips()])
 
     class Break(ts.Callback):
         def on_step_end(self, trainer, loss):
@@ -56,8 +60,8 @@ def test_sign_flips_go_on_after_a_break(tmp_path):
 
     keeper = ts.Checkpointer(tmp_path, every=1)
     with pytest.raises(KeyboardInterrupt):
-        ts.Trainer(network(2.0), **options).fit(*samples(), epochs=4, callbacks=[analysis.SignFlips(), keeper, Break()])
-    later = ts.Trainer(network(2.0), **options).fit(
+        ts.Trainer(network(), **options).fit(*samples(), epochs=4, callbacks=[analysis.SignFlips(), keeper, Break()])
+    later = ts.Trainer(network(), **options).fit(
         *samples(), epochs=4, callbacks=[analysis.SignFlips()], resume=tmp_path
     )
     assert later.records[-1]["sign_flips"] == whole.records[-1]["sign_flips"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trulysparse.connectivity.sampling import coordinates_of, keys_of, merged_keys, sample_weighted
+from trulysparse.connectivity.sampling import coordinates_of, even_degrees, keys_of, merged_keys, sample_weighted
 
 
 def everything(n_in, n_out):
@@ -68,3 +68,10 @@ def test_merged_keys_are_numpys_union():
     for size in (0, 1, 40):
         first, second = (random.integers(30, size=size) for _ in range(2))
         np.testing.assert_array_equal(merged_keys(first, second), np.union1d(first, second))
+
+
+@pytest.mark.parametrize(("n", "count"), [(1, 0), (4, 3), (4, 4), (5, 13)])
+def test_even_degrees_differ_by_one_at_most(n, count):
+    degrees = even_degrees(n, count, np.random.default_rng(0))
+    assert degrees.sum() == count
+    assert sorted(degrees) == sorted(count // n + (number < count % n) for number in range(n))

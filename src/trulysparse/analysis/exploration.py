@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse._core import checks
+from trulysparse.analysis.indexed_callback import IndexedCallback
 from trulysparse.connectivity import Connectivity
 from trulysparse.connectivity.sampling import keys_of
 from trulysparse.errors import InputError
-from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.callbacks.running import RunningTrainer
 
 if TYPE_CHECKING:
-    from trulysparse.training.fit_data import FitData
     from trulysparse.training.history import Record
 
 # Layers with up to so many coordinates get a map, one byte per coordinate; larger ones a sorted list.
@@ -27,14 +26,6 @@ MAX_MAP_SIZE = 1 << 26
 def _coordinates(con: Connectivity) -> NDArray[np.int64]:
     """Each connection as input * n_out + output, ascending."""
     return keys_of((con.by_input.ptr, con.by_input.index), con.n_out)
-
-
-def require_indexed(trainer: RunningTrainer, callback: Callback) -> None:
-    """InputError where the network of a callback has storage='compact'."""
-    if trainer.net.storage_config.tiled:
-        raise InputError(
-            f"{type(callback).__name__} needs a network with storage='indexed', not 'compact': see net.indexed()"
-        )
 
 
 class _ExploredCoordinates:
@@ -72,7 +63,7 @@ class _ExploredCoordinates:
         return len(self._list) if self._map is None else int(np.count_nonzero(self._map))
 
 
-class Exploration(Callback):
+class Exploration(IndexedCallback):
     """Records the exploration rate at each epoch's end as `exploration`: the fraction of all n_in * n_out coordinates
     of the evolving layers that have ever held a connection.
 
@@ -95,18 +86,6 @@ class Exploration(Callback):
         >>> net.layers[0].connectivity.density, exploration.rate > 0.4
         (0.3, True)
     """
-
-    def check(self, trainer: RunningTrainer, data: FitData) -> None:
-        """Refuses networks whose connections are not indexed by neuron.
-
-        Args:
-            trainer: what trains.
-            data: of the fit.
-
-        Raises:
-            InputError: where the network has storage='compact'.
-        """
-        require_indexed(trainer, self)
 
     def on_fit_start(self, trainer: RunningTrainer, epochs: int, steps: int) -> None:
         """Starts with the network's connections.

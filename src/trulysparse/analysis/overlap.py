@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trulysparse.analysis.exploration import require_indexed
+from trulysparse.analysis.indexed_callback import IndexedCallback
 from trulysparse.evolution.step import COUNT_REGROWN
-from trulysparse.training.callbacks.base import Callback
 from trulysparse.training.callbacks.running import RunningTrainer
 
 if TYPE_CHECKING:
-    from trulysparse.training.fit_data import FitData
     from trulysparse.training.history import Record
 
 
-class Overlap(Callback):
+class Overlap(IndexedCallback):
     """Records how many of the connections that evolution removes it grows again in the same evolution, as `overlap`: a
     share of those removed in the epoch, None where there were none.
 
@@ -40,18 +38,6 @@ class Overlap(Callback):
     """
 
     on_server = True
-
-    def check(self, trainer: RunningTrainer, data: FitData) -> None:
-        """Refuses networks whose connections are not indexed by neuron.
-
-        Args:
-            trainer: what trains.
-            data: of the fit.
-
-        Raises:
-            InputError: where the network has storage='compact'.
-        """
-        require_indexed(trainer, self)
 
     def on_fit_start(self, trainer: RunningTrainer, epochs: int, steps: int) -> None:
         """Has evolution count.

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse._core import checks
-from trulysparse.analysis.exploration import require_indexed
+from trulysparse.analysis.indexed_callback import IndexedCallback
 from trulysparse.connectivity import Connectivity
 from trulysparse.connectivity.coordinates import Coordinates, absent
 from trulysparse.errors import InputError
 from trulysparse.nn.layers.indexed import IndexedLayer
-from trulysparse.training.callbacks.base import Callback
+from trulysparse.nn.skip import layer_pairs
 from trulysparse.training.callbacks.running import RunningTrainer
 
 if TYPE_CHECKING:
-    from trulysparse.training.fit_data import FitData
     from trulysparse.training.history import Record
 
 
@@ -43,7 +41,7 @@ class _Signs:
         return int(np.count_nonzero(before != after)), len(before)
 
 
-class SignFlips(Callback):
+class SignFlips(IndexedCallback):
     """Records the share of weights whose sign has changed since the epoch before, as `sign_flips`: of the connections
     that existed then and still do.
 
@@ -67,18 +65,6 @@ class SignFlips(Callback):
         >>> 0 < history["sign_flips"][0] < 1
         True
     """
-
-    def check(self, trainer: RunningTrainer, data: FitData) -> None:
-        """Refuses networks whose connections are not indexed by neuron.
-
-        Args:
-            trainer: what trains.
-            data: of the fit.
-
-        Raises:
-            InputError: where the network has storage='compact'.
-        """
-        require_indexed(trainer, self)
 
     def on_fit_start(self, trainer: RunningTrainer, epochs: int, steps: int) -> None:
         """Takes the signs as they are.
@@ -130,7 +116,7 @@ class SignFlips(Callback):
         """
         sizes = tuple(checks.integer("sizes", size, low=1) for size in state["sizes"])
         signs = []
-        for number, (n_in, n_out) in enumerate(pairwise(sizes)):
+        for number, (n_in, n_out) in enumerate(layer_pairs(sizes, trainer.net.skip)):
             con = Connectivity.from_inputs(n_in, n_out, state[f"{number}.ptr"], state[f"{number}.index"], 1)
             bits = state[f"{number}.negative"]
             if bits.dtype != np.uint8 or bits.shape != ((con.n_connections + 7) // 8,):

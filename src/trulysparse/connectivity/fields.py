@@ -14,6 +14,7 @@ from trulysparse._core.random import generator, stream_key
 from trulysparse.connectivity.correlation import Correlation, as_samples
 from trulysparse.connectivity.indexed import Connectivity, check_count
 from trulysparse.connectivity.patterns import fixed_fan_in
+from trulysparse.connectivity.sampling import even_degrees
 from trulysparse.errors import InputError
 
 _BLOCK_VALUES = 1 << 22  # of correlations held at a time
@@ -105,8 +106,7 @@ def _nearest(
     """A layer in which each neuron has the inputs whose centres are most correlated with its own. Neurons have the same
     number of inputs, or one more."""
     n_in, n_out = len(sources), len(centres)
-    degree = np.full(n_out, count // n_out)
-    degree[random.permutation(n_out)[: count % n_out]] += 1
+    degree = even_degrees(n_out, count, random)
     ptr = np.concatenate([[0], np.cumsum(degree)])
     index = np.empty(count, np.int32)
     for start, stop, close in _closeness(correlation, sources, centres, random):

@@ -94,7 +94,7 @@ def drawn_layers(
             con, whole[number] = whole[number], None
         else:
             con = layer(n_in, n_out, count, seed=stream_key(seed, "connectivity", number), threads=threads)
-        if not isinstance(pattern, Connected | CSTI | CorrelatedFields) and pattern not in PATTERNS.values():
+        if pattern not in PATTERNS.values():
             _check_layer(con, n_in, n_out, count)
         yield con
 

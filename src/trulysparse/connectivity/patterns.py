@@ -15,7 +15,7 @@ from trulysparse._core.random import generator, stream_key
 from trulysparse.connectivity.coordinates import Coordinates
 from trulysparse.connectivity.indexed import Connectivity, check_count
 from trulysparse.connectivity.receptive import receptive_fields
-from trulysparse.connectivity.sampling import coordinates_of, keys_of, merged_keys, sample_weighted
+from trulysparse.connectivity.sampling import coordinates_of, even_degrees, keys_of, merged_keys, sample_weighted
 
 
 class Pattern(Protocol):
@@ -87,8 +87,7 @@ def fixed_fan_in(n_in: int, n_out: int, count: int, *, seed: int = 0, threads: i
     """
     threads = check_count(n_in, n_out, count, threads)
     random = generator(seed, "fixed fan-in")
-    fan = np.full(n_out, count // n_out, np.int64)
-    fan[random.permutation(n_out)[: count % n_out]] += 1
+    fan = even_degrees(n_out, count, random)
     # Where more than half of the inputs are wanted, it is the unwanted ones that are drawn.
     inverse = count > n_out * n_in // 2
     wanted = n_in - fan if inverse else fan

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from trulysparse._core import checks
 from trulysparse._core.random import generator
 from trulysparse.connectivity.indexed import Connectivity, check_count
-from trulysparse.connectivity.sampling import coordinates_of
+from trulysparse.connectivity.sampling import coordinates_of, even_degrees
 
 DEGREES = ("fixed", "uniform")
 _BLOCK = 1 << 20  # arrival times held at once
@@ -79,9 +79,7 @@ def receptive_fields(
 def _degrees(small: int, large: int, count: int, kind: str, random: np.random.Generator) -> NDArray[np.int64]:
     """How many of `count` connections each of `small` neurons has, at most `large`."""
     if kind == "fixed" or count < small:
-        fan = np.full(small, count // small, np.int64)
-        fan[random.permutation(small)[: count % small]] += 1
-        return fan
+        return even_degrees(small, count, random)
     fan, left = np.ones(small, np.int64), count - small
     while left:
         room = np.flatnonzero(fan < large)

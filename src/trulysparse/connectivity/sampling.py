@@ -71,6 +71,13 @@ def _draw(cumulative: NDArray[np.float64], draws: int, random: np.random.Generat
     return indices
 
 
+def even_degrees(n_neurons: int, count: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """How many of `count` connections each of some neurons has: the same, or one more of neurons drawn at random."""
+    degrees = np.full(n_neurons, count // n_neurons, np.int64)
+    degrees[random.permutation(n_neurons)[: count % n_neurons]] += 1
+    return degrees
+
+
 def keys_of(coordinates: Coordinates, n_out: int) -> NDArray[np.int64]:
     """Each coordinate as input * n_out + output, ascending."""
     ptr, index = coordinates

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -36,7 +37,7 @@ class DensitySchedule(Protocol):
         """The number of connections there should be."""
 
 
-class _Falling:
+class _Falling(ABC):
     """What densities share that fall from one point of training to another."""
 
     final: float
@@ -57,9 +58,9 @@ class _Falling:
         """Whether it depends on how many updates the whole training has."""
         return not isinstance(self.until, int) or self.start > 0
 
+    @abstractmethod
     def fallen(self, part: float) -> float:
         """How much of the way is gone, 0 to 1, when `part` of the time is over."""
-        raise NotImplementedError
 
     def target(self, initial: int, training_progress: float, total: int | None = None) -> int:
         """The number of connections there should be at a point of training.
