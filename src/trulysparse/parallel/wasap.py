@@ -45,9 +45,9 @@ class WASAP(ParallelConfig):
             section 3).
         staleness: what is done about gradients of a model that is some updates old. 'momentum' (also None): momentum,
             the share of each gradient that goes through it, and the rate of biases follow the measured staleness, so
-            that up to 16 workers train with the settings of one without diverging; see docs/parallel.md. 'divide': each gradient is
-            divided by its own staleness (Zhang et al., "Staleness-aware async-SGD", IJCAI 2016). 'ignore': nothing, as
-            in the source.
+            that up to 16 workers train with the settings of one without diverging; see docs/parallel.md. 'divide': each
+            gradient is divided by its own staleness (Zhang et al., "Staleness-aware async-SGD", IJCAI 2016). 'ignore':
+            nothing, as in the source.
         delay_compensation: strength of the term g * g * (w - the w that g was computed on) that is added to each
             gradient g, at least 0 (Zheng et al., "Asynchronous SGD with delay compensation", ICML 2017); above 0 the
             server keeps a copy of the network for each worker.
