@@ -1,0 +1,50 @@
+"""What methods of selection share in checking settings and in reporting progress."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+from trulysparse._core import checks
+from trulysparse._core.progress import Progress
+from trulysparse.errors import InputError
+from trulysparse.training import Callback
+from trulysparse.training.callbacks.running import RunningTrainer
+from trulysparse.training.history import Record
+
+
+def hidden_sizes(sizes: Any) -> tuple[int, ...]:
+    """hidden_layer_sizes, an integer or a sequence of them, as a tuple.
+
+    Args:
+        sizes: each at least 1.
+
+    Returns:
+        The sizes, at least one.
+
+    Raises:
+        InputError: where it is something else.
+
+    Example:
+        >>> hidden_sizes(1000)
+        (1000,)
+    """
+    if isinstance(sizes, Integral) and not isinstance(sizes, bool):
+        sizes = (sizes,)
+    if not isinstance(sizes, Sequence | np.ndarray) or isinstance(sizes, str | bytes) or not len(sizes):
+        raise InputError(f"hidden_layer_sizes must be an integer or a sequence of integers, not {sizes!r:.80}")
+    return tuple(checks.integer(f"hidden_layer_sizes[{i}]", size, low=1) for i, size in enumerate(sizes))
+
+
+class ReportEpochs(Callback):
+    """Reports each epoch of a training as progress('selecting', epochs that are over, epochs)."""
+
+    def __init__(self, progress: Progress, epochs: int) -> None:
+        self._progress = progress
+        self._epochs = epochs
+
+    def on_epoch_end(self, trainer: RunningTrainer, record: Record) -> None:
+        self._progress("selecting", float(record["epoch"]), self._epochs)
