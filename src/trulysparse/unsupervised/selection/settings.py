@@ -34,7 +34,7 @@ def hidden_sizes(sizes: Any) -> tuple[int, ...]:
     """
     if isinstance(sizes, Integral) and not isinstance(sizes, bool):
         sizes = (sizes,)
-    if not isinstance(sizes, Sequence | np.ndarray) or isinstance(sizes, str | bytes) or not len(sizes):
+    if not isinstance(sizes, Sequence | np.ndarray) or isinstance(sizes, str | bytes) or len(sizes) == 0:
         raise InputError(f"hidden_layer_sizes must be an integer or a sequence of integers, not {sizes!r:.80}")
     return tuple(checks.integer(f"hidden_layer_sizes[{i}]", size, low=1) for i, size in enumerate(sizes))
 
