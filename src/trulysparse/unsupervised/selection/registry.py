@@ -9,9 +9,10 @@ from trulysparse._core import checks
 from trulysparse.errors import InputError
 from trulysparse.unsupervised.selection.method import SelectionMethod
 from trulysparse.unsupervised.selection.quickselection import QuickSelection
+from trulysparse.unsupervised.selection.wast import WAST
 
-_METHODS: dict[str, type[SelectionMethod]] = {each.name: each for each in (QuickSelection,)}
-NAMES = tuple(_METHODS)
+METHODS: dict[str, type[SelectionMethod]] = {each.name: each for each in (QuickSelection, WAST)}
+NAMES = tuple(METHODS)
 
 
 def make_method(method: str | SelectionMethod, **settings: Any) -> SelectionMethod:
@@ -33,7 +34,7 @@ def make_method(method: str | SelectionMethod, **settings: Any) -> SelectionMeth
         10
     """
     if isinstance(method, str):
-        made: Any = _METHODS[checks.choice("method", method, NAMES)]()
+        made: Any = METHODS[checks.choice("method", method, NAMES)]()
     elif callable(getattr(method, "scores", None)) and hasattr(method, "needs_y"):
         made = method
     else:

@@ -48,3 +48,22 @@ class ReportEpochs(Callback):
 
     def on_epoch_end(self, trainer: RunningTrainer, record: Record) -> None:
         self._progress("selecting", float(record["epoch"]), self._epochs)
+
+
+def epochs_for(n_samples: int, batch_size: int, updates: int = 2000) -> int:
+    """Epochs of about `updates` updates, 1 to 100.
+
+    Args:
+        n_samples: at least 1.
+        batch_size: samples per update.
+        updates: how many are wanted.
+
+    Returns:
+        The number of epochs.
+
+    Example:
+        >>> epochs_for(2_000, 100), epochs_for(60_000, 100)
+        (100, 4)
+    """
+    per_epoch = -(-n_samples // batch_size)
+    return min(100, max(1, -(-updates // per_epoch)))
