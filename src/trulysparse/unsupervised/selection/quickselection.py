@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,7 +136,8 @@ class QuickSelection:
             seed=seed,
             callbacks=[_DecayBiases(self.weight_decay), strength.summed, ReportEpochs(progress, epochs)],
         )
-        trainer.fit(data.matrix, data.matrix, epochs=epochs)
+        X: Any = data.matrix
+        trainer.fit(X, X, epochs=epochs)
         return data.finished(strength.summed.total if self.accumulate else strength.scores())
 
 

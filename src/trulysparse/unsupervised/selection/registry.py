@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from trulysparse._core import checks
@@ -40,7 +40,8 @@ def make_method(method: str | SelectionMethod, **settings: Any) -> SelectionMeth
     else:
         raise InputError(f"method must be one of {', '.join(NAMES)}, or a method of selection, not {method!r:.80}")
     given = {name: value for name, value in settings.items() if value is not None}
-    unknown = sorted(set(given) - {each.name for each in fields(made)})
+    known = {each.name for each in fields(made)} if is_dataclass(made) else set()
+    unknown = sorted(set(given) - known)
     if unknown:
         raise InputError(f"{unknown[0]} is no setting of method {made.name!r}; leave it at None")
     found: SelectionMethod = replace(made, **given) if given else made

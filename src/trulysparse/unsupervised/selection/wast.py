@@ -132,7 +132,8 @@ class WAST:
             seed=seed,
             callbacks=[importance, ReportEpochs(progress, epochs)],
         )
-        trainer.fit(data.matrix, data.matrix, epochs=epochs)
+        X: Any = data.matrix
+        trainer.fit(X, X, epochs=epochs)
         return data.finished(importance.of_inputs)
 
 
