@@ -1,0 +1,1 @@
+"""Learning without labels: autoencoders, restricted Boltzmann machines, feature selection."""
