@@ -10,8 +10,8 @@ from sklearn.cluster import KMeans
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.svm import SVC
 
-SVC_ROWS = 8_000
-"""An SVM's time grows with the square of the rows: it learns from at most so many, drawn once."""
+MOST_ROWS = 8_000
+"""An SVM's time grows with the square of the rows: it learns from at most so many, drawn once. So does k-means."""
 
 
 def extra_trees(split: Split, features: NDArray[np.intp], seed: int) -> float:
@@ -20,11 +20,14 @@ def extra_trees(split: Split, features: NDArray[np.intp], seed: int) -> float:
     return float(model.score(split.X_test[:, features], split.y_test))
 
 
+def _rows(split: Split) -> NDArray[np.intp]:
+    rows = np.arange(len(split.y_train))
+    return rows if len(rows) <= MOST_ROWS else np.random.default_rng(0).permutation(rows)[:MOST_ROWS]
+
+
 def svc(split: Split, features: NDArray[np.intp]) -> float:
     """Test accuracy of scikit-learn's SVC with its defaults (RBF kernel)."""
-    rows = np.arange(len(split.y_train))
-    if len(rows) > SVC_ROWS:
-        rows = np.random.default_rng(0).permutation(rows)[:SVC_ROWS]
+    rows = _rows(split)
     model = SVC().fit(split.X_train[np.ix_(rows, features)], split.y_train[rows])
     return float(model.score(split.X_test[:, features], split.y_test))
 
@@ -39,8 +42,9 @@ def matched_accuracy(y: NDArray[np.int64], clusters: NDArray[np.int32]) -> float
 
 def k_means(split: Split, features: NDArray[np.intp], seed: int) -> float:
     """Accuracy of k-means on the training rows: as many clusters as classes, the best of 10 starts."""
+    rows = _rows(split)
     model = KMeans(int(split.y_train.max()) + 1, n_init=10, random_state=seed)
-    return matched_accuracy(split.y_train, model.fit_predict(split.X_train[:, features]))
+    return matched_accuracy(split.y_train[rows], model.fit_predict(split.X_train[np.ix_(rows, features)]))
 
 
 def judge(split: Split, features: NDArray[np.intp], seed: int) -> dict[str, float]:
