@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 from _data import Split, relevant
 from numpy.typing import NDArray
@@ -47,14 +49,24 @@ def k_means(split: Split, features: NDArray[np.intp], seed: int) -> float:
     return matched_accuracy(split.y_train[rows], model.fit_predict(split.X_train[np.ix_(rows, features)]))
 
 
-def judge(split: Split, features: NDArray[np.intp], seed: int) -> dict[str, float]:
-    """All of them; `hits`, of Madelon alone: how many of its 20 relevant features were chosen."""
-    features = np.asarray(features)
-    found = {
-        "extra_trees": extra_trees(split, features, seed),
-        "svc": svc(split, features),
-        "k_means": k_means(split, features, seed),
-    }
-    if split.name == "madelon":
-        found["hits"] = float(len(np.intersect1d(features, relevant(split.X_train))))
-    return found
+@dataclass
+class Judges:
+    """Of one set; what does not depend on a seed is worked out once for the same features."""
+
+    split: Split
+    _svc: dict[bytes, float] = field(default_factory=dict)
+
+    def __call__(self, features: NDArray[np.intp], seed: int) -> dict[str, float]:
+        """Accuracies; `hits`, of Madelon alone: how many of its 20 relevant features were chosen."""
+        features = np.sort(np.asarray(features, np.intp))
+        key = features.tobytes()
+        if key not in self._svc:
+            self._svc[key] = svc(self.split, features)
+        found = {
+            "extra_trees": extra_trees(self.split, features, seed),
+            "svc": self._svc[key],
+            "k_means": k_means(self.split, features, seed),
+        }
+        if self.split.name == "madelon":
+            found["hits"] = float(len(np.intersect1d(features, relevant(self.split.X_train))))
+        return found

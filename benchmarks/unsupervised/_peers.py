@@ -134,6 +134,8 @@ class Peer:
     needs_y: bool = False
     seeded: bool = False
     """its choice depends on a seed"""
+    works: bool = True
+    """False: there is nothing to measure"""
     scale: str | None = None
     """None: the scale of the protocol"""
     most_rows: int | None = None
@@ -157,8 +159,8 @@ SKFEATURE = (
     "skfeature.function.sparse_learning_based.MCFS",
 )
 PEERS: dict[str, Peer] = {
-    "all features": Peer(all_features),
-    "random": Peer(random_features, seeded=True),
+    "all features": Peer(all_features, works=False),
+    "random": Peer(random_features, seeded=True, works=False),
     "variance": Peer(variance, scale="minmax"),
     "Laplacian score": Peer(laplacian_score, most_rows=4_000, imports=SKFEATURE),
     "MCFS": Peer(mcfs, most_rows=2_000, imports=SKFEATURE),
@@ -167,6 +169,6 @@ PEERS: dict[str, Peer] = {
     "mutual information": Peer(mutual_information, needs_y=True, most_rows=10_000),
     "L1 logistic regression": Peer(l1_logistic, needs_y=True, most_rows=10_000),
     "ExtraTrees": Peer(extra_trees, needs_y=True, seeded=True),
-    "ReliefF": Peer(relief_f, needs_y=True, most_pairs=1.5e9, imports=("skrebate",)),
+    "ReliefF": Peer(relief_f, needs_y=True, most_pairs=1e9, imports=("skrebate",)),
     "LassoNet": Peer(lasso_net, needs_y=True, seeded=True, most_rows=2_000, imports=("lassonet",)),
 }

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from _data import SETS, Split, load
-from _judges import judge
+from _judges import Judges
 from _measure import DidNotFinish, Made, measured
 from _peers import PEERS, Peer
 from _results import keep, read
@@ -52,6 +52,9 @@ def run(folder: Path, data: str, split: Split, method: str, seed: int, given: ar
         if method in PEERS:
             peer: Peer = PEERS[method]
             row["rows"] = peer.rows(*split.X_train.shape)
+            if not peer.works:
+                chosen = peer.function(split.X_train, split.y_train, split.n_keep, seed)
+                return row | {"features": [int(each) for each in chosen]}
             arguments = (select_with_peer, made, method, row["rows"], seed)
             found = measured(*arguments, limit_seconds=given.limit, imports=peer.imports)
         else:
@@ -66,6 +69,11 @@ def run(folder: Path, data: str, split: Split, method: str, seed: int, given: ar
         "peak_mb": found.peak_mb,
         "features": [int(each) for each in found.result],
     }
+
+
+def has(data: str, method: str, seed: int) -> bool:
+    """Whether the result file has this choice."""
+    return any((row["data"], row["method"], row["seed"]) == (data, method, seed) for row in read("selection"))
 
 
 def cell(rows: list[dict[str, Any]], data: str, method: str, judges: tuple[str, ...]) -> str:
@@ -115,19 +123,18 @@ def main() -> None:
     given = parser.parse_args()
     for data in given.sets if given.data else ():
         split = load(given.data, data)
+        judges = Judges(split)
         for method in given.methods:
             once = method in PEERS and not PEERS[method].seeded
             chosen: dict[str, Any] | None = None
             for seed in range(given.seeds):
-                if not given.again and any(
-                    all(r[k] == v for k, v in zip(KEY, (data, method, seed), strict=True)) for r in read("selection")
-                ):
+                if not given.again and has(data, method, seed):
                     continue
                 if chosen is None or not once:
                     chosen = run(given.data, data, split, method, seed, given)
                 row = chosen | {"seed": seed, "chosen_once": once}
                 if "features" in row:
-                    row |= judge(split, np.array(row["features"]), seed)
+                    row |= judges(np.array(row["features"]), seed)
                 keep("selection", row, KEY)
                 summary = {key: value for key, value in row.items() if key not in {"features", "n_keep"}}
                 print(summary, flush=True)
