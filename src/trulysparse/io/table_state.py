@@ -11,7 +11,7 @@ from trulysparse._core.texts import pack, unpack
 from trulysparse.data import Scaling
 from trulysparse.data.scaling_figures import KINDS
 from trulysparse.errors import InputError
-from trulysparse.io.tensors import Tensor, TensorFile
+from trulysparse.io.tensors import Arrays, Tensor
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.preprocessing.fitted import ARRAYS
 
@@ -55,7 +55,7 @@ def table_tensors(net: SparseMLP) -> list[Tensor]:
     return tensors
 
 
-def restore_table(net: SparseMLP, config: dict[str, Any], file: TensorFile) -> None:
+def restore_table(net: SparseMLP, config: dict[str, Any], file: Arrays) -> None:
     """Gives a network what a file holds of it; InputError where it does not fit the network.
 
     Args:
