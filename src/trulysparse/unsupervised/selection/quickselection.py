@@ -133,7 +133,7 @@ class QuickSelection:
             batch_size=self.batch_size,
             dropout=self.dropout,
             input_noise=self.noise,
-            redraw_input_noise=self.redraw,
+            redraw_input_noise=self.redraw or not self.noise,
             seed=seed,
             callbacks=[_DecayBiases(self.weight_decay), strength.summed, EpochProgress(progress, "selecting")],
         )
