@@ -1,8 +1,8 @@
-"""Data sets of the unsupervised benchmarks: `FOLDER/NAME.npz` with X and y, or with X_train, y_train, X_test and y_test.
+"""Data sets of the unsupervised benchmarks: `FOLDER/NAME.npz` with X and y, or X_train, y_train, X_test and y_test.
 
-Splits and scales are those of QuickSelection (Atashgahi et al., Machine Learning 2022): a fifth of the rows is the test,
-drawn with random_state 42; Madelon's official 600 validation rows are its last ones, and Fashion-MNIST has its own split.
-Features get mean 0 and deviation 1 (word counts: the range 0 to 1), fitted on training rows alone.
+Splits and scales are those of QuickSelection (Atashgahi et al., Machine Learning 2022): a fifth of the rows is the
+test, drawn with random_state 42; Madelon's official 600 validation rows are its last ones, and Fashion-MNIST has its
+own split. Features get mean 0 and deviation 1 (word counts: the range 0 to 1), fitted on training rows alone.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def load(folder: Path | str, name: str, scale: Scale | None = None) -> Split:
 def relevant(X_train: NDArray[np.float32]) -> NDArray[np.intp]:
     """Madelon's 20 relevant features, from its rows: 5 informative ones and 15 linear combinations of them.
 
-    Only they can be written as combinations of others. 1 - 1 / diag(C^-1), C the correlations, is the share of a feature's
-    variance that the best combination of all others explains: over 0.98 for the 20, under 0.3 for the 480 of noise.
+    Only they can be written as combinations of others. 1 - 1 / diag(C^-1), C the correlations, is the share of a
+    feature's variance that the best combination of all others explains: over 0.98 for the 20, under 0.3 for the rest.
     """
     explained = 1 - 1 / np.diag(np.linalg.inv(np.corrcoef(X_train.T.astype(np.float64))))
     found = np.flatnonzero(explained > 0.9)

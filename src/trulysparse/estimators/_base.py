@@ -28,6 +28,7 @@ from trulysparse.estimators._pickling import VersionedPickles
 from trulysparse.estimators._pretrained import BeginsPretrained, check_names, network_from, prepared, with_pretrained
 from trulysparse.estimators._samples import checked_samples, encoded, taken
 from trulysparse.estimators._sizes import hidden_sizes
+from trulysparse.estimators._threads import threads_of
 from trulysparse.estimators._warm_start import check_same, joined
 from trulysparse.evolution import Evolution
 from trulysparse.nn.activations import Activation
@@ -112,11 +113,7 @@ class BaseSparseMLP(BeginsPretrained, VersionedPickles, FittedAttributes, BaseEs
         return None
 
     def _threads(self) -> int:
-        every = checks.thread_count(None)
-        number = every if self.n_jobs is None else checks.integer("n_jobs", self.n_jobs, low=-(2**31))
-        if number == 0:
-            raise InputError("n_jobs must be at least 1, or below 0 to count down from all threads (-1), not 0")
-        return number if number > 0 else max(1, every + 1 + number)
+        return threads_of(self.n_jobs)
 
     def _hidden(self) -> tuple[int, ...] | None:
         return None if self.hidden_layer_sizes is None else hidden_sizes(self.hidden_layer_sizes)
