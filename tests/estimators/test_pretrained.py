@@ -55,8 +55,11 @@ def test_training_begins_with_the_layers_that_are_given(samples, kind, dtype):
     model = kind(pretrained=given, dtype=dtype, **still, **FAST).fit(X, y)
     net = model.network_
     assert net.layer_sizes[:3] == (6, 16, 8)
-    assert net.dtype == dtype and net.activation == given.activation and net.scaling is given.scaling
-    assert model.recipe_.scale == "standard" and model.recipe_.hidden == (16, 8)
+    assert net.dtype == dtype
+    assert net.activation == given.activation
+    assert net.scaling is given.scaling
+    assert model.recipe_.scale == "standard"
+    assert model.recipe_.hidden == (16, 8)
     assert_begins_with(net, given, dtype)
     assert [layer.activation for layer in net.layers[:2]] == [on_layer(given.activation, number) for number in (1, 2)]
     hidden, wanted = (next(iter(each.hidden_batches(X)))[1][0] for each in (net, given))

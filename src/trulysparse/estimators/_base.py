@@ -44,7 +44,19 @@ from trulysparse.training.history import Record
 
 _SPARSITY = ("epsilon", "density", "densities", "output_density", "connectivity")
 # What no later call of fit changes.
-_MADE_OF = (*_SPARSITY, "n_estimators", "activation", "alpha", "scale", "dtype", "init", "fan", "skip", "skip_density", "pretrained")
+_MADE_OF = (
+    *_SPARSITY,
+    "n_estimators",
+    "activation",
+    "alpha",
+    "scale",
+    "dtype",
+    "init",
+    "fan",
+    "skip",
+    "skip_density",
+    "pretrained",
+)
 _KINDS = {"softmax": "classification", "sigmoid": "multilabel", "identity": "regression"}
 
 

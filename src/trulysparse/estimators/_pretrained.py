@@ -59,7 +59,8 @@ class BeginsPretrained:
             raise InputError(f"autoencoder must be a fitted SparseAutoencoder, not {autoencoder!r:.80}")
         if not hasattr(autoencoder, "network_"):
             raise InputError("autoencoder must be fitted: call its fit first")
-        return cls(pretrained=autoencoder.encoder_.copy(), **params)
+        params["pretrained"] = autoencoder.encoder_.copy()
+        return cls(**params)
 
 
 def with_pretrained(recipe: Recipe, pretrained: SparseMLP) -> Recipe:
@@ -84,7 +85,9 @@ def with_pretrained(recipe: Recipe, pretrained: SparseMLP) -> Recipe:
         raise InputError(f"hidden_layer_sizes must begin with the sizes of pretrained, {sizes}, not be {hidden}")
     for name in ("activation", "scale"):
         if getattr(recipe, name) != "auto":
-            raise InputError(f"{name} must be 'auto' with pretrained, which brings its own, not {getattr(recipe, name)!r}")
+            raise InputError(
+                f"{name} must be 'auto' with pretrained, which brings its own, not {getattr(recipe, name)!r}"
+            )
     if recipe.alpha is not None or recipe.skip or is_per_layer(recipe.density):
         wrong = "alpha must be None" if recipe.alpha is not None else "skip must be None or False"
         wrong = "density must be one number, of the fresh layers," if is_per_layer(recipe.density) else wrong
