@@ -86,6 +86,8 @@ class BaseSparseMLP(BeginsPretrained, VersionedPickles, FittedAttributes, BaseEs
     dropout: float | None = Recipe.dropout
     input_noise: float = Recipe.input_noise
     input_dropout: float | None = Recipe.input_dropout
+    input_masking: float = Recipe.input_masking
+    input_swap: float = Recipe.input_swap
     augmentation: ImageAugmentation | None = None
     batch_size: int | str | None = "auto"
     epochs: int | None = Recipe.epochs

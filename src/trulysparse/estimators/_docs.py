@@ -36,7 +36,11 @@ PARAMETERS = """Parameters
     input_noise : float, at least 0
         Standard deviation of normal noise added to the inputs in training, in units of the scaled features.
     input_dropout : float in [0, 1) or None
-        Share of the inputs set to 0 in training.
+        Share of the inputs set to 0 in training; the others are scaled up.
+    input_masking : float in [0, 1)
+        The same without scaling the others up; one of both may be above 0.
+    input_swap : float in [0, 1]
+        Share of the inputs that become the same feature's value of another sample of the batch in training.
     augmentation : ImageAugmentation or None
         How images are turned, shifted and mirrored at random each time they are trained on.
     batch_size : int, at least 1, or 'auto'
