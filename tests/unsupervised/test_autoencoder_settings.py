@@ -62,6 +62,11 @@ def test_corruption(corruption, noise, options):
     assert settings.corruption_of(corruption, noise, True) == options
 
 
+def test_swapped_values_are_always_drawn_anew():
+    with pytest.raises(ts.InputError, match="redraw must be True with corruption='swap'"):
+        settings.corruption_of("swap", 0.2, False)
+
+
 @pytest.mark.parametrize(
     "corruption, noise, message",
     [

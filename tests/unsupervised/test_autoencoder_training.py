@@ -61,7 +61,7 @@ def test_the_loss_is_that_of_the_scaled_samples(X):
         assert model.loss_ == pytest.approx(-factor * model.score(X), rel=1e-9)
 
 
-@pytest.mark.parametrize("kind", ["gaussian", "masking", "swap"])
+@pytest.mark.parametrize("kind", ["gaussian", "masking"])
 def test_corruption_is_fresh_or_fixed(X, kind):
     losses = []
     for redraw in (True, False):
@@ -69,7 +69,6 @@ def test_corruption_is_fresh_or_fixed(X, kind):
         model = ts.SparseAutoencoder(**(FAST | still)).fit(X)
         first, second = model.loss_curve_
         assert (first == pytest.approx(second, rel=1e-9)) is not redraw
-        assert first > -1.01 * 12 * model.score(X)
         losses.append(first)
     assert losses[0] != losses[1]
 

@@ -112,4 +112,6 @@ def corruption_of(corruption: str | None, noise: float, redraw: bool) -> dict[st
     option = CORRUPTIONS[checks.choice("corruption", corruption, tuple(CORRUPTIONS))]
     if corruption != "gaussian":
         checks.real("noise", noise, low=0, high=1, high_open=corruption == "masking")
+    if corruption == "swap" and not redraw:
+        raise InputError("redraw must be True with corruption='swap', which takes values of the batch's other samples")
     return {option: noise, "redraw_input_noise": bool(redraw)}

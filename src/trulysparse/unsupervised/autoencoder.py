@@ -60,7 +60,7 @@ class SparseAutoencoder(AutoencoderTraining):
         Standard deviation of the normal noise, in units of the scaled features; or the share of values set to 0 or
         replaced.
     redraw : bool
-        Whether a sample is corrupted in another way each time it is trained on; False: in the same.
+        Whether a sample is corrupted in another way each time it is trained on; False: in the same (not of 'swap').
     evolution : name of a method ('set', 'rigl', ...), an Evolution, 'none' or None
         How the topology changes during training; named methods evolve all layers, both ends included.
     zeta : float in [0, 1]
