@@ -7,32 +7,35 @@
 namespace ts::TS_ISA {
 namespace {
 
-// Eight numbers of a stream, each the middle of one of 2^24 parts of (0, 1).
-template <class T>
-TS_INLINE Eight<T> uniform8(HashStream stream, int64_t column) {
-    const U32x8 lane = {0, 1, 2, 3, 4, 5, 6, 7};
-    const U32x8 bits = hash_at(stream, lane + uint32_t(column)) >> 8;
-    using I = Vector<int32_t, 8>;
-    return __builtin_convertvector((I)bits, Eight<T>) * T(0x1p-24) + T(0x1p-25);
+template <int L>
+TS_INLINE Vector<int32_t, L> lanes_from(int64_t first) {
+    Vector<int32_t, L> lanes;
+    for (int i = 0; i < L; ++i) lanes[i] = int32_t(first) + i;
+    return lanes;
+}
+
+// Numbers of a stream, each the middle of one of 2^24 parts of (0, 1).
+template <class T, int L>
+TS_INLINE Vector<T, L> uniform(HashStream stream, Vector<int32_t, L> columns) {
+    const auto bits = hash_at(stream, (Vector<uint32_t, L>)columns) >> 8;
+    return __builtin_convertvector((Vector<int32_t, L>)bits, Vector<T, L>) * T(0x1p-24) + T(0x1p-25);
 }
 
 template <class T, bool Logistic, bool Sampled>
 TS_INLINE void unit_row(const UnitArgs<T>& a, int64_t r) {
+    constexpr int L = kGroup<T>;
+    using V = Vector<T, L>;
     const HashStream stream = hash_stream(a.key, r);
     const T bias = a.bias ? a.bias[r] : T(0);
-    T* row = a.values + r * a.stride;
-    for (int64_t c = 0; c < a.stride; c += 8) {
-        const int64_t count = a.stride - c < 8 ? a.stride - c : 8;
-        if (c >= a.batch) {
-            for (int64_t i = 0; i < count; ++i) row[c + i] = T(0);
-            continue;
-        }
-        Eight<T> value = load_part<T, 8>(row + c, count) + bias;
-        if constexpr (Logistic) value = sigmoid8<T>(value);
-        if constexpr (Sampled) value = uniform8<T>(stream, c) < value ? Eight<T>{} + T(1) : Eight<T>{};
-        store_part<T, 8>(row + c, value, count);
-        for (int64_t i = a.batch - c < 0 ? 0 : a.batch - c; i < count; ++i) row[c + i] = T(0);
-    }
+    groups<L>(a.stride, [&](int64_t c, int64_t count) __attribute__((always_inline)) {
+        T* values = a.values + r * a.stride + c;
+        const Vector<int32_t, L> columns = lanes_from<L>(c);
+        V value = load_part<T, L>(values, count) + bias;
+        if constexpr (Logistic) value = T(1) / (exp_lanes<T, L>(-value) + T(1));
+        if constexpr (Sampled) value = uniform<T, L>(stream, columns) < value ? V{} + T(1) : V{};
+        if (c + L > a.batch) value = __builtin_convertvector(columns, V) < T(a.batch) ? value : V{};
+        store_part<T, L>(values, value, count);
+    });
 }
 
 template <class T>

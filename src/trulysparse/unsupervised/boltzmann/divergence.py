@@ -18,7 +18,6 @@ from trulysparse.nn.activations_buffer import Activations
 from trulysparse.nn.columns import spans
 from trulysparse.nn.layers.base import ParameterGradient
 from trulysparse.optim import SGD
-from trulysparse.optim.rules import gradient_rule
 from trulysparse.unsupervised.boltzmann.machine import BoltzmannMachine, next_key
 
 _FLUSH = 64  # updates whose errors are added up in the machine's type before they go into a double
@@ -119,6 +118,10 @@ class ContrastiveDivergence:
         self._gradient: ParameterGradient | None = None
         self._errors = zeros(machine.n_visible, dtype)
         self._error = 0.0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles make their own memory of batches."""
+        return self.__dict__ | {"_phases": {}, "_gradient": None}
 
     def update(self, reader: Reader, rows: NDArray[np.int64]) -> None:
         """One update.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from trulysparse._core.random import generator
@@ -43,7 +45,13 @@ def make_evolver(
     )
 
 
-def run_epoch(learner: ContrastiveDivergence, X: Matrix, batch_size: int, evolver: Evolver | None = None) -> float:
+def run_epoch(
+    learner: ContrastiveDivergence,
+    X: Matrix,
+    batch_size: int,
+    evolver: Evolver | None = None,
+    tell: Callable[[float], None] | None = None,
+) -> float:
     """Takes every sample once, in a fresh order.
 
     Args:
@@ -51,6 +59,7 @@ def run_epoch(learner: ContrastiveDivergence, X: Matrix, batch_size: int, evolve
         X: the samples.
         batch_size: per update, at least 1.
         evolver: changes the topology; None: it stays.
+        tell: called with the share of the epoch that is over, every 100 updates; None: nothing is.
 
     Returns:
         The mean squared error of the reconstruction over samples and units, as updates went on; 0 with persistent
@@ -78,7 +87,9 @@ def run_epoch(learner: ContrastiveDivergence, X: Matrix, batch_size: int, evolve
     order = X.order(np.arange(n), generator(learner.seed, "shuffle", learner.n_updates))
     learner.taken_error()
     with X.reader(order) as reader:
-        for start in range(0, n, batch_size):
+        for number, start in enumerate(range(0, n, batch_size)):
+            if tell is not None and number % 100 == 99:
+                tell(start / n)
             rows = order[start : start + batch_size]
             if evolver is None:
                 learner.update(reader, rows)
