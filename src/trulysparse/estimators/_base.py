@@ -27,6 +27,7 @@ from trulysparse.estimators._fitted import FittedAttributes
 from trulysparse.estimators._members import Members
 from trulysparse.estimators._pickling import VersionedPickles
 from trulysparse.estimators._samples import checked_samples, encoded, fitted_preprocessor, taken
+from trulysparse.estimators._threads import threads_of
 from trulysparse.estimators._warm_start import check_same, joined
 from trulysparse.evolution import Evolution
 from trulysparse.nn.activations import Activation
@@ -110,11 +111,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         return None
 
     def _threads(self) -> int:
-        every = checks.thread_count(None)
-        number = every if self.n_jobs is None else checks.integer("n_jobs", self.n_jobs, low=-(2**31))
-        if number == 0:
-            raise InputError("n_jobs must be at least 1, or below 0 to count down from all threads (-1), not 0")
-        return number if number > 0 else max(1, every + 1 + number)
+        return threads_of(self.n_jobs)
 
     def _hidden(self) -> tuple[int, ...] | None:
         sizes: Any = self.hidden_layer_sizes
