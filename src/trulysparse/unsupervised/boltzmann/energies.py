@@ -40,10 +40,8 @@ def free_energy(machine: BoltzmannMachine, X: Matrix, threads: int) -> NDArray[n
         machine.layer.forward(v, h, 0, threads)
         n = samples.stop - samples.start
         seen, sums = v.values[:, :n].astype(np.float64), h.values[:, :n].astype(np.float64)
-        if machine.visible == "bernoulli":
-            own = -(bias @ seen)
-        else:
-            own = np.square(seen - bias[:, None]).sum(axis=0) / 2
+        bernoulli = machine.visible == "bernoulli"
+        own = -(bias @ seen) if bernoulli else np.square(seen - bias[:, None]).sum(axis=0) / 2
         energy[samples] = own - np.logaddexp(0, sums).sum(axis=0)
     return energy
 
