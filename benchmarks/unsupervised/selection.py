@@ -79,7 +79,7 @@ def run(folder: Path, data: str, split: Split, method: str, seed: int, given: ar
         else:
             row |= {"rows": len(split.y_train), "epochs": given.epochs}
             arguments = (select_with_ours, made, method, given.epochs, seed)
-            found = measured(*arguments, limit_seconds=given.limit)
+            found = measured(*arguments, limit_seconds=given.limit, imports=("trulysparse.unsupervised.selector",))
     except DidNotFinish as ended:
         return row | {"ended": str(ended)}
     return row | {
