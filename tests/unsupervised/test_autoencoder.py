@@ -39,7 +39,7 @@ def mse(model, X):
     [
         {},
         {"output": "sigmoid", "corruption": "masking"},
-        {"hidden_layer_sizes": (8, 3), "tied": True, "evolution": None},
+        {"hidden_layer_sizes": (8, 3), "evolution": None},
     ],
 )
 def test_estimator_checks(params):
