@@ -19,7 +19,9 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import trulysparse as ts
 from estimators.tables import mixed_table
+from sample_files import npy
 from trulysparse.data import as_matrix
+from trulysparse.data.stream.matrix import StreamMatrix
 from trulysparse.evolution import NAMES
 
 FAST = dict(hidden_layer_sizes=(16,), epochs=2, batch_size=32, random_state=0, n_jobs=1)
@@ -92,11 +94,14 @@ def test_every_form_of_samples_gives_the_same(rng, output):
         np.testing.assert_allclose(other.score_samples(form(X)), model.score_samples(X), rtol=1e-3)
 
 
-def test_memory_maps_are_streamed(X, tmp_path):
+def test_samples_in_files(X, tmp_path):
     np.save(tmp_path / "X.npy", X)
-    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
-    model = ts.SparseAutoencoder(**FAST).fit(mapped)
-    np.testing.assert_array_equal(model.score_samples(mapped), model.score_samples(X))
+    mapped, stream = np.load(tmp_path / "X.npy", mmap_mode="r"), StreamMatrix(npy(tmp_path, X))
+    for form in (mapped, stream):
+        model = ts.SparseAutoencoder(**FAST).fit(form)
+        np.testing.assert_array_equal(model.transform(form), model.transform(X))
+        np.testing.assert_array_equal(model.score_samples(form), model.score_samples(X))
+        assert model.score(X) == pytest.approx(ts.SparseAutoencoder(**FAST).fit(X).score(X), rel=0.2)
 
 
 def test_wide_sparse_samples_are_never_dense():
