@@ -421,7 +421,18 @@ def load_sparse(
     out: Floats,
     threads: int,
 ) -> int: ...
-def corrupt(x: Floats, *, batch: int, noise: float, keep_probability: float, key: int, threads: int) -> None: ...
+def corrupt(
+    x: Floats,
+    *,
+    batch: int,
+    noise: float,
+    keep_probability: float,
+    rescale: bool = True,
+    swap_probability: float = 0.0,
+    key: int,
+    number: Pointers | None = None,
+    threads: int,
+) -> None: ...
 def draw_transforms(
     key: int,
     rows: Pointers,

@@ -126,9 +126,9 @@ def test_noise_is_drawn_once_unless_it_is_to_be_redrawn():
 
 def test_features_that_say_the_same_are_found_among_noise():
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((400, 40))
-    X[:, :6] = X[:, :1] + 0.3 * X[:, :6]
-    method = QuickSelection(100, epochs=60, accumulate=True)
+    X = rng.standard_normal((1000, 40))
+    X[:, :6] = X[:, :1] + 0.1 * X[:, :6]
+    method = QuickSelection(20, epsilon=3, epochs=100, noise=1.0, accumulate=True)
     assert set(np.argsort(-method.scores(SelectionData.of(X), **HOW))[:6]) == set(range(6))
 
 

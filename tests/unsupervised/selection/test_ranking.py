@@ -6,13 +6,18 @@ import numpy as np
 import pytest
 
 from trulysparse.errors import InputError
-from trulysparse.unsupervised.selection.ranking import ranked, selection_stability
+from trulysparse.unsupervised.selection.ranking import best_of_columns, ranked, selection_stability
 
 
 def test_of_equal_scores_the_first_comes_first_and_constant_features_last():
     scores = np.array([1.0, 0.0, 3.0, 0.0, 3.0])
     constant = np.array([False, True, False, False, False])
     assert ranked(scores, constant).tolist() == [2, 4, 0, 3, 1]
+
+
+def test_a_column_has_the_score_of_its_best_input_and_one_without_inputs_the_lowest():
+    scores, sources = np.array([3.0, 1.0, 2.0, -1.0]), np.array([0, 2, 2, 3])
+    assert best_of_columns(scores, sources, 5).tolist() == [3.0, -1.0, 2.0, -1.0, -1.0]
 
 
 def test_stability_is_that_of_the_paper():

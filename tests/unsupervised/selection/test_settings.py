@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import trulysparse as ts
 from trulysparse.errors import InputError
-from trulysparse.unsupervised.selection.settings import ReportEpochs, epochs_for, hidden_sizes
+from trulysparse.unsupervised.selection.settings import epochs_for, hidden_sizes, number_to_keep
 
 
 @pytest.mark.parametrize("given, sizes", [(7, (7,)), (np.int64(7), (7,)), ([3, 4], (3, 4)), (np.array([3]), (3,))])
@@ -26,9 +25,24 @@ def test_epochs_make_about_so_many_updates(n, batch, wanted, epochs):
     assert epochs_for(n, batch, wanted) == epochs
 
 
-def test_each_epoch_is_reported():
-    said = []
-    net = ts.SparseMLP((4, 8, 2), epsilon=3, threads=1)
-    reports = ReportEpochs(lambda *told: said.append(told), 3)
-    ts.Trainer(net, callbacks=[reports]).fit(np.ones((4, 4)), [0, 1, 0, 1], epochs=3)
-    assert said == [("selecting", 1.0, 3), ("selecting", 2.0, 3), ("selecting", 3.0, 3)]
+@pytest.mark.parametrize(
+    "wanted, n, kept",
+    [
+        (3, 3, 3),
+        (np.int32(1), 3, 1),
+        (1.0, 7, 7),
+        (0.5, 7, 3),
+        (0.01, 7, 1),
+        (None, 1, 1),
+        (None, 7, 3),
+        (None, 200, 50),
+    ],
+)
+def test_numbers_and_shares_of_features(wanted, n, kept):
+    assert number_to_keep(wanted, n) == kept
+
+
+@pytest.mark.parametrize("wanted", [0, -1, 0.0, 1.5, -0.1, float("nan"), True, "half", 8, [3]])
+def test_an_empty_selection_and_more_than_there_are_are_refused(wanted):
+    with pytest.raises(InputError, match="n_features_to_select"):
+        number_to_keep(wanted, 7)

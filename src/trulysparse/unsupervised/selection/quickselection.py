@@ -22,8 +22,9 @@ from trulysparse.pruning.strength import incoming_strength, outgoing_strength
 from trulysparse.training import Callback, Trainer
 from trulysparse.training.callbacks.running import RunningTrainer
 from trulysparse.training.history import Record
+from trulysparse.unsupervised._epochs import EpochProgress
 from trulysparse.unsupervised.selection.data import SelectionData
-from trulysparse.unsupervised.selection.settings import ReportEpochs, epochs_for, hidden_sizes
+from trulysparse.unsupervised.selection.settings import epochs_for, hidden_sizes
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,10 @@ class QuickSelection:
         >>> from trulysparse._core.progress import silent
         >>> from trulysparse.unsupervised.selection import QuickSelection, SelectionData
         >>> rng = np.random.default_rng(0)
-        >>> X = rng.standard_normal((300, 12))
-        >>> X[:, :4] = X[:, :1] + 0.1 * X[:, :4]  # these four say the same
-        >>> method = QuickSelection(hidden_layer_sizes=50, epsilon=3, accumulate=True, epochs=100)
-        >>> scores = method.scores(SelectionData.of(X), n_keep=4, seed=0, threads=1, progress=silent)
+        >>> X = rng.standard_normal((500, 20))
+        >>> X[:, :4] = X[:, :1] + 0.1 * X[:, :4]  # these four say the same, the others nothing
+        >>> method = QuickSelection(10, epsilon=3, noise=1.0, accumulate=True, epochs=60)
+        >>> scores = method.scores(SelectionData.of(X), n_keep=4, seed=5, threads=1, progress=silent)
         >>> sorted(np.argsort(-scores)[:4].tolist())
         [0, 1, 2, 3]
     """
@@ -132,9 +133,9 @@ class QuickSelection:
             batch_size=self.batch_size,
             dropout=self.dropout,
             input_noise=self.noise,
-            redraw_input_noise=self.redraw,
+            redraw_input_noise=self.redraw or not self.noise,
             seed=seed,
-            callbacks=[_DecayBiases(self.weight_decay), strength.summed, ReportEpochs(progress, epochs)],
+            callbacks=[_DecayBiases(self.weight_decay), strength.summed, EpochProgress(progress, "selecting")],
         )
         X: Any = data.matrix
         trainer.fit(X, X, epochs=epochs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -58,3 +60,23 @@ def selection_stability(selected: ArrayLike) -> float:
         return 1.0
     variance = n / (n - 1) * share * (1 - share)
     return float(1 - variance.mean() / by_chance)
+
+
+def best_of_columns(scores: NDArray[np.float64], sources: NDArray[Any], n_columns: int) -> NDArray[np.float64]:
+    """Scores of inputs as scores of a table's columns: each has that of its best input.
+
+    Args:
+        scores: (n_inputs,).
+        sources: (n_inputs,) the column that each input is made of.
+        n_columns: how many columns there are; one without inputs has the lowest score.
+
+    Returns:
+        (n_columns,).
+
+    Example:
+        >>> best_of_columns(np.array([3.0, 1.0, 2.0]), np.array([0, 2, 2]), 3).tolist()
+        [3.0, 1.0, 2.0]
+    """
+    columns = np.full(n_columns, scores.min())
+    np.maximum.at(columns, sources, scores)
+    return columns

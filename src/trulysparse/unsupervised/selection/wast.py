@@ -24,8 +24,9 @@ from trulysparse.optim import SGD
 from trulysparse.pruning.strength import incoming_strength, outgoing_strength
 from trulysparse.training import Callback, Trainer
 from trulysparse.training.callbacks.running import RunningTrainer
+from trulysparse.unsupervised._epochs import EpochProgress
 from trulysparse.unsupervised.selection.data import SelectionData
-from trulysparse.unsupervised.selection.settings import ReportEpochs, epochs_for, hidden_sizes
+from trulysparse.unsupervised.selection.settings import epochs_for, hidden_sizes
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class WAST:
             batch_size=self.batch_size,
             input_noise=self.noise,
             seed=seed,
-            callbacks=[importance, ReportEpochs(progress, epochs)],
+            callbacks=[importance, EpochProgress(progress, "selecting")],
         )
         X: Any = data.matrix
         trainer.fit(X, X, epochs=epochs)
