@@ -18,7 +18,7 @@ from trulysparse.data.scaling_figures import KINDS
 from trulysparse.errors import InputError
 from trulysparse.io.labels import labels_of
 from trulysparse.io.table_state import restore_table
-from trulysparse.io.tensors import TensorFile
+from trulysparse.io.tensors import Arrays
 from trulysparse.nn import activations
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.initialization import WeightInit
@@ -43,7 +43,7 @@ def storage_config_of(config: dict[str, Any], folder: str | os.PathLike[str] | N
 
 def build(
     config: dict[str, Any],
-    file: TensorFile,
+    file: Arrays,
     threads: int,
     storage_config: StorageConfig | None = None,
     activation: Activation | None = None,

@@ -40,8 +40,9 @@ class Network(NetworkPasses):
         scaling: of the input, or None.
         labels: names of the classes in the order of the output neurons, or None for 0, 1, ...
         preprocessor: a fitted TablePreprocessor, which DataFrames go through, or None.
-        target_scaling: of output='identity': targets are given, and predictions made, in their own unit, and the
-            network is trained on (y - offset) * factor; see fit_target_scaling. None: on y itself.
+        target_scaling: of output='identity' or 'sigmoid': targets are given, and predictions made, in their own unit,
+            and the network is trained on (y - offset) * factor; see fit_target_scaling. That of an autoencoder is its
+            `scaling`: trained on (X, X), it learns the scaled samples as they are loaded. None: on y itself.
     """
 
     epsilon: float | None
@@ -185,11 +186,11 @@ class Network(NetworkPasses):
         self.checked = CheckedLayers(self)
 
     def _check_target_scaling(self, scaling: Any) -> None:
-        if self.output != "identity":
-            raise InputError(f"target_scaling is for output='identity', not {self.output!r}")
+        if self.output == "softmax":
+            raise InputError("target_scaling is for output='identity' or 'sigmoid', not 'softmax'")
         _check_scaling("target_scaling", scaling, self.layer_sizes[-1])
-        if not (scaling.factor > 0).all():
-            raise InputError("target_scaling.factor must be above 0")
+        if not (scaling.factor >= 0).all():
+            raise InputError("target_scaling.factor must be at least 0")
 
     def copy(self) -> Self:
         """A network with weights and biases of its own, in memory.

@@ -11,6 +11,7 @@ from trulysparse.errors import InputError
 from trulysparse.unsupervised.selection import SelectionData, make_method
 from trulysparse.unsupervised.selection import attribution as module
 from trulysparse.unsupervised.selection.attribution import AttributionSelection
+from trulysparse.unsupervised.selection.ranking import ranked
 
 SMALL: dict[str, Any] = {"hidden_layer_sizes": (40, 20), "density": 0.3, "learning_rate": 0.01, "epochs": 15}
 
@@ -67,13 +68,13 @@ def test_importance_is_the_sum_of_dense_jacobians(samples: int | None, monkeypat
 @pytest.mark.parametrize("settings", [{}, {"probabilities": True}, {"importance": "strength", "epochs": 60}])
 def test_planted_features_are_found(n_classes: int, settings: dict[str, Any]) -> None:
     data = planted(n_classes, 600)
-    assert sorted(data.ranked(scored(data, **settings))[:2].tolist()) == [2, 7]
+    assert sorted(ranked(scored(data, **settings), data.constant)[:2].tolist()) == [2, 7]
 
 
 def test_features_that_values_depend_on_are_found() -> None:
     X = np.random.default_rng(0).standard_normal((400, 10))
     data = SelectionData.of(X, 100 + 40 * X[:, 4] - 30 * X[:, 1])
-    assert sorted(data.ranked(scored(data))[:2].tolist()) == [1, 4]
+    assert sorted(ranked(scored(data), data.constant)[:2].tolist()) == [1, 4]
 
 
 def test_training_ends_where_held_out_samples_gain_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +108,7 @@ def test_constant_features_come_last() -> None:
     data = SelectionData.of(X, (X[:, 0] > 0).astype(int))
     scores = scored(data)
     assert scores[1] == scores.min()
-    assert data.ranked(scores)[-1] == 1
+    assert ranked(scores, data.constant)[-1] == 1
 
 
 def test_bits_depend_on_the_seed_alone() -> None:

@@ -11,6 +11,7 @@ from trulysparse.errors import InputError
 from trulysparse.unsupervised.selection import SelectionData, make_method
 from trulysparse.unsupervised.selection import gradient as module
 from trulysparse.unsupervised.selection.gradient import GradientSelection
+from trulysparse.unsupervised.selection.ranking import ranked
 
 SMALL: dict[str, Any] = {"hidden_layer_sizes": (40, 20), "epsilon": 4, "learning_rate": 0.01, "epochs": 15}
 
@@ -67,19 +68,19 @@ def test_importance_is_the_decayed_sum_of_mean_gradients(monkeypatch: pytest.Mon
 @pytest.mark.parametrize("n_classes", [2, 15])
 def test_planted_features_are_found(n_classes: int) -> None:
     data = planted(n_classes, 600)
-    assert sorted(data.ranked(scored(data, epochs=25))[:2].tolist()) == [2, 7]
+    assert sorted(ranked(scored(data, epochs=25), data.constant)[:2].tolist()) == [2, 7]
 
 
 def test_features_that_values_depend_on_are_found() -> None:
     X = np.random.default_rng(0).standard_normal((400, 10))
     data = SelectionData.of(X, 100 + 40 * X[:, 4] - 30 * X[:, 1])
-    assert sorted(data.ranked(scored(data))[:2].tolist()) == [1, 4]
+    assert sorted(ranked(scored(data), data.constant)[:2].tolist()) == [1, 4]
 
 
 def test_several_labels_per_sample() -> None:
     X = np.random.default_rng(0).standard_normal((400, 10))
     data = SelectionData.of(X, np.stack([X[:, 4] > 0, X[:, 1] > 0], axis=1))
-    assert sorted(data.ranked(scored(data))[:2].tolist()) == [1, 4]
+    assert sorted(ranked(scored(data), data.constant)[:2].tolist()) == [1, 4]
 
 
 @pytest.mark.parametrize("shape", [(30, 1), (2, 5), (7, 40)])
@@ -97,7 +98,7 @@ def test_constant_features_come_last() -> None:
     data = SelectionData.of(X, (X[:, 0] > 0).astype(int))
     scores = scored(data)
     assert scores[1] == scores.min()
-    assert data.ranked(scores)[-1] == 1
+    assert ranked(scores, data.constant)[-1] == 1
 
 
 def test_bits_depend_on_the_seed_alone() -> None:

@@ -12,6 +12,7 @@ from trulysparse.errors import InputError
 from trulysparse.unsupervised.selection import SelectionData, make_method
 from trulysparse.unsupervised.selection import neurofs as module
 from trulysparse.unsupervised.selection.neurofs import NeuroFS
+from trulysparse.unsupervised.selection.ranking import ranked
 
 SMALL: dict[str, Any] = {"hidden_layer_sizes": (40, 30, 20), "epsilon": 5, "epochs": 20, "batch_size": 20}
 
@@ -103,7 +104,7 @@ def test_those_that_come_have_the_largest_gradients(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("n_classes", [2, 12])
 def test_planted_features_are_found(n_classes: int) -> None:
     data = planted(n_classes, 600)
-    assert sorted(data.ranked(scored(data, epochs=30))[:2].tolist()) == [2, 7]
+    assert sorted(ranked(scored(data, epochs=30), data.constant)[:2].tolist()) == [2, 7]
 
 
 def test_features_that_values_depend_on_are_found_in_sparse_samples() -> None:
@@ -112,7 +113,7 @@ def test_features_that_values_depend_on_are_found_in_sparse_samples() -> None:
     y = 100 + 40 * X[:, 4] - 30 * X[:, 1]
     dense, sparse = SelectionData.of(X, y), SelectionData.of(sp.csr_array(X), y)
     scores = scored(sparse)
-    assert sorted(sparse.ranked(scores)[:2].tolist()) == [1, 4]
+    assert sorted(ranked(scores, sparse.constant)[:2].tolist()) == [1, 4]
     np.testing.assert_allclose(scores, scored(dense), rtol=1e-3)
 
 
@@ -132,13 +133,13 @@ def test_constant_features_have_no_neuron_and_come_last() -> None:
     data = SelectionData.of(X, (X[:, 0] > 0).astype(int))
     scores = scored(data)
     assert scores[1] == scores[5] == scores.min()
-    assert sorted(data.ranked(scores)[-2:].tolist()) == [1, 5]
+    assert sorted(ranked(scores, data.constant)[-2:].tolist()) == [1, 5]
     assert not scored(SelectionData.of(np.ones((30, 3)), np.arange(30) % 2)).any()
 
 
 def test_one_hidden_layer_will_do() -> None:
     data = planted()
-    assert sorted(data.ranked(scored(data, hidden_layer_sizes=40, epochs=30))[:2].tolist()) == [2, 7]
+    assert sorted(ranked(scored(data, hidden_layer_sizes=40, epochs=30), data.constant)[:2].tolist()) == [2, 7]
 
 
 def test_bits_depend_on_the_seed_alone() -> None:

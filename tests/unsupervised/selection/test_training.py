@@ -7,7 +7,7 @@ import pytest
 
 import trulysparse as ts
 from trulysparse.unsupervised.selection import SelectionData
-from trulysparse.unsupervised.selection.training import SelectionTraining, batch_size_for, epochs_for, held_out
+from trulysparse.unsupervised.selection.training import SelectionTraining, default_batch_size, default_epochs, held_out
 
 
 def make(data: SelectionData, batch_size: int = 16, threads: int = 1) -> SelectionTraining:
@@ -103,7 +103,7 @@ def test_values_are_held_out_whatever_they_are() -> None:
 
 
 def test_defaults_follow_the_number_of_samples() -> None:
-    assert [batch_size_for(n, None) for n in (199, 200)] == [20, 100]
-    assert batch_size_for(10, 7) == 7
-    assert [epochs_for(n, None, 100, 12_000) for n in (100, 12_000, 60_000, 10**7)] == [100, 100, 20, 10]
-    assert epochs_for(10**7, 3, 100, 12_000) == 3
+    assert [default_batch_size(n, None) for n in (199, 200)] == [20, 100]
+    assert default_batch_size(10, 7) == 7
+    assert [default_epochs(n, None, 100, 12_000) for n in (100, 12_000, 60_000, 10**7)] == [100, 100, 20, 10]
+    assert default_epochs(10**7, 3, 100, 12_000) == 3

@@ -2,6 +2,8 @@
 
 from trulysparse.unsupervised.selection.data import SelectionData
 from trulysparse.unsupervised.selection.method import SelectionMethod
-from trulysparse.unsupervised.selection.registry import NAMES, make_method
+from trulysparse.unsupervised.selection.quickselection import QuickSelection
+from trulysparse.unsupervised.selection.registry import METHODS, NAMES, make_method
+from trulysparse.unsupervised.selection.wast import WAST
 
-__all__ = ["NAMES", "SelectionData", "SelectionMethod", "make_method"]
+__all__ = ["METHODS", "NAMES", "WAST", "QuickSelection", "SelectionData", "SelectionMethod", "make_method"]

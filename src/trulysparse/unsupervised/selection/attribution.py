@@ -20,9 +20,9 @@ from trulysparse.unsupervised.selection.jacobian import Jacobian
 from trulysparse.unsupervised.selection.settings import hidden_sizes
 from trulysparse.unsupervised.selection.training import (
     SelectionTraining,
-    batch_size_for,
     check_optional,
-    epochs_for,
+    default_batch_size,
+    default_epochs,
     held_out,
     supervised_network,
 )
@@ -61,11 +61,12 @@ class AttributionSelection:
         >>> import numpy as np
         >>> from trulysparse.unsupervised.selection import SelectionData
         >>> from trulysparse.unsupervised.selection.attribution import AttributionSelection
+        >>> from trulysparse.unsupervised.selection.ranking import ranked
         >>> X = np.random.default_rng(0).standard_normal((400, 8))
         >>> data = SelectionData.of(X, (X[:, 3] + X[:, 5] > 0).astype(int))
         >>> method = AttributionSelection(hidden_layer_sizes=(64,), density=0.3, epochs=20, learning_rate=0.01)
         >>> scores = method.scores(data, n_keep=2, seed=0, threads=1, progress=lambda *_: None)
-        >>> sorted(data.ranked(scores)[:2].tolist())
+        >>> sorted(ranked(scores, data.constant)[:2].tolist())
         [3, 5]
     """
 
@@ -103,8 +104,8 @@ class AttributionSelection:
     ) -> NDArray[np.float64]:
         """See SelectionMethod."""
         train, watched = held_out(data, self.held_out, seed)
-        batch_size = batch_size_for(len(train), self.batch_size)
-        epochs = epochs_for(len(train), self.epochs, 200, 20_000)
+        batch_size = default_batch_size(len(train), self.batch_size)
+        epochs = default_epochs(len(train), self.epochs, 200, 20_000)
         training = SelectionTraining(
             supervised_network(data, self.hidden_layer_sizes, "relu", seed, threads, density=self.density),
             data,

@@ -20,7 +20,7 @@ class SelectionData:
 
     Attributes:
         matrix: the samples, all finite, in their own unit; read batch by batch.
-        scaling: to mean 0 and standard deviation 1 feature by feature, for `net.scaling`; constant features become 0.
+        scaling: for `net.scaling`, by default to mean 0 and standard deviation 1; constant features become 0.
         constant: (n_features,) bool, the features that have one value only.
         targets: labels, int32 (n_samples,), 0 to n_outputs - 1; values, float64 (n_samples, n_outputs), standardised;
             0 and 1, float64 (n_samples, n_outputs), where output is 'sigmoid'; or None where there are none.
@@ -44,14 +44,17 @@ class SelectionData:
     n_outputs: int = 0
 
     @classmethod
-    def of(cls, X: Any, y: NDArray[Any] | None = None, *, scaled: NDArray[np.bool_] | None = None) -> SelectionData:
+    def of(
+        cls, X: Any, y: NDArray[Any] | None = None, *, scale: str = "standard", scaled: NDArray[np.bool_] | None = None
+    ) -> SelectionData:
         """Samples and targets, checked.
 
         Args:
             X: (n_samples, n_features), in any form that as_matrix takes.
             y: labels, (n_samples,) whole numbers from 0 on; values, (n_samples,) or (n_samples, n_outputs) of a
                 floating-point type; several labels per sample, (n_samples, n_labels) bool; or None.
-            scaled: (n_features,), the features to standardise, such as `scaled_` of a TablePreprocessor; None: all.
+            scale: 'standard', 'minmax', 'moderated' or 'auto'; see fit_scaling.
+            scaled: (n_features,), the features to scale, such as `scaled_` of a TablePreprocessor; None: all.
 
         Returns:
             The data.
@@ -60,7 +63,7 @@ class SelectionData:
             InputError: where a value of X is not finite, or y is of another form or length.
         """
         matrix = as_matrix(X)
-        figures = ScalingFigures("standard", matrix.n_features)
+        figures = ScalingFigures(scale, matrix.n_features)
         scaling = figures.add(matrix)
         constant = scaling.factor == 0
         if scaled is not None:
@@ -99,24 +102,6 @@ class SelectionData:
             raise DivergenceError("a score is not a finite number: training has diverged; lower the learning rate")
         values[self.constant] = min(0.0, float(values.min()))
         return values
-
-    def ranked(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Features from the best to the worst; of equal scores the first, constant features last.
-
-        Args:
-            scores: (n_features,), as `finished` returns them.
-
-        Returns:
-            (n_features,) numbers of features.
-
-        Example:
-            >>> import numpy as np
-            >>> from trulysparse.unsupervised.selection import SelectionData
-            >>> data = SelectionData.of(np.array([[1.0, 5.0, 2.0], [1.0, 6.0, 4.0]]))
-            >>> data.ranked(np.array([0.0, 0.0, 2.0])).tolist()
-            [2, 1, 0]
-        """
-        return np.lexsort((np.arange(len(scores)), self.constant, -scores))
 
 
 def _targets(y: NDArray[Any]) -> tuple[NDArray[Any], str, int]:

@@ -17,9 +17,9 @@ from trulysparse.unsupervised.selection.data import SelectionData
 from trulysparse.unsupervised.selection.settings import hidden_sizes
 from trulysparse.unsupervised.selection.training import (
     SelectionTraining,
-    batch_size_for,
     check_optional,
-    epochs_for,
+    default_batch_size,
+    default_epochs,
     supervised_network,
 )
 
@@ -54,11 +54,12 @@ class GradientSelection:
         >>> import numpy as np
         >>> from trulysparse.unsupervised.selection import SelectionData
         >>> from trulysparse.unsupervised.selection.gradient import GradientSelection
+        >>> from trulysparse.unsupervised.selection.ranking import ranked
         >>> X = np.random.default_rng(0).standard_normal((400, 8))
         >>> data = SelectionData.of(X, (X[:, 3] + X[:, 5] > 0).astype(int))
         >>> method = GradientSelection(hidden_layer_sizes=(64,), epsilon=4, epochs=20, learning_rate=0.01)
         >>> scores = method.scores(data, n_keep=2, seed=0, threads=1, progress=lambda *_: None)
-        >>> sorted(data.ranked(scores)[:2].tolist())
+        >>> sorted(ranked(scores, data.constant)[:2].tolist())
         [3, 5]
     """
 
@@ -87,12 +88,12 @@ class GradientSelection:
         self, data: SelectionData, *, n_keep: int, seed: int, threads: int, progress: Progress
     ) -> NDArray[np.float64]:
         """See SelectionMethod."""
-        epochs = epochs_for(data.n_samples, self.epochs, 100, 60_000)
+        epochs = default_epochs(data.n_samples, self.epochs, 100, 60_000)
         training = SelectionTraining(
             supervised_network(data, self.hidden_layer_sizes, "relu", seed, threads, epsilon=self.epsilon),
             data,
             Adam(self.learning_rate, weight_decay=self.weight_decay, weight_decay_mode="l2"),
-            batch_size=batch_size_for(data.n_samples, self.batch_size),
+            batch_size=default_batch_size(data.n_samples, self.batch_size),
             epochs=epochs,
             seed=seed,
             threads=threads,

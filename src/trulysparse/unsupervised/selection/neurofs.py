@@ -22,9 +22,9 @@ from trulysparse.unsupervised.selection.inputs import Total, load_features, repl
 from trulysparse.unsupervised.selection.settings import hidden_sizes
 from trulysparse.unsupervised.selection.training import (
     SelectionTraining,
-    batch_size_for,
     check_optional,
-    epochs_for,
+    default_batch_size,
+    default_epochs,
     supervised_network,
 )
 
@@ -71,11 +71,12 @@ class NeuroFS:
         >>> import numpy as np
         >>> from trulysparse.unsupervised.selection import SelectionData
         >>> from trulysparse.unsupervised.selection.neurofs import NeuroFS
+        >>> from trulysparse.unsupervised.selection.ranking import ranked
         >>> X = np.random.default_rng(0).standard_normal((400, 20))
         >>> data = SelectionData.of(X, (X[:, 3] + X[:, 5] > 0).astype(int))
         >>> method = NeuroFS(hidden_layer_sizes=(64,), epsilon=4, epochs=30, batch_size=20)
         >>> scores = method.scores(data, n_keep=2, seed=0, threads=1, progress=lambda *_: None)
-        >>> sorted(data.ranked(scores)[:2].tolist()), int((scores >= 0).sum())  # 2 and 0.2 * 20 are left
+        >>> sorted(ranked(scores, data.constant)[:2].tolist()), int((scores >= 0).sum())  # 2 and 0.2 * 20 are left
         ([3, 5], 6)
     """
 
@@ -146,14 +147,14 @@ class _Run:
         self._removed_at = np.zeros(data.n_features)  # numbers of the epochs
         self._mature = np.ones(data.n_features, np.bool_)
         own = replace(data, matrix=self._matrix(), scaling=scaling_of(data.scaling, self.active))
-        self.epochs = epochs_for(data.n_samples, method.epochs, 100, 12_000)
+        self.epochs = default_epochs(data.n_samples, method.epochs, 100, 12_000)
         self.training = SelectionTraining(
             supervised_network(
                 own, method.hidden_layer_sizes, method.activation, self.seed, self.threads, epsilon=method.epsilon
             ),
             own,
             SGD(method.learning_rate, method.momentum, weight_decay=method.weight_decay),
-            batch_size=batch_size_for(data.n_samples, method.batch_size),
+            batch_size=default_batch_size(data.n_samples, method.batch_size),
             epochs=self.epochs,
             seed=self.seed,
             threads=self.threads,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from trulysparse._core import checks
@@ -12,11 +12,12 @@ from trulysparse.unsupervised.selection.gradient import GradientSelection
 from trulysparse.unsupervised.selection.method import SelectionMethod
 from trulysparse.unsupervised.selection.neurofs import NeuroFS
 from trulysparse.unsupervised.selection.quickselection import QuickSelection
+from trulysparse.unsupervised.selection.wast import WAST
 
-_METHODS: dict[str, type[SelectionMethod]] = {
-    each.name: each for each in (QuickSelection, GradientSelection, AttributionSelection, NeuroFS)
+METHODS: dict[str, type[SelectionMethod]] = {
+    each.name: each for each in (QuickSelection, WAST, GradientSelection, AttributionSelection, NeuroFS)
 }
-NAMES = tuple(_METHODS)
+NAMES = tuple(METHODS)
 
 
 def make_method(method: str | SelectionMethod, **settings: Any) -> SelectionMethod:
@@ -38,13 +39,14 @@ def make_method(method: str | SelectionMethod, **settings: Any) -> SelectionMeth
         10
     """
     if isinstance(method, str):
-        made: Any = _METHODS[checks.choice("method", method, NAMES)]()
+        made: Any = METHODS[checks.choice("method", method, NAMES)]()
     elif callable(getattr(method, "scores", None)) and hasattr(method, "needs_y"):
         made = method
     else:
         raise InputError(f"method must be one of {', '.join(NAMES)}, or a method of selection, not {method!r:.80}")
     given = {name: value for name, value in settings.items() if value is not None}
-    unknown = sorted(set(given) - {each.name for each in fields(made)})
+    known = {each.name for each in fields(made)} if is_dataclass(made) else set()
+    unknown = sorted(set(given) - known)
     if unknown:
         raise InputError(f"{unknown[0]} is no setting of method {made.name!r}; leave it at None")
     found: SelectionMethod = replace(made, **given) if given else made

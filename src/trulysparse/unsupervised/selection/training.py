@@ -27,12 +27,12 @@ from trulysparse.unsupervised.selection.settings import hidden_sizes
 _FEW_SAMPLES = 200
 
 
-def batch_size_for(n_samples: int, given: int | None) -> int:
+def default_batch_size(n_samples: int, given: int | None) -> int:
     """Samples per batch: as given, else 100, or 20 of fewer than 200 samples."""
     return given or (20 if n_samples < _FEW_SAMPLES else 100)
 
 
-def epochs_for(n_samples: int, given: int | None, most: int, updates: int) -> int:
+def default_epochs(n_samples: int, given: int | None, most: int, updates: int) -> int:
     """Epochs: as given, else `most`, or as many as make `updates` batches of 100 samples, at least 10."""
     return given or min(most, max(10, 100 * updates // n_samples))
 
@@ -52,7 +52,9 @@ def supervised_network(
     Its hidden layers start with weights as small as a dense network's: what they learn is then soon larger than what
     they start with, and importance is not that of the start."""
     sizes = data.n_features, *hidden_sizes(hidden_layer_sizes), data.n_outputs
-    return SparseMLP(sizes, activation=activation, output=data.output, init="xavier_uniform", seed=seed, threads=threads, **sparsity)
+    return SparseMLP(
+        sizes, activation=activation, output=data.output, init="xavier_uniform", seed=seed, threads=threads, **sparsity
+    )
 
 
 class SelectionTraining:
