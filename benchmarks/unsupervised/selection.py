@@ -15,18 +15,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _data import SETS, Split, load
+from _data import IMAGES, SETS, TEXT, Split, load
 from _judges import Judges
 from _measure import DidNotFinish, Made, measured
 from _peers import PEERS, Peer
 from _results import keep, read
 from numpy.typing import NDArray
 
+import trulysparse as ts
 from trulysparse.bench.report import table
+from trulysparse.unsupervised.selection import WAST
 
-OURS = ("quickselection", "wast", "gradient", "attribution", "neurofs")
+OURS: dict[str, dict[str, Any]] = {
+    "quickselection": {},
+    "quickselection, accumulated": {"method": "quickselection", "noise": 1.0, "accumulate": True},
+    "wast": {},
+    "gradient": {},
+    "attribution": {},
+    "neurofs": {},
+}
 KEY = ("data", "method", "seed")
-ORDER = (*list(PEERS)[:5], *OURS[:2], *list(PEERS)[5:], *OURS[2:])
+LABELS = 5  # peers from here on look at labels, and ours after three
+ORDER = (*list(PEERS)[:LABELS], *list(OURS)[:3], *list(PEERS)[LABELS:], *list(OURS)[3:])
 JUDGES = ("extra_trees", "svc", "k_means", "hits")
 
 
@@ -37,10 +47,19 @@ def select_with_peer(split: Split, name: str, rows: int, seed: int) -> NDArray[n
     return PEERS[name].function(X, y, split.n_keep, seed)
 
 
-def select_with_ours(split: Split, method: str, epochs: int | None, seed: int) -> NDArray[np.intp]:
-    from trulysparse import SparseFeatureSelector
+def settings(method: str, data: str, epochs: int | None) -> dict[str, Any]:
+    """Of SparseFeatureSelector, by the methods' papers: features scaled as in _data.py, WAST's share of errors."""
+    chosen = {"method": method, "scale": "minmax" if data in TEXT else "standard"} | OURS[method]
+    if method == "wast" and data in IMAGES:
+        chosen["method"] = WAST(error_weight=0.4)
+    elif epochs is not None:
+        chosen["epochs"] = epochs
+    return chosen
 
-    selector = SparseFeatureSelector(split.n_keep, method=method, epochs=epochs, n_jobs=1, random_state=seed)
+
+def select_with_ours(split: Split, method: str, epochs: int | None, seed: int) -> NDArray[np.intp]:
+    chosen = settings(method, split.name, epochs)
+    selector = ts.SparseFeatureSelector(split.n_keep, n_jobs=1, random_state=seed, **chosen)
     return selector.fit(split.X_train, split.y_train).get_support(indices=True)
 
 

@@ -162,6 +162,28 @@ def update(
     threads: int,
 ) -> None: ...
 def sum_of_squares(values: Floats, threads: int) -> float: ...
+def draw_units(
+    values: Floats, bias: Floats | None, batch: int, logistic: bool, sampled: bool, key: int, threads: int
+) -> None: ...
+def join_phases(
+    first: Floats,
+    second: Floats,
+    joined: Floats,
+    sign: float,
+    difference: Floats | None,
+    error: Floats | None,
+    threads: int,
+) -> None: ...
+def flip_gains(
+    ptr: Pointers,
+    index: Indices,
+    weight: Floats,
+    bias: Floats,
+    visible: Floats,
+    hidden: Floats,
+    gain: Floats,
+    threads: int,
+) -> None: ...
 
 class SharedLock:
     def acquire_shared(self) -> None: ...

@@ -81,7 +81,11 @@ PARAMETERS = """Parameters
         None: one network is trained by multi-threaded kernels. 'wasap', 'wassp': by n_jobs workers on one thread each.
     random_state : int, RandomState or None
         Seed of everything random; None: another one at each fit.
-    verbose : 0 (silent), 1 (progress bar on a terminal) or 2 (a line per epoch)"""
+    verbose : 0 (silent), 1 (progress bar on a terminal) or 2 (a line per epoch)
+    pretrained : SparseMLP or None
+        A network whose layers, all of them, are where the hidden layers begin, and whose scaling and preprocessing are
+        taken over; it is not changed. hidden_layer_sizes: None, or its sizes and those of fresh layers after them;
+        epsilon and density are those of the fresh layers. See from_autoencoder."""
 
 ATTRIBUTES = """network_ : the trained SparseMLP
     recipe_ : the Recipe that it was made and trained by, with the values chosen for this data

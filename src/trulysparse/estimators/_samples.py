@@ -136,6 +136,20 @@ def fitted_preprocessor(X: Any) -> TablePreprocessor | None:
     return TablePreprocessor().fit(X) if hasattr(X, "iloc") else None
 
 
+def as_table(X: Any, preprocessor: TablePreprocessor) -> Any:
+    """Checked samples as a DataFrame, with the names of the columns that the preprocessor was fitted to.
+
+    Raises:
+        InputError: where they cannot stand for such a table.
+    """
+    if hasattr(X, "iloc"):
+        return X
+    _check_array(X)
+    if X.shape[1] != preprocessor.n_features_in_:
+        raise InputError(f"X has {X.shape[1]} columns, but the fitted table had {preprocessor.n_features_in_}")
+    return _with_names(X, preprocessor)
+
+
 def _checked_table(estimator: Any, frame: Any, y: Any, reset: bool, options: dict[str, Any]) -> tuple[Any, Any]:
     if not hasattr(frame, "iloc"):
         _check_array(frame)
