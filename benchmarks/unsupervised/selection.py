@@ -158,10 +158,10 @@ def main() -> None:
             if once and "ended" not in rows[0]:
                 rows = [rows[0] | {"seed": seed} for seed in missing]
             for row in rows:
-                if "features" in row:
-                    row |= {"chosen_once": once} | judges(np.array(row["features"]), row["seed"])
-                keep("selection", row, KEY)
-                print({key: value for key, value in row.items() if key not in {"features", "n_keep"}}, flush=True)
+                scores = judges(np.array(row["features"]), row["seed"]) if "features" in row else {}
+                whole = row | {"chosen_once": once} | scores
+                keep("selection", whole, KEY)
+                print({key: value for key, value in whole.items() if key not in {"features", "n_keep"}}, flush=True)
     print_tables(read("selection"), given.sets)
 
 
