@@ -242,8 +242,8 @@ class SparseFeatureSelector(SelectorMixin, UnsupervisedModel):
             return self._samples(X, reset=True), None
         if y is None:
             raise InputError(
-                f"y must be given: requires y to be passed, but the target y is None; method {method.name!r} looks at "
-                "targets, 'quickselection' and 'wast' do without"
+                f"method {method.name!r} requires y to be passed, but the target y is None; 'quickselection' and "
+                "'wast' do without"
             )
         matrix, y = self._samples_and_targets(X, y, reset=True, multi_output=True)
         return matrix, encoded_targets(y, self.task)
