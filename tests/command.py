@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -9,11 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer.testing
 from sklearn.datasets import dump_svmlight_file
 from typer.testing import CliRunner
 
 from trulysparse.cli import app
 from trulysparse.training import ProgressBar
+
+# A runner builds the commands with all their options at each call, which takes longer than most trainings here.
+typer.testing._get_command = functools.cache(typer.testing._get_command)  # type: ignore[attr-defined]
 
 SMALL = ["--hidden", "30,20", "--epochs", "3", "--epsilon", "5", "--batch-size", "16", "--learning-rate", "0.05"]
 SMALL += ["--optimizer", "sgd"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,6 +20,15 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
     _kernels.use_isa(request.param)
     yield request.param
     _kernels.use_isa(before)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_power_cut() -> Iterator[None]:
+    """Spares the waits for the disk: they matter where the power fails, which no test can bring about. What is
+    written can be read, also by other processes and after a kill, without them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", os.fstat)  # still an error for a file that is not open
+        yield
 
 
 @pytest.fixture

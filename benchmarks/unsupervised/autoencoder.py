@@ -1,8 +1,8 @@
 """Reconstruction of rows that were not seen, by sparse and by dense autoencoders at equal epochs.
 
 Features have mean 0 and deviation 1 on the training rows. All networks are n-1000-n (the small dense one has as many
-connections as the sparse ones), denoising with noise 0.2, in batches of 100. But for the two rows of fixed settings, the
-rate of Adam is the best of four on a fifth of the training rows (of Fashion-MNIST: of 12,000 of them), held out; test
+connections as the sparse ones), denoising with noise 0.2, in batches of 100. But for the two rows of fixed settings,
+the rate of Adam is the best of four on a fifth of the training rows (of Fashion-MNIST: of 12,000) held out; test
 rows are looked at once. Seconds are of the processor on one thread, MB beyond data and imports, both of one fit at the
 chosen rate and the reconstruction of the test rows.
 

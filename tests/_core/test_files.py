@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +39,21 @@ def test_write_whole_that_fails_leaves_the_old_file_alone(tmp_path):
     with pytest.raises(RuntimeError):
         write_whole(tmp_path / "a", fail)
     assert [(f.name, f.read_text()) for f in tmp_path.iterdir()] == [("a", "old")]
+
+
+@pytest.mark.parametrize("sync", [True, False])
+def test_write_whole_is_on_the_disk_before_it_takes_the_name_and_the_name_thereafter(tmp_path, monkeypatch, sync):
+    done, rename = [], Path.replace
+
+    def seen(handle):
+        path = Path(os.readlink(f"/proc/self/fd/{handle}"))
+        done.append("folder" if path == tmp_path else path.read_text())
+
+    monkeypatch.setattr(os, "fsync", seen)
+    monkeypatch.setattr(Path, "replace", lambda a, b: (done.append(f"name {b.name}"), rename(a, b))[1])
+    write_whole(tmp_path / "a", lambda path: path.write_text("new"), sync=sync)
+    assert done == (["new", "name a", "folder"] if sync else ["name a"])
+    assert (tmp_path / "a").read_text() == "new"
 
 
 def test_write_whole_by_many_threads_leaves_one_whole_file(tmp_path):

@@ -233,3 +233,31 @@ def test_values_out_of_range_are_refused(X, value):
 def test_divergence_is_told(rng):
     with np.errstate(all="ignore"), pytest.raises(DivergenceError, match="smaller learning_rate"):
         SparseRBM(**SMALL | {"learning_rate": 1e6, "n_iter": 30}).fit(rng.normal(size=(60, 20)))
+
+
+def test_samples_in_files_give_the_same_bits(X, tmp_path):
+    mapped = np.memmap(tmp_path / "X", np.float32, "w+", shape=X.shape)
+    mapped[:] = X
+    one = SparseRBM(**SMALL).fit(X)
+    for other in (mapped, as_matrix(X)):
+        twin = SparseRBM(**SMALL).fit(other)
+        np.testing.assert_array_equal(one.components_.data, twin.components_.data)
+        np.testing.assert_array_equal(one.score_samples(X), twin.score_samples(other))
+    mapped[5, 3] = 2
+    with pytest.raises(InputError, match=r"X\[5, 3\] is 2.0; Bernoulli"):
+        SparseRBM(**SMALL, visible="bernoulli").fit(mapped)
+
+
+@pytest.mark.parametrize(("columns", "visible"), [(["c", "e"], "bernoulli"), (["c", "age"], "gaussian")])
+def test_tables_of_mixed_columns(rng, tmp_path, columns, visible):
+    table = pd.DataFrame(
+        {"c": rng.choice(["a", "b", "d"], 80), "e": rng.choice(["x", "y"], 80), "age": rng.integers(1, 80, 80)}
+    )[columns]
+    rbm = SparseRBM(**SMALL).fit(table)
+    assert rbm.visible_ == visible
+    assert rbm.n_features_in_ == 2
+    ts.save(rbm, tmp_path / "rbm.safetensors")
+    twin = ts.load(tmp_path / "rbm.safetensors")
+    np.testing.assert_array_equal(twin.transform(table), rbm.transform(table))
+    np.testing.assert_array_equal(twin.sample(3, 5), rbm.sample(3, 5))
+    np.testing.assert_array_equal(twin.partial_fit(table).components_.data, rbm.partial_fit(table).components_.data)

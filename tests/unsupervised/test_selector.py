@@ -162,7 +162,7 @@ def test_targets_of_any_kind_reach_methods_that_want_them(y, output, labels):
 
 
 def test_a_method_that_needs_targets_says_so():
-    with pytest.raises(ValueError, match="y must be given"):
+    with pytest.raises(ValueError, match="method 'by_target' requires y"):
         ts.SparseFeatureSelector(4, method=ByTarget()).fit(samples())
 
 

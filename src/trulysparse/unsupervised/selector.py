@@ -40,7 +40,9 @@ class SparseFeatureSelector(SelectorMixin, UnsupervisedModel):
         rounded down to at least one. None: 50, but no more than half of them.
     method : str or a method of trulysparse.unsupervised.selection
         Without labels: 'quickselection' (strength of the inputs of a denoising autoencoder) or 'wast' (the same with
-        importance that steers where connections grow, batch by batch).
+        importance that steers where connections grow, batch by batch). With labels or values: 'gradient' (how much
+        the loss changes with a feature, batch by batch), 'attribution' (how much the outputs do, over the training) or
+        'neurofs' (strength, in a network whose input neurons are removed as it learns).
     accumulate : bool
         Whether 'quickselection' scores by strength as input times strength as output, summed over the epochs. With
         noise=1.0 that finds more of what is hidden among many noise features, but does worse on images and texts.
@@ -242,8 +244,8 @@ class SparseFeatureSelector(SelectorMixin, UnsupervisedModel):
             return self._samples(X, reset=True), None
         if y is None:
             raise InputError(
-                f"y must be given: requires y to be passed, but the target y is None; method {method.name!r} looks at "
-                "targets, 'quickselection' and 'wast' do without"
+                f"method {method.name!r} requires y to be passed, but the target y is None; 'quickselection' and "
+                "'wast' do without"
             )
         matrix, y = self._samples_and_targets(X, y, reset=True, multi_output=True)
         return matrix, encoded_targets(y, self.task)
@@ -277,6 +279,12 @@ class SparseFeatureSelector(SelectorMixin, UnsupervisedModel):
     def _get_support_mask(self) -> NDArray[np.bool_]:
         check_is_fitted(self)
         return self.support_
+
+    @property
+    def constant_(self) -> NDArray[np.bool_]:
+        """(n_features_in_,), the features that had one value in every sample."""
+        check_is_fitted(self)
+        return self._constant
 
     # ---- files ----
 
