@@ -100,7 +100,7 @@ def test_partial_fit_sees_all_samples_and_learns(X):
     assert connections == [layer.n_connections for layer in whole.network_.layers]
 
 
-@pytest.mark.parametrize("params", [{"output": "sigmoid"}, {"scale": "none"}])
+@pytest.mark.parametrize("params", [{"output": "sigmoid"}, {"tied": True}, {"scale": "none"}])
 def test_partial_fit_of_other_forms(X, params):
     model = ts.SparseAutoencoder(**(FAST | params))
     for part in (X[:50], X[50:100] * 1.5, X[100:]):

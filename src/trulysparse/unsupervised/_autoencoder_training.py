@@ -143,7 +143,6 @@ class AutoencoderTraining(UnsupervisedTransformer):
         density = self.density
         if is_per_layer(density):
             density = tuple(checks.listed("density", density, "numbers"))
-        ends: dict[str, Any] = {"tied": True} if self.tied else {}
         net = SparseMLP(
             (n, *hidden, *hidden[-2::-1], n),
             epsilon=self.epsilon if density is None else None,
@@ -152,7 +151,7 @@ class AutoencoderTraining(UnsupervisedTransformer):
             output=self.output,
             init=self.init,
             fan=self.fan,
-            **ends,
+            tied=self.tied,
             dtype=dtype,
             seed=seed,
             threads=self._threads(),
