@@ -127,6 +127,17 @@ def test_warm_start_goes_on(X):
     assert model.set_params(warm_start=False).fit(X).n_iter_ == 2
 
 
+def test_a_training_that_breaks_off_leaves_the_model_as_it_was(X):
+    fresh, fitted = ts.SparseAutoencoder(**FAST), ts.SparseAutoencoder(**FAST).fit(X)
+    before = fitted.reconstruct(X)
+    for model in (fresh, fitted):
+        with pytest.raises(ts.DivergenceError):
+            model.set_params(optimizer="sgd", learning_rate=1e30, epochs=5, evolution=None).fit(X)
+    assert not hasattr(fresh, "network_")
+    np.testing.assert_array_equal(fitted.reconstruct(X), before)
+    assert fitted.set_params(optimizer="adam", learning_rate=None).partial_fit(X).n_iter_ == 3
+
+
 def test_one_hot_columns_keep_their_scale():
     table, _ = mixed_table(60)
     model = ts.SparseAutoencoder(**FAST)
