@@ -20,6 +20,8 @@ COVERED_BY = {
     "cli/_checkpoints.py": "cli/test_resume.py",
     "cli/_plan_text.py": "cli/test_plan.py",
     "cli/_results.py": "cli/test_train.py",
+    "cli/_select_command.py": "cli/test_select.py",
+    "cli/_selecting.py": "cli/test_select.py",
     "cli/_training.py": "cli/test_train.py",
     "cli/_training_run.py": "cli/test_train.py",
     "estimators/_docs.py": "test_docstrings.py",

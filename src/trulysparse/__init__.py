@@ -58,6 +58,9 @@ from trulysparse.training import (
 if TYPE_CHECKING:
     from trulysparse.estimators import SparseMLPClassifier, SparseMLPRegressor
     from trulysparse.preprocessing import TablePreprocessor
+    from trulysparse.unsupervised.autoencoder import SparseAutoencoder
+    from trulysparse.unsupervised.rbm import SparseRBM
+    from trulysparse.unsupervised.selector import SparseFeatureSelector
 
 
 __all__ = [
@@ -113,9 +116,12 @@ __all__ = [
     "Sigmoid",
     "SigmoidDensity",
     "SoftmaxCrossEntropy",
+    "SparseAutoencoder",
+    "SparseFeatureSelector",
     "SparseMLP",
     "SparseMLPClassifier",
     "SparseMLPRegressor",
+    "SparseRBM",
     "Static",
     "StepRate",
     "SuPar",
@@ -139,7 +145,7 @@ _UNSUPERVISED = ("SparseAutoencoder", "SparseFeatureSelector", "SparseRBM")
 
 
 def __getattr__(name: str) -> Any:
-    """Imports the estimators and TablePreprocessor, and with them all of scikit-learn, at their first use only:
+    """Imports estimators and TablePreprocessor, and with them all of scikit-learn, at their first use only:
     training and inference do without, which matters on small devices."""
     if name in ("SparseMLPClassifier", "SparseMLPRegressor"):
         from trulysparse import estimators

@@ -161,6 +161,8 @@ class Evolution:
                 f"{reason} does not declare {wanted!r} among its storages{advice}"
             )
         if self.percolate:
+            if isinstance(layers, Network) and layers.tied:
+                raise InputError(f"evolution {self.name!r} needs percolate=False where the network's ends are tied")
             consecutive_layers(layers)
 
     def due(self, done: int, steps_per_epoch: int | None, total: int | None) -> bool:

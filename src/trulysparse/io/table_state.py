@@ -1,6 +1,6 @@
 """What files hold of how a network reads tables: preprocessing, names of the inputs, scaling of targets. A file without
 any of it is of version 1, which older releases read; they refuse one with preprocessing or scaled targets (version 2)
-or with a skip layer (version 3)."""
+with a skip layer (version 3) or with tied ends (version 4)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from trulysparse.io.tensors import Arrays, Tensor
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.preprocessing.fitted import ARRAYS
 
-VERSIONS = (1, 2, 3)
+VERSIONS = (1, 2, 3, 4)
 """Versions of files that this release reads."""
 _NAMES = ("feature_names.bytes", "feature_names.offsets")
 
 
 def version_of(net: SparseMLP) -> int:
     """The version of the file that is needed for a network."""
+    if net.tied:
+        return 4
     if net.skip:
         return 3
     return 1 if _preprocessor(net) is None and net.target_scaling is None else 2

@@ -20,6 +20,7 @@ from trulysparse.data.targets import ValueReader
 from trulysparse.errors import DivergenceError, InputError
 from trulysparse.nn import losses
 from trulysparse.nn.layers.base import ParameterGradient
+from trulysparse.nn.layers.tied import join_ends
 from trulysparse.nn.losses import AnyLoss, Loss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.passes import tile_columns
@@ -266,7 +267,8 @@ class BatchPasses:
             dropout: see `forward`.
             loaded: called once the first tile's samples are in memory.
             step: number of the update, for the message where the loss is not finite; None: any loss is accepted.
-            clip: scale the gradient down to max_gradient_norm where it is greater.
+            clip: scale the gradient down to max_gradient_norm where it is greater. Of tied ends it is then the first
+                one's as a whole, and that of the last is 0.
 
         Returns:
             The loss, and each layer's gradient.
@@ -278,6 +280,8 @@ class BatchPasses:
         for first, _, tile, share in self._tiles_of(batch, key, dropout=dropout, loaded=loaded, step=step):
             value += share
             self.backward(tile, Gradients(into, add=not first))
+        if clip:
+            join_ends(self.net.layers, into)
         if clip and self.max_gradient_norm is not None:
             factor = clip_factor(global_norm(into, self.threads), self.max_gradient_norm)
             if factor < 1:

@@ -143,6 +143,8 @@ class Trainer(TrainingLoop):
             )
         if parallel is not None and not callable(getattr(parallel, "train", None)):
             raise InputError(f"parallel must be a WASAP, a WASSP or None, not {parallel!r}")
+        if parallel is not None and net.tied:
+            raise InputError("parallel must be None of a network with tied ends")
         if parallel is not None and net.storage_config.tiled:
             raise InputError("parallel training needs a network with storage='indexed'; see net.indexed()")
         memory.require(
@@ -225,7 +227,8 @@ class Trainer(TrainingLoop):
 
         Returns:
             The weighted mean loss and, for each layer, its gradient: a csr_array (n_out, n_in) over the connections
-            and an array (n_out,) over the biases.
+            and an array (n_out,) over the biases. Of tied ends each one's part: the gradient of their weights is the
+            first plus the transpose of the last.
 
         Raises:
             InputError: where the samples do not fit the network or each other.

@@ -24,6 +24,7 @@ from trulysparse.training import History, Trainer
 from trulysparse.unsupervised import _autoencoder_settings as settings
 from trulysparse.unsupervised._base import UnsupervisedTransformer
 from trulysparse.unsupervised._epochs import EpochProgress
+from trulysparse.unsupervised._trainer_state import restore_trainer, trainer_arrays, trainer_settings
 
 # What no later call of fit changes.
 _MADE_OF = ("hidden_layer_sizes", "epsilon", "density", "tied", "activation", "alpha", "output", "scale", "dtype")
@@ -63,7 +64,7 @@ class AutoencoderTraining(UnsupervisedTransformer):
     history_: History
     n_iter_: int
     loss_: float
-    _members: Members | None  # None of a model that was read from a file: it has no optimizer state
+    _members: Members
     _figures: ScalingFigures | None
 
     def _fit(self, X: Any) -> Self:
@@ -78,7 +79,7 @@ class AutoencoderTraining(UnsupervisedTransformer):
                 self._go_on()
             else:
                 self._start(matrix, tell)
-            trainer = self._require_trainer().trainers[0]
+            trainer = self._members.trainers[0]
             epochs = self.epochs
             if epochs is None:
                 epochs = settings.default_epochs(matrix.n_samples, trainer.batch_size)
@@ -99,7 +100,7 @@ class AutoencoderTraining(UnsupervisedTransformer):
             self._rescale(matrix)
             before = self.history_
         done, epochs = len(before), max(self.epochs or 0, len(before) + 1)
-        now = self._require_trainer().one_pass(matrix, matrix, done=done, epochs=epochs, threads=self._threads())
+        now = self._members.one_pass(matrix, matrix, done=done, epochs=epochs, threads=self._threads())
         self._note(joined(before, now))
         return self
 
@@ -189,14 +190,7 @@ class AutoencoderTraining(UnsupervisedTransformer):
         """A trainer with this call's settings for the network of the call before."""
         self.network_.threads = self._threads()
         members = Members([self._trainer(self.network_, self._seed())])
-        self._members = members if self._members is None else members.go_on_from(self._members)
-
-    def _require_trainer(self) -> Members:
-        """The trainer; a fresh one of a model that was read from a file."""
-        if self._members is None:
-            self._go_on()
-        assert self._members is not None
-        return self._members
+        self._members = members.go_on_from(self._members)
 
     def _rescale(self, matrix: Matrix) -> None:
         """Takes the samples into the figures of the scaling, and carries over what was learned."""
@@ -206,7 +200,7 @@ class AutoencoderTraining(UnsupervisedTransformer):
         new = self._scaling(figures, matrix)
         assert new is not None
         if not self.tied:
-            self._require_trainer().rescale(new)
+            self._members.rescale(new)
             assert net.scaling is not None
             new = net.scaling
             if net.output == "identity":
@@ -224,7 +218,13 @@ class AutoencoderTraining(UnsupervisedTransformer):
     # ---- files ----
 
     def _saved(self) -> tuple[dict[str, SparseMLP], dict[str, NDArray[Any]], dict[str, Any]]:
-        return {"network": self.network_}, {}, {"history": self.history_.records}
+        trainer, figures = self._members.trainers[0], self._figures
+        arrays = trainer_arrays(trainer)
+        config: dict[str, Any] = {"trainer": trainer_settings(trainer), "scale": None}
+        if figures is not None:
+            arrays |= {f"figures.{name}": array for name, array in figures.arrays().items()}
+            config["scale"] = figures.kind
+        return {"network": self.network_}, arrays, {**config, "history": self.history_.records}
 
     def _restore(self, networks: dict[str, SparseMLP], arrays: dict[str, NDArray[Any]], config: dict[str, Any]) -> None:
         net = networks["network"]
@@ -234,6 +234,12 @@ class AutoencoderTraining(UnsupervisedTransformer):
             raise InputError(f"the network must be one of hidden_layer_sizes={hidden}, not {net.sizes_text}")
         net.preprocessor = self.preprocessor_
         self.network_, self._n_features_out = net, hidden[-1]
-        self._figures = self._members = None
+        self._figures = None
+        if config["scale"] is not None:
+            found = {name.removeprefix("figures."): array for name, array in arrays.items()}
+            self._figures = ScalingFigures.of(config["scale"], found, n)
+        trainer = self._trainer(net, checks.integer("seed", config["trainer"]["seed"], low=0))
+        restore_trainer(trainer, arrays, config["trainer"])
+        self._members = Members([trainer])
         self._network_made_of = self._made_of()
         self._note(History(config["history"]))

@@ -46,7 +46,8 @@ class FittedMachine(UnsupervisedTransformer):
         -------
         array of shape (n_samples, n_components), float32
         """
-        return sampling.hidden_means(self._machine, self._samples(X, reset=False), self._threads())
+        matrix = self._samples(X, reset=False)
+        return sampling.hidden_means(self._machine, matrix, self._threads())
 
     def inverse_transform(self, X: ArrayLike) -> Floats:
         """Means of the visible units given the hidden ones, in the unit of the samples.
@@ -120,7 +121,8 @@ class FittedMachine(UnsupervisedTransformer):
         array of shape (n_samples,)
             High for samples that the model does not expect.
         """
-        return energies.free_energy(self._machine, self._samples(X, reset=False), self._threads())
+        matrix = self._samples(X, reset=False)
+        return energies.free_energy(self._machine, matrix, self._threads())
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """The log-pseudo-likelihood of each sample, the sum over visible units of ln p(v_i | all others); of Gaussian

@@ -280,6 +280,12 @@ class SparseFeatureSelector(SelectorMixin, UnsupervisedModel):
         check_is_fitted(self)
         return self.support_
 
+    @property
+    def constant_(self) -> NDArray[np.bool_]:
+        """(n_features_in_,), the features that had one value in every sample."""
+        check_is_fitted(self)
+        return self._constant
+
     # ---- files ----
 
     def _saved(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]], dict[str, Any]]:
