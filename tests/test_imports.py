@@ -35,6 +35,7 @@ ORDER = (
     "report",
     "recipe",
     "estimators",
+    "unsupervised",
     "bench",
     "cli",
 )

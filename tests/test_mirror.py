@@ -20,6 +20,8 @@ COVERED_BY = {
     "cli/_checkpoints.py": "cli/test_resume.py",
     "cli/_plan_text.py": "cli/test_plan.py",
     "cli/_results.py": "cli/test_train.py",
+    "cli/_select_command.py": "cli/test_select.py",
+    "cli/_selecting.py": "cli/test_select.py",
     "cli/_training.py": "cli/test_train.py",
     "cli/_training_run.py": "cli/test_train.py",
     "estimators/_docs.py": "test_docstrings.py",
@@ -27,6 +29,7 @@ COVERED_BY = {
     "parallel/ray/server_actor.py": "parallel/ray/test_driver.py",  # actors run on a cluster alone: slow tests
     "parallel/ray/worker_actor.py": "parallel/ray/test_driver.py",
     "training/callbacks/running.py": "training/callbacks/test_base.py",  # a protocol
+    "unsupervised/selection/method.py": "unsupervised/selection/test_registry.py",  # a protocol
 }
 
 

@@ -124,5 +124,6 @@ void bind_inference(nb::module_& m);
 void bind_input(nb::module_& m);
 void bind_locks(nb::module_& m);
 void bind_soft_update(nb::module_& m);
+void bind_units(nb::module_& m);
 
 }  // namespace ts

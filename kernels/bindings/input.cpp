@@ -77,15 +77,29 @@ void bind_type(nb::module_& m) {
         nb::arg("threads"));
     m.def(
         "corrupt",
-        [](Rows<T> x, int64_t batch, double noise, double keep_probability, uint64_t key, int threads) {
+        [](Rows<T> x, int64_t batch, double noise, double keep_probability, bool rescale, double swap_probability,
+           uint64_t key, Maybe<Array<const int64_t>> number, int threads) {
             const int64_t features = int64_t(x.shape(0)), stride = int64_t(x.shape(1));
             require(0 <= batch && batch <= stride, "x has fewer columns than there are samples");
-            require(keep_probability > 0, "something is kept");
+            require(keep_probability > 0, "nothing is kept");
+            if (number) require_length(*number, batch, "number", "one per sample");
+            CorruptArgs<T> a;
+            a.x = x.data();
+            a.features = features;
+            a.batch = batch;
+            a.stride = stride;
+            a.noise = noise;
+            a.keep_probability = keep_probability;
+            a.rescale = rescale;
+            a.swap_probability = swap_probability;
+            a.key = key;
+            a.number = pointer(number);
             nb::gil_scoped_release free_lock;
-            corrupt<T>({x.data(), features, batch, stride, noise, keep_probability, key}, threads);
+            corrupt<T>(a, threads);
         },
         nb::arg("x").noconvert(), nb::kw_only(), nb::arg("batch"), nb::arg("noise"), nb::arg("keep_probability"),
-        nb::arg("key"), nb::arg("threads"));
+        nb::arg("rescale") = true, nb::arg("swap_probability") = 0.0, nb::arg("key"),
+        nb::arg("number").noconvert().none() = nb::none(), nb::arg("threads"));
     m.def(
         "transform_images",
         [](Rows<T> x, Rows<const double> transforms, Shape shape, bool channels_last, Scale offset, Scale factor,

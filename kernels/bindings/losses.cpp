@@ -11,13 +11,14 @@ void bind_type(nb::module_& m) {
     m.def(
         "loss_and_gradient",
         [](Loss kind, Rows<T> z, int64_t batch, Maybe<Array<const int32_t>> label, Maybe<Rows<const T>> target,
-           Array<const T> sample_weight, int threads, double delta) {
+           Array<const T> sample_weight, int threads, double delta, bool summed) {
             LossArgs<T> a;
             a.kind = kind;
             a.outputs = int64_t(z.shape(0));
             a.stride = int64_t(z.shape(1));
             a.batch = batch;
             a.delta = delta;
+            a.summed = summed;
             require(batch <= a.stride, "z has fewer columns than the batch has samples");
             require_length(sample_weight, a.stride, "sample_weight", "one per column of z");
             if (a.kind == Loss::softmax_cross_entropy) {
@@ -39,7 +40,7 @@ void bind_type(nb::module_& m) {
         },
         nb::arg("kind"), nb::arg("z").noconvert(), nb::arg("batch"), nb::arg("label").noconvert().none(),
         nb::arg("target").noconvert().none(), nb::arg("sample_weight").noconvert(), nb::arg("threads"),
-        nb::arg("delta") = 1.0);
+        nb::arg("delta") = 1.0, nb::arg("summed") = false);
     m.def(
         "softmax",
         [](Rows<T> z, int threads) {

@@ -97,6 +97,7 @@ NB_MODULE(_kernels, m) {
     bind_topology(m);
     bind_paths(m);
     bind_soft_update(m);
+    bind_units(m);
     bind_tiled(m);
     bind_input(m);
     bind_inference(m);

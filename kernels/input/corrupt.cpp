@@ -1,12 +1,14 @@
-// Noise and zeros on rows of values. Compiled once per instruction set.
+// Swaps, noise and zeros on rows of values. Compiled once per instruction set.
 #include "input/corrupt.hpp"
 
-#include "layer/epilogue.hpp"
+#include "base/hash.hpp"
+#include "isa/simd.hpp"
 
 namespace ts::TS_ISA {
 namespace {
 
-constexpr uint64_t kMask = 0x6A09E667F3BCC909u;  // sets the stream of the zeros apart from that of the noise
+// They set the streams of the zeros, of what is swapped and of what with apart from that of the noise.
+constexpr uint64_t kMask = 0x6A09E667F3BCC909u, kSwap = 0xBB67AE8584CAA73Bu, kOther = 0x3C6EF372FE94F82Bu;
 
 // ln x for x in (0, 1]: the mantissa's logarithm by the polynomial of Cephes' logf, about 1e-7 off.
 TS_INLINE Eight<float> log8(Eight<float> x) {
@@ -32,11 +34,9 @@ TS_INLINE Eight<float> log8(Eight<float> x) {
     return m + p + n * 0.693359375f;
 }
 
-// Sixteen normal values: Box and Muller's pairs (1958) of columns c + i and c + 8 + i.
-TS_INLINE void normals(HashStream stream, int64_t c, float* out) {
+// Box and Muller's pairs (1958) of normal values, r * x and r * y.
+TS_INLINE void normal_pairs(U32x8 first, U32x8 second, Eight<float>& one, Eight<float>& other) {
     using I = Vector<int32_t, 8>;
-    const U32x8 lane = {0, 1, 2, 3, 4, 5, 6, 7};
-    const U32x8 first = hash_at(stream, lane + uint32_t(c)), second = hash_at(stream, lane + uint32_t(c + 8));
     // The middle of one of 2^24 parts of (0, 1).
     const Eight<float> u = __builtin_convertvector((I)(first >> 8), Eight<float>) * 0x1p-24f + 0x1p-25f;
     const Eight<float> power = log8(u) * -2.0f;
@@ -58,36 +58,104 @@ TS_INLINE void normals(HashStream stream, int64_t c, float* out) {
     Eight<float> x = swapped ? sine : cosine, y = swapped ? cosine : sine;
     x = (I)((quarter == 1u) | (quarter == 2u)) ? -x : x;
     y = (I)(quarter >= 2u) ? -y : y;
-    store(out, r * x);
-    store(out + 8, r * y);
+    one = r * x;
+    other = r * y;
+}
+
+// The numbers of sixteen columns from c on. Numbers n and n + 8, with n modulo 16 below 8, share what is drawn at n.
+struct Numbers {
+    U32x8 low, high;      // of columns c + i and c + 8 + i, as that n
+    bool plain;           // whether those of `high` are the partners of `low`
+    Vector<int32_t, 8> second_low, second_high;  // whether each is n + 8
+
+    template <class T>
+    TS_INLINE Numbers(const CorruptArgs<T>& a, int64_t c, int64_t count) : plain(a.number == nullptr) {
+        const U32x8 lane = {0, 1, 2, 3, 4, 5, 6, 7};
+        low = lane + uint32_t(c);
+        if (plain) return;
+        uint32_t own[16] = {};
+        for (int64_t i = 0; i < count; ++i) own[i] = uint32_t(a.number[c + i]);
+        split(load<U32x8>(own), low, second_low);
+        split(load<U32x8>(own + 8), high, second_high);
+    }
+
+  private:
+    static TS_INLINE void split(U32x8 own, U32x8& first, Vector<int32_t, 8>& second) {
+        first = own & ~8u;
+        second = (Vector<int32_t, 8>)((own & 8u) != 0u);
+    }
+};
+
+// The normal values of sixteen columns.
+TS_INLINE void normals(HashStream stream, const Numbers& at, float* out) {
+    Eight<float> one, other;
+    normal_pairs(hash_at(stream, at.low), hash_at(stream, at.low + 8u), one, other);
+    if (at.plain) {
+        store(out, one);
+        store(out + 8, other);
+        return;
+    }
+    store(out, at.second_low ? other : one);
+    normal_pairs(hash_at(stream, at.high), hash_at(stream, at.high + 8u), one, other);
+    store(out + 8, at.second_high ? other : one);
+}
+
+// Which of sixteen columns are kept: half of the bits drawn at n are those of n, the others those of n + 8.
+TS_INLINE void kept(HashStream stream, const Numbers& at, uint32_t threshold, int32_t* out) {
+    using I = Vector<int32_t, 8>;
+    U32x8 bits = hash_at(stream, at.low);
+    if (at.plain) {
+        store(out, (I)((bits & 0xFFFFu) < threshold));
+        store(out + 8, (I)((bits >> 16) < threshold));
+        return;
+    }
+    store(out, (I)((at.second_low ? bits >> 16 : bits & 0xFFFFu) < threshold));
+    bits = hash_at(stream, at.high);
+    store(out + 8, (I)((at.second_high ? bits >> 16 : bits & 0xFFFFu) < threshold));
+}
+
+// Values of the row become those of other columns.
+template <class T>
+TS_INLINE void swap_values(const CorruptArgs<T>& a, int64_t r, T* row, T* scratch) {
+    if (a.batch < 2) return;  // there is no other sample
+    const HashStream which = hash_stream(a.key ^ kSwap, r), other = hash_stream(a.key ^ kOther, r);
+    const uint64_t threshold = uint64_t(a.swap_probability * 0x1p32);
+    for (int64_t c = 0; c < a.batch; ++c) scratch[c] = row[c];
+    const U32x8 lane = {0, 1, 2, 3, 4, 5, 6, 7};
+    for (int64_t c = 0; c < a.batch; c += 8) {
+        const U32x8 drawn = hash_at(which, lane + uint32_t(c)), pick = hash_at(other, lane + uint32_t(c));
+        for (int64_t i = 0; i < 8 && c + i < a.batch; ++i) {
+            if (drawn[i] >= threshold) continue;
+            const int64_t before = int64_t(uint64_t(pick[i]) * uint64_t(a.batch - 1) >> 32);
+            row[c + i] = scratch[before + (before >= c + i)];
+        }
+    }
 }
 
 template <class T>
-void rows(const CorruptArgs<T>& a, int64_t row0, int64_t row1) {
-    Epilogue zeros;
-    zeros.key = a.key ^ kMask;
-    zeros.keep_probability = a.keep_probability;
-    const T noise = T(a.noise), scale = T(1 / a.keep_probability);
+void rows(const CorruptArgs<T>& a, int64_t row0, int64_t row1, T* scratch) {
+    const uint32_t threshold = uint32_t(a.keep_probability * 65536.0 + 0.5);
+    const T noise = T(a.noise), scale = a.rescale ? T(1 / a.keep_probability) : T(1);
+    const bool zeros = a.keep_probability < 1;
     for (int64_t r = row0; r < row1; ++r) {
-        const HashStream stream = hash_stream(a.key, r);
-        DropoutRow dropout(zeros, r);
+        const HashStream stream = hash_stream(a.key, r), zero_stream = hash_stream(a.key ^ kMask, r);
         T* row = a.x + r * a.stride;
+        if (a.swap_probability > 0) swap_values(a, r, row, scratch);
+        if (noise == 0 && !zeros) continue;
         for (int64_t c = 0; c < a.batch; c += 16) {
             const int64_t count = a.batch - c < 16 ? a.batch - c : 16;
+            const Numbers at(a, c, count);
             T value[16] = {};
             for (int64_t i = 0; i < count; ++i) value[i] = row[c + i];
             if (noise != 0) {
                 float z[16];
-                normals(stream, c, z);
+                normals(stream, at, z);
                 for (int i = 0; i < 16; ++i) value[i] += noise * T(z[i]);
             }
-            if (a.keep_probability < 1) {
-                for (int half = 0; half < 16; half += 8) {
-                    uint8_t bits;
-                    const Mask<T, 8> keep = dropout.keep<T, 8>(c + half, bits);
-                    const Eight<T> v = load<Eight<T>>(value + half) * scale;
-                    store(value + half, keep ? v : Eight<T>{});
-                }
+            if (zeros) {
+                int32_t keep[16];
+                kept(zero_stream, at, threshold, keep);
+                for (int i = 0; i < 16; ++i) value[i] = keep[i] ? value[i] * scale : T(0);
             }
             for (int64_t i = 0; i < count; ++i) row[c + i] = value[i];
         }

@@ -20,6 +20,8 @@ namespace ts {
     void fill_mixing(MixingKernels<S>& table);   \
     template <class T>                           \
     void fill_corrupt(CorruptKernels<T>& table); \
+    template <class T>                           \
+    void fill_units(UnitKernels<T>& table);      \
     void fill_walk(WalkKernels& table);          \
     void fill_tile_forward(TileKernels& table);  \
     void fill_tile_backward(TileKernels& table); \
@@ -43,6 +45,7 @@ struct Loops {
     GrowthKernels<T> growth;
     MixingKernels<T> mixing;
     CorruptKernels<T> corrupt;
+    UnitKernels<T> units;
 };
 
 struct Tables {
@@ -70,6 +73,7 @@ struct Tables {
             name::fill_growth(t.growth);   \
             name::fill_mixing(t.mixing);   \
             name::fill_corrupt(t.corrupt); \
+            name::fill_units(t.units);     \
         };                                 \
         fill(t.f);                         \
         fill(t.d);                         \
@@ -151,6 +155,11 @@ const CorruptKernels<T>& corrupt_kernels() {
     return tables().template loops<T>().corrupt;
 }
 
+template <class T>
+const UnitKernels<T>& unit_kernels() {
+    return tables().template loops<T>().units;
+}
+
 const TileKernels& tile_kernels() { return tables().tiles; }
 
 template <class S>
@@ -164,12 +173,13 @@ template const MixingKernels<double>& mixing_kernels();
 
 const WalkKernels& walk_kernels() { return tables().walk; }
 
-#define TS_INSTANTIATE(T)                              \
-    template const LayerKernels<T>& layer_kernels();   \
-    template const LossKernels<T>& loss_kernels();     \
-    template const SliceKernels<T>& slice_kernels();   \
-    template const GrowthKernels<T>& growth_kernels(); \
-    template const CorruptKernels<T>& corrupt_kernels();
+#define TS_INSTANTIATE(T)                                \
+    template const LayerKernels<T>& layer_kernels();     \
+    template const LossKernels<T>& loss_kernels();       \
+    template const SliceKernels<T>& slice_kernels();     \
+    template const GrowthKernels<T>& growth_kernels();   \
+    template const CorruptKernels<T>& corrupt_kernels(); \
+    template const UnitKernels<T>& unit_kernels();
 TS_INSTANTIATE(float)
 TS_INSTANTIATE(double)
 

@@ -8,6 +8,7 @@
 #include "input/corrupt.hpp"
 #include "layer/layer.hpp"
 #include "layer/losses.hpp"
+#include "layer/units.hpp"
 #include "tiled/tiles.hpp"
 #include "topology/gradient_tile.hpp"
 #include "topology/mixing.hpp"
@@ -34,5 +35,7 @@ const MixingKernels<S>& mixing_kernels();
 const WalkKernels& walk_kernels();
 template <class T>
 const CorruptKernels<T>& corrupt_kernels();
+template <class T>
+const UnitKernels<T>& unit_kernels();
 
 }  // namespace ts

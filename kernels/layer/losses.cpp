@@ -68,14 +68,14 @@ void softmax_columns(const LossArgs<T>& a, int64_t column0, int64_t column1) {
     }
 }
 
-// Mean over outputs, weighted mean over samples.
+// Mean or sum over outputs, weighted mean over samples.
 //   binary_cross_entropy  log(1 + e^z) - t * z;  gradient sigmoid(z) - t
 //   mean_squared_error    (z - t)^2;             gradient 2 * (z - t)
 //   huber                 0.5 * e^2 for |e| <= delta, delta * (|e| - delta / 2) beyond, e = z - t;
 //                         gradient e between -delta and delta
 template <class T>
 void output_rows(const LossArgs<T>& a, int64_t row0, int64_t row1) {
-    const T share = T(1) / T(a.outputs);
+    const T share = a.summed ? T(1) : T(1) / T(a.outputs);
     for (int64_t o = row0; o < row1; ++o) {
         T* z = a.z + o * a.stride;
         const T* target = a.target + o * a.stride;

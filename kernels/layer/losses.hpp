@@ -16,6 +16,7 @@ struct LossArgs {
     const T* target = nullptr;        // the others: outputs x stride
     const T* sample_weight = nullptr; // `stride` values, 0 in the padding; already divided by their sum
     double delta = 1;                 // huber: where the square ends
+    bool summed = false;              // the others: the sum over outputs, not the mean
     double* partial = nullptr;        // softmax: `stride` values, else `outputs` values: parts of the loss
 };
 

@@ -1,5 +1,6 @@
 """Truly sparse neural networks: weights exist only where a connection exists."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from trulysparse._core import first_signals as _first_signals  # noqa: F401  # before all that takes time to import
@@ -24,6 +25,7 @@ from trulysparse.evolution import (
     SigmoidDensity,
     Static,
 )
+from trulysparse.io import kept_models as _kept_models
 from trulysparse.io.models import load, save
 from trulysparse.nn.activation_function import ActivationFunction, NumberedActivation
 from trulysparse.nn.activations import GELU, AllReLU, Identity, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
@@ -56,6 +58,9 @@ from trulysparse.training import (
 if TYPE_CHECKING:
     from trulysparse.estimators import SparseMLPClassifier, SparseMLPRegressor
     from trulysparse.preprocessing import TablePreprocessor
+    from trulysparse.unsupervised.autoencoder import SparseAutoencoder
+    from trulysparse.unsupervised.rbm import SparseRBM
+    from trulysparse.unsupervised.selector import SparseFeatureSelector
 
 
 __all__ = [
@@ -111,9 +116,12 @@ __all__ = [
     "Sigmoid",
     "SigmoidDensity",
     "SoftmaxCrossEntropy",
+    "SparseAutoencoder",
+    "SparseFeatureSelector",
     "SparseMLP",
     "SparseMLPClassifier",
     "SparseMLPRegressor",
+    "SparseRBM",
     "Static",
     "StepRate",
     "SuPar",
@@ -133,15 +141,26 @@ __all__ = [
 ]
 
 
+_UNSUPERVISED = ("SparseAutoencoder", "SparseFeatureSelector", "SparseRBM")
+
+
 def __getattr__(name: str) -> Any:
-    """Imports the estimators and TablePreprocessor, and with them all of scikit-learn, at their first use only:
+    """Imports estimators and TablePreprocessor, and with them all of scikit-learn, at their first use only:
     training and inference do without, which matters on small devices."""
     if name in ("SparseMLPClassifier", "SparseMLPRegressor"):
         from trulysparse import estimators
 
         return getattr(estimators, name)
+    if name in _UNSUPERVISED:
+        from trulysparse import unsupervised
+
+        return getattr(unsupervised, name)
     if name == "TablePreprocessor":
         from trulysparse.preprocessing import TablePreprocessor
 
         return TablePreprocessor
     raise AttributeError(f"module 'trulysparse' has no attribute {name!r}")
+
+
+for _name in _UNSUPERVISED:  # files of these are read by their classes, which are imported then
+    _kept_models.register(_name, partial(__getattr__, _name))

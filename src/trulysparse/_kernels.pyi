@@ -162,6 +162,28 @@ def update(
     threads: int,
 ) -> None: ...
 def sum_of_squares(values: Floats, threads: int) -> float: ...
+def draw_units(
+    values: Floats, bias: Floats | None, batch: int, logistic: bool, sampled: bool, key: int, threads: int
+) -> None: ...
+def join_phases(
+    first: Floats,
+    second: Floats,
+    joined: Floats,
+    sign: float,
+    difference: Floats | None,
+    error: Floats | None,
+    threads: int,
+) -> None: ...
+def flip_gains(
+    ptr: Pointers,
+    index: Indices,
+    weight: Floats,
+    bias: Floats,
+    visible: Floats,
+    hidden: Floats,
+    gain: Floats,
+    threads: int,
+) -> None: ...
 
 class SharedLock:
     def acquire_shared(self) -> None: ...
@@ -179,6 +201,7 @@ def loss_and_gradient(
     sample_weight: Floats,
     threads: int,
     delta: float = 1.0,
+    summed: bool = False,
 ) -> float: ...
 def softmax(z: Floats, threads: int) -> None: ...
 def sigmoid(z: Floats, threads: int) -> None: ...
@@ -398,7 +421,18 @@ def load_sparse(
     out: Floats,
     threads: int,
 ) -> int: ...
-def corrupt(x: Floats, *, batch: int, noise: float, keep_probability: float, key: int, threads: int) -> None: ...
+def corrupt(
+    x: Floats,
+    *,
+    batch: int,
+    noise: float,
+    keep_probability: float,
+    rescale: bool = True,
+    swap_probability: float = 0.0,
+    key: int,
+    number: Pointers | None = None,
+    threads: int,
+) -> None: ...
 def draw_transforms(
     key: int,
     rows: Pointers,

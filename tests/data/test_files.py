@@ -8,7 +8,7 @@ from sklearn.datasets import dump_svmlight_file
 
 import trulysparse as ts
 from sample_files import read_as, refused
-from trulysparse.data.files import takes
+from trulysparse.data.files import read, takes
 
 
 @pytest.fixture
@@ -67,3 +67,15 @@ def test_a_source_takes_the_options_of_its_format(source, option, taken):
 )
 def test_options_that_have_no_use_are_refused(options, match):
     refused("digits", match, **options)
+
+
+def test_unlabelled_data_have_no_labels_whatever_the_file_holds(tmp_path, table):
+    X, y = table
+    np.savez(tmp_path / "d.npz", X_train=X, y_train=y, X_test=X, y_test=y)
+    found = read(str(tmp_path / "d.npz"), unlabelled=True)
+    assert (found.y, found.y_test) == (None, None)
+    np.testing.assert_array_equal(found.X_test, X)
+    assert read("digits", unlabelled=True).y is None
+    pytest.importorskip("pandas", reason="pandas comes with the extra trulysparse[tables]")
+    (tmp_path / "d.csv").write_text("a,target\n1,2\n3,4\n")
+    assert list(read(str(tmp_path / "d.csv"), unlabelled=True).X.columns) == ["a", "target"]

@@ -149,3 +149,29 @@ def test_first_samples_decide_for_those_that_come_later(rng):
 
 def test_constant_samples_stay_zero():
     assert not fit_scaling("moderated", as_matrix(np.ones((5, 3)))).factor.any()
+
+
+@pytest.mark.parametrize("kind", ["standard", "moderated", "minmax", "auto"])
+def test_figures_go_on_after_a_file(table, kind):
+    figures = ScalingFigures(kind, 7)
+    figures.add(as_matrix(table[:200]))
+    again = ScalingFigures.of(figures.kind, {name: array.copy() for name, array in figures.arrays().items()}, 7)
+    first, second = figures.add(as_matrix(table[200:])), again.add(as_matrix(table[200:]))
+    np.testing.assert_array_equal(first.offset, second.offset)
+    np.testing.assert_array_equal(first.factor, second.factor)
+    assert first.kind == second.kind != "auto"
+
+
+def test_figures_of_a_file_that_do_not_fit_are_refused(table):
+    for kind in ("standard", "minmax"):
+        figures = ScalingFigures(kind, 7)
+        figures.add(as_matrix(table))
+        arrays = figures.arrays()
+        with pytest.raises(ts.InputError, match=r"shape \(6,\)"):
+            ScalingFigures.of(kind, arrays, 6)
+        with pytest.raises(ts.InputError, match="float64"):
+            ScalingFigures.of(kind, {name: each.astype(np.float32) for name, each in arrays.items()}, 7)
+        with pytest.raises(ts.InputError, match="must be"):
+            ScalingFigures.of(kind, {}, 7)
+    with pytest.raises(ts.InputError, match="scale must be one of standard"):
+        ScalingFigures.of("none", {}, 7)

@@ -17,16 +17,21 @@ def problem(n=200, features=20, classes=3):
     return X, (X[:, :classes].argmax(axis=1)).astype(np.int64)
 
 
-def quick(name):
+def quick(name, **settings):
     """The method, set to evolve often enough for a short test."""
-    short = {"rigl": ts.RigL(every=5), "gse": ts.GSE(every=5), "dsr": ts.DSR(every=5, threshold=0.02),
-             "granet": ts.GraNet(every=5), "mest": ts.MEST(0.1, every=1)}  # fmt: skip
-    return short.get(name) or make_evolution(name)
+    often = {"every": 5, **settings}
+    short = {"rigl": (ts.RigL, often), "gse": (ts.GSE, often), "granet": (ts.GraNet, often),
+             "dsr": (ts.DSR, often | {"threshold": 0.02}), "mest": (ts.MEST, {"fraction": 0.1, **often, "every": 1}),
+             "deepr": (ts.DeepR, {"l1": 1e-4, **settings} if settings else {})}  # fmt: skip
+    if name not in short:
+        return make_evolution(name, **settings)
+    kind, given = short[name]
+    return kind(**given)
 
 
-def trained(method, *, threads=2, epochs=4, optimizer=None, callbacks=(), epsilon=4.0):
+def trained(method, *, threads=2, epochs=4, optimizer=None, callbacks=(), epsilon=4.0, sizes=(20, 30, 25, 3)):
     X, y = problem()
-    net = ts.SparseMLP((20, 30, 25, 3), epsilon=epsilon, seed=0, threads=threads)
+    net = ts.SparseMLP(sizes, epsilon=epsilon, seed=0, threads=threads)
     trainer = ts.Trainer(net, optimizer=optimizer or ts.SGD(0.05), evolution=method, batch_size=32, seed=0)
     history = trainer.fit(X, y, epochs=epochs, callbacks=callbacks)
     return trainer, history

@@ -120,7 +120,7 @@ def damaged(path, **changes):
         ({"preprocessing.fill": np.array([1, np.nan, 1])}, "holds NaN"),
         ({"preprocessing": {}}, "preprocessing must name"),
         ({"preprocessing": 3}, "preprocessing must name"),
-        ({"target_scaling.factor": np.array([1.0, 0.0])}, "factors above 0"),
+        ({"target_scaling.factor": np.array([1.0, -1.0])}, "factors at least 0"),
         ({"target_scaling.factor": np.array([1.0])}, "target_scaling.factor is float64"),
         ({"target_scaling": "cubic"}, "target_scaling must be one of"),
         ({"output": "softmax"}, "must be of output='identity'"),

@@ -126,7 +126,7 @@ def test_numpy_integers_are_seeds_like_others():
         (3, "target_scaling must be a Scaling or None"),
         (Scaling("standard", np.zeros(2), np.ones(2)), r"target_scaling.offset must be float64 of shape \(3,\)"),
         (Scaling("standard", np.zeros(3), np.array([1.0, np.inf, 1.0])), "target_scaling.factor must be contiguous"),
-        (Scaling("standard", np.zeros(3), np.array([1.0, 0.0, 1.0])), "target_scaling.factor must be above 0"),
+        (Scaling("standard", np.zeros(3), np.array([1.0, -1.0, 1.0])), "target_scaling.factor must be at least 0"),
     ],
 )
 def test_target_scaling_is_checked_before_use(rng, scaling, message):
@@ -142,7 +142,7 @@ def test_target_scaling_is_checked_before_use(rng, scaling, message):
 def test_target_scaling_is_for_values(rng):
     net = ts.SparseMLP((5, 4, 3), epsilon=2)
     net.target_scaling = Scaling("standard", np.zeros(3), np.ones(3))
-    with pytest.raises(ts.InputError, match="target_scaling is for output='identity', not 'softmax'"):
+    with pytest.raises(ts.InputError, match="target_scaling is for output='identity' or 'sigmoid', not 'softmax'"):
         net.predict(rng.standard_normal((6, 5)))
 
 

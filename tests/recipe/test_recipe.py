@@ -60,6 +60,9 @@ OTHER = {
     "dropout": 0.1,
     "input_noise": 0.2,
     "input_dropout": 0.3,
+    "input_masking": 0.4,
+    "input_swap": 0.5,
+    "redraw_input_noise": False,
     "skip": True,
     "skip_density": 0.4,
     "augmentation": "rotation=10,flip",
@@ -96,7 +99,7 @@ def test_network_has_what_the_recipe_says():
 
 
 def test_trainer_has_what_the_recipe_says():
-    names = ("batch_size", "micro_batch_size", "recompute", "dropout", "seed")
+    names = ("batch_size", "micro_batch_size", "recompute", "dropout", "input_noise", "input_masking", "seed")
     recipe = Recipe(hidden=(8,), **{name: OTHER[name] for name in names})
     trainer = recipe.trainer(recipe.network(5, 3), threads=1)
     assert {name: getattr(trainer, name) for name in names} == {name: OTHER[name] for name in names}

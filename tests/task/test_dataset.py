@@ -9,7 +9,7 @@ import scipy.sparse as sp
 import trulysparse as ts
 from trulysparse.data.files import read
 from trulysparse.data.table import Table
-from trulysparse.task.dataset import held_out_rows, join, make_dataset, make_fold, make_whole
+from trulysparse.task.dataset import features_of, held_out_rows, join, make_dataset, make_fold, make_whole
 from trulysparse.task.options import TaskOptions
 from trulysparse.task.splits import folds, split
 
@@ -100,6 +100,17 @@ def test_columns_can_be_left_out():
         make_dataset(mixed(), TaskOptions(ignore="city,member,age"))
     with pytest.raises(ts.InputError, match="no named columns"):
         make_dataset(read("digits"), TaskOptions(ignore="city"))
+
+
+def test_features_are_checked_without_those_left_out():
+    table = mixed()
+    assert list(features_of(table, TaskOptions(ignore="age")).columns) == ["city", "member"]
+    table.X.loc[3, "age"] = np.inf
+    with pytest.raises(ts.InputError, match=r"X\[3, 'age'\] is inf"):
+        features_of(table, TaskOptions())
+    assert len(features_of(table, TaskOptions(ignore="age"))) == 60
+    with pytest.raises(ts.InputError, match=r"X\[1, 0\] is nan"):
+        features_of(Table(np.array([[0.0], [np.nan]]), None), TaskOptions())
 
 
 def test_gaps_can_be_refused():

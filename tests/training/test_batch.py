@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
 
 import trulysparse as ts
 from sample_files import npy
 from training_helpers import sparse_samples
-from trulysparse.data import fit_target_scaling
+from trulysparse.data import as_matrix, fit_scaling, fit_target_scaling
 from trulysparse.data.stream.matrix import StreamMatrix
 from trulysparse.nn.losses import make_loss
 from trulysparse.training.fit_data import FitData
@@ -117,27 +118,115 @@ def test_targets_are_standardised_by_the_network(regression, form):
     assert first == pytest.approx(second, rel=1e-4)
 
 
-def test_samples_as_targets_are_standardised_too(rng):
-    X = rng.standard_normal((30, 2)) * 100
-    net = ts.SparseMLP((2, 6, 2), epsilon=3, output="identity")
-    net.scaling = net.target_scaling = fit_target_scaling(X)
-    data = FitData.checked(net, make_loss(None, "identity"), X, X)
-    assert not data.targets.is_input
-    np.testing.assert_allclose(data.targets.matrix.x, StandardScaler().fit_transform(X), atol=1e-12)
-    assert ts.Trainer(net, batch_size=30).step(X, X) < 10
-
-
-@pytest.mark.parametrize("kind", ["sparse", "stream"])
-def test_targets_that_cannot_be_standardised(regression, tmp_path, kind):
+@pytest.mark.parametrize("kind", ["csr", "map", "stream"])
+def test_targets_that_stay_where_they_are_are_scaled_as_they_are_loaded(regression, tmp_path, kind):
     net, X, y = regression
-    y = sp.csr_array(y) if kind == "sparse" else StreamMatrix(npy(tmp_path, y))
+    np.save(tmp_path / "own.npy", y)
+    given = {
+        "csr": sp.csr_array(y),
+        "map": np.load(tmp_path / "own.npy", mmap_mode="r"),
+        "stream": StreamMatrix(npy(tmp_path, y)),
+    }[kind]
     for call in (
-        ts.Trainer(net).step,
-        lambda X, y: ts.Trainer(net).fit(X, y, epochs=1),
-        lambda X, y: ts.evaluate(net, X, y),
+        lambda y: ts.Trainer(net.copy(), batch_size=30).step(X, y),
+        lambda y: ts.Trainer(net.copy()).fit(X, y, epochs=2, shuffle=False)["loss"],
+        lambda y: list(ts.evaluate(net, X, y).values()),
     ):
-        with pytest.raises(ts.InputError, match="y must be a dense array in memory where the network has a target_sc"):
-            call(X, y)
+        assert call(given) == pytest.approx(call(y), rel=1e-5)
+
+
+FORMS = {
+    "float32": lambda X, folder: X.astype(np.float32),
+    "columns": lambda X, folder: np.asfortranarray(X),
+    "csr": lambda X, folder: sp.csr_array(X),
+    "map": lambda X, folder: np.load(npy_file(folder, X), mmap_mode="r"),
+    "stream": lambda X, folder: StreamMatrix(npy(folder, X)),
+    "frame": lambda X, folder: frame_of(X),
+}
+
+
+def npy_file(folder, X):
+    np.save(folder / "map.npy", X)
+    return folder / "map.npy"
+
+
+def autoencoder(X, kind="standard", **settings):
+    net = ts.SparseMLP((X.shape[1], 4, X.shape[1]), epsilon=3, **{"output": "identity", "seed": 3, **settings})
+    net.scaling = net.target_scaling = fit_scaling(kind, as_matrix(X))
+    return net
+
+
+def wide_samples(rng, n=40):
+    X = np.where(rng.random((n, 6)) < 0.5, rng.standard_normal((n, 6)) * [1e4, 1e-3, 1, 1, 1, 1] + 7, 0)
+    X[:, 5] = 3.25  # constant
+    return X
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+def test_scaled_samples_as_targets_train_as_scaled_by_hand(rng, tmp_path, form, noise):
+    X = wide_samples(rng)
+    given, scaled = FORMS[form](X, tmp_path), StandardScaler().fit_transform(X).astype(np.float32)
+    net, plain = autoencoder(X), autoencoder(X)
+    plain.scaling = plain.target_scaling = None
+    found = []
+    for each, samples, targets in ((net, given, given), (plain, scaled, scaled.copy())):
+        trainer = ts.Trainer(each, batch_size=16, input_noise=noise, seed=1)
+        history = trainer.fit(samples, targets, epochs=2, shuffle=False, validation_data=(samples, targets))
+        found.append(history["loss"] + history["val_loss"])
+        steps = ts.Trainer(each.copy(), batch_size=40, input_noise=noise, seed=2)
+        found[-1] += [steps.step(samples, targets) for _ in range(2)] + [ts.evaluate(each, samples, targets)["loss"]]
+    np.testing.assert_allclose(*found, rtol=2e-4)
+    unit = StandardScaler().fit(X).inverse_transform(plain.predict(scaled).astype(np.float64))
+    reconstructed = net.predict(given)
+    np.testing.assert_allclose(reconstructed[:, :5] / X.std(axis=0)[:5], unit[:, :5] / X.std(axis=0)[:5], atol=1e-3)
+    assert (reconstructed[:, 5] == 3.25).all()
+    r2 = r2_score(X[:, :5], reconstructed[:, :5], multioutput="variance_weighted")
+    assert ts.evaluate(net, given, given)["r2"] == pytest.approx(r2, abs=1e-4)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_loaded_samples_themselves_are_the_targets(rng, tmp_path, form):
+    """No second array, where nothing corrupts them; a copy of the tile where something does."""
+    X = FORMS[form](wide_samples(rng), tmp_path)
+    net = autoencoder(wide_samples(rng))
+    data = FitData.checked(net, make_loss(None, "identity"), X, X)
+    assert data.targets.is_input
+    rows = np.array([3, 1, 4])
+    with data.reader(rows) as reader:
+        batch = data.batch(rows, reader)
+        x, z = np.empty((6, 16), np.float32), np.empty((6, 16), np.float32)
+        reader.load(rows, x, net.scaling, 1)
+        assert batch.load_targets(x, z, net.scaling, 1) is x
+        own = batch.load_targets(x, z, net.scaling, 1, own=True)
+        assert own is not x
+        np.testing.assert_array_equal(own, x)
+        net.scaling = fit_scaling("minmax", as_matrix(wide_samples(rng)))  # other values than the targets have
+        reader.load(rows, x, net.scaling, 1)
+        np.testing.assert_array_equal(batch.load_targets(x, z, net.scaling, 1), own)
+
+
+def test_scaled_samples_of_sigmoid_outputs(rng):
+    """Rounding must not put the largest value beyond 1; other values that are beyond it are refused."""
+    X = rng.standard_normal((200, 6)).astype(np.float32) * np.float32(1 / 3) + np.float32(0.1)
+    for dtype in ("float32", "float64"):
+        net = autoencoder(X, "minmax", output="sigmoid", dtype=dtype)
+        history = ts.Trainer(net, loss="sum_binary_cross_entropy").fit(X, X, epochs=2, validation_data=(X, X))
+        assert history["val_loss"][-1] < 6
+        p = net.predict_proba(X)
+        np.testing.assert_allclose(net.predict(X), p / net.scaling.factor + net.scaling.offset, rtol=1e-12)
+    beyond = X.copy()
+    beyond[7, 2] = 100
+    with pytest.raises(ts.InputError, match=r"X\[7, 2\] is .* once it is scaled; targets of .* lie in \[0, 1\]"):
+        ts.Trainer(net).fit(beyond, beyond, epochs=1)
+
+
+def test_an_autoencoder_in_the_unit_of_its_samples_is_saved(rng, tmp_path):
+    X = wide_samples(rng)
+    for kind, output in (("standard", "identity"), ("moderated", "identity"), ("minmax", "sigmoid")):
+        net = autoencoder(X, kind, output=output)
+        ts.save(net, tmp_path / "net.safetensors")
+        np.testing.assert_array_equal(ts.load(tmp_path / "net.safetensors").predict(X), net.predict(X))
 
 
 def test_wrong_targets_are_named(regression):

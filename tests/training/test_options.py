@@ -11,7 +11,7 @@ import pytest
 import trulysparse as ts
 from trulysparse.nn.activations_buffer import TrainingWorkspace
 from trulysparse.parallel.compression import Half
-from trulysparse.parallel.worker import worker_options
+from trulysparse.parallel.worker import WorkerOptions, worker_options
 from trulysparse.training.loop import TrainingLoop
 from trulysparse.training.options import TrainingOptions, auto_batch_size
 from trulysparse.training.step import BatchPasses
@@ -228,9 +228,20 @@ OTHER_VALUES = {
     "dropout": 0.25,
     "input_noise": 0.1,
     "input_dropout": 0.2,
+    "input_masking": 0.0,
+    "input_swap": 0.0,
+    "redraw_input_noise": False,
     "augmentation": ts.ImageAugmentation((3, 2), flip=True),
     "seed": 9,
 }
+# Those that do not go with the ones above.
+ALTERNATIVE_VALUES = OTHER_VALUES | {
+    "input_dropout": 0.0,
+    "input_masking": 0.3,
+    "input_swap": 0.2,
+    "redraw_input_noise": True,
+}
+given_values = pytest.mark.parametrize("values", [OTHER_VALUES, ALTERNATIVE_VALUES])
 
 
 def parameters(function):
@@ -247,15 +258,17 @@ def test_training_options_are_arguments_of_the_trainer_with_the_same_defaults():
     assert TrainingOptions().optimizer == ts.SGD()
 
 
-def test_trainer_options_have_every_value_that_was_given(tmp_path):
-    assert set(OTHER_VALUES) == {each.name for each in fields(TrainingOptions)}
-    trainer = ts.Trainer(network("indexed", tmp_path), **OTHER_VALUES)
-    assert trainer.options == TrainingOptions(**OTHER_VALUES)
+@given_values
+def test_trainer_options_have_every_value_that_was_given(tmp_path, values):
+    assert set(values) == {each.name for each in fields(TrainingOptions)}
+    trainer = ts.Trainer(network("indexed", tmp_path), **values)
+    assert trainer.options == TrainingOptions(**values)
     assert TrainingOptions(**trainer.options.as_arguments()) == trainer.options
 
 
-def test_loop_with_options_of_another_has_the_same_options(tmp_path):
-    options = TrainingOptions(**OTHER_VALUES)
+@given_values
+def test_loop_with_options_of_another_has_the_same_options(tmp_path, values):
+    options = TrainingOptions(**values)
     loop = TrainingLoop.with_options(network("indexed", tmp_path), options, threads=1)
     assert loop.options == options
     assert loop.threads == 1
@@ -263,19 +276,22 @@ def test_loop_with_options_of_another_has_the_same_options(tmp_path):
 
 def test_every_option_of_the_passes_reaches_them():
     known = set(parameters(BatchPasses)) - {"threads"}
-    assert set(TrainingOptions().for_passes()) == known
+    assert set(TrainingOptions().for_passes()) == known - {"noise_seed"}  # which is the seed's
+    assert set(WorkerOptions().for_passes()) == known
 
 
+@given_values
 @pytest.mark.parametrize("step_count", [0, 7])
-def test_workers_get_every_option_of_the_training(tmp_path, step_count):
-    trainer = ts.Trainer(network("indexed", tmp_path), **OTHER_VALUES)
+def test_workers_get_every_option_of_the_training(tmp_path, step_count, values):
+    trainer = ts.Trainer(network("indexed", tmp_path), **values)
     trainer.step_count = step_count
     given = worker_options(trainer, ts.WASSP(2, compression=Half()))
     for each in fields(TrainingOptions):
         if each.name == "seed":  # a later call of fit takes other random numbers
-            assert (given.seed == OTHER_VALUES["seed"]) == (step_count == 0)
+            assert (given.seed == values["seed"]) == (step_count == 0)
         else:
-            assert getattr(given, each.name) == OTHER_VALUES[each.name], each.name
+            assert getattr(given, each.name) == values[each.name], each.name
+    assert given.noise_seed == values["seed"]
     assert (given.compression, given.synchronous) == (Half(), True)
 
 

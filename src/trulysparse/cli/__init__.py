@@ -16,6 +16,7 @@ from trulysparse.cli.info import info
 from trulysparse.cli.plan import plan
 from trulysparse.cli.predict import predict
 from trulysparse.cli.resume import resume
+from trulysparse.cli.select import select
 from trulysparse.cli.train import train
 
 
@@ -43,7 +44,7 @@ def _whole(
     """Train and use truly sparse neural networks."""
 
 
-for command in (train, resume, evaluate, predict, info, compare, plan, bench):
+for command in (train, resume, evaluate, predict, info, select, compare, plan, bench):
     app.command()(command)
 
 

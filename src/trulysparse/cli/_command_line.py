@@ -27,11 +27,12 @@ def command_line(settings: Settings, out: Path) -> str:
     for each in in_order:
         value = getattr(settings, each.name)
         if value != each.default:
-            words += _words(each.name, value, each.metadata["flags"])
+            words += option_words(each.name, value, each.metadata["flags"])
     return shlex.join(words)
 
 
-def _words(name: str, value: Any, flags: tuple[str, ...]) -> list[str]:
+def option_words(name: str, value: Any, flags: tuple[str, ...] = ()) -> list[str]:
+    """An option with its value, as a command line has it."""
     if isinstance(value, bool):
         on, _, off = (flags[0] if flags else f"--{name.replace('_', '-')}/--no-{name.replace('_', '-')}").partition("/")
         return [on if value else off]

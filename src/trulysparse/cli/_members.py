@@ -10,7 +10,7 @@ from trulysparse._core.files import write_whole
 from trulysparse.cli._json import read_object
 from trulysparse.cli._run import CHECKPOINT
 from trulysparse.errors import InputError
-from trulysparse.io.models import load, save
+from trulysparse.io.models import load_network, save
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.training.history import History
 
@@ -46,7 +46,7 @@ class FinishedMembers:
         """The networks and their histories; InputError where a file is damaged."""
         networks, histories = [], []
         for number in range(len(self)):
-            networks.append(load(self._model(number), threads=threads))
+            networks.append(load_network(self._model(number), threads=threads))
             records = read_object(self._history(number)).get("records")
             if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
                 raise InputError(f"RUN: '{self._history(number)}' cannot be read (it does not hold records)")

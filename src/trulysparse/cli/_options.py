@@ -100,17 +100,18 @@ def _as_text(default: Any) -> Any:
 def _value(each: Field[Any], value: Any) -> Any:
     """The field's value for an option's."""
     if each.name == "hidden" and value is not None:
-        return _integers("--hidden", value)
+        return integers("--hidden", value)
     if each.metadata.get("numbers") and value is not None:
         return _numbers("--" + each.name.replace("_", "-"), value)
     if not isinstance(each.default, tuple):
         return value
     if not each.default and not value:
         return ()
-    return _integers("--" + each.name.replace("_", "-"), value)
+    return integers("--" + each.name.replace("_", "-"), value)
 
 
-def _integers(name: str, value: str) -> tuple[int, ...]:
+def integers(name: str, value: str) -> tuple[int, ...]:
+    """Integers of at least 1 with commas between, or InputError."""
     try:
         sizes = [int(part) for part in value.split(",")]
     except ValueError:

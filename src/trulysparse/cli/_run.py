@@ -20,7 +20,7 @@ from trulysparse._core.progress import Progress, silent
 from trulysparse._core.typed import checked_value
 from trulysparse.cli._json import parse_object, read_object
 from trulysparse.errors import InputError
-from trulysparse.io.models import load, save
+from trulysparse.io.models import load_network, save
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.task.task import Task
 from trulysparse.training import Callback
@@ -88,7 +88,7 @@ class Run:
                 raise ValueError("it does not say how samples were held out")
         except ValueError as error:
             raise InputError(f"RUN: '{path}' cannot be read ({error})") from None
-        net = load(model, threads=threads)
+        net = load_network(model, threads=threads)
         if "model" in config and config["model"] != digest(model):
             raise InputError(
                 f"RUN: '{path}' does not belong to the {MODEL} beside it: one of them is of another "

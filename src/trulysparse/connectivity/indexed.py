@@ -106,6 +106,20 @@ class Connectivity:
         ptr, index, position = _kernels.transpose(self.by_input.ptr, self.by_input.index, self.n_out, self._threads)
         return Rows.of(ptr, index), position
 
+    @property
+    def threads(self) -> int:
+        """Threads that make by_output where it is missing."""
+        return self._threads
+
+    @staticmethod
+    def paired(
+        n_in: int, n_out: int, by_input: Rows, outputs: tuple[Rows, NDArray[np.uint32]], threads: int
+    ) -> Connectivity:
+        """A connectivity of both indices, which are known to hold together. outputs: by_output and position."""
+        con = Connectivity.__new__(Connectivity)
+        con._set(n_in, n_out, by_input, outputs, threads)
+        return con
+
     @staticmethod
     def from_inputs(n_in: int, n_out: int, ptr: ArrayLike, index: ArrayLike, threads: int) -> Connectivity:
         """From each input neuron's outputs.

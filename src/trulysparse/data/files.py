@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,7 @@ def read(
     need_target: bool = True,
     columns: list[str] | None = None,
     layout: dict[str, Any] | None = None,
+    unlabelled: bool = False,
 ) -> Table:
     """Reads the samples and labels of a source.
 
@@ -100,6 +101,8 @@ def read(
         need_target: whether missing labels are an error.
         columns: column names of the file that was trained on, for one without a header.
         layout: that of the file that was trained on; what it says is tried first.
+        unlabelled: whether there are no labels: every column of a table is a feature. Labels that the source itself
+            names are left out.
 
     Returns:
         The table, its labels as they stand in the file.
@@ -116,10 +119,16 @@ def read(
     for name in options.given():
         if name in _FOR and not takes(source, name):
             raise InputError(f"{_option(name, options)} is for {_FOR[name]}, not for '{source}'")
+    if unlabelled:
+        table = _read(source, Request(Path(source), options, unlabelled=True, need_target=False))
+        return replace(table, y=None, y_test=None, target=None, label_names=None)
+    return _read(source, Request(Path(source), options, features, n_features, need_target, columns, layout or {}))
+
+
+def _read(source: str, request: Request) -> Table:
+    path, options = request.path, request.options
     if is_builtin(source):
         return Table(*load_builtin(source))
-    path = Path(source)
-    request = Request(path, options, features, n_features, need_target, columns, layout or {})
     if is_openml(source):
         if options.stream:
             raise InputError(f"--stream: '{source}' is read as a whole; use .parquet, .libsvm or .npy files")

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from trulysparse._core.arrays import as_doubles
+from trulysparse.errors import InputError
 
 Column = NDArray[np.float64]
 _SMALLEST = -1000  # exponent of the smallest unit, whose inverse is still a number
@@ -27,6 +28,23 @@ class Moments:
         self._mean = np.zeros(n_columns)
         self._squares = np.zeros(n_columns)  # of deviations from the mean
         self._exponent = np.full(n_columns, _SMALLEST)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All of it, for a file; see `of`."""
+        weight = np.array([self.weight])
+        return {"weight": weight, "mean": self._mean, "squares": self._squares, "exponent": self._exponent}
+
+    @classmethod
+    def of(cls, arrays: dict[str, NDArray[Any]], n_columns: int) -> Moments:
+        """What `arrays` gave; InputError where they are not of so many columns."""
+        made = cls(n_columns)
+        for name, like in made.arrays().items():
+            array = arrays.get(name)
+            if array is None or array.shape != like.shape or array.dtype != like.dtype:
+                raise InputError(f"moments: '{name}' must be {like.dtype} of shape {like.shape}")
+        made.weight = float(arrays["weight"][0])
+        made._mean, made._squares, made._exponent = (arrays[name] for name in ("mean", "squares", "exponent"))
+        return made
 
     @property
     def mean(self) -> Column:

@@ -15,6 +15,7 @@ from trulysparse.data.augmentation import ImageAugmentation
 from trulysparse.data.matrix import Matrix, check_chunk, chunks
 from trulysparse.data.moments import Moments
 from trulysparse.data.scaling import Scaling, unscaled
+from trulysparse.errors import InputError
 
 KINDS = ("none", "standard", "minmax", "moderated")
 # "auto": "moderated" where no value is negative and at least this share is 0, else "standard".
@@ -55,6 +56,41 @@ class ScalingFigures:
             mostly_zero = not self._negative and self._filled <= (1 - MOSTLY_ZERO) * self._seen
             self.kind = "moderated" if mostly_zero else "standard"
         return self._scaling()
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All of it but `kind` and `augmentation`, for a file; see `of`. `kind` has been decided by the first samples.
+
+        Returns:
+            Arrays by name.
+        """
+        if self.kind == "minmax":
+            return {"low": self.low, "high": self.high}
+        return self.moments.arrays()
+
+    @classmethod
+    def of(cls, kind: str, arrays: dict[str, NDArray[Any]], n_features: int) -> ScalingFigures:
+        """The figures that gave these arrays.
+
+        Args:
+            kind: theirs.
+            arrays: what `arrays` gave.
+            n_features: columns of the samples.
+
+        Returns:
+            Figures that go on where those were.
+
+        Raises:
+            InputError: where the arrays are not of so many features.
+        """
+        made = cls(checks.choice("scale", kind, KINDS[1:]), n_features)
+        if kind != "minmax":
+            made.moments = Moments.of(arrays, n_features)
+            return made
+        low, high = (arrays.get(name, np.zeros(0)) for name in ("low", "high"))
+        if low.shape != (n_features,) or high.shape != (n_features,) or {low.dtype, high.dtype} != {made.low.dtype}:
+            raise InputError(f"low and high must be float64 of shape ({n_features},)")
+        made.low, made.high = low, high
+        return made
 
     def _scaling(self) -> Scaling:
         deviation = self.moments.deviation

@@ -59,7 +59,7 @@ def standardised(y: Any, scaling: Scaling) -> NDArray[np.float64]:
         (n_samples, n_outputs) float64.
 
     Raises:
-        InputError: where y is sparse or in files, of another shape, not finite, or beyond 1e300.
+        InputError: where y is sparse or in files (see ScaledMatrix), of another shape, not finite, or beyond 1e300.
 
     Example:
         >>> standardised([1.0, 3.0], Scaling("standard", np.array([2.0]), np.array([0.5]))).tolist()
@@ -79,7 +79,7 @@ def in_unit(values: Floats, scaling: Scaling) -> NDArray[np.float64]:
     """Values of a network in the unit of the targets, the inverse of `standardised`.
 
     Args:
-        values: (n_samples, n_outputs).
+        values: (n_samples, n_outputs), finite.
         scaling: of the targets.
 
     Returns:
@@ -92,8 +92,9 @@ def in_unit(values: Floats, scaling: Scaling) -> NDArray[np.float64]:
         >>> in_unit(np.array([[-0.5], [0.5]]), Scaling("standard", np.array([2.0]), np.array([0.5]))).tolist()
         [[1.0], [3.0]]
     """
+    factor = np.where(scaling.factor == 0, np.inf, scaling.factor)  # a constant has its value
     with np.errstate(over="ignore", invalid="ignore"):
-        out: NDArray[np.float64] = np.asarray(values, np.float64) / scaling.factor + scaling.offset
+        out: NDArray[np.float64] = np.asarray(values, np.float64) / factor + scaling.offset
     beyond = np.flatnonzero(~np.isfinite(out).all(axis=1))
     if len(beyond):
         raise InputError(f"the prediction for X[{beyond[0]}] is beyond the range of float64; scale the targets")
@@ -103,10 +104,7 @@ def in_unit(values: Floats, scaling: Scaling) -> NDArray[np.float64]:
 def _dense(y: Any) -> Any:
     """y as an array, a memory map as it is."""
     if sp.issparse(y) or hasattr(type(y), "reader"):
-        raise InputError(
-            f"y must be a dense array in memory where the network has a target_scaling, not {type(y).__name__}; set "
-            "target_scaling to None and scale y itself"
-        )
+        raise InputError(f"y must be a dense array in memory to be standardised as a whole, not {type(y).__name__}")
     if not isinstance(y, np.ndarray):
         try:
             y = np.asarray(y)

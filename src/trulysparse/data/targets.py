@@ -13,12 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from trulysparse._core.arrays import Floats
 from trulysparse.data.matrix import InMemoryMatrix, Matrix, Reader, as_in_memory, chunks, unusable
+from trulysparse.data.scaled_matrix import scaling_of
 from trulysparse.data.scaling import Scaling
 from trulysparse.data.stream.matrix import StreamMatrix
 from trulysparse.errors import InputError
 
 INT32 = np.iinfo(np.int32)
 _SMALL = 1 << 20  # bytes
+_ROUNDING = 1e-5  # by which values may be out of range that were in it before they were scaled
 _UNSIGNED = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 
 
@@ -130,11 +132,13 @@ class Values:
     Attributes:
         checked: whether all are known to be finite and between low and high.
         is_input: whether they are the samples themselves.
+        scaling: what is applied to them as they are loaded, before they are compared with low and high; or None.
     """
 
     def __init__(self, matrix: Matrix, given: Any, low: float = -np.inf, high: float = np.inf) -> None:
         self.matrix = matrix
         self.given = given
+        self.scaling = scaling_of(matrix)
         self.low = low
         self.high = high
         self.checked = False
@@ -183,8 +187,10 @@ class Values:
             if not usable.all():
                 sample, output = _first(chunk, usable)
                 raise unusable(self.matrix, int(rows[sample]), output, chunk[sample, output], dtype)
-        if self.limited and (stored.min() < self.low or stored.max() > self.high):
-            sample, output = _first(chunk, (stored >= self.low) & (stored <= self.high))
+        slack = 0.0 if self.scaling is None else _ROUNDING
+        low, high = self.low - slack, self.high + slack
+        if self.limited and (stored.min() < low or stored.max() > high):
+            sample, output = _first(chunk, (stored >= low) & (stored <= high))
             raise self._beyond(int(rows[sample]), output, chunk[sample, output])
 
     def check_loaded(self, rows: NDArray[np.int64], loaded: Floats, dtype: Any) -> None:
@@ -196,7 +202,8 @@ class Values:
     def _beyond(self, sample: int, output: int, value: Any) -> InputError:
         name, row = self.matrix.origin(sample)
         where = f"{name}[{row}, {self.matrix.feature_name(output)}] is {value!s}"
-        return InputError(f"{where}; targets of this loss must lie in [{self.low:g}, {self.high:g}]")
+        scaled = "" if self.scaling is None else " once it is scaled"
+        return InputError(f"{where}{scaled}; targets of this loss must lie in [{self.low:g}, {self.high:g}]")
 
 
 Targets: TypeAlias = NDArray[np.int32] | Values
@@ -253,8 +260,8 @@ class ValueReader:
     def batch(
         self, rows: NDArray[np.int64], x: Floats, z: Floats, scaling: Scaling | None, threads: int, own: bool = False
     ) -> Floats:
-        """The values of a batch: the laid-out input itself where they are the samples and those are not scaled, else
-        memory that the next batch overwrites.
+        """The values of a batch: the laid-out input itself where they are the samples, scaled alike, else memory that
+        the next batch overwrites.
 
         Args:
             rows: numbers of the samples, int64.
@@ -267,7 +274,8 @@ class ValueReader:
         Returns:
             (n_outputs, columns), 0 in columns beyond the samples.
         """
-        same = self._values.is_input and scaling is None and x.shape == z.shape and x.dtype == z.dtype
+        values = self._values
+        same = values.is_input and scaling is values.scaling and x.shape == z.shape and x.dtype == z.dtype
         if same:
             self._values.check_loaded(rows, x, x.dtype)
             if not own:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, fields
-from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -26,7 +25,17 @@ from trulysparse.errors import InputError
 from trulysparse.estimators._fitted import FittedAttributes
 from trulysparse.estimators._members import Members
 from trulysparse.estimators._pickling import VersionedPickles
-from trulysparse.estimators._samples import checked_samples, encoded, fitted_preprocessor, taken
+from trulysparse.estimators._pretrained import (
+    BeginsPretrained,
+    aligned,
+    check_names,
+    network_from,
+    preprocessor_for,
+    with_pretrained,
+)
+from trulysparse.estimators._samples import checked_samples, encoded, taken
+from trulysparse.estimators._sizes import hidden_sizes
+from trulysparse.estimators._threads import threads_of
 from trulysparse.estimators._warm_start import check_same, joined
 from trulysparse.evolution import Evolution
 from trulysparse.nn.activations import Activation
@@ -42,12 +51,24 @@ from trulysparse.training.history import Record
 
 _SPARSITY = ("epsilon", "density", "densities", "output_density", "connectivity")
 # What no later call of fit changes.
-_MADE_OF = (*_SPARSITY, "n_estimators", "activation", "alpha", "scale", "dtype", "init", "fan", "skip", "skip_density")
+_MADE_OF = (
+    *_SPARSITY,
+    "n_estimators",
+    "activation",
+    "alpha",
+    "scale",
+    "dtype",
+    "init",
+    "fan",
+    "skip",
+    "skip_density",
+    "pretrained",
+)
 _KINDS = {"softmax": "classification", "sigmoid": "multilabel", "identity": "regression"}
 
 
 @dataclass(eq=False, repr=False)
-class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
+class BaseSparseMLP(BeginsPretrained, VersionedPickles, FittedAttributes, BaseEstimator):
     """See the subclasses. The parameters are fields, of which the decorator makes the __init__ that scikit-learn reads
     them from. Those that a Recipe has too have its default, unless they say so here; `_docs` says why."""
 
@@ -72,6 +93,8 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     dropout: float | None = Recipe.dropout
     input_noise: float = Recipe.input_noise
     input_dropout: float | None = Recipe.input_dropout
+    input_masking: float = Recipe.input_masking
+    input_swap: float = Recipe.input_swap
     augmentation: ImageAugmentation | None = None
     batch_size: int | str | None = "auto"
     epochs: int | None = Recipe.epochs
@@ -90,6 +113,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
     parallel: str | WASAP | None = Recipe.parallel
     random_state: int | np.random.RandomState | None = None
     verbose: bool | int = False
+    pretrained: SparseMLP | None = None
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -110,22 +134,10 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         return None
 
     def _threads(self) -> int:
-        every = checks.thread_count(None)
-        number = every if self.n_jobs is None else checks.integer("n_jobs", self.n_jobs, low=-(2**31))
-        if number == 0:
-            raise InputError("n_jobs must be at least 1, or below 0 to count down from all threads (-1), not 0")
-        return number if number > 0 else max(1, every + 1 + number)
+        return threads_of(self.n_jobs)
 
     def _hidden(self) -> tuple[int, ...] | None:
-        sizes: Any = self.hidden_layer_sizes
-        if sizes is None:
-            return None
-        if isinstance(sizes, Integral):
-            sizes = (sizes,)
-        listed = sizes.ndim == 1 if isinstance(sizes, np.ndarray) else isinstance(sizes, Sequence)
-        if not listed or isinstance(sizes, str | bytes):
-            raise InputError(f"hidden_layer_sizes must be an integer or a sequence of integers, not {sizes!r}")
-        return tuple(checks.integer(f"hidden_layer_sizes[{i}]", size, low=1) for i, size in enumerate(sizes))
+        return None if self.hidden_layer_sizes is None else hidden_sizes(self.hidden_layer_sizes)
 
     def _recipe(self, seed: int, data: DataSize) -> Recipe:
         """The parameters as a recipe, checked, with a value for each that depends on the data. `patience` stays here:
@@ -142,6 +154,8 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         workers = Recipe.workers if self.parallel is None else self._threads()
         recipe = Recipe(**parameters, hidden=self._hidden(), workers=workers, seed=seed)
         given = {name for name in ("zeta", "momentum") if getattr(self, name) != getattr(Recipe, name)}
+        if self.pretrained is not None:
+            recipe = with_pretrained(recipe, self.pretrained)
         recipe = recipe.resolved(data, given)
         recipe.check()
         return recipe
@@ -179,16 +193,20 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         recipe = self._new_recipe(self._data)
         dtype = self.dtype if self.dtype != "auto" else ("float64" if X.dtype == np.float64 else "float32")
         made_of, threads = self._made_of(n_outputs), self._threads()
-        self._figures = None
-        if recipe.scale != "none":
+        self._figures, pretrained = None, self.pretrained
+        if recipe.scale != "none" and pretrained is None:
             self._figures = ScalingFigures(recipe.scale, X.shape[1], self.augmentation)
-        scaling = self._scaling(X, weight)
+        scaling = self._scaling(X, weight) if pretrained is None else pretrained.scaling
         scores = f_scores(X, y, sample_weight=weight, scaling=scaling) if recipe.connectivity == F_SCORE else None
         networks = []
         for number in range(known(recipe.n_estimators)):
             own = recipe.member(number)
-            of_data: dict[str, Any] = {"samples": (X, y), "scores": scores}
-            net = own.network(X.shape[1], n_outputs, output=output, dtype=dtype, threads=threads, **of_data)
+            made: dict[str, Any] = {"output": output, "dtype": dtype, "threads": threads}
+            if pretrained is None:
+                net = own.network(X.shape[1], n_outputs, samples=(X, y), scores=scores, **made)
+            else:
+                check_names(pretrained, getattr(self, "feature_names_in_", None))
+                net = network_from(pretrained, own, n_outputs, **made)
             net.preprocessor = self.preprocessor_
             if self.preprocessor_ is None:
                 net.feature_names = getattr(self, "feature_names_in_", None)
@@ -234,6 +252,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         warm = self._warm
         if warm:
             check_same(self._network_made_of, self._made_of(n_outputs))
+        X = aligned(X, self.pretrained)
         held_out = None
         if self.early_stopping:
             fraction = checks.real(
@@ -249,7 +268,7 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
             held_out = taken(X, outer), y[outer]
             X, y, weight = taken(X, inner), y[inner], None if weight is None else weight[inner]
         if not warm:
-            self.preprocessor_ = fitted_preprocessor(X)
+            self.preprocessor_ = preprocessor_for(X, self.pretrained)
             self._learn_targets(y, weight)
         X = encoded(X, self.preprocessor_)
         if warm:
@@ -275,14 +294,15 @@ class BaseSparseMLP(VersionedPickles, FittedAttributes, BaseEstimator):
         self, X: Any, y: Any, weight: NDArray[np.float64] | None, n_outputs: int, output: str, first: bool
     ) -> Self:
         if first:
-            self.preprocessor_ = fitted_preprocessor(X)
+            X = aligned(X, self.pretrained)
+            self.preprocessor_ = preprocessor_for(X, self.pretrained)
         X = encoded(X, self.preprocessor_)
         if first:
             self._start(X, y, n_outputs, output, weight, whole=False)
             self.history_ = History()
         else:
             self._require_writable()
-        if not first and self.network_.scaling is not None:
+        if not first and self._figures is not None:
             scaling = self._scaling(X, weight)
             assert scaling is not None
             self._members.rescale(scaling)

@@ -36,7 +36,11 @@ PARAMETERS = """Parameters
     input_noise : float, at least 0
         Standard deviation of normal noise added to the inputs in training, in units of the scaled features.
     input_dropout : float in [0, 1) or None
-        Share of the inputs set to 0 in training.
+        Share of the inputs set to 0 in training; the others are scaled up.
+    input_masking : float in [0, 1)
+        The same without scaling the others up; one of both may be above 0.
+    input_swap : float in [0, 1]
+        Share of the inputs that become the same feature's value of another sample of the batch in training.
     augmentation : ImageAugmentation or None
         How images are turned, shifted and mirrored at random each time they are trained on.
     batch_size : int, at least 1, or 'auto'
@@ -77,7 +81,11 @@ PARAMETERS = """Parameters
         None: one network is trained by multi-threaded kernels. 'wasap', 'wassp': by n_jobs workers on one thread each.
     random_state : int, RandomState or None
         Seed of everything random; None: another one at each fit.
-    verbose : 0 (silent), 1 (progress bar on a terminal) or 2 (a line per epoch)"""
+    verbose : 0 (silent), 1 (progress bar on a terminal) or 2 (a line per epoch)
+    pretrained : SparseMLP or None
+        A network whose layers, all of them, are where the hidden layers begin, and whose scaling and preprocessing are
+        taken over; it is not changed. hidden_layer_sizes: None, or its sizes and those of fresh layers after them;
+        epsilon and density are those of the fresh layers. See from_autoencoder."""
 
 ATTRIBUTES = """network_ : the trained SparseMLP
     recipe_ : the Recipe that it was made and trained by, with the values chosen for this data

@@ -16,6 +16,9 @@ class VersionedPickles:
     """Pickles carry this package's version and the form of their state. What is read is checked against both first, so
     that whatever goes wrong after it is explained."""
 
+    _kept_by = "the network there with ts.save(model.network_, path)"
+    """What to save for a file that stays readable, and how."""
+
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         state = super().__reduce_ex__(protocol)[2]
         return begin, (type(self), __version__, STATE), state
@@ -35,8 +38,7 @@ def begin(cls: Any, version: str, state: int) -> Any:
     if state > STATE:
         raise InputError(
             f"this {cls.__name__} was pickled by trulysparse {version}, in a form that {__version__} cannot read: "
-            f"install trulysparse {version}, or save the network there with ts.save(model.network_, path), whose files "
-            "stay readable"
+            f"install trulysparse {version}, or save {cls._kept_by}, whose files stay readable"
         )
     if version != __version__:
         warnings.warn(

@@ -19,7 +19,9 @@ from trulysparse.preprocessing.frames import as_pandas, column_names
 _SPARSE = ("csr", "csc")
 
 
-def checked_samples(estimator: Any, X: Any, y: Any = None, *, reset: bool, **options: Any) -> tuple[Any, Any]:
+def checked_samples(
+    estimator: Any, X: Any, y: Any = None, *, reset: bool, as_stored: bool = False, **options: Any
+) -> tuple[Any, Any]:
     """X and y after scikit-learn's own checks, whose messages its users know.
 
     Args:
@@ -28,6 +30,7 @@ def checked_samples(estimator: Any, X: Any, y: Any = None, *, reset: bool, **opt
         X: (n_samples, n_features).
         y: targets; None: samples alone.
         reset: whether X is what the estimator is fitted to.
+        as_stored: whether numbers of every type stay as they are; else booleans and those of 8 bytes become floats.
         **options: of scikit-learn's checks of y.
 
     Returns:
@@ -50,7 +53,7 @@ def checked_samples(estimator: Any, X: Any, y: Any = None, *, reset: bool, **opt
     elif preprocessor is not None:
         return _checked_table(estimator, X, y, reset, options)
     X = _checked_sparse(X)
-    types = _float_types(X)
+    types = None if as_stored and _are_stored(X) else _float_types(X)
     if y is None and not options:
         return validate_data(estimator, X, reset=reset, accept_sparse=_SPARSE, dtype=types), None
     X, y = validate_data(estimator, X, as_target(y), reset=reset, accept_sparse=_SPARSE, dtype=types, **options)
@@ -133,6 +136,20 @@ def fitted_preprocessor(X: Any) -> TablePreprocessor | None:
     return TablePreprocessor().fit(X) if hasattr(X, "iloc") else None
 
 
+def as_table(X: Any, preprocessor: TablePreprocessor) -> Any:
+    """Checked samples as a DataFrame, with the names of the columns that the preprocessor was fitted to.
+
+    Raises:
+        InputError: where they cannot stand for such a table.
+    """
+    if hasattr(X, "iloc"):
+        return X
+    _check_array(X)
+    if X.shape[1] != preprocessor.n_features_in_:
+        raise InputError(f"X has {X.shape[1]} columns, but the fitted table had {preprocessor.n_features_in_}")
+    return _with_names(X, preprocessor)
+
+
 def _checked_table(estimator: Any, frame: Any, y: Any, reset: bool, options: dict[str, Any]) -> tuple[Any, Any]:
     if not hasattr(frame, "iloc"):
         _check_array(frame)
@@ -177,6 +194,11 @@ def _float_types(X: Any) -> list[type] | None:
     """Arrays of small numeric types are read as they are; everything else must become floating point."""
     small = isinstance(X, np.ndarray) and X.dtype.kind in "iuf" and X.dtype.itemsize <= 4
     return None if small else [np.float64, np.float32]
+
+
+def _are_stored(X: Any) -> bool:
+    """Whether X is an array or a sparse matrix of numbers."""
+    return (isinstance(X, np.ndarray) or sp.issparse(X)) and X.dtype.kind in "biuf" and X.dtype.itemsize <= 8
 
 
 def _checked_sparse(X: Any) -> Any:

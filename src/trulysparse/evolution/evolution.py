@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 from trulysparse._core import checks
@@ -78,6 +79,13 @@ class Evolution:
     """
 
     name = "custom"
+    made_with: tuple[tuple[Any, ...], dict[str, Any]]
+    """Of subclasses, the arguments that the object was made with, by which a file can name it."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = _noting(cls.__init__)  # type: ignore[method-assign]
 
     def __init__(
         self,
@@ -153,6 +161,8 @@ class Evolution:
                 f"{reason} does not declare {wanted!r} among its storages{advice}"
             )
         if self.percolate:
+            if isinstance(layers, Network) and layers.tied:
+                raise InputError(f"evolution {self.name!r} needs percolate=False where the network's ends are tied")
             consecutive_layers(layers)
 
     def due(self, done: int, steps_per_epoch: int | None, total: int | None) -> bool:
@@ -259,3 +269,14 @@ class Evolution:
             )
         step = self.start(layers, optimizer_state, key=key, threads=threads, **settings)
         return sum(map(step.evolve_layer, step.views))
+
+
+def _noting(init: Callable[..., None]) -> Callable[..., None]:
+    """An __init__ that keeps its arguments as `made_with`, where no subclass has done so before."""
+
+    @wraps(init)
+    def noted(self: Evolution, *arguments: Any, **options: Any) -> None:
+        self.__dict__.setdefault("made_with", (arguments, options))
+        init(self, *arguments, **options)
+
+    return noted

@@ -13,6 +13,7 @@ from trulysparse.errors import InputError
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.layers.base import Layer
 from trulysparse.nn.layers.indexed import IndexedLayer
+from trulysparse.nn.layers.tied import TiedLayer
 from trulysparse.nn.layers.tiled import TiledLayer
 from trulysparse.nn.network import Network
 from trulysparse.optim import OptimizerState
@@ -46,6 +47,8 @@ def listed_layers(layers: EvolvableLayers) -> list[EvolvableLayer]:
         kind = HELD[name if name in types else types[0]]
         if problem := layer.problem(layer.n_in, layer.n_out, kind, " or ".join(types)):
             raise InputError(f"layers[{number}]{'' if problem[0] == '.' else ' '}{problem}")
+    if any(isinstance(layer, TiedLayer) for layer in every):
+        raise InputError("layers must be the network where its ends are tied")
     if len({id(layer) for layer in every}) < len(every):
         raise InputError("layers must not hold the same layer twice")
     return every
@@ -58,7 +61,8 @@ def evolving_layers(
 
     Args:
         layers: a network, a layer or a sequence of layers.
-        output_layer: whether the layers that lead to a network's outputs evolve too: the last one and a skip layer.
+        output_layer: whether the layers that lead to a network's outputs evolve too: the last one and a skip layer. One
+            that is tied to the first follows it in any case.
         evolving: numbers of the layers that evolve. None: of a network all, those to the outputs only with
             output_layer; of other layers all.
 
@@ -69,13 +73,16 @@ def evolving_layers(
         InputError: where `evolving` holds something else than numbers of layers, each once.
     """
     every = listed_layers(layers)
+    tied = isinstance(every[-1], TiedLayer)
     if evolving is None:
-        last = len(layers.chain) - 1 if isinstance(layers, Network) and not output_layer else len(every)
+        last = len(layers.chain) - 1 if isinstance(layers, Network) and not output_layer else len(every) - tied
         return dict(enumerate(every[:last]))
     numbers = [
         checks.integer(f"evolving[{i}]", number, low=0, high=len(every) - 1)
         for i, number in enumerate(checks.listed("evolving", evolving, "numbers of layers"))
     ]
+    if tied and len(every) - 1 in numbers:
+        raise InputError(f"evolving must not name layer {len(every) - 1}, which is tied to layer 0 and follows it")
     if len(set(numbers)) < len(numbers):
         raise InputError(f"evolving must name each layer once, not {numbers}")
     return {number: every[number] for number in sorted(numbers)}
@@ -131,7 +138,7 @@ def listed_states(
             f"optimizer_state must hold optimizer state of each of the {len(every)} layers, not of {len(states)}"
         )
     for number, (layer, state) in enumerate(zip(every, states, strict=True)):
-        shape = (layer.n_connections,)
+        shape = (layer.n_updated,)
         if not isinstance(state, OptimizerState) or any(values.shape != shape for values in state.weight):
             raise InputError(f"optimizer_state[{number}] must hold values along {shape[0]} connections")
     return states

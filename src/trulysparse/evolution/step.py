@@ -31,6 +31,7 @@ from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.layers.base import Layer
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.nn.layers.tiled import TiledLayer
+from trulysparse.nn.network import Network
 from trulysparse.optim import OptimizerState
 
 COUNT_REGROWN = "count_regrown"
@@ -142,9 +143,12 @@ class EvolutionStep:
             )
             for number, layer in evolving_layers(layers, method.output_layer, evolving).items()
         }
+        tied = isinstance(layers, Network) and layers.tied
+        self._tied = (layers.layers[-1], states[-1]) if tied else None  # type: ignore[union-attr]
         views = list(self.views.values())
         if method.density is not None and views:
             reduce(method.density, views, evolution_state, training_progress, total_updates)
+            self._follow(0)
         # Masks of all layers at once only where layers depend on each other: they take one byte per connection.
         prune = method.prune
         self._prune = cast(LayerPrune, prune)  # not called where it decides across layers
@@ -161,6 +165,13 @@ class EvolutionStep:
                 view.count = count
             if self._live:
                 self._make_room(stream_key(key, "revive"))
+
+    def _follow(self, number: int) -> None:
+        """Has the tied last layer follow the first, where that is the layer that has changed."""
+        if number == 0 and self._tied is not None and number in self.views:
+            layer, state = self._tied
+            layer.follow(self.views[number].layer)
+            state.weight[:] = [values.copy() for values in state.weight]  # of these connections: see LayerWatch.stale
 
     def _percolate(self, layers: Sequence[IndexedLayer]) -> None:
         """Removes what lies on no path, and remembers the neurons that paths go through."""
@@ -261,6 +272,7 @@ class EvolutionStep:
         remember = getattr(self._method.prune, "remember", None)
         if remember is not None:
             remember(view)
+        self._follow(number)
         self.n_added += count
         self._evolved.add(number)
         return count

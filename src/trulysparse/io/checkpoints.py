@@ -178,8 +178,10 @@ def restore(
         net = model_reader.build(state["network"], file, checks.thread_count(threads), activation=activation)
         optimizer_state = []
         for number, layer in enumerate(net.layers):
-            n, prefix = layer.n_connections, f"layers.{number}"
-            weight = [model_reader.restore_order(layer, _state_array(file, f"{prefix}.slot{i}", n, net)) for i in slots]
+            n, prefix = layer.n_updated, f"layers.{number}"
+            weight = [_state_array(file, f"{prefix}.slot{i}", n, net) for i in slots]
+            if layer.own_weights:
+                weight = [model_reader.restore_order(layer, values) for values in weight]
             bias = [_state_array(file, f"{prefix}.bias_slot{i}", layer.bias.size, net) for i in slots]
             optimizer_state.append(OptimizerState(weight, bias))
         # Evolution rules may keep any values, infinity and NaN too.
@@ -232,5 +234,7 @@ def check_kind(state: dict[str, Any], trainer: TrainingState) -> None:
             f"it holds a network {saved_sizes} of {kinds[0][0]}, not one like {own_sizes} of {kinds[1][0]}"
             + (f" ({kinds[0][1]}, not {kinds[1][1]})" if kinds[0][1] != kinds[1][1] else "")
         )
+    if bool(saved.get("tied")) != net.tied:
+        raise InputError(f"it holds a network {'without' if net.tied else 'with'} tied ends, unlike this one")
     if bool(saved.get("skip")) != net.skip:
         raise InputError(f"it holds a network {'without a' if net.skip else 'with a'} skip layer, unlike this one")

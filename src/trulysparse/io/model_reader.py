@@ -18,12 +18,13 @@ from trulysparse.data.scaling_figures import KINDS
 from trulysparse.errors import InputError
 from trulysparse.io.labels import labels_of
 from trulysparse.io.table_state import restore_table
-from trulysparse.io.tensors import TensorFile
+from trulysparse.io.tensors import Arrays
 from trulysparse.nn import activations
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.layers.mapped import MappedLayer
 from trulysparse.nn.layers.storage import StorageConfig
+from trulysparse.nn.layers.tied import check_tied, checked_tied, transposed
 from trulysparse.nn.layers.tiled import TiledLayer
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.settings import NetworkSettings
@@ -43,7 +44,7 @@ def storage_config_of(config: dict[str, Any], folder: str | os.PathLike[str] | N
 
 def build(
     config: dict[str, Any],
-    file: TensorFile,
+    file: Arrays,
     threads: int,
     storage_config: StorageConfig | None = None,
     activation: Activation | None = None,
@@ -62,11 +63,18 @@ def build(
     """
     sizes = layer_sizes_of(config)
     storage_config = storage_config or storage_config_of(config)
-    connectivities: list[Connectivity | TiledConnectivity] = []
-    values, biases = [], []
+    tied = checked_tied(config.get("tied", False), None, None)
+    connectivities: list[Any] = []  # of Connectivity | TiledConnectivity
+    values: list[Stored] = []
+    biases: list[Stored] = []
+    if tied:
+        check_tied(sizes, skip=_skip(config), tiled=storage_config.tiled)
     for number, (n_in, n_out) in enumerate(layer_pairs(sizes, _skip(config))):
         prefix = f"layers.{number}"
-        if storage_config.tiled:
+        if tied and number == len(sizes) - 2:
+            connectivities.append(transposed(first := connectivities[0]))
+            values.append(values[0][first.position])
+        elif storage_config.tiled:
             tiles, places = file.array(f"{prefix}.tiles", "int64"), file.array(f"{prefix}.places", "uint32")
             with _naming(prefix):
                 tiled = TiledConnectivity(n_in, n_out, _shift(config, number), tiles, places)
@@ -132,6 +140,7 @@ def _network_settings(
         threads=threads,
         storage_config=storage_config,
         skip=_skip(config),
+        tied=checked_tied(config.get("tied", False), None, None),
     )
 
 

@@ -30,6 +30,7 @@ def settings(net: SparseMLP) -> dict[str, Any]:
         "shifts": [layer.connectivity.shift for layer in net.layers] if net.storage_config.tiled else None,
         "seed": net.seed,
         **({"skip": True} if net.skip else {}),
+        **({"tied": True} if net.tied else {}),
         "scaling": net.scaling.kind if net.scaling else "none",
         "labels": None if net.labels is None else label_settings(net.labels, net.layer_sizes[-1]),
         **table_settings(net),
@@ -41,6 +42,8 @@ def layer_tensors(net: SparseMLP, number: int) -> list[Tensor]:
     layer, prefix = net.layers[number], f"layers.{number}"
     con = layer.connectivity
     bias = Tensor.of(f"{prefix}.bias", layer.bias)
+    if not layer.own_weights:  # they are the first one's
+        return [bias]
     if isinstance(con, TiledConnectivity):
         return [
             Tensor.of(f"{prefix}.tiles", con.ptr),
@@ -58,7 +61,8 @@ def layer_tensors(net: SparseMLP, number: int) -> list[Tensor]:
 
 def along_connections(layer: Any, name: str, values: Stored) -> Tensor:
     """Values along a layer's connections, in the order of the file."""
-    return Tensor(name, values.shape, type_name(values), lambda: layer.in_order(values))
+    in_order = layer.in_order if layer.own_weights else lambda none: none
+    return Tensor(name, values.shape, type_name(values), lambda: in_order(values))
 
 
 def scaling_tensors(net: SparseMLP) -> list[Tensor]:

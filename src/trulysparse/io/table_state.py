@@ -1,6 +1,6 @@
 """What files hold of how a network reads tables: preprocessing, names of the inputs, scaling of targets. A file without
 any of it is of version 1, which older releases read; they refuse one with preprocessing or scaled targets (version 2)
-or with a skip layer (version 3)."""
+with a skip layer (version 3) or with tied ends (version 4)."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from typing import Any
 from trulysparse._core import checks
 from trulysparse._core.texts import pack, unpack
 from trulysparse.data import Scaling
+from trulysparse.data.scaling_figures import KINDS
 from trulysparse.errors import InputError
-from trulysparse.io.tensors import Tensor, TensorFile
+from trulysparse.io.tensors import Arrays, Tensor
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.preprocessing.fitted import ARRAYS
 
-VERSIONS = (1, 2, 3)
+VERSIONS = (1, 2, 3, 4)
 """Versions of files that this release reads."""
 _NAMES = ("feature_names.bytes", "feature_names.offsets")
 
 
 def version_of(net: SparseMLP) -> int:
     """The version of the file that is needed for a network."""
+    if net.tied:
+        return 4
     if net.skip:
         return 3
     return 1 if _preprocessor(net) is None and net.target_scaling is None else 2
@@ -54,7 +57,7 @@ def table_tensors(net: SparseMLP) -> list[Tensor]:
     return tensors
 
 
-def restore_table(net: SparseMLP, config: dict[str, Any], file: TensorFile) -> None:
+def restore_table(net: SparseMLP, config: dict[str, Any], file: Arrays) -> None:
     """Gives a network what a file holds of it; InputError where it does not fit the network.
 
     Args:
@@ -75,10 +78,10 @@ def restore_table(net: SparseMLP, config: dict[str, Any], file: TensorFile) -> N
         data, offsets = file.array(_NAMES[0], "uint8"), file.array(_NAMES[1], "int64", n_inputs + 1)
         net.feature_names = tuple(unpack(data, offsets, "feature_names"))
     if "target_scaling" in config:
-        kind = checks.choice("target_scaling", config["target_scaling"], ("standard", "minmax"))
+        kind = checks.choice("target_scaling", config["target_scaling"], KINDS[1:])
         offset, factor = (file.array(f"target_scaling.{part}", "float64", n_outputs) for part in ("shift", "factor"))
-        if net.output != "identity" or not (factor > 0).all():
-            raise InputError("target_scaling must be of output='identity', and its factors above 0")
+        if net.output == "softmax" or not (factor >= 0).all():
+            raise InputError("target_scaling must be of output='identity' or 'sigmoid', and its factors at least 0")
         net.target_scaling = Scaling(kind, offset, factor)
 
 

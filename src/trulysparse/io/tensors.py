@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,6 +114,13 @@ def write_tensors(
         raise OSError(error.errno, f"{path}: cannot be written: {error.strerror} ({at / 1e9:.3g} GB)") from error
 
 
+class Arrays(Protocol):
+    """Arrays of one dimension, by name."""
+
+    def array(self, name: str, kind: str, length: int | None = None) -> NDArray[Any]:
+        """See TensorFile.array."""
+
+
 class TensorFile:
     """An open safetensors file: settings, and arrays read one at a time."""
 
@@ -188,6 +195,18 @@ class TensorFile:
                 + (f"length {length}" if length is not None else "one dimension")
             )
         return self.read(name)
+
+
+@dataclass(frozen=True)
+class PartOfFile:
+    """Those arrays of a file whose names begin with `prefix`, under the rest of their names."""
+
+    file: TensorFile
+    prefix: str
+
+    def array(self, name: str, kind: str, length: int | None = None) -> NDArray[Any]:
+        """See TensorFile.array."""
+        return self.file.array(self.prefix + name, kind, length)
 
 
 # What is raised on the way where JSON of a file is not what it must be.

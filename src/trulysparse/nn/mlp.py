@@ -31,6 +31,7 @@ from trulysparse.nn import activations, memory_use
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.initialization import StartSignals, WeightInit
 from trulysparse.nn.layers.storage import StorageConfig
+from trulysparse.nn.layers.tied import TiedLayer, checked_tied, is_transposed
 from trulysparse.nn.network import Network
 from trulysparse.nn.settings import NetworkSettings
 from trulysparse.nn.skip import checked_skip, new_skip_layer
@@ -64,6 +65,9 @@ class SparseMLP(Network):
             its connections anywhere; it comes last in `layers`.
         skip_density: share of the skip layer's possible connections, in (0, 1]. None: as many as a layer of this
             network, n_inputs x n_outputs, has by epsilon, or by what epsilon the density amounts to.
+        tied: whether the last layer has the first one's connections and weights, transposed, with biases of its own,
+            as in autoencoders (n_1, n_2, ..., n_2, n_1): the gradients of both ends add up, and where the first evolves
+            the last follows. Without a skip layer, with storage='indexed'.
         bias: whether neurons have biases; those of a network without them have arrays of length 0.
         dtype: 'float32' or 'float64'.
         storage: 'indexed', connections indexed by input and by output neuron, 16 bytes each with a float32 weight; or
@@ -118,6 +122,7 @@ class SparseMLP(Network):
         balance: bool = True,
         skip: bool = False,
         skip_density: float | None = None,
+        tied: bool = False,
         bias: bool = True,
         dtype: str = "float32",
         storage: str = "indexed",
@@ -140,6 +145,7 @@ class SparseMLP(Network):
                 threads=threads,
                 storage_config=storage_config,
                 skip=checked_skip(skip, skip_density),
+                tied=checked_tied(tied, density, output_density),
             ),
         )
         if not isinstance(bias, bool | np.bool_):
@@ -164,9 +170,13 @@ class SparseMLP(Network):
             raise InputError(f"progress must be a function, not {progress!r:.80}")
         start = StartSignals(threads=self.threads)
         total = sum(counts)
-        drawn = drawn_layers(pattern, self.layer_sizes, counts, self.seed, self.threads)
+        drawn_sizes = self.layer_sizes[:-1] if self.tied else self.layer_sizes
+        drawn = drawn_layers(pattern, drawn_sizes, counts[: len(drawn_sizes) - 1], self.seed, self.threads)
         for number, (n_in, n_out) in enumerate(pairwise(self.layer_sizes)):
             progress("building", sum(counts[:number]), total)
+            if self.tied and number == len(counts) - 1:
+                self._append_tied(storage_config.zeros(f"layer{number}.bias", n_out if bias else 0))
+                break
             con: Connectivity | TiledConnectivity
             if storage_config.tiled:
                 key = stream_key(self.seed, "connectivity", number)
@@ -225,6 +235,13 @@ class SparseMLP(Network):
         net = cls.without_layers([connectivities[0].n_in, *(c.n_out for c in chain)], settings)
         for con, weight, bias in zip(connectivities, values, biases, strict=True):
             net._append(con, weight, bias)
+        if settings.tied:
+            last = net.layers.pop()
+            if not is_transposed(last, net.layers[0]):
+                raise InputError(
+                    "the last of tied layers must have the first one's connections and weights, transposed"
+                )
+            net._append_tied(last.bias)
         net.check_layers()
         return net
 
@@ -315,6 +332,10 @@ class SparseMLP(Network):
                 threads=threads,
             ),
         )
+
+    def _append_tied(self, bias: Floats) -> None:
+        """Appends the last layer of tied ends."""
+        self.layers.append(TiedLayer(self.layers[0], bias, activations.IDENTITY))
 
     def _append(self, con: Connectivity | TiledConnectivity, values: Stored, bias: Stored) -> None:
         number = len(self.layers) + 1

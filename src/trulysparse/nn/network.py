@@ -18,6 +18,7 @@ from trulysparse.nn import activations, losses
 from trulysparse.nn.frozen import FrozenMLP
 from trulysparse.nn.layers.base import Layer
 from trulysparse.nn.layers.storage import StorageConfig
+from trulysparse.nn.layers.tied import TiedLayer, check_tied
 from trulysparse.nn.network_passes import NetworkPasses
 from trulysparse.nn.settings import NetworkSettings
 from trulysparse.nn.skip import check_skip_layer, layer_pairs, sizes_of
@@ -37,15 +38,17 @@ class Network(NetworkPasses):
     Attributes:
         layers: the layers, first to last; a skip layer comes after them.
         skip: whether there is a skip layer.
+        tied: whether the last layer has the first one's connections and weights, transposed; see TiedLayer.
         scaling: of the input, or None.
         labels: names of the classes in the order of the output neurons, or None for 0, 1, ...
         preprocessor: a fitted TablePreprocessor, which DataFrames go through, or None.
-        target_scaling: of output='identity': targets are given, and predictions made, in their own unit, and the
-            network is trained on (y - offset) * factor; see fit_target_scaling. None: on y itself.
+        target_scaling: of output='identity' or 'sigmoid': targets are given, and predictions made, in their own unit,
+            and the network is trained on (y - offset) * factor; see fit_target_scaling. That of an autoencoder is its
+            `scaling`: trained on (X, X), it learns the scaled samples as they are loaded. None: on y itself.
     """
 
     epsilon: float | None
-    skip = False  # of networks that were pickled before there were skip layers
+    skip = tied = False  # of networks that were pickled before there were such layers
 
     def __init__(self, layer_sizes: Sequence[int], settings: NetworkSettings) -> None:
         sizes = checks.listed("layer_sizes", layer_sizes, "integers")
@@ -64,6 +67,9 @@ class Network(NetworkPasses):
         self.storage_config = settings.storage_config or StorageConfig.create("indexed", None, None, None, dtype)
         self.epsilon = settings.epsilon
         self.skip = settings.skip
+        self.tied = settings.tied
+        if self.tied:
+            check_tied(self.layer_sizes, skip=self.skip, tiled=self.storage_config.tiled)
         if self.skip and self.storage_config.folder is not None:
             raise InputError("skip must be False where layers live in a folder")
         self.layers: list[Any] = []  # of Layer; what they offer beyond its common part depends on the storage
@@ -88,6 +94,7 @@ class Network(NetworkPasses):
             self.threads,
             self.storage_config,
             self.skip,
+            self.tied,
         )
 
     @property
@@ -141,7 +148,8 @@ class Network(NetworkPasses):
             storage_config: how they are stored; None: as this network's.
 
         Returns:
-            The new network; settings, scaling and labels are shared.
+            The new network; settings, scaling and labels are shared. Of tied ends it has either both, or one as a layer
+            of its own that uses the same arrays.
 
         Raises:
             InputError: where the layers do not fit together.
@@ -151,6 +159,10 @@ class Network(NetworkPasses):
         twin = copy.copy(self)
         twin.checked, twin.tape_pool = CheckedLayers(), TapePool()
         twin.layers, twin.storage_config = list(layers), storage_config or self.storage_config
+        twin.tied = self.tied and len(layers) > 1 and isinstance(layers[-1], TiedLayer)
+        twin.tied = twin.tied and layers[-1].follows(layers[0])  # type: ignore[attr-defined]
+        if self.tied and not twin.tied:
+            twin.layers = [layer.untied() if isinstance(layer, TiedLayer) else layer for layer in layers]
         twin.layer_sizes = sizes_of(twin.chain)
         if twin.layer_sizes[0] != self.layer_sizes[0]:
             twin.feature_names = None
@@ -176,6 +188,9 @@ class Network(NetworkPasses):
                 raise InputError(f"layers[{number}]{'' if problem[0] == '.' else ' '}{problem}")
         if self.skip:
             check_skip_layer(self.layers[-1], len(pairs) - 1)
+        if self.tied and not (isinstance(self.layers[-1], TiedLayer) and self.layers[-1].follows(self.layers[0])):
+            number = len(pairs) - 1
+            raise InputError(f"layers[{number}] is tied to layers[0] but has other weights: let it follow(layers[0])")
         if self.scaling is not None:
             _check_scaling("scaling", self.scaling, sizes[0])
         if self.target_scaling is not None:
@@ -185,11 +200,11 @@ class Network(NetworkPasses):
         self.checked = CheckedLayers(self)
 
     def _check_target_scaling(self, scaling: Any) -> None:
-        if self.output != "identity":
-            raise InputError(f"target_scaling is for output='identity', not {self.output!r}")
+        if self.output == "softmax":
+            raise InputError("target_scaling is for output='identity' or 'sigmoid', not 'softmax'")
         _check_scaling("target_scaling", scaling, self.layer_sizes[-1])
-        if not (scaling.factor > 0).all():
-            raise InputError("target_scaling.factor must be above 0")
+        if not (scaling.factor >= 0).all():
+            raise InputError("target_scaling.factor must be at least 0")
 
     def copy(self) -> Self:
         """A network with weights and biases of its own, in memory.
@@ -266,6 +281,8 @@ class Network(NetworkPasses):
         tau = checks.real("tau", tau, low=0, high=1)
         self.check_layers()
         source.check_layers()
+        if self.tied or source.tied:
+            raise InputError("a soft update works on networks without tied ends")
         if self.skip != source.skip:
             raise InputError(f"source must {'have a' if self.skip else 'be without a'} skip layer, as this network")
         soft_update(self.layers, source.layers, tau, self.seed, self.soft_updates, self.threads)

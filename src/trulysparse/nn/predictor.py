@@ -151,8 +151,8 @@ class Predictor(ABC):
 
         Returns:
             Of output='softmax', (n_samples,) classes, as labels where the network has labels; of 'sigmoid',
-            (n_samples, n_outputs) of 0 and 1; of 'identity', (n_samples, n_outputs) values: of the network's type, or
-            where it has a target_scaling, float64 in the unit of the targets.
+            (n_samples, n_outputs) of 0 and 1; of 'identity', (n_samples, n_outputs) values of the network's type. Where
+            it has a target_scaling, (n_samples, n_outputs) float64 in the unit of the targets.
 
         Raises:
             InputError: where X is unusable.
@@ -163,9 +163,10 @@ class Predictor(ABC):
             >>> net.predict(np.array([[1.0, 3.0], [2.0, 0.0]])).tolist()
             [1, 0]
         """
+        if self.target_scaling is not None:
+            return in_unit(self._all_outputs(X, batch_size, activated=True), self.target_scaling)
         if self.output == "identity":
-            values = self._all_outputs(X, batch_size, activated=False)
-            return values if self.target_scaling is None else in_unit(values, self.target_scaling)
+            return self._all_outputs(X, batch_size, activated=False)
         if self.output == "sigmoid":
             return (self._all_outputs(X, batch_size, activated=False) > 0).astype(np.int64)
         matrix = self.matrix(X)

@@ -23,6 +23,7 @@ class NetworkSettings:
         threads: None: all of this machine's.
         storage_config: how layers are stored; None: indexed, in memory.
         skip: whether the last of the layers goes from the inputs to the outputs, beside the others.
+        tied: whether the last layer has the first one's connections and weights, transposed.
     """
 
     epsilon: float | None = None
@@ -34,3 +35,4 @@ class NetworkSettings:
     threads: int | None = None
     storage_config: StorageConfig | None = None
     skip: bool = False
+    tied: bool = False

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from trulysparse._core.arrays import Stored
+import numpy as np
+
+from trulysparse._core.arrays import Floats, Stored, zeros
 from trulysparse._core.random import stream_key
 from trulysparse._kernels import UpdateRule
 from trulysparse.nn.activations_buffer import Activations
 from trulysparse.nn.layers.base import ParameterGradient
+from trulysparse.nn.layers.tied import TiedLayer, join_ends
 from trulysparse.optim import OptimizerState
 from trulysparse.optim.rules import AnyRule, rule_of, set_add
 
@@ -46,22 +49,41 @@ class Update:
     rule: AnyRule
     key: int | None = None
     gradients: Sequence[ParameterGradient] | None = None
+    _tied: tuple[TiedLayer, Floats] | None = field(default=None, init=False, repr=False)
 
     def take(self, number: int, layer: Any, dy: Stored, x: Activations, dx: Stored | None, threads: int) -> None:
         gradient = None if self.gradients is None else self.gradients[number]
         rule = self._rule_of(number)
+        if not layer.own_weights:  # it comes before the first layer, which it shares the weights with
+            rule.add = False
+            found = layer.weight_gradient(dy, x, dx, threads, gradient)
+            layer.update([(*found, 1.0)], self.optimizer_state[number], rule, threads)
+            self._tied = layer, layer.in_order(found[0])
+            return
+        if number == 0 and self._tied is not None:
+            tied, shared = self._tied
+            if gradient is None:
+                gradient = shared, zeros(layer.bias.size, shared.dtype)
+            else:
+                np.add(gradient[0], shared, out=gradient[0])
         rule.add = gradient is not None
         layer.backward(dy, x, dx, self.optimizer_state[number], rule, threads, gradient)
+        if number == 0 and self._tied is not None:
+            tied.follow(layer)
+            self._tied = None
 
     def apply(
         self, layers: Sequence[Any], gradients: Sequence[ParameterGradient], threads: int, factor: float = 1.0
     ) -> None:
         """Updates layers by gradients that are known, times `factor`."""
         set_add(self.rule, False)
+        join_ends(layers, gradients)
         for number, (layer, gradient) in enumerate(zip(layers, gradients, strict=True)):
             layer.fetch()
             layer.update([(*gradient, factor)], self.optimizer_state[number], self._rule_of(number), threads)
             layer.release()
+        if isinstance(layers[-1], TiedLayer):
+            layers[-1].follow(layers[0])
 
     def _rule_of(self, number: int) -> Any:
         rule = rule_of(self.rule, number)

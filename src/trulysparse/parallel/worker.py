@@ -42,6 +42,11 @@ class WorkerOptions(TrainingOptions):
 
     compression: Compression | None = None
     synchronous: bool = False
+    noise_seed: int = 0
+
+    def for_passes(self) -> dict[str, Any]:
+        """See TrainingOptions; samples are corrupted alike by all workers where that is not redrawn."""
+        return {**super().for_passes(), "noise_seed": self.noise_seed}
 
 
 def worker_options(trainer: TrainingLoop, config: ParallelConfig, began_at: int | None = None) -> WorkerOptions:
@@ -51,7 +56,9 @@ def worker_options(trainer: TrainingLoop, config: ParallelConfig, began_at: int 
     began_at = trainer.step_count if began_at is None else began_at
     if began_at:
         options["seed"] = stream_key(trainer.seed, "fit", began_at) >> 1
-    return WorkerOptions(**options, compression=config.compression, synchronous=config.synchronous)
+    return WorkerOptions(
+        **options, compression=config.compression, synchronous=config.synchronous, noise_seed=trainer.seed
+    )
 
 
 class Worker:

@@ -39,6 +39,8 @@ def remove_neurons(
     the inputs of the unmarked neurons. optimizer_state: of each layer, changed along with it. Linear in connections;
     each layer's connections are made anew once.
     """
+    if net.tied:
+        raise InputError("neurons of a network with tied ends cannot be removed: both ends would have to lose them")
     layers, threads = net.chain, net.threads
     masks = [np.ones(n, np.bool_) for n in net.layer_sizes[1:-1]] if keep_masks is None else keep_masks
     connected = _fold_constants(net, masks)

@@ -41,6 +41,8 @@ class CheckedRecipe(RecipeParts):
         checks.real(self.spelled("evolve_until"), known(self.evolve_until), low=0, high=1, low_open=True)
         checks.real(self.spelled("input_noise"), self.input_noise, low=0)
         checks.real(self.spelled("input_dropout"), known(self.input_dropout), low=0, high=1, high_open=True)
+        checks.real(self.spelled("input_masking"), self.input_masking, low=0, high=1, high_open=True)
+        checks.real(self.spelled("input_swap"), self.input_swap, low=0, high=1)
         if self.skip_density is not None:
             checks.real(self.spelled("skip_density"), self.skip_density, low=0, high=1, low_open=True)
         checks.choice(self.spelled("backend"), self.backend, ("threads", "ray"))
@@ -66,6 +68,14 @@ class CheckedRecipe(RecipeParts):
 
     def _check_combinations(self) -> None:
         compact, spelled = self.storage == "compact", self.spelled
+        if self.input_masking and self.input_dropout:
+            raise InputError(f"{spelled('input_masking')} cannot be combined with {spelled('input_dropout')}")
+        if self.input_swap and not self.redraw_input_noise:
+            raise InputError(f"{spelled('input_swap')} is drawn anew for each batch in any case")
+        if not self.redraw_input_noise and not (self.input_noise or self.input_dropout or self.input_masking):
+            raise InputError(
+                f"{spelled('redraw_input_noise')} is about noise of the inputs: give {spelled('input_noise')} too"
+            )
         if self.parallel is not None and not isinstance(self.parallel, WASAP):
             checks.choice(spelled("parallel"), self.parallel, ("wasap", "wassp"))
         if self.percolate and isinstance(self.evolution, Evolution):

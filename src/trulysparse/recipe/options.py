@@ -136,6 +136,11 @@ class RecipeOptions:
         0.0, "Deviation of normal noise added to the inputs in training, in units of the scaled features."
     )
     input_dropout: float | None = option(None, f"Share of the inputs set to 0 in training. {BY_DATA}")
+    input_masking: float = option(0.0, "As input dropout, but the other inputs are not scaled up.")
+    input_swap: float = option(0.0, "Share of the inputs that become those of another sample of the batch in training.")
+    redraw_input_noise: bool = option(
+        True, "Draw noise, dropout and masking of inputs anew for each batch, or once for each sample."
+    )
     augmentation: str | ImageAugmentation | None = option(
         None,
         "rotation=DEGREES, shift=SHARE, flip, with commas between: images are turned, shifted (as a share of their "

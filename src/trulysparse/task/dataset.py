@@ -130,11 +130,7 @@ class _Whole:
         self.task = make_task(table.y, options.task, targets, table.label_names)
         _check_lengths(table.X, table.y, "X", "y")
         self._y = self.task.encode(table.y, "y")
-        # Here, so that messages name rows of the whole table.
-        if is_frame(self._X):
-            _check_columns(self._X, refuse_gaps=options.missing == "refuse")
-        else:
-            _check_samples(self._X, "X")
+        _check_features(self._X, options)  # here, so that messages name rows of the whole table
 
     def __len__(self) -> int:
         return int(self._y.shape[0])
@@ -204,6 +200,13 @@ def held_out_rows(table: Table, options: TaskOptions) -> Rows:
     return whole.split(np.arange(len(whole)), options.test_size, "--test-size", "split")[1]
 
 
+def features_of(table: Table, options: TaskOptions) -> Any:
+    """The features of a table, without the columns that are to be left out; InputError where they cannot be used."""
+    X = _without(table.X, options)
+    _check_features(X, options)
+    return X
+
+
 def take(X: Any, rows: NDArray[np.int64]) -> Any:
     """The samples `rows` of X."""
     return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
@@ -251,6 +254,13 @@ def _check_samples(X: Any, name: str) -> None:
     matrix = as_matrix(X, name)
     if not matrix.streamed:
         check_finite(matrix)
+
+
+def _check_features(X: Any, options: TaskOptions) -> None:
+    if is_frame(X):
+        _check_columns(X, refuse_gaps=options.missing == "refuse")
+    else:
+        _check_samples(X, "X")
 
 
 def _check_columns(X: Any, *, refuse_gaps: bool) -> None:

@@ -6,10 +6,14 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from trulysparse._core.arrays import Floats
 from trulysparse.data import Matrix, Reader, Scaling
+from trulysparse.data.matrix import as_matrix
+from trulysparse.data.scaled_matrix import ScaledMatrix, same_scaling
+from trulysparse.data.stream.matrix import StreamMatrix
 from trulysparse.data.target_scaling import standardised
 from trulysparse.data.targets import Targets, ValueReader, Values
 from trulysparse.nn.losses import Loss
@@ -51,7 +55,7 @@ class Batch(NamedTuple):
 
         Returns:
             Labels, (n,); or values, (n_outputs, columns), 0 in the padding: x itself where the targets are the
-            samples and those are not scaled, else memory that the next batch overwrites.
+            samples, scaled alike, else memory that the next batch overwrites.
 
         Raises:
             InputError: at a value in a file that is not usable.
@@ -75,19 +79,34 @@ def checked_targets(net: SparseMLP, loss: Loss, matrix: Matrix, X: Any, y: Any) 
         loss: that takes them.
         matrix: of the samples.
         X: what it was made from. Where y is that very object, the targets are the samples themselves.
-        y: labels or values; of a network with a target_scaling, values in their own unit.
+        y: labels or values; of a network with a target_scaling, values in their own unit. Those that are the samples,
+            sparse or in files are scaled as they are loaded, others here.
 
     Raises:
         InputError: where the loss cannot take them.
     """
     is_input = y is X or y is matrix.x
-    if net.target_scaling is not None:
-        in_units = standardised(matrix.x if is_input else y, net.target_scaling)
-        return loss.check_targets(in_units, net.layer_sizes[-1], net.dtype)
-    targets = loss.check_targets(matrix.x if is_input else y, net.layer_sizes[-1], net.dtype)
-    if is_input and isinstance(targets, Values) and targets.given is matrix.x:
-        return targets.as_input(matrix)
+    given, values, scaling = matrix.x if is_input else y, matrix, net.target_scaling
+    if scaling is not None and (is_input or _stays_where_it_is(y)):
+        if net.scaling is not None and same_scaling(scaling, net.scaling):
+            scaling = net.scaling  # the very object, as each batch compares
+        given = values = ScaledMatrix(matrix if is_input else _as_targets(y), scaling)
+    elif scaling is not None:
+        given = standardised(y, scaling)
+    targets = loss.check_targets(given, net.layer_sizes[-1], net.dtype)
+    if is_input and isinstance(targets, Values) and targets.given is given:
+        return targets.as_input(values)
     return targets
+
+
+def _as_targets(y: Any) -> Matrix:
+    """Targets as a matrix that messages call y."""
+    return y.called("y", "targets") if isinstance(y, StreamMatrix) else as_matrix(y, "y")
+
+
+def _stays_where_it_is(y: Any) -> bool:
+    """Whether targets are not to be copied as a whole: sparse ones would become dense, and others are in files."""
+    return sp.issparse(y) or isinstance(y, np.memmap) or hasattr(type(y), "reader")
 
 
 class SampleReader:

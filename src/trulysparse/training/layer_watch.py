@@ -25,7 +25,7 @@ def fits(layer: Any, optimizer_state: Any, optimizer: Optimizer | None = None) -
             a.dtype != slot_type for a in (*optimizer_state.weight, *optimizer_state.bias)
         ):
             return False
-    sizes = [(a, layer.n_connections) for a in optimizer_state.weight] + [
+    sizes = [(a, layer.n_updated) for a in optimizer_state.weight] + [
         (a, layer.bias.size) for a in optimizer_state.bias
     ]
     return all(a.shape == (size,) for a, size in sizes)
@@ -44,7 +44,7 @@ def check_optimizer_state(
         )
     for number, (layer, state) in enumerate(zip(layers, optimizer_state, strict=True)):
         if not isinstance(state, OptimizerState) or not fits(layer, state, optimizer):
-            expected = f"values along {layer.n_connections} connections and {layer.bias.size} biases"
+            expected = f"values along {layer.n_updated} connections and {layer.bias.size} biases"
             if optimizer is not None:
                 expected = f"{optimizer.n_slots} times {layer.slot_type(optimizer)} {expected}"
             raise InputError(

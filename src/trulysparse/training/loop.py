@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -34,6 +34,15 @@ def _delegated(owner: str, name: str) -> Any:
     return property(
         lambda self: getattr(getattr(self, owner), name), lambda self, value: setattr(getattr(self, owner), name, value)
     )
+
+
+def _of_corruption(name: str) -> Any:
+    """A property that reads field `name` of the corruption of samples, and checks what it is set to."""
+
+    def set_to(self: TrainingLoop, value: Any) -> None:
+        self._passes.corruption = replace(self._passes.corruption, **{name: value})
+
+    return property(lambda self: getattr(self._passes.corruption, name), set_to)
 
 
 class TrainingLoop:
@@ -72,8 +81,11 @@ class TrainingLoop:
     loss: Loss = _delegated("_passes", "loss")
     threads: int = _delegated("_passes", "threads")
     dropout: float = _delegated("_passes", "dropout")
-    input_noise: float = _delegated("_passes", "input_noise")
-    input_dropout: float = _delegated("_passes", "input_dropout")
+    input_noise: float = _of_corruption("noise")
+    input_dropout: float = _of_corruption("dropout")
+    input_masking: float = _of_corruption("masking")
+    input_swap: float = _of_corruption("swap")
+    redraw_input_noise: bool = _of_corruption("redraw")
     augmentation: ImageAugmentation | None = _delegated("_passes", "augmentation")
     recompute: int = _delegated("_passes", "recompute")
     micro_batch_size: int | None = _delegated("_passes", "micro_batch_size")

@@ -66,7 +66,10 @@ def evaluate(
 def scores(net: SparseMLP, loss: Loss, data: FitData, batch_size: int = 256) -> dict[str, float]:
     """As evaluate, on samples that are checked."""
     total = total_weight = 0.0
-    unit = None if net.target_scaling is None else 1.0 / net.target_scaling.factor
+    unit = None
+    if net.target_scaling is not None:
+        factor = net.target_scaling.factor
+        unit = np.divide(1.0, factor, out=np.zeros_like(factor), where=factor > 0)
     sums = _ScoreSums(score_name(net.output, data), net.output, unit)
     for samples, z, targets in _outputs_and_targets(net, data, batch_size):
         share = np.ones(z.shape[1]) if data.weight is None else data.weight[samples]

@@ -39,6 +39,9 @@ class TrainingOptions:
     dropout: float = 0.0
     input_noise: float = 0.0
     input_dropout: float = 0.0
+    input_masking: float = 0.0
+    input_swap: float = 0.0
+    redraw_input_noise: bool = True
     augmentation: ImageAugmentation | None = None
     seed: int = 0
 

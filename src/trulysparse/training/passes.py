@@ -20,6 +20,7 @@ from trulysparse.data.targets import ValueReader
 from trulysparse.errors import DivergenceError, InputError
 from trulysparse.nn import losses
 from trulysparse.nn.layers.base import ParameterGradient
+from trulysparse.nn.layers.tied import join_ends
 from trulysparse.nn.losses import AnyLoss, Loss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.passes import tile_columns
@@ -66,8 +67,8 @@ class BatchPasses:
         recompute: keep the activations of each recompute-th layer only, and compute those between again in the
             backward pass.
         dropout: share of hidden activations dropped, in [0, 1).
-        input_noise: see Corruption.
-        input_dropout: see Corruption.
+        input_noise, input_dropout, input_masking, input_swap, redraw_input_noise: see Corruption.
+        noise_seed: of corruption that is not redrawn.
         augmentation: how samples are changed at random where dropout applies; None: they are not.
         threads: None for the network's.
         max_gradient_norm: above 0; a gradient of a greater norm, over all weights and biases, is scaled down to it.
@@ -84,6 +85,10 @@ class BatchPasses:
         dropout: float = 0.0,
         input_noise: float = 0.0,
         input_dropout: float = 0.0,
+        input_masking: float = 0.0,
+        input_swap: float = 0.0,
+        redraw_input_noise: bool = True,
+        noise_seed: int = 0,
         augmentation: ImageAugmentation | None = None,
         threads: int | None = None,
         max_gradient_norm: float | None = None,
@@ -93,8 +98,10 @@ class BatchPasses:
         self.micro_batch_size = micro_batch_size
         self.recompute = checks.integer("recompute", recompute, low=1)
         self.dropout = checks.real("dropout", dropout, low=0, high=1, high_open=True)
-        self.input_noise, self.input_dropout = input_noise, input_dropout
-        _ = self.corruption  # checks both
+        self.corruption = Corruption(input_noise, input_dropout, input_masking, input_swap, redraw_input_noise)
+        if not self._corrupts and not redraw_input_noise:
+            raise InputError("redraw_input_noise must be True where there is no noise, dropout or masking of inputs")
+        self.noise_seed = noise_seed
         if augmentation is not None:
             if not isinstance(augmentation, ImageAugmentation):
                 raise InputError(f"augmentation must be an ImageAugmentation or None, not {augmentation!r:.80}")
@@ -109,7 +116,11 @@ class BatchPasses:
     @property
     def corruption(self) -> Corruption:
         """What is done to the samples of a training batch."""
-        return Corruption(self.input_noise, self.input_dropout)
+        return self._corruption
+
+    @corruption.setter
+    def corruption(self, corruption: Corruption) -> None:
+        self._corruption, self._corrupts = corruption, bool(corruption)
 
     def resize(self) -> None:
         """Allocates memory anew, for a network whose layers have another number of neurons."""
@@ -135,7 +146,7 @@ class BatchPasses:
     @property
     def is_random(self) -> bool:
         """Whether passes in training need a key."""
-        return self.dropout > 0 or self.input_noise > 0 or self.input_dropout > 0 or self.augmentation is not None
+        return self.dropout > 0 or self._corrupts or self.augmentation is not None
 
     @property
     def tile_size(self) -> int:
@@ -175,9 +186,10 @@ class BatchPasses:
         if loaded is not None:
             loaded()
         targets: Any = batch.targets
-        if dropout and (self.input_noise or self.input_dropout):
+        if dropout and self._corrupts:
             targets = batch.load_targets(x, z, net.scaling, self.threads, own=True)
-            self.corruption.apply(x, n, key, self.threads)
+            noise_key = key if self.corruption.redraw else stream_key(self.noise_seed, "corruption")
+            self.corruption.apply(x, n, noise_key, self.threads, rows)
         tile.forward(key, self.threads)
         if total is None and weight is None:
             share = self._shares.get(n)
@@ -255,7 +267,8 @@ class BatchPasses:
             dropout: see `forward`.
             loaded: called once the first tile's samples are in memory.
             step: number of the update, for the message where the loss is not finite; None: any loss is accepted.
-            clip: scale the gradient down to max_gradient_norm where it is greater.
+            clip: scale the gradient down to max_gradient_norm where it is greater. Of tied ends it is then the first
+                one's as a whole, and that of the last is 0.
 
         Returns:
             The loss, and each layer's gradient.
@@ -267,6 +280,8 @@ class BatchPasses:
         for first, _, tile, share in self._tiles_of(batch, key, dropout=dropout, loaded=loaded, step=step):
             value += share
             self.backward(tile, Gradients(into, add=not first))
+        if clip:
+            join_ends(self.net.layers, into)
         if clip and self.max_gradient_norm is not None:
             factor = clip_factor(global_norm(into, self.threads), self.max_gradient_norm)
             if factor < 1:

@@ -32,7 +32,8 @@ class TrainingStep:
         optimizer_state: of each layer, to go on with; None: zero.
         layer_rates: by what the learning rates of layers differ; see Trainer.
         seed: of dropout, augmentation and stochastic rounding, at least 0.
-        **settings: micro_batch_size, recompute, dropout, input_noise and threads among them; see BatchPasses.
+        **settings: micro_batch_size, recompute, dropout, input_noise and threads among them; see BatchPasses, whose
+            noise_seed is `seed` where it is not given.
 
     Attributes:
         passes: the BatchPasses of the network.
@@ -69,11 +70,12 @@ class TrainingStep:
         seed: int = 0,
         **settings: Any,
     ) -> None:
+        self._noise_by_seed = "noise_seed" not in settings
         self.passes = BatchPasses(net, loss, **settings)
         check_optimizer(optimizer)
         self.optimizer = optimizer
         self.layer_rates = layer_rates
-        self.seed = checks.integer("seed", seed, low=0)
+        self.seed = seed
         self.count = 0
         self._state_start = 0
         self.state_given = optimizer_state is not None
@@ -91,6 +93,17 @@ class TrainingStep:
     def net(self) -> SparseMLP:
         """The network."""
         return self.passes.net
+
+    @property
+    def seed(self) -> int:
+        """Of dropout, augmentation, corruption and stochastic rounding."""
+        return self._seed
+
+    @seed.setter
+    def seed(self, seed: int) -> None:
+        self._seed = checks.integer("seed", seed, low=0)
+        if self._noise_by_seed:
+            self.passes.noise_seed = self._seed
 
     @property
     def layer_rates(self) -> LayerRates | None:

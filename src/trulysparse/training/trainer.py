@@ -48,6 +48,11 @@ class Trainer(TrainingLoop):
         input_noise: standard deviation of normal noise that is added to the samples of each batch, at least 0, in units
             of the scaled features. Like input_dropout it acts in training alone, not on targets that are the samples.
         input_dropout: share of input values set to 0, in [0, 1); others are divided by 1 - input_dropout.
+        input_masking: share of input values set to 0, in [0, 1); others stay as they are. Not with input_dropout.
+        input_swap: share of input values that become those of the same feature in another sample of the batch (of those
+            taken through the network together; see micro_batch_size), in [0, 1].
+        redraw_input_noise: whether noise, dropout and masking of inputs are drawn anew for each batch. False: they are
+            a function of seed, row of X and feature, the same in each epoch; in `step`, rows are those of X_batch.
         augmentation: how samples are changed at random each time they are trained on, an ImageAugmentation; None: they
             are not. Scores and gradients() are of the samples as given.
         seed: of shuffling, dropout, noise and evolution, at least 0. The same seed gives the same bits, whatever
@@ -66,7 +71,8 @@ class Trainer(TrainingLoop):
 
     Attributes:
         net, optimizer, layer_rates, loss, batch_size, dropout, augmentation, seed, threads, callbacks: as given.
-        input_noise, input_dropout, parallel, recompute, micro_batch_size, max_gradient_norm: as given.
+        input_noise, input_dropout, input_masking, input_swap, redraw_input_noise: as given; may be set.
+        parallel, recompute, micro_batch_size, max_gradient_norm: as given.
         evolution: how the topology changes; may be set between calls of fit.
         optimizer_state: of each layer.
         step_count: updates so far.
@@ -105,6 +111,9 @@ class Trainer(TrainingLoop):
         dropout: float = 0.0,
         input_noise: float = 0.0,
         input_dropout: float = 0.0,
+        input_masking: float = 0.0,
+        input_swap: float = 0.0,
+        redraw_input_noise: bool = True,
         augmentation: ImageAugmentation | None = None,
         seed: int = 0,
         threads: int | None = None,
@@ -123,6 +132,8 @@ class Trainer(TrainingLoop):
         checks.integer("recompute", recompute, low=1)
         if micro_batch_size is not None:
             checks.integer("micro_batch_size", micro_batch_size, low=1, high=batch_size)
+        if input_swap and (micro_batch_size or batch_size) == 1:
+            raise InputError("input_swap needs at least 2 samples at a time: a greater batch_size or micro_batch_size")
         if evolution is not None:
             evolution.check_storage(net)
         if evolution is not None and evolution.needs_gradient and (micro_batch_size or batch_size) < batch_size:
@@ -132,6 +143,8 @@ class Trainer(TrainingLoop):
             )
         if parallel is not None and not callable(getattr(parallel, "train", None)):
             raise InputError(f"parallel must be a WASAP, a WASSP or None, not {parallel!r}")
+        if parallel is not None and net.tied:
+            raise InputError("parallel must be None of a network with tied ends")
         if parallel is not None and net.storage_config.tiled:
             raise InputError("parallel training needs a network with storage='indexed'; see net.indexed()")
         memory.require(
@@ -164,6 +177,9 @@ class Trainer(TrainingLoop):
             dropout=dropout,
             input_noise=input_noise,
             input_dropout=input_dropout,
+            input_masking=input_masking,
+            input_swap=input_swap,
+            redraw_input_noise=redraw_input_noise,
             augmentation=augmentation,
             threads=threads,
         )
@@ -211,7 +227,8 @@ class Trainer(TrainingLoop):
 
         Returns:
             The weighted mean loss and, for each layer, its gradient: a csr_array (n_out, n_in) over the connections
-            and an array (n_out,) over the biases.
+            and an array (n_out,) over the biases. Of tied ends each one's part: the gradient of their weights is the
+            first plus the transpose of the last.
 
         Raises:
             InputError: where the samples do not fit the network or each other.

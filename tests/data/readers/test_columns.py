@@ -112,3 +112,17 @@ def test_columns_that_cannot_have_the_use_they_are_given_are_refused(options, ma
 def test_the_targets_that_a_source_names_come_before_a_guess():
     found = chosen(["a", "b", "y"], usual=["b"])
     assert (found.targets, found.features) == (["b"], ["a", "y"])
+
+
+def test_unlabelled_tables_have_features_alone():
+    present = ["a", "b", "target"]
+    found = choose(Request(Path("d.csv"), unlabelled=True, need_target=False), present)
+    assert (found.features, found.targets, found.notes) == (present, [], [])
+    # A source that names its labels itself keeps them apart.
+    found = choose(Request(Path("d.csv"), unlabelled=True, need_target=False), present, ["b"])
+    assert (found.features, found.targets) == (["a", "target"], ["b"])
+    aside = ReadOptions(group="a")
+    assert choose(Request(Path("d.csv"), aside, unlabelled=True, need_target=False), present).features == [
+        "b",
+        "target",
+    ]

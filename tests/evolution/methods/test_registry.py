@@ -32,6 +32,44 @@ def test_make_evolution_unknown_name_is_refused_by_the_argument_given():
         make_evolution("sets", argument="--evolution")
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_make_evolution_hands_the_output_layer_on(name):
+    default = make_evolution(name)
+    for output_layer in (False, True):
+        method = make_evolution(name, output_layer=output_layer)
+        if name in METHODS:
+            assert method.output_layer is output_layer
+            assert type(default)(output_layer=output_layer).output_layer is output_layer
+        else:
+            assert type(method) is type(default)
+    assert [each for each in METHODS if make_evolution(each).output_layer] == ["rigl", "snfs", "mest", "gse", "granet"]
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("output_layer", [False, True])
+def test_a_fixed_output_layer_keeps_its_connections(name, output_layer):
+    start = ts.SparseMLP((20, 30, 3), epsilon=2.0, seed=0)
+    trainer, _ = trained(quick(name, output_layer=output_layer), sizes=(20, 30, 3), epsilon=2.0)
+    changed = [
+        not np.array_equal(a.connectivity.indices, b.connectivity.indices)
+        for a, b in zip(start.layers, trainer.net.layers, strict=True)
+    ]
+    assert changed == [True, output_layer]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_network_of_one_layer_evolves(name):
+    """With its output layer, the only one there is."""
+    start = ts.SparseMLP((20, 3), epsilon=1.5, seed=0)
+    for output_layer in (False, True):
+        trainer, history = trained(quick(name, output_layer=output_layer), sizes=(20, 3), epsilon=1.5)
+        (layer,) = trainer.net.layers
+        check_invariants(layer.connectivity)
+        same = np.array_equal(layer.connectivity.indices, start.layers[0].connectivity.indices)
+        assert same != output_layer
+        assert history.records[-1]["loss"] < history.records[0]["loss"]
+
+
 @pytest.mark.parametrize("until", [None, 50, 0.5])
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_takes_an_interval_in_updates_and_an_end(name, until):

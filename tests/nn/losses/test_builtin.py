@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from scipy.special import log_expit, log_softmax
@@ -163,3 +165,40 @@ def test_nan_reaches_the_loss(rng):
         z = np.array([[np.nan, 0.0]])
         assert np.isnan(loss.gradient(z, np.zeros((1, 2)), np.ones(2) / 2, 1))
         assert np.isnan(z[0, 0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("loss", [MeanSquaredError, BinaryCrossEntropy])
+def test_the_sum_is_over_outputs_and_the_mean_over_samples(rng, loss, dtype):
+    n_outputs, n, stride = 7, 5, 8
+    z, targets = (np.zeros((n_outputs, stride), dtype) for _ in range(2))
+    share = np.zeros(stride, dtype)
+    z[:, :n], targets[:, :n], share[:n] = rng.normal(size=(n_outputs, n)), rng.random((n_outputs, n)), 1 / n
+    wide, t = z[:, :n].astype(np.float64), targets[:, :n].astype(np.float64)
+    if loss is MeanSquaredError:
+        value, gradient = ((wide - t) ** 2).sum(axis=0).mean(), 2 * (wide - t) / n
+    else:
+        value = -(t * log_expit(wide) + (1 - t) * log_expit(-wide)).sum(axis=0).mean()
+        gradient = (1 / (1 + np.exp(-wide)) - t) / n
+    assert loss("sum").gradient(z, targets, share, 1) == pytest.approx(value, rel=1e-6)
+    np.testing.assert_allclose(z[:, :n], gradient, rtol=1e-5, atol=1e-7)
+    assert not z[:, n:].any()
+
+
+@pytest.mark.parametrize("kind", [MeanSquaredError, BinaryCrossEntropy])
+def test_a_loss_is_its_reduction(kind):
+    assert kind() == kind("mean") != kind("sum")
+    assert kind().name != kind("sum").name
+    assert pickle.loads(pickle.dumps(kind("sum"))) == kind(reduction="sum")
+    with pytest.raises(ts.InputError, match="reduction must be one of mean, sum, not 'total'"):
+        kind("total")
+
+
+def test_a_network_trains_on_the_sum_as_on_the_mean_at_another_rate(rng):
+    """Of SGD without momentum: the rate times the outputs."""
+    y, found = rng.normal(size=(40, 4)), []
+    for loss, rate in (("sum_squared_error", 0.01), (MeanSquaredError(), 0.04)):
+        net = ts.SparseMLP((5, 12, 4), output="identity", dtype="float64", seed=0)
+        ts.Trainer(net, optimizer=ts.SGD(rate, momentum=0), loss=loss, batch_size=16).fit(X, y, epochs=3)
+        found.append(net.predict(X))
+    np.testing.assert_allclose(*found, rtol=1e-12)

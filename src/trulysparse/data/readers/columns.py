@@ -111,7 +111,8 @@ def _targets(
     if usual and set(usual) <= set(present):
         return list(usual), [f"target: {', '.join(map(repr, usual))} (the source names it)"]
     rest = [column for column in left if request.features is None or column not in request.features]
-    if not rest or (request.features is not None and not required and not set(rest) & set(_TARGET_NAMES)):
+    unnamed = request.features is not None and not required and not set(rest) & set(_TARGET_NAMES)
+    if request.unlabelled or not rest or unnamed:
         return [], []
     return _guessed(rest, present)
 

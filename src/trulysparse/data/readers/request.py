@@ -20,3 +20,4 @@ class Request:
     need_target: bool = True
     columns: list[str] | None = None
     layout: dict[str, Any] = field(default_factory=dict)
+    unlabelled: bool = False

@@ -18,6 +18,7 @@ class DeepR(Evolution):
         l1: drift per evolution, at least 0.
         noise: standard deviation of the noise, at least 0.
         every: updates between evolutions, at least 1.
+        output_layer: whether the output layer evolves too, as in autoencoders and networks of one layer.
         percolate: whether connections that no path goes through are removed too; see Evolution.
         every_updates: another name of `every`, the same for all methods; None: `every`.
         until: the end of evolution: an integer is a number of updates, a float a fraction of training; None: none.
@@ -47,9 +48,10 @@ class DeepR(Evolution):
         noise: float = 1e-5,
         every: int = 1,
         *,
+        output_layer: bool = False,
         percolate: bool = False,
         every_updates: int | None = None,
         until: int | float | None = None,
     ) -> None:
         schedule = Schedule(1.0, every_updates=every).in_updates(every_updates, until)
-        super().__init__(SignFlip(l1, noise), uniform, schedule, percolate=percolate)
+        super().__init__(SignFlip(l1, noise), uniform, schedule, output_layer=output_layer, percolate=percolate)

@@ -19,6 +19,7 @@ class DSR(Evolution):
         every: updates between evolutions, at least 1.
         stop: fraction of training after which the topology no longer changes, in (0, 1].
         threshold: the first one.
+        output_layer: whether the output layer evolves too, as in autoencoders and networks of one layer.
         percolate: whether connections that no path goes through are removed too; see Evolution.
         every_updates: another name of `every`, the same for all methods; None: `every`.
         until: the end, in place of `stop`: an integer is a number of updates, a float a fraction of training.
@@ -49,6 +50,7 @@ class DSR(Evolution):
         every: int = 500,
         stop: float = 0.9,
         *,
+        output_layer: bool = False,
         threshold: float = 1e-3,
         percolate: bool = False,
         every_updates: int | None = None,
@@ -60,5 +62,6 @@ class DSR(Evolution):
             Schedule(fraction, every_updates=every, stop=stop).in_updates(every_updates, until),
             budget=by_survivors,
             fresh="zero",
+            output_layer=output_layer,
             percolate=percolate,
         )

@@ -20,6 +20,7 @@ class GraNet(Evolution):
         fraction: of connections to replace at the start, in [0, 1].
         every: updates between evolutions, at least 1 (1000 in the source).
         stop: fraction of training after which the topology no longer changes, in (0, 1].
+        output_layer: whether the output layer evolves too; a network of one layer has no other.
         percolate: whether connections that no path goes through are removed too; see Evolution.
         every_updates: another name of `every`, the same for all methods; None: `every`.
         until: the end, in place of `stop`: an integer is a number of updates, a float a fraction of training.
@@ -50,6 +51,7 @@ class GraNet(Evolution):
         every: int = 1000,
         stop: float = 0.75,
         *,
+        output_layer: bool = True,
         percolate: bool = False,
         every_updates: int | None = None,
         until: int | float | None = None,
@@ -60,7 +62,7 @@ class GraNet(Evolution):
             LargestGradient(),
             schedule,
             fresh="zero",
-            output_layer=True,
+            output_layer=output_layer,
             density=CubicDensity(final, stop=stop, until=until),
             percolate=percolate,
         )

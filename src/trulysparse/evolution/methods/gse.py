@@ -17,6 +17,7 @@ class GSE(Evolution):
         stop: fraction of training after which the topology no longer changes, in (0, 1].
         candidates: size of the random set, as a multiple of the layer's connections.
         distribution: of the random set, 'uniform' or 'bound'; see evolution.grow.GuidedGradient.
+        output_layer: whether the output layer evolves too; a network of one layer has no other.
         percolate: whether connections that no path goes through are removed too; see Evolution.
         density: lets the number of connections fall; see Evolution.
         every_updates: another name of `every`, the same for all methods; None: `every`.
@@ -48,6 +49,7 @@ class GSE(Evolution):
         every: int = 1000,
         stop: float = 0.6,
         *,
+        output_layer: bool = True,
         candidates: float = 1.0,
         distribution: str = "uniform",
         percolate: bool = False,
@@ -61,7 +63,7 @@ class GSE(Evolution):
             GuidedGradient(candidates, distribution),
             schedule,
             fresh="zero",
-            output_layer=True,
+            output_layer=output_layer,
             density=density,
             percolate=percolate,
         )

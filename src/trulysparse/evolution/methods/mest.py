@@ -111,6 +111,7 @@ class MEST(Evolution):
         stop: fraction of training after which the topology no longer changes, in (0, 1].
         weight: of the gradient.
         soft: whether the network shrinks from a soft memory bound (EM&S); `stop` must then be below 1.
+        output_layer: whether the output layer evolves too; a network of one layer has no other.
         every_updates: updates between evolutions, at least 1, in place of `every`; None: `every` epochs.
         until: the end, in place of `stop`: an integer is a number of updates, a float a fraction of training.
 
@@ -139,6 +140,7 @@ class MEST(Evolution):
         every: int = 5,
         stop: float = 0.75,
         *,
+        output_layer: bool = True,
         weight: float = 0.01,
         soft: bool = False,
         every_updates: int | None = None,
@@ -152,7 +154,7 @@ class MEST(Evolution):
             raise InputError("stop must be below 1 with soft=True: the extra connections are removed then")
         density = ShrinkingDensity(fraction, schedule) if soft else None
         super().__init__(
-            MagnitudeAndGradient(weight), uniform, schedule, fresh="zero", output_layer=True, density=density
+            MagnitudeAndGradient(weight), uniform, schedule, fresh="zero", output_layer=output_layer, density=density
         )
 
     def due(self, done: int, steps_per_epoch: int | None, total: int | None) -> bool:

@@ -35,6 +35,7 @@ def make_evolution(
     until: float | None = None,
     percolate: bool = False,
     fresh: str | None = None,
+    output_layer: bool | None = None,
     argument: str = "evolution",
 ) -> Evolution | None:
     """Makes a method by its name, with its source's settings.
@@ -45,6 +46,8 @@ def make_evolution(
         until: fraction of training after which those end, in (0, 1]; None: they do not. Others ignore it.
         percolate: whether connections that no path goes through are removed too (CHTs does so in any case).
         fresh: of 'set', weights of new connections, 'zero' or 'init'; others ignore it. None: the default.
+        output_layer: whether the output layer evolves too, as both ends of an autoencoder do; of 'none' and 'static' no
+            layer does. None: their default.
         argument: what an error calls `name`.
 
     Returns:
@@ -70,4 +73,6 @@ def make_evolution(
         settings |= {"until": until} if zeta is None else {"zeta": zeta, "until": until}
     if name == "set" and fresh is not None:
         settings["fresh"] = fresh
+    if name != "static" and output_layer is not None:
+        settings["output_layer"] = output_layer
     return _METHODS[name](**settings)

@@ -21,6 +21,7 @@ class RigL(Evolution):
         fraction: of connections to replace at the start, in [0, 1].
         every: updates between evolutions, at least 1.
         stop: fraction of training after which the topology no longer changes, in (0, 1].
+        output_layer: whether the output layer evolves too; a network of one layer has no other.
         percolate: whether connections that no path goes through are removed too; see Evolution.
         density: lets the number of connections fall; see Evolution.
         every_updates: another name of `every`, the same for all methods; None: `every`.
@@ -51,6 +52,7 @@ class RigL(Evolution):
         every: int = 100,
         stop: float = 0.75,
         *,
+        output_layer: bool = True,
         percolate: bool = False,
         density: DensitySchedule | None = None,
         every_updates: int | None = None,
@@ -62,7 +64,7 @@ class RigL(Evolution):
             LargestGradient(),
             schedule,
             fresh="zero",
-            output_layer=True,
+            output_layer=output_layer,
             density=density,
             percolate=percolate,
         )

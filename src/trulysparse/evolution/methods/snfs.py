@@ -18,6 +18,7 @@ class SNFS(Evolution):
 
     Args:
         fraction: of connections to replace at the start, in [0, 1].
+        output_layer: whether the output layer evolves too; a network of one layer has no other.
         percolate: whether connections that no path goes through are removed too; see Evolution.
         every_updates: updates between evolutions, at least 1; None: an epoch.
         until: the end of evolution: an integer is a number of updates, a float a fraction of training; None: none.
@@ -45,6 +46,7 @@ class SNFS(Evolution):
         self,
         fraction: float = 0.5,
         *,
+        output_layer: bool = True,
         percolate: bool = False,
         every_updates: int | None = None,
         until: int | float | None = None,
@@ -56,6 +58,6 @@ class SNFS(Evolution):
             schedule,
             budget=by_momentum,
             fresh="zero",
-            output_layer=True,
+            output_layer=output_layer,
             percolate=percolate,
         )

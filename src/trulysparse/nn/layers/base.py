@@ -35,6 +35,8 @@ class Layer(ABC):
 
     tiled: ClassVar[bool]
     """Whether connections lie in tiles (storage='compact')."""
+    own_weights: ClassVar[bool] = True
+    """Whether weights are updated here; those of a TiedLayer follow another layer's."""
     connectivity: Connectivity | TiledConnectivity
 
     def __init__(self, values: Stored, bias: Stored, activation: LayerActivation) -> None:
@@ -56,6 +58,11 @@ class Layer(ABC):
     def n_connections(self) -> int:
         """Stored weights, biases not counted."""
         return self.connectivity.n_connections
+
+    @property
+    def n_updated(self) -> int:
+        """Weights that have optimizer state: one per connection, but of a layer whose weights are not its own."""
+        return self.n_connections if self.own_weights else 0
 
     @property
     @abstractmethod

@@ -15,6 +15,9 @@ from trulysparse._core.arrays import Floats
 from trulysparse._kernels import Loss as Kind
 from trulysparse.data.targets import Values, check_labels, check_values
 
+REDUCTIONS = ("mean", "sum")
+"""Of what is lost at the outputs of a sample."""
+
 
 class SoftmaxCrossEntropy:
     """-log softmax(z)[label], the mean over samples, for classes.
@@ -47,10 +50,18 @@ class SoftmaxCrossEntropy:
         return _kernels.loss_and_gradient(Kind.SOFTMAX_CROSS_ENTROPY, z, len(targets), targets, None, weight, threads)
 
 
+@dataclass(frozen=True)
 class BinaryCrossEntropy:
     """-t log p - (1 - t) log(1 - p) with p = sigmoid(z), the mean over outputs and samples.
 
     For several labels per sample; targets t are in [0, 1]. It belongs to output='sigmoid'.
+
+    Args:
+        reduction: 'mean'; or 'sum' over outputs, still the mean over samples: gradients do not shrink as outputs
+            become more, as published learning rates of autoencoders have it.
+
+    Raises:
+        InputError: where reduction is neither.
 
     Example:
         >>> import numpy as np, trulysparse as ts
@@ -61,8 +72,16 @@ class BinaryCrossEntropy:
         [[-0.25], [0.25]]
     """
 
-    name: ClassVar[str] = "binary_cross_entropy"
+    reduction: str = "mean"
     outputs: ClassVar[tuple[str, ...]] = ("sigmoid",)
+
+    def __post_init__(self) -> None:
+        checks.choice("reduction", self.reduction, REDUCTIONS)
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return "binary_cross_entropy" if self.reduction == "mean" else "sum_binary_cross_entropy"
 
     def check_targets(self, y: Any, n_outputs: int, dtype: Any = np.float64) -> Values:
         """Values in [0, 1]; see trulysparse.data.check_values."""
@@ -70,13 +89,23 @@ class BinaryCrossEntropy:
 
     def gradient(self, z: Floats, targets: Floats, weight: Floats, threads: int) -> float:
         """See InPlaceLoss.gradient; targets: (n_outputs, columns)."""
-        return _kernels.loss_and_gradient(Kind.BINARY_CROSS_ENTROPY, z, z.shape[1], None, targets, weight, threads)
+        return _kernels.loss_and_gradient(
+            Kind.BINARY_CROSS_ENTROPY, z, z.shape[1], None, targets, weight, threads, summed=self.reduction == "sum"
+        )
 
 
+@dataclass(frozen=True)
 class MeanSquaredError:
     """(z - t)^2, the mean over outputs and samples, for regression.
 
     It belongs to output='identity'.
+
+    Args:
+        reduction: 'mean'; or 'sum' over outputs, still the mean over samples: gradients do not shrink as outputs
+            become more, as published learning rates of autoencoders have it.
+
+    Raises:
+        InputError: where reduction is neither.
 
     Example:
         >>> import numpy as np, trulysparse as ts
@@ -85,10 +114,20 @@ class MeanSquaredError:
         4.0
         >>> z.tolist()  # 2 * (z - t)
         [[4.0]]
+        >>> ts.MeanSquaredError(reduction="sum").gradient(np.ones((2, 1)), np.zeros((2, 1)), np.ones(1), threads=1)
+        2.0
     """
 
-    name: ClassVar[str] = "mean_squared_error"
+    reduction: str = "mean"
     outputs: ClassVar[tuple[str, ...]] = ("identity",)
+
+    def __post_init__(self) -> None:
+        checks.choice("reduction", self.reduction, REDUCTIONS)
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return f"{self.reduction}_squared_error"
 
     def check_targets(self, y: Any, n_outputs: int, dtype: Any = np.float64) -> Values:
         """Finite values; see trulysparse.data.check_values."""
@@ -96,7 +135,9 @@ class MeanSquaredError:
 
     def gradient(self, z: Floats, targets: Floats, weight: Floats, threads: int) -> float:
         """See InPlaceLoss.gradient; targets: (n_outputs, columns)."""
-        return _kernels.loss_and_gradient(Kind.MEAN_SQUARED_ERROR, z, z.shape[1], None, targets, weight, threads)
+        return _kernels.loss_and_gradient(
+            Kind.MEAN_SQUARED_ERROR, z, z.shape[1], None, targets, weight, threads, summed=self.reduction == "sum"
+        )
 
 
 @dataclass(frozen=True)

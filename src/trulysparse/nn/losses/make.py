@@ -16,9 +16,18 @@ BY_OUTPUT: dict[str, type[_BuiltIn]] = {
 }
 """The loss of each output activation where none is given."""
 
-BY_NAME: dict[str, type[_BuiltIn]] = {
-    kind.name: kind for kind in (SoftmaxCrossEntropy, BinaryCrossEntropy, MeanSquaredError, Huber)
+BY_NAME: dict[str, _BuiltIn] = {
+    loss.name: loss
+    for loss in (
+        SoftmaxCrossEntropy(),
+        BinaryCrossEntropy(),
+        MeanSquaredError(),
+        Huber(),
+        BinaryCrossEntropy("sum"),
+        MeanSquaredError("sum"),
+    )
 }
+"""The built-in losses, which hold nothing but their settings."""
 
 
 def make_loss(loss: AnyLoss | str | None, output: str) -> Loss:
@@ -45,7 +54,7 @@ def make_loss(loss: AnyLoss | str | None, output: str) -> Loss:
     if isinstance(loss, str):
         if loss not in BY_NAME:
             raise InputError(f"loss must be one of {', '.join(BY_NAME)}, not {loss!r}")
-        loss = BY_NAME[loss]()
+        loss = BY_NAME[loss]
     made: Loss
     if isinstance(loss, type):
         raise InputError(f"loss must be an object, not the class {loss.__name__}: give {loss.__name__}()")

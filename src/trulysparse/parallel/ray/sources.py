@@ -25,7 +25,8 @@ class Source(Protocol):
         in_own_unit: whether targets are as a user gives them, not yet standardised by the network's target_scaling.
     """
 
-    in_own_unit: ClassVar[bool]
+    @property
+    def in_own_unit(self) -> bool: ...
 
     def open(self) -> Samples:
         """The samples."""
@@ -80,7 +81,7 @@ class _Mapped:
     """Samples and targets of which some are memory maps; the others, and weights, are sent. y: None where targets are
     the samples themselves."""
 
-    in_own_unit: ClassVar[bool] = False
+    in_own_unit: bool
     X: Any
     y: Any
     weight: NDArray[np.float64] | None
@@ -95,7 +96,7 @@ class _InStore:
     """Arrays in the cluster's object store: read without a copy on the node that holds them, sent once to others. y is
     None there where targets are the samples themselves."""
 
-    in_own_unit: ClassVar[bool] = False
+    in_own_unit: bool
     arrays: Any
 
     def open(self) -> Samples:
@@ -109,10 +110,11 @@ def source_of(data: FitData, load: Callable[[], tuple[Any, Any]] | None, put: Ca
     """Where the samples of a fit come from. load: given by the user; put: into the object store."""
     if load is not None:
         return _Called(load, data.weight)
-    X, targets = _map_or_array(data.matrix.x), data.targets
+    X, targets, in_own_unit = _map_or_array(data.matrix.x), data.targets, False
     y: Any = targets
     if isinstance(targets, Values):
+        in_own_unit = targets.scaling is not None  # which workers apply as they load them
         y = None if targets.is_input else _map_or_array(targets.matrix.x)
     if isinstance(X, _Map) or isinstance(y, _Map):
-        return _Mapped(X, y, data.weight)
-    return _InStore(put((X, y, data.weight)))
+        return _Mapped(in_own_unit, X, y, data.weight)
+    return _InStore(in_own_unit, put((X, y, data.weight)))

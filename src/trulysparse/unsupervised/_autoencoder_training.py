@@ -1,0 +1,245 @@
+"""How an autoencoder comes to its network: parameters, training, more training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trulysparse._core import checks
+from trulysparse._core.progress import Progress
+from trulysparse.connectivity.counts import is_per_layer
+from trulysparse.data import Matrix
+from trulysparse.data.scaling_figures import ScalingFigures
+from trulysparse.errors import InputError
+from trulysparse.estimators._members import Members
+from trulysparse.estimators._rescaling import rescale_outputs
+from trulysparse.estimators._sizes import hidden_sizes
+from trulysparse.estimators._warm_start import check_same, joined
+from trulysparse.nn.activations import make_activation
+from trulysparse.nn.mlp import SparseMLP
+from trulysparse.training import History, Trainer
+from trulysparse.unsupervised import _autoencoder_settings as settings
+from trulysparse.unsupervised._base import UnsupervisedTransformer
+from trulysparse.unsupervised._epochs import EpochProgress
+from trulysparse.unsupervised._trainer_state import restore_trainer, trainer_arrays, trainer_settings
+
+# What no later call of fit changes.
+_MADE_OF = ("hidden_layer_sizes", "epsilon", "density", "tied", "activation", "alpha", "output", "scale", "dtype")
+
+
+class AutoencoderTraining(UnsupervisedTransformer):
+    """The training of a SparseAutoencoder, which has the parameters."""
+
+    hidden_layer_sizes: int | Sequence[int]
+    epsilon: float | None
+    density: float | Sequence[float] | None
+    tied: bool
+    activation: Any
+    alpha: float | None
+    output: str
+    loss: Any
+    reduction: str
+    corruption: str | None
+    noise: float
+    redraw: bool
+    evolution: Any
+    zeta: float
+    optimizer: Any
+    learning_rate: float | None
+    momentum: float
+    weight_decay: float
+    dropout: float
+    batch_size: int
+    epochs: int | None
+    scale: str
+    init: str
+    fan: str
+    dtype: str
+    warm_start: bool
+
+    network_: SparseMLP
+    history_: History
+    n_iter_: int
+    loss_: float
+    _members: Members
+    _figures: ScalingFigures | None
+
+    def _fit(self, X: Any) -> Self:
+        warm = bool(self.warm_start) and hasattr(self, "network_")
+        made_of = self._made_of()
+        if warm:
+            check_same(self._network_made_of, made_of)
+        self._check()
+        matrix = self._samples(X, reset=not warm)
+        with self._reporting() as tell:
+            if warm:
+                self._go_on()
+            else:
+                self._start(matrix, tell)
+            trainer = self._members.trainers[0]
+            epochs = self.epochs
+            if epochs is None:
+                epochs = settings.default_epochs(matrix.n_samples, trainer.batch_size)
+            samples: Any = matrix  # targets are the very samples
+            history = trainer.fit(samples, samples, epochs=epochs, callbacks=[EpochProgress(tell)])
+        self._note(joined(self.history_, history) if warm else history)
+        return self
+
+    def _partial_fit(self, X: Any) -> Self:
+        first = not hasattr(self, "network_")
+        self._check()
+        matrix = self._samples(X, reset=first)
+        if first:
+            with self._reporting() as tell:
+                self._start(matrix, tell)
+            before = History()
+        else:
+            self._rescale(matrix)
+            before = self.history_
+        done, epochs = len(before), max(self.epochs or 0, len(before) + 1)
+        now = self._members.one_pass(matrix, matrix, done=done, epochs=epochs, threads=self._threads())
+        self._note(joined(before, now))
+        return self
+
+    # ---- pieces ----
+
+    def _check(self) -> None:
+        """Refuses parameters that are out of range, before anything is changed."""
+        if self.epochs is not None:
+            checks.integer("epochs", self.epochs, low=1)
+        checks.choice("dtype", self.dtype, ("auto", "float32", "float64"))
+        if self.density is not None and self.epsilon not in (None, type(self).epsilon):
+            raise InputError("epsilon must be left as it is where density is given, which takes its place")
+        settings.loss_of(self.loss, self.output, self.reduction)
+        settings.scale_of(self.scale, self.output)
+        settings.corruption_of(self.corruption, self.noise, self.redraw)
+        settings.optimizer_of(self.optimizer, self.learning_rate, self.momentum, self.weight_decay)
+        settings.evolution_of(self.evolution, self.zeta)
+        make_activation(self.activation, self.alpha)
+        checks.integer("batch_size", self.batch_size, low=1)
+        self._threads()
+
+    def _made_of(self) -> dict[str, Any]:
+        """What the network depends on, by name."""
+        return {name: getattr(self, name) for name in _MADE_OF} | {"hidden_layer_sizes": self._hidden()}
+
+    def _hidden(self) -> tuple[int, ...]:
+        """The layers up to the code."""
+        sizes = hidden_sizes(self.hidden_layer_sizes)
+        if not sizes:
+            raise InputError("hidden_layer_sizes must name at least one layer, the code")
+        return sizes
+
+    def _network(self, matrix: Matrix, seed: int, tell: Progress) -> SparseMLP:
+        """A fresh network for samples like these."""
+        hidden, n = self._hidden(), matrix.n_features
+        dtype = self.dtype
+        if dtype == "auto":
+            given = getattr(matrix.x, "dtype", None)
+            dtype = "float64" if given == np.float64 else "float32"
+        density = self.density
+        if is_per_layer(density):
+            density = tuple(checks.listed("density", density, "numbers"))
+        ends: dict[str, Any] = {"tied": True} if self.tied else {}
+        net = SparseMLP(
+            (n, *hidden, *hidden[-2::-1], n),
+            epsilon=self.epsilon if density is None else None,
+            density=density,
+            activation=make_activation(self.activation, self.alpha),
+            output=self.output,
+            init=self.init,
+            fan=self.fan,
+            **ends,
+            dtype=dtype,
+            seed=seed,
+            threads=self._threads(),
+            progress=tell,
+        )
+        net.preprocessor = self.preprocessor_
+        if self.preprocessor_ is None:
+            net.feature_names = getattr(self, "feature_names_in_", None)
+        return net
+
+    def _trainer(self, net: SparseMLP, seed: int) -> Trainer:
+        return Trainer(
+            net,
+            optimizer=settings.optimizer_of(self.optimizer, self.learning_rate, self.momentum, self.weight_decay),
+            loss=settings.loss_of(self.loss, self.output, self.reduction),
+            evolution=settings.evolution_of(self.evolution, self.zeta),
+            batch_size=self.batch_size,
+            dropout=self.dropout,
+            seed=seed,
+            **settings.corruption_of(self.corruption, self.noise, self.redraw),
+        )
+
+    def _start(self, matrix: Matrix, tell: Progress) -> None:
+        """A fresh network and its trainer."""
+        seed = self._seed()
+        net = self._network(matrix, seed, tell)
+        trainer = self._trainer(net, seed)
+        kind = settings.scale_of(self.scale, self.output)
+        figures = None if kind == "none" else ScalingFigures(kind, matrix.n_features)
+        net.scaling = net.target_scaling = self._scaling(figures, matrix)
+        self._figures, self._network_made_of, self._members = figures, self._made_of(), Members([trainer])
+        self.network_, self._n_features_out = net, self._hidden()[-1]
+
+    def _go_on(self) -> None:
+        """A trainer with this call's settings for the network of the call before."""
+        self.network_.threads = self._threads()
+        members = Members([self._trainer(self.network_, self._seed())])
+        self._members = members.go_on_from(self._members)
+
+    def _rescale(self, matrix: Matrix) -> None:
+        """Takes the samples into the figures of the scaling, and carries over what was learned."""
+        net, old, figures = self.network_, self.network_.scaling, self._figures
+        if old is None or figures is None:
+            return
+        new = self._scaling(figures, matrix)
+        assert new is not None
+        if not self.tied:
+            self._members.rescale(new)
+            assert net.scaling is not None
+            new = net.scaling
+            if net.output == "identity":
+                learned = old.factor > 0
+                ratio = np.where(learned, new.factor / np.where(learned, old.factor, 1.0), 1.0)
+                offset = np.where(learned, (old.offset - new.offset) * new.factor, 0.0)
+                rescale_outputs(net, ratio, offset)
+        net.scaling = net.target_scaling = new
+
+    def _note(self, history: History) -> None:
+        self.history_ = history
+        self.n_iter_ = int(history["epoch"][-1])
+        self.loss_ = history["loss"][-1]
+
+    # ---- files ----
+
+    def _saved(self) -> tuple[dict[str, SparseMLP], dict[str, NDArray[Any]], dict[str, Any]]:
+        trainer, figures = self._members.trainers[0], self._figures
+        arrays = trainer_arrays(trainer)
+        config: dict[str, Any] = {"trainer": trainer_settings(trainer), "scale": None}
+        if figures is not None:
+            arrays |= {f"figures.{name}": array for name, array in figures.arrays().items()}
+            config["scale"] = figures.kind
+        return {"network": self.network_}, arrays, {**config, "history": self.history_.records}
+
+    def _restore(self, networks: dict[str, SparseMLP], arrays: dict[str, NDArray[Any]], config: dict[str, Any]) -> None:
+        net = networks["network"]
+        hidden = self._hidden()
+        n = net.layer_sizes[0]
+        if net.layer_sizes != (n, *hidden, *hidden[-2::-1], n):
+            raise InputError(f"the network must be one of hidden_layer_sizes={hidden}, not {net.sizes_text}")
+        net.preprocessor = self.preprocessor_
+        self.network_, self._n_features_out = net, hidden[-1]
+        self._figures = None
+        if config["scale"] is not None:
+            found = {name.removeprefix("figures."): array for name, array in arrays.items()}
+            self._figures = ScalingFigures.of(config["scale"], found, n)
+        trainer = self._trainer(net, checks.integer("seed", config["trainer"]["seed"], low=0))
+        restore_trainer(trainer, arrays, config["trainer"])
+        self._members = Members([trainer])
+        self._network_made_of = self._made_of()
+        self._note(History(config["history"]))
