@@ -26,6 +26,7 @@ from trulysparse.io.tensors import opened
 
 MODELS = {
     "autoencoder": lambda **options: ts.SparseAutoencoder((12, 4), **{"epochs": 3, **options}),
+    "tied": lambda **options: ts.SparseAutoencoder((12, 4), tied=True, **{"epochs": 3, **options}),
     "rbm": lambda **options: ts.SparseRBM(4, **{"n_iter": 3, "epsilon": 4, **options}),
     "quickselection": lambda **options: ts.SparseFeatureSelector(4, hidden_layer_sizes=20, **{"epochs": 3, **options}),
     "wast": lambda **options: ts.SparseFeatureSelector(
