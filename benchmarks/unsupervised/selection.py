@@ -11,6 +11,7 @@ methods' published ones or the libraries' defaults: none was chosen by these sco
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 from _data import IMAGES, SETS, TEXT, Split, load
 from _judges import Judges
 from _measure import DidNotFinish, Made, measured
-from _peers import PEERS, Peer
+from _peers import PEERS
 from _results import keep, read
 from numpy.typing import NDArray
 
@@ -51,10 +52,8 @@ def settings(method: str, data: str, epochs: int | None) -> dict[str, Any]:
     """Of SparseFeatureSelector, by the methods' papers: features scaled as in _data.py, WAST's share of errors."""
     chosen = {"method": method, "scale": "minmax" if data in TEXT else "standard"} | OURS[method]
     if method == "wast" and data in IMAGES:
-        chosen["method"] = WAST(error_weight=0.4)
-    elif epochs is not None:
-        chosen["epochs"] = epochs
-    return chosen
+        return chosen | {"method": WAST(error_weight=0.4, epochs=epochs)}
+    return chosen | ({} if epochs is None else {"epochs": epochs})
 
 
 def select_with_ours(split: Split, method: str, epochs: int | None, seed: int) -> NDArray[np.intp]:
@@ -63,31 +62,38 @@ def select_with_ours(split: Split, method: str, epochs: int | None, seed: int) -
     return selector.fit(split.X_train, split.y_train).get_support(indices=True)
 
 
-def run(folder: Path, data: str, split: Split, method: str, seed: int, given: argparse.Namespace) -> dict[str, Any]:
-    """One choice of features; `features` is absent if it did not finish."""
-    row: dict[str, Any] = {"data": data, "method": method, "seed": seed, "n_keep": split.n_keep}
-    made = Made(load, folder, data, PEERS[method].scale if method in PEERS else None)
+def choices(split: Split, method: str, setting: int | None, seeds: list[int]) -> list[tuple[list[int], float]]:
+    """Chosen features and seconds for each seed; setting: rows of a peer, epochs of ours."""
+    found = []
+    for seed in seeds:
+        began = time.process_time()
+        features = (select_with_peer if method in PEERS else select_with_ours)(split, method, setting, seed)
+        found.append(([int(each) for each in features], time.process_time() - began))
+    return found
+
+
+def run(folder: Path, split: Split, method: str, seeds: list[int], given: argparse.Namespace) -> list[dict[str, Any]]:
+    """A row per seed, or one with `ended` if it did not finish; the peak of memory is that of all seeds."""
+    row: dict[str, Any] = {"data": split.name, "method": method, "n_keep": split.n_keep}
+    peer = PEERS.get(method)
+    limit = given.limit * len(seeds)
+    if peer is None:
+        row |= {"rows": len(split.y_train), "epochs": given.epochs}
+        made, imports, setting = Made(load, folder, split.name), ("trulysparse.unsupervised.selector",), given.epochs
+    else:
+        made, imports = Made(load, folder, split.name, peer.scale), peer.imports
+        row["rows"] = setting = peer.rows(*split.X_train.shape)
+        if not peer.works:
+            found = choices(split, method, setting, seeds)
+            return [row | {"seed": seed, "features": each[0]} for seed, each in zip(seeds, found, strict=True)]
     try:
-        if method in PEERS:
-            peer: Peer = PEERS[method]
-            row["rows"] = peer.rows(*split.X_train.shape)
-            if not peer.works:
-                chosen = peer.function(split.X_train, split.y_train, split.n_keep, seed)
-                return row | {"features": [int(each) for each in chosen]}
-            arguments = (select_with_peer, made, method, row["rows"], seed)
-            found = measured(*arguments, limit_seconds=given.limit, imports=peer.imports)
-        else:
-            row |= {"rows": len(split.y_train), "epochs": given.epochs}
-            arguments = (select_with_ours, made, method, given.epochs, seed)
-            found = measured(*arguments, limit_seconds=given.limit, imports=("trulysparse.unsupervised.selector",))
+        whole = measured(choices, made, method, setting, seeds, limit_seconds=limit, imports=imports)
     except DidNotFinish as ended:
-        return row | {"ended": str(ended)}
-    return row | {
-        "seconds": found.seconds,
-        "wall": found.wall,
-        "peak_mb": found.peak_mb,
-        "features": [int(each) for each in found.result],
-    }
+        return [row | {"seed": seeds[0], "ended": str(ended)}]
+    return [
+        row | {"seed": seed, "seconds": seconds, "peak_mb": whole.peak_mb, "features": features}
+        for seed, (features, seconds) in zip(seeds, whole.result, strict=True)
+    ]
 
 
 def has(data: str, method: str, seed: int) -> bool:
@@ -145,20 +151,17 @@ def main() -> None:
         judges = Judges(split)
         for method in given.methods:
             once = method in PEERS and not PEERS[method].seeded
-            chosen: dict[str, Any] | None = None
-            for seed in range(given.seeds):
-                if not given.again and has(data, method, seed):
-                    continue
-                if chosen is None or not once:
-                    chosen = run(given.data, data, split, method, seed, given)
-                row = chosen | {"seed": seed, "chosen_once": once}
-                if "features" in row:
-                    row |= judges(np.array(row["features"]), seed)
-                keep("selection", row, KEY)
-                summary = {key: value for key, value in row.items() if key not in {"features", "n_keep"}}
-                print(summary, flush=True)
-                if "ended" in row:
-                    break
+            missing = [seed for seed in range(given.seeds) if given.again or not has(data, method, seed)]
+            if not missing:
+                continue
+            rows = run(given.data, split, method, missing[:1] if once else missing, given)
+            if once and "ended" not in rows[0]:
+                rows = [rows[0] | {"seed": seed} for seed in missing]
+            for row in rows:
+                scores = judges(np.array(row["features"]), row["seed"]) if "features" in row else {}
+                whole = row | {"chosen_once": once} | scores
+                keep("selection", whole, KEY)
+                print({key: value for key, value in whole.items() if key not in {"features", "n_keep"}}, flush=True)
     print_tables(read("selection"), given.sets)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from command import MODEL, ON_DISK, contents, run, train
+from real_process import Program
 from trulysparse.io.checkpoint_folder import has_state, states
 
 
@@ -27,12 +27,7 @@ def small_disk(folder: Path, size: str) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def started(*arguments: object, limit: str = "") -> subprocess.Popen:
-    command = f"{limit} exec {sys.executable} -m trulysparse " + " ".join(map(str, arguments))
-    return subprocess.Popen(["bash", "-c", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def wait_for_checkpoint(process: subprocess.Popen, out: Path) -> None:
+def wait_for_checkpoint(process: Program, out: Path) -> None:
     while process.poll() is None and not has_state(out / "checkpoint"):
         time.sleep(0.005)
 
@@ -42,7 +37,7 @@ def test_full_disk_ends_with_a_sentence_and_training_goes_on_once_there_is_room(
     options = [*options, "--hidden", "300,200", "--epochs", 40, "--evolution", "set"]
     with small_disk(tmp_path / "disk", "8m"):
         out, filler = tmp_path / "disk" / "r", tmp_path / "disk" / "filler"
-        process = started(*train(out, *options))
+        process = Program(*train(out, *options))
         wait_for_checkpoint(process, out)
         try:
             with filler.open("wb", buffering=0) as file:
@@ -50,15 +45,15 @@ def test_full_disk_ends_with_a_sentence_and_training_goes_on_once_there_is_room(
                     file.write(b"x" * 4096)
         except OSError:
             pass
-        error = process.communicate(timeout=120)[1]
+        error = process.finish()
         assert process.returncode == 1, error
         assert len(error.strip().splitlines()) == 1
         assert "No space left on device" in error
         assert str(out) in error
         assert f"`trulysparse resume {out}` goes on from the last checkpoint" in error
         assert not [name for name in contents(out) if Path(name).name.startswith(".state")]
-        again = started("resume", out)
-        error = again.communicate(timeout=120)[1]  # still no room
+        again = Program("resume", out)
+        error = again.finish()  # still no room
         assert (again.returncode, len(error.strip().splitlines())) == (1, 1), error
         filler.unlink()
         run("resume", out)
@@ -68,7 +63,7 @@ def test_full_disk_ends_with_a_sentence_and_training_goes_on_once_there_is_room(
 
 def test_folder_that_cannot_be_written_to_from_now_on(tmp_path):
     out = tmp_path / "r"
-    process = started(*train(out, "--epochs", 10_000))
+    process = Program(*train(out, "--epochs", 10_000))
     wait_for_checkpoint(process, out)
     folder = out / "checkpoint"
 
@@ -77,10 +72,10 @@ def test_folder_that_cannot_be_written_to_from_now_on(tmp_path):
 
     if not immutable("+"):
         process.kill()
-        process.communicate()
+        process.finish()
         pytest.skip("this file system, or this user, cannot make folders immutable")
     try:
-        error = process.communicate(timeout=60)[1]
+        error = process.finish()
         assert process.returncode == 1, error
         assert len(error.strip().splitlines()) == 1
         assert "cannot be written: Operation not permitted" in error
@@ -97,8 +92,8 @@ def test_folder_that_cannot_be_written_to_from_now_on(tmp_path):
 @pytest.mark.parametrize("options", [[], ON_DISK])
 def test_file_size_limit_is_an_error_and_not_a_death(tmp_path, options):
     out = tmp_path / "r"
-    process = started(*train(out, *options, "--hidden", "400,300", "--epsilon", 20), limit="ulimit -f 20;")
-    error = process.communicate(timeout=60)[1]
+    process = Program(*train(out, *options, "--hidden", "400,300", "--epsilon", 20), file_size=20 << 10)
+    error = process.finish()
     assert process.returncode == 1, error
     assert "File too large" in error
     assert len(error.strip().splitlines()) == 1

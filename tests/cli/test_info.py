@@ -72,14 +72,14 @@ def test_info_refuses_other_files(trained, options, message):
     assert message in run("info", trained / "r", *options, code=2)
 
 
-@pytest.mark.parametrize("encoding, mark", [("ascii", "#"), ("utf-8", "█")])
-def test_info_draws_with_what_the_terminal_knows(trained, encoding, mark):
+def test_info_draws_with_what_the_terminal_knows(trained):
+    assert "█" in run("info", trained / "r")
     code = "from trulysparse.cli import main; main()"
-    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(
         [sys.executable, "-c", code, "info", str(trained / "r")], capture_output=True, check=True, env=environment
     )
-    assert mark in done.stdout.decode(encoding)
+    assert "#" in done.stdout.decode("ascii")
 
 
 def test_info_says_what_was_trained_on_and_what_came_of_it(tmp_path, rng):

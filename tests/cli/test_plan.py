@@ -16,6 +16,16 @@ from trulysparse.planning import rates
 TINY = ["--hidden", "8", "--epochs", "2", "--threads", "1"]
 
 
+@pytest.fixture(autouse=True)
+def rough_rates(monkeypatch):
+    """Rates of this machine from layers that are quick to measure; they are used for estimates alone."""
+    monkeypatch.setattr(rates, "MIN_NEURONS", 1 << 12)
+    monkeypatch.setattr(rates, "MIN_BYTES", 1 << 12)
+    rates.measured_rates.cache_clear()
+    yield
+    rates.measured_rates.cache_clear()
+
+
 @pytest.mark.parametrize(
     "text", ["10,5x0,5", "10,5x-1,5", "10,5x,5", "10,x5", "10,,5", "10,5x2x2", "", "1e3,5", "5x999999999,2"]
 )
@@ -86,8 +96,6 @@ def invoke(*arguments: str, code: int = 0) -> tuple[str, str]:
 
 
 def test_plan_command_prints_what_fits(monkeypatch):
-    monkeypatch.setattr(rates, "MIN_NEURONS", 1 << 12)  # quick to measure, and rough
-    monkeypatch.setattr(rates, "MIN_BYTES", 1 << 12)
     out, _ = invoke(
         "plan",
         "--layers",

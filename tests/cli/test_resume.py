@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from command import (
     train,
     write_table,
 )
+from real_process import Program
 from trulysparse.cli import app
 from trulysparse.io import checkpoints
 from trulysparse.io.checkpoint_folder import states
@@ -259,13 +258,13 @@ def test_killed_training_resumed_has_the_same_bits(tmp_path, options):
         *options,
     ]
     run(*arguments, "--out", tmp_path / "whole")
-    command = [sys.executable, "-m", "trulysparse", *arguments, "--out", str(tmp_path / "r"), "--checkpoint-every", "5"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = Program(*arguments, "--out", tmp_path / "r", "--checkpoint-every", "5")
     metrics = tmp_path / "r" / "metrics.partial.jsonl"
     while process.poll() is None and not (metrics.is_file() and metrics.read_text().count("\n") >= 2):
         time.sleep(0.005)
     process.kill()
-    assert process.wait() != 0
+    process.finish()
+    assert process.returncode != 0
     assert not (tmp_path / "r" / "model.safetensors").exists()
     figures = last_json(run("resume", tmp_path / "r", "--json"))
     assert figures["epochs"] == 6
@@ -284,14 +283,11 @@ def test_data_that_has_changed_is_refused(tmp_path, table):
     X, y = table
     path = write_table(tmp_path, "npz", X, y)
     out = tmp_path / "r"
-    command = [sys.executable, "-m", "trulysparse", "train", str(path), "--out", str(out), "--epochs", "1000"]
-    process = subprocess.Popen(
-        [*command, "--checkpoint-every", "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = Program("train", path, "--out", out, "--epochs", 1000, "--checkpoint-every", 1)
     while process.poll() is None and not states(out / "checkpoint"):
         time.sleep(0.01)
     process.kill()
-    process.wait()
+    process.finish()
     write_table(tmp_path, "npz", X + 1, y)
     assert "has changed since the training" in run("resume", out, code=2)
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import fcntl
-import signal
-import subprocess
-import sys
 import time
 
 import pytest
 
 from command import ON_DISK, SMALL, contents, refused, run, train
+from real_process import Program
 from trulysparse.io.checkpoint_folder import has_state
 
 
@@ -36,23 +34,15 @@ def test_lock_of_a_killed_training_is_free(broken_off):
 @pytest.mark.parametrize("options", [[], ON_DISK, ["--workers", 2]])
 def test_second_real_process_is_refused_while_the_first_is_at_work(tmp_path, options):
     out = tmp_path / "r"
-    command = [sys.executable, "-m", "trulysparse"]
-    first = subprocess.Popen(
-        [*command, *map(str, train(out, *options, "--epochs", 10_000))],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    first = Program(*train(out, *options, "--epochs", 10_000))
     try:
         while first.poll() is None and not has_state(out / "checkpoint"):
             time.sleep(0.01)
         for arguments in (train(out, *options), train(out, *options, "--overwrite"), ["resume", out]):
             assert "another training is at work in" in refused(*arguments)
         assert first.poll() is None
-        first.send_signal(signal.SIGINT)
-        assert first.communicate(timeout=60)[1] == (
-            f"stopped: `trulysparse resume {out}` goes on from the last checkpoint\n"
-        )
+        first.interrupt()
+        assert first.finish() == f"stopped: `trulysparse resume {out}` goes on from the last checkpoint\n"
         assert first.returncode == 130
     finally:
         first.kill()

@@ -17,11 +17,12 @@ from sklearn.utils.estimator_checks import check_estimator
 import trulysparse as ts
 
 
-@pytest.mark.parametrize(
-    "estimator", [ts.SparseMLPClassifier(), ts.SparseMLPRegressor()], ids=lambda e: type(e).__name__
-)
-def test_contract(estimator):
-    """Every check passes; the one skipped is scikit-learn's own (it wants the variable SCIPY_ARRAY_API)."""
+@pytest.mark.parametrize("members", [2, pytest.param(None, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", [ts.SparseMLPClassifier, ts.SparseMLPRegressor])
+def test_contract(kind, members):
+    """Every check passes; the one skipped is scikit-learn's own (it wants the variable SCIPY_ARRAY_API). members: None
+    gives five for so few samples, which takes longer."""
+    estimator = kind(n_estimators=members)
     results = check_estimator(estimator, on_fail=None, on_skip=None)
     assert len(results) > 50
     assert [(r["check_name"], r["exception"]) for r in results if r["status"] not in ("passed", "skipped")] == []

@@ -130,9 +130,15 @@ def test_tables_are_encoded_as_in_pretraining():
     model = ts.SparseMLPClassifier(pretrained=given, **FAST).fit(table.iloc[:40], y[:40])
     assert model.preprocessor_ is preprocessor
     assert model.predict(table).shape == (60,)
+    numbers = pd.DataFrame({"a": [1.0, np.nan] * 20, "b": np.arange(40.0)})  # a gap, which later samples lack
+    preprocessor = TablePreprocessor().fit(numbers)
+    given = encoder(preprocessor.n_features_out_)
+    given.preprocessor = preprocessor
+    stopped = ts.SparseMLPClassifier(pretrained=given, early_stopping=True, **FAST)
+    assert stopped.fit(numbers.fillna(0), y[:40]).predict(numbers).shape == (40,)
     with pytest.raises(ts.InputError, match="must be a table"):
         ts.SparseMLPClassifier(pretrained=given, **FAST).fit(sp.eye_array(40, format="csr"), y[:40])
-    with pytest.raises(ts.InputError, match="X has 3 columns, but the fitted table had"):
+    with pytest.raises(ts.InputError, match="X has 3 columns, but the fitted table had 2"):
         ts.SparseMLPClassifier(pretrained=given, **FAST).fit(np.ones((40, 3)), y[:40])
     with pytest.raises(ts.InputError, match="pretrained was trained on plain numbers alone"):
         ts.SparseMLPClassifier(pretrained=encoder(), **FAST).fit(table, y)

@@ -36,8 +36,9 @@ def derivative(activation, z):
     return [1 - np.tanh(z) ** 2, sigmoid * (1 - sigmoid), ndtr(z) + z * density, silu][kind - 2]
 
 
-def make_layer(rng, n_in, n_out, density, dtype, activation):
-    con = random_connectivity(rng, n_in, n_out, density)
+def make_layer(rng, n_in, n_out, density, dtype, activation, con=None):
+    """con: instead of one that is drawn."""
+    con = con or random_connectivity(rng, n_in, n_out, density)
     values = rng.standard_normal(con.n_connections).astype(dtype)
     return IndexedLayer(con, values, rng.standard_normal(n_out).astype(dtype), activation)
 
@@ -68,9 +69,10 @@ def bits_of(array, n, stride):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_forward_matches_scipy(isa, rng, shape, dtype):
+    con = random_connectivity(rng, *shape)
     for batch in BATCHES:
         for activation in ACTIVATIONS:
-            layer = make_layer(rng, *shape, dtype, activation)
+            layer = make_layer(rng, *shape, dtype, activation, con)
             x = padded(rng, shape[0], batch, dtype)
             y = signal(shape[1], x.shape[1], dtype, activation)
             layer.forward(Activations(x), y, 0, 2)
@@ -96,9 +98,10 @@ def y_positive(y, z, batch):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_backward_gradients_match_scipy(isa, rng, shape, dtype):
     n_in, n_out, _ = shape
+    con = random_connectivity(rng, *shape)
     for batch in BATCHES:
         for activation in ACTIVATIONS:
-            layer = make_layer(rng, *shape, dtype, (0, 0.0))
+            layer = make_layer(rng, *shape, dtype, (0, 0.0), con)
             z = padded(rng, n_in, batch, dtype)
             x = Activations(apply(activation, z.astype(np.float64)).astype(dtype), activation)
             if activation[0] == 1:

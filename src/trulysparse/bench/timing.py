@@ -92,8 +92,10 @@ def interleave(
 def _fill(call: Callable[[], object], seconds: float) -> list[float]:
     """The time of each of as many calls as fill `seconds`, at least one."""
     times = [_time(call)]
-    while sum(times) < seconds:
+    total = times[0]
+    while total < seconds:
         times.append(_time(call))
+        total += times[-1]
     return times
 
 

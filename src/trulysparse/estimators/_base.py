@@ -25,7 +25,14 @@ from trulysparse.errors import InputError
 from trulysparse.estimators._fitted import FittedAttributes
 from trulysparse.estimators._members import Members
 from trulysparse.estimators._pickling import VersionedPickles
-from trulysparse.estimators._pretrained import BeginsPretrained, check_names, network_from, prepared, with_pretrained
+from trulysparse.estimators._pretrained import (
+    BeginsPretrained,
+    aligned,
+    check_names,
+    network_from,
+    preprocessor_for,
+    with_pretrained,
+)
 from trulysparse.estimators._samples import checked_samples, encoded, taken
 from trulysparse.estimators._sizes import hidden_sizes
 from trulysparse.estimators._threads import threads_of
@@ -245,6 +252,7 @@ class BaseSparseMLP(BeginsPretrained, VersionedPickles, FittedAttributes, BaseEs
         warm = self._warm
         if warm:
             check_same(self._network_made_of, self._made_of(n_outputs))
+        X = aligned(X, self.pretrained)
         held_out = None
         if self.early_stopping:
             fraction = checks.real(
@@ -260,7 +268,7 @@ class BaseSparseMLP(BeginsPretrained, VersionedPickles, FittedAttributes, BaseEs
             held_out = taken(X, outer), y[outer]
             X, y, weight = taken(X, inner), y[inner], None if weight is None else weight[inner]
         if not warm:
-            X, self.preprocessor_ = prepared(X, self.pretrained)
+            self.preprocessor_ = preprocessor_for(X, self.pretrained)
             self._learn_targets(y, weight)
         X = encoded(X, self.preprocessor_)
         if warm:
@@ -286,7 +294,8 @@ class BaseSparseMLP(BeginsPretrained, VersionedPickles, FittedAttributes, BaseEs
         self, X: Any, y: Any, weight: NDArray[np.float64] | None, n_outputs: int, output: str, first: bool
     ) -> Self:
         if first:
-            X, self.preprocessor_ = prepared(X, self.pretrained)
+            X = aligned(X, self.pretrained)
+            self.preprocessor_ = preprocessor_for(X, self.pretrained)
         X = encoded(X, self.preprocessor_)
         if first:
             self._start(X, y, n_outputs, output, weight, whole=False)

@@ -150,32 +150,41 @@ def network_from(
     return net
 
 
-def prepared(X: Any, pretrained: SparseMLP | None) -> tuple[Any, TablePreprocessor | None]:
-    """Checked samples, and what encodes them: fitted to them, or that of `pretrained`.
+def aligned(X: Any, pretrained: SparseMLP | None) -> Any:
+    """Checked samples in the form that `pretrained` takes.
 
     Args:
         X: what checked_samples gave.
-        pretrained: the network to begin with, or None.
+        pretrained: the network to begin with; None: X is returned as it is.
 
     Returns:
-        (X, the preprocessor or None); with a preprocessor X is a DataFrame.
+        X; a DataFrame where `pretrained` has a preprocessor.
 
     Raises:
         InputError: where X is not what `pretrained` takes.
     """
     if pretrained is None:
-        return X, fitted_preprocessor(X)
+        return X
     _check_network(pretrained)
-    preprocessor = pretrained.preprocessor
-    if preprocessor is not None:
-        return as_table(X, preprocessor), preprocessor
+    if pretrained.preprocessor is not None:
+        return as_table(X, pretrained.preprocessor)
     if hasattr(X, "iloc"):
         raise InputError(
             "X has columns that are not plain numbers without gaps, but pretrained was trained on plain numbers alone"
         )
     if X.shape[1] != pretrained.layer_sizes[0]:
         raise InputError(f"X has {X.shape[1]} features, but pretrained has {pretrained.layer_sizes[0]} inputs")
-    return X, None
+    return X
+
+
+def preprocessor_for(X: Any, pretrained: SparseMLP | None) -> TablePreprocessor | None:
+    """What encodes samples, fitted to them, or that of `pretrained`; None for what needs none.
+
+    Args:
+        X: what `aligned` gave, or the part of it that is trained on.
+        pretrained: the network to begin with, or None.
+    """
+    return fitted_preprocessor(X) if pretrained is None else pretrained.preprocessor
 
 
 def check_names(pretrained: SparseMLP, names: Any) -> None:

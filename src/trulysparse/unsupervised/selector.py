@@ -40,7 +40,9 @@ class SparseFeatureSelector(SelectorMixin, UnsupervisedModel):
         rounded down to at least one. None: 50, but no more than half of them.
     method : str or a method of trulysparse.unsupervised.selection
         Without labels: 'quickselection' (strength of the inputs of a denoising autoencoder) or 'wast' (the same with
-        importance that steers where connections grow, batch by batch).
+        importance that steers where connections grow, batch by batch). With labels or values: 'gradient' (how much
+        the loss changes with a feature, batch by batch), 'attribution' (how much the outputs do, over the training) or
+        'neurofs' (strength, in a network whose input neurons are removed as it learns).
     accumulate : bool
         Whether 'quickselection' scores by strength as input times strength as output, summed over the epochs. With
         noise=1.0 that finds more of what is hidden among many noise features, but does worse on images and texts.

@@ -9,10 +9,8 @@ import scipy.sparse as sp
 import trulysparse as ts
 from trulysparse._core.progress import silent
 from trulysparse.errors import InputError
-from trulysparse.evolution import LayerView
 from trulysparse.unsupervised.selection import WAST, SelectionData
 from trulysparse.unsupervised.selection import wast as module
-from trulysparse.unsupervised.selection.wast import FeatureErrors, Importance
 
 HOW = {"n_keep": 3, "seed": 4, "threads": 1, "progress": silent}
 
@@ -43,51 +41,6 @@ def test_importance_after_one_batch_is_that_of_the_source(error_weight, monkeypa
     np.testing.assert_allclose(scores, expected, rtol=1e-4)
 
 
-def a_view(number=0, fraction=0.4):
-    net = ts.SparseMLP((30, 20, 30), density=(0.3, 0.3), output="identity", seed=0, threads=1)
-    layer = net.layers[number]
-    view = LayerView(layer, layer.new_state(ts.SGD()), number, fraction, key=3, threads=1)
-    importance = Importance(FeatureErrors(30), 0.5)
-    rng = np.random.default_rng(number)
-    importance.of_inputs, importance.of_outputs = rng.random(30) ** 2 * 9, rng.random(30) ** 2 * 9
-    return view, importance
-
-
-@pytest.mark.parametrize("number", [0, 1])
-def test_least_weight_times_importance_is_removed_of_each_sign(number):
-    view, importance = a_view(number)
-    keep = importance.prune(view).astype(bool)
-    weights = view.layer.weight.toarray()  # (n_out, n_in)
-    scores = weights * importance.of_inputs if number == 0 else weights * importance.of_outputs[:, None]
-    flat = scores.T[weights.T != 0]  # in the order of connectivity.by_input
-    for sign in (1, -1):
-        sizes = np.where(sign * flat > 0, np.abs(flat), np.inf)
-        gone = np.argsort(sizes)[: int(0.4 * np.isfinite(sizes).sum())]
-        expected = np.isfinite(sizes)
-        expected[gone] = False
-        assert np.array_equal(keep & np.isfinite(sizes), expected)
-
-
-@pytest.mark.parametrize("number", [0, 1])
-def test_growth_is_in_proportion_to_importance_and_into_empty_places(number):
-    counts = np.zeros(30)
-    for key in range(60):
-        view, importance = a_view(number)
-        view.key, view.count = key, 12
-        view.keep_mask = np.ones(view.layer.n_connections, np.uint8)
-        ptr, outputs = importance.grow(view)
-        inputs = np.repeat(np.arange(view.layer.n_in), np.diff(ptr))
-        assert not (view.layer.weight.toarray() != 0)[outputs, inputs].any()
-        counts += np.bincount(inputs if number == 0 else outputs, minlength=30)
-    weights = view.layer.weight.toarray() != 0
-    empty = (~weights).sum(axis=0 if number == 0 else 1)
-    wanted = (importance.of_inputs if number == 0 else importance.of_outputs) * empty
-    wanted *= counts.sum() / wanted.sum()
-    # 12 of about 420 empty places at a time: hardly different from drawing with replacement.
-    assert np.abs(counts - wanted).max() < 5 * np.sqrt(wanted.max())
-    assert np.corrcoef(counts, wanted)[0, 1] > 0.95
-
-
 def test_topology_evolves_after_each_batch_but_the_last():
     evolved = []
 
@@ -107,9 +60,10 @@ def test_topology_evolves_after_each_batch_but_the_last():
     assert evolved == [1, 2, 3, 4, 5]
 
 
-def test_sparse_samples_and_any_number_of_threads_give_the_same_bits():
+@pytest.mark.parametrize("growth", ["sampled", "largest"])
+def test_sparse_samples_and_any_number_of_threads_give_the_same_bits(growth):
     X = np.where(np.random.default_rng(1).random((80, 10)) < 0.5, samples(80, 10), 0.0)
-    method = WAST(20, epochs=3, batch_size=16)
+    method = WAST(20, epochs=3, batch_size=16, growth=growth)
     scores = method.scores(SelectionData.of(X), **HOW)
     assert np.array_equal(scores, method.scores(SelectionData.of(X), **HOW | {"threads": 2}))
     np.testing.assert_allclose(scores, method.scores(SelectionData.of(sp.csr_array(X)), **HOW), rtol=1e-3)
@@ -128,6 +82,7 @@ def test_constant_features_are_last():
         ({"hidden_layer_sizes": (20, 10)}, "one size for wast"),
         ({"density": 0}, "density"),
         ({"error_weight": 1.1}, "error_weight"),
+        ({"growth": "random"}, "growth"),
         ({"momentum": 0}, "momentum"),
         ({"zeta": -1}, "zeta"),
         ({"epochs": 0.5}, "epochs"),

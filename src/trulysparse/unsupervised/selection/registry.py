@@ -7,11 +7,16 @@ from typing import Any
 
 from trulysparse._core import checks
 from trulysparse.errors import InputError
+from trulysparse.unsupervised.selection.attribution import AttributionSelection
+from trulysparse.unsupervised.selection.gradient import GradientSelection
 from trulysparse.unsupervised.selection.method import SelectionMethod
+from trulysparse.unsupervised.selection.neurofs import NeuroFS
 from trulysparse.unsupervised.selection.quickselection import QuickSelection
 from trulysparse.unsupervised.selection.wast import WAST
 
-METHODS: dict[str, type[SelectionMethod]] = {each.name: each for each in (QuickSelection, WAST)}
+METHODS: dict[str, type[SelectionMethod]] = {
+    each.name: each for each in (QuickSelection, WAST, GradientSelection, AttributionSelection, NeuroFS)
+}
 NAMES = tuple(METHODS)
 
 

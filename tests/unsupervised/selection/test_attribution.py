@@ -1,0 +1,139 @@
+"""Attribution, against its rule written naively, and what it finds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from trulysparse.errors import InputError
+from trulysparse.unsupervised.selection import SelectionData, make_method
+from trulysparse.unsupervised.selection import attribution as module
+from trulysparse.unsupervised.selection.attribution import AttributionSelection
+from trulysparse.unsupervised.selection.ranking import ranked
+
+SMALL: dict[str, Any] = {"hidden_layer_sizes": (40, 20), "density": 0.3, "learning_rate": 0.01, "epochs": 15}
+
+
+def silent(what: str, done: float, total: float) -> None:
+    """Shows nothing."""
+
+
+def scored(data: SelectionData, seed: int = 0, threads: int = 1, **settings: Any) -> np.ndarray:
+    method = make_method("attribution", **(SMALL | settings))
+    return method.scores(data, n_keep=1, seed=seed, threads=threads, progress=silent)
+
+
+def planted(n_classes: int = 2, n: int = 300, seed: int = 0) -> SelectionData:
+    X = np.random.default_rng(seed).standard_normal((n, 12)) * 5 + 1
+    z = X[:, 2] + X[:, 7]
+    y = np.searchsorted(np.quantile(z, np.arange(1, n_classes) / n_classes), z)
+    return SelectionData.of(X, y)
+
+
+@pytest.mark.parametrize("samples", [None, 1000])
+def test_importance_is_the_sum_of_dense_jacobians(samples: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = planted(3, 90)
+    scaled = (data.matrix.x - data.matrix.x.mean(0)) / data.matrix.x.std(0)
+    expected = np.zeros(12)
+
+    class Watched(module.SelectionTraining):
+        def update(self, batch: Any, add_to: Any = None) -> float:
+            nonlocal expected
+            rows = batch.rows if samples else batch.rows[: 32 // 3]
+            back = np.broadcast_to(np.eye(3), (len(rows), 3, 3))  # samples x outputs x neurons
+            weights = [layer.weight.toarray().astype(np.float64) for layer in self.net.layers]
+            signal, signs = scaled[rows], []
+            for layer, weight in zip(self.net.layers[:-1], weights, strict=False):
+                signal = signal @ weight.T + layer.bias
+                signs.append(signal > 0)
+                signal = signal * signs[-1]
+            for number in reversed(range(len(weights))):
+                back = back @ weights[number]
+                if number:
+                    back = back * signs[number - 1][:, None]
+            expected = expected + np.abs(back).mean(axis=0).sum(axis=0)
+            return super().update(batch, add_to)
+
+        def mean_loss(self, rows: Any) -> float:
+            return -float(self.updates)  # ever smaller: all epochs count
+
+    monkeypatch.setattr(module, "SelectionTraining", Watched)
+    found = scored(data, samples=samples, epochs=3, batch_size=32, every_updates=2)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("n_classes", [2, 15])
+@pytest.mark.parametrize("settings", [{}, {"probabilities": True}, {"importance": "strength", "epochs": 60}])
+def test_planted_features_are_found(n_classes: int, settings: dict[str, Any]) -> None:
+    data = planted(n_classes, 600)
+    assert sorted(ranked(scored(data, **settings), data.constant)[:2].tolist()) == [2, 7]
+
+
+def test_features_that_values_depend_on_are_found() -> None:
+    X = np.random.default_rng(0).standard_normal((400, 10))
+    data = SelectionData.of(X, 100 + 40 * X[:, 4] - 30 * X[:, 1])
+    assert sorted(ranked(scored(data), data.constant)[:2].tolist()) == [1, 4]
+
+
+def test_training_ends_where_held_out_samples_gain_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = iter([5.0, 4.0, 3.0, 3.5, 3.0, 9.0, 1.0])
+
+    class Watched(module.SelectionTraining):
+        def mean_loss(self, rows: Any) -> float:
+            return next(losses)
+
+    monkeypatch.setattr(module, "SelectionTraining", Watched)
+    calls: list[tuple[str, float, float]] = []
+    method = make_method("attribution", **(SMALL | {"patience": 3}))
+    stopped = method.scores(planted(), n_keep=1, seed=0, threads=1, progress=lambda *call: calls.append(call))
+    assert [call[1] for call in calls] == [1, 2, 3, 4, 5, 6, 15]
+    losses = iter([3.0, 2.0, 1.0, 1.0, 1.0, 1.0])
+    np.testing.assert_array_equal(stopped, scored(planted(), patience=2))  # the sum at the third epoch
+
+
+@pytest.mark.parametrize("shape", [(30, 1), (2, 5), (7, 40)])
+def test_few_samples_and_few_features(shape: tuple[int, int]) -> None:
+    X = np.random.default_rng(0).standard_normal(shape)
+    data = SelectionData.of(X, np.arange(shape[0]) % 2)
+    scores = scored(data, epochs=3)
+    assert scores.shape == (shape[1],)
+    assert np.isfinite(scores).all()
+
+
+def test_constant_features_come_last() -> None:
+    X = np.random.default_rng(0).standard_normal((60, 6))
+    X[:, 1] = 3
+    data = SelectionData.of(X, (X[:, 0] > 0).astype(int))
+    scores = scored(data)
+    assert scores[1] == scores.min()
+    assert ranked(scores, data.constant)[-1] == 1
+
+
+def test_bits_depend_on_the_seed_alone() -> None:
+    data = planted(5)
+    first, again, other = scored(data), scored(data, threads=2), scored(data, seed=1)
+    assert first.tobytes() == again.tobytes() != other.tobytes()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"hidden_layer_sizes": "wide"},
+        {"density": 0},
+        {"importance": "gradient"},
+        {"samples": 0},
+        {"zeta": -1},
+        {"every_updates": 0},
+        {"held_out": 1},
+        {"patience": 0},
+        {"learning_rate": 0},
+        {"weight_decay": 1},
+        {"batch_size": 0},
+        {"epochs": 1.5},
+    ],
+)
+def test_bad_settings_are_named(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        AttributionSelection(**wrong)
