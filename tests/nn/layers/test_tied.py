@@ -347,3 +347,11 @@ def test_without_biases():
     losses = [trainer.step(X, X) for trainer in [ts.Trainer(net, optimizer=ts.SGD(0.5))] for _ in range(5)]
     assert losses[-1] < losses[0]
     assert_tied(net)
+
+
+def test_weights_are_brought_into_order_block_by_block(monkeypatch):
+    monkeypatch.setattr("trulysparse.nn.layers.tied._BLOCK", 5)
+    net, X = autoencoder(), samples()
+    assert net.layers[0].n_connections % 5
+    ts.Trainer(net, evolution=ts.SET(), batch_size=16).fit(X, X, epochs=3)
+    assert_tied(net)
