@@ -64,8 +64,8 @@ TS_INLINE void normal_pairs(U32x8 first, U32x8 second, Eight<float>& one, Eight<
 
 // The numbers of sixteen columns from c on. Numbers n and n + 8, with n modulo 16 below 8, share what is drawn at n.
 struct Numbers {
-    U32x8 low, high;      // of columns c + i and c + 8 + i, as that n
-    bool plain;           // whether those of `high` are the partners of `low`
+    U32x8 low, high;                             // of columns c + i and c + 8 + i, as that n
+    bool plain;                                  // whether those of `high` are the partners of `low`
     Vector<int32_t, 8> second_low, second_high;  // whether each is n + 8
 
     template <class T>
