@@ -160,7 +160,7 @@ def main() -> None:
                 rows = [rows[0] | {"seed": seed} for seed in missing]
             for row in rows:
                 scores = judges(np.array(row["features"]), row["seed"]) if "features" in row else {}
-                hidden = {"features"} if row["seed"] != missing[0] and once or method in UNCHOSEN else set()
+                hidden = {"features"} if (row["seed"] != missing[0] and once) or method in UNCHOSEN else set()
                 whole = {key: value for key, value in row.items() if key not in hidden} | {"chosen_once": once} | scores
                 keep("selection", whole, KEY)
                 print({key: value for key, value in whole.items() if key not in {"features", "n_keep"}}, flush=True)
