@@ -114,6 +114,14 @@ class UnsupervisedModel(VersionedPickles, BaseEstimator):
 
             yield tell
 
+    def _require_writable(self, net: SparseMLP) -> None:
+        """InputError where the network's arrays are those of a file, before anything is changed."""
+        if not all(array.flags.writeable for layer in net.layers for array in (layer.values, layer.bias)):
+            raise InputError(
+                "this model is read-only, as joblib.load with mmap_mode='r' makes it: load it without mmap_mode to "
+                "train it further"
+            )
+
     # ---- samples ----
 
     def _samples(self, X: Any, *, reset: bool) -> Matrix:
