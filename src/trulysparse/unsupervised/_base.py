@@ -250,6 +250,8 @@ class UnsupervisedModel(VersionedPickles, BaseEstimator):
         if "preprocessing" in config:
             columns = {name: arrays.pop(_TABLE + name) for name in ARRAYS}
             model.preprocessor_ = TablePreprocessor.from_state(config["preprocessing"], columns)
+        elif any(name.startswith(_TABLE) for name in arrays):
+            raise InputError("preprocessing has arrays, but no settings")
         if _NAMES[0] in arrays:
             names = unpack(arrays.pop(_NAMES[0]), arrays.pop(_NAMES[1]), "feature_names")
             if len(names) != model.n_features_in_:
