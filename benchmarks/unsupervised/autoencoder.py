@@ -23,7 +23,7 @@ from _results import keep, read
 import trulysparse as ts
 from trulysparse.bench.report import table
 
-RUNS = (("coil20", 10), ("coil20", 100), ("fashion_mnist", 10))
+RUNS = (("coil20", 10), ("coil20", 100), ("fashion_mnist", 5))
 RATES = (0.001, 0.002, 0.005, 0.01)
 HIDDEN, BATCH, NOISE = 1000, 100, 0.2
 MOST_ROWS = 12_000
