@@ -35,6 +35,7 @@ OURS: dict[str, dict[str, Any]] = {
     "attribution": {},
     "neurofs": {},
 }
+UNCHOSEN = {name for name, peer in PEERS.items() if not peer.works}  # whose features are not kept
 KEY = ("data", "method", "seed")
 LABELS = 5  # peers from here on look at labels, and ours after three
 ORDER = (*list(PEERS)[:LABELS], *list(OURS)[:3], *list(PEERS)[LABELS:], *list(OURS)[3:])
@@ -159,7 +160,8 @@ def main() -> None:
                 rows = [rows[0] | {"seed": seed} for seed in missing]
             for row in rows:
                 scores = judges(np.array(row["features"]), row["seed"]) if "features" in row else {}
-                whole = row | {"chosen_once": once} | scores
+                hidden = {"features"} if (row["seed"] != missing[0] and once) or method in UNCHOSEN else set()
+                whole = {key: value for key, value in row.items() if key not in hidden} | {"chosen_once": once} | scores
                 keep("selection", whole, KEY)
                 print({key: value for key, value in whole.items() if key not in {"features", "n_keep"}}, flush=True)
     print_tables(read("selection"), given.sets)

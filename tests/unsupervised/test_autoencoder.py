@@ -123,6 +123,7 @@ for work in (model.fit, model.partial_fit, model.transform, model.score_samples)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is read from /proc")
 def test_wide_sparse_samples_are_never_dense():
     done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)

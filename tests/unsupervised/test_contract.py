@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 
+import joblib
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -260,6 +261,19 @@ def test_copies_pickles_and_files(make, X, tmp_path):
     again = tmp_path / "again"
     ts.save(ts.load(tmp_path / "m"), again)
     assert again.read_bytes() == (tmp_path / "m").read_bytes()
+
+
+@each_model
+def test_a_model_in_a_memory_map_is_used_and_not_trained(make, X, tmp_path):
+    model = fitted(make, X)
+    joblib.dump(model, tmp_path / "m")
+    mapped = joblib.load(tmp_path / "m", mmap_mode="r")
+    same(mapped, model, X)
+    if hasattr(model, "partial_fit"):
+        with pytest.raises(ts.InputError, match="this model is read-only, as"):
+            mapped.partial_fit(X)
+    same(mapped, model, X)
+    same(clone(mapped).fit(X, labels(X)), model, X)
 
 
 @each_model

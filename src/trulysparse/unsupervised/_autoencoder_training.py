@@ -80,6 +80,7 @@ class AutoencoderTraining(UnsupervisedTransformer):
         made_of = self._made_of()
         if warm:
             check_same(self._network_made_of, made_of)
+            self._require_writable(self.network_)
         self._check()
         matrix = self._samples(X, reset=not warm)
         with self._reporting() as tell:
@@ -96,6 +97,8 @@ class AutoencoderTraining(UnsupervisedTransformer):
     def _partial_fit(self, X: Any) -> Self:
         first = not hasattr(self, "network_")
         self._check()
+        if not first:
+            self._require_writable(self.network_)
         matrix = self._samples(X, reset=first)
         if first:
             with self._reporting() as tell:

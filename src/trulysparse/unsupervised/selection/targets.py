@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.multiclass import type_of_target
 
+from trulysparse._core import checks
 from trulysparse.errors import InputError
 
 
@@ -43,5 +44,5 @@ def encoded_targets(y: NDArray[Any], task: str = "auto") -> NDArray[Any]:
         raise InputError(f"y must hold one label per sample, or 0 and 1 for several; Unknown label type: {kind}")
     classes, labels = np.unique(np.asarray(y).ravel(), return_inverse=True)
     if len(classes) < 2:
-        raise InputError(f"y has one class only, {classes[0]!r:.40}: no feature can tell it from others")
+        raise InputError(f"y has one class only, {checks.plain(classes[0])!r:.40}: no feature can tell it from others")
     return np.asarray(labels, np.int64)

@@ -19,7 +19,7 @@ from trulysparse.training import Trainer
 from trulysparse.unsupervised._epochs import EpochProgress
 from trulysparse.unsupervised.selection.data import SelectionData
 from trulysparse.unsupervised.selection.importance import FeatureErrors, Importance
-from trulysparse.unsupervised.selection.settings import epochs_for, hidden_sizes
+from trulysparse.unsupervised.selection.settings import hidden_sizes
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class WAST:
 
     hidden_layer_sizes: int | Sequence[int] = 200
     density: float = 0.2
-    epochs: int | None = None
+    epochs: int = 10
     batch_size: int = 128
     learning_rate: float = 0.1
     momentum: float = 0.9
@@ -82,8 +82,7 @@ class WAST:
         if len(hidden_sizes(self.hidden_layer_sizes)) > 1:
             raise InputError(f"hidden_layer_sizes must be one size for wast, not {self.hidden_layer_sizes!r}")
         checks.real("density", self.density, low=0, high=1, low_open=True)
-        if self.epochs is not None:
-            checks.integer("epochs", self.epochs, low=1)
+        checks.integer("epochs", self.epochs, low=1)
         checks.integer("batch_size", self.batch_size, low=1)
         checks.real("learning_rate", self.learning_rate, low=0, low_open=True)
         checks.real("momentum", self.momentum, low=0, high=1, low_open=True, high_open=True)
@@ -111,7 +110,6 @@ class WAST:
         ) in net.layers:  # uniform on +-1 / sqrt(n_in), as torch's linear layers start; it was on +-sqrt(6 / n_in)
             layer.values *= np.float32(6**-0.5)
         net.scaling = net.target_scaling = data.scaling
-        epochs = self.epochs or max(10, epochs_for(data.n_samples, self.batch_size, 200))
         loss = FeatureErrors(n)
         importance = Importance(loss, self.error_weight)
         trainer = Trainer(
@@ -131,5 +129,5 @@ class WAST:
             callbacks=[importance, EpochProgress(progress, "selecting")],
         )
         X: Any = data.matrix
-        trainer.fit(X, X, epochs=epochs)
+        trainer.fit(X, X, epochs=self.epochs)
         return data.finished(importance.of_inputs)
