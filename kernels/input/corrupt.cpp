@@ -34,17 +34,23 @@ TS_INLINE Eight<float> log8(Eight<float> x) {
     return m + p + n * 0.693359375f;
 }
 
+TS_INLINE Eight<float> root8(Eight<float> x) {
+#if defined(__AVX__)
+    return (Eight<float>)_mm256_sqrt_ps((__m256)x);
+#else
+    float root[8];
+    store(root, x);
+    for (int i = 0; i < 8; ++i) root[i] = __builtin_sqrtf(root[i]);
+    return load<Eight<float>>(root);
+#endif
+}
+
 // Box and Muller's pairs (1958) of normal values, r * x and r * y.
 TS_INLINE void normal_pairs(U32x8 first, U32x8 second, Eight<float>& one, Eight<float>& other) {
     using I = Vector<int32_t, 8>;
     // The middle of one of 2^24 parts of (0, 1).
     const Eight<float> u = __builtin_convertvector((I)(first >> 8), Eight<float>) * 0x1p-24f + 0x1p-25f;
-    const Eight<float> power = log8(u) * -2.0f;
-    float radius[8];
-    store(radius, power);
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; ++i) radius[i] = __builtin_sqrtf(radius[i] > 0 ? radius[i] : 0);
-    const Eight<float> r = load<Eight<float>>(radius);
+    const Eight<float> power = log8(u) * -2.0f, r = root8(power > 0.0f ? power : Eight<float>{});
     // The angle's quarter in the upper two bits; within it -pi/4 to pi/4.
     const U32x8 quarter = second >> 30;
     const Eight<float> a = __builtin_convertvector((I)(second << 2), Eight<float>) * (1.57079632679f * 0x1p-32f);

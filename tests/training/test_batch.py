@@ -262,7 +262,7 @@ def test_samples_loaded_again_as_targets_are_those_that_were_copied(rng, tmp_pat
         return batch(self, rows, x, z, scaling, threads, own)
 
     monkeypatch.setattr(ValueReader, "batch", noted)
-    for limit in (1 << 24, 0):
+    for limit in (1 << 26, 0):
         copies.clear()
         monkeypatch.setattr("trulysparse.training.batch._COPIED", limit)
         net = autoencoder(X)

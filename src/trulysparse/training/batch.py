@@ -19,7 +19,7 @@ from trulysparse.data.targets import Targets, ValueReader, Values
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
 
-_COPIED = 1 << 24  # bytes of a tile of samples up to which a copy is kept
+_COPIED = 1 << 26  # bytes of a tile of samples up to which a copy is kept
 
 
 class Batch(NamedTuple):
