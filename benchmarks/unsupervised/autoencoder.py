@@ -23,7 +23,7 @@ from _results import keep, read
 import trulysparse as ts
 from trulysparse.bench.report import table
 
-RUNS = (("coil20", 10), ("coil20", 100), ("fashion_mnist", 5))
+RUNS = (("coil20", 10), ("coil20", 100), ("fashion_mnist", 5), ("fashion_mnist", 50))
 RATES = (0.001, 0.002, 0.005, 0.01)
 HIDDEN, BATCH, NOISE = 1000, 100, 0.2
 MOST_ROWS = 12_000
@@ -124,9 +124,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of NAME.npz")
     parser.add_argument("--sets", nargs="+", default=["coil20", "fashion_mnist"])
     parser.add_argument("--models", nargs="+", default=MODELS, choices=MODELS)
+    parser.add_argument(
+        "--epochs", type=int, nargs="+", default=[5, 10, 100], help="50, of Fashion-MNIST, must be asked for"
+    )
     parser.add_argument("--seeds", type=int, default=5)
     given = parser.parse_args()
-    for name, epochs in [run for run in RUNS if run[0] in given.sets]:
+    for name, epochs in [run for run in RUNS if run[0] in given.sets and run[1] in given.epochs]:
         for model in given.models:
             data = Made(load, given.data, name, "standard")
             imports = ("torch",) if model.startswith("dense") else ()
