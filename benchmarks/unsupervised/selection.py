@@ -35,6 +35,7 @@ OURS: dict[str, dict[str, Any]] = {
     "attribution": {},
     "neurofs": {},
 }
+UNCHOSEN = {name for name, peer in PEERS.items() if not peer.works}  # whose features are not kept
 KEY = ("data", "method", "seed")
 LABELS = 5  # peers from here on look at labels, and ours after three
 ORDER = (*list(PEERS)[:LABELS], *list(OURS)[:3], *list(PEERS)[LABELS:], *list(OURS)[3:])
@@ -52,8 +53,8 @@ def settings(method: str, data: str, epochs: int | None) -> dict[str, Any]:
     """Of SparseFeatureSelector, by the methods' papers: features scaled as in _data.py, WAST's share of errors."""
     chosen = {"method": method, "scale": "minmax" if data in TEXT else "standard"} | OURS[method]
     if method == "wast" and data in IMAGES:
-        return chosen | {"method": WAST(error_weight=0.4, epochs=epochs)}
-    return chosen | ({} if epochs is None else {"epochs": epochs})
+        chosen["method"] = WAST(error_weight=0.4)
+    return chosen if epochs is None else chosen | {"epochs": epochs}
 
 
 def select_with_ours(split: Split, method: str, epochs: int | None, seed: int) -> NDArray[np.intp]:
@@ -159,7 +160,8 @@ def main() -> None:
                 rows = [rows[0] | {"seed": seed} for seed in missing]
             for row in rows:
                 scores = judges(np.array(row["features"]), row["seed"]) if "features" in row else {}
-                whole = row | {"chosen_once": once} | scores
+                hidden = {"features"} if (row["seed"] != missing[0] and once) or method in UNCHOSEN else set()
+                whole = {key: value for key, value in row.items() if key not in hidden} | {"chosen_once": once} | scores
                 keep("selection", whole, KEY)
                 print({key: value for key, value in whole.items() if key not in {"features", "n_keep"}}, flush=True)
     print_tables(read("selection"), given.sets)

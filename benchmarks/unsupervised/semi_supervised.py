@@ -35,7 +35,7 @@ RATES, DROPOUTS, EPOCHS = (0.0003, 0.001, 0.003), (0.0, 0.3), (30, 100)
 NETWORK = [
     dict(zip(("learning_rate", "dropout", "epochs"), each, strict=True)) for each in product(RATES, DROPOUTS, EPOCHS)
 ]
-LINEAR = [{"C": C} for C in np.geomspace(1e-5, 1, 12)]
+LINEAR = [{"C": C} for C in np.geomspace(1e-4, 1, 9)]
 NOISES = (0.2, 0.5, 1.0)
 """Of the autoencoder; chosen like the settings of the classifier."""
 

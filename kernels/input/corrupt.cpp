@@ -34,17 +34,23 @@ TS_INLINE Eight<float> log8(Eight<float> x) {
     return m + p + n * 0.693359375f;
 }
 
+TS_INLINE Eight<float> root8(Eight<float> x) {
+#if defined(__AVX__)
+    return (Eight<float>)_mm256_sqrt_ps((__m256)x);
+#else
+    float root[8];
+    store(root, x);
+    for (int i = 0; i < 8; ++i) root[i] = __builtin_sqrtf(root[i]);
+    return load<Eight<float>>(root);
+#endif
+}
+
 // Box and Muller's pairs (1958) of normal values, r * x and r * y.
 TS_INLINE void normal_pairs(U32x8 first, U32x8 second, Eight<float>& one, Eight<float>& other) {
     using I = Vector<int32_t, 8>;
     // The middle of one of 2^24 parts of (0, 1).
     const Eight<float> u = __builtin_convertvector((I)(first >> 8), Eight<float>) * 0x1p-24f + 0x1p-25f;
-    const Eight<float> power = log8(u) * -2.0f;
-    float radius[8];
-    store(radius, power);
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; ++i) radius[i] = __builtin_sqrtf(radius[i] > 0 ? radius[i] : 0);
-    const Eight<float> r = load<Eight<float>>(radius);
+    const Eight<float> power = log8(u) * -2.0f, r = root8(power > 0.0f ? power : Eight<float>{});
     // The angle's quarter in the upper two bits; within it -pi/4 to pi/4.
     const U32x8 quarter = second >> 30;
     const Eight<float> a = __builtin_convertvector((I)(second << 2), Eight<float>) * (1.57079632679f * 0x1p-32f);
@@ -64,8 +70,8 @@ TS_INLINE void normal_pairs(U32x8 first, U32x8 second, Eight<float>& one, Eight<
 
 // The numbers of sixteen columns from c on. Numbers n and n + 8, with n modulo 16 below 8, share what is drawn at n.
 struct Numbers {
-    U32x8 low, high;      // of columns c + i and c + 8 + i, as that n
-    bool plain;           // whether those of `high` are the partners of `low`
+    U32x8 low, high;                             // of columns c + i and c + 8 + i, as that n
+    bool plain;                                  // whether those of `high` are the partners of `low`
     Vector<int32_t, 8> second_low, second_high;  // whether each is n + 8
 
     template <class T>
@@ -101,17 +107,17 @@ TS_INLINE void normals(HashStream stream, const Numbers& at, float* out) {
 }
 
 // Which of sixteen columns are kept: half of the bits drawn at n are those of n, the others those of n + 8.
-TS_INLINE void kept(HashStream stream, const Numbers& at, uint32_t threshold, int32_t* out) {
+TS_INLINE void kept(HashStream stream, const Numbers& at, uint32_t threshold, Vector<int32_t, 8> out[2]) {
     using I = Vector<int32_t, 8>;
     U32x8 bits = hash_at(stream, at.low);
     if (at.plain) {
-        store(out, (I)((bits & 0xFFFFu) < threshold));
-        store(out + 8, (I)((bits >> 16) < threshold));
+        out[0] = (I)((bits & 0xFFFFu) < threshold);
+        out[1] = (I)((bits >> 16) < threshold);
         return;
     }
-    store(out, (I)((at.second_low ? bits >> 16 : bits & 0xFFFFu) < threshold));
+    out[0] = (I)((at.second_low ? bits >> 16 : bits & 0xFFFFu) < threshold);
     bits = hash_at(stream, at.high);
-    store(out + 8, (I)((at.second_high ? bits >> 16 : bits & 0xFFFFu) < threshold));
+    out[1] = (I)((at.second_high ? bits >> 16 : bits & 0xFFFFu) < threshold);
 }
 
 // Values of the row become those of other columns.
@@ -132,33 +138,43 @@ TS_INLINE void swap_values(const CorruptArgs<T>& a, int64_t r, T* row, T* scratc
     }
 }
 
+// Noise and zeros of one row's columns [c, c + count), count at most 16; a constant where there are 16.
+template <class T, class Count>
+TS_INLINE void columns(const CorruptArgs<T>& a, HashStream noise_stream, HashStream zero_stream, T* row, int64_t c,
+                       Count count) {
+    const Numbers at(a, c, count);
+    T value[16] = {};
+    for (int i = 0; i < count; ++i) value[i] = row[c + i];
+    if (a.noise != 0) {
+        const T noise = T(a.noise);
+        float z[16];
+        normals(noise_stream, at, z);
+        for (int i = 0; i < 16; ++i) value[i] += noise * T(z[i]);
+    }
+    if (a.keep_probability < 1) {
+        const T scale = a.rescale ? T(1 / a.keep_probability) : T(1);
+        Vector<int32_t, 8> keep[2];
+        kept(zero_stream, at, uint32_t(a.keep_probability * 65536.0 + 0.5), keep);
+        for (int half = 0; half < 2; ++half) {
+            const Eight<T> v = load<Eight<T>>(value + 8 * half) * scale;
+            if constexpr (sizeof(T) == 4) store(value + 8 * half, keep[half] ? v : Eight<T>{});
+            else store(value + 8 * half, __builtin_convertvector(keep[half], Vector<int64_t, 8>) ? v : Eight<T>{});
+        }
+    }
+    for (int i = 0; i < count; ++i) row[c + i] = value[i];
+}
+
 template <class T>
 void rows(const CorruptArgs<T>& a, int64_t row0, int64_t row1, T* scratch) {
-    const uint32_t threshold = uint32_t(a.keep_probability * 65536.0 + 0.5);
-    const T noise = T(a.noise), scale = a.rescale ? T(1 / a.keep_probability) : T(1);
-    const bool zeros = a.keep_probability < 1;
     for (int64_t r = row0; r < row1; ++r) {
-        const HashStream stream = hash_stream(a.key, r), zero_stream = hash_stream(a.key ^ kMask, r);
+        const HashStream noise_stream = hash_stream(a.key, r), zero_stream = hash_stream(a.key ^ kMask, r);
         T* row = a.x + r * a.stride;
         if (a.swap_probability > 0) swap_values(a, r, row, scratch);
-        if (noise == 0 && !zeros) continue;
-        for (int64_t c = 0; c < a.batch; c += 16) {
-            const int64_t count = a.batch - c < 16 ? a.batch - c : 16;
-            const Numbers at(a, c, count);
-            T value[16] = {};
-            for (int64_t i = 0; i < count; ++i) value[i] = row[c + i];
-            if (noise != 0) {
-                float z[16];
-                normals(stream, at, z);
-                for (int i = 0; i < 16; ++i) value[i] += noise * T(z[i]);
-            }
-            if (zeros) {
-                int32_t keep[16];
-                kept(zero_stream, at, threshold, keep);
-                for (int i = 0; i < 16; ++i) value[i] = keep[i] ? value[i] * scale : T(0);
-            }
-            for (int64_t i = 0; i < count; ++i) row[c + i] = value[i];
-        }
+        if (a.noise == 0 && a.keep_probability >= 1) continue;
+        int64_t c = 0;
+        for (; c + 16 <= a.batch; c += 16)
+            columns(a, noise_stream, zero_stream, row, c, std::integral_constant<int, 16>{});
+        if (c < a.batch) columns(a, noise_stream, zero_stream, row, c, int(a.batch - c));
     }
 }
 

@@ -96,8 +96,18 @@ OPTIONS = {
 }
 
 
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    """As quick to read and to train on as data may be."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 200)
+    path = tmp_path_factory.mktemp("data") / "few.npz"
+    np.savez(path, X=rng.standard_normal((200, 16)) + y[:, None], y=y)
+    return path
+
+
 @pytest.mark.parametrize("option", OPTIONS)
-def test_option_works_or_is_refused(tmp_path, option):
+def test_option_works_or_is_refused(few, tmp_path, option):
     for (storage, stored), (way, ways) in product(STORAGES.items(), WAYS.items()):
         if option in ("--recompute 2", "--micro-batch-size 50") and way != "alone":
             continue
@@ -119,7 +129,7 @@ def test_option_works_or_is_refused(tmp_path, option):
             continue  # one worker that is asked for
         if option == "--connectivity fixed_fan_in":
             works = works or None  # a pattern may know compact networks or not
-        arguments = ["train", "digits", "--out", str(out), *TINY, *stored, *ways, *option.split()]
+        arguments = ["train", str(few), "--out", str(out), *TINY, *stored, *ways, *option.split()]
         result = CliRunner().invoke(app, arguments)
         text = f"{arguments}: {result.output}"
         assert result.exit_code == (0 if works else 2) or (works is None and result.exit_code in (0, 2)), text

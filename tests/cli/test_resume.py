@@ -41,6 +41,21 @@ def test_train_refuses_a_folder_that_can_be_resumed(broken_off, options):
     assert sorted(contents(broken_off)) == RUN_FILES
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The model of a training with these options that nothing broke off, as bytes."""
+    found: dict[str, bytes] = {}
+
+    def of(options):
+        if str(options) not in found:
+            out = tmp_path_factory.mktemp("whole") / "r"
+            run(*train(out, *options))
+            found[str(options)] = (out / MODEL).read_bytes()
+        return found[str(options)]
+
+    return of
+
+
 @pytest.mark.parametrize("old", [["--checkpoint-every", 4], ON_DISK])
 @pytest.mark.parametrize(
     "options",
@@ -56,15 +71,14 @@ def test_train_refuses_a_folder_that_can_be_resumed(broken_off, options):
         ["--workers", 2, "--backend", "mpi"],
     ],
 )
-def test_refused_training_leaves_a_checkpoint_even_with_overwrite(tmp_path, monkeypatch, old, options):
+def test_refused_training_leaves_a_checkpoint_even_with_overwrite(tmp_path, monkeypatch, undisturbed, old, options):
     out = tmp_path / "r"
     signalled(monkeypatch, *train(out, *old), at=15)
     before = contents(out)
     refused(*train(out, *options, "--overwrite"))
     assert contents(out) == before
     run("resume", out)
-    run(*train(tmp_path / "whole", *old))
-    assert (out / MODEL).read_bytes() == (tmp_path / "whole" / MODEL).read_bytes()
+    assert (out / MODEL).read_bytes() == undisturbed(old)
 
 
 def test_checkpoint_that_had_made_way_when_the_process_died_is_found_again(broken_off):

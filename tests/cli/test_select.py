@@ -146,6 +146,8 @@ def test_data_without_labels(folder, table):
     assert "has no labels" in refused("select", folder / "n.npz", "--out", folder / "f.csv", *FAST, "--cv", 3)
     figures = last_json(run("select", folder / "data.csv", "--no-target", "--out", folder / "f.csv", *FAST, "--json"))
     assert figures["n_features"] == 7
+    run("select", folder / "data.csv", "--out", folder / "f.csv", *FAST, "--report", folder / "r.html")
+    assert "&#x27;kind&#x27; is no feature" in (folder / "r.html").read_text()
 
 
 def test_sparse_streamed_and_mixed_samples(tmp_path, rng):

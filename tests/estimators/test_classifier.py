@@ -78,5 +78,4 @@ def test_features_of_any_scale_are_learned(rng, convert, dtype, unit):
 def test_classifier_with_defaults_learns_a_table_of_150_samples():
     X, y = load_iris(return_X_y=True)
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
-    scores = [cross_val_score(ts.SparseMLPClassifier(random_state=seed), X, y, cv=folds) for seed in range(2)]
-    assert np.mean(scores) > 0.9
+    assert cross_val_score(ts.SparseMLPClassifier(random_state=0), X, y, cv=folds).mean() > 0.9

@@ -14,7 +14,7 @@ def test_settings_have_the_defaults_of_the_network():
     parameters = inspect.signature(ts.SparseMLP).parameters
     settings = NetworkSettings()
     shared = {each.name for each in fields(settings)} & set(parameters) - {"epsilon", "init"}
-    assert shared == {"activation", "output", "dtype", "seed", "skip", "threads"}
+    assert shared == {"activation", "output", "dtype", "seed", "skip", "threads", "tied"}
     for name in shared:
         assert getattr(settings, name) == parameters[name].default
     assert settings.init == WeightInit(*(parameters[name].default for name in ("init", "fan", "balance")))

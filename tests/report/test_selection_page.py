@@ -76,6 +76,7 @@ def test_pictures_are_of_images_alone():
     assert "Map of the scores" in selection_html(report(n=64))
     assert "Map of the scores" not in selection_html(report(n=65))
     assert "Map of the scores" not in selection_html(report(n=64, names=[f"f{i}" for i in range(64)]))
+    assert "Map of the scores" in selection_html(report(n=64, names=[f"pixel_{i}" for i in range(64)]))
     assert "an image of 5 x 13" in selection_html(report(n=65, shape=(5, 13)))
     assert "3 channels are averaged" in selection_html(report(n=75, shape=(3, 5, 5)))
 

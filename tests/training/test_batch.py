@@ -13,6 +13,7 @@ from sample_files import npy
 from training_helpers import sparse_samples
 from trulysparse.data import as_matrix, fit_scaling, fit_target_scaling
 from trulysparse.data.stream.matrix import StreamMatrix
+from trulysparse.data.targets import ValueReader
 from trulysparse.nn.losses import make_loss
 from trulysparse.training.fit_data import FitData
 
@@ -238,3 +239,35 @@ def test_wrong_targets_are_named(regression):
         ts.Trainer(net).fit(X, y[-7:], epochs=1)
     with pytest.raises(ts.InputError, match="X has 30 samples, but y has 7"):
         ts.Trainer(net).step(X, y[-7:])
+
+
+@pytest.mark.parametrize("form", ["float32", "csr", "map"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"input_noise": 0.3},
+        {"input_masking": 0.3, "redraw_input_noise": False},
+        {"input_swap": 0.3, "recompute": 2},
+        {"input_noise": 0.3, "micro_batch_size": 10},
+    ],
+)
+def test_samples_loaded_again_as_targets_are_those_that_were_copied(rng, tmp_path, monkeypatch, form, settings):
+    """Wide tiles: the same bits without the memory of a copy."""
+    X = wide_samples(rng)
+    given, found, copies = FORMS[form](X, tmp_path), [], []
+    batch = ValueReader.batch
+
+    def noted(self, rows, x, z, scaling, threads, own=False):
+        copies.append(own)
+        return batch(self, rows, x, z, scaling, threads, own)
+
+    monkeypatch.setattr(ValueReader, "batch", noted)
+    for limit in (1 << 26, 0):
+        copies.clear()
+        monkeypatch.setattr("trulysparse.training.batch._COPIED", limit)
+        net = autoencoder(X)
+        trainer = ts.Trainer(net, batch_size=20, seed=1, **settings)
+        history = trainer.fit(given, given, epochs=2)
+        found.append([*history["loss"], trainer.step(given, given), *net.layers[0].values])
+        assert any(copies) == (limit > 0)
+    assert found[0] == found[1]

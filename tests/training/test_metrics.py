@@ -227,3 +227,19 @@ def test_validation_records_have_the_error(rng):
     net = ts.SparseMLP((4, 10, 1), epsilon=4, output="identity")
     history = ts.Trainer(net).fit(X, y, epochs=2, validation_data=(X, y))
     assert history["val_mae"][-1] == pytest.approx(mean_absolute_error(y, net.predict(X)), rel=1e-5)
+
+
+def test_values_of_many_outputs_are_scored_in_smaller_parts(rng, monkeypatch):
+    X, y = rng.standard_normal((30, 5)), rng.standard_normal((30, 4))
+    net = ts.SparseMLP((5, 8, 4), epsilon=3, output="identity", dtype="float64", seed=0)
+    sizes, whole = [], ts.evaluate(net, X, y)
+    batches = type(net).output_batches
+
+    def noted(self, X, batch_size, **settings):
+        sizes.append(batch_size)
+        return batches(self, X, batch_size, **settings)
+
+    monkeypatch.setattr(type(net), "output_batches", noted)
+    monkeypatch.setattr("trulysparse.training.metrics._VALUE_BYTES", 7 * 4 * 8)
+    assert ts.evaluate(net, X, y) == pytest.approx(whole, rel=1e-12)
+    assert sizes == [7]

@@ -59,7 +59,7 @@ def test_gradients_agree_with_central_differences(rng, activation, output, weigh
     assert loss == trainer.gradients(X, y, weight)[0]
 
 
-def train_some(threads, dtype="float32", steps=50):
+def train_some(threads, dtype="float32", steps=24):
     rng = np.random.default_rng(0)
     net = ts.SparseMLP((784, 1000, 1000, 10), epsilon=20, seed=1, threads=threads, dtype=dtype)
     trainer = ts.Trainer(

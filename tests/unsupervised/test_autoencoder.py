@@ -42,7 +42,7 @@ def mse(model, X):
     [
         {},
         {"output": "sigmoid", "corruption": "masking"},
-        {"hidden_layer_sizes": (8, 3), "evolution": None},
+        {"hidden_layer_sizes": (8, 3), "tied": True},
     ],
 )
 def test_estimator_checks(params):
@@ -123,6 +123,7 @@ for work in (model.fit, model.partial_fit, model.transform, model.score_samples)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is read from /proc")
 def test_wide_sparse_samples_are_never_dense():
     done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
@@ -248,3 +249,19 @@ def test_bad_samples(X):
         model.reconstruct(X[:, 1:])
     with pytest.raises(ts.InputError, match="X must have 16 columns, as transform gives, not 12"):
         model.inverse_transform(X)
+
+
+@pytest.mark.parametrize("sizes", [(16,), (16, 4)])
+def test_tied_ends_stay_tied(X, tmp_path, sizes):
+    model = ts.SparseAutoencoder(**(FAST | {"hidden_layer_sizes": sizes, "epochs": 5}), epsilon=3, tied=True).fit(X)
+    ts.save(model, tmp_path / "model.safetensors")
+    loaded = ts.load(tmp_path / "model.safetensors")
+    for each in (model, loaded, pickle.loads(pickle.dumps(model)), model.partial_fit(X)):
+        first, last = each.network_.layers[0], each.network_.layers[-1]
+        np.testing.assert_array_equal(first.weight.toarray().T, last.weight.toarray())
+        np.testing.assert_allclose(each.inverse_transform(each.transform(X)), each.reconstruct(X), rtol=1e-9)
+    start = clone(model).set_params(evolution=None).fit(X).network_.layers[0]
+    assert not np.array_equal(first.connectivity.by_input.index, start.connectivity.by_input.index)
+    assert loaded.score(X) == clone(model).fit(X).score(X)
+    classifier = ts.SparseMLPClassifier.from_autoencoder(model, epochs=1).fit(X, X[:, 0] > 3)
+    assert classifier.network_.layer_sizes == (12, *sizes, 2)

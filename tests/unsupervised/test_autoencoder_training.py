@@ -100,7 +100,7 @@ def test_partial_fit_sees_all_samples_and_learns(X):
     assert connections == [layer.n_connections for layer in whole.network_.layers]
 
 
-@pytest.mark.parametrize("params", [{"output": "sigmoid"}, {"scale": "none"}])
+@pytest.mark.parametrize("params", [{"output": "sigmoid"}, {"tied": True}, {"scale": "none"}])
 def test_partial_fit_of_other_forms(X, params):
     model = ts.SparseAutoencoder(**(FAST | params))
     for part in (X[:50], X[50:100] * 1.5, X[100:]):
@@ -125,6 +125,17 @@ def test_warm_start_goes_on(X):
             model.set_params(**params).fit(X)
         model.set_params(hidden_layer_sizes=(16,), scale="auto", tied=False)
     assert model.set_params(warm_start=False).fit(X).n_iter_ == 2
+
+
+def test_a_training_that_breaks_off_leaves_the_model_as_it_was(X):
+    fresh, fitted = ts.SparseAutoencoder(**FAST), ts.SparseAutoencoder(**FAST).fit(X)
+    before = fitted.reconstruct(X)
+    for model in (fresh, fitted):
+        with pytest.raises(ts.DivergenceError):
+            model.set_params(optimizer="sgd", learning_rate=1e30, epochs=5, evolution=None).fit(X)
+    assert not hasattr(fresh, "network_")
+    np.testing.assert_array_equal(fitted.reconstruct(X), before)
+    assert fitted.set_params(optimizer="adam", learning_rate=None).partial_fit(X).n_iter_ == 3
 
 
 def test_one_hot_columns_keep_their_scale():

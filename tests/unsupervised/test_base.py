@@ -236,6 +236,14 @@ def test_a_file_keeps_all(tmp_path, rng):
     assert [p.name for p in tmp_path.iterdir()] == ["m"]
 
 
+def test_preprocessing_in_a_file_is_whole():
+    table, _ = mixed_table(80)
+    parts = fitted(table).to_parts()
+    del parts.config["preprocessing"]
+    with pytest.raises(ts.InputError, match="preprocessing has arrays, but no settings"):
+        TinyModel.from_parts(parts, None, None)
+
+
 def test_a_file_keeps_the_container(X, tmp_path):
     pytest.importorskip("pandas")
     ts.save(fitted(X).set_output(transform="pandas"), tmp_path / "m")

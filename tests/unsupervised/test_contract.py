@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 
+import joblib
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -17,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
 
 import trulysparse as ts
 from estimators.tables import mixed_table
@@ -26,12 +28,16 @@ from trulysparse.io.tensors import opened
 
 MODELS = {
     "autoencoder": lambda **options: ts.SparseAutoencoder((12, 4), **{"epochs": 3, **options}),
+    "tied": lambda **options: ts.SparseAutoencoder((12, 4), tied=True, **{"epochs": 3, **options}),
     "rbm": lambda **options: ts.SparseRBM(4, **{"n_iter": 3, "epsilon": 4, **options}),
     "quickselection": lambda **options: ts.SparseFeatureSelector(4, hidden_layer_sizes=20, **{"epochs": 3, **options}),
     "wast": lambda **options: ts.SparseFeatureSelector(
         4, method="wast", hidden_layer_sizes=20, **{"epochs": 3, **options}
     ),
 }
+MODELS["gradient"] = lambda **options: ts.SparseFeatureSelector(
+    4, method="gradient", hidden_layer_sizes=20, **{"epochs": 3, **options}
+)
 each_model = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 
 
@@ -43,7 +49,13 @@ def X(rng):
 
 
 def fitted(make, X, **options):
-    return make(random_state=0, **{"n_jobs": 1, **options}).fit(X)
+    return make(random_state=0, **{"n_jobs": 1, **options}).fit(X, labels(X))
+
+
+def labels(X):
+    """For methods that look at them; others must not mind."""
+    n = getattr(X, "n_samples", None)
+    return np.arange(X.shape[0] if n is None else n) % 2
 
 
 def dense(values):
@@ -122,11 +134,21 @@ def test_samples_of_another_width_are_refused(make, X, tmp_path):
 # ---- scikit-learn's rules ----
 
 
+@pytest.mark.parametrize("method", ["quickselection", "wast", "gradient"])
+def test_checks_of_scikit_learn(method):
+    """Of the selector; those of the autoencoder and the Boltzmann machine are in files of their own."""
+    model = ts.SparseFeatureSelector(1, method=method, hidden_layer_sizes=5, epochs=1, n_jobs=1)
+    results = check_estimator(model, on_fail=None, on_skip=None)
+    assert len(results) > 40
+    assert [(r["check_name"], r["exception"]) for r in results if r["status"] not in ("passed", "skipped")] == []
+    assert {r["check_name"] for r in results if r["status"] == "skipped"} <= {"check_array_api_input"}
+
+
 @each_model
 def test_threads_change_nothing_and_seeds_do(make, X):
     model = fitted(make, X)
     same(model, fitted(make, X, n_jobs=2), X)
-    other = make(random_state=1, n_jobs=1).fit(X)
+    other = make(random_state=1, n_jobs=1).fit(X, labels(X))
     scores = [getattr(each, "scores_", None) for each in (model, other)]
     if scores[0] is not None:
         assert (scores[0] != scores[1]).any()
@@ -139,11 +161,13 @@ def test_names_and_containers(make, X):
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(X, columns=list("abcdefgh"), index=np.arange(64) + 100)
     model = make(random_state=0).set_output(transform="pandas")
-    out = model.fit_transform(frame)
+    out = model.fit_transform(frame, labels(frame))
     assert list(out.columns) == list(model.get_feature_names_out())
     assert len(set(out.columns)) == 4
     assert out.index[0] == 100
-    pipeline = make_pipeline(StandardScaler(), make(random_state=0)).set_output(transform="pandas").fit(frame)
+    pipeline = (
+        make_pipeline(StandardScaler(), make(random_state=0)).set_output(transform="pandas").fit(frame, labels(frame))
+    )
     assert list(pipeline.get_feature_names_out()) == list(pipeline.transform(frame).columns)
 
 
@@ -166,7 +190,7 @@ def test_before_fit_and_after_a_fit_that_failed(make, X, tmp_path):
             call()
     X[0, 0] = np.nan
     with pytest.raises(ValueError, match="NaN"):
-        model.fit(X)
+        model.fit(X, labels(X))
     with pytest.raises(NotFittedError):
         model.transform(X[1:])
     assert not list(tmp_path.iterdir())
@@ -175,11 +199,11 @@ def test_before_fit_and_after_a_fit_that_failed(make, X, tmp_path):
 @each_model
 def test_an_empty_set_and_n_jobs(make, X):
     with pytest.raises(ValueError, match=r"0 sample|empty"):
-        make().fit(X[:0])
+        make().fit(X[:0], labels(X[:0]))
     with pytest.raises(ValueError, match=r"0 feature|empty"):
-        make().fit(X[:, :0])
+        make().fit(X[:, :0], labels(X))
     with pytest.raises(ts.InputError, match="n_jobs must be at least 1"):
-        make(n_jobs=0).fit(X)
+        make(n_jobs=0).fit(X, labels(X))
 
 
 # ---- copies, pickles, files, progress ----
@@ -240,6 +264,19 @@ def test_copies_pickles_and_files(make, X, tmp_path):
 
 
 @each_model
+def test_a_model_in_a_memory_map_is_used_and_not_trained(make, X, tmp_path):
+    model = fitted(make, X)
+    joblib.dump(model, tmp_path / "m")
+    mapped = joblib.load(tmp_path / "m", mmap_mode="r")
+    same(mapped, model, X)
+    if hasattr(model, "partial_fit"):
+        with pytest.raises(ts.InputError, match="this model is read-only, as"):
+            mapped.partial_fit(X)
+    same(mapped, model, X)
+    same(clone(mapped).fit(X, labels(X)), model, X)
+
+
+@each_model
 def test_files_of_any_other_kind_are_refused(make, X, tmp_path):
     path = tmp_path / "m"
     ts.save(fitted(make, X), path)
@@ -277,7 +314,7 @@ def test_parameters_of_every_kind_are_in_the_file(make, options, X, tmp_path):
         assert type(getattr(twin, name)) is type(value)
         if not isinstance(value, ts.Evolution):
             assert getattr(twin, name) == value
-    same(twin.fit(X), model.fit(X), X)
+    same(twin.fit(X, labels(X)), model.fit(X, labels(X)), X)
 
 
 @each_model

@@ -61,7 +61,7 @@ def run_selection(command: SelectCommand) -> None:
     with bars() as progress:
         selector, seconds = _fitted(command, data, progress)
         judged = _judged(command, data, n_folds, progress)
-    notes = [*table.notes, *notes, *more, *_constant(selector)]
+    notes = [*table.notes, *_target(command, table), *notes, *more, *_constant(selector)]
     show_notes(notes)
     facts = _facts(command, data, selector, names, seconds)
     if command.data_out is not None:
@@ -93,7 +93,8 @@ def run_selection(command: SelectCommand) -> None:
     }
     write_selection(command.out, selector, names, kept)
     show(f"Features of {settings.data}", facts | _judged_facts(judged))
-    print(f"written to {command.out}", flush=True)
+    written = [path for path in (command.out, command.data_out, command.report) if path is not None]
+    print(f"written to {', '.join(map(str, written))}", flush=True)
     if command.json:
         chosen = chosen_features(selector, names)
         figures = {"seconds": time.perf_counter() - began, "peak_rss_mb": peak_rss_mb()}
@@ -199,6 +200,13 @@ def _judged(command: SelectCommand, data: Labelled, n_folds: int, progress: Prog
         progress,
         with_y=command.needs_y,
     )
+
+
+def _target(command: SelectCommand, table: Table) -> list[str]:
+    """What there is to say where a column was taken for the target that nobody named, and the method has no need of."""
+    if table.target is None or "target" in command.given or command.needs_y:
+        return []
+    return [f"'{table.target}' is no feature, as it is the target; with --no-target it would be one"]
 
 
 def _constant(selector: SparseFeatureSelector) -> list[str]:

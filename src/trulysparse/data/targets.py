@@ -257,6 +257,11 @@ class ValueReader:
         self._reader.load(rows, out, None, threads)
         self._values.check_loaded(rows, out, out.dtype if dtype is None else dtype)
 
+    def are(self, x: Floats, z: Floats, scaling: Scaling | None) -> bool:
+        """Whether the values of a batch are its laid-out input; arguments as of `batch`."""
+        values = self._values
+        return values.is_input and scaling is values.scaling and x.shape == z.shape and x.dtype == z.dtype
+
     def batch(
         self, rows: NDArray[np.int64], x: Floats, z: Floats, scaling: Scaling | None, threads: int, own: bool = False
     ) -> Floats:
@@ -274,8 +279,7 @@ class ValueReader:
         Returns:
             (n_outputs, columns), 0 in columns beyond the samples.
         """
-        values = self._values
-        same = values.is_input and scaling is values.scaling and x.shape == z.shape and x.dtype == z.dtype
+        same = self.are(x, z, scaling)
         if same:
             self._values.check_loaded(rows, x, x.dtype)
             if not own:

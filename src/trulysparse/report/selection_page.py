@@ -19,7 +19,7 @@ from trulysparse.report.line_chart import Series, line_chart, thinned
 from trulysparse.report.numbers import number, percent
 from trulysparse.report.page import Figure, Page, Section, Table, facts_table, notes_list
 from trulysparse.report.svg import escape
-from trulysparse.report.topology_figures import image_shape
+from trulysparse.report.topology_figures import are_pixels, image_shape
 
 _MOST_BARS = 30
 CHOSEN, ALL, RANDOM = "chosen features", "all features", "random features"
@@ -67,7 +67,7 @@ class SelectionReport:
         measure: what judges' scores are: 'accuracy' or 'R²'.
         protocol: how they were judged, in sentences.
         shape: of a sample as an image: (rows, columns), (channels, rows, columns) or (rows, columns, channels); None:
-            square images without names of features are recognised.
+            square images are recognised where features have no names, or those of pixels.
 
     Raises:
         InputError: where chosen or shape do not fit the scores.
@@ -194,7 +194,7 @@ def _pictures(report: SelectionReport) -> list[Figure]:
     """Scores and chosen features as an image, where the samples are images."""
     n = len(report.scores)
     shape: Sequence[int] | None = report.shape
-    if shape is None and report.names is None:
+    if shape is None and (report.names is None or are_pixels(report.names)):
         shape = image_shape(n)
     if shape is None:
         return []

@@ -97,7 +97,7 @@ def input_importance(
         The figures.
     """
     values = np.nan_to_num(np.asarray(importance, np.float64).ravel(), posinf=0.0)
-    figures, shape = [], image_shape(len(values)) if names is None or _are_pixels(names) else None
+    figures, shape = [], image_shape(len(values)) if names is None or are_pixels(names) else None
     if shape is not None:
         summed = values.reshape(shape).sum(axis=0)
         shade = summed / summed.max() if summed.max() > 0 else summed
@@ -134,7 +134,7 @@ def _name(names: Sequence[str] | None, index: int) -> str:
     return str(names[index]) if names is not None and index < len(names) else f"input {index}"
 
 
-def _are_pixels(names: Sequence[str]) -> bool:
+def are_pixels(names: Sequence[str]) -> bool:
     """Whether names are those of an image's pixels, such as pixel_0_3, or numbers alone."""
     return all(str(name).lower().startswith(("pixel", "px")) or str(name).isdigit() for name in names)
 

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from trulysparse._core.arrays import Floats
 from trulysparse.data import Matrix, Reader, Scaling
-from trulysparse.data.matrix import as_matrix
+from trulysparse.data.matrix import InMemoryMatrix, as_matrix
 from trulysparse.data.scaled_matrix import ScaledMatrix, same_scaling
 from trulysparse.data.stream.matrix import StreamMatrix
 from trulysparse.data.target_scaling import standardised
 from trulysparse.data.targets import Targets, ValueReader, Values
 from trulysparse.nn.losses import Loss
 from trulysparse.nn.mlp import SparseMLP
+
+_COPIED = 1 << 26  # bytes of a tile of samples up to which a copy is kept
 
 
 class Batch(NamedTuple):
@@ -64,6 +66,18 @@ class Batch(NamedTuple):
         if isinstance(targets, ValueReader):
             return targets.batch(self.rows, x, z, scaling, threads, own)
         return targets
+
+    def loads_again(self, x: Floats, z: Floats, scaling: Scaling | None) -> bool:
+        """Whether the targets are the samples as loaded, and those are so many and so near that to load them again is
+        better than to keep a copy. Arguments as of `load_targets`."""
+        reader = self.reader.reader if isinstance(self.reader, SampleReader) else self.reader
+        targets = self.targets
+        return (
+            x.nbytes > _COPIED
+            and isinstance(reader, InMemoryMatrix)
+            and isinstance(targets, ValueReader)
+            and targets.are(x, z, scaling)
+        )
 
     @property
     def total_weight(self) -> float:
@@ -115,7 +129,12 @@ class SampleReader:
     Args:
         samples: of the samples, opened when this is.
         targets: of their values.
+
+    Attributes:
+        reader: of the samples, while this is open.
     """
+
+    reader: Reader
 
     def __init__(self, samples: AbstractContextManager[Reader], targets: ValueReader) -> None:
         self._samples = samples
@@ -123,7 +142,7 @@ class SampleReader:
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        self._reader = self._open.enter_context(self._samples)
+        self.reader = self._open.enter_context(self._samples)
         self._open.enter_context(self.targets)
         return self
 
@@ -132,8 +151,8 @@ class SampleReader:
 
     def load(self, rows: NDArray[np.int64], out: Floats, scaling: Scaling | None, threads: int) -> None:
         """See Reader."""
-        self._reader.load(rows, out, scaling, threads)
+        self.reader.load(rows, out, scaling, threads)
 
     def chunk(self, start: int, stop: int) -> Any:
         """See Reader."""
-        return self._reader.chunk(start, stop)
+        return self.reader.chunk(start, stop)

@@ -15,6 +15,8 @@ from trulysparse.nn.losses import AnyLoss, Loss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.training.fit_data import FitData
 
+_VALUE_BYTES = 64 << 20
+
 
 def evaluate(
     net: SparseMLP,
@@ -34,7 +36,7 @@ def evaluate(
             network has a target_scaling, values in their own unit.
         loss: a loss, its name, or None for the one of the network's output activation.
         sample_weight: (n_samples,), at least 0; None: all 1.
-        batch_size: samples computed at a time, at least 1.
+        batch_size: samples computed at a time, at least 1; fewer where outputs are many.
 
     Returns:
         'loss', the weighted mean (with a target_scaling, of standardised targets), and a score. For labels, and values
@@ -92,6 +94,8 @@ def _outputs_and_targets(
     net: SparseMLP, data: FitData, batch_size: int
 ) -> Iterator[tuple[slice, NDArray[Any], NDArray[Any]]]:
     """(samples, output values (n_outputs, n), labels (n,) or values (n_outputs, n) in float64), batch by batch."""
+    if isinstance(data.targets, Values):  # they and what is made of them are in float64
+        batch_size = max(1, min(batch_size, _VALUE_BYTES // (8 * net.layer_sizes[-1])))
     outputs = net.output_batches(data.matrix, batch_size, activated=False)
     if not isinstance(data.targets, Values):
         for samples, z in outputs:

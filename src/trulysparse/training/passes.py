@@ -186,11 +186,15 @@ class BatchPasses:
         if loaded is not None:
             loaded()
         targets: Any = batch.targets
+        again = False
         if dropout and self._corrupts:
-            targets = batch.load_targets(x, z, net.scaling, self.threads, own=True)
-            noise_key = key if self.corruption.redraw else stream_key(self.noise_seed, "corruption")
-            self.corruption.apply(x, n, noise_key, self.threads, rows)
+            again = batch.loads_again(x, z, net.scaling)
+            if not again:
+                targets = batch.load_targets(x, z, net.scaling, self.threads, own=True)
+            self._corrupt(x, rows, key)
         tile.forward(key, self.threads)
+        if again:
+            batch.reader.load(rows, x, net.scaling, self.threads)  # clean, as targets
         if total is None and weight is None:
             share = self._shares.get(n)
             if share is None:
@@ -200,7 +204,15 @@ class BatchPasses:
             share = _shares(z, n, weight, batch.total_weight if total is None else total)
         if not isinstance(targets, np.ndarray):
             targets = batch.load_targets(x, z, net.scaling, self.threads)
-        return tile, self.loss.gradient(z, targets, share, self.threads)
+        value = self.loss.gradient(z, targets, share, self.threads)
+        if again:
+            self._corrupt(x, rows, key)  # as it was: the backward pass reads it
+        return tile, value
+
+    def _corrupt(self, x: Floats, rows: NDArray[np.int64], key: int) -> None:
+        """Corrupts loaded samples, in the same way each time that it is asked to."""
+        noise_key = key if self.corruption.redraw else stream_key(self.noise_seed, "corruption")
+        self.corruption.apply(x, len(rows), noise_key, self.threads, rows)
 
     def backward(self, tile: TilePass, sink: Sink) -> None:
         """Backward pass after `forward`, which overwrites the activations and hands each layer's gradient to `sink`."""

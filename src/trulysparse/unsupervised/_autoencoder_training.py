@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,14 @@ from trulysparse.unsupervised._trainer_state import restore_trainer, trainer_arr
 
 # What no later call of fit changes.
 _MADE_OF = ("hidden_layer_sizes", "epsilon", "density", "tied", "activation", "alpha", "output", "scale", "dtype")
+
+
+class _Start(NamedTuple):
+    """What a training begins with."""
+
+    net: SparseMLP
+    members: Members
+    figures: ScalingFigures | None
 
 
 class AutoencoderTraining(UnsupervisedTransformer):
@@ -72,36 +80,35 @@ class AutoencoderTraining(UnsupervisedTransformer):
         made_of = self._made_of()
         if warm:
             check_same(self._network_made_of, made_of)
+            self._require_writable(self.network_)
         self._check()
         matrix = self._samples(X, reset=not warm)
         with self._reporting() as tell:
-            if warm:
-                self._go_on()
-            else:
-                self._start(matrix, tell)
-            trainer = self._members.trainers[0]
+            start = self._go_on() if warm else self._start(matrix, tell)
+            trainer = start.members.trainers[0]
             epochs = self.epochs
             if epochs is None:
                 epochs = settings.default_epochs(matrix.n_samples, trainer.batch_size)
             samples: Any = matrix  # targets are the very samples
             history = trainer.fit(samples, samples, epochs=epochs, callbacks=[EpochProgress(tell)])
-        self._note(joined(self.history_, history) if warm else history)
+        self._take(start, joined(self.history_, history) if warm else history)
         return self
 
     def _partial_fit(self, X: Any) -> Self:
         first = not hasattr(self, "network_")
         self._check()
+        if not first:
+            self._require_writable(self.network_)
         matrix = self._samples(X, reset=first)
         if first:
             with self._reporting() as tell:
-                self._start(matrix, tell)
-            before = History()
+                start, before = self._start(matrix, tell), History()
         else:
             self._rescale(matrix)
-            before = self.history_
+            start, before = _Start(self.network_, self._members, self._figures), self.history_
         done, epochs = len(before), max(self.epochs or 0, len(before) + 1)
-        now = self._members.one_pass(matrix, matrix, done=done, epochs=epochs, threads=self._threads())
-        self._note(joined(before, now))
+        now = start.members.one_pass(matrix, matrix, done=done, epochs=epochs, threads=self._threads())
+        self._take(start, joined(before, now))
         return self
 
     # ---- pieces ----
@@ -143,7 +150,6 @@ class AutoencoderTraining(UnsupervisedTransformer):
         density = self.density
         if is_per_layer(density):
             density = tuple(checks.listed("density", density, "numbers"))
-        ends: dict[str, Any] = {"tied": True} if self.tied else {}
         net = SparseMLP(
             (n, *hidden, *hidden[-2::-1], n),
             epsilon=self.epsilon if density is None else None,
@@ -152,7 +158,7 @@ class AutoencoderTraining(UnsupervisedTransformer):
             output=self.output,
             init=self.init,
             fan=self.fan,
-            **ends,
+            tied=self.tied,
             dtype=dtype,
             seed=seed,
             threads=self._threads(),
@@ -175,7 +181,7 @@ class AutoencoderTraining(UnsupervisedTransformer):
             **settings.corruption_of(self.corruption, self.noise, self.redraw),
         )
 
-    def _start(self, matrix: Matrix, tell: Progress) -> None:
+    def _start(self, matrix: Matrix, tell: Progress) -> _Start:
         """A fresh network and its trainer."""
         seed = self._seed()
         net = self._network(matrix, seed, tell)
@@ -183,14 +189,19 @@ class AutoencoderTraining(UnsupervisedTransformer):
         kind = settings.scale_of(self.scale, self.output)
         figures = None if kind == "none" else ScalingFigures(kind, matrix.n_features)
         net.scaling = net.target_scaling = self._scaling(figures, matrix)
-        self._figures, self._network_made_of, self._members = figures, self._made_of(), Members([trainer])
-        self.network_, self._n_features_out = net, self._hidden()[-1]
+        return _Start(net, Members([trainer]), figures)
 
-    def _go_on(self) -> None:
+    def _take(self, start: _Start, history: History) -> None:
+        """Keeps what a training has made, once it has ended well."""
+        self._members, self._figures, self._network_made_of = start.members, start.figures, self._made_of()
+        self._n_features_out, self.network_ = self._hidden()[-1], start.net
+        self._note(history)
+
+    def _go_on(self) -> _Start:
         """A trainer with this call's settings for the network of the call before."""
         self.network_.threads = self._threads()
         members = Members([self._trainer(self.network_, self._seed())])
-        self._members = members.go_on_from(self._members)
+        return _Start(self.network_, members.go_on_from(self._members), self._figures)
 
     def _rescale(self, matrix: Matrix) -> None:
         """Takes the samples into the figures of the scaling, and carries over what was learned."""
@@ -233,13 +244,10 @@ class AutoencoderTraining(UnsupervisedTransformer):
         if net.layer_sizes != (n, *hidden, *hidden[-2::-1], n):
             raise InputError(f"the network must be one of hidden_layer_sizes={hidden}, not {net.sizes_text}")
         net.preprocessor = self.preprocessor_
-        self.network_, self._n_features_out = net, hidden[-1]
-        self._figures = None
+        figures = None
         if config["scale"] is not None:
             found = {name.removeprefix("figures."): array for name, array in arrays.items()}
-            self._figures = ScalingFigures.of(config["scale"], found, n)
+            figures = ScalingFigures.of(config["scale"], found, n)
         trainer = self._trainer(net, checks.integer("seed", config["trainer"]["seed"], low=0))
         restore_trainer(trainer, arrays, config["trainer"])
-        self._members = Members([trainer])
-        self._network_made_of = self._made_of()
-        self._note(History(config["history"]))
+        self._take(_Start(net, Members([trainer]), figures), History(config["history"]))

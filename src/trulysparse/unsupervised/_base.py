@@ -114,6 +114,14 @@ class UnsupervisedModel(VersionedPickles, BaseEstimator):
 
             yield tell
 
+    def _require_writable(self, net: SparseMLP) -> None:
+        """InputError where the network's arrays are those of a file, before anything is changed."""
+        if not all(array.flags.writeable for layer in net.layers for array in (layer.values, layer.bias)):
+            raise InputError(
+                "this model is read-only, as joblib.load with mmap_mode='r' makes it: load it without mmap_mode to "
+                "train it further"
+            )
+
     # ---- samples ----
 
     def _samples(self, X: Any, *, reset: bool) -> Matrix:
@@ -242,6 +250,8 @@ class UnsupervisedModel(VersionedPickles, BaseEstimator):
         if "preprocessing" in config:
             columns = {name: arrays.pop(_TABLE + name) for name in ARRAYS}
             model.preprocessor_ = TablePreprocessor.from_state(config["preprocessing"], columns)
+        elif any(name.startswith(_TABLE) for name in arrays):
+            raise InputError("preprocessing has arrays, but no settings")
         if _NAMES[0] in arrays:
             names = unpack(arrays.pop(_NAMES[0]), arrays.pop(_NAMES[1]), "feature_names")
             if len(names) != model.n_features_in_:

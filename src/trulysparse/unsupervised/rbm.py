@@ -285,11 +285,7 @@ class SparseRBM(FittedMachine):
         ):
             if now != was:
                 raise InputError(f"{name} cannot change between calls of partial_fit: call fit, or keep it as it was")
-        if not machine.layer.values.flags.writeable:
-            raise InputError(
-                "this model is read-only, as joblib.load with mmap_mode='r' makes it: load it without mmap_mode to "
-                "train it further"
-            )
+        self._require_writable(machine.net)
         if machine.visible == "bernoulli":
             check_shares(X)
         learner.settings, learner.threads = settings, self._threads()

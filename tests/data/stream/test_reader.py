@@ -16,15 +16,16 @@ def test_each_block_is_read_once_an_epoch_and_few_are_held(rng):
     X = rng.normal(size=(1000, 5))
     found = Counted(X, 20)
     matrix = StreamMatrix(found, buffer_bytes=10 * found.block_bytes)
-    held = []
+    held, before = [], set(threading.enumerate())
     order = matrix.order(np.arange(1000), rng)
     with matrix.reader(order) as reader:
+        assert len(set(threading.enumerate()) - before) == 1
         for start in range(0, 1000, 16):
             loaded(reader, order[start : start + 16], 5)
             held.append(len(reader._buffer))
     assert sorted(found.reads) == list(range(50))
     assert max(held) <= 10
-    assert threading.active_count() == 1 or all(not t.name.startswith("Thread-read") for t in threading.enumerate())
+    assert set(threading.enumerate()) <= before
 
 
 def test_an_error_while_reading_ahead_arrives(rng):

@@ -62,9 +62,18 @@ def trainer_for(net, optimizer_state=None) -> ts.Trainer:
     )
 
 
-@pytest.fixture
-def samples(rng):
+@pytest.fixture(scope="module")
+def samples():
+    rng = np.random.default_rng(0)
     return rng.normal(size=(70, 20)), rng.integers(0, 3, 70)
+
+
+@pytest.fixture(scope="module")
+def unbroken(samples):
+    """Four epochs in memory."""
+    trainer = trainer_for(make())
+    trainer.fit(*samples, epochs=4)
+    return trainer
 
 
 def parameters(net, trainer) -> list[np.ndarray]:
@@ -74,10 +83,9 @@ def parameters(net, trainer) -> list[np.ndarray]:
     ]
 
 
-def test_same_bits_as_in_memory(samples, tmp_path):
-    trainers = [trainer_for(make(folder)) for folder in (None, tmp_path / "layers")]
-    for trainer in trainers:
-        trainer.fit(*samples, epochs=4)
+def test_same_bits_as_in_memory(samples, unbroken, tmp_path):
+    trainers = [unbroken, trainer_for(make(tmp_path / "layers"))]
+    trainers[1].fit(*samples, epochs=4)
     for a, b in zip(*(parameters(t.net, t) for t in trainers), strict=True):
         np.testing.assert_array_equal(a, b)
     X = samples[0]
@@ -96,10 +104,8 @@ def test_same_bits_as_in_memory(samples, tmp_path):
     ],
 )
 @pytest.mark.parametrize("before", [True, False])
-def test_goes_on_after_a_break(samples, tmp_path, hook, n, before):
+def test_goes_on_after_a_break(samples, unbroken, tmp_path, hook, n, before):
     """The break comes before or after what is in force has been committed."""
-    unbroken = trainer_for(make())
-    unbroken.fit(*samples, epochs=4)
     first = trainer_for(make(tmp_path / LAYERS))
     callbacks = [Break(hook, n), Checkpointer(tmp_path, every=1)]
     with pytest.raises(Stop):

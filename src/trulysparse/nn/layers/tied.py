@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trulysparse import _kernels
 from trulysparse._core.arrays import Floats, Stored, zeros
@@ -18,6 +19,8 @@ from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.optim import Optimizer, OptimizerState
 from trulysparse.optim.rules import Rule, is_fused, sum_of
 from trulysparse.optim.state import fresh_slots
+
+_BLOCK = 1 << 18
 
 
 class TiedLayer(IndexedLayer):
@@ -53,13 +56,17 @@ class TiedLayer(IndexedLayer):
         """
         others = first.connectivity
         if self.connectivity.by_output is others.by_input:
-            np.take(first.values, others.position, out=self.values)
+            _gather(first.values, others.position, self.values)
         else:
             self.connectivity, self.values = transposed(others), first.in_order(first.values)
 
     def follows(self, first: IndexedLayer) -> bool:
         """Whether connections and weights are those of the other layer, transposed."""
         return is_transposed(self, first)
+
+    def in_order(self, values: Floats) -> Floats:
+        """See IndexedLayer; of tied ends this is done at each step."""
+        return _gather(values, self.connectivity.position, np.empty_like(values))
 
     def weight_gradient(
         self, dy: Stored, x: Activations, dx: Stored | None, threads: int, earlier: ParameterGradient | None
@@ -110,6 +117,14 @@ class TiedLayer(IndexedLayer):
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles have memory of their own."""
         return self.__dict__ | {"_gradient": None}
+
+
+def _gather(values: Floats, position: NDArray[np.uint32], out: Floats) -> Floats:
+    """out = values[position], block by block: NumPy would make 8-byte indices of all positions at once."""
+    for start in range(0, len(position), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        np.take(values, position[part], out=out[part], mode="clip")
+    return out
 
 
 def is_transposed(last: IndexedLayer, first: IndexedLayer) -> bool:
