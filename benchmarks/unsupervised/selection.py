@@ -53,8 +53,8 @@ def settings(method: str, data: str, epochs: int | None) -> dict[str, Any]:
     """Of SparseFeatureSelector, by the methods' papers: features scaled as in _data.py, WAST's share of errors."""
     chosen = {"method": method, "scale": "minmax" if data in TEXT else "standard"} | OURS[method]
     if method == "wast" and data in IMAGES:
-        return chosen | {"method": WAST(error_weight=0.4, epochs=epochs)}
-    return chosen | ({} if epochs is None else {"epochs": epochs})
+        chosen["method"] = WAST(error_weight=0.4)
+    return chosen if epochs is None else chosen | {"epochs": epochs}
 
 
 def select_with_ours(split: Split, method: str, epochs: int | None, seed: int) -> NDArray[np.intp]:

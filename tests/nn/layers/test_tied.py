@@ -210,6 +210,27 @@ def test_evolution_by_hand_keeps_the_state_of_the_biases():
     assert_tied(net)
 
 
+@pytest.mark.parametrize("method", [ts.SET(0.3, every_updates=2), ts.RigL(every_updates=2)], ids=["set", "rigl"])
+def test_an_evolver_in_a_loop_of_ones_own_takes_both_ends(method):
+    net, X = autoencoder((20, 15, 20), activation="relu"), samples(64, 20)
+    before, optimizer = net.layers[0].connectivity, ts.SGD(0.1)
+    state = [layer.new_state(optimizer) for layer in net.layers]
+    evolver = ts.Evolver(method, net, state, total_updates=8)
+    for step in range(8):
+        tape = net.forward(X)
+        dy = 2 * (tape.output - X) / X.size
+        if evolver.due() and method.needs_gradient:
+            tape.backward_to(dy, evolver.start())
+        else:
+            if evolver.due():
+                evolver.evolve()
+                tape = net.forward(X)
+            tape.backward(dy, state, optimizer.rule(step, 0.0, None))
+        evolver.step_done()
+        assert_tied(net)
+    assert not np.array_equal(net.layers[0].connectivity.indices, before.indices)
+
+
 def other_forms(net, folder):
     ts.save(net, folder / "net.safetensors")
     yield ts.load(folder / "net.safetensors")

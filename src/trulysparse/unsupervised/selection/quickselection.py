@@ -26,6 +26,9 @@ from trulysparse.unsupervised._epochs import EpochProgress
 from trulysparse.unsupervised.selection.data import SelectionData
 from trulysparse.unsupervised.selection.settings import epochs_for, hidden_sizes
 
+_EPSILON = 13.0
+_DENSEST = 0.04  # share of the possible connections
+
 
 @dataclass(frozen=True)
 class QuickSelection:
@@ -38,7 +41,10 @@ class QuickSelection:
 
     Args:
         hidden_layer_sizes: of the encoder; the decoder mirrors it.
-        epsilon: sparsity of every layer, above 0.
+        epsilon: sparsity of every layer, above 0. None: 13; where the layer beside the features is wider than they are
+            many, no more than 4 % of their possible connections, which is what 13 is at the source's 500 features.
+            Denser, a wide autoencoder of few features passes each one through alone, above all those that others do not
+            tell.
         epochs: passes over the samples, at least 1; None: as many as make about 2,000 updates, 1 to 100. The source has
             10 and 100.
         batch_size: samples per update, at least 1.
@@ -75,7 +81,7 @@ class QuickSelection:
     needs_y: ClassVar[bool] = False
 
     hidden_layer_sizes: int | Sequence[int] = 1000
-    epsilon: float = 13.0
+    epsilon: float | None = None
     epochs: int | None = None
     batch_size: int = 100
     learning_rate: float = 0.01
@@ -89,7 +95,8 @@ class QuickSelection:
 
     def __post_init__(self) -> None:
         hidden_sizes(self.hidden_layer_sizes)
-        checks.real("epsilon", self.epsilon, low=0, low_open=True)
+        if self.epsilon is not None:
+            checks.real("epsilon", self.epsilon, low=0, low_open=True)
         if self.epochs is not None:
             checks.integer("epochs", self.epochs, low=1)
         checks.integer("batch_size", self.batch_size, low=1)
@@ -100,6 +107,22 @@ class QuickSelection:
         checks.real("noise", self.noise, low=0)
         checks.real("zeta", self.zeta, low=0, high=1)
 
+    def epsilon_for(self, n_features: int) -> float:
+        """The sparsity for so many features.
+
+        Example:
+            >>> QuickSelection().epsilon_for(1024), round(QuickSelection().epsilon_for(64), 1)
+            (13.0, 2.4)
+            >>> QuickSelection(hidden_layer_sizes=50).epsilon_for(64)
+            13.0
+        """
+        if self.epsilon is not None:
+            return self.epsilon
+        beside = hidden_sizes(self.hidden_layer_sizes)[0]
+        if beside <= n_features:
+            return _EPSILON
+        return min(_EPSILON, _DENSEST * n_features * beside / (n_features + beside))
+
     def scores(
         self, data: SelectionData, *, n_keep: int, seed: int, threads: int, progress: Progress
     ) -> NDArray[np.float64]:
@@ -107,7 +130,7 @@ class QuickSelection:
         encoder = hidden_sizes(self.hidden_layer_sizes)
         net = SparseMLP(
             (data.n_features, *encoder, *encoder[-2::-1], data.n_features),
-            epsilon=self.epsilon,
+            epsilon=self.epsilon_for(data.n_features),
             activation="sigmoid",
             output="identity",
             init="normal",
