@@ -208,6 +208,7 @@ def test_constant_features_are_said_and_come_last(folder, rng):
         (["--image-shape", "2,4", "--report", "r.html"], "--image-shape: 6 features are no image of 2 x 4"),
         (["--target", "a"], "--target: 'd.npz' has no columns to choose from"),
         (["--no-target", "--target", "a"], "--no-target cannot be combined with --target"),
+        (["--no-target", "--task", "regression"], "--no-target cannot be combined with --task"),
         (["--no-target", "--cv", 3], "--cv: without labels there is nothing"),
         (["--task", "x"], "--task must be one of"),
         (["--ignore", "a"], "--ignore: the data has no named columns"),
