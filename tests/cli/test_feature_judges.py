@@ -158,3 +158,30 @@ def test_columns_that_say_nothing_are_passed_over(rng):
     judged = means(judge_features(ByF(1), labelled(frame, np.arange(40) % 2), 2, 0, 1, silent, with_y=False))
     assert CHOSEN not in {name for _, name in judged}
     assert ALL in {name for _, name in judged}
+
+
+def test_sparse_samples_of_64_bit_indices(rng):
+    """As readers of .libsvm files make them; judges refuse them."""
+    X, y = sp.random_array((40, 8), density=0.5, format="csr", rng=rng), np.arange(40) % 2
+    wide = sp.csr_array((X.data, X.indices.astype(np.int64), X.indptr.astype(np.int64)), shape=X.shape)
+    judged = [judge_features(ByF(2), labelled(each, y), 2, 0, 1, silent, with_y=False) for each in (X, wide)]
+    assert means(judged[0]) == means(judged[1])
+    assert ("SVC", CHOSEN) in means(judged[1])
+
+
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_fewer_samples_than_neighbours(rng, kind):
+    X = rng.normal(size=(6, 3))
+    y = np.arange(6) % 2 if kind == "classification" else X[:, 0]
+    judged = judge_features(ByF(1), labelled(X, y), 2, 0, 1, silent, with_y=False)
+    assert ("5 neighbours", CHOSEN) in means(judged)
+    assert np.isfinite(list(means(judged).values())).all()
+
+
+def test_folds_that_judges_cannot_be_trained_or_scored_in(rng):
+    X = rng.normal(size=(6, 3))
+    with pytest.raises(ts.InputError, match="--cv: of 6 folds, one has a single sample to score by R²"):
+        labelled(X, X[:, 0]).folds(6, 0)
+    y = np.repeat([0, 1], 3)
+    with pytest.raises(ts.InputError, match="--cv: of 2 folds, one has a single class to train on"):
+        labelled(X, y, groups=y).folds(2, 0)

@@ -12,6 +12,7 @@ import sys
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.datasets import dump_svmlight_file
 from typer.testing import CliRunner
 
 import trulysparse as ts
@@ -168,6 +169,19 @@ def test_sparse_streamed_and_mixed_samples(tmp_path, rng):
     assert rows_of(out[0])[0]["feature"] in ("x", "city")
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_features_are_numbered_as_in_the_file(tmp_path, rng, first):
+    X, y = rng.normal(size=(40, 5)), np.arange(40) % 2
+    dump_svmlight_file(X, y, str(tmp_path / "d.libsvm"), zero_based=first == 0)
+    out = [tmp_path / name for name in ("f.csv", "r.html")]
+    run("select", tmp_path / "d.libsvm", "--out", out[0], *FAST, "--features", 2, "--report", out[1], "--cv", 2)
+    found = rows_of(out[0])
+    assert [int(row["feature"]) for row in found] == [int(row["index"]) + first for row in found]
+    called = f"<td>{'feature ' if first == 0 else ''}{found[0]['feature']}</td>"
+    assert called in out[1].read_text()
+    assert "SVC" in out[1].read_text()
+
+
 def test_constant_features_are_said_and_come_last(folder, rng):
     X = rng.normal(size=(40, 6))
     X[:, 1:5] = 3.0
@@ -208,6 +222,7 @@ def test_constant_features_are_said_and_come_last(folder, rng):
         (["--image-shape", "2,4", "--report", "r.html"], "--image-shape: 6 features are no image of 2 x 4"),
         (["--target", "a"], "--target: 'd.npz' has no columns to choose from"),
         (["--no-target", "--target", "a"], "--no-target cannot be combined with --target"),
+        (["--no-target", "--task", "regression"], "--no-target cannot be combined with --task"),
         (["--no-target", "--cv", 3], "--cv: without labels there is nothing"),
         (["--task", "x"], "--task must be one of"),
         (["--ignore", "a"], "--ignore: the data has no named columns"),

@@ -241,6 +241,15 @@ def test_wrong_targets_are_named(regression):
         ts.Trainer(net).step(X, y[-7:])
 
 
+@pytest.mark.parametrize("form", ["csr", "map"])
+def test_wrong_targets_that_stay_where_they_are_are_named(rng, tmp_path, form):
+    X = wide_samples(rng)
+    y = X.copy()
+    y[4, 1] = np.inf
+    with pytest.raises(ts.InputError, match=r"^y\[4, 1\] is inf; targets must be finite"):
+        ts.Trainer(autoencoder(X)).fit(X, FORMS[form](y, tmp_path), epochs=1)
+
+
 @pytest.mark.parametrize("form", ["float32", "csr", "map"])
 @pytest.mark.parametrize(
     "settings",

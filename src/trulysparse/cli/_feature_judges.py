@@ -21,6 +21,8 @@ from trulysparse._core.progress import Progress
 from trulysparse._core.random import generator, stream_key
 from trulysparse.data import as_matrix
 from trulysparse.data.matrix import array_of_samples, chunks
+from trulysparse.data.targets import INT32
+from trulysparse.errors import InputError
 from trulysparse.preprocessing import TablePreprocessor
 from trulysparse.report.selection_page import ALL, CHOSEN, RANDOM, Judged
 from trulysparse.task.dataset import take
@@ -30,6 +32,7 @@ from trulysparse.task.task import Task
 MOST_TRAINED, MOST_TESTED = 4000, 2000
 """Samples of a fold that judges are trained and tested on at most; the selection sees all that are not held out."""
 _TREES = 50
+_NEIGHBOURS = 5  # or all, where there are fewer
 _MOST_BYTES = 512 << 20  # of the samples that judges see with all features
 
 
@@ -68,9 +71,16 @@ class Labelled:
         return Labelled(take(self.X, rows), y, self.task, groups, order)
 
     def folds(self, n_folds: int, seed: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """See task.splits.folds."""
-        codes = self.y if self.task is not None and self.task.kind == "classification" else None
-        return folds(len(self), n_folds, seed=seed, codes=codes, groups=self.groups, order=self.order)
+        """See task.splits.folds; InputError too where judges could not be trained or scored in one of them."""
+        kind = "none" if self.task is None else self.task.kind
+        codes = self.y if kind == "classification" else None
+        found = folds(len(self), n_folds, seed=seed, codes=codes, groups=self.groups, order=self.order)
+        for train, test in found:
+            if codes is not None and len(np.unique(codes[train])) < 2:
+                raise InputError(f"--cv: of {n_folds} folds, one has a single class to train on")
+            if kind == "regression" and len(test) < 2:
+                raise InputError(f"--cv: of {n_folds} folds, one has a single sample to score by R²")
+        return found
 
     def targets(self) -> NDArray[Any]:
         """Targets as a selector and judges take them: labels (n,), values (n,) or (n, k), or 0 and 1, (n, k)."""
@@ -120,12 +130,13 @@ def judge_features(
             encoded = _encoded(_columns(inner.X, columns), _columns(outer.X, columns))
             if encoded is None:
                 continue
-            for judge, make in _judges(task, _seed(seed, "judge", number), threads or -1).items():
+            judges = _judges(task, _seed(seed, "judge", number), threads or -1, min(_NEIGHBOURS, len(inner)))
+            for judge, make in judges.items():
                 predicted = make().fit(encoded[0], inner.targets()).predict(encoded[1])
                 found.setdefault((judge, name), []).append(_score(task, outer.targets(), predicted))
     progress("judging", n_folds, n_folds)
-    judges = list(dict.fromkeys(judge for judge, _ in found))
-    return [Judged(judge, name, found[judge, name]) for judge in judges for name in sets if (judge, name) in found]
+    order = list(dict.fromkeys(judge for judge, _ in found))
+    return [Judged(judge, name, found[judge, name]) for judge in order for name in sets if (judge, name) in found]
 
 
 def _seed(seed: int, purpose: str, number: int) -> int:
@@ -146,9 +157,14 @@ def _columns(X: Any, columns: NDArray[np.int64]) -> Any:
         return X.iloc[:, columns]
     matrix = as_matrix(X)
     if not matrix.streamed:
-        return array_of_samples(matrix)[:, columns]
-    found = [chunk[:, columns] for _, chunk in chunks(matrix)]
-    return sp.vstack(found, format="csr") if sp.issparse(found[0]) else np.concatenate(found)
+        part = array_of_samples(matrix)[:, columns]
+    else:
+        found = [chunk[:, columns] for _, chunk in chunks(matrix)]
+        part = sp.vstack(found, format="csr") if sp.issparse(found[0]) else np.concatenate(found)
+    if sp.issparse(part) and max(part.nnz, *part.shape) <= INT32.max:  # judges take no others
+        indices, pointers = (np.asarray(each, np.int32) for each in (part.indices, part.indptr))
+        part = sp.csr_array((part.data, indices, pointers), shape=part.shape)
+    return part
 
 
 def _encoded(train: Any, test: Any) -> tuple[Any, Any] | None:
@@ -163,19 +179,19 @@ def _encoded(train: Any, test: Any) -> tuple[Any, Any] | None:
     return scaler.transform(train), scaler.transform(test)
 
 
-def _judges(task: Task, seed: int, threads: int) -> dict[str, Callable[[], Any]]:
+def _judges(task: Task, seed: int, threads: int, neighbours: int) -> dict[str, Callable[[], Any]]:
     several = task.kind == "multilabel" or (task.kind == "regression" and task.n_outputs > 1)
     if task.kind == "regression":
         judges: dict[str, Callable[[], Any]] = {
             "SVR": SVR,
             "extra trees": lambda: ExtraTreesRegressor(_TREES, random_state=seed, n_jobs=threads),
-            "5 neighbours": KNeighborsRegressor,
+            f"{_NEIGHBOURS} neighbours": lambda: KNeighborsRegressor(neighbours),
         }
     else:
         judges = {
             "SVC": SVC,
             "extra trees": lambda: ExtraTreesClassifier(_TREES, random_state=seed, n_jobs=threads),
-            "5 neighbours": KNeighborsClassifier,
+            f"{_NEIGHBOURS} neighbours": lambda: KNeighborsClassifier(neighbours),
         }
     return {name: make for name, make in judges.items() if not several or not name.startswith("SV")}
 

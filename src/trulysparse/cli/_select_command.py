@@ -98,8 +98,8 @@ class SelectCommand:
             raise InputError("--cv must be at least 2 folds, or 0 for none, not 1")
         if self.image_shape is not None and self.report is None:
             raise InputError("--image-shape is for the picture of --report")
-        if self.no_target and "target" in self.given:
-            raise InputError("--no-target cannot be combined with --target")
+        if self.no_target and (wrong := {"target", "task"} & set(self.given)):
+            raise InputError(f"--no-target cannot be combined with --{max(wrong)}")
         self.settings.source().options.check()
         if self.needs_y and self.no_target:
             raise InputError(f"--no-target: method {self.method!r} learns from labels")

@@ -72,7 +72,7 @@ def run_selection(command: SelectCommand) -> None:
             command=command.line(),
             scores=selector.scores_,
             chosen=in_order(selector),
-            names=names if hasattr(X, "iloc") or table.features is not None else None,
+            names=names if hasattr(X, "iloc") or table.features is not None or table.zero_based is False else None,
             facts=facts,
             notes=notes,
             judged=judged,
@@ -102,12 +102,13 @@ def run_selection(command: SelectCommand) -> None:
 
 
 def _names(table: Table, X: Any) -> list[str]:
-    """Of all features; those without names are called by their numbers."""
+    """Of all features; those without names are called by their numbers, from 1 where the file counts from there."""
     if hasattr(X, "iloc"):
         return [str(name) for name in X.columns]
     if table.features is not None:
         return list(table.features)
-    return [str(i) for i in range(as_matrix(X).n_features)]
+    first = 1 if table.zero_based is False else 0
+    return [str(first + i) for i in range(as_matrix(X).n_features)]
 
 
 def _labelled(command: SelectCommand, table: Table, X: Any) -> tuple[Labelled, list[str]]:

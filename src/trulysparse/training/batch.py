@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from trulysparse._core.arrays import Floats
 from trulysparse.data import Matrix, Reader, Scaling
-from trulysparse.data.matrix import InMemoryMatrix, as_matrix
+from trulysparse.data.matrix import InMemoryMatrix, as_in_memory, as_matrix
 from trulysparse.data.scaled_matrix import ScaledMatrix, same_scaling
 from trulysparse.data.stream.matrix import StreamMatrix
 from trulysparse.data.target_scaling import standardised
@@ -115,7 +115,13 @@ def checked_targets(net: SparseMLP, loss: Loss, matrix: Matrix, X: Any, y: Any) 
 
 def _as_targets(y: Any) -> Matrix:
     """Targets as a matrix that messages call y."""
-    return y.called("y", "targets") if isinstance(y, StreamMatrix) else as_matrix(y, "y")
+    if isinstance(y, StreamMatrix):
+        return y.called("y", "targets")
+    if hasattr(type(y), "reader"):
+        return as_matrix(y, "y")
+    matrix = as_in_memory(y, "y")
+    matrix.what = "targets"
+    return matrix
 
 
 def _stays_where_it_is(y: Any) -> bool:

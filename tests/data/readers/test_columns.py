@@ -49,6 +49,12 @@ def test_choose_without_the_columns_it_needs_is_refused(present, target, feature
         chosen(present, features, target=target)
 
 
+def test_a_target_that_is_named_must_be_there_unless_a_model_was_trained_on_it():
+    with pytest.raises(ts.InputError, match="--target: there is no column 'gone'"):
+        chosen(["a", "y"], need_target=False, target="gone")
+    assert chosen(["a", "y"], ["a"], need_target=False, target="gone").targets == []
+
+
 @pytest.mark.parametrize(
     ("present", "target", "doubt"),
     [

@@ -99,6 +99,7 @@ def _targets(
     """(target columns, notes). left: the columns that a guess may take."""
     target, required = request.options.target, request.need_target
     if target is not None:
+        required |= request.features is None  # else a trained model reads data that may lack its target
         if target in present or "," not in target:  # a name that holds a comma wins as it stands
             found = _named("--target", target, present, required)
             return [] if found is None else [found], []
