@@ -100,6 +100,48 @@ def test_partial_fit_sees_all_samples_and_learns(X):
     assert connections == [layer.n_connections for layer in whole.network_.layers]
 
 
+@pytest.mark.parametrize("scale", ["auto", "none"])
+@pytest.mark.parametrize("tied", [False, True])
+def test_partial_fit_that_fails_leaves_the_model_as_it_was(X, scale, tied, tmp_path):
+    params = FAST | {"optimizer": "sgd", "learning_rate": 1e-4, "scale": scale, "tied": tied}
+    model, twin = (ts.SparseAutoencoder(**params).fit(X).partial_fit(X) for _ in range(2))
+    with pytest.raises(ts.DivergenceError):
+        model.set_params(learning_rate=1e30).partial_fit(3 * X)
+    model.set_params(learning_rate=1e-4)
+    broken = X.copy()
+    broken[140, 3] = np.nan  # in the last batches
+    np.save(tmp_path / "X.npy", broken)
+    with pytest.raises(ts.InputError, match=r"X\[140, 3\] is nan"):
+        model.partial_fit(np.load(tmp_path / "X.npy", mmap_mode="r"))
+    np.testing.assert_array_equal(model.reconstruct(X), twin.reconstruct(X))
+    np.testing.assert_array_equal(model.partial_fit(2 * X).reconstruct(X), twin.partial_fit(2 * X).reconstruct(X))
+    assert model.n_iter_ == twin.n_iter_ == 4
+
+
+def test_partial_fit_has_the_settings_of_its_call(X):
+    model = ts.SparseAutoencoder(**FAST).partial_fit(X)
+    before = model.reconstruct(X)
+    model.set_params(learning_rate=1e-30).partial_fit(X)
+    np.testing.assert_allclose(model.reconstruct(X), before)
+    for params in ({"hidden_layer_sizes": (8,)}, {"activation": "tanh"}, {"output": "sigmoid"}):
+        old = {name: getattr(model, name) for name in params}
+        with pytest.raises(ts.InputError, match=f"{next(iter(params))} cannot change between calls of partial_fit"):
+            model.set_params(**params).partial_fit(X)
+        model.set_params(**old)
+    assert model.get_feature_names_out().shape == (16,)
+
+
+def test_a_model_that_could_not_be_loaded_is_not_saved(X, tmp_path):
+    model = ts.SparseAutoencoder(**FAST).fit(X)
+    for params in ({"hidden_layer_sizes": (8,)}, {"tied": True}, {"optimizer": "sgd"}):
+        old = {name: getattr(model, name) for name in params}
+        with pytest.raises(ts.InputError, match=f"{next(iter(params))} has changed since the training"):
+            ts.save(model.set_params(**params), tmp_path / "m")
+        model.set_params(**old)
+    ts.save(model.set_params(learning_rate=0.1, batch_size=7), tmp_path / "m")
+    np.testing.assert_array_equal(ts.load(tmp_path / "m").reconstruct(X), model.reconstruct(X))
+
+
 @pytest.mark.parametrize("params", [{"output": "sigmoid"}, {"tied": True}, {"scale": "none"}])
 def test_partial_fit_of_other_forms(X, params):
     model = ts.SparseAutoencoder(**(FAST | params))
