@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from trulysparse.errors import InputError
+from trulysparse.errors import DivergenceError, InputError
 from trulysparse.unsupervised.selection import SelectionData, make_method
 from trulysparse.unsupervised.selection import neurofs as module
 from trulysparse.unsupervised.selection.neurofs import NeuroFS
@@ -169,3 +169,20 @@ def test_bits_depend_on_the_seed_alone() -> None:
 def test_bad_settings_are_named(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(wrong))):
         NeuroFS(**wrong)
+
+
+def test_values_are_learned_as_quartiles_with_the_source_s_settings() -> None:
+    X = np.random.default_rng(0).standard_normal((120, 6))
+    y = np.stack([30 * X[:, 1], X[:, 4] - 5], axis=1)
+    data = SelectionData.of(X, y)
+    own = module._without_values(data)
+    assert (own.output, own.n_outputs) == ("sigmoid", 6)
+    assert own.targets is not None
+    np.testing.assert_allclose(own.targets.mean(axis=0), [0.75, 0.5, 0.25] * 2)
+    scores = NeuroFS(epochs=20).scores(data, n_keep=2, seed=0, threads=1, progress=silent)
+    assert sorted(ranked(scores, data.constant)[:2].tolist()) == [1, 4]
+
+
+def test_divergence_is_told() -> None:
+    with pytest.raises(DivergenceError, match="lower the learning rate"):
+        scored(planted(), learning_rate=1e20, activation="relu")

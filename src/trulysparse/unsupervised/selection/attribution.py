@@ -31,16 +31,17 @@ from trulysparse.unsupervised.selection.training import (
 @dataclass(frozen=True)
 class AttributionSelection:
     """Importance of a feature: the sum over outputs of the mean |d output / d x|, or the strength of its neuron, added
-    up over training until the loss of held-out samples is least.
+    up over a training that ends when the loss of held-out samples falls no more.
 
     The derivatives of all outputs are taken in one pass, for as many samples of each batch as keep it no wider than the
     batch itself: about the cost of half an update, however many classes there are.
 
     Args:
         hidden_layer_sizes: neurons of the hidden layers (ReLU), an integer or a sequence.
-        density: connections of the network as a share of the dense one's, in (0, 1]; see SparseMLP.
+        density: connections of the network as a share of the dense one's, in (0, 1]; see SparseMLP. The source
+            chooses it for each data set by validation.
         importance: 'attribution', or 'strength', the sum of |weights| out of the input neuron.
-        probabilities: whether outputs are taken after softmax or sigmoid, as in the source's code.
+        probabilities: whether outputs are taken after softmax or sigmoid, as in the source's code, or before.
         samples: of each batch, whose derivatives are taken, at least 1; None: batch_size / outputs.
         zeta: share of the connections that SET replaces at the start, in [0, 1]; it falls along a cosine.
         every_updates: updates between evolutions, at least 1.
@@ -74,9 +75,9 @@ class AttributionSelection:
     needs_y: ClassVar[bool] = True
 
     hidden_layer_sizes: int | Sequence[int] = (1000, 100)
-    density: float = 0.05
+    density: float = 0.01
     importance: str = "attribution"
-    probabilities: bool = False
+    probabilities: bool = True
     samples: int | None = None
     zeta: float = 0.3
     every_updates: int = 10
@@ -120,7 +121,7 @@ class AttributionSelection:
         evolver = training.evolver(Evolution(prune.magnitude, grow.uniform, schedule, fresh="zero"))
         jacobian = Jacobian(training.net, self.probabilities, threads)
         samples = self.samples or max(1, batch_size // data.n_outputs)
-        total, best, least, last = np.zeros(data.n_features), np.zeros(data.n_features), np.inf, 0
+        total, least, last = np.zeros(data.n_features), np.inf, 0
         for epoch in range(epochs):
             for batch in training.batches(epoch):
                 if self.importance == "attribution":
@@ -133,12 +134,12 @@ class AttributionSelection:
                 total += input_strength(training.net)
             loss = training.mean_loss(watched)
             if loss < least or not epoch:
-                best, least, last = total.copy(), loss, epoch
+                least, last = loss, epoch
             progress("selecting", epoch + 1, epochs)
             if epoch - last >= self.patience:
                 progress("selecting", epochs, epochs)
                 break
-        return data.finished(best)
+        return data.finished(total)
 
 
 def _first(batch: Batch, samples: int) -> Batch:

@@ -16,6 +16,7 @@ from trulysparse.evolution import Evolution, Schedule, grow, prune
 from trulysparse.nn import activations
 from trulysparse.optim import SGD
 from trulysparse.pruning.strength import outgoing_strength
+from trulysparse.training.passes import require_finite
 from trulysparse.unsupervised.selection.data import SelectionData
 from trulysparse.unsupervised.selection.features import SelectedFeatures, scaling_of
 from trulysparse.unsupervised.selection.inputs import Total, load_features, replace_inputs, steepest_features
@@ -41,7 +42,8 @@ class NeuroFS:
     go, and of those that are gone the ones come back whose connections would have the largest |loss gradient|. A neuron
     that has just come is not removed. The first layer keeps its number of connections, or has all that are possible.
 
-    Arrays hold the remaining inputs only, and only their values are read. The source's code takes the gradient of the
+    Where targets are values, the network learns which of their quartiles each exceeds. Arrays hold the remaining inputs
+    only, and only their values are read. The source's code takes the gradient of the
     sum of the softmax outputs, which is 0 but for rounding; here it is that of the loss, as the paper says.
 
     Args:
@@ -116,7 +118,7 @@ class NeuroFS:
         """See SelectionMethod. Removed features get scores below 0, the higher the later they were removed."""
         if data.constant.all():
             return data.finished(np.zeros(data.n_features))
-        run = _Run(self, data, n_keep, seed, threads)
+        run = _Run(self, _without_values(data), n_keep, seed, threads)
         for epoch in range(run.epochs):
             for batch in run.training.batches(epoch):
                 run.training.update(batch)
@@ -124,6 +126,17 @@ class NeuroFS:
                 run.evolve(epoch)
             progress("selecting", epoch + 1, run.epochs)
         return data.finished(run.scores())
+
+
+def _without_values(data: SelectionData) -> SelectionData:
+    """Data whose targets, where they are values, are replaced by whether each exceeds its quartiles.
+
+    A squared error is soon small by small changes of many weights: strength then remains that of the start."""
+    if data.output != "identity" or data.targets is None:
+        return data
+    exceeds = data.targets[:, :, None] > np.quantile(data.targets, (0.25, 0.5, 0.75), axis=0).T
+    targets = exceeds.reshape(len(exceeds), -1).astype(np.float64)
+    return replace(data, targets=targets, output="sigmoid", n_outputs=targets.shape[1])
 
 
 @dataclass
@@ -181,7 +194,8 @@ class _Run:
         rows = np.sort(generator(self.seed, "growth", epoch).choice(data.n_samples, count, replace=False))
         self._hidden.count = training.updates
         with training.samples.reader(rows) as reader:
-            tile, _ = training.passes.forward(training.samples.batch(rows, reader))
+            tile, loss = training.passes.forward(training.samples.batch(rows, reader))
+        require_finite(loss, training.updates)
         training.passes.backward(tile, self._hidden.start())
         dy = tile.signals[1].values
         if epoch >= _FIRST_EPOCHS:
