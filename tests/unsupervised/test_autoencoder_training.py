@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 
 import trulysparse as ts
 from estimators.tables import mixed_table
@@ -116,6 +117,19 @@ def test_partial_fit_that_fails_leaves_the_model_as_it_was(X, scale, tied, tmp_p
     np.testing.assert_array_equal(model.reconstruct(X), twin.reconstruct(X))
     np.testing.assert_array_equal(model.partial_fit(2 * X).reconstruct(X), twin.partial_fit(2 * X).reconstruct(X))
     assert model.n_iter_ == twin.n_iter_ == 4
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("call", ["fit", "partial_fit"])
+def test_samples_that_are_no_probabilities_are_named(rng, form, call):
+    X, wrong = rng.random((40, 6)), rng.random((40, 6))
+    wrong[30, 2] = 1.5
+    model = ts.SparseAutoencoder(**(FAST | {"output": "sigmoid", "scale": "none"})).fit(form(X))
+    for each in (model, ts.SparseAutoencoder(**model.get_params()), model.set_params(warm_start=True)):
+        with pytest.raises(ts.InputError, match=r"X\[30, 2\] is 1.5; outputs of output='sigmoid' lie from 0 to 1"):
+            getattr(each, call)(form(wrong))
+    with pytest.raises(ts.InputError, match="warm_start must be True or False, not 'x'"):
+        model.set_params(warm_start="x").fit(X)
 
 
 def test_partial_fit_has_the_settings_of_its_call(X):

@@ -20,6 +20,7 @@ from trulysparse.estimators._rescaling import rescale_outputs
 from trulysparse.estimators._sizes import hidden_sizes
 from trulysparse.estimators._warm_start import check_same, joined
 from trulysparse.nn.activations import make_activation
+from trulysparse.nn.losses import BinaryCrossEntropy
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.training import History, Trainer
 from trulysparse.unsupervised import _autoencoder_settings as settings
@@ -27,6 +28,7 @@ from trulysparse.unsupervised._base import UnsupervisedTransformer
 from trulysparse.unsupervised._epochs import EpochProgress
 from trulysparse.unsupervised._parameters import require_same
 from trulysparse.unsupervised._trainer_state import restore_trainer, trainer_arrays, trainer_settings
+from trulysparse.unsupervised.boltzmann.ranges import check_shares
 
 # What no later call of fit changes.
 _MADE_OF = ("hidden_layer_sizes", "epsilon", "density", "tied", "activation", "alpha", "output", "scale", "dtype")
@@ -78,7 +80,7 @@ class AutoencoderTraining(UnsupervisedTransformer):
     _figures: ScalingFigures | None
 
     def _fit(self, X: Any) -> Self:
-        warm = bool(self.warm_start) and hasattr(self, "network_")
+        warm = checks.flag("warm_start", self.warm_start) and hasattr(self, "network_")
         made_of = self._made_of()
         if warm:
             check_same(self._network_made_of, made_of)
@@ -87,6 +89,7 @@ class AutoencoderTraining(UnsupervisedTransformer):
         with self._unchanged_by_errors():
             matrix = self._samples(X, reset=not warm)
             with self._reporting() as tell:
+                self._check_targets(matrix)
                 start = self._go_on(self._seed()) if warm else self._start(matrix, tell)
                 trainer = start.members.trainers[0]
                 epochs = self.epochs
@@ -103,6 +106,7 @@ class AutoencoderTraining(UnsupervisedTransformer):
             return self._one_more_pass(X)
         with self._unchanged_by_errors():
             matrix = self._samples(X, reset=True)
+            self._check_targets(matrix)
             with self._reporting() as tell:
                 start = self._start(matrix, tell)
             self._pass(start, matrix, History())
@@ -114,6 +118,7 @@ class AutoencoderTraining(UnsupervisedTransformer):
         net, trainer = self.network_, self._members.trainers[0]
         self._require_writable(net)
         matrix = self._samples(X, reset=False)
+        self._check_targets(matrix)
         learned = [*trainer_arrays(trainer).values(), *(each for a in net.layers for each in (a.values, a.bias))]
         scaling, figures = (net.scaling, net.target_scaling), copy.deepcopy(self._figures)
         with self._unchanged_by_errors(learned):
@@ -211,6 +216,12 @@ class AutoencoderTraining(UnsupervisedTransformer):
         figures = None if kind == "none" else ScalingFigures(kind, matrix.n_features)
         net.scaling = net.target_scaling = self._scaling(figures, matrix)
         return _Start(net, Members([trainer]), figures)
+
+    def _check_targets(self, matrix: Matrix) -> None:
+        """InputError where unscaled samples are no targets of the cross-entropy."""
+        loss = settings.loss_of(self.loss, self.output, self.reduction)
+        if self.output == "sigmoid" and self.scale == "none" and isinstance(loss, BinaryCrossEntropy):
+            check_shares(matrix, "outputs of output='sigmoid' lie from 0 to 1: give scale='auto'")
 
     def _take(self, start: _Start, history: History) -> None:
         """Keeps what a training has made, once it has ended well."""

@@ -211,8 +211,7 @@ class SparseRBM(FittedMachine):
         checks.integer("batch_size", self.batch_size, low=1)
         if self.density is not None and self.epsilon not in (None, EPSILON):
             raise InputError("epsilon must be left as it is where density is given, which takes its place")
-        if not isinstance(self.persistent, bool | np.bool_):
-            raise InputError(f"persistent must be True or False, not {self.persistent!r:.80}")
+        checks.flag("persistent", self.persistent)
         self._settings("bernoulli")
 
     def _settings(self, visible: str) -> DivergenceSettings:

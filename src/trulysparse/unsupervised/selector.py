@@ -238,11 +238,10 @@ class SparseFeatureSelector(SelectorMixin, UnsupervisedModel):
 
     def _method(self) -> SelectionMethod:
         """The method with the settings that are given."""
-        if not isinstance(self.accumulate, bool | np.bool_):
-            raise InputError(f"accumulate must be True or False, not {self.accumulate!r:.80}")
+        accumulate = checks.flag("accumulate", self.accumulate)
         names = ("epochs", "hidden_layer_sizes", "epsilon", "density", "batch_size", "learning_rate", "zeta", "noise")
         given = {name: getattr(self, name) for name in names}
-        return make_method(self.method, **given, accumulate=True if self.accumulate else None)
+        return make_method(self.method, **given, accumulate=accumulate or None)
 
     def _data(self, X: Any, y: Any, method: SelectionMethod) -> tuple[Matrix, NDArray[Any] | None]:
         if not method.needs_y:
