@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import trulysparse as ts
+from trulysparse.evolution import NAMES
 from trulysparse.unsupervised import _autoencoder_settings as settings
 
 
@@ -59,18 +61,34 @@ def test_evolution_includes_the_output_layer():
     ],
 )
 def test_corruption(corruption, noise, options):
-    assert settings.corruption_of(corruption, noise, True) == options
+    assert settings.corruption_of(corruption, noise, True, 10) == options
 
 
 @pytest.mark.parametrize("corruption", ["gaussian", None])
 def test_redraw_is_true_or_false(corruption):
     with pytest.raises(ts.InputError, match="redraw must be True or False, not 'no'"):
-        settings.corruption_of(corruption, 0.2, "no")
+        settings.corruption_of(corruption, 0.2, "no", 10)
+
+
+def test_values_are_swapped_among_at_least_two_samples():
+    with pytest.raises(ts.InputError, match="batch_size must be at least 2 with corruption='swap'"):
+        settings.corruption_of("swap", 0.2, True, 1)
+    assert settings.corruption_of("swap", 0.0, True, 1)["input_swap"] == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("tied", [False, True])
+def test_every_named_method_evolves_both_ends(rng, name, tied):
+    model = ts.SparseAutoencoder((4,), epsilon=2, tied=tied, evolution=name, epochs=3, random_state=0, n_jobs=1)
+    model.fit(rng.normal(size=(60, 9)))
+    method = model._members.trainers[0].evolution
+    assert method is None or name == "static" or method.output_layer
+    assert np.isfinite(model.network_.layers[1].values).all()
 
 
 def test_swapped_values_are_always_drawn_anew():
     with pytest.raises(ts.InputError, match="redraw must be True with corruption='swap'"):
-        settings.corruption_of("swap", 0.2, False)
+        settings.corruption_of("swap", 0.2, False, 10)
 
 
 @pytest.mark.parametrize(
@@ -84,4 +102,4 @@ def test_swapped_values_are_always_drawn_anew():
 )
 def test_corruption_out_of_range(corruption, noise, message):
     with pytest.raises(ts.InputError, match=message):
-        settings.corruption_of(corruption, noise, True)
+        settings.corruption_of(corruption, noise, True, 10)

@@ -7,7 +7,7 @@ from typing import Any
 from trulysparse._core import checks
 from trulysparse.data.scaling_figures import KINDS
 from trulysparse.errors import InputError
-from trulysparse.evolution import Evolution, make_evolution
+from trulysparse.evolution import CHTs, Evolution, make_evolution
 from trulysparse.nn.losses import AnyLoss, BinaryCrossEntropy, Loss, MeanSquaredError, make_loss
 from trulysparse.optim import SGD, Adam, Optimizer, check_optimizer
 
@@ -87,21 +87,24 @@ def optimizer_of(
     return SGD(rate, momentum, weight_decay=weight_decay)
 
 
-def evolution_of(evolution: str | Evolution | None, zeta: float) -> Evolution | None:
-    """How the topology changes, of both ends where a method is named."""
+def evolution_of(evolution: str | Evolution | None, zeta: float, tied: bool = False) -> Evolution | None:
+    """How the topology changes, of both ends where a method is named; 'chts' does not percolate where they are tied."""
     checks.real("zeta", zeta, low=0, high=1)
     if evolution is None or isinstance(evolution, Evolution):
         return evolution
+    if evolution == "chts" and tied:
+        return CHTs(zeta, percolate=False, output_layer=True)
     return make_evolution(evolution, zeta=zeta, output_layer=True)
 
 
-def corruption_of(corruption: str | None, noise: float, redraw: bool) -> dict[str, Any]:
+def corruption_of(corruption: str | None, noise: float, redraw: bool, batch_size: int) -> dict[str, Any]:
     """Options of Trainer.
 
     Args:
         corruption: a kind, or None.
         noise: how much of it.
         redraw: whether it is drawn anew in each epoch.
+        batch_size: samples per update.
 
     Raises:
         InputError: where one is out of range.
@@ -115,4 +118,6 @@ def corruption_of(corruption: str | None, noise: float, redraw: bool) -> dict[st
         checks.real("noise", noise, low=0, high=1, high_open=corruption == "masking")
     if corruption == "swap" and not redraw:
         raise InputError("redraw must be True with corruption='swap', which takes values of the batch's other samples")
+    if corruption == "swap" and noise and checks.integer("batch_size", batch_size, low=1) == 1:
+        raise InputError("batch_size must be at least 2 with corruption='swap', which takes values of other samples")
     return {option: noise, "redraw_input_noise": bool(redraw)}

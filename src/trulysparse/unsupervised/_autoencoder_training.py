@@ -148,9 +148,9 @@ class AutoencoderTraining(UnsupervisedTransformer):
             raise InputError("epsilon must be left as it is where density is given, which takes its place")
         settings.loss_of(self.loss, self.output, self.reduction)
         settings.scale_of(self.scale, self.output)
-        settings.corruption_of(self.corruption, self.noise, self.redraw)
+        settings.corruption_of(self.corruption, self.noise, self.redraw, self.batch_size)
         settings.optimizer_of(self.optimizer, self.learning_rate, self.momentum, self.weight_decay)
-        settings.evolution_of(self.evolution, self.zeta)
+        settings.evolution_of(self.evolution, self.zeta, self.tied)
         make_activation(self.activation, self.alpha)
         checks.integer("batch_size", self.batch_size, low=1)
         self._threads()
@@ -200,11 +200,11 @@ class AutoencoderTraining(UnsupervisedTransformer):
             net,
             optimizer=settings.optimizer_of(self.optimizer, self.learning_rate, self.momentum, self.weight_decay),
             loss=settings.loss_of(self.loss, self.output, self.reduction),
-            evolution=settings.evolution_of(self.evolution, self.zeta),
+            evolution=settings.evolution_of(self.evolution, self.zeta, self.tied),
             batch_size=self.batch_size,
             dropout=self.dropout,
             seed=seed,
-            **settings.corruption_of(self.corruption, self.noise, self.redraw),
+            **settings.corruption_of(self.corruption, self.noise, self.redraw, self.batch_size),
         )
 
     def _start(self, matrix: Matrix, tell: Progress) -> _Start:
