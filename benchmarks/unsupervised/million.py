@@ -111,6 +111,7 @@ def main() -> None:
         row = {
             "case": f"{n:,} inputs, {name}",
             **result,
+            "samples": given.samples,
             "peak_mb": found.peak_mb,
             "floor_mb": floor,
             "dense_samples_mb": 4 * given.samples * n / 2**20,

@@ -73,6 +73,13 @@ def test_choice_of_something_else_is_refused_with_the_choices(value):
     assert str(caught.value) == f"mode must be one of a, b, not {value!r}"
 
 
+def test_flags_are_true_or_false():
+    assert checks.flag("mode", True) is checks.flag("mode", np.True_) is True
+    for value in ("yes", 1, None, np.ones(2)):
+        with pytest.raises(InputError, match="mode must be True or False, not"):
+            checks.flag("mode", value)
+
+
 def test_choice_of_a_value_is_that_value():
     assert checks.choice("mode", "b", ("a", "b")) == "b"
 

@@ -62,6 +62,12 @@ def test_corruption(corruption, noise, options):
     assert settings.corruption_of(corruption, noise, True) == options
 
 
+@pytest.mark.parametrize("corruption", ["gaussian", None])
+def test_redraw_is_true_or_false(corruption):
+    with pytest.raises(ts.InputError, match="redraw must be True or False, not 'no'"):
+        settings.corruption_of(corruption, 0.2, "no")
+
+
 def test_swapped_values_are_always_drawn_anew():
     with pytest.raises(ts.InputError, match="redraw must be True with corruption='swap'"):
         settings.corruption_of("swap", 0.2, False)

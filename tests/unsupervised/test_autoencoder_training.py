@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 
 import trulysparse as ts
 from estimators.tables import mixed_table
@@ -98,6 +99,61 @@ def test_partial_fit_sees_all_samples_and_learns(X):
     assert model.score(X) > first / 2
     connections = [layer.n_connections for layer in model.network_.layers]
     assert connections == [layer.n_connections for layer in whole.network_.layers]
+
+
+@pytest.mark.parametrize("scale", ["auto", "none"])
+@pytest.mark.parametrize("tied", [False, True])
+def test_partial_fit_that_fails_leaves_the_model_as_it_was(X, scale, tied, tmp_path):
+    params = FAST | {"optimizer": "sgd", "learning_rate": 1e-4, "scale": scale, "tied": tied}
+    model, twin = (ts.SparseAutoencoder(**params).fit(X).partial_fit(X) for _ in range(2))
+    with pytest.raises(ts.DivergenceError):
+        model.set_params(learning_rate=1e30).partial_fit(3 * X)
+    model.set_params(learning_rate=1e-4)
+    broken = X.copy()
+    broken[140, 3] = np.nan  # in the last batches
+    np.save(tmp_path / "X.npy", broken)
+    with pytest.raises(ts.InputError, match=r"X\[140, 3\] is nan"):
+        model.partial_fit(np.load(tmp_path / "X.npy", mmap_mode="r"))
+    np.testing.assert_array_equal(model.reconstruct(X), twin.reconstruct(X))
+    np.testing.assert_array_equal(model.partial_fit(2 * X).reconstruct(X), twin.partial_fit(2 * X).reconstruct(X))
+    assert model.n_iter_ == twin.n_iter_ == 4
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("call", ["fit", "partial_fit"])
+def test_samples_that_are_no_probabilities_are_named(rng, form, call):
+    X, wrong = rng.random((40, 6)), rng.random((40, 6))
+    wrong[30, 2] = 1.5
+    model = ts.SparseAutoencoder(**(FAST | {"output": "sigmoid", "scale": "none"})).fit(form(X))
+    for each in (model, ts.SparseAutoencoder(**model.get_params()), model.set_params(warm_start=True)):
+        with pytest.raises(ts.InputError, match=r"X\[30, 2\] is 1.5; outputs of output='sigmoid' lie from 0 to 1"):
+            getattr(each, call)(form(wrong))
+    with pytest.raises(ts.InputError, match="warm_start must be True or False, not 'x'"):
+        model.set_params(warm_start="x").fit(X)
+
+
+def test_partial_fit_has_the_settings_of_its_call(X):
+    model = ts.SparseAutoencoder(**FAST).partial_fit(X)
+    before = model.reconstruct(X)
+    model.set_params(learning_rate=1e-30).partial_fit(X)
+    np.testing.assert_allclose(model.reconstruct(X), before)
+    for params in ({"hidden_layer_sizes": (8,)}, {"activation": "tanh"}, {"output": "sigmoid"}):
+        old = {name: getattr(model, name) for name in params}
+        with pytest.raises(ts.InputError, match=f"{next(iter(params))} cannot change between calls of partial_fit"):
+            model.set_params(**params).partial_fit(X)
+        model.set_params(**old)
+    assert model.get_feature_names_out().shape == (16,)
+
+
+def test_a_model_that_could_not_be_loaded_is_not_saved(X, tmp_path):
+    model = ts.SparseAutoencoder(**FAST).fit(X)
+    for params in ({"hidden_layer_sizes": (8,)}, {"tied": True}, {"optimizer": "sgd"}):
+        old = {name: getattr(model, name) for name in params}
+        with pytest.raises(ts.InputError, match=f"{next(iter(params))} has changed since the training"):
+            ts.save(model.set_params(**params), tmp_path / "m")
+        model.set_params(**old)
+    ts.save(model.set_params(learning_rate=0.1, batch_size=7), tmp_path / "m")
+    np.testing.assert_array_equal(ts.load(tmp_path / "m").reconstruct(X), model.reconstruct(X))
 
 
 @pytest.mark.parametrize("params", [{"output": "sigmoid"}, {"tied": True}, {"scale": "none"}])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from functools import partial
 
 import joblib
 import numpy as np
@@ -185,7 +186,16 @@ def test_pipelines_and_searches(make, X):
 @each_model
 def test_before_fit_and_after_a_fit_that_failed(make, X, tmp_path):
     model = make()
-    for call in (lambda: model.transform(X), lambda: ts.save(model, tmp_path / "m")):
+    reads = [
+        getattr(model, name)
+        for name in ("reconstruct", "score_samples", "gibbs", "free_energy")
+        if hasattr(model, name)
+    ]
+    for call in (
+        lambda: model.transform(X),
+        lambda: ts.save(model, tmp_path / "m"),
+        *(partial(each, X) for each in reads),
+    ):
         with pytest.raises(NotFittedError):
             call()
     X[0, 0] = np.nan
@@ -194,6 +204,31 @@ def test_before_fit_and_after_a_fit_that_failed(make, X, tmp_path):
     with pytest.raises(NotFittedError):
         model.transform(X[1:])
     assert not list(tmp_path.iterdir())
+
+
+def stop(what, done, total):
+    if done:
+        raise KeyboardInterrupt
+
+
+@each_model
+@pytest.mark.parametrize("progress, error", [(None, ts.InputError), (stop, KeyboardInterrupt)], ids=["late", "stopped"])
+def test_a_fit_that_ends_early_leaves_a_fitted_model_as_it_was(make, X, tmp_path, progress, error):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X, columns=list("abcdefgh"))
+    model, twin = fitted(make, frame), fitted(make, frame)
+    attributes, expected, names = set(vars(model)), dense(model.transform(frame)), list(model.get_feature_names_out())
+    wide = np.hstack([X, X])
+    wide[60, 3] = np.nan if progress is None else 0
+    np.save(tmp_path / "map.npy", wide)
+    with pytest.raises(error):
+        model.set_params(progress=progress).fit(np.load(tmp_path / "map.npy", mmap_mode="r"), labels(X))
+    assert set(vars(model)) == attributes
+    assert list(model.feature_names_in_) == list(frame.columns)
+    assert list(model.get_feature_names_out()) == names
+    np.testing.assert_array_equal(dense(model.transform(frame)), expected)
+    if hasattr(model, "partial_fit"):
+        same(model.set_params(progress=None).partial_fit(frame), twin.partial_fit(frame), frame)
 
 
 @each_model

@@ -193,7 +193,8 @@ def test_progress_is_told_and_the_model_is_usable_in_it(X):
     [
         ({"n_components": 0}, "n_components must be at least 1, not 0"),
         ({"epsilon": 0}, r"epsilon must lie in \(0, inf\), not 0"),
-        ({"density": 2}, r"density must lie in \(0, 1\], not 2"),
+        ({"density": 2, "epsilon": 10}, r"density must lie in \(0, 1\], not 2"),
+        ({"density": 0.5}, "epsilon must be left as it is where density is given"),
         ({"learning_rate": 0}, r"learning_rate must lie in \(0, inf\), not 0"),
         ({"momentum": 1}, r"momentum must lie in \[0, 1\), not 1"),
         ({"weight_decay": -1}, r"weight_decay must lie in \[0, 1\), not -1"),
@@ -228,6 +229,36 @@ def test_values_out_of_range_are_refused(X, value):
     assert SparseRBM(**SMALL).fit(X).visible_ == "bernoulli"
     assert SparseRBM(**SMALL).fit(wrong).visible_ == "gaussian"
     assert rbm.transform(wrong).shape == (60, 12)  # a test sample may lie outside the range of the training ones
+
+
+@pytest.mark.parametrize("persistent", [False, True])
+def test_partial_fit_that_fails_leaves_the_machine_as_it_was(rng, tmp_path, persistent):
+    X = rng.normal(size=(60, 20))
+    options = SMALL | {"visible": "gaussian", "momentum": 0.5, "persistent": persistent}
+    rbm, twin = (SparseRBM(**options).partial_fit(X) for _ in range(2))
+    with np.errstate(all="ignore"), pytest.raises(DivergenceError, match="smaller learning_rate"):
+        rbm.set_params(learning_rate=1e30).partial_fit(X)
+    broken = X.copy()
+    broken[50, 3] = np.inf
+    np.save(tmp_path / "X.npy", broken)
+    with pytest.raises(InputError, match=r"X\[50, 3\] is inf"):
+        rbm.set_params(learning_rate=None).partial_fit(np.load(tmp_path / "X.npy", mmap_mode="r"))
+    assert rbm.n_iter_ == 1
+    for _ in range(2):
+        np.testing.assert_array_equal(rbm.components_.data, twin.components_.data)
+        np.testing.assert_array_equal(rbm.sample(3, 5), twin.sample(3, 5))
+        rbm.partial_fit(X)
+        twin.partial_fit(X)
+
+
+def test_samples_beyond_the_range_of_floats(X):
+    X = X.astype(np.float64)
+    rbm = SparseRBM(**SMALL).fit(X * 1e30)
+    codes = rbm.transform(X * 1e30)
+    assert 0.3 < np.corrcoef(rbm.inverse_transform(codes).ravel(), X.ravel())[0, 1] <= 1
+    rbm.fit(X * 1e300)
+    with pytest.raises(InputError, match="values in the unit of X are beyond the range of float32; scale X before fit"):
+        rbm.inverse_transform(codes)
 
 
 def test_divergence_is_told(rng):

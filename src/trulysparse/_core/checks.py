@@ -59,6 +59,13 @@ def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     return value
 
 
+def flag(name: str, value: Any) -> bool:
+    """`value` as a bool if it is one, of Python or NumPy, or InputError."""
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{name} must be True or False, not {value!r:.80}")
+    return bool(value)
+
+
 def listed(name: str, values: Any, what: str) -> list[Any]:
     """`values`, any sequence or array, as a list, or InputError; `what`: it should hold."""
     if isinstance(values, str | bytes | dict) or not hasattr(values, "__len__") or not hasattr(values, "__getitem__"):

@@ -107,6 +107,7 @@ def corruption_of(corruption: str | None, noise: float, redraw: bool) -> dict[st
         InputError: where one is out of range.
     """
     checks.real("noise", noise, low=0)
+    checks.flag("redraw", redraw)
     if corruption is None:
         return {}
     option = CORRUPTIONS[checks.choice("corruption", corruption, tuple(CORRUPTIONS))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
@@ -19,12 +20,15 @@ from trulysparse.estimators._rescaling import rescale_outputs
 from trulysparse.estimators._sizes import hidden_sizes
 from trulysparse.estimators._warm_start import check_same, joined
 from trulysparse.nn.activations import make_activation
+from trulysparse.nn.losses import BinaryCrossEntropy
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.training import History, Trainer
 from trulysparse.unsupervised import _autoencoder_settings as settings
 from trulysparse.unsupervised._base import UnsupervisedTransformer
 from trulysparse.unsupervised._epochs import EpochProgress
+from trulysparse.unsupervised._parameters import require_same
 from trulysparse.unsupervised._trainer_state import restore_trainer, trainer_arrays, trainer_settings
+from trulysparse.unsupervised.boltzmann.ranges import check_shares
 
 # What no later call of fit changes.
 _MADE_OF = ("hidden_layer_sizes", "epsilon", "density", "tied", "activation", "alpha", "output", "scale", "dtype")
@@ -76,40 +80,62 @@ class AutoencoderTraining(UnsupervisedTransformer):
     _figures: ScalingFigures | None
 
     def _fit(self, X: Any) -> Self:
-        warm = bool(self.warm_start) and hasattr(self, "network_")
+        warm = checks.flag("warm_start", self.warm_start) and hasattr(self, "network_")
         made_of = self._made_of()
         if warm:
             check_same(self._network_made_of, made_of)
             self._require_writable(self.network_)
         self._check()
-        matrix = self._samples(X, reset=not warm)
-        with self._reporting() as tell:
-            start = self._go_on() if warm else self._start(matrix, tell)
-            trainer = start.members.trainers[0]
-            epochs = self.epochs
-            if epochs is None:
-                epochs = settings.default_epochs(matrix.n_samples, trainer.batch_size)
-            samples: Any = matrix  # targets are the very samples
-            history = trainer.fit(samples, samples, epochs=epochs, callbacks=[EpochProgress(tell)])
-        self._take(start, joined(self.history_, history) if warm else history)
+        with self._unchanged_by_errors():
+            matrix = self._samples(X, reset=not warm)
+            with self._reporting() as tell:
+                self._check_targets(matrix)
+                start = self._go_on(self._seed()) if warm else self._start(matrix, tell)
+                trainer = start.members.trainers[0]
+                epochs = self.epochs
+                if epochs is None:
+                    epochs = settings.default_epochs(matrix.n_samples, trainer.batch_size)
+                samples: Any = matrix  # targets are the very samples
+                history = trainer.fit(samples, samples, epochs=epochs, callbacks=[EpochProgress(tell)])
+            self._take(start, joined(self.history_, history) if warm else history)
         return self
 
     def _partial_fit(self, X: Any) -> Self:
-        first = not hasattr(self, "network_")
         self._check()
-        if not first:
-            self._require_writable(self.network_)
-        matrix = self._samples(X, reset=first)
-        if first:
+        if hasattr(self, "network_"):
+            return self._one_more_pass(X)
+        with self._unchanged_by_errors():
+            matrix = self._samples(X, reset=True)
+            self._check_targets(matrix)
             with self._reporting() as tell:
-                start, before = self._start(matrix, tell), History()
-        else:
-            self._rescale(matrix)
-            start, before = _Start(self.network_, self._members, self._figures), self.history_
+                start = self._start(matrix, tell)
+            self._pass(start, matrix, History())
+        return self
+
+    def _one_more_pass(self, X: Any) -> Self:
+        """A call of partial_fit after others."""
+        require_same(self._network_made_of, self._made_of())
+        net, trainer = self.network_, self._members.trainers[0]
+        self._require_writable(net)
+        matrix = self._samples(X, reset=False)
+        self._check_targets(matrix)
+        learned = [*trainer_arrays(trainer).values(), *(each for a in net.layers for each in (a.values, a.bias))]
+        scaling, figures = (net.scaling, net.target_scaling), copy.deepcopy(self._figures)
+        with self._unchanged_by_errors(learned):
+            self._figures = figures
+            try:
+                self._rescale(matrix)
+                self._pass(self._go_on(trainer.seed), matrix, self.history_)
+            except BaseException:
+                net.scaling, net.target_scaling = scaling
+                raise
+        return self
+
+    def _pass(self, start: _Start, matrix: Matrix, before: History) -> None:
+        """One epoch without evolution, after those of `before`."""
         done, epochs = len(before), max(self.epochs or 0, len(before) + 1)
         now = start.members.one_pass(matrix, matrix, done=done, epochs=epochs, threads=self._threads())
         self._take(start, joined(before, now))
-        return self
 
     # ---- pieces ----
 
@@ -191,16 +217,22 @@ class AutoencoderTraining(UnsupervisedTransformer):
         net.scaling = net.target_scaling = self._scaling(figures, matrix)
         return _Start(net, Members([trainer]), figures)
 
+    def _check_targets(self, matrix: Matrix) -> None:
+        """InputError where unscaled samples are no targets of the cross-entropy."""
+        loss = settings.loss_of(self.loss, self.output, self.reduction)
+        if self.output == "sigmoid" and self.scale == "none" and isinstance(loss, BinaryCrossEntropy):
+            check_shares(matrix, "outputs of output='sigmoid' lie from 0 to 1: give scale='auto'")
+
     def _take(self, start: _Start, history: History) -> None:
         """Keeps what a training has made, once it has ended well."""
         self._members, self._figures, self._network_made_of = start.members, start.figures, self._made_of()
         self._n_features_out, self.network_ = self._hidden()[-1], start.net
         self._note(history)
 
-    def _go_on(self) -> _Start:
+    def _go_on(self, seed: int) -> _Start:
         """A trainer with this call's settings for the network of the call before."""
         self.network_.threads = self._threads()
-        members = Members([self._trainer(self.network_, self._seed())])
+        members = Members([self._trainer(self.network_, seed)])
         return _Start(self.network_, members.go_on_from(self._members), self._figures)
 
     def _rescale(self, matrix: Matrix) -> None:
@@ -230,6 +262,11 @@ class AutoencoderTraining(UnsupervisedTransformer):
 
     def _saved(self) -> tuple[dict[str, SparseMLP], dict[str, NDArray[Any]], dict[str, Any]]:
         trainer, figures = self._members.trainers[0], self._figures
+        problem = "has changed since the training: call fit before, or set it back"
+        require_same(self._network_made_of, self._made_of(), problem)
+        optimizer = settings.optimizer_of(self.optimizer, self.learning_rate, self.momentum, self.weight_decay)
+        was, now = ({"optimizer": (type(each).__name__, each.n_slots)} for each in (trainer.optimizer, optimizer))
+        require_same(was, now, problem)
         arrays = trainer_arrays(trainer)
         config: dict[str, Any] = {"trainer": trainer_settings(trainer), "scale": None}
         if figures is not None:

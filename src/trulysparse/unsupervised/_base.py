@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar, Self
 
@@ -113,6 +113,19 @@ class UnsupervisedModel(VersionedPickles, BaseEstimator):
                     own(what, done, total)
 
             yield tell
+
+    @contextmanager
+    def _unchanged_by_errors(self, arrays: Sequence[NDArray[Any]] = ()) -> Iterator[None]:
+        """Leaves the model as it was where what goes on inside ends with an error: its attributes, and the values of
+        `arrays`, which are changed in place."""
+        before, values = self.__dict__.copy(), [array.copy() for array in arrays]
+        try:
+            yield
+        except BaseException:
+            self.__dict__ = before
+            for array, value in zip(arrays, values, strict=True):
+                array[:] = value
+            raise
 
     def _require_writable(self, net: SparseMLP) -> None:
         """InputError where the network's arrays are those of a file, before anything is changed."""

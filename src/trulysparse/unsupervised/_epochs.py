@@ -1,4 +1,4 @@
-"""The epochs of a Trainer as a model's progress."""
+"""The epochs of a Trainer, and of one of several, as a model's progress."""
 
 from __future__ import annotations
 
@@ -39,3 +39,26 @@ class EpochProgress(Callback):
         """Tells the end of the last epoch."""
         if self._done == self._epochs * self._steps or trainer.stop:
             self._progress(self._what, self._epochs, self._epochs)
+
+
+def part_of(progress: Progress, number: int, parts: int) -> Progress:
+    """Progress of one of several trainings as that of all.
+
+    Args:
+        progress: what is told.
+        number: of the training, from 0 on.
+        parts: how many there are.
+
+    Returns:
+        A function for this training.
+
+    Example:
+        >>> from trulysparse.unsupervised._epochs import part_of
+        >>> part_of(print, 1, 5)("training", 3, 10)
+        training 13 50
+    """
+
+    def report(what: str, done: float, total: float) -> None:
+        progress(what, number * total + done, parts * total)
+
+    return report

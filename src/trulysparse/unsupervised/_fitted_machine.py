@@ -234,7 +234,11 @@ class FittedMachine(UnsupervisedTransformer):
             return values
         with np.errstate(divide="ignore"):
             width = np.where(scaling.factor > 0, 1 / scaling.factor, 0.0)
-        return (values * width + scaling.offset).astype(values.dtype)
+        with np.errstate(over="ignore"):
+            found: Floats = (values * width + scaling.offset).astype(values.dtype)
+        if not np.isfinite(found).all():
+            raise InputError(f"values in the unit of X are beyond the range of {values.dtype}; scale X before fit")
+        return found
 
     # ---- files ----
 

@@ -45,6 +45,29 @@ def allow(*classes: type) -> None:
     _CLASSES.update({each.__name__: each for each in classes})
 
 
+def require_same(
+    before: dict[str, Any],
+    now: dict[str, Any],
+    problem: str = "cannot change between calls of partial_fit: call fit, or keep it as it was",
+) -> None:
+    """Refuses to go on where something that a model is made of is another now.
+
+    Args:
+        before: by name, what it was made of.
+        now: the same of this call.
+        problem: what the message says of the first that differs.
+
+    Raises:
+        InputError: where one differs.
+
+    Example:
+        >>> require_same({"batch_size": 10}, {"batch_size": 10})
+    """
+    for name, value in now.items():
+        if not np.array_equal(before[name], value):
+            raise InputError(f"{name} {problem}")
+
+
 def encoded(parameters: dict[str, Any]) -> dict[str, Any]:
     """Parameters as JSON holds them.
 

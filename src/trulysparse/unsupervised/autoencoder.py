@@ -189,7 +189,8 @@ class SparseAutoencoder(AutoencoderTraining):
         return self._fit(X)
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
-        """Makes one pass over the given samples, without topology evolution.
+        """Makes one pass over the given samples, without topology evolution, with the settings of this call; those that
+        the network is made of must stay.
 
         The figures of the scaling are those of all samples so far; how the columns of a table are encoded follows from
         the first call's samples. What was learned is carried over to the new figures, but at outputs of
@@ -247,7 +248,8 @@ class SparseAutoencoder(AutoencoderTraining):
         -------
         array of shape (n_samples, n_features), in the unit of X
         """
-        return reconstructed(self.network_, self._samples(X, reset=False))
+        samples = self._samples(X, reset=False)
+        return reconstructed(self.network_, samples)
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """Minus the error of each sample, a block of samples at a time: low for outliers.

@@ -13,13 +13,14 @@ from trulysparse.data.scaling_figures import ScalingFigures
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution, Evolver, make_evolution
 from trulysparse.unsupervised._fitted_machine import FittedMachine
+from trulysparse.unsupervised._parameters import require_same
 from trulysparse.unsupervised.boltzmann.divergence import ContrastiveDivergence, DivergenceSettings
 from trulysparse.unsupervised.boltzmann.epochs import make_evolver, run_epoch
 from trulysparse.unsupervised.boltzmann.machine import VISIBLE, BoltzmannMachine
 from trulysparse.unsupervised.boltzmann.ranges import check_shares, problem_of
 
-RATES = {"bernoulli": 0.1, "gaussian": 0.01}
-"""Learning rates by kind of visible units."""
+EPSILON = 10
+RATES = {"bernoulli": 0.1, "gaussian": 0.01}  # by kind of visible units
 
 
 class SparseRBM(FittedMachine):
@@ -31,7 +32,7 @@ class SparseRBM(FittedMachine):
     n_components : int
         Hidden units.
     epsilon : float
-        Sparsity: round(epsilon * (n_features + n_components)) connections.
+        Sparsity: round(epsilon * (n_features + n_components)) connections; left as it is where density is given.
     density : float or None
         In place of epsilon, the share of the possible connections that exist, in (0, 1].
     learning_rate : float or None
@@ -116,7 +117,7 @@ class SparseRBM(FittedMachine):
         self,
         n_components: int = 200,
         *,
-        epsilon: float = 10,
+        epsilon: float = EPSILON,
         density: float | None = None,
         learning_rate: float | None = None,
         momentum: float = 0.0,
@@ -167,7 +168,7 @@ class SparseRBM(FittedMachine):
         """
         self._check_parameters()
         method, epochs = self._evolution(), checks.integer("n_iter", self.n_iter, low=1)
-        with self._reporting() as tell:
+        with self._unchanged_by_errors(), self._reporting() as tell:
             matrix = self._samples(X, reset=True)
             machine, learner = self._fresh(matrix)
             evolver = None
@@ -193,14 +194,12 @@ class SparseRBM(FittedMachine):
         self
         """
         self._check_parameters()
-        first = not hasattr(self, "network_")
-        with self._reporting() as tell:
-            matrix = self._samples(X, reset=first)
-            if first:
-                self._take(*self._fresh(matrix))
-            else:
-                self._go_on(matrix)
-            self._epoch(matrix, None, tell, self.n_iter_ + 1)
+        if hasattr(self, "network_"):
+            return self._one_more_pass(X)
+        with self._unchanged_by_errors(), self._reporting() as tell:
+            matrix = self._samples(X, reset=True)
+            self._take(*self._fresh(matrix))
+            self._epoch(matrix, None, tell, 1)
         return self
 
     # ---- pieces ----
@@ -210,15 +209,14 @@ class SparseRBM(FittedMachine):
         checks.integer("n_components", self.n_components, low=1)
         checks.choice("visible", self.visible, ("auto", *VISIBLE))
         checks.integer("batch_size", self.batch_size, low=1)
-        if not isinstance(self.persistent, bool | np.bool_):
-            raise InputError(f"persistent must be True or False, not {self.persistent!r:.80}")
+        if self.density is not None and self.epsilon not in (None, EPSILON):
+            raise InputError("epsilon must be left as it is where density is given, which takes its place")
+        checks.flag("persistent", self.persistent)
         self._settings("bernoulli")
 
     def _settings(self, visible: str) -> DivergenceSettings:
         """How visible units of this kind learn."""
-        rate = self.learning_rate
-        if rate is None:
-            rate = RATES[visible]
+        rate = RATES[visible] if self.learning_rate is None else self.learning_rate
         return DivergenceSettings(
             checks.real("learning_rate", rate, low=0, low_open=True),
             checks.real("momentum", self.momentum, low=0, high=1, high_open=True),
@@ -268,24 +266,34 @@ class SparseRBM(FittedMachine):
         """One pass over the samples, as the next of so many epochs."""
         done, learner = self.n_iter_, self._learner
         error = run_epoch(learner, X, learner.batch_size, evolver, lambda share: tell("training", done + share, epochs))
-        self.reconstruction_errors_.append(error)
+        self.reconstruction_errors_ = [*self.reconstruction_errors_, error]
         self.n_iter_ = done + 1
         tell("training", self.n_iter_, epochs)
+
+    def _one_more_pass(self, X: Any) -> Self:
+        """A call of partial_fit after others."""
+        matrix, learner = self._samples(X, reset=False), self._learner
+        self._require_writable(self._machine.net)
+        settings, n_updates = learner.settings, learner.n_updates
+        with self._unchanged_by_errors(learner.arrays()), self._reporting() as tell:
+            try:
+                self._go_on(matrix)
+                self._epoch(matrix, None, tell, self.n_iter_ + 1)
+            except BaseException:
+                learner.settings, learner.n_updates = settings, n_updates
+                raise
+        return self
 
     def _go_on(self, X: Matrix) -> None:
         """Goes on with this call's settings; InputError where they, or the samples, would need another machine."""
         learner, machine = self._learner, self._machine
         settings = self._settings(machine.visible)
-        for name, now, was in (
-            ("n_components", self.n_components, machine.n_hidden),
-            ("visible", machine.visible if self.visible == "auto" else self.visible, machine.visible),
-            ("batch_size", self.batch_size, learner.batch_size),
-            ("persistent", settings.persistent, learner.settings.persistent),
-            ("momentum", settings.momentum > 0, learner.settings.momentum > 0),
-        ):
-            if now != was:
-                raise InputError(f"{name} cannot change between calls of partial_fit: call fit, or keep it as it was")
-        self._require_writable(machine.net)
+        kind, had = machine.visible, learner.settings
+        before = {"n_components": machine.n_hidden, "visible": kind, "batch_size": learner.batch_size}
+        before |= {"persistent": had.persistent, "momentum": had.momentum > 0}
+        now = {"n_components": self.n_components, "visible": kind if self.visible == "auto" else self.visible}
+        now |= {"batch_size": self.batch_size, "persistent": settings.persistent, "momentum": settings.momentum > 0}
+        require_same(before, now)
         if machine.visible == "bernoulli":
             check_shares(X)
         learner.settings, learner.threads = settings, self._threads()

@@ -19,8 +19,9 @@ from trulysparse.errors import InputError
 from trulysparse.estimators._samples import checked_samples
 from trulysparse.unsupervised import _parameters
 from trulysparse.unsupervised._base import UnsupervisedModel
+from trulysparse.unsupervised._epochs import part_of
 from trulysparse.unsupervised.selection import METHODS, SelectionData, SelectionMethod, make_method
-from trulysparse.unsupervised.selection.ranking import best_of_columns, ranked, selection_stability
+from trulysparse.unsupervised.selection.ranking import best_of_columns, ranked, stability_of_scores
 from trulysparse.unsupervised.selection.settings import number_to_keep
 from trulysparse.unsupervised.selection.targets import encoded_targets
 
@@ -161,34 +162,8 @@ class SparseFeatureSelector(SelectorMixin, UnsupervisedModel):
             ValueError: where X or y cannot be used, or a parameter is out of range.
             DivergenceError: where training diverges.
         """
-        method, threads = self._method(), self._threads()
-        checks.choice("scale", self.scale, ("standard", "minmax", "moderated", "auto"))
-        checks.choice("task", self.task, ("auto", "classification", "regression"))
-        n_repeats = checks.integer("n_repeats", self.n_repeats, low=1)
-        number_to_keep(self.n_features_to_select)
-        matrix, targets = self._data(X, y, method)
-        if matrix.n_samples < 2:
-            raise InputError(f"X has 1 sample; {type(self).__name__} needs a minimum of 2")
-        n_keep = number_to_keep(self.n_features_to_select, self.n_features_in_)
-        scaled = None if self.preprocessor_ is None else self.preprocessor_.scaled_
-        data = SelectionData.of(matrix, targets, scale=self.scale, scaled=scaled)
-        seed, found = self._seed(), []
-        with self._reporting() as progress:
-            for repeat in range(n_repeats):
-                scores = method.scores(
-                    data,
-                    n_keep=self._inputs_of(n_keep, data.n_features),
-                    seed=seed if not repeat else stream_key(seed, "repeat", repeat) >> 33,
-                    threads=threads,
-                    progress=_part(progress, repeat, n_repeats),
-                )
-                found.append(self._of_columns(scores))
-        self.method_, self._constant = method, data.constant
-        if self.preprocessor_ is not None:
-            varied = np.bincount(self.preprocessor_.sources_, ~data.constant, self.n_features_in_)
-            self._constant = varied == 0
-        self._choose(np.stack(found), n_keep)
-        return self
+        with self._unchanged_by_errors():
+            return self._fit(X, y)
 
     def transform(self, X: Any) -> Any:
         """The chosen features.
@@ -231,13 +206,42 @@ class SparseFeatureSelector(SelectorMixin, UnsupervisedModel):
 
     # ---- pieces of fit ----
 
+    def _fit(self, X: Any, y: Any) -> Self:
+        method, threads = self._method(), self._threads()
+        checks.choice("scale", self.scale, ("standard", "minmax", "moderated", "auto"))
+        checks.choice("task", self.task, ("auto", "classification", "regression"))
+        n_repeats = checks.integer("n_repeats", self.n_repeats, low=1)
+        number_to_keep(self.n_features_to_select)
+        matrix, targets = self._data(X, y, method)
+        if matrix.n_samples < 2:
+            raise InputError(f"X has 1 sample; {type(self).__name__} needs a minimum of 2")
+        n_keep = number_to_keep(self.n_features_to_select, self.n_features_in_)
+        scaled = None if self.preprocessor_ is None else self.preprocessor_.scaled_
+        data = SelectionData.of(matrix, targets, scale=self.scale, scaled=scaled)
+        seed, found = self._seed(), []
+        with self._reporting() as progress:
+            for repeat in range(n_repeats):
+                scores = method.scores(
+                    data,
+                    n_keep=self._inputs_of(n_keep, data.n_features),
+                    seed=seed if not repeat else stream_key(seed, "repeat", repeat) >> 33,
+                    threads=threads,
+                    progress=part_of(progress, repeat, n_repeats),
+                )
+                found.append(self._of_columns(scores))
+        self.method_, self._constant = method, data.constant
+        if self.preprocessor_ is not None:
+            varied = np.bincount(self.preprocessor_.sources_, ~data.constant, self.n_features_in_)
+            self._constant = varied == 0
+        self._choose(np.stack(found), n_keep)
+        return self
+
     def _method(self) -> SelectionMethod:
         """The method with the settings that are given."""
-        if not isinstance(self.accumulate, bool | np.bool_):
-            raise InputError(f"accumulate must be True or False, not {self.accumulate!r:.80}")
+        accumulate = checks.flag("accumulate", self.accumulate)
         names = ("epochs", "hidden_layer_sizes", "epsilon", "density", "batch_size", "learning_rate", "zeta", "noise")
         given = {name: getattr(self, name) for name in names}
-        return make_method(self.method, **given, accumulate=True if self.accumulate else None)
+        return make_method(self.method, **given, accumulate=accumulate or None)
 
     def _data(self, X: Any, y: Any, method: SelectionMethod) -> tuple[Matrix, NDArray[Any] | None]:
         if not method.needs_y:
@@ -268,12 +272,7 @@ class SparseFeatureSelector(SelectorMixin, UnsupervisedModel):
         self.ranking_ = np.empty(len(scores), np.int64)
         self.ranking_[order] = np.arange(1, len(scores) + 1)
         self.support_ = self.ranking_ <= n_keep
-        self.stability_ = None
-        if len(repeat_scores) > 1:
-            chosen = np.zeros(repeat_scores.shape, np.bool_)
-            for each, own in zip(chosen, repeat_scores, strict=True):
-                each[ranked(own, self._constant)[:n_keep]] = True
-            self.stability_ = selection_stability(chosen)
+        self.stability_ = stability_of_scores(repeat_scores, self._constant, n_keep)
         self.scores_ = scores
 
     def _get_support_mask(self) -> NDArray[np.bool_]:
@@ -301,12 +300,3 @@ class SparseFeatureSelector(SelectorMixin, UnsupervisedModel):
             raise InputError(f"repeat_scores and constant must have {n} columns, one per feature")
         self.method_, self._constant = self._method(), arrays["constant"].astype(np.bool_)
         self._choose(scores.astype(np.float64), checks.integer("n_features", config["n_features"], low=1, high=n))
-
-
-def _part(progress: Progress, number: int, parts: int) -> Progress:
-    """Progress of one of several trainings as that of all."""
-
-    def report(what: str, done: float, total: float) -> None:
-        progress(what, number * total + done, parts * total)
-
-    return report

@@ -133,6 +133,7 @@ def test_bits_depend_on_the_seed_alone() -> None:
         {"density": 0},
         {"importance": "gradient"},
         {"samples": 0},
+        {"probabilities": "yes"},
         {"zeta": -1},
         {"every_updates": 0},
         {"held_out": 1},

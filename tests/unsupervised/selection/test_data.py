@@ -22,6 +22,14 @@ def test_features_are_standardised_and_constant_ones_found(form):
     assert (data.n_samples, data.n_features, data.output) == (4, 3, "")
 
 
+@pytest.mark.parametrize("unit", [2.0**1020, 2.0**-1020])
+def test_targets_of_any_unit_are_standardised_alike(unit):
+    y = np.array([[0.5, 0.0], [2.0, 0.0], [0.0, 0.0], [1.0, 0.0]])
+    found = SelectionData.of(X, y * unit).targets
+    np.testing.assert_array_equal(found, SelectionData.of(X, y).targets)
+    np.testing.assert_allclose(found.std(axis=0), [1, 0])
+
+
 def test_inputs_of_categories_stay_as_they_are():
     data = SelectionData.of(X, scaled=np.array([True, False, False]))
     assert data.scaling.offset.tolist() == [4.0, 0.0, 0.0]

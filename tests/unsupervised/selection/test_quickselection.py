@@ -144,6 +144,8 @@ def test_features_that_say_the_same_are_found_among_noise():
         ({"hidden_layer_sizes": ()}, "hidden_layer_sizes"),
         ({"momentum": 1}, "momentum"),
         ({"weight_decay": -0.1}, "weight_decay"),
+        ({"redraw": 1}, "redraw must be True or False"),
+        ({"accumulate": "yes"}, "accumulate must be True or False"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, words):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from trulysparse.errors import InputError
 from trulysparse.unsupervised.selection.targets import encoded_targets
@@ -23,6 +24,14 @@ def test_labels_are_numbers_from_0_on(y, labels):
     found = encoded_targets(y)
     assert found.tolist() == labels
     assert found.dtype == np.int64
+
+
+def test_several_labels_may_be_a_sparse_matrix():
+    y = np.array([[1, 0, 1], [0, 0, 1]])
+    for form in (y, sp.csr_matrix(y), sp.csr_array(y)):
+        found = encoded_targets(form)
+        assert found.dtype == np.bool_
+        assert found.tolist() == y.astype(bool).tolist()
 
 
 def test_fractions_are_values_and_so_is_what_a_regression_gets():

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 import trulysparse as ts
 from trulysparse._core.progress import silent
-from trulysparse.errors import InputError
+from trulysparse.errors import DivergenceError, InputError
 from trulysparse.unsupervised.selection import WAST, SelectionData
 from trulysparse.unsupervised.selection import wast as module
 
@@ -67,6 +67,12 @@ def test_sparse_samples_and_any_number_of_threads_give_the_same_bits(growth):
     scores = method.scores(SelectionData.of(X), **HOW)
     assert np.array_equal(scores, method.scores(SelectionData.of(X), **HOW | {"threads": 2}))
     np.testing.assert_allclose(scores, method.scores(SelectionData.of(sp.csr_array(X)), **HOW), rtol=1e-3)
+
+
+@pytest.mark.parametrize("growth", ["sampled", "largest"])
+def test_divergence_is_told(growth):
+    with pytest.raises(DivergenceError, match="training has diverged"):
+        WAST(20, epochs=5, batch_size=16, learning_rate=1e30, growth=growth).scores(SelectionData.of(samples()), **HOW)
 
 
 def test_constant_features_are_last():

@@ -189,6 +189,13 @@ class ContrastiveDivergence:
         self.chains = kept
         return weight, bias, phases.visible_gradient.copy()
 
+    def arrays(self) -> list[Floats]:
+        """All that updates change in place: weights, biases, momentum, chains."""
+        layer, machine = self.machine.layer, self.machine
+        chains = [] if self.chains is None else [self.chains]
+        learned = [layer.values, layer.bias, machine.visible_bias]
+        return [*learned, *self.state.weight, *self.state.bias, *self.visible_momentum, *chains]
+
     def taken_error(self) -> float:
         """The sum of squared differences between data and reconstruction since it was last taken."""
         self._flush()

@@ -103,7 +103,7 @@ def run_epoch(
                 learner.update(reader, rows)
             evolver.step_done()
     machine = learner.machine
-    if not (np.isfinite(machine.layer.values).all() and np.isfinite(machine.visible_bias).all()):
+    if not all(np.isfinite(each).all() for each in (machine.layer.values, machine.layer.bias, machine.visible_bias)):
         raise DivergenceError(
             f"weights are no longer finite after {learner.n_updates} updates: choose a smaller learning_rate than "
             f"{learner.settings.learning_rate:g}"

@@ -1,4 +1,4 @@
-"""Samples that Bernoulli visible units can take: values in [0, 1]."""
+"""Samples that Bernoulli visible units, and outputs that are probabilities, can take: values in [0, 1]."""
 
 from __future__ import annotations
 
@@ -12,11 +12,18 @@ ROUNDING = 1e-6
 """How far beyond 0 and 1 values may lie: scalers round."""
 
 
-def problem_of(X: Matrix) -> str | None:
-    """What Bernoulli visible units cannot take among the samples, chunk by chunk.
+BERNOULLI = (
+    "Bernoulli visible units take values from 0 to 1: scale X to that range, as MinMaxScaler does, or give "
+    "visible='gaussian'"
+)
+
+
+def problem_of(X: Matrix, reason: str = BERNOULLI) -> str | None:
+    """What is out of range among the samples, chunk by chunk.
 
     Args:
         X: the samples; of sparse ones only stored values are looked at.
+        reason: why it cannot be used, and what to do.
 
     Returns:
         A sentence about the first value that does not lie in [0, 1], give or take ROUNDING; None: there is none.
@@ -43,18 +50,16 @@ def problem_of(X: Matrix) -> str | None:
             sample, feature = (int(i) for i in np.argwhere((chunk < -ROUNDING) | (chunk > 1 + ROUNDING))[0])
             value = chunk[sample, feature]
         name, row = X.origin(start + sample)
-        return (
-            f"{name}[{row}, {X.feature_name(feature)}] is {value!s}; Bernoulli visible units take values from 0 to 1: "
-            "scale X to that range, as MinMaxScaler does, or give visible='gaussian'"
-        )
+        return f"{name}[{row}, {X.feature_name(feature)}] is {value!s}; {reason}"
     return None
 
 
-def check_shares(X: Matrix) -> None:
+def check_shares(X: Matrix, reason: str = BERNOULLI) -> None:
     """Checks that all values lie in [0, 1]; see problem_of.
 
     Args:
         X: the samples.
+        reason: see problem_of.
 
     Raises:
         InputError: at the first value that does not; the message names its position.
@@ -67,6 +72,6 @@ def check_shares(X: Matrix) -> None:
         trulysparse.errors.InputError: X[1, 1] is 2.0; Bernoulli visible units take values from 0 to 1: scale X to that
         range, as MinMaxScaler does, or give visible='gaussian'
     """
-    problem = problem_of(X)
+    problem = problem_of(X, reason)
     if problem is not None:
         raise InputError(problem)

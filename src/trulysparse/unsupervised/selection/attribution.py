@@ -92,6 +92,7 @@ class AttributionSelection:
         hidden_sizes(self.hidden_layer_sizes)
         checks.real("density", self.density, low=0, high=1, low_open=True)
         checks.choice("importance", self.importance, ("attribution", "strength"))
+        checks.flag("probabilities", self.probabilities)
         checks.real("zeta", self.zeta, low=0, high=1)
         checks.integer("every_updates", self.every_updates, low=1)
         checks.real("held_out", self.held_out, low=0, high=1, low_open=True, high_open=True)

@@ -117,6 +117,7 @@ def _targets(y: NDArray[Any]) -> tuple[NDArray[Any], str, int]:
     values = y.reshape(len(y), -1).astype(np.float64)
     if not np.isfinite(values).all():
         raise InputError("y must hold finite numbers")
+    values = np.ldexp(values, -np.frexp(np.abs(values).max(axis=0, initial=0))[1])  # so that squares stay in range
     values -= values.mean(axis=0)
     deviation = values.std(axis=0)
     values /= np.where(deviation > 0, deviation, 1.0)

@@ -75,7 +75,8 @@ class Importance(Callback):
         """Removes the share of each sign of least |weight * importance|."""
         values = view.layer.values
         features, _ = _ends(view)
-        scores = (values * self.of(view)[features]).astype(values.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):  # of a training that diverges, which its loss will tell
+            scores = (values * self.of(view)[features]).astype(values.dtype)
         keep_mask = np.empty(len(scores), np.uint8)
         _kernels.keep_by_sign_magnitude(scores, view.fraction, keep_mask, view.threads)
         return keep_mask

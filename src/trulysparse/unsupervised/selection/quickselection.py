@@ -106,6 +106,8 @@ class QuickSelection:
         checks.real("dropout", self.dropout, low=0, high=1, high_open=True)
         checks.real("noise", self.noise, low=0)
         checks.real("zeta", self.zeta, low=0, high=1)
+        checks.flag("redraw", self.redraw)
+        checks.flag("accumulate", self.accumulate)
 
     def epsilon_for(self, n_features: int) -> float:
         """The sparsity for so many features.

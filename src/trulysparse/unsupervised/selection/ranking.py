@@ -62,6 +62,29 @@ def selection_stability(selected: ArrayLike) -> float:
     return float(1 - variance.mean() / by_chance)
 
 
+def stability_of_scores(scores: NDArray[np.float64], constant: NDArray[np.bool_], n_keep: int) -> float | None:
+    """How far choices of the best features by several scores agree; None of one alone.
+
+    Args:
+        scores: (n_choices, n_features).
+        constant: see `ranked`.
+        n_keep: how many features each chooses.
+
+    Returns:
+        See selection_stability.
+
+    Example:
+        >>> stability_of_scores(np.array([[1.0, 2.0, 0.0], [1.0, 3.0, 2.0]]), np.zeros(3, bool), 1)
+        1.0
+    """
+    if len(scores) < 2:
+        return None
+    chosen = np.zeros(scores.shape, np.bool_)
+    for each, own in zip(chosen, scores, strict=True):
+        each[ranked(own, constant)[:n_keep]] = True
+    return selection_stability(chosen)
+
+
 def best_of_columns(scores: NDArray[np.float64], sources: NDArray[Any], n_columns: int) -> NDArray[np.float64]:
     """Scores of inputs as scores of a table's columns: each has that of its best input.
 

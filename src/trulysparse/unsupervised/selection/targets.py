@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils.multiclass import type_of_target
 
@@ -12,11 +13,11 @@ from trulysparse._core import checks
 from trulysparse.errors import InputError
 
 
-def encoded_targets(y: NDArray[Any], task: str = "auto") -> NDArray[Any]:
+def encoded_targets(y: Any, task: str = "auto") -> NDArray[Any]:
     """Labels as numbers from 0 on, values as floating-point numbers, several labels per sample as bool.
 
     Args:
-        y: (n_samples,) or (n_samples, n_outputs), checked by scikit-learn.
+        y: (n_samples,) or (n_samples, n_outputs), checked by scikit-learn; several labels may be a sparse matrix.
         task: 'classification', 'regression' or 'auto', by what y holds: fractions are values.
 
     Returns:
@@ -31,6 +32,8 @@ def encoded_targets(y: NDArray[Any], task: str = "auto") -> NDArray[Any]:
         >>> encoded_targets(np.array([1, 2, 4]), "regression").tolist()
         [1.0, 2.0, 4.0]
     """
+    if sp.issparse(y):
+        y = y.toarray()
     kind = type_of_target(y, input_name="y")
     fractions = kind.startswith("continuous")
     if task == "regression" or (task == "auto" and fractions):

@@ -35,8 +35,7 @@ class WAST:
     Args:
         hidden_layer_sizes: of the one hidden layer.
         density: share of the possible connections, in (0, 1].
-        epochs: passes over the samples, at least 1; None: as many as make about 200 updates, 10 to 100. The source
-            has 10.
+        epochs: passes over the samples, at least 1.
         batch_size: samples per update, at least 1.
         learning_rate: of the squared error, its mean over features, above 0.
         momentum: Nesterov's, in (0, 1).
@@ -105,9 +104,7 @@ class WAST:
             seed=seed,
             threads=threads,
         )
-        for (
-            layer
-        ) in net.layers:  # uniform on +-1 / sqrt(n_in), as torch's linear layers start; it was on +-sqrt(6 / n_in)
+        for layer in net.layers:  # from +-sqrt(6 / n_in) to +-1 / sqrt(n_in), as torch's linear layers start
             layer.values *= np.float32(6**-0.5)
         net.scaling = net.target_scaling = data.scaling
         loss = FeatureErrors(n)
