@@ -6,7 +6,15 @@ import scipy.sparse as sp
 
 from trulysparse.data import as_matrix
 from trulysparse.errors import InputError
-from trulysparse.unsupervised.boltzmann.ranges import check_shares
+from trulysparse.unsupervised.boltzmann.ranges import check_shares, problem_of
+
+
+def test_entries_of_one_place_are_added_up():
+    def made(first, second):
+        return as_matrix(sp.csr_array((np.array([first, second, 0.2]), np.array([1, 1, 0]), np.array([0, 2, 3]))))
+
+    assert problem_of(made(1.6, -0.9)) is None
+    assert problem_of(made(0.75, 0.5)).startswith("X[0, 1] is 1.25;")
 
 
 @pytest.mark.parametrize("wrap", [np.asarray, sp.csr_array])

@@ -126,6 +126,18 @@ def test_bits_depend_on_the_seed_alone() -> None:
     assert first.tobytes() == again.tobytes() != other.tobytes()
 
 
+@pytest.mark.parametrize("sizes", [20, (50,), (20, 10)])
+def test_small_networks_have_connections_enough(sizes):
+    X = np.random.default_rng(0).standard_normal((200, 15))
+    data = SelectionData.of(X, (X[:, 3] + X[:, 7] > 0).astype(int))
+    how: dict[str, Any] = dict(n_keep=2, seed=0, threads=1, progress=lambda *_: None)
+    scores = AttributionSelection(sizes, epochs=20, learning_rate=0.01).scores(data, **how)
+    assert sorted(np.argsort(-scores)[:2].tolist()) == [3, 7]
+    assert AttributionSelection(sizes, density=0.01).density_for(15, 2) == 0.01
+    with pytest.raises(InputError, match="no output depends on any feature"):
+        AttributionSelection(sizes, density=1e-9, epochs=1, zeta=0).scores(data, **how)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -124,6 +124,13 @@ def test_noise_is_drawn_once_unless_it_is_to_be_redrawn():
     assert not np.array_equal(fixed, redrawn)
 
 
+@pytest.mark.parametrize("hidden, per_feature", [(12, 5), (40, 5), (150, 6), (1000, 40)])
+def test_each_feature_has_connections(hidden, per_feature):
+    method = QuickSelection(hidden, epochs=3)
+    assert method.epsilon_for(9) * (9 + hidden) == pytest.approx(9 * per_feature)
+    assert (method.scores(SelectionData.of(samples()), **HOW) > 0).all()
+
+
 def test_features_that_say_the_same_are_found_among_noise():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((1000, 40))

@@ -22,7 +22,7 @@ def problem_of(X: Matrix, reason: str = BERNOULLI) -> str | None:
     """What is out of range among the samples, chunk by chunk.
 
     Args:
-        X: the samples; of sparse ones only stored values are looked at.
+        X: the samples; of sparse ones only stored values are looked at, entries of one place added up.
         reason: why it cannot be used, and what to do.
 
     Returns:
@@ -36,8 +36,12 @@ def problem_of(X: Matrix, reason: str = BERNOULLI) -> str | None:
         >>> problem_of(as_matrix([[0.5, 1.0], [0.0, 1.0]])) is None
         True
     """
-    for start, chunk in chunks(X):
-        check_chunk(X, start, chunk)
+    for start, stored in chunks(X):
+        check_chunk(X, start, stored)
+        chunk = stored
+        if sp.issparse(stored) and not stored.has_canonical_format:
+            chunk = stored.copy()
+            chunk.sum_duplicates()
         values = chunk.data if sp.issparse(chunk) else chunk
         if not values.size or (values.min() >= -ROUNDING and values.max() <= 1 + ROUNDING):
             continue

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from trulysparse._core import checks
 from trulysparse._core.progress import Progress
+from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution, Schedule, grow, prune
 from trulysparse.optim import Adam
 from trulysparse.pruning.strength import input_strength
@@ -27,6 +28,9 @@ from trulysparse.unsupervised.selection.training import (
     supervised_network,
 )
 
+_DENSITY = 0.01
+_LEAST = 2  # connections per neuron
+
 
 @dataclass(frozen=True)
 class AttributionSelection:
@@ -38,8 +42,9 @@ class AttributionSelection:
 
     Args:
         hidden_layer_sizes: neurons of the hidden layers (ReLU), an integer or a sequence.
-        density: connections of the network as a share of the dense one's, in (0, 1]; see SparseMLP. The source
-            chooses it for each data set by validation.
+        density: connections of the network as a share of the dense one's, in (0, 1]; see SparseMLP. None: 0.01, but
+            in small networks what makes two connections per neuron of each layer's wider side: with fewer, hardly a
+            feature reaches an output. The source chooses it for each data set by validation.
         importance: 'attribution', or 'strength', the sum of |weights| out of the input neuron.
         probabilities: whether outputs are taken after softmax or sigmoid, as in the source's code, or before.
         samples: of each batch, whose derivatives are taken, at least 1; None: batch_size / outputs.
@@ -53,7 +58,7 @@ class AttributionSelection:
         epochs: at least 1; None: 200, or as many as make 20,000 batches of 100, at least 10.
 
     Raises:
-        InputError: where a setting is out of range.
+        InputError: where a setting is out of range or, from `scores`, no output depends on any feature.
 
     Source:
         Atashgahi et al., "Unveiling the power of sparse neural networks for feature selection", ECAI 2024, section 3.
@@ -75,7 +80,7 @@ class AttributionSelection:
     needs_y: ClassVar[bool] = True
 
     hidden_layer_sizes: int | Sequence[int] = (1000, 100)
-    density: float = 0.01
+    density: float | None = None
     importance: str = "attribution"
     probabilities: bool = True
     samples: int | None = None
@@ -90,7 +95,8 @@ class AttributionSelection:
 
     def __post_init__(self) -> None:
         hidden_sizes(self.hidden_layer_sizes)
-        checks.real("density", self.density, low=0, high=1, low_open=True)
+        if self.density is not None:
+            checks.real("density", self.density, low=0, high=1, low_open=True)
         checks.choice("importance", self.importance, ("attribution", "strength"))
         checks.flag("probabilities", self.probabilities)
         checks.real("zeta", self.zeta, low=0, high=1)
@@ -101,6 +107,19 @@ class AttributionSelection:
         checks.real("weight_decay", self.weight_decay, low=0, high=1, high_open=True)
         check_optional(self, "samples")
 
+    def density_for(self, n_features: int, n_outputs: int) -> float:
+        """The density of a network of so many features and outputs.
+
+        Example:
+            >>> AttributionSelection().density_for(1024, 20), AttributionSelection(50).density_for(50, 5)
+            (0.01, 0.07272727272727272)
+        """
+        if self.density is not None:
+            return self.density
+        sizes = np.array([n_features, *hidden_sizes(self.hidden_layer_sizes), n_outputs])
+        few = _LEAST * np.maximum(sizes[:-1], sizes[1:]).sum() / (sizes[:-1] * sizes[1:]).sum()
+        return float(min(1.0, max(_DENSITY, few)))
+
     def scores(
         self, data: SelectionData, *, n_keep: int, seed: int, threads: int, progress: Progress
     ) -> NDArray[np.float64]:
@@ -108,8 +127,9 @@ class AttributionSelection:
         train, watched = held_out(data, self.held_out, seed)
         batch_size = default_batch_size(len(train), self.batch_size)
         epochs = default_epochs(len(train), self.epochs, 200, 20_000)
+        density = self.density_for(data.n_features, data.n_outputs)
         training = SelectionTraining(
-            supervised_network(data, self.hidden_layer_sizes, "relu", seed, threads, density=self.density),
+            supervised_network(data, self.hidden_layer_sizes, "relu", seed, threads, density=density),
             data,
             Adam(self.learning_rate, weight_decay=self.weight_decay, weight_decay_mode="l2"),
             batch_size=batch_size,
@@ -140,6 +160,11 @@ class AttributionSelection:
             if epoch - last >= self.patience:
                 progress("selecting", epochs, epochs)
                 break
+        if not total.any() and not data.constant.all():
+            raise InputError(
+                "no output depends on any feature: give more connections (density), a larger hidden_layer_sizes or a "
+                "smaller learning_rate"
+            )
         return data.finished(total)
 
 

@@ -28,6 +28,7 @@ from trulysparse.unsupervised.selection.settings import epochs_for, hidden_sizes
 
 _EPSILON = 13.0
 _DENSEST = 0.04  # share of the possible connections
+_LEAST = 5  # connections per feature: without any it would have no score
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class QuickSelection:
     Args:
         hidden_layer_sizes: of the encoder; the decoder mirrors it.
         epsilon: sparsity of every layer, above 0. None: 13; where the layer beside the features is wider than they are
-            many, no more than 4 % of their possible connections, which is what 13 is at the source's 500 features.
+            many, no more than 4 % of their possible connections, which is what 13 is at the source's 500 features, or
+            five per feature where that is more.
             Denser, a wide autoencoder of few features passes each one through alone, above all those that others do not
             tell.
         epochs: passes over the samples, at least 1; None: as many as make about 2,000 updates, 1 to 100. The source has
@@ -123,7 +125,7 @@ class QuickSelection:
         beside = hidden_sizes(self.hidden_layer_sizes)[0]
         if beside <= n_features:
             return _EPSILON
-        return min(_EPSILON, _DENSEST * n_features * beside / (n_features + beside))
+        return min(_EPSILON, n_features * max(_DENSEST * beside, _LEAST) / (n_features + beside))
 
     def scores(
         self, data: SelectionData, *, n_keep: int, seed: int, threads: int, progress: Progress

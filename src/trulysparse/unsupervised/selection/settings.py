@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from trulysparse._core import checks
 from trulysparse.errors import InputError
+from trulysparse.estimators._sizes import hidden_sizes as layer_sizes
 
 
 def hidden_sizes(sizes: Any) -> tuple[int, ...]:
@@ -28,11 +27,10 @@ def hidden_sizes(sizes: Any) -> tuple[int, ...]:
         >>> hidden_sizes(1000)
         (1000,)
     """
-    if isinstance(sizes, Integral) and not isinstance(sizes, bool):
-        sizes = (sizes,)
-    if not isinstance(sizes, Sequence | np.ndarray) or isinstance(sizes, str | bytes) or len(sizes) == 0:
-        raise InputError(f"hidden_layer_sizes must be an integer or a sequence of integers, not {sizes!r:.80}")
-    return tuple(checks.integer(f"hidden_layer_sizes[{i}]", size, low=1) for i, size in enumerate(sizes))
+    found = layer_sizes(sizes)
+    if not found:
+        raise InputError(f"hidden_layer_sizes must name at least one layer, not {sizes!r:.80}")
+    return found
 
 
 def epochs_for(n_samples: int, batch_size: int, updates: int = 2000) -> int:
