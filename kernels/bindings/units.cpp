@@ -13,6 +13,7 @@ void bind_type(nb::module_& m) {
         [](Rows<T> values, Maybe<Array<const T>> bias, int64_t batch, bool logistic, bool sampled, uint64_t key,
            int threads) {
             const int64_t rows = int64_t(values.shape(0)), stride = int64_t(values.shape(1));
+            require_padded(stride);
             require(0 <= batch && batch <= stride, "values has fewer columns than there are samples");
             require_length(bias, rows, "bias", "one per unit");
             nb::gil_scoped_release free_lock;

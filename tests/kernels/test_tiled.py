@@ -84,7 +84,7 @@ def test_rows_in_order_against_scipy(isa, rng, kind):
     """Layers beyond the caches, at small batches, bring rows into order first (propagation blocking)."""
     n_in, n_out = 600_000, 560_000
     layer = make((n_in, n_out, 700_000), kind, rng)
-    weight = layer.weight
+    weight = layer.weight.astype(np.float64)
     rows, columns = layer.connectivity.coordinates()
     for batch in (1, 2, 4, 8):
         x = Activations(held(rng.random((n_in, batch), np.float32) - 0.5, kind))
@@ -93,7 +93,7 @@ def test_rows_in_order_against_scipy(isa, rng, kind):
         z = weight @ widened(x.values) + widened(layer.bias)[:, None]
         np.testing.assert_allclose(widened(y.values), z, **tolerance(kind))
         dy = held(rng.random((n_out, batch), np.float32) - 0.5, kind)
-        wanted = np.einsum("cb,cb->c", widened(dy)[rows], widened(x.values)[columns])
+        wanted = np.einsum("cb,cb->c", widened(dy)[rows], widened(x.values)[columns], dtype=np.float64)
         dx = np.zeros_like(x.values)
         gradient, _ = layer.gradients(dy, x, dx, 2)
         np.testing.assert_allclose(gradient, wanted, rtol=1e-3, atol=1e-3)

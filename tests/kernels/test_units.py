@@ -136,6 +136,8 @@ def test_shapes_are_checked():
     values = np.zeros((4, 8), np.float32)
     with pytest.raises(ValueError, match="fewer columns"):
         _kernels.draw_units(values, None, 9, True, True, 0, 1)
+    with pytest.raises(ValueError, match="the stride, 24, is not a padded batch size"):
+        _kernels.draw_units(np.zeros((4, 24), np.float32), None, 24, True, True, 1, 1)
     with pytest.raises(ValueError, match="bias has 3 values"):
         _kernels.draw_units(values, np.zeros(3, np.float32), 8, True, True, 0, 1)
     with pytest.raises(ValueError, match="joined is 4 x 8"):

@@ -29,7 +29,7 @@ WRONG = [
     ({"input_masking": 1.0}, "{input_masking} must lie in [0, 1)"),
     ({"input_swap": -0.5}, "{input_swap} must lie in [0, 1]"),
     ({"input_masking": 0.1, "input_dropout": 0.1}, "{input_masking} cannot be combined with {input_dropout}"),
-    ({"input_swap": 0.1, "redraw_input_noise": False}, "{input_swap} is drawn anew for each batch in any case"),
+    ({"input_swap": 0.1, "redraw_input_noise": False}, "{input_swap} needs {redraw_input_noise}, as others"),
     ({"redraw_input_noise": False}, "{redraw_input_noise} is about noise of the inputs: give {input_noise} too"),
     ({"importance_pruning": 10.0}, "{importance_pruning} would begin after epoch 200 only"),
 ]

@@ -10,6 +10,7 @@ import pytest
 import trulysparse as ts
 from browser import CHROMIUM, console, probe
 from pictures import parsed, tables
+from trulysparse.report.numbers import number
 from trulysparse.report.selection_page import (
     ALL,
     CHOSEN,
@@ -115,6 +116,14 @@ def test_any_scores_make_a_page(scores):
 def test_its_size_does_not_grow_with_features():
     small, large = (len(selection_html(report(n=n, k=200))) for n in (2_000, 200_000))
     assert large < small + 20_000
+
+
+def test_scores_below_0_are_written_as_they_are():
+    judged = [Judged("SVR", CHOSEN, [-3.0, -2.0]), Judged("SVR", ALL, [0.5, 0.5])]
+    text = selection_html(report(judged=judged, measure="R²"))
+    check_pictures(text)
+    assert f"<title>{CHOSEN}: {number(-2.5)}</title>" in text
+    assert f"<title>{ALL}: {number(0.5)}</title>" in text
 
 
 def test_judged_rows():

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
+import numpy as np
+
 from trulysparse._core import checks
 from trulysparse.connectivity.coordinates import INDEXED, storages_of
 from trulysparse.errors import InputError
@@ -104,7 +106,9 @@ class Evolution:
         self.schedule = schedule
         self.budget = budget
         self.fresh = checks.choice("fresh", fresh, ("init", "zero"))
-        self.output_layer = output_layer
+        if not isinstance(output_layer, bool | np.bool_):
+            raise InputError(f"output_layer must be True or False, not {output_layer!r:.80}")
+        self.output_layer = bool(output_layer)
         self.density = density
         self.percolate = bool(percolate)
         if density is not None and hasattr(prune, "remember"):

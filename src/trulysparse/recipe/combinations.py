@@ -71,7 +71,8 @@ class CheckedRecipe(RecipeParts):
         if self.input_masking and self.input_dropout:
             raise InputError(f"{spelled('input_masking')} cannot be combined with {spelled('input_dropout')}")
         if self.input_swap and not self.redraw_input_noise:
-            raise InputError(f"{spelled('input_swap')} is drawn anew for each batch in any case")
+            needed = spelled("redraw_input_noise")
+            raise InputError(f"{spelled('input_swap')} needs {needed}, as others are swapped in each batch")
         if not self.redraw_input_noise and not (self.input_noise or self.input_dropout or self.input_masking):
             raise InputError(
                 f"{spelled('redraw_input_noise')} is about noise of the inputs: give {spelled('input_noise')} too"

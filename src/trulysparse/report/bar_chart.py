@@ -23,7 +23,7 @@ def bar_chart(
 
     Args:
         names: of the values.
-        values: at least 0; what is not finite has no bar.
+        values: what is below 0 or not finite has no bar.
         title: of the picture.
         shown: how a value is written beside its bar.
 

@@ -136,7 +136,8 @@ def write_selection_report(path: str | os.PathLike[str], report: SelectionReport
 
     Args:
         path: the file, which is replaced as a whole.
-        report: what it shows. Its size does not grow with samples or features.
+        report: what it shows. Its size grows with the chosen features and, of images, with their pixels, not with
+            other features or samples.
 
     Raises:
         OSError: where the file cannot be written.
@@ -177,10 +178,9 @@ def _accuracy(report: SelectionReport) -> list[Figure]:
     figures = []
     for judge in dict.fromkeys(each.judge for each in report.judged):
         own = [each for each in report.judged if each.judge == judge]
-        values = [max(each.mean, 0.0) for each in own]
         svg = bar_chart(
             [each.features for each in own],
-            values,
+            [each.mean for each in own],
             title=f"{report.measure} of {judge}",
             shown=lambda value: number(round(value, 4)),
         )

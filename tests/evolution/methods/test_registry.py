@@ -141,3 +141,9 @@ def test_evolve_full_layer_keeps_its_weights(method):
         np.testing.assert_array_equal(layer.values, weight)
         np.testing.assert_array_equal(optimizer_state.weight[0], momentum)
         assert np.all(weight)
+
+
+def test_output_layer_is_a_truth_value():
+    for wrong in ("yes", None, 1):
+        with pytest.raises(ts.InputError, match="output_layer must be True or False, not"):
+            ts.SET(output_layer=wrong)
