@@ -252,6 +252,9 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", help="names; all by default")
     parser.add_argument("--seeds", nargs="+", type=int, default=list(range(5)))
     args = parser.parse_args()
+    known = {*MODELS, *LIKELIHOOD, "SparseRBM", "BernoulliRBM", "pixels"}
+    if unknown := set(args.models or ()) - known:
+        parser.error(f"--models must be among {', '.join(sorted(known))}, not {', '.join(sorted(unknown))}")
     if args.part in ("digits", "likelihood", "wide"):
         names = ["SparseRBM", "BernoulliRBM", *(["pixels"] if args.part == "digits" else [])]
         return run_others(
