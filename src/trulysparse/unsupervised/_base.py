@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar, Self
@@ -34,7 +35,7 @@ from trulysparse.unsupervised import _parameters
 _TABLE, _NAMES = "preprocessing.", ("feature_names.bytes", "feature_names.offsets")
 
 
-class UnsupervisedModel(VersionedPickles, BaseEstimator):
+class UnsupervisedModel(VersionedPickles, BaseEstimator, ABC):
     """Base of models that learn from samples alone. A subclass has the parameters `n_jobs`, `random_state`, `verbose`
     and `progress`, reads X through `_samples` (or `_samples_and_targets`), shows work through `_reporting`, and says
     with `_saved` and `_restore` what a file keeps of it.
@@ -57,14 +58,14 @@ class UnsupervisedModel(VersionedPickles, BaseEstimator):
 
     # ---- what a subclass says of itself ----
 
+    @abstractmethod
     def _saved(self) -> tuple[dict[str, SparseMLP], dict[str, NDArray[Any]], dict[str, Any]]:
         """(networks, arrays, config): what fit found out, beside parameters, names of features and preprocessing.
         Arrays are of any shape but single numbers; config is what JSON can hold."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _restore(self, networks: dict[str, SparseMLP], arrays: dict[str, NDArray[Any]], config: dict[str, Any]) -> None:
         """Takes what `_saved` gave, from a file: InputError where it does not hold together."""
-        raise NotImplementedError
 
     # ---- scikit-learn ----
 
@@ -189,19 +190,6 @@ class UnsupervisedModel(VersionedPickles, BaseEstimator):
             return None
         scaling = figures.add(matrix)
         return scaling if self.preprocessor_ is None else unscaled(scaling, self.preprocessor_.scaled_)
-
-    def _input_names(self) -> NDArray[np.object_]:
-        """Names of what the networks read: columns, or what the preprocessor makes of them."""
-        if self.preprocessor_ is not None:
-            return self.preprocessor_.get_feature_names_out()
-        names = getattr(self, "feature_names_in_", None)
-        return np.array([f"x{i}" for i in range(self.n_features_in_)], dtype=object) if names is None else names
-
-    def _by_column(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Values of inputs, (n_inputs,), added up over those that are made of one column: (n_features_in_,)."""
-        if self.preprocessor_ is None:
-            return values
-        return np.bincount(self.preprocessor_.sources_, values, self.n_features_in_).astype(np.float64)
 
     # ---- files ----
 

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
+from selection_helpers import planted
+from selection_helpers import scored as scored_by
 from trulysparse.errors import InputError
-from trulysparse.unsupervised.selection import SelectionData, make_method
+from trulysparse.unsupervised.selection import SelectionData
 from trulysparse.unsupervised.selection import gradient as module
 from trulysparse.unsupervised.selection.gradient import GradientSelection
 from trulysparse.unsupervised.selection.ranking import ranked
 
-SMALL: dict[str, Any] = {"hidden_layer_sizes": (40, 20), "epsilon": 4, "learning_rate": 0.01, "epochs": 15}
-
-
-def silent(what: str, done: float, total: float) -> None:
-    """Shows nothing."""
-
-
-def scored(data: SelectionData, seed: int = 0, threads: int = 1, **settings: Any) -> np.ndarray:
-    method = make_method("gradient", **(SMALL | settings))
-    return method.scores(data, n_keep=1, seed=seed, threads=threads, progress=silent)
-
-
-def planted(n_classes: int = 2, n: int = 300, seed: int = 0) -> SelectionData:
-    X = np.random.default_rng(seed).standard_normal((n, 12)) * 5 + 1
-    z = X[:, 2] + X[:, 7]
-    y = np.searchsorted(np.quantile(z, np.arange(1, n_classes) / n_classes), z)
-    return SelectionData.of(X, y)
+scored = partial(scored_by, "gradient")
 
 
 def test_importance_is_the_decayed_sum_of_mean_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,40 +58,10 @@ def test_planted_features_are_found(n_classes: int) -> None:
     assert sorted(ranked(scored(data, epochs=25), data.constant)[:2].tolist()) == [2, 7]
 
 
-def test_features_that_values_depend_on_are_found() -> None:
-    X = np.random.default_rng(0).standard_normal((400, 10))
-    data = SelectionData.of(X, 100 + 40 * X[:, 4] - 30 * X[:, 1])
-    assert sorted(ranked(scored(data), data.constant)[:2].tolist()) == [1, 4]
-
-
 def test_several_labels_per_sample() -> None:
     X = np.random.default_rng(0).standard_normal((400, 10))
     data = SelectionData.of(X, np.stack([X[:, 4] > 0, X[:, 1] > 0], axis=1))
     assert sorted(ranked(scored(data), data.constant)[:2].tolist()) == [1, 4]
-
-
-@pytest.mark.parametrize("shape", [(30, 1), (2, 5), (7, 40)])
-def test_few_samples_and_few_features(shape: tuple[int, int]) -> None:
-    X = np.random.default_rng(0).standard_normal(shape)
-    data = SelectionData.of(X, np.arange(shape[0]) % 2)
-    scores = scored(data, epochs=3)
-    assert scores.shape == (shape[1],)
-    assert np.isfinite(scores).all()
-
-
-def test_constant_features_come_last() -> None:
-    X = np.random.default_rng(0).standard_normal((60, 6))
-    X[:, 1] = 3
-    data = SelectionData.of(X, (X[:, 0] > 0).astype(int))
-    scores = scored(data)
-    assert scores[1] == scores.min()
-    assert ranked(scores, data.constant)[-1] == 1
-
-
-def test_bits_depend_on_the_seed_alone() -> None:
-    data = planted()
-    first, again, other = scored(data), scored(data, threads=2), scored(data, seed=1)
-    assert first.tobytes() == again.tobytes() != other.tobytes()
 
 
 def test_progress_counts_epochs() -> None:
