@@ -271,6 +271,28 @@ class UnsupervisedTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin,
     _n_features_out: int
 
 
+class ScoresSamples(ABC):
+    """A model with a score for each sample, whose mean is its score."""
+
+    @abstractmethod
+    def score_samples(self, X: Any) -> NDArray[np.float64]:
+        """(n_samples,), higher is better."""
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """The mean of score_samples: what a search over parameters makes large.
+
+        Parameters
+        ----------
+        X : as for fit
+        y : ignored
+
+        Returns
+        -------
+        float
+        """
+        return float(self.score_samples(X).mean())
+
+
 def _in_files(X: Any) -> bool:
     """Whether X is a memory map or a Matrix: read as it is, a batch at a time."""
     return isinstance(X, np.memmap) or (not isinstance(X, np.ndarray) and hasattr(type(X), "reader"))

@@ -15,13 +15,13 @@ from trulysparse._core.arrays import Floats
 from trulysparse.data.scaling import Scaling
 from trulysparse.errors import InputError
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.unsupervised._base import UnsupervisedTransformer
+from trulysparse.unsupervised._base import ScoresSamples, UnsupervisedTransformer
 from trulysparse.unsupervised.boltzmann import annealed, energies, learner_state, sampling
 from trulysparse.unsupervised.boltzmann.divergence import ContrastiveDivergence
 from trulysparse.unsupervised.boltzmann.machine import BoltzmannMachine
 
 
-class FittedMachine(UnsupervisedTransformer):
+class FittedMachine(ScoresSamples, UnsupervisedTransformer):
     """See SparseRBM, which adds parameters and learning."""
 
     _fitted_by = "network_"
@@ -144,20 +144,6 @@ class FittedMachine(UnsupervisedTransformer):
         if self.visible_ == "gaussian":
             return -energies.free_energy(self._machine, matrix, self._threads())
         return energies.pseudo_likelihood(self._machine, matrix, self._threads())
-
-    def score(self, X: Any, y: Any = None) -> float:
-        """The mean of score_samples, by which searches compare models.
-
-        Parameters
-        ----------
-        X : as for fit
-        y : ignored
-
-        Returns
-        -------
-        float
-        """
-        return float(self.score_samples(X).mean())
 
     def log_partition(
         self, n_chains: int = 100, n_temperatures: int = 1000, *, random_state: int | None = None

@@ -21,11 +21,12 @@ from trulysparse.nn.losses import AnyLoss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import Optimizer
 from trulysparse.unsupervised._autoencoder_training import AutoencoderTraining
+from trulysparse.unsupervised._base import ScoresSamples
 from trulysparse.unsupervised._halves import decoder, encoder, errors, reconstructed
 
 
 @dataclass(eq=False, repr=False)
-class SparseAutoencoder(AutoencoderTraining):
+class SparseAutoencoder(ScoresSamples, AutoencoderTraining):
     """A truly sparse autoencoder: a network that learns to give back its samples, and thereby to encode them.
 
     `transform` gives the activations of the middle layer, `inverse_transform` and `reconstruct` samples in the unit of
@@ -266,20 +267,6 @@ class SparseAutoencoder(AutoencoderTraining):
         """
         samples = self._samples(X, reset=False)
         return -errors(self.network_, samples)
-
-    def score(self, X: Any, y: Any = None) -> float:
-        """The mean of score_samples: what a search over parameters makes large.
-
-        Parameters
-        ----------
-        X : as for fit
-        y : ignored
-
-        Returns
-        -------
-        float
-        """
-        return float(self.score_samples(X).mean())
 
     @property
     def encoder_(self) -> SparseMLP:
