@@ -50,6 +50,8 @@ class CheckedRecipe(RecipeParts):
         if self.loss is not None:
             checks.choice(self.spelled("loss"), self.loss, tuple(BY_NAME))
         checks.choice(self.spelled("fresh_state"), self.fresh_state, FRESH_STATES)
+        if self.epsilon is not None:
+            checks.real(self.spelled("epsilon"), self.epsilon, low=0, low_open=True)
         if self.density is not None and self.epsilon is not None:
             raise InputError(f"{self.spelled('epsilon')} cannot be combined with {self.spelled('density')}")
         self._check_combinations()
