@@ -126,7 +126,7 @@ class CheckedRecipe(RecipeParts):
             ("densities", f"needs one {spelled('density')} to divide", one_density),
             ("output_density", f"cannot be combined with a {spelled('density')} per layer", not per_layer),
             ("alpha", f"needs an {spelled('activation')} with a slope: all_relu or leaky_relu", sloped),
-            ("fan", f"needs {spelled('init', 'he_uniform')} or xavier_uniform", self.init != "normal"),
+            ("fan", f"needs {spelled('init', 'he_uniform')}, xavier_uniform or uniform", self.init != "normal"),
             ("zeta", f"needs {spelled('evolution', 'set')}, or one of {', '.join(WITH_ZETA[1:])}", by_epochs),
             ("fresh", f"needs {spelled('evolution', 'set')}", self.evolution == "set"),
             ("evolve_until", f"needs {spelled('evolution', 'set')}, or one of {', '.join(WITH_ZETA[1:])}", by_epochs),
