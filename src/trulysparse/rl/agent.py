@@ -256,7 +256,9 @@ class OffPolicyAgent(ABC, Generic[SettingsType]):
         found = open_environments(env, self.name)
         self.spaces.require_same(found.spaces)
         if self.replay is not None and self.replay.n_envs != found.n_envs:
-            raise InputError(f"env must be {self.replay.n_envs} environments, as the replay buffer has, not {found.n_envs}")
+            raise InputError(
+                f"env must be {self.replay.n_envs} environments, as the replay buffer has, not {found.n_envs}"
+            )
         self.env, self.env_id = found, found.id
 
     # ---- what the loop and the algorithms call ----
