@@ -73,6 +73,9 @@ def test_values_become_those_that_are_checked():
         (SACSettings, {"critic_evolution": "sett"}, "critic_evolution must be one of none, "),
         (SACSettings, {"target_update_interval": 0}, "target_update_interval must be at least 1"),
         (SACSettings, {"dynamic_capacity": "yes"}, "dynamic_capacity must be True or False"),
+        (DQNSettings, {"loss": "mse"}, "loss must be one of squared, huber, not 'mse'"),
+        (DQNSettings, {"max_grad_norm": 0}, "max_grad_norm must lie in"),
+        (DQNSettings, {"double": None}, "double must be True or False"),
         (DQNSettings, {"exploration_final_eps": 2}, r"exploration_final_eps must lie in \[0, 1\], not 2"),
     ],
 )

@@ -202,6 +202,9 @@ class DQNSettings(Settings):
         exploration_fraction: share of training in which the share of random actions falls, in [0, 1].
         exploration_initial_eps: that share at the start, in [0, 1].
         exploration_final_eps: and at the end, in [0, 1].
+        double: whether the online network chooses the action whose value the target network gives.
+        loss: 'squared' or 'huber', of the error of the values.
+        max_grad_norm: gradients are scaled down to this norm, above 0; None: never.
     """
 
     hidden_layer_sizes: tuple[int, ...] = (120, 84)
@@ -218,6 +221,9 @@ class DQNSettings(Settings):
     exploration_fraction: float = 0.5
     exploration_initial_eps: float = 1.0
     exploration_final_eps: float = 0.05
+    double: bool = True
+    loss: str = "squared"
+    max_grad_norm: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -225,6 +231,10 @@ class DQNSettings(Settings):
         self._integers(target_update_interval=1)
         share = (0.0, 1.0)
         self._reals(exploration_fraction=share, exploration_initial_eps=share, exploration_final_eps=share)
+        self._set("double", checks.flag("double", self.double))
+        checks.choice("loss", self.loss, ("squared", "huber"))
+        if self.max_grad_norm is not None:
+            self._set("max_grad_norm", checks.real("max_grad_norm", self.max_grad_norm, low=0, low_open=True))
 
 
 def checked_evolution(name: str, value: Evolution | str | None) -> Evolution | None:
