@@ -1,5 +1,5 @@
-"""The loop in which the dense peers of the reinforcement learners learn: one environment, one update a step. It is given
-its environments, so that nothing here imports Gymnasium."""
+"""The loop in which the dense peers of the reinforcement learners learn: one environment, one update a step. It is
+given its environments, so that nothing here imports Gymnasium."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def train(
     report: Callable[[dict[str, Any]], None] = lambda row: None,
 ) -> list[dict[str, Any]]:
     """One update at each step after `learning_starts` random ones, and evaluations of the policy without noise, whose
-    episodes start from the seeds 10,000, 10,001, .... Rows: steps, returns of the episodes, CPU and wall seconds without
-    those of evaluations."""
+    episodes start from the seeds 10,000, 10,001, .... Rows: steps, returns of the episodes, CPU and wall seconds
+    without those of evaluations."""
     rng = np.random.default_rng(seed)
     replay = Replay(min(buffer_size, total_timesteps), agent.n_observations, 1 if agent.discrete else agent.n_actions)
     unit = int if agent.discrete else in_units(env.action_space)
