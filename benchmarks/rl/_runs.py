@@ -5,8 +5,8 @@
 
 learner is "ours", "dense" (the torch peer in the same loop) or "sb3"; "options" are its settings, "loop" those of the
 dense peer's loop, "noise" the share of inputs that are noise. Every `evaluate_every` steps (5,000) the policy without
-exploration plays `episodes` (10), which start from the seeds 10,000, 10,001, .... The file gets a line per evaluation and
-a last one with "done": seconds of the processor and of the clock, without those of evaluations, peak MB beyond what the
+exploration plays `episodes` (10), which start from the seeds 10,000, 10,001, .... The file gets a line per evaluation
+and a last one with "done": seconds of the processor and of the clock, without those of evaluations, peak MB beyond what the
 process held once everything was imported and made, connections.
 """
 
@@ -81,7 +81,7 @@ def ours(setting: dict[str, Any], report: Report) -> dict[str, Any]:
     algorithm = getattr(ts.rl, setting["algorithm"].upper())
     options = {"buffer_size": min(1_000_000, setting["steps"])} | setting.get("options", {})
     agent = algorithm(make(setting, setting["seed"]), seed=setting["seed"], threads=1, **options)
-    clock = Clock(setting, lambda observation: agent.policy(observation), report)  # noqa: PLW0108 - the latest one
+    clock = Clock(setting, lambda observation: agent.predict(observation, deterministic=True)[0], report)
     imported = resident(peak=False)
     agent.learn(setting["steps"], callbacks=[lambda agent: clock.look(agent.num_timesteps)])
     found = clock.end() | {"peak_mb": resident(peak=True) - imported}
