@@ -159,6 +159,7 @@ class TD3Settings(ActorCriticSettings):
         exploration_noise: standard deviation of the noise on actions while training, in the same units, at least 0.
     """
 
+    learning_rate: float | LearningRate = 1e-3
     policy_delay: int = 2
     target_policy_noise: float = 0.2
     target_noise_clip: float = 0.5
