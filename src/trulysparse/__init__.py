@@ -21,6 +21,7 @@ from trulysparse.evolution import (
     Evolution,
     Evolver,
     GraNet,
+    ReDo,
     RigL,
     Schedule,
     SigmoidDensity,
@@ -36,6 +37,7 @@ from trulysparse.nn.frozen import FrozenMLP
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.losses import BinaryCrossEntropy, Huber, Loss, MeanSquaredError, SoftmaxCrossEntropy
 from trulysparse.nn.mlp import SparseMLP
+from trulysparse.nn.soft_update_all import soft_update_all
 from trulysparse.nn.tape import Tape
 from trulysparse.nn.tapes import forward_all
 from trulysparse.optim import SGD, Adam, SuPar
@@ -110,6 +112,7 @@ __all__ = [
     "NumberedActivation",
     "ProgressBar",
     "PruningReport",
+    "ReDo",
     "ReLU",
     "RigL",
     "ScaledRate",
@@ -141,6 +144,7 @@ __all__ = [
     "prune_neurons",
     "rl",
     "save",
+    "soft_update_all",
 ]
 
 

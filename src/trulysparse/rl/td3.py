@@ -64,9 +64,7 @@ class TD3(OffPolicyAgent[TD3Settings]):
         threads: int = 1,
         **settings: Any,
     ) -> None:
-        super().__init__(
-            env, preset=preset, settings=settings, replay_folder=replay_folder, seed=seed, threads=threads
-        )
+        super().__init__(env, preset=preset, settings=settings, replay_folder=replay_folder, seed=seed, threads=threads)
         n_observations, n_actions = self.spaces.n_observations, self.spaces.n_actions
         self.actor = self.new_learner(n_observations, n_actions, "actor")
         self.critic = self.new_learner(n_observations + n_actions, 1, "critic", n_networks=2)
@@ -111,7 +109,7 @@ class TD3(OffPolicyAgent[TD3Settings]):
         # The gradient of the critics' mean squared errors.
         for values, dy in zip(critic.forward(), critic.dy, strict=True):
             np.subtract(values, targets, out=dy)
-            dy *= 2 / s.batch_size
+            np.multiply(dy, 2 / s.batch_size, out=dy)
         if self.notes_due:
             errors = [dy[0, : s.batch_size] for dy in critic.dy]
             self.note(critic_loss=sum(float(error @ error) for error in errors) * s.batch_size / 4)
