@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from trulysparse.rl.callbacks import EvalCallback as EvalCallback
     from trulysparse.rl.callbacks import EveryNTimesteps as EveryNTimesteps
     from trulysparse.rl.callbacks import StopTrainingOnRewardThreshold as StopTrainingOnRewardThreshold
+    from trulysparse.rl.dqn import DQN as DQN
     from trulysparse.rl.evaluate import evaluate_policy as evaluate_policy
+    from trulysparse.rl.sac import SAC as SAC
     from trulysparse.rl.td3 import TD3 as TD3
 
 _MODULES = {
@@ -19,6 +21,8 @@ _MODULES = {
     "EveryNTimesteps": "callbacks",
     "StopTrainingOnRewardThreshold": "callbacks",
     "evaluate_policy": "evaluate",
+    "DQN": "dqn",
+    "SAC": "sac",
     "TD3": "td3",
 }
 

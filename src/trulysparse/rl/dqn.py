@@ -17,9 +17,9 @@ from trulysparse.rl.settings import DQNSettings
 class DQN(OffPolicyAgent[DQNSettings]):
     """Deep Q-network, double by default, for discrete actions.
 
-    One network learns what each action is worth. Its targets take the best action by the network itself and the value of
-    that action by the target network (double=False: both by the target network). The network is sparse, and its topology
-    evolves while it learns.
+    One network learns what each action is worth. Its targets take the best action by the network itself and the value
+    of that action by the target network (double=False: both by the target network). The network is sparse, and its
+    topology evolves while it learns.
 
     The error is squared by default. loss='huber' limits the gradient of each sample to +-1, as the paper's code does
     beside rewards clipped to +-1; where returns are in the hundreds, as in CartPole, values diverged with it.
@@ -39,8 +39,8 @@ class DQN(OffPolicyAgent[DQNSettings]):
         InputError: where a setting is unknown or out of range, or the environment's spaces do not fit.
 
     Source:
-        Mnih et al., "Human-level control through deep reinforcement learning" (2015), algorithm 1; van Hasselt, Guez and
-        Silver, "Deep reinforcement learning with double Q-learning", AAAI 2016.
+        Mnih et al., "Human-level control through deep reinforcement learning" (2015), algorithm 1; van Hasselt, Guez
+        and Silver, "Deep reinforcement learning with double Q-learning", AAAI 2016.
 
     Example:
         >>> import pytest
@@ -66,9 +66,7 @@ class DQN(OffPolicyAgent[DQNSettings]):
         threads: int = 1,
         **settings: Any,
     ) -> None:
-        super().__init__(
-            env, preset=preset, settings=settings, replay_folder=replay_folder, seed=seed, threads=threads
-        )
+        super().__init__(env, preset=preset, settings=settings, replay_folder=replay_folder, seed=seed, threads=threads)
         n_observations, n_actions = self.spaces.n_observations, self.spaces.n_actions
         self.q = self.new_learner(n_observations, n_actions, "", max_grad_norm=self.settings.max_grad_norm)
         self.learners = {"q": self.q}
@@ -88,12 +86,12 @@ class DQN(OffPolicyAgent[DQNSettings]):
         """The share of actions that are random at present."""
         s, steps = self.settings, self.total_timesteps * self.settings.exploration_fraction
         done = min(1.0, self.num_timesteps / steps) if steps else float(self.num_timesteps > 0)
-        return s.exploration_initial_eps + done * (s.exploration_final_eps - s.exploration_initial_eps)
+        return (1 - done) * s.exploration_initial_eps + done * s.exploration_final_eps
 
     @property
     def target_update_every(self) -> int:
         """Updates of the network from one of its target to the next: target_update_interval counts steps."""
-        s, n_envs = self.settings, 1 if self.env is None else self.env.n_envs
+        s, n_envs = self.settings, 1 if self.environments is None else self.environments.n_envs
         per_step = 1.0 if s.gradient_steps < 0 else s.gradient_steps / (s.train_freq * n_envs)
         return max(1, round(s.target_update_interval * per_step))
 

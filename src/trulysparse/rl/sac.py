@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trulysparse._core.arrays import Floats
 from trulysparse.nn.mlp import SparseMLP
+from trulysparse.optim.schedules import rate_at
 from trulysparse.rl.agent import OffPolicyAgent
 from trulysparse.rl.heads import LOG_STD_MAX, LOG_STD_MIN, SquashedGaussian, squared_error
 from trulysparse.rl.settings import SACSettings
@@ -21,8 +22,8 @@ class SAC(OffPolicyAgent[SACSettings]):
 
     The actor gives a normal distribution of each component of an action, squashed by tanh. Two critics learn what
     actions are worth with the entropy of the policy counted in; the actor follows the smaller of the two. The weight of
-    the entropy is learned (ent_coef='auto') or a number. All networks are sparse, and their topologies evolve while they
-    learn; preset='faithful' is DS-SAC.
+    the entropy is learned (ent_coef='auto') or a number. All networks are sparse, and their topologies evolve while
+    they learn; preset='faithful' is DS-SAC.
 
     Args:
         env: id of a Gymnasium environment, an environment, or a vector of them.
@@ -69,13 +70,9 @@ class SAC(OffPolicyAgent[SACSettings]):
         threads: int = 1,
         **settings: Any,
     ) -> None:
-        super().__init__(
-            env, preset=preset, settings=settings, replay_folder=replay_folder, seed=seed, threads=threads
-        )
+        super().__init__(env, preset=preset, settings=settings, replay_folder=replay_folder, seed=seed, threads=threads)
         s, n_observations, n_actions = self.settings, self.spaces.n_observations, self.spaces.n_actions
-        self.temperature = Temperature(
-            s.ent_coef, s.target_entropy, n_actions=n_actions, learning_rate=s.learning_rate
-        )
+        self.temperature = Temperature(s.ent_coef, s.target_entropy, n_actions=n_actions)
         self.actor = self.new_learner(n_observations, 2 * n_actions, "actor", target=False)
         self.critic = self.new_learner(n_observations + n_actions, 1, "critic", n_networks=2)
         self.learners = {"actor": self.actor, "critic": self.critic}
@@ -96,7 +93,7 @@ class SAC(OffPolicyAgent[SACSettings]):
 
     def update(self) -> None:
         """One update of critics, actor, temperature and targets."""
-        actor, critic, s = self.actor, self.critic, self.settings
+        critic, s = self.critic, self.settings
         assert self.replay is not None
         n = self.spaces.n_observations
         rewards, discounts = self.replay.sample(
@@ -137,8 +134,9 @@ class SAC(OffPolicyAgent[SACSettings]):
         np.subtract(-1 / batch_size, d_first, out=d_second)
         dx_first, dx_second = critic.input_gradients()
         self._head.gradient(dx_first[n:] + dx_second[n:], weight / batch_size, actor.dy[0])
+        rate = rate_at(self.settings.learning_rate, *actor.progress)
         actor.update()
-        self.temperature.update(float(log_probability[:batch_size].mean()))
+        self.temperature.update(float(log_probability[:batch_size].mean()), rate)
 
     def _draw_actions(self, observations: Floats) -> tuple[Floats, Floats]:
         """The policy's actions and the logarithms of their densities, (n_actions, columns) and (columns,)."""
