@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from trulysparse.rl.callbacks import StopTrainingOnRewardThreshold as StopTrainingOnRewardThreshold
     from trulysparse.rl.dqn import DQN as DQN
     from trulysparse.rl.evaluate import evaluate_policy as evaluate_policy
+    from trulysparse.rl.policy import Policy as Policy
     from trulysparse.rl.sac import SAC as SAC
     from trulysparse.rl.td3 import TD3 as TD3
 
@@ -21,6 +22,7 @@ _MODULES = {
     "EveryNTimesteps": "callbacks",
     "StopTrainingOnRewardThreshold": "callbacks",
     "evaluate_policy": "evaluate",
+    "Policy": "policy",
     "DQN": "dqn",
     "SAC": "sac",
     "TD3": "td3",
