@@ -182,6 +182,11 @@ def test_size_of_the_replay_buffer_is_said_first(tmp_path, caplog):
     size = agent.replay.state()["slots"].nbytes
     assert caplog.messages == [f"{tmp_path}/b: the replay buffer takes {memory.human(size)} of the file"]
     assert abs(taken - size) < 1500
+    with caplog.at_level(logging.INFO, "trulysparse"):
+        ts.rl.TD3.load(tmp_path / "b")
+    assert caplog.messages[1:] == [
+        f"{tmp_path}/b: learning goes on with new episodes, as no file holds the state of an environment"
+    ]
 
 
 def test_replay_buffer_may_come_back_into_files(tmp_path):
@@ -319,3 +324,8 @@ def test_process_that_is_killed_leaves_the_old_file(tmp_path):
     process.join()
     assert (tmp_path / "a").read_bytes() == before
     ts.rl.TD3.load(tmp_path / "a")
+
+
+def test_buffer_without_room_for_an_episode_is_refused():
+    with pytest.raises(ts.InputError, match="buffer_size must be at least 3, not 2"):
+        new("td3", buffer_size=2).learn(10)
