@@ -13,7 +13,6 @@ from trulysparse._core.arrays import Floats, zeros
 from trulysparse._core.random import stream_key
 from trulysparse.evolution import Evolution, Evolver
 from trulysparse.nn.activations import Activation
-
 from trulysparse.nn.layers.base import ParameterGradient
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.sinks import Gradients, InputGradient, Sink, Update
@@ -243,8 +242,11 @@ class Learner:
     # ---- learning ----
 
     def update(self) -> None:
-        """Takes `dy` back through each network and lets the optimizer step, then counts. When evolution is due, networks
-        evolve: after the step, or, by methods that look at gradients, in place of the next one."""
+        """Takes `dy` back through each network and lets the optimizer step, then counts.
+
+        When evolution is due, networks evolve after the step or, by methods that look at gradients, in place of the
+        next one.
+        """
         for number in range(len(self.nets)):
             self._pad(number)
         evolvers = self.evolvers
