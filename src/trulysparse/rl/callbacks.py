@@ -58,6 +58,7 @@ class BaseCallback:
             InputError: where this callback cannot do its work with this agent.
         """
         for child in self.children():
+            child.parent = self
             child.check(model)
 
     def init_callback(self, model: Any, logger: RunLog) -> None:
@@ -70,7 +71,6 @@ class BaseCallback:
         self.model, self.logger = model, logger
         self.num_timesteps = model.num_timesteps
         for child in self.children():
-            child.parent = self
             child.init_callback(model, logger)
         self._init_callback()
 
@@ -197,11 +197,15 @@ class StopTrainingOnRewardThreshold(BaseCallback):
     def __init__(self, reward_threshold: float) -> None:
         self.reward_threshold = checks.real("reward_threshold", reward_threshold)
 
-    def _on_step(self) -> bool:
+    def check(self, model: Any) -> None:
+        """Refuses any place but that in an EvalCallback."""
         if not isinstance(self.parent, EvalCallback):
             raise InputError(
                 "StopTrainingOnRewardThreshold must be the callback_on_new_best or callback_after_eval of EvalCallback"
             )
+
+    def _on_step(self) -> bool:
+        assert isinstance(self.parent, EvalCallback)
         return self.parent.best_mean_reward < self.reward_threshold
 
 
@@ -331,19 +335,20 @@ class EvalCallback(BaseCallback):
         return (*self.on_new_best, *self.after_eval)
 
     def check(self, model: Any) -> None:
-        """Refuses the environment in which the agent learns, and another kind of environment."""
+        """Refuses the environment in which the agent learns, and another kind of environment; reads the evaluations of
+        a run that goes on."""
         super().check(model)
         if self.eval_env is model.environments.env:
             raise InputError("eval_env must be an environment of its own, not the one in which the agent learns")
         if self._environments is None:
             self._environments = open_environments(self.eval_env)
         model.environments.spaces.require_same(self._environments.spaces, "eval_env")
-
-    def _init_callback(self) -> None:
-        self._last = self.num_timesteps // self.eval_freq
         file = None if self.log_path is None else self.log_path / "evaluations.npz"
         if file is not None and file.exists() and not self.evaluations_timesteps:
             self._read(file)
+
+    def _init_callback(self) -> None:
+        self._last = self.num_timesteps // self.eval_freq
         n_kept = sum(steps <= self.num_timesteps for steps in self.evaluations_timesteps)
         for kept in (self.evaluations_timesteps, self.evaluations_results, self.evaluations_length):
             del kept[n_kept:]

@@ -15,6 +15,7 @@ import numpy as np
 
 from trulysparse._core.files import write_whole
 from trulysparse.errors import InputError
+from trulysparse.rl.dormant import dormant_share
 
 STEPS = "time/total_timesteps"
 SECONDS = "time/time_elapsed"
@@ -204,6 +205,8 @@ class RunLog:
         figures["train/n_updates"] = agent.n_updates
         figures |= agent.metrics
         learners = agent.learners.values()
+        if agent.n_updates > 0:  # there is a batch to look at
+            figures["sparse/dormant"] = round(dormant_share(learners), 6)
         figures["sparse/connections"] = sum(learner.n_connections for learner in learners)
         figures["sparse/replaced"] = sum(learner.replaced for learner in learners)
         figures["replay/transitions"] = agent.replay.n_transitions
