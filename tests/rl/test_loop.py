@@ -16,6 +16,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv  # noqa: E402
 from counting_environment import CountingEnvironment, StubAgent, transitions  # noqa: E402
 from trulysparse.rl import loop  # noqa: E402
 from trulysparse.rl.loop import collect_and_learn, random_actions  # noqa: E402
+from trulysparse.rl.replay import ReplayBuffer  # noqa: E402
 
 MODES = list(AutoresetMode)
 LENGTHS = (3, 1, 4)
@@ -318,3 +319,25 @@ def test_progress_is_told_on_a_terminal(monkeypatch):
     collect_and_learn(agent, 200, progress_bar=True)
     every = loop._LOOK_EVERY
     assert told == [("learning", done, 200) for done in range(every, 201, every)]
+
+
+@pytest.mark.parametrize("capacity", [16, 1000])
+@pytest.mark.parametrize("mode", [None, *MODES])
+def test_replay_buffer_gives_what_happened(mode, capacity):
+    """Also where the buffer has gone round several times, and after a call that broke off episodes."""
+    agent = StubAgent(CountingEnvironment() if mode is None else several(mode))
+    n_envs = agent.environments.n_envs
+    agent.replay = ReplayBuffer(capacity * n_envs, 4, n_actions=1, n_envs=n_envs, gamma=0.9)
+    collect_and_learn(agent, 101)
+    collect_and_learn(agent, 40)
+    observations, actions, following = (np.zeros((n, 256), np.float32) for n in (4, 1, 4))
+    rewards, discounts = agent.replay.sample(agent.rng, 256, observations, actions, following)
+    number, episode, t, _ = observations
+    np.testing.assert_array_equal(following[:3], [number, episode, t + 1])
+    np.testing.assert_allclose(following[3], (actions[0] + 1) / 2 * 8 - 2, atol=1e-5)
+    np.testing.assert_array_equal(rewards, 100 * episode + t + 1)
+    terminated = (episode % 2 == 0) & (t + 1 == np.array(LENGTHS)[number.astype(int)])
+    np.testing.assert_allclose(discounts, np.where(terminated, 0, 0.9), rtol=1e-6)
+    assert set(number) == set(range(n_envs))
+    assert terminated.any()
+    assert not terminated.all()
