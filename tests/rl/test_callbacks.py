@@ -23,6 +23,7 @@ from trulysparse.rl.evaluate import evaluate_policy  # noqa: E402
 from trulysparse.rl.log import read_progress  # noqa: E402
 from trulysparse.rl.loop import collect_and_learn  # noqa: E402
 from trulysparse.rl.seeds import seed_of  # noqa: E402
+from trulysparse.rl.td3 import TD3  # noqa: E402
 
 
 class Noting(BaseCallback):
@@ -41,14 +42,6 @@ class Noting(BaseCallback):
 
     def _on_training_end(self):
         self.notes.append("end")
-
-
-class Improving(StubAgent):
-    """Its evaluations give what `rewards` says, one after the other."""
-
-    def __init__(self, env, rewards, **settings):
-        super().__init__(env, **settings)
-        self.rewards = list(rewards)
 
 
 class Fixed(CountingEnvironment):
@@ -166,6 +159,21 @@ def test_evaluation_does_not_change_the_training(deterministic):
     assert len(callback.evaluations_timesteps) == 3
     np.testing.assert_array_equal(rows, expected[0])
     assert (state, metrics) == expected[1:]
+
+
+def test_log_and_callbacks_leave_the_bits_of_an_agent(tmp_path):
+    def run(**options):
+        agent = TD3("Pendulum-v1", hidden_layer_sizes=(16, 16), density=0.5, batch_size=16, learning_starts=20, seed=1)
+        agent.learn(150, **options)
+        values = [layer.values for learner in agent.learners.values() for net in learner.nets for layer in net.layers]
+        return np.concatenate(values), agent.rng.bit_generator.state
+
+    callback = EvalCallback("Pendulum-v1", n_eval_episodes=1, eval_freq=50, deterministic=False)
+    (values, state), (plain, plain_state) = run(callbacks=callback, log=tmp_path, progress_bar=True), run()
+    assert len(callback.evaluations_timesteps) == 3
+    assert "sparse/dormant" in read_progress(tmp_path / "progress.csv")[-1]
+    np.testing.assert_array_equal(values, plain)
+    assert state == plain_state
 
 
 def test_start_states_depend_on_seed_and_steps_alone():

@@ -88,13 +88,15 @@ def test_run_that_goes_on(tmp_path):
     assert rows[2]["time/time_elapsed"] >= rows[1]["time/time_elapsed"]
 
 
-def test_seconds_go_on(tmp_path):
+def test_seconds_and_episodes_go_on(tmp_path):
     file = ProgressFile(tmp_path / "progress.csv", 0)
-    file.write({STEPS: 10, "time/time_elapsed": 1000.5})
+    file.write({STEPS: 10, "time/time_elapsed": 1000.5, "time/episodes": 7})
     agent = StubAgent(CountingEnvironment())
     agent.num_timesteps = 10
     learn(tmp_path, 10, agent)
-    assert 1000.5 <= read_progress(tmp_path / "progress.csv")[-1]["time/time_elapsed"] < 1030
+    last = read_progress(tmp_path / "progress.csv")[-1]
+    assert 1000.5 <= last["time/time_elapsed"] < 1030
+    assert last["time/episodes"] == 7 + 3  # of 3, 4 and 3 steps
 
 
 def test_another_run_in_the_folder_is_refused(tmp_path):

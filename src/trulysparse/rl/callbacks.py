@@ -340,9 +340,13 @@ class EvalCallback(BaseCallback):
         super().check(model)
         if self.eval_env is model.environments.env:
             raise InputError("eval_env must be an environment of its own, not the one in which the agent learns")
-        if self._environments is None:
-            self._environments = open_environments(self.eval_env)
-        model.environments.spaces.require_same(self._environments.spaces, "eval_env")
+        environments = self._environments or open_environments(self.eval_env)
+        try:
+            model.environments.spaces.require_same(environments.spaces, "eval_env")
+        except InputError:
+            environments.close()
+            raise
+        self._environments = environments
         file = None if self.log_path is None else self.log_path / "evaluations.npz"
         if file is not None and file.exists() and not self.evaluations_timesteps:
             self._read(file)
@@ -381,8 +385,8 @@ class EvalCallback(BaseCallback):
         finally:
             self.model.rng.bit_generator.state = drawn
         self.evaluations_timesteps.append(self.num_timesteps)
-        self.evaluations_results.append(list(returns))  # type: ignore[arg-type]
-        self.evaluations_length.append(list(lengths))  # type: ignore[arg-type]
+        self.evaluations_results.append(returns)
+        self.evaluations_length.append(lengths)
         self.evaluations_seconds.append(self.logger.seconds)
         self.last_mean_reward = float(np.mean(returns))
         self.logger.record("eval/mean_reward", self.last_mean_reward)
