@@ -55,7 +55,7 @@ def save(net: SparseMLP | kept_models.KeptModel, path: str | os.PathLike[str], *
     if not isinstance(net, SparseMLP):
         if not kept_models.is_kept(net):
             raise InputError(
-                "net must be a SparseMLP, a SparseAutoencoder, a SparseRBM, a SparseFeatureSelector, a policy or an agent, "
+                "net must be a SparseMLP, SparseAutoencoder, SparseRBM, SparseFeatureSelector, a policy or an agent, "
                 f"not {type(net).__name__}; of a classifier or regressor, save its network_"
             )
         kept_models.write(net, path, ENTRY, progress)
