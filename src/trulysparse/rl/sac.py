@@ -84,6 +84,16 @@ class SAC(OffPolicyAgent[SACSettings]):
         """The actor."""
         return self.actor.nets[0]
 
+    def own_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """See KeptAgent."""
+        numbers, arrays = super().own_state()
+        return {**numbers, "temperature": self.temperature.state()}, arrays
+
+    def restore_own_state(self, numbers: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+        """See KeptAgent."""
+        super().restore_own_state(numbers, arrays)
+        self.temperature.restore(numbers["temperature"])
+
     def explore(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
         """Actions drawn from the policy."""
         n, outputs = self.spaces.n_actions, self.policy.outputs(observations)
