@@ -47,8 +47,6 @@ class SAC(OffPolicyAgent[SACSettings]):
         sparse training for deep reinforcement learning", IJCAI 2022.
 
     Example:
-        >>> import pytest
-        >>> gymnasium = pytest.importorskip("gymnasium")
         >>> import trulysparse as ts
         >>> agent = ts.rl.SAC("Pendulum-v1", density=0.1, learning_starts=100, seed=0).learn(200)
         >>> agent.n_updates, agent.temperature.value < 1
