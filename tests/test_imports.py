@@ -36,6 +36,7 @@ ORDER = (
     "recipe",
     "estimators",
     "unsupervised",
+    "rl",
     "bench",
     "cli",
 )

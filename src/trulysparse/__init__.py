@@ -1,6 +1,7 @@
 """Truly sparse neural networks: weights exist only where a connection exists."""
 
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from trulysparse._core import first_signals as _first_signals  # noqa: F401  # before all that takes time to import
@@ -56,6 +57,7 @@ from trulysparse.training import (
 )
 
 if TYPE_CHECKING:
+    from trulysparse import rl
     from trulysparse.estimators import SparseMLPClassifier, SparseMLPRegressor
     from trulysparse.preprocessing import TablePreprocessor
     from trulysparse.unsupervised.autoencoder import SparseAutoencoder
@@ -137,6 +139,7 @@ __all__ = [
     "load",
     "merge_networks",
     "prune_neurons",
+    "rl",
     "save",
 ]
 
@@ -145,8 +148,8 @@ _UNSUPERVISED = ("SparseAutoencoder", "SparseFeatureSelector", "SparseRBM")
 
 
 def __getattr__(name: str) -> Any:
-    """Imports estimators and TablePreprocessor, and with them all of scikit-learn, at their first use only:
-    training and inference do without, which matters on small devices."""
+    """Imports estimators and TablePreprocessor, and with them all of scikit-learn, and reinforcement learning at their
+    first use only: training and inference do without, which matters on small devices."""
     if name in ("SparseMLPClassifier", "SparseMLPRegressor"):
         from trulysparse import estimators
 
@@ -155,6 +158,8 @@ def __getattr__(name: str) -> Any:
         from trulysparse import unsupervised
 
         return getattr(unsupervised, name)
+    if name == "rl":
+        return import_module("trulysparse.rl")
     if name == "TablePreprocessor":
         from trulysparse.preprocessing import TablePreprocessor
 

@@ -50,6 +50,7 @@ OPTIONS = {
     "--init normal": None,
     "--init normal --fan sparse": False,
     "--init xavier_uniform --fan sparse": None,
+    "--init uniform --fan sparse": None,
     "--no-balance": None,
     "--precision bfloat16": "compact",
     "--evolution none": None,

@@ -46,6 +46,10 @@ def test_layer_counts_in_every_way_of_saying_it():
     assert tc.layer_counts(SIZES, density=0.01, output_density=0.5) == [*tc.erk_counts(SIZES[:-1], 0.01), 7_840]
     assert tc.layer_counts(SIZES, epsilon=2, output_density=1.0) == [*tc.epsilon_counts(SIZES[:-1], 2), 15_680]
     assert tc.layer_counts((4, 2), density=0.5, output_density=1.0) == [8]
+    assert tc.layer_counts(SIZES, epsilon=[20] * 4) == tc.epsilon_counts(SIZES, 20)
+    # The networks of dynamic sparse training for TD3, whose output layer has fewer places than 64 * (256 + 6).
+    assert tc.layer_counts((17, 256, 256, 6), epsilon=(7, 64, 64)) == [7 * 273, 64 * 512, 256 * 6]
+    assert tc.layer_counts((4, 2), epsilon=(0.01,)) == [1]
 
 
 @pytest.mark.parametrize(
@@ -62,6 +66,12 @@ def test_layer_counts_in_every_way_of_saying_it():
         ({"density": [0.1] * 4, "output_density": 1.0}, "output_density cannot be combined"),
         ({"density": 0.1, "output_density": 0}, "output_density must lie"),
         ({"epsilon": 0}, "epsilon must lie"),
+        ({"epsilon": [7, 64, 64]}, "epsilon must be one number or have one per layer, 4, not 3"),
+        ({"epsilon": [7, 64, -1, 64]}, r"epsilon\[2\] must lie"),
+        ({"epsilon": "7"}, "epsilon must be a number"),
+        ({"epsilon": [7] * 4, "densities": "uniform"}, "needs a density to divide"),
+        ({"epsilon": [7] * 4, "output_density": 1.0}, "output_density cannot be combined with an epsilon per layer"),
+        ({"epsilon": [7] * 4, "density": 0.1}, "epsilon cannot be combined with density"),
     ],
 )
 def test_layer_counts_that_do_not_go_together(given, message):

@@ -53,6 +53,13 @@ def test_going_on_gives_the_same_bits(tmp_path, name, optimizer):
             np.testing.assert_array_equal(x, y)
 
 
+def test_an_epsilon_per_layer_survives(tmp_path):
+    trainers = [ts.Trainer(ts.SparseMLP((12, 9, 3), epsilon=(2, 8), seed=seed)) for seed in (1, 1)]
+    checkpoints.write(tmp_path / "c", trainers[0])
+    checkpoints.read(tmp_path / "c", trainers[1])
+    assert trainers[1].net.epsilon == (2.0, 8.0)
+
+
 def test_files_that_are_no_checkpoint(tmp_path):
     trainer = trainer_for(ts.SET())
     path = tmp_path / "c"

@@ -81,6 +81,14 @@ def test_a_loaded_network_trains_on_the_same(net, rng, tmp_path):
     np.testing.assert_array_equal(*results)
 
 
+def test_an_epsilon_per_layer_survives(tmp_path):
+    net = ts.SparseMLP((5, 8, 8, 2), epsilon=(1.5, 2, 64), skip=True)
+    ts.save(net, tmp_path / "m")
+    loaded = ts.load(tmp_path / "m")
+    assert loaded.epsilon == net.epsilon == (1.5, 2.0, 64.0)
+    assert loaded.settings == net.settings
+
+
 def test_truncated_at_any_place(net, tmp_path):
     path = tmp_path / "m"
     ts.save(net, path)

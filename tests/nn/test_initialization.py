@@ -24,8 +24,8 @@ def wanted_deviation(init, fan, con, rows):
     else:
         fan_in, fan_out = np.array([np.sum(rows == o) for o in range(con.n_out)]), con.n_connections / con.n_in
     gain = 2 / (1 + SLOPE**2) if fan == "sparse" else 2
-    variance = gain / fan_in if init == "he_uniform" else 2 / (fan_in + fan_out)
-    return np.sqrt(variance)[rows]
+    variance = {"he_uniform": gain / fan_in, "xavier_uniform": 2 / (fan_in + fan_out), "uniform": 1 / (3 * fan_in)}
+    return np.sqrt(variance[init])[rows]
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,8 @@ def wanted_deviation(init, fan, con, rows):
         ("he_uniform", "sparse"),
         ("xavier_uniform", "dense"),
         ("xavier_uniform", "sparse"),
+        ("uniform", "dense"),
+        ("uniform", "sparse"),
         ("normal", "dense"),
         ("normal", "sparse"),
     ],
@@ -87,7 +89,7 @@ def test_neurons_without_inputs_are_known_to_be_silent(rng, storage):
     assert rows_of(signals)[1] == pytest.approx(power, rel=0.1)
 
 
-@pytest.mark.parametrize("rule", ["he_uniform", "xavier_uniform", "normal"])
+@pytest.mark.parametrize("rule", ["he_uniform", "xavier_uniform", "uniform", "normal"])
 @pytest.mark.parametrize("fan", ["dense", "sparse"])
 def test_neurons_left_out_by_the_start_do_not_dim_the_others(rng, rule, fan):
     sizes = (1000, 1000, 1000, 1000, 10)
@@ -106,10 +108,23 @@ def test_neurons_left_out_by_the_start_do_not_dim_the_others(rng, rule, fan):
         start = net.init.signals_after(layer.connectivity, start, layer.activation)
 
 
+@pytest.mark.parametrize("fan", ["dense", "sparse"])
+def test_uniform_holds_in_the_output_layer_and_keeps_its_limit(fan):
+    net = ts.SparseMLP((17, 64, 6), density=0.3, init="uniform", fan=fan, balance=False, activation="relu", seed=4)
+    for layer in net.layers:
+        con = layer.connectivity
+        fan_in = np.diff(con.indptr) if fan == "sparse" else np.full(con.n_out, con.n_in)
+        unit = layer.values * np.sqrt(fan_in)[con.by_input.index]
+        assert 0.9 < np.abs(unit).max() <= 1 + 1e-6
+        assert not layer.bias.any()
+
+
+@pytest.mark.parametrize(("rule", "limit"), [("he_uniform", 6), ("uniform", 1)])
 @pytest.mark.parametrize("storage", ["indexed", "compact", "mapped"])
-def test_evolution_draws_by_the_inputs_that_neurons_then_have(storage, tmp_path):
+def test_evolution_draws_by_the_inputs_that_neurons_then_have(storage, rule, limit, tmp_path):
     options = {"storage": "compact", "folder": tmp_path} if storage == "mapped" else {"storage": storage}
-    net = ts.SparseMLP((300, 200, 4), epsilon=2, fan="sparse", activation="relu", seed=3, **options)
+    options |= {"init": rule, "fan": "sparse"}
+    net = ts.SparseMLP((300, 200, 4), epsilon=2, activation="relu", seed=3, **options)
     layer = net.layers[0]
     layer.values[:] = 100 + np.arange(layer.n_connections)  # what stays
     state = [each.new_state(ts.SGD(0.1)) for each in net.layers]
@@ -119,7 +134,7 @@ def test_evolution_draws_by_the_inputs_that_neurons_then_have(storage, tmp_path)
     fan_in = np.bincount(rows, minlength=200)
     new = layer.values < 50
     assert new.sum() == 500
-    unit = layer.values[new] / np.sqrt(6 / fan_in[rows[new]])
+    unit = layer.values[new] / np.sqrt(limit / fan_in[rows[new]])
     assert np.abs(unit).max() <= 1 + 1e-6
     assert unit.std() == pytest.approx(1 / np.sqrt(3), rel=0.1)
 
@@ -131,7 +146,7 @@ def test_balanced_outputs_start_with_the_promised_deviation(rng, activation):
     assert z.std() == pytest.approx(0.25, rel=0.35)
 
 
-@pytest.mark.parametrize("rule", ["he_uniform", "normal"])
+@pytest.mark.parametrize("rule", ["he_uniform", "uniform", "normal"])
 @pytest.mark.parametrize("activation", [*NAMES, Softsign()])
 def test_signals_after_have_the_mean_square_of_a_layers_outputs(rng, rule, activation):
     con = uniform(300, 2000, 30_000, seed=1)

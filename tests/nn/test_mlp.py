@@ -120,6 +120,16 @@ def test_epsilon_is_none_where_density_was_given():
     assert ts.SparseMLP((5, 4), epsilon=2).epsilon == 2.0
 
 
+@pytest.mark.parametrize("storage", ["indexed", "compact"])
+def test_an_epsilon_per_layer(storage):
+    net = ts.SparseMLP((17, 64, 64, 6), epsilon=[7, 16, 64], storage=storage, seed=2)
+    assert [layer.n_connections for layer in net.layers] == [7 * 81, 16 * 128, 64 * 6]
+    assert net.epsilon == net.copy().epsilon == (7.0, 16.0, 64.0)
+    assert net.with_layers(net.layers[:2]).epsilon is None  # it says nothing of two layers
+    one = ts.SparseMLP((17, 64, 64, 6), epsilon=16, storage=storage, seed=2)
+    np.testing.assert_array_equal(one.layers[1].values, net.layers[1].values)
+
+
 def test_from_matrices(rng):
     matrices = [sp.random_array((n_out, n_in), density=0.2, rng=rng) for n_in, n_out in ((12, 20), (20, 4))]
     biases = [rng.standard_normal(20), rng.standard_normal(4)]

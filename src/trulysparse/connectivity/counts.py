@@ -17,7 +17,7 @@ DIVISIONS = ("erk", "uniform")
 def layer_counts(
     layer_sizes: Sequence[int],
     *,
-    epsilon: float | None = None,
+    epsilon: float | Sequence[float] | None = None,
     density: float | Sequence[float] | None = None,
     densities: str = "erk",
     output_density: float | None = None,
@@ -26,7 +26,8 @@ def layer_counts(
 
     Args:
         layer_sizes: neurons per layer, input first, output last.
-        epsilon: above 0, see epsilon_counts; None: 20 where no density is given.
+        epsilon: above 0, see epsilon_counts: one number for the network, or one per layer; None: 20 where no density is
+            given.
         density: in its place, in (0, 1]: one number for the network, or one per layer.
         densities: how one number is divided: 'erk' (see erk_counts) or 'uniform' (the same density in each layer).
         output_density: the output layer's own density, in (0, 1]; density or epsilon is then that of the other layers.
@@ -44,6 +45,8 @@ def layer_counts(
         [7840, 10000, 10000]
         >>> layer_counts((784, 1000, 10), density=[0.1, 0.5])
         [78400, 5000]
+        >>> layer_counts((17, 256, 256, 6), epsilon=(7, 64, 64))  # the last layer is dense
+        [1911, 32768, 1536]
     """
     checks.choice("densities", densities, DIVISIONS)
     if output_density is not None:
@@ -51,8 +54,10 @@ def layer_counts(
     if density is None:
         if densities != "erk":
             raise InputError(f"densities={densities!r} needs a density to divide")
-        epsilon = DEFAULT_EPSILON if epsilon is None else checks.real("epsilon", epsilon, low=0, low_open=True)
-        counts = epsilon_counts(layer_sizes, epsilon)
+        each = DEFAULT_EPSILON if epsilon is None else checked_epsilon(epsilon, len(layer_sizes) - 1)
+        if isinstance(each, tuple):
+            return _per_layer_epsilon_counts(layer_sizes, each, output_density)
+        counts = epsilon_counts(layer_sizes, each)
         return counts if output_density is None else [*counts[:-1], *uniform_counts(layer_sizes[-2:], output_density)]
     if epsilon is not None:
         raise InputError("epsilon cannot be combined with density, which takes its place")
@@ -66,19 +71,54 @@ def layer_counts(
     return [*others, *uniform_counts(layer_sizes[-2:], output_density)]
 
 
-def is_per_layer(density: Any) -> bool:
-    """Whether a density is a sequence, one per layer."""
-    return hasattr(density, "__len__")
+def is_per_layer(sparsity: Any) -> bool:
+    """Whether a density or an epsilon is a sequence, one per layer."""
+    return hasattr(sparsity, "__len__")
+
+
+def checked_epsilon(epsilon: Any, n_layers: int, *, low_open: bool = True) -> float | tuple[float, ...]:
+    """An epsilon as a float, or one per layer as a tuple of them.
+
+    Args:
+        epsilon: one number, or a sequence of one per layer.
+        n_layers: of the network, a skip layer not counted.
+        low_open: whether 0 is out of range.
+
+    Returns:
+        A float or a tuple.
+
+    Raises:
+        InputError: where it is neither, or out of range.
+
+    Example:
+        >>> from trulysparse.connectivity.counts import checked_epsilon
+        >>> checked_epsilon([7, 64, 64], 3)
+        (7.0, 64.0, 64.0)
+    """
+    if isinstance(epsilon, str) or not is_per_layer(epsilon):
+        return checks.real("epsilon", epsilon, low=0, low_open=low_open)
+    each = _one_per_layer("epsilon", epsilon, n_layers)
+    return tuple(checks.real(f"epsilon[{n}]", value, low=0, low_open=low_open) for n, value in enumerate(each))
+
+
+def _one_per_layer(name: str, values: Any, n_layers: int) -> list[Any]:
+    each = checks.listed(name, values, "numbers")
+    if len(each) != n_layers:
+        raise InputError(f"{name} must be one number or have one per layer, {n_layers}, not {len(each)}")
+    return each
+
+
+def _per_layer_epsilon_counts(layer_sizes: Sequence[int], each: tuple[float, ...], last: float | None) -> list[int]:
+    if last is not None:
+        raise InputError("output_density cannot be combined with an epsilon per layer, which says the output layer's")
+    return [max(1, connection_count(a, b, e)) for e, (a, b) in zip(each, pairwise(layer_sizes), strict=True)]
 
 
 def _per_layer_counts(layer_sizes: Sequence[int], density: Any, densities: str, last: float | None) -> list[int]:
     if densities != "erk" or last is not None:
         name = "densities" if densities != "erk" else "output_density"
         raise InputError(f"{name} cannot be combined with a density per layer, which leaves nothing to divide")
-    each = checks.listed("density", density, "numbers")
-    n_layers = len(layer_sizes) - 1
-    if len(each) != n_layers:
-        raise InputError(f"density must be one number or have one per layer, {n_layers}, not {len(each)}")
+    each = _one_per_layer("density", density, len(layer_sizes) - 1)
     for number, value in enumerate(each):
         checks.real(f"density[{number}]", value, low=0, high=1, low_open=True)
     return [max(1, round(d * a * b)) for d, (a, b) in zip(each, pairwise(layer_sizes), strict=True)]

@@ -12,6 +12,7 @@ import numpy as np
 from trulysparse._core import checks
 from trulysparse._core.arrays import HELD, Stored
 from trulysparse.connectivity import Connectivity, TiledConnectivity
+from trulysparse.connectivity.counts import checked_epsilon
 from trulysparse.connectivity.indexed import MAX_WIDTH
 from trulysparse.data import Scaling
 from trulysparse.data.scaling_figures import KINDS
@@ -131,7 +132,7 @@ def _network_settings(
     if not isinstance(config["balance"], bool):
         raise InputError(f"balance must be true or false, not {config['balance']!r:.80}")
     return NetworkSettings(
-        epsilon=None if epsilon is None else checks.real("epsilon", epsilon, low=0),
+        epsilon=None if epsilon is None else checked_epsilon(epsilon, len(config["layer_sizes"]) - 1, low_open=False),
         activation=activations.restored_activation(config["activation"], config["alpha"], activation),
         output=config["output"],
         init=WeightInit(config["init"], config["fan"], config["balance"]),

@@ -18,6 +18,8 @@ from trulysparse.connectivity.indexed import count_marked
 from trulysparse.errors import InputError
 from trulysparse.nn.activations import LayerActivation, apply
 
+RULES = ("he_uniform", "xavier_uniform", "uniform", "normal")
+
 # With balance, network outputs start with this standard deviation (for inputs of unit variance), as far as weights of
 # at most MAX_OUTPUT_WEIGHT allow: far from saturation, yet with gradients that reach the hidden layers.
 OUTPUT_DEVIATION = 0.25
@@ -76,7 +78,8 @@ class WeightInit:
 
     Args:
         rule: 'he_uniform', uniform on +-sqrt(6 / fan_in); 'xavier_uniform', uniform on +-sqrt(6 / (fan_in + fan_out));
-            'normal', mean 0, standard deviation 0.1.
+            'uniform', uniform on +-1 / sqrt(fan_in) whatever the activation, torch's rule of a linear layer, with
+            which actors and critics start; 'normal', mean 0, standard deviation 0.1.
         fan: 'dense': fan_in = n_in and fan_out = n_out, as in the authors' code; activations then shrink from layer to
             layer, the more the sparser it is. 'sparse': fan_in is the number of connections into the very neuron that
             a weight leads to, fan_out the layer's mean number out of a neuron; and 'he_uniform' follows the
@@ -94,7 +97,8 @@ class WeightInit:
     Source:
         He et al., "Delving deep into rectifiers" (2015), eq. 10 and 15; Evci et al., "Gradient flow in sparse neural
         networks and how lottery tickets win" (2022), section 3.1, for fan_in by neuron; Glorot and Bengio,
-        "Understanding the difficulty of training deep feedforward neural networks" (2010), eq. 16.
+        "Understanding the difficulty of training deep feedforward neural networks" (2010), eq. 16; LeCun et al.,
+        "Efficient backprop" (1998), section 4.6, for 1 / sqrt(fan_in).
 
     Example:
         >>> from trulysparse import WeightInit
@@ -113,7 +117,7 @@ class WeightInit:
     balance: bool = True
 
     def __post_init__(self) -> None:
-        checks.choice("init", self.rule, ("he_uniform", "xavier_uniform", "normal"))
+        checks.choice("init", self.rule, RULES)
         checks.choice("fan", self.fan, ("sparse", "dense"))
 
     def scale(self, connectivity: Connectivity | TiledConnectivity, activation: LayerActivation) -> WeightScale:
@@ -132,6 +136,9 @@ class WeightInit:
         """
         if self.rule == "normal":
             return WeightScale(0.1)
+        if self.rule == "uniform":
+            sparse = self.fan == "sparse"
+            return WeightScale(1.0 if sparse else 1 / math.sqrt(connectivity.n_in), by_fan_in=sparse)
         xavier = self.rule == "xavier_uniform"
         if self.fan == "dense":
             return WeightScale(math.sqrt(6 / (connectivity.n_in + (connectivity.n_out if xavier else 0))))
@@ -181,7 +188,7 @@ class WeightInit:
         scale, power = self.scale(connectivity, activation), inputs.power_into(connectivity)
         fan_in = max(1.0, connectivity.n_connections / max(1.0, n_live))
         spread = 1.0 if self.rule == "normal" else 1 / 3  # variance of a weight where the scale is 1
-        if scale.by_fan_in and self.rule == "he_uniform":
+        if scale.by_fan_in and self.rule != "xavier_uniform":
             variance = power * spread * scale.of(1) ** 2  # whatever the neuron's inputs
         else:
             variance = power * spread * fan_in * scale.of(round(fan_in)) ** 2

@@ -23,7 +23,7 @@ from trulysparse.connectivity import (
     make_pattern,
     skip_count,
 )
-from trulysparse.connectivity.counts import DEFAULT_EPSILON
+from trulysparse.connectivity.counts import DEFAULT_EPSILON, checked_epsilon
 from trulysparse.connectivity.network_patterns import AnyPattern, drawn_layers
 from trulysparse.data.matrix import array_of_samples, as_matrix
 from trulysparse.errors import InputError
@@ -42,8 +42,8 @@ class SparseMLP(Network):
 
     Args:
         layer_sizes: neurons per layer, input first, output last, each 1 to 2^31 - 1.
-        epsilon: Erdős-Rényi sparsity, above 0: a layer n_in x n_out gets round(epsilon * (n_in + n_out)) connections.
-            None: 20 where no density is given.
+        epsilon: Erdős-Rényi sparsity, above 0: a layer n_in x n_out gets round(epsilon * (n_in + n_out)) connections,
+            at most all; one number, or one per layer. None: 20 where no density is given.
         density: in place of epsilon, in (0, 1]: connections of the whole network as a share of the dense one's, or one
             such share per layer; the attribute epsilon is None then.
         densities: how one density is divided among layers: 'erk' or 'uniform', see `layer_counts`.
@@ -85,6 +85,7 @@ class SparseMLP(Network):
         layers: the layers, first to last; `layers[l].weight` is a csr_array (n_out, n_in).
         scaling: of the input, or None.
         labels: names of the classes in the order of the output neurons, or None for 0, 1, ...
+        epsilon: that given, a tuple where it was one per layer; or None.
 
     Raises:
         InputError: where an argument is out of range or does not go with another.
@@ -109,7 +110,7 @@ class SparseMLP(Network):
         self,
         layer_sizes: Sequence[int],
         *,
-        epsilon: float | None = None,
+        epsilon: float | Sequence[float] | None = None,
         density: float | Sequence[float] | None = None,
         densities: str = "erk",
         output_density: float | None = None,
@@ -155,11 +156,13 @@ class SparseMLP(Network):
         counts = layer_counts(
             self.layer_sizes, epsilon=epsilon, density=density, densities=densities, output_density=output_density
         )
-        self.epsilon = None if density is not None else DEFAULT_EPSILON if epsilon is None else float(epsilon)
+        self.epsilon = None if density is not None else DEFAULT_EPSILON
+        if epsilon is not None:
+            self.epsilon = checked_epsilon(epsilon, len(counts))
         if storage_config.tiled and connectivity != "erdos_renyi":
             raise InputError(f"connectivity must be 'erdos_renyi' where storage='compact', not {connectivity!r}")
         skip_counts = [skip_count(self.layer_sizes, counts, skip_density)] if skip else []
-        sparsity = f"density {density}" if self.epsilon is None else f"epsilon {self.epsilon:g}"
+        sparsity = f"density {density}" if self.epsilon is None else f"epsilon {self.epsilon}"
         memory.require(
             memory_use.network_bytes(self.layer_sizes, [*counts, *skip_counts], storage_config),
             f"a network of layers {self.sizes_text} at {sparsity}",

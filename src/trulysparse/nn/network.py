@@ -47,7 +47,7 @@ class Network(NetworkPasses):
             `scaling`: trained on (X, X), it learns the scaled samples as they are loaded. None: on y itself.
     """
 
-    epsilon: float | None
+    epsilon: float | tuple[float, ...] | None
     skip = tied = False  # of networks that were pickled before there were such layers
 
     def __init__(self, layer_sizes: Sequence[int], settings: NetworkSettings) -> None:
@@ -65,7 +65,7 @@ class Network(NetworkPasses):
         self.seed = checks.integer("seed", settings.seed, low=0)
         self.threads = checks.thread_count(settings.threads)
         self.storage_config = settings.storage_config or StorageConfig.create("indexed", None, None, None, dtype)
-        self.epsilon = settings.epsilon
+        self.epsilon = _epsilon_of(settings.epsilon, len(self.layer_sizes) - 1)
         self.skip = settings.skip
         self.tied = settings.tied
         if self.tied:
@@ -164,6 +164,7 @@ class Network(NetworkPasses):
         if self.tied and not twin.tied:
             twin.layers = [layer.untied() if isinstance(layer, TiedLayer) else layer for layer in layers]
         twin.layer_sizes = sizes_of(twin.chain)
+        twin.epsilon = _epsilon_of(self.epsilon, len(twin.chain))
         if twin.layer_sizes[0] != self.layer_sizes[0]:
             twin.feature_names = None
         twin.check_layers()
@@ -309,6 +310,11 @@ class Network(NetworkPasses):
         """
         self.check_layers()
         return FrozenMLP(self, threads)
+
+
+def _epsilon_of(epsilon: float | tuple[float, ...] | None, n_layers: int) -> float | tuple[float, ...] | None:
+    """What remains of an epsilon where layers were put together anew: one per layer is that of as many layers."""
+    return None if isinstance(epsilon, tuple) and len(epsilon) != n_layers else epsilon
 
 
 def _check_scaling(name: str, scaling: Any, width: int) -> None:

@@ -14,7 +14,7 @@ class NetworkSettings:
     """What a network is besides its layers: the arguments of SparseMLP of the same names.
 
     Args:
-        epsilon: Erdős-Rényi sparsity that the network started with, or None.
+        epsilon: Erdős-Rényi sparsity that the network started with, of all layers or one each, or None.
         activation: of the hidden layers.
         output: 'softmax', 'sigmoid' or 'identity'.
         init: how new weights are drawn.
@@ -26,7 +26,7 @@ class NetworkSettings:
         tied: whether the last layer has the first one's connections and weights, transposed.
     """
 
-    epsilon: float | None = None
+    epsilon: float | tuple[float, ...] | None = None
     activation: Activation | str = "all_relu"
     output: str = "softmax"
     init: WeightInit = field(default_factory=WeightInit)

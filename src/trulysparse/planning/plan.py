@@ -35,7 +35,8 @@ class PlanRequest:
 
     Args:
         layer_sizes: neurons per layer, from input to output, at least two.
-        epsilon: a layer n_in x n_out has about epsilon * (n_in + n_out) connections, above 0; None: as density says.
+        epsilon: a layer n_in x n_out has about epsilon * (n_in + n_out) connections, above 0, one number or one per
+            layer; None: as density says.
         batch_size: samples per update, at least 1.
         storage: 'indexed' or 'compact'.
         weights: type of the weights, 'float32' or, with 'compact', 'bfloat16'.
@@ -58,7 +59,7 @@ class PlanRequest:
     """
 
     layer_sizes: tuple[int, ...]
-    epsilon: float | None
+    epsilon: float | tuple[float, ...] | None
     batch_size: int = 32
     storage: str = "compact"
     weights: str = "bfloat16"

@@ -50,6 +50,8 @@ class CheckedRecipe(RecipeParts):
         if self.loss is not None:
             checks.choice(self.spelled("loss"), self.loss, tuple(BY_NAME))
         checks.choice(self.spelled("fresh_state"), self.fresh_state, FRESH_STATES)
+        if self.epsilon is not None:
+            checks.real(self.spelled("epsilon"), self.epsilon, low=0, low_open=True)
         if self.density is not None and self.epsilon is not None:
             raise InputError(f"{self.spelled('epsilon')} cannot be combined with {self.spelled('density')}")
         self._check_combinations()
@@ -126,7 +128,7 @@ class CheckedRecipe(RecipeParts):
             ("densities", f"needs one {spelled('density')} to divide", one_density),
             ("output_density", f"cannot be combined with a {spelled('density')} per layer", not per_layer),
             ("alpha", f"needs an {spelled('activation')} with a slope: all_relu or leaky_relu", sloped),
-            ("fan", f"needs {spelled('init', 'he_uniform')} or xavier_uniform", self.init != "normal"),
+            ("fan", f"needs {spelled('init', 'he_uniform')}, xavier_uniform or uniform", self.init != "normal"),
             ("zeta", f"needs {spelled('evolution', 'set')}, or one of {', '.join(WITH_ZETA[1:])}", by_epochs),
             ("fresh", f"needs {spelled('evolution', 'set')}", self.evolution == "set"),
             ("evolve_until", f"needs {spelled('evolution', 'set')}, or one of {', '.join(WITH_ZETA[1:])}", by_epochs),

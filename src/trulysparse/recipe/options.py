@@ -15,6 +15,7 @@ from trulysparse.data.scaling_figures import KINDS
 from trulysparse.evolution import NAMES, WITH_ZETA, Evolution
 from trulysparse.nn import activations
 from trulysparse.nn.activations import Activation
+from trulysparse.nn.initialization import RULES
 from trulysparse.nn.losses.make import BY_NAME
 from trulysparse.optim import LayerRates, Optimizer, SuPar
 from trulysparse.optim.adam import Adam
@@ -77,7 +78,7 @@ class RecipeOptions:
     )
     activation: str | Activation = option("auto", f"{', '.join(activations.NAMES)}, or auto.")
     alpha: float | None = option(None, "Left slope of all_relu (default 0.6) and leaky_relu (0.01).")
-    init: str = option("he_uniform", "he_uniform, xavier_uniform or normal.")
+    init: str = option("he_uniform", f"{', '.join(RULES[:-1])} or {RULES[-1]}.")
     fan: str = option("auto", "Fan of the initial weights: dense (n_in), sparse (inputs of each neuron), or auto.")
     balance: bool = option(True, "Scale the output layer's initial weights to make up for what hidden layers lose.")
     skip: bool | None = option(

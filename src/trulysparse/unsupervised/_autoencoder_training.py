@@ -144,6 +144,8 @@ class AutoencoderTraining(UnsupervisedTransformer):
         if self.epochs is not None:
             checks.integer("epochs", self.epochs, low=1)
         checks.choice("dtype", self.dtype, ("auto", "float32", "float64"))
+        if self.epsilon is not None:
+            checks.real("epsilon", self.epsilon, low=0, low_open=True)
         if self.density is not None and self.epsilon not in (None, type(self).epsilon):
             raise InputError("epsilon must be left as it is where density is given, which takes its place")
         settings.loss_of(self.loss, self.output, self.reduction)

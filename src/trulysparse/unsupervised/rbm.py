@@ -209,6 +209,8 @@ class SparseRBM(FittedMachine):
         checks.integer("n_components", self.n_components, low=1)
         checks.choice("visible", self.visible, ("auto", *VISIBLE))
         checks.integer("batch_size", self.batch_size, low=1)
+        if self.epsilon is not None:
+            checks.real("epsilon", self.epsilon, low=0, low_open=True)
         if self.density is not None and self.epsilon not in (None, EPSILON):
             raise InputError("epsilon must be left as it is where density is given, which takes its place")
         checks.flag("persistent", self.persistent)

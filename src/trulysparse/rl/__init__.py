@@ -1,0 +1,18 @@
+"""Reinforcement learning with networks that are sparse from the first step on."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trulysparse.rl.td3 import TD3 as TD3
+
+_MODULES = {
+    "TD3": "td3",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Each class is imported at its first use: a policy that acts needs no algorithm."""
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

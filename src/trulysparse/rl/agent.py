@@ -1,0 +1,314 @@
+"""OffPolicyAgent: what agents that learn from a replay buffer have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from os import PathLike
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from trulysparse._core import checks
+from trulysparse._core.random import stream_key
+from trulysparse.errors import DivergenceError, InputError
+from trulysparse.nn.mlp import SparseMLP
+from trulysparse.optim import Adam
+from trulysparse.rl import presets
+from trulysparse.rl.environments import Environments, open_environments
+from trulysparse.rl.learner import Learner
+from trulysparse.rl.loop import collect_and_learn
+from trulysparse.rl.normalization import RunningNormalization
+from trulysparse.rl.policy import Policy
+from trulysparse.rl.replay import ReplayBuffer
+from trulysparse.rl.settings import Settings
+from trulysparse.rl.spaces import Spaces, check_actions
+
+SettingsType = TypeVar("SettingsType", bound=Settings)
+
+NOTES_EVERY = 100
+"""Updates from one look at the losses to the next: at each they would cost more than they tell."""
+
+
+class OffPolicyAgent(ABC, Generic[SettingsType]):
+    """Base of TD3, SAC and DQN: everything but what their papers say.
+
+    Args:
+        env: id of a Gymnasium environment, an environment, or a vector of them; or the Spaces of one, for an agent that
+            only acts until it is given an environment.
+        preset: of the settings; see rl.presets.
+        settings: those that take the place of the preset's, by name.
+        replay_folder: where the replay buffer lies in memory-mapped files; None: in memory.
+        seed: of topologies, weights, batches, exploration and environments, at least 0.
+        threads: of the kernels, at least 1; the same bits for any number.
+
+    Attributes:
+        settings: of the algorithm, all of them.
+        spaces: what the environment shows and takes.
+        learners: by name, such as 'actor' and 'critic'.
+        replay: the transitions; None before the first call of `learn`.
+        num_timesteps: environment steps so far.
+        total_timesteps: of the present call of `learn`, those before it among them.
+        n_updates: so far.
+        metrics: the latest losses, by the names that Stable-Baselines3 logs.
+        rng: source of all random numbers but those of environments and topologies.
+    """
+
+    name: ClassVar[str]
+    """As on the command line."""
+    learners: dict[str, Learner]
+    settings: SettingsType
+
+    def __init__(
+        self,
+        env: Any,
+        *,
+        preset: str = "default",
+        settings: dict[str, Any],
+        replay_folder: str | PathLike[str] | None = None,
+        seed: int = 0,
+        threads: int = 1,
+    ) -> None:
+        self.parameters = {"preset": preset, **settings, "seed": seed, "threads": threads}
+        self.seed = checks.integer("seed", seed, low=0)
+        self.threads = checks.thread_count(threads)
+        self.replay_folder = replay_folder
+        self.env: Environments | None = None
+        if isinstance(env, Spaces):
+            self.spaces, self.env_id = env, None
+            check_actions(env.discrete, self.name)
+        else:
+            self.env = open_environments(env, self.name)
+            self.spaces, self.env_id = self.env.spaces, self.env.id
+        n_observations, n_actions = self.spaces.n_observations, self.spaces.n_actions
+        chosen = presets.settings(self.name, preset, n_observations, n_actions, self.env_id, settings)
+        self.settings = presets.checked(self.name, chosen)  # type: ignore[assignment]
+        self.rng = np.random.default_rng(self.seed)
+        normalized = self.settings.normalize_observations
+        self.normalization = RunningNormalization(n_observations) if normalized else None
+        self.replay: ReplayBuffer | None = None
+        self.num_timesteps = self.total_timesteps = self.n_updates = 0
+        self.metrics: dict[str, float] = {}
+        self.learners = {}
+        self._policy: Policy | None = None
+        self._policy_is_of = -1
+
+    def new_learner(self, n_inputs: int, n_outputs: int, which: str, **options: Any) -> Learner:
+        """A learner by the agent's settings.
+
+        Args:
+            n_inputs: of its networks.
+            n_outputs: likewise.
+            which: 'actor' or 'critic', whose settings count; '' for settings without such a prefix.
+            options: of the Learner.
+        """
+        s, prefix = self.settings, f"{which}_" if which else ""
+        return Learner(
+            (n_inputs, *s.hidden_layer_sizes, n_outputs),
+            batch_size=s.batch_size,
+            density=getattr(s, f"{prefix}density"),
+            epsilon=getattr(s, f"{prefix}epsilon"),
+            densities=s.densities,
+            optimizer=Adam(s.learning_rate, weight_decay=s.weight_decay, weight_decay_mode="l2"),
+            evolution=getattr(s, f"{prefix}evolution"),
+            evolving=s.evolving,
+            seed=stream_key(self.seed, f"learner {which}") >> 1,
+            threads=self.threads,
+            **options,
+        )
+
+    # ---- what an algorithm says ----
+
+    @property
+    @abstractmethod
+    def acting_network(self) -> SparseMLP:
+        """The network that chooses actions."""
+
+    @abstractmethod
+    def explore(self, observations: NDArray[np.float32]) -> NDArray[Any]:
+        """Actions that explore.
+
+        Args:
+            observations: (n_envs, n_observations).
+
+        Returns:
+            (n_envs, n_actions) float32 within [-1, 1], or (n_envs,) int64 of discrete ones.
+        """
+
+    @abstractmethod
+    def update(self) -> None:
+        """One update of all networks from one batch."""
+
+    def updates_of(self, name: str, updates: int) -> int:
+        """How many of the agent's updates are updates of the learner of this name."""
+        return updates
+
+    # ---- what users call ----
+
+    def learn(
+        self,
+        total_timesteps: int,
+        *,
+        callbacks: Any = (),
+        log: str | PathLike[str] | None = None,
+        progress_bar: bool = False,
+        reset_num_timesteps: bool = True,
+    ) -> Self:
+        """Learns from the environment.
+
+        Args:
+            total_timesteps: environment steps, at least 1; those of all environments count.
+            callbacks: one, or a list; see rl.callbacks.
+            log: folder for progress.csv; None: nothing is written.
+            progress_bar: whether to draw one.
+            reset_num_timesteps: whether steps count from 0 again; False: they go on.
+
+        Returns:
+            The agent.
+
+        Raises:
+            InputError: where an argument is out of range, or the environment gives numbers that are not finite.
+            NotEnoughMemoryError: where the replay buffer would not fit, before it is allocated.
+            DivergenceError: where training has diverged.
+        """
+        total = checks.integer("total_timesteps", total_timesteps, low=1)
+        if self.env is None:
+            raise InputError("the agent has no environment to learn from: give it one with set_env")
+        if self.replay is None:
+            self.replay = self.new_replay()
+        if reset_num_timesteps:
+            self.num_timesteps = 0
+        self.total_timesteps = self.num_timesteps + total
+        updates = self.n_updates + self._updates_to_come()
+        for name, learner in self.learners.items():
+            learner.set_total_updates(max(1, self.updates_of(name, updates)))
+        collect_and_learn(self, self.total_timesteps, callbacks, log, progress_bar)
+        return self
+
+    def predict(
+        self,
+        observation: ArrayLike,
+        state: Any = None,
+        episode_start: Any = None,
+        deterministic: bool = False,
+    ) -> tuple[NDArray[Any], None]:
+        """Actions for observations, as Stable-Baselines3's agents give them.
+
+        Args:
+            observation: (n_observations,) or (n, n_observations).
+            state: of recurrent policies, which there are none of; ignored.
+            episode_start: likewise.
+            deterministic: whether the policy acts without the noise with which it explores.
+
+        Returns:
+            The action, or n of them, as the environment takes them; and None.
+
+        Raises:
+            InputError: where observations have another shape or are not finite.
+        """
+        action, _ = self.policy.predict(observation)
+        if not deterministic:
+            single = np.ndim(observation) == 1
+            actions = self.spaces.in_units(self.explore(np.atleast_2d(np.asarray(observation, np.float32))))
+            action = actions[0] if single else actions
+        return action, None
+
+    @property
+    def policy(self) -> Policy:
+        """The policy as it is now; further updates reach it the next time that it is asked for."""
+        if self._policy is None:
+            self._policy = self.freeze()
+        elif self._policy_is_of != self.n_updates or self.normalization is not None:
+            self._policy.refresh(self.acting_network, **self.observation_scale())
+        self._policy_is_of = self.n_updates
+        return self._policy
+
+    def freeze(self) -> Policy:
+        """The policy as it is now, for acting only: it answers in microseconds, and its file needs no Gymnasium.
+
+        Returns:
+            The policy. Later updates do not reach it.
+        """
+        spaces = self.spaces
+        return Policy(
+            self.acting_network,
+            head="argmax" if spaces.discrete else "tanh",
+            n_actions=spaces.n_actions,
+            low=spaces.low,
+            high=spaces.high,
+            **self.observation_scale(),
+        )
+
+    @property
+    def n_connections(self) -> int:
+        """Of all networks that learn; targets are not counted."""
+        return sum(learner.n_connections for learner in self.learners.values())
+
+    def set_env(self, env: Any) -> None:
+        """Gives the agent another environment of the same spaces.
+
+        Args:
+            env: see the constructor.
+
+        Raises:
+            InputError: where its spaces or the number of environments are others; the agent keeps what it has then.
+        """
+        found = open_environments(env, self.name)
+        self.spaces.require_same(found.spaces)
+        if self.replay is not None and self.replay.n_envs != found.n_envs:
+            raise InputError(
+                f"env must be {self.replay.n_envs} environments, as the replay buffer has, not {found.n_envs}"
+            )
+        self.env, self.env_id = found, found.id
+
+    # ---- what the loop and the algorithms call ----
+
+    def new_replay(self) -> ReplayBuffer:
+        """An empty replay buffer."""
+        spaces, s = self.spaces, self.settings
+        return ReplayBuffer(
+            s.buffer_size,
+            spaces.n_observations,
+            n_actions=0 if spaces.discrete else spaces.n_actions,
+            n_envs=1 if self.env is None else self.env.n_envs,
+            boolean=spaces.boolean,
+            n_steps=s.n_steps,
+            gamma=s.gamma,
+            folder=self.replay_folder,
+        )
+
+    def observation_scale(self) -> dict[str, NDArray[np.float64] | None]:
+        """What makes observations inputs of networks: (observation - offset) * factor."""
+        if self.normalization is None:
+            return {"offset": None, "factor": None}
+        return {"offset": self.normalization.offset, "factor": self.normalization.factor}
+
+    @property
+    def notes_due(self) -> bool:
+        """Whether the present update's losses are to be noted."""
+        return self.n_updates % NOTES_EVERY == 0
+
+    def note(self, **metrics: float) -> None:
+        """Remembers losses.
+
+        Args:
+            metrics: by name, without 'train/'.
+
+        Raises:
+            DivergenceError: where one is not finite.
+        """
+        for name, value in metrics.items():
+            if not np.isfinite(value):
+                raise DivergenceError(
+                    f"{name} is {value} after {self.n_updates} updates: training has diverged; lower learning_rate, or "
+                    "scale the rewards"
+                )
+            self.metrics[f"train/{name}"] = float(value)
+
+    def _updates_to_come(self) -> int:
+        """Updates from now to the end of the present call of `learn`."""
+        assert self.env is not None
+        s, n_envs = self.settings, self.env.n_envs
+        steps = max(0, self.total_timesteps - max(self.num_timesteps, s.learning_starts))
+        rounds = steps // (s.train_freq * n_envs)
+        return rounds * (s.train_freq * n_envs if s.gradient_steps < 0 else s.gradient_steps)
