@@ -133,7 +133,7 @@ def _bars(runs: Sequence[AgentRun]) -> list[Figure]:
         values = [float(value) for _, value in found]
         rows = [[label, _figure(value)] for label, value in zip(labels, values, strict=True)]
         svg = bar_chart(labels, values, title=title, shown=_figure)
-        figures.append(Figure(title, svg, caption, Table(["run", title.lower()], rows)))
+        figures.append(Figure(title, svg, caption, Table(["run", title[0].lower() + title[1:]], rows)))
     return figures
 
 

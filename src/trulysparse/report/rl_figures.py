@@ -104,13 +104,7 @@ def returns(runs: Mapping[str, Sequence[SeedRecords]]) -> list[Figure]:
     what = _what_bands_are(runs)
     drawn = [
         figure_of(curves, "Return against steps", "return", caption=f"Mean return of each evaluation.{what}"),
-        figure_of(
-            curves,
-            "Return against seconds",
-            "return",
-            x="seconds",
-            caption="The same over the seconds since the start.",
-        ),
+        figure_of(curves, "Return against seconds", "return", x="seconds", caption="The same over the seconds so far."),
     ]
     return [each for each in drawn if each is not None]
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-from trulysparse.errors import InputError
 
 STEPS, SECONDS, RETURN, DEVIATION = (
     "time/total_timesteps",
@@ -26,49 +21,22 @@ STEPS, SECONDS, RETURN, DEVIATION = (
 Column = NDArray[np.float64]
 
 
-def read_progress(path: str | os.PathLike[str]) -> dict[str, Column]:
-    """The columns of a log as agents write it, a CSV file with a line per entry.
+def columns_of(rows: Sequence[Mapping[str, float]]) -> dict[str, Column]:
+    """The lines of a log as columns.
 
     Args:
-        path: the file. A last line that has no end yet, as of an agent at work or broken off, is left out.
+        rows: of each line the figures that it has, by name.
 
     Returns:
-        Columns by name, of equal lengths; NaN where an entry has no value. {} where there is no file.
-
-    Raises:
-        InputError: where the file is damaged, or has no column of steps.
+        Columns by name, a value per line; NaN where a line has none.
 
     Example:
-        >>> import tempfile
-        >>> from trulysparse.report.rl_records import read_progress
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = Path(folder, "progress.csv")
-        ...     _ = path.write_text("time/total_timesteps,eval/mean_reward\\n100,\\n200,-3.5\\n")
-        ...     read_progress(path)["eval/mean_reward"].tolist()
+        >>> from trulysparse.report.rl_records import columns_of
+        >>> columns_of([{"time/total_timesteps": 100}, {"time/total_timesteps": 200, "x": -3.5}])["x"].tolist()
         [nan, -3.5]
     """
-    path = Path(path)
-    if not path.is_file():
-        return {}
-    try:
-        text = path.read_text(encoding="utf-8")
-        lines = text.splitlines()
-        if lines and not text.endswith("\n"):
-            lines.pop()
-        if not lines:
-            return {}
-        names, *rows = csv.reader(lines, strict=True)
-        if STEPS not in names or len(set(names)) < len(names):
-            raise ValueError(f"its first line must name each column once, {STEPS} among them")
-        if any(len(row) > len(names) for row in rows):
-            raise ValueError("a line has more values than columns")
-        # Lines from before a column was there are shorter.
-        table = [[*row, *[""] * (len(names) - len(row))] for row in rows]
-        values = [[float(value) if value else math.nan for value in row] for row in table]
-    except (OSError, ValueError, csv.Error) as error:
-        raise InputError(f"'{path}' cannot be read ({error})") from None
-    columns = np.array(values, np.float64).reshape(-1, len(names)).T
-    return dict(zip(names, columns, strict=True))
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: np.array([row.get(name, math.nan) for row in rows], np.float64) for name in names}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +45,7 @@ class SeedRecords:
 
     Args:
         seed: of the agent.
-        columns: of its log by name, as `read_progress` gives them.
+        columns: of its log by name, as `columns_of` gives them.
         results: its figures at the end; {} where it has not finished.
 
     Example:
