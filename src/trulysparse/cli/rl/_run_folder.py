@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -132,14 +131,19 @@ def check_free(out: Path, overwrite: bool) -> None:
 
 def clear(out: Path) -> None:
     """Removes what a run of agents wrote, and nothing else."""
-    folders = [out]
     if is_of_agents(out):
         settings, _ = read_settings(out)
-        several = replace(settings, seeds=max(2, settings.seeds))
-        folders += [seed_folder(out, several, seed) for seed in several.all_seeds]
-    for folder in folders:
-        names = _OF_SEED if folder != out else (CONFIG, REPORT, *_OF_SEED)
-        for path in [*(folder / name for name in names), *folder.glob(_BOARD)]:
-            path.unlink(missing_ok=True)
-        if folder != out and folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+        for seed in settings.all_seeds if settings.seeds > 1 else ():
+            own = seed_folder(out, settings, seed)
+            clear_seed(own)
+            if own.is_dir() and not any(own.iterdir()):
+                own.rmdir()
+    clear_seed(out)
+    for name in (REPORT, CONFIG):
+        (out / name).unlink(missing_ok=True)
+
+
+def clear_seed(folder: Path) -> None:
+    """Removes what one agent wrote to its folder."""
+    for path in [*(folder / name for name in _OF_SEED), *folder.glob(_BOARD)]:
+        path.unlink(missing_ok=True)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shlex
-import shutil
-from collections.abc import Callable
+import signal
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,9 +12,9 @@ import typer
 from trulysparse._core import checks
 from trulysparse.cli._console import os_error_text
 from trulysparse.cli._interrupts import Interrupts, Stopped
-from trulysparse.cli._run import CONFIG, RESULTS
+from trulysparse.cli._run import RESULTS
 from trulysparse.cli.rl._environment import chosen_algorithm
-from trulysparse.cli.rl._results import write_results
+from trulysparse.cli.rl._results import show_results, write_results
 from trulysparse.cli.rl._run_folder import (
     AGENT,
     AgentRunLock,
@@ -26,8 +25,8 @@ from trulysparse.cli.rl._run_folder import (
     seed_results,
     write_config,
 )
-from trulysparse.cli.rl._seed import Seed, prepare, seed_text
 from trulysparse.cli.rl._processes import train_in_processes
+from trulysparse.cli.rl._seed import Seed, SeedTraining, seed_text
 from trulysparse.cli.rl._settings import AgentSettings
 from trulysparse.errors import InputError
 
@@ -136,46 +135,38 @@ def _train(training: AgentTraining, lock: AgentRunLock) -> None:
     if training.settings.algorithm is None:
         training.settings = replace(training.settings, algorithm=chosen_algorithm(training.settings))
         training.settings.check_algorithm()
-    left = training.seeds()
-    several = min(training.processes, len(left))
-    with prepare(left[0] if left else None, training.resume) as first:
-        if training.resume:
-            lock.claim()
-        else:
-            _begin(training, lock)
-        if several <= 1:
-            for number, seed in enumerate(left):
-                if number == 0:
-                    _say(training, seed, first(training.interrupts))
-                else:
-                    with prepare(seed, training.resume) as train:
-                        _say(training, seed, train(training.interrupts))
-    if several > 1:
-        train_in_processes(left, several, training.resume, training.interrupts, lambda seed: _say(training, seed, True))
-    with training.interrupts.deferred():
-        write_results(
-            training.settings, training.out, threads=training.threads, report=training.report,
-            json_line=training.json_line,
-        )
-    if training.interrupts.caught is not None:
-        raise typer.Exit(128 + training.interrupts.caught)
+    left, interrupts = training.seeds(), training.interrupts
+    processes = min(training.processes, len(left))
+    for seed in left[:1] if processes > 1 else left:
+        with SeedTraining(seed) as ready:
+            if not lock.claimed:
+                _claim(training, lock)
+            if processes > 1:  # where it is made anew
+                break
+            if not ready.train(interrupts):
+                raise Stopped(interrupts.caught or signal.SIGINT)
+        _say(training, seed)
+    if processes > 1:
+        train_in_processes(left, processes, interrupts, lambda seed: _say(training, seed))
+    with interrupts.deferred():
+        write_results(training.settings, training.out, threads=training.threads, report=training.report)
+    show_results(training.settings, training.out, report=training.report, json_line=training.json_line)
+    if interrupts.caught is not None:
+        raise typer.Exit(128 + interrupts.caught)
 
 
-def _begin(training: AgentTraining, lock: AgentRunLock) -> None:
-    """Makes the folder this run's own."""
+def _claim(training: AgentTraining, lock: AgentRunLock) -> None:
+    """Makes the folder this run's own; of another run of agents nothing stays."""
     lock.claim()
+    if training.resume:
+        return
     check_free(training.out, training.overwrite)
     clear(training.out)
     training.began = True
     write_config(training.out, training.settings, training.threads)
 
 
-def _say(training: AgentTraining, seed: Seed, finished: bool) -> None:
-    """Says what came of one of several seeds; raises Stopped where a signal ended it."""
-    if not finished:
-        assert training.interrupts.caught is not None
-        raise Stopped(training.interrupts.caught)
+def _say(training: AgentTraining, seed: Seed) -> None:
+    """Says what came of one of several seeds."""
     if training.settings.seeds > 1:
-        typer.echo(seed_text(seed.seed, seed_results(seed.folder)), err=True)
-    if training.interrupts.caught is not None and len(training.seeds_left()) > 0:
-        raise Stopped(training.interrupts.caught)
+        typer.echo(seed_text(seed_results(seed.folder)), err=True)
