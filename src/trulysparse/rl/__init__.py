@@ -4,9 +4,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trulysparse.rl.callbacks import BaseCallback as BaseCallback
+    from trulysparse.rl.callbacks import CheckpointCallback as CheckpointCallback
+    from trulysparse.rl.callbacks import EvalCallback as EvalCallback
+    from trulysparse.rl.callbacks import EveryNTimesteps as EveryNTimesteps
+    from trulysparse.rl.callbacks import StopTrainingOnRewardThreshold as StopTrainingOnRewardThreshold
+    from trulysparse.rl.evaluate import evaluate_policy as evaluate_policy
     from trulysparse.rl.td3 import TD3 as TD3
 
 _MODULES = {
+    "BaseCallback": "callbacks",
+    "CheckpointCallback": "callbacks",
+    "EvalCallback": "callbacks",
+    "EveryNTimesteps": "callbacks",
+    "StopTrainingOnRewardThreshold": "callbacks",
+    "evaluate_policy": "evaluate",
     "TD3": "td3",
 }
 
