@@ -37,8 +37,9 @@ Command = Callable[..., None]
 
 
 def takes_recipe(kind: type[Any], names: Collection[str] | None = None) -> Callable[[Command], Command]:
-    """A command whose first two parameters, a recipe (or another dataclass of options) of that kind and the names of the
-    options that the user wrote, are made of options. names: the fields that become options; None: all. The command's other parameters follow them."""
+    """A command whose first two parameters, a recipe of that kind (or another dataclass of options) and the names of
+    the options that the user wrote, are made of options. names: the fields that become options; None: all. The
+    command's other parameters follow them."""
     chosen = [each for each in _in_order(kind) if names is None or each.name in names]
 
     def decorate(command: Command) -> Command:

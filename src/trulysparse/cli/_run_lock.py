@@ -6,6 +6,7 @@ import fcntl
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 from trulysparse.cli._run import CHECKPOINT, CONFIG, METRICS, MODEL, NEW, PARTIAL, REPORT, RESULTS, settle
 from trulysparse.errors import InputError
@@ -31,7 +32,7 @@ class RunLock:
         self._made: list[Path] = []
         self._handle: int | None = None
 
-    def __enter__(self) -> RunLock:
+    def __enter__(self) -> Self:
         nearest = self.path
         while not nearest.exists() and nearest != nearest.parent:
             nearest = nearest.parent

@@ -14,6 +14,7 @@ from trulysparse.cli._tables import check_page, show_runs
 from trulysparse.report import write_comparison
 from trulysparse.report.compare_page import differing_settings, rows_of, settings_rows, warnings_of
 
+
 @handle_user_errors
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders that train wrote, finished or not.")],

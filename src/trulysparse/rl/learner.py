@@ -13,7 +13,6 @@ from trulysparse._core.arrays import Floats, zeros
 from trulysparse._core.random import stream_key
 from trulysparse.evolution import Evolution, Evolver
 from trulysparse.nn.activations import Activation
-
 from trulysparse.nn.layers.base import ParameterGradient
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.sinks import Gradients, InputGradient, Sink, Update

@@ -8,7 +8,9 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnContext
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 from trulysparse.cli._console import os_error_text
 from trulysparse.cli._interrupts import Interrupts, Stopped
@@ -46,7 +48,7 @@ def train_in_processes(
             kept their states.
     """
     context = multiprocessing.get_context("spawn")
-    waiting, at_work = list(seeds), dict[int, _Worker]()
+    waiting, at_work = list(seeds), dict[Any, _Worker]()
     failure: tuple[str, str] | None = None
     told = False
     with interrupts.deferred():
@@ -60,7 +62,7 @@ def train_in_processes(
                     _tell_all(at_work)
                     told = True
                 for ready in wait(list(at_work), timeout=_LOOK_EVERY):
-                    worker = at_work.pop(ready)  # type: ignore[call-overload]
+                    worker = at_work.pop(ready)
                     word, text = _outcome(worker)
                     if word == _FINISHED:
                         finished(worker.seed)
@@ -76,7 +78,7 @@ def train_in_processes(
         raise Stopped(interrupts.caught)
 
 
-def _start(context: multiprocessing.context.SpawnContext, seed: Seed) -> _Worker:
+def _start(context: SpawnContext, seed: Seed) -> _Worker:
     says, said = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(seed, said, os.getpid()), name=f"seed {seed.seed}")
     process.start()
@@ -84,7 +86,7 @@ def _start(context: multiprocessing.context.SpawnContext, seed: Seed) -> _Worker
     return _Worker(seed, process, says)
 
 
-def _tell_all(at_work: dict[int, _Worker]) -> None:
+def _tell_all(at_work: dict[Any, _Worker]) -> None:
     for worker in at_work.values():
         worker.process.terminate()
 

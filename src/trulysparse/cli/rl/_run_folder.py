@@ -96,7 +96,7 @@ def read_progress(path: Path) -> list[dict[str, float]]:
 
 
 def read_agent_run(folder: Path, name: str) -> AgentRun:
-    """What is known of a run, finished or not; InputError where the folder is not of one, or a file in it is damaged."""
+    """What is known of a run, finished or not; InputError where the folder is not of one, or a file is damaged."""
     settings, _ = read_settings(folder)
     seeds = []
     for seed in settings.all_seeds:

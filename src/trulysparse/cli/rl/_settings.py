@@ -18,7 +18,6 @@ from trulysparse.errors import InputError
 from trulysparse.recipe import option
 
 ALGORITHMS = ("td3", "sac", "dqn")
-_PRESET = "Default: the preset's."
 # Settings of algorithms that have another name as an option.
 _RENAMED = {"hidden": "hidden_layer_sizes"}
 # Options that are no settings of an algorithm, but of the run.
@@ -29,7 +28,7 @@ _OF_RUN = (
 
 
 def _setting(help: str, *flags: str, **more: Any) -> Any:
-    return option(None, f"{help} {_PRESET}", *flags, **more)
+    return option(None, help, *flags, **more)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +52,11 @@ class AgentSettings:
     checkpoint_every: int | None = option(
         None, "Steps between checkpoints; 0: only at the end and where a signal comes. Default: as for evaluations."
     )
-    save_replay: bool = option(False, "Keep the replay buffer with each checkpoint.", "--save-replay/--no-save-replay")
+    save_replay: bool = option(
+        True,
+        "Keep the replay buffer with each checkpoint: a training that goes on without it fills it anew.",
+        "--save-replay/--no-save-replay",
+    )
 
     hidden: tuple[int, ...] | None = _setting("Hidden layer sizes, such as 256,256.", numbers=True)
     density: float | tuple[float, ...] | None = _setting(
@@ -131,8 +134,9 @@ class AgentSettings:
         except ValueError:
             values = None
         if not isinstance(values, dict):
-            raise InputError(f"--env-kwargs must be a JSON object such as '{{\"continuous\": true}}', not "
-                             f"'{self.env_kwargs:.80}'")
+            raise InputError(
+                f"--env-kwargs must be a JSON object such as '{{\"continuous\": true}}', not '{self.env_kwargs:.80}'"
+            )
         return values
 
     def given_settings(self) -> dict[str, Any]:
@@ -199,7 +203,8 @@ def _names_of(algorithm: str) -> set[str]:
     """The settings that an algorithm has, those that stand for actor and critics both among them."""
     from trulysparse.rl.presets import PRESETS
 
-    names = {each.name for each in fields(PRESETS[algorithm]["default"])}
+    default: Any = PRESETS[algorithm]["default"]
+    names = {each.name for each in fields(default)}
     return names | {name.partition("_")[2] for name in names if name.startswith(("actor_", "critic_"))}
 
 
@@ -218,7 +223,7 @@ def spelled(name: str) -> str:
         ('--learning-rate', '--hidden', '--normalize')
     """
     name = {own: short for short, own in _RENAMED.items()}.get(name, name)
-    flags: tuple[str, ...] = next((each.metadata.get("flags", ()) for each in fields(AgentSettings) if each.name == name), ())
+    flags = next((each.metadata.get("flags") for each in fields(AgentSettings) if each.name == name), None)
     return flags[0].partition("/")[0] if flags else "--" + name.replace("_", "-")
 
 

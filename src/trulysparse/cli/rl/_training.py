@@ -14,6 +14,7 @@ from trulysparse.cli._console import os_error_text
 from trulysparse.cli._interrupts import Interrupts, Stopped
 from trulysparse.cli._run import RESULTS
 from trulysparse.cli.rl._environment import chosen_algorithm
+from trulysparse.cli.rl._processes import train_in_processes
 from trulysparse.cli.rl._results import show_results, write_results
 from trulysparse.cli.rl._run_folder import (
     AGENT,
@@ -25,7 +26,6 @@ from trulysparse.cli.rl._run_folder import (
     seed_results,
     write_config,
 )
-from trulysparse.cli.rl._processes import train_in_processes
 from trulysparse.cli.rl._seed import Seed, SeedTraining, seed_text
 from trulysparse.cli.rl._settings import AgentSettings
 from trulysparse.errors import InputError

@@ -15,7 +15,9 @@ from trulysparse.cli._tables import check_page, show_runs
 
 @handle_user_errors
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders that `rl train` wrote, finished or not.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Folders that `rl train` wrote, finished or not.")
+    ],
     out: Annotated[Path | None, typer.Option(help="A .html file for a page with curves and tables.")] = None,
     json: JsonLine = False,
 ) -> None:

@@ -32,9 +32,8 @@ def train(
     report: Report = True,
     json: JsonLine = False,
 ) -> None:
-    """Train agents with truly sparse networks in a Gymnasium environment."""
+    """Train agents with truly sparse networks in a Gymnasium environment. Settings of the algorithm that are not given
+    are those of the preset."""
     from trulysparse.cli.rl._training import AgentTraining, start_agents
 
-    start_agents(
-        AgentTraining(settings, out, threads, processes, report=report, json_line=json, overwrite=overwrite)
-    )
+    start_agents(AgentTraining(settings, out, threads, processes, report=report, json_line=json, overwrite=overwrite))
