@@ -10,7 +10,7 @@ import numpy as np
 
 from trulysparse.report.numbers import number
 from trulysparse.report.rl_figures import REPLAY
-from trulysparse.report.rl_records import RETURN, SECONDS, STEPS, SeedRecords, interquartile_mean
+from trulysparse.report.rl_records import DEVIATION, RETURN, SECONDS, STEPS, SeedRecords, interquartile_mean
 
 # What follows from the call, in place of what the user chose.
 NOT_SETTINGS = ("version", "kind", "out", "report", "log", "json")
@@ -22,7 +22,8 @@ _ROWS = {
     "steps": "steps",
     "iqm_return": "return, interquartile mean",
     "mean_return": "return, mean",
-    "std_return": "return, deviation over seeds",
+    "std_over_seeds": "return, deviation over seeds",
+    "std_return": "return, deviation over episodes",
     "lowest_return": "return, lowest seed",
     "highest_return": "return, highest seed",
     "best_return": "best evaluation, mean",
@@ -66,9 +67,11 @@ class AgentRun:
         return [float(value) for value in found if value is not None]
 
     def figures(self) -> dict[str, Any]:
-        """Returns, sizes and seconds by name; None where they are not known. Returns are those of the last
-        evaluation of each seed, seconds and sizes means over the seeds, memory the largest."""
+        """Returns, sizes and seconds by name; None where they are not known. Returns are those of the last evaluation
+        of each seed, `std_return` is the mean over the seeds of their deviation over its episodes; seconds and sizes
+        are means over the seeds, memory is the largest."""
         returns = self.values("mean_return", RETURN)
+        deviations = self.values("std_return", DEVIATION)
         best = [value for seed in self.seeds if (value := seed.results.get("best_return", seed.best())) is not None]
         steps, seconds = self.values("steps", STEPS), self.values("seconds", SECONDS)
         replay = [value / 1e6 for seed in self.seeds if (value := seed.last(REPLAY)) is not None]
@@ -82,7 +85,8 @@ class AgentRun:
             "steps": round(float(np.mean(steps))) if steps else None,
             "iqm_return": interquartile_mean(returns) if returns else None,
             "mean_return": float(np.mean(returns)) if returns else None,
-            "std_return": float(np.std(returns, ddof=1)) if len(returns) > 1 else None,
+            "std_return": float(np.mean(deviations)) if deviations else None,
+            "std_over_seeds": float(np.std(returns, ddof=1)) if len(returns) > 1 else None,
             "lowest_return": min(returns, default=None),
             "highest_return": max(returns, default=None),
             "best_return": float(np.mean(best)) if best else None,
