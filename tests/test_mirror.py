@@ -22,6 +22,7 @@ COVERED_BY = {
     "cli/_results.py": "cli/test_train.py",
     "cli/_select_command.py": "cli/test_select.py",
     "cli/_selecting.py": "cli/test_select.py",
+    "cli/_tables.py": "cli/test_compare.py",
     "cli/_training.py": "cli/test_train.py",
     "cli/_training_run.py": "cli/test_train.py",
     "estimators/_docs.py": "test_docstrings.py",

@@ -9,9 +9,9 @@ from trulysparse.cli.rl.evaluate import evaluate
 from trulysparse.cli.rl.resume import resume
 from trulysparse.cli.rl.train import train
 
-rl = typer.Typer(name="rl", help="Train agents, and use them: reinforcement learning.", no_args_is_help=True)
+agents = typer.Typer(name="rl", help="Train agents, and use them: reinforcement learning.", no_args_is_help=True)
 
 for command in (train, resume, evaluate, compare):
-    rl.command()(command)
+    agents.command()(command)
 
-__all__ = ["rl"]
+__all__ = ["agents"]

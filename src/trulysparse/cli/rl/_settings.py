@@ -101,6 +101,9 @@ class AgentSettings:
     exploration_fraction: float | None = _setting("dqn: share of the steps in which random actions become fewer.")
     exploration_initial_eps: float | None = _setting("dqn: share of random actions at the start.")
     exploration_final_eps: float | None = _setting("dqn: and at the end.")
+    double: bool | None = _setting("dqn: the network chooses the target's action.", "--double/--no-double")
+    loss: str | None = _setting("dqn: squared or huber.")
+    max_grad_norm: float | None = _setting("dqn: what the norm of the gradient is limited to.")
 
     def check(self) -> None:
         """InputError where an option is out of range, or not of this algorithm. Ranges of the algorithm's settings are
@@ -201,10 +204,9 @@ class AgentSettings:
 
 def _names_of(algorithm: str) -> set[str]:
     """The settings that an algorithm has, those that stand for actor and critics both among them."""
-    from trulysparse.rl.presets import PRESETS
+    from trulysparse.rl import presets
 
-    default: Any = PRESETS[algorithm]["default"]
-    names = {each.name for each in fields(default)}
+    names = {each.name for each in fields(presets.ALGORITHMS[algorithm])}
     return names | {name.partition("_")[2] for name in names if name.startswith(("actor_", "critic_"))}
 
 
