@@ -242,8 +242,11 @@ class Learner:
     # ---- learning ----
 
     def update(self) -> None:
-        """Takes `dy` back through each network and lets the optimizer step, then counts. When evolution is due, networks
-        evolve: after the step, or, by methods that look at gradients, in place of the next one."""
+        """Takes `dy` back through each network and lets the optimizer step, then counts.
+
+        When evolution is due, networks evolve after the step or, by methods that look at gradients, in place of the
+        next one.
+        """
         for number in range(len(self.nets)):
             self._pad(number)
         evolvers = self.evolvers
