@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from trulysparse.rl.callbacks import EveryNTimesteps as EveryNTimesteps
     from trulysparse.rl.callbacks import StopTrainingOnRewardThreshold as StopTrainingOnRewardThreshold
     from trulysparse.rl.evaluate import evaluate_policy as evaluate_policy
+    from trulysparse.rl.policy import Policy as Policy
     from trulysparse.rl.td3 import TD3 as TD3
 
 _MODULES = {
@@ -19,6 +20,7 @@ _MODULES = {
     "EveryNTimesteps": "callbacks",
     "StopTrainingOnRewardThreshold": "callbacks",
     "evaluate_policy": "evaluate",
+    "Policy": "policy",
     "TD3": "td3",
 }
 
