@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from dataclasses import fields
@@ -42,7 +43,8 @@ def test_the_command_gives_the_same_settings(monkeypatch, changes):
     result = CliRunner().invoke(app, words[1:])
     assert result.exit_code == 0, result.output
     assert (seen[0].settings, seen[0].out) == (settings, Path("runs/a b"))
-    assert AgentSettings.from_json(settings.to_json() | {"kind": "agents"}) == settings
+    kept = json.loads(json.dumps({"kind": "agents", **settings.to_json()}))
+    assert AgentSettings.from_json(kept) == settings
 
 
 def test_values_reach_the_algorithm_by_its_names():
@@ -102,14 +104,18 @@ def test_damaged_settings(values, message):
 
 
 def test_errors_of_agents_name_options():
+    settings = AgentSettings(env="e", evolution="no", density=0.1, critic_density=0.2)
     for text, said in [
+        ("actor_evolution must be", "--evolution must be"),
+        ("critic_density must be", "--critic-density must be"),
+        ("actor_density must be", "--density must be"),
         ("learning_rate must lie in (0, inf), not -1", "--learning-rate must lie"),
         ("hidden_layer_sizes must be", "--hidden must be"),
         ("normalize_observations must be", "--normalize must be"),
         ("env must be the id", "ENV must be the id"),
         ("something else", "something else"),
     ]:
-        with pytest.raises(InputError) as error, as_options():
+        with pytest.raises(InputError) as error, as_options(settings):
             raise InputError(text)
         assert str(error.value).startswith(said)
     assert spelled("save_replay") == "--save-replay"

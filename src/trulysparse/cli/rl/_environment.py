@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from trulysparse.cli.rl._settings import AgentSettings, as_options
+from trulysparse.errors import InputError
 
 
 @contextmanager
@@ -19,10 +20,8 @@ def environment(settings: AgentSettings, n_envs: int = 1, **options: Any) -> Ite
         n_envs: how many.
         options: for gymnasium.make, such as render_mode.
     """
-    from trulysparse.rl.environments import make_environment
-
-    make = partial(make_environment, settings.env, **settings.make_kwargs(), **options)
-    with as_options():
+    make = partial(_make, settings, options)
+    with as_options(settings):
         made = make()
         if n_envs > 1:
             from gymnasium.vector import SyncVectorEnv
@@ -35,9 +34,22 @@ def environment(settings: AgentSettings, n_envs: int = 1, **options: Any) -> Ite
         made.close()
 
 
+def _make(settings: AgentSettings, options: dict[str, Any]) -> Any:
+    from trulysparse.rl.environments import make_environment
+
+    kwargs = settings.make_kwargs()
+    try:
+        return make_environment(settings.env, **kwargs, **options)
+    except TypeError as error:
+        if not kwargs:
+            raise
+        reason = " ".join(str(error).split()).partition(" was raised from")[0]
+        raise InputError(f"--env-kwargs: '{settings.env}' does not take them ({reason})") from None
+
+
 def chosen_algorithm(settings: AgentSettings) -> str:
     """The algorithm that fits the environment's actions."""
     from trulysparse.rl.spaces import checked_spaces
 
-    with environment(settings) as env, as_options():
+    with environment(settings) as env, as_options(settings):
         return "dqn" if checked_spaces(env).discrete else "td3"

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from trulysparse._core.files import write_whole
 from trulysparse._core.version import __version__
 from trulysparse.cli._json import read_object
@@ -93,6 +96,19 @@ def read_progress(path: Path) -> list[dict[str, float]]:
         return read(path)
     except (OSError, ValueError) as error:
         raise InputError(f"RUN: '{path}' cannot be read ({error})") from None
+
+
+def read_returns(folder: Path) -> NDArray[np.float64]:
+    """Returns of the episodes of each evaluation of a seed, (evaluations, episodes)."""
+    path = folder / EVALUATIONS
+    try:
+        with np.load(path) as file:
+            returns = np.asarray(file["results"], np.float64)
+        if returns.ndim != 2 or not returns.size:
+            raise ValueError("it holds no evaluations")
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"RUN: '{path}' cannot be read ({error})") from None
+    return returns
 
 
 def read_agent_run(folder: Path, name: str) -> AgentRun:

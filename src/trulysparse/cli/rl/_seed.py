@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-
-import numpy as np
 
 from trulysparse.cli._console import peak_rss_mb
 from trulysparse.cli._interrupts import Interrupts
 from trulysparse.cli._run import RESULTS
 from trulysparse.cli.rl._environment import environment
-from trulysparse.cli.rl._run_folder import AGENT, POLICY, clear_seed, write_object
+from trulysparse.cli.rl._run_folder import (
+    AGENT,
+    POLICY,
+    PROGRESS,
+    clear_seed,
+    read_progress,
+    read_returns,
+    write_object,
+)
 from trulysparse.cli.rl._settings import AgentSettings, as_options
 from trulysparse.report.numbers import number
+from trulysparse.report.rl_figures import REPLAY
+from trulysparse.report.rl_records import SECONDS
 
 # Added to a seed for the environment of evaluations: their episodes are others than those of training.
 _EVALUATION = 1_000_003
@@ -33,17 +40,14 @@ class Seed:
         seed: of the agent.
         folder: for its files.
         threads: of the kernels.
+        resumed: whether its checkpoint is there to go on from.
     """
 
     settings: AgentSettings
     seed: int
     folder: Path
     threads: int
-
-    @cached_property
-    def resumed(self) -> bool:
-        """Whether there is a checkpoint to go on from."""
-        return (self.folder / AGENT).is_file()
+    resumed: bool = False
 
 
 class SeedTraining:
@@ -74,7 +78,7 @@ class SeedTraining:
 
     def _new(self, env: Any) -> Any:
         seed, settings = self.seed, self.seed.settings
-        with as_options():
+        with as_options(settings):
             agent = algorithm_of(settings)(
                 env, preset=settings.preset, seed=seed.seed, threads=seed.threads, **settings.given_settings()
             )
@@ -111,31 +115,33 @@ class SeedTraining:
             if agent.num_timesteps < settings.steps:
                 self.keep()
                 return False
-            self._finish(evaluation)
+            self._finish()
         return True
 
     def keep(self) -> None:
         """Writes the checkpoint."""
         self.agent.save(self.seed.folder / AGENT, replay=self.seed.settings.save_replay)
 
-    def _finish(self, evaluation: Any) -> None:
+    def _finish(self) -> None:
         agent, folder = self.agent, self.seed.folder
-        returns = evaluation.evaluations_results[-1]
+        # A training that goes on from its last step evaluates nothing more.
+        returns = read_returns(folder)
+        log = read_progress(folder / PROGRESS)
         agent.save(folder / AGENT)
         agent.freeze().save(folder / POLICY)
         nets = [net for learner in agent.learners.values() for net in learner.nets]
         figures = {
             "seed": self.seed.seed,
-            "mean_return": evaluation.last_mean_reward,
-            "std_return": float(np.std(returns)),
-            "returns": list(returns),
-            "best_return": evaluation.best_mean_reward,
+            "mean_return": float(returns[-1].mean()),
+            "std_return": float(returns[-1].std()),
+            "returns": returns[-1].tolist(),
+            "best_return": float(returns.mean(axis=1).max()),
             "steps": agent.num_timesteps,
             "updates": agent.n_updates,
-            "seconds": round(evaluation.logger.seconds, 3),
+            "seconds": round(log[-1][SECONDS], 3),
             "connections": agent.n_connections,
             "neurons": sum(net.n_neurons for net in nets),
-            "replay_mb": round(agent.replay.nbytes / 1e6, 3),
+            "replay_mb": round(log[-1][REPLAY] / 1e6, 3),
             "peak_rss_mb": peak_rss_mb(),
         }
         write_object(folder / RESULTS, figures)

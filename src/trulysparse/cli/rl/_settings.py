@@ -230,8 +230,8 @@ def spelled(name: str) -> str:
 
 
 @contextmanager
-def as_options() -> Iterator[None]:
-    """Within it, errors of agents about settings name options."""
+def as_options(settings: AgentSettings) -> Iterator[None]:
+    """Within it, errors of agents about settings name the options that set them."""
     try:
         yield
     except InputError as error:
@@ -240,5 +240,8 @@ def as_options() -> Iterator[None]:
         names = {*_RENAMED.values(), *(each.name for each in fields(AgentSettings))}
         if found is None or found[0] not in names:
             raise
-        name = "ENV" if found[0] == "env" else spelled(found[0])
-        raise InputError(name + text[found.end() :]) from None
+        name = found[0]
+        given, both = settings.given_settings(), name.partition("_")[2]
+        if name not in given and both in given:  # what stands for actor and critics
+            name = both
+        raise InputError(("ENV" if name == "env" else spelled(name)) + text[found.end() :]) from None

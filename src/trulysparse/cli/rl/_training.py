@@ -60,11 +60,13 @@ class AgentTraining:
 
     def seeds(self) -> list[Seed]:
         """Those that have not finished."""
-        every = [
-            Seed(self.settings, seed, seed_folder(self.out, self.settings, seed), self.threads)
-            for seed in self.settings.all_seeds
-        ]
-        return [seed for seed in every if not seed_results(seed.folder)] if self.resume else every
+        found = []
+        for seed in self.settings.all_seeds:
+            folder = seed_folder(self.out, self.settings, seed)
+            if not (self.resume and seed_results(folder)):
+                resumed = self.resume and (folder / AGENT).is_file()
+                found.append(Seed(self.settings, seed, folder, self.threads, resumed))
+        return found
 
     @property
     def is_kept(self) -> bool:

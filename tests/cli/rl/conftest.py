@@ -1,0 +1,15 @@
+"""Small runs of agents that several tests share."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def quick():
+    """Options of a training that takes some tenths of a second: 300 steps, evaluated and kept every 100."""
+    pytest.importorskip("gymnasium", reason="gymnasium comes with the extra trulysparse[rl]")
+    return [
+        *("--hidden", "16", "--density", "0.5", "--steps", "300", "--learning-starts", "50", "--batch-size", "16"),
+        *("--buffer-size", "1000", "--eval-every", "100", "--eval-episodes", "2"),
+    ]
