@@ -5,6 +5,8 @@ from __future__ import annotations
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from trulysparse._core import checks
 from trulysparse._core.files import write_whole
 from trulysparse.errors import InputError, MissingExtraError
@@ -57,14 +59,14 @@ def record_episode(model: Any, env: Any, path: str | PathLike[str], *, seed: int
         raise InputError(f"env must have render_mode='rgb_array', not {getattr(env, 'render_mode', None)!r}")
     observations = environments.reset(seed)
     film = _Film(env)
+    shape = (1,) if environments.spaces.discrete else (1, -1)
     total, over = 0.0, False
     while not over:
         action, _ = model.predict(observations[0].copy(), deterministic=True)
-        shape = (1,) if environments.spaces.discrete else (1, -1)
-        transition = environments.step(_row(action, shape))
+        transition = environments.step(np.asarray(action).reshape(shape))
         observations = transition.next_observations
         total += float(transition.rewards[0])
-        over = transition.ended
+        over = bool(transition.ended)
         if not over:  # the next episode has begun otherwise
             film.add()
     write_whole(path, film.save, sync=False)
@@ -77,12 +79,6 @@ def require_pillow() -> None:
         import PIL  # noqa: F401
     except ImportError:
         raise MissingExtraError("A video", "Pillow", "images") from None
-
-
-def _row(action: Any, shape: tuple[int, ...]) -> Any:
-    import numpy as np
-
-    return np.asarray(action).reshape(shape)
 
 
 class _Film:
@@ -117,7 +113,7 @@ class _Film:
         picture = Image.fromarray(pixels)
         if picture.width > _WIDTH:
             picture = picture.resize((_WIDTH, max(1, round(picture.height * _WIDTH / picture.width))))
-        return picture.quantize(256, dither=Image.Dither.NONE)
+        return picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
 
     def save(self, path: Any) -> None:
         """Writes the GIF. Its times are in hundredths of a second."""

@@ -5,6 +5,12 @@ from __future__ import annotations
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def no_board(monkeypatch):
+    """No files of TensorBoard: its package may be installed or not, and takes seconds to import."""
+    monkeypatch.setattr("trulysparse.rl.log._board", lambda *_: None)
+
+
 @pytest.fixture
 def quick():
     """Options of a training that takes some tenths of a second: 300 steps, evaluated and kept every 100."""

@@ -28,12 +28,6 @@ OF_SEED = [name for name in ONE if name not in ("config.json", "report.html")]
 POLICY = "policy.safetensors"
 
 
-@pytest.fixture(autouse=True)
-def no_board(monkeypatch):
-    """No files of TensorBoard: its package may be installed or not."""
-    monkeypatch.setattr("trulysparse.rl.log._board", lambda *_: None)
-
-
 def train(out, quick, *options, env="Pendulum-v1"):
     return ["rl", "train", env, "--out", out, *quick, *options]
 

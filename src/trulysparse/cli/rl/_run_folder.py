@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,11 @@ def read_agent_run(folder: Path, name: str) -> AgentRun:
     return AgentRun(name=name, config=settings.to_json(), seeds=seeds, finished=finished)
 
 
+def how_to_resume(out: Path) -> str:
+    """The command that goes on with a run."""
+    return f"trulysparse rl resume {shlex.quote(str(out))}"
+
+
 def check_free(out: Path, overwrite: bool) -> None:
     """InputError where a folder holds another run: of anything else, or of agents unless that is to be overwritten."""
     if any((out / name).exists() for name in (MODEL, METRICS, PARTIAL, CHECKPOINT)):
@@ -135,8 +141,6 @@ def check_free(out: Path, overwrite: bool) -> None:
         return
     if overwrite:
         return
-    from trulysparse.cli.rl._training import how_to_resume
-
     if (out / RESULTS).is_file():
         raise InputError(f"--out: '{out}' holds a finished run; give another folder, or --overwrite to do without it")
     raise InputError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from trulysparse.cli.rl._run_folder import (
     AgentRunLock,
     check_free,
     clear,
+    how_to_resume,
     read_settings,
     seed_folder,
     seed_results,
@@ -73,11 +73,6 @@ class AgentTraining:
         """Whether there is something to go on from."""
         seeds = self.settings.all_seeds
         return any((seed_folder(self.out, self.settings, seed) / AGENT).is_file() for seed in seeds)
-
-
-def how_to_resume(out: Path) -> str:
-    """The command that goes on with a run."""
-    return f"trulysparse rl resume {shlex.quote(str(out))}"
 
 
 def start_agents(training: AgentTraining) -> None:
