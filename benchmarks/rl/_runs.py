@@ -6,8 +6,8 @@
 learner is "ours", "dense" (the torch peer in the same loop) or "sb3"; "options" are its settings, "loop" those of the
 dense peer's loop, "noise" the share of inputs that are noise. Every `evaluate_every` steps (5,000) the policy without
 exploration plays `episodes` (10), which start from the seeds 10,000, 10,001, .... The file gets a line per evaluation
-and a last one with "done": seconds of the processor and of the clock, without those of evaluations, peak MB beyond what the
-process held once everything was imported and made, connections.
+and a last one with "done": seconds of the processor and of the clock, without those of evaluations, peak MB beyond what
+the process held once everything was imported and made, connections.
 """
 
 from __future__ import annotations

@@ -304,6 +304,7 @@ class OffPolicyAgent(KeptAgent, ABC, Generic[SettingsType]):
         spaces, s = self.spaces, self.settings
         if n_envs is None:
             n_envs = 1 if self.environments is None else self.environments.n_envs
+        checks.integer("buffer_size", s.buffer_size, low=3 * n_envs)
         return ReplayBuffer(
             s.buffer_size,
             spaces.n_observations,

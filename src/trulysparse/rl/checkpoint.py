@@ -78,9 +78,12 @@ class KeptAgent:
         progress: Progress = silent,
         **settings: Any,
     ) -> Self:
-        """Reads an agent that `save` wrote. `learn(..., reset_num_timesteps=False)` goes on, with the same bits as
-        without the file where the transitions were saved too and the environment is deterministic. The state of the
-        environment is not kept: learning begins with a new episode.
+        """Reads an agent that `save` wrote.
+
+        `learn(..., reset_num_timesteps=False)` goes on, with the same bits as the agent that was saved would, where the
+        transitions were saved too and the environment is deterministic. No file holds the state of an environment:
+        learning goes on with new episodes, as it does at each call of `learn`. Without transitions the replay buffer
+        is empty, and the first updates see few of them.
 
         Args:
             path: of the file.
@@ -99,6 +102,20 @@ class KeptAgent:
             InputError: where the file is missing, truncated, damaged or of another kind, a setting cannot be changed,
                 or env has other spaces.
             NotEnoughMemoryError: where the agent or its replay buffer does not fit into memory.
+
+        Example:
+            >>> import tempfile
+            >>> import pytest
+            >>> gymnasium = pytest.importorskip("gymnasium")
+            >>> import trulysparse as ts
+            >>> agent = ts.rl.TD3("Pendulum-v1", learning_starts=100, hidden_layer_sizes=(32, 32), seed=0).learn(150)
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     agent.save(folder + "/agent.safetensors", replay=True)
+            ...     same = ts.rl.TD3.load(folder + "/agent.safetensors", "Pendulum-v1")
+            >>> for each in (agent, same):
+            ...     _ = each.learn(100, reset_num_timesteps=False)
+            >>> (same.rng.random(), same.metrics) == (agent.rng.random(), agent.metrics)
+            True
         """
         own = settings.get("activation")
         activation = None if isinstance(own, str) else own
@@ -109,6 +126,9 @@ class KeptAgent:
                 raise InputError(f"it holds a {kind!s:.40}, not a {cls.__name__}")
             parts = kept_models.read_parts(file, threads, activation)
             agent = cls._made_of(parts, threads, settings, replay_folder)
+        _log.info(
+            "%s: learning goes on with new episodes, as no file holds the state of an environment", os.fspath(path)
+        )
         if env is not None:
             agent.set_env(env)  # type: ignore[attr-defined]
         return agent
@@ -233,7 +253,7 @@ def _of(prefix: str, things: Mapping[str, Any]) -> dict[str, Any]:
 
 def _kept(values: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as files have them; of objects of the user's own the name alone."""
-    kept = {}
+    kept: dict[str, Any] = {}
     for name, value in values.items():
         try:
             kept |= encoded({name: value})

@@ -17,7 +17,7 @@ from trulysparse.io.kept_models import LargeArray
 STARTS, TERMINATES = 1, 2
 """What a slot does; 0: it starts no transition."""
 
-_ADVICE = "choose a smaller buffer, or keep it in memory-mapped files in a folder"
+_ADVICE = "choose a smaller buffer_size, or a replay_folder, for memory-mapped files"
 
 
 class Rings:
