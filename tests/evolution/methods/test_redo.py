@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from trulysparse.unsupervised._parameters import decoded, encoded
 
 import trulysparse as ts
 from evolution.test_recycle import silent
 from evolution.training import arrays_of, assert_same, coordinates
+from trulysparse.unsupervised._parameters import decoded, encoded
 
 
 def dense(layer):

@@ -74,7 +74,7 @@ def _returns(settings: Any, policy: Any, episodes: int, seed: int) -> list[float
 
     with environment(settings) as env:
         returns, _ = evaluate_policy(policy, env, episodes, seed=seed, return_episode_rewards=True)
-    return [float(value) for value in returns]  # type: ignore[union-attr]
+    return [float(value) for value in returns]
 
 
 def _record(settings: Any, policy: Any, path: Path, seed: int) -> float:
