@@ -66,7 +66,7 @@ def naive_lambda_return(t: int, r: np.ndarray, d: np.ndarray, v: np.ndarray, las
 @pytest.mark.parametrize("length", [1, 2, 9])
 def test_lambda_returns_mix_the_returns_of_n_steps(lam: float, length: int) -> None:
     rng = np.random.default_rng(3)
-    shape = (length, 2, 11)
+    shape = (2, length, 11)
     r, v = rng.normal(size=shape), rng.normal(size=shape)
     last = rng.random(shape) < 0.3
     d = 0.9 * (rng.random(shape) < 0.8)
@@ -74,8 +74,8 @@ def test_lambda_returns_mix_the_returns_of_n_steps(lam: float, length: int) -> N
     found = lambda_returns(r, d, v, last, lam)
     for i in range(2):
         for b in range(11):
-            expected = [naive_lambda_return(t, *(x[:, i, b] for x in (r, d, v, last)), lam) for t in range(length)]
-            np.testing.assert_allclose(found[:, i, b], expected, rtol=1e-12)
+            expected = [naive_lambda_return(t, *(x[i, :, b] for x in (r, d, v, last)), lam) for t in range(length)]
+            np.testing.assert_allclose(found[i, :, b], expected, rtol=1e-12)
 
 
 def test_nothing_passes_from_one_episode_to_the_one_before() -> None:

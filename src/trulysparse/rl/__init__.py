@@ -4,10 +4,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trulysparse.rl.evaluate_team import evaluate_team as evaluate_team
+    from trulysparse.rl.qmix import QMIX as QMIX
+    from trulysparse.rl.targets import SoftMellowmax as SoftMellowmax
     from trulysparse.rl.td3 import TD3 as TD3
+    from trulysparse.rl.vdn import IQL as IQL
+    from trulysparse.rl.vdn import VDN as VDN
 
 _MODULES = {
+    "IQL": "vdn",
+    "QMIX": "qmix",
+    "SoftMellowmax": "targets",
     "TD3": "td3",
+    "VDN": "vdn",
+    "evaluate_team": "evaluate_team",
 }
 
 

@@ -63,7 +63,7 @@ def lambda_returns(
     """The lambda-returns of sequences of transitions, cut off at each sequence's end.
 
     Args:
-        rewards: (length, ...), transitions in the order of time along the first axis.
+        rewards: (..., length, n_sequences), transitions in the order of time along the last axis but one.
         discounts: gamma, or 0 where the episode has terminated; as rewards.
         next_values: of the states that the transitions lead to; as rewards.
         last: whether an episode ends with the transition; what follows it belongs to another one.
@@ -80,11 +80,12 @@ def lambda_returns(
     Example:
         >>> import numpy as np
         >>> from trulysparse.rl.targets import lambda_returns
-        >>> lambda_returns(np.ones(3), np.full(3, 0.5), np.zeros(3), np.zeros(3, bool), 1.0)
+        >>> rewards = np.ones((3, 1))  # one sequence of three
+        >>> lambda_returns(rewards, 0.5 * rewards, 0 * rewards, rewards < 0, 1.0).ravel()
         array([1.75, 1.5 , 1.  ])
     """
     returns = rewards + discounts * next_values
-    for t in range(len(rewards) - 2, -1, -1):
-        further = np.where(last[t], 0, returns[t + 1] - next_values[t])
-        returns[t] += discounts[t] * lambda_ * further
+    for t in range(rewards.shape[-2] - 2, -1, -1):
+        further = np.where(last[..., t, :], 0, returns[..., t + 1, :] - next_values[..., t, :])
+        returns[..., t, :] += discounts[..., t, :] * lambda_ * further
     return returns
