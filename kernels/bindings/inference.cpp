@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
+#include <shared_mutex>
 
 #include "base/threads.hpp"
 #include "bindings/any_matrix.hpp"
@@ -13,6 +15,19 @@
 
 namespace ts {
 namespace {
+
+// One array of weights and one of biases for each layer, of its length.
+template <class T>
+void require_layers(const FrozenNetwork<T>& net, const std::vector<Array<const T>>& weights,
+                    const std::vector<Array<const T>>& biases) {
+    require(int64_t(weights.size()) == net.layers() && int64_t(biases.size()) == net.layers(),
+            "there must be weights and biases for each layer");
+    for (int64_t l = 0; l < net.layers(); ++l) {
+        require_length(weights[size_t(l)], net.connections(l), "weights", "one per connection");
+        require_length(biases[size_t(l)], net.rows(l), "biases", "one per output neuron");
+        require(net.prepared(l), "the layer has not been prepared for a refresh");
+    }
+}
 
 template <class T>
 void bind_frozen(nb::module_& m, const char* name) {
@@ -36,6 +51,41 @@ void bind_frozen(nb::module_& m, const char* name) {
             nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("position").noconvert(),
             nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("activation"), nb::arg("side") = false)
         .def(
+            "prepare_refresh",
+            [](FrozenNetwork<T>& net, int64_t number, Array<const int64_t> ptr, Array<const int32_t> index,
+               Array<const uint32_t> position) {
+                Connections con = view(ptr, index);
+                require(number >= 0 && number < net.layers(), "there is no such layer");
+                require_length(position, int64_t(index.shape(0)), "position", "one per connection");
+                con.position = position.data();
+                require(net.fits(number, con), "the layer has other connections");
+                net.prepare_refresh(number, con);
+            },
+            nb::arg("number"), nb::arg("ptr").noconvert(), nb::arg("index").noconvert(),
+            nb::arg("position").noconvert())
+        .def(
+            "refresh",
+            [](FrozenNetwork<T>& net, const std::vector<Array<const T>>& weights,
+               const std::vector<Array<const T>>& biases) {
+                require_layers(net, weights, biases);
+                const std::lock_guard<std::shared_mutex> alone(net.mutex());
+                for (size_t l = 0; l < weights.size(); ++l)
+                    net.refresh(int64_t(l), weights[l].data(), biases[l].data());
+            },
+            nb::arg("weights"), nb::arg("biases"))
+        .def(
+            "layer",
+            [](const FrozenNetwork<T>& net, int64_t number) {
+                require(number >= 0 && number < net.layers(), "there is no such layer");
+                Buffer<int64_t> ptr(net.rows(number) + 1);
+                Buffer<int32_t> index(net.connections(number));
+                Buffer<T> weight(index.size()), bias(net.rows(number));
+                net.give(number, ptr.data(), index.data(), weight.data(), bias.data());
+                return nb::make_tuple(give(std::move(ptr)), give(std::move(index)), give(std::move(weight)),
+                                      give(std::move(bias)));
+            },
+            nb::arg("number"))
+        .def(
             "run",
             [](const FrozenNetwork<T>& net, AnyMatrix x, Scale offset, Scale factor, Rows<T> out, bool softmaxed,
                int threads) {
@@ -47,6 +97,7 @@ void bind_frozen(nb::module_& m, const char* name) {
                 bool known;
                 {
                     nb::gil_scoped_release free_lock;
+                    const std::shared_lock<std::shared_mutex> reading(net.mutex());
                     known = by_type(x, [&](auto* data) {
                         parallel_ranges(samples, threads, [&](int64_t begin, int64_t end) {
                             Buffer<T> scratch(net.scratch_size());

@@ -8,22 +8,29 @@
 namespace ts {
 namespace {
 
+constexpr uint32_t kNone = ~uint32_t(0);
+
+// Calls each(place, connection) for the connections of a layer slice by slice.
+template <class Each>
+void over_slices(const Connections& con, const int64_t* start, const int32_t* row, int64_t slices, Each&& each) {
+    for (int64_t s = 0; s < slices; ++s)
+        for (int64_t i = 0; i < kSliceRows; ++i) {
+            const int64_t r = row[s * kSliceRows + i];
+            if (r == con.rows) continue;
+            for (int64_t k = con.ptr[r], to = start[s] + i; k < con.ptr[r + 1]; ++k, to += kSliceRows) each(to, k);
+        }
+}
+
 // Writes the connections of a layer slice by slice; index may be null.
 template <class T, class Index>
 void fill(const Connections& con, const T* weight, const int64_t* start, const int32_t* row, int64_t slices,
           Index* index, T* value) {
-    for (int64_t s = 0; s < slices; ++s) {
-        if (index) std::fill(index + start[s], index + start[s + 1], Index(0));
-        std::fill(value + start[s], value + start[s + 1], T(0));
-        for (int64_t i = 0; i < kSliceRows; ++i) {
-            const int64_t r = row[s * kSliceRows + i];
-            if (r == con.rows) continue;
-            for (int64_t k = con.ptr[r], to = start[s] + i; k < con.ptr[r + 1]; ++k, to += kSliceRows) {
-                if (index) index[to] = Index(con.index[k]);
-                value[to] = weight[con.position[k]];
-            }
-        }
-    }
+    if (index) std::fill(index, index + start[slices], Index(0));
+    std::fill(value, value + start[slices], T(0));
+    over_slices(con, start, row, slices, [&](int64_t to, int64_t k) {
+        if (index) index[to] = Index(con.index[k]);
+        value[to] = weight[con.position[k]];
+    });
 }
 
 }  // namespace
@@ -36,12 +43,17 @@ void FrozenNetwork<T>::append(const Connections& con, const T* weight, const T* 
     layer.slices = (con.rows + kSliceRows - 1) / kSliceRows;
     layer.kind = activation;
     layer.slope = slope;
+    layer.rows = con.rows;
+    layer.connections = con.ptr[con.rows];
     layer.row = Buffer<int32_t>(layer.slices * kSliceRows);
     std::iota(layer.row.data(), layer.row.data() + con.rows, 0);
     std::fill(layer.row.data() + con.rows, layer.row.data() + layer.slices * kSliceRows, int32_t(con.rows));
     const auto length = [&](int32_t r) { return con.ptr[r + 1] - con.ptr[r]; };
     std::stable_sort(layer.row.data(), layer.row.data() + con.rows,
                      [&](int32_t a, int32_t b) { return length(a) > length(b); });
+    layer.length = Buffer<int32_t>(layer.slices * kSliceRows);
+    for (int64_t i = 0; i < layer.slices * kSliceRows; ++i)
+        layer.length[i] = layer.row[i] == con.rows ? 0 : int32_t(length(layer.row[i]));
     layer.start = Buffer<int64_t>(layer.slices + 1);
     layer.start[0] = 0;
     for (int64_t s = 0; s < layer.slices; ++s)
@@ -65,6 +77,60 @@ void FrozenNetwork<T>::append(const Connections& con, const T* weight, const T* 
     if (side) return void(side_ = std::move(layer));
     widths_.push_back(con.rows);
     layers_.push_back(std::move(layer));
+}
+
+template <class T>
+bool FrozenNetwork<T>::fits(int64_t number, const Connections& con) const {
+    const Layer& at = layer(number);
+    if (con.rows != at.rows || con.ptr[con.rows] != at.connections) return false;
+    for (int64_t i = 0; i < at.slices * kSliceRows; ++i)
+        if (at.row[i] != at.rows && con.ptr[at.row[i] + 1] - con.ptr[at.row[i]] != at.length[i]) return false;
+    return std::all_of(con.position, con.position + at.connections,
+                       [&](uint32_t position) { return int64_t(position) < at.connections; });
+}
+
+template <class T>
+void FrozenNetwork<T>::prepare_refresh(int64_t number, const Connections& con) {
+    Layer& at = const_cast<Layer&>(layer(number));
+    Buffer<uint32_t> order(at.start[at.slices]);
+    std::fill(order.data(), order.data() + order.size(), kNone);
+    over_slices(con, at.start.data(), at.row.data(), at.slices,
+                [&](int64_t to, int64_t k) { order[to] = con.position[k]; });
+    at.order = std::move(order);
+}
+
+template <class T>
+bool FrozenNetwork<T>::prepared(int64_t number) const {
+    const Layer& at = layer(number);
+    return at.order.size() == at.start[at.slices];
+}
+
+template <class T>
+void FrozenNetwork<T>::refresh(int64_t number, const T* weight, const T* bias) {
+    Layer& at = const_cast<Layer&>(layer(number));
+    const uint32_t* order = at.order.data();
+    T* to = at.weight.data();
+    for (int64_t i = 0; i < at.start[at.slices]; ++i) to[i] = order[i] == kNone ? T(0) : weight[order[i]];
+    for (int64_t i = 0; i < at.slices * kSliceRows; ++i) at.bias[i] = at.row[i] == at.rows ? T(0) : bias[at.row[i]];
+}
+
+template <class T>
+void FrozenNetwork<T>::give(int64_t number, int64_t* ptr, int32_t* index, T* weight, T* bias) const {
+    const Layer& from = layer(number);
+    ptr[0] = 0;
+    for (int64_t i = 0; i < from.slices * kSliceRows; ++i)
+        if (from.row[i] != from.rows) {
+            ptr[from.row[i] + 1] = from.length[i];
+            bias[from.row[i]] = from.bias[i];
+        }
+    for (int64_t r = 0; r < from.rows; ++r) ptr[r + 1] += ptr[r];
+    over_slices({from.rows, ptr, nullptr, nullptr}, from.start.data(), from.row.data(), from.slices,
+                [&](int64_t place, int64_t k) {
+        weight[k] = from.weight[place];
+        index[k] = from.full                ? int32_t(k % (from.connections / from.rows))
+                   : from.narrow.size() > 0 ? int32_t(from.narrow[place])
+                                            : from.wide[place];
+    });
 }
 
 template <class T>

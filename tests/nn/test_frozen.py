@@ -107,3 +107,141 @@ def test_threads_predict_side_by_side() -> None:
     for asker in askers:
         asker.join()
     assert not wrong
+
+
+def evolve(net: ts.SparseMLP, key: int = 1) -> None:
+    ts.SET(0.3, fresh="init").evolve(net, [layer.new_state(ts.SGD(0.1)) for layer in net.layers], key, 1)
+
+
+def change(net: ts.SparseMLP, seed: int = 3) -> None:
+    """Other weights and biases, in place."""
+    rng = np.random.default_rng(seed)
+    for layer in net.layers:
+        layer.values[:] = rng.standard_normal(layer.n_connections)
+        layer.bias[:] = rng.standard_normal(layer.bias.size)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("settings", [{}, {"skip": True}, {"bias": False}])
+@pytest.mark.parametrize(("sizes", "epsilon"), SHAPES)
+def test_refresh_gives_the_bits_of_a_new_one(sizes, epsilon, settings, dtype) -> None:
+    net = ts.SparseMLP(sizes, epsilon=epsilon, seed=1, dtype=dtype, **settings)
+    X = np.random.default_rng(0).standard_normal((5, sizes[0]))
+    frozen = net.freeze()
+    for step in range(5):
+        change(net, step)
+        if step == 2:
+            evolve(net)  # another topology: laid out anew, then refreshed as before
+        network = frozen._network
+        frozen.refresh(net)
+        assert (frozen._network is network) == (step != 2)
+        np.testing.assert_array_equal(frozen.decision_function(X), net.freeze().decision_function(X))
+
+
+def test_refresh_takes_scaling_and_labels_too() -> None:
+    net = network((12, 30, 3), 5.0)
+    frozen = net.freeze()
+    X = np.random.default_rng(0).random((40, 12))
+    net.scaling = fit_scaling("standard", as_matrix(X))
+    net.labels = np.array(["ant", "bee", "cat"])
+    frozen.refresh(net)
+    np.testing.assert_array_equal(frozen.predict(X), net.freeze().predict(X))
+
+
+def test_refresh_from_a_twin_that_shares_connectivity() -> None:
+    net = network((12, 30, 3), 5.0)
+    frozen, twin = net.freeze(), net.copy()
+    change(twin)
+    before = frozen._network
+    frozen.refresh(twin)
+    assert frozen._network is before
+    X = np.ones((1, 12))
+    np.testing.assert_array_equal(frozen.decision_function(X), twin.freeze().decision_function(X))
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (dict(sizes=(12, 31, 3)), "net must have layer_sizes"),
+        (dict(output="identity"), "net must have output softmax"),
+        (dict(dtype="float64"), "net must have dtype float32"),
+    ],
+)
+def test_refresh_from_another_network_is_refused(other, message) -> None:
+    frozen = network((12, 30, 3), 5.0).freeze()
+    before = frozen.decision_function(np.ones((1, 12)))
+    settings = dict(sizes=(12, 30, 3), epsilon=5.0) | other
+    with pytest.raises(ts.InputError, match=message):
+        frozen.refresh(network(**settings))
+    with pytest.raises(ts.InputError, match="net must have layer_sizes"):
+        frozen.refresh(None)
+    np.testing.assert_array_equal(frozen.decision_function(np.ones((1, 12))), before)
+
+
+def test_kernels_refuse_weights_that_do_not_fit() -> None:
+    net = network((12, 30, 3), 5.0)
+    kernels = net.freeze()._network
+    weights, biases = [layer.values for layer in net.layers], [layer.bias for layer in net.layers]
+    with pytest.raises(ValueError, match="has not been prepared"):
+        kernels.refresh(weights, biases)
+    con = net.layers[0].connectivity
+    rows = con.by_output
+    kernels.prepare_refresh(0, rows.ptr, rows.index, con.position)
+    with pytest.raises(ValueError, match="has not been prepared"):
+        kernels.refresh(weights, biases)
+    for number in (-1, 2):
+        with pytest.raises(ValueError, match="no such layer"):
+            kernels.prepare_refresh(number, rows.ptr, rows.index, con.position)
+    with pytest.raises(ValueError, match="other connections"):
+        kernels.prepare_refresh(1, rows.ptr, rows.index, con.position)
+    with pytest.raises(ValueError, match="other connections"):
+        kernels.prepare_refresh(0, rows.ptr, rows.index, con.position + np.uint32(1))
+    with pytest.raises(ValueError, match="weights and biases for each layer"):
+        kernels.refresh(weights[:1], biases)
+    with pytest.raises(ValueError, match="weights has"):
+        kernels.refresh([weights[0][:-1], weights[1]], biases)
+    with pytest.raises(ValueError, match="biases has"):
+        kernels.refresh(weights, [biases[0][:-1], biases[1]])
+
+
+@pytest.mark.parametrize(("sizes", "epsilon"), SHAPES)
+def test_kernels_give_back_what_they_were_given(sizes, epsilon) -> None:
+    net = ts.SparseMLP(sizes, epsilon=epsilon, seed=1, skip=True)
+    change(net)
+    kernels = net.freeze()._network
+    for number, layer in enumerate(net.layers):
+        ptr, index, weight, bias = kernels.layer(number)
+        con = layer.connectivity
+        np.testing.assert_array_equal(ptr, con.by_output.ptr)
+        np.testing.assert_array_equal(index, con.by_output.index)
+        np.testing.assert_array_equal(weight, layer.values[con.position])
+        np.testing.assert_array_equal(bias, layer.bias if layer.bias.size else np.zeros(layer.n_out))
+
+
+def test_threads_predict_while_one_refreshes() -> None:
+    """Each answer is that of one set of weights, whose outputs are known: all weights 1, or all weights 2."""
+    nets = [ts.SparseMLP((50, 80, 6), density=0.5, output="identity", activation="relu", seed=1)]
+    nets.append(nets[0].copy())
+    for factor, net in enumerate(nets, start=1):
+        for layer in net.layers:
+            layer.values[:] = factor
+    X = np.ones((30, 50))
+    frozen = nets[0].freeze()
+    wanted = [net.freeze().decision_function(X) for net in nets]
+    wrong, done = [], threading.Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            answer = frozen.decision_function(X)
+            if not any(np.array_equal(answer, each) for each in wanted):
+                wrong.append(answer)
+
+    askers = [threading.Thread(target=ask) for _ in range(2)]
+    for asker in askers:
+        asker.start()
+    for step in range(300):
+        frozen.refresh(nets[step % 2])
+    done.set()
+    for asker in askers:
+        asker.join()
+    assert not wrong

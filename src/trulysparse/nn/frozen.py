@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import ref
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,8 +44,8 @@ class FrozenMLP(Predictor):
 
     Weights lie in the order in which one sample is computed, indices take 16 bits where a layer has no more than 65,536
     inputs, and all layers run in one call. Faster than the network itself for a few samples at a time, slower for large
-    batches. Later changes of the network do not reach it. Threads may predict at the same time. Its outputs differ from
-    the network's by the rounding of another order of summation.
+    batches. Later changes of the network reach it by `refresh` alone. Threads may predict at the same time, and while
+    one refreshes. Its outputs differ from the network's by the rounding of another order of summation.
 
     Args:
         net: a network whose layers are indexed.
@@ -65,15 +66,67 @@ class FrozenMLP(Predictor):
         self.layer_sizes = net.layer_sizes
         self.output = net.output
         self.dtype = net.dtype
-        self.scaling = net.scaling
-        self.labels = net.labels
-        self.preprocessor = net.preprocessor
-        self.target_scaling = net.target_scaling
-        self._feature_names = net._feature_names
-        self.n_connections = net.n_connections
         self.threads = checks.thread_count(threads)
+        self._network = self.new_network(net)
+        self._take(net)
+        self._remember(net)
+
+    def refresh(self, net: Freezable) -> None:
+        """Takes the weights, biases and scaling that a network has now.
+
+        While its topology stands (the connectivity objects are those of the last time) only weights and biases are
+        written; else all is laid out anew.
+
+        Args:
+            net: a network of the same layer sizes, output and type, such as the one that this was made from.
+
+        Raises:
+            InputError: where the network is another one, or has an activation of the user's own. Nothing has changed
+                then.
+
+        Example:
+            >>> import numpy as np, trulysparse as ts
+            >>> net = ts.SparseMLP((4, 8, 2), epsilon=1, output="identity")
+            >>> frozen = net.freeze()
+            >>> net.layers[-1].bias[:] = 3
+            >>> frozen.refresh(net)
+            >>> frozen.predict(np.zeros((1, 4))).tolist()
+            [[3.0, 3.0]]
+        """
+        self.check_alike(net)
+        if self.stands(net):
+            self._network.refresh(*parameters_of(net))
+        else:
+            self._network = self.new_network(net)
+            self._remember(net)
+        self._take(net)
+
+    def check_alike(self, net: Any) -> None:
+        """InputError where `refresh` cannot take a network."""
+        for name in ("layer_sizes", "output", "dtype"):
+            own, other = getattr(self, name), getattr(net, name, None)
+            if own is not other and own != other:
+                raise InputError(f"net must have {name} {own}, as the network that was frozen, not {other}")
+
+    def stands(self, net: Freezable) -> bool:
+        """Whether a network has the topology that this was laid out for; its weights can then be refreshed."""
+        layers = net.layers
+        if len(layers) != len(self._topology):
+            return False
+        for layer, (known, activation) in zip(layers, self._topology, strict=True):
+            if layer.connectivity is not known() or layer.activation != activation:
+                return False
+        if not self._prepared:
+            for number, layer in enumerate(layers):
+                rows = layer.connectivity.by_output
+                self._network.prepare_refresh(number, rows.ptr, rows.index, layer.connectivity.position)
+            self._prepared = True
+        return True
+
+    def new_network(self, net: Freezable) -> _kernels.FrozenNetwork32:
+        """A network laid out for the kernels; InputError where it cannot be."""
         kind = _kernels.FrozenNetwork32 if net.dtype == np.float32 else _kernels.FrozenNetwork64
-        self._network = kind(net.layer_sizes[0])
+        network = kind(net.layer_sizes[0])
         for number, layer in enumerate(net.layers):
             if not isinstance(layer.activation, tuple):
                 raise InputError(
@@ -82,9 +135,22 @@ class FrozenMLP(Predictor):
                 )
             con = layer.connectivity
             rows = con.by_output
-            bias = layer.bias if layer.bias.size else np.zeros(layer.n_out, layer.bias.dtype)
             side = number >= len(net.layer_sizes) - 1  # the skip layer
-            self._network.append(rows.ptr, rows.index, con.position, layer.values, bias, layer.activation, side)
+            network.append(rows.ptr, rows.index, con.position, layer.values, _bias(layer), layer.activation, side)
+        return network
+
+    def _take(self, net: Freezable) -> None:
+        self.scaling = net.scaling
+        self.labels = net.labels
+        self.preprocessor = net.preprocessor
+        self.target_scaling = net.target_scaling
+        self._feature_names = net._feature_names
+        self.n_connections = net.n_connections
+
+    def _remember(self, net: Freezable) -> None:
+        """Notes the topology, without holding on to its arrays: this copy has its own."""
+        self._topology = [(ref(layer.connectivity), layer.activation) for layer in net.layers]
+        self._prepared = False
 
     def __repr__(self) -> str:
         return f"FrozenMLP({'-'.join(map(str, self.layer_sizes))}, {self.n_connections} connections, {self.dtype})"
@@ -94,6 +160,7 @@ class FrozenMLP(Predictor):
     ) -> Iterator[tuple[slice, Floats]]:
         matrix = self.matrix(X)
         batch_size = min(checks.integer("batch_size", batch_size, low=1), matrix.n_samples)
+        network = self._network
         offset, factor = self.scaling.arrays() if self.scaling else (None, None)
         softmax = activated and self.output == "softmax"
         z = np.empty((batch_size, self.layer_sizes[-1]), self.dtype)
@@ -102,14 +169,25 @@ class FrozenMLP(Predictor):
                 stop = min(matrix.n_samples, start + batch_size)
                 out = z[: stop - start]
                 if isinstance(matrix, DenseMatrix) and matrix.array is not None:
-                    bad = self._network.run(matrix.array[start:stop], offset, factor, out, softmax, self.threads)
+                    bad = network.run(matrix.array[start:stop], offset, factor, out, softmax, self.threads)
                     if bad >= 0:
                         sample, feature = divmod(bad, matrix.n_features)
                         raise matrix.refuse(start + sample, feature, self.dtype)
                 else:
                     loaded = np.empty((matrix.n_features, _kernels.padded_batch(stop - start)), self.dtype)
                     reader.load(np.arange(start, stop), loaded, self.scaling, self.threads)
-                    self._network.run(loaded[:, : stop - start].T, None, None, out, softmax, self.threads)
+                    network.run(loaded[:, : stop - start].T, None, None, out, softmax, self.threads)
                 if activated and self.output == "sigmoid":
                     _kernels.sigmoid(out, self.threads)
                 yield slice(start, stop), out.T
+
+
+def parameters_of(net: Freezable) -> tuple[list[Floats], list[Floats]]:
+    """Weights and biases of each layer, as a refresh takes them."""
+    return [layer.values for layer in net.layers], [_bias(layer) for layer in net.layers]
+
+
+def _bias(layer: Any) -> Floats:
+    """The layer's biases, 0 where it has none."""
+    bias: Floats = layer.bias
+    return bias if bias.size else np.zeros(layer.n_out, bias.dtype)

@@ -4,6 +4,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trulysparse.rl.callbacks import BaseCallback as BaseCallback
+    from trulysparse.rl.callbacks import CheckpointCallback as CheckpointCallback
+    from trulysparse.rl.callbacks import EvalCallback as EvalCallback
+    from trulysparse.rl.callbacks import EveryNTimesteps as EveryNTimesteps
+    from trulysparse.rl.callbacks import StopTrainingOnRewardThreshold as StopTrainingOnRewardThreshold
+    from trulysparse.rl.evaluate import evaluate_policy as evaluate_policy
     from trulysparse.rl.evaluate_team import evaluate_team as evaluate_team
     from trulysparse.rl.qmix import QMIX as QMIX
     from trulysparse.rl.targets import SoftMellowmax as SoftMellowmax
@@ -12,11 +18,17 @@ if TYPE_CHECKING:
     from trulysparse.rl.vdn import VDN as VDN
 
 _MODULES = {
+    "BaseCallback": "callbacks",
+    "CheckpointCallback": "callbacks",
+    "EvalCallback": "callbacks",
+    "EveryNTimesteps": "callbacks",
     "IQL": "vdn",
     "QMIX": "qmix",
     "SoftMellowmax": "targets",
+    "StopTrainingOnRewardThreshold": "callbacks",
     "TD3": "td3",
     "VDN": "vdn",
+    "evaluate_policy": "evaluate",
     "evaluate_team": "evaluate_team",
 }
 

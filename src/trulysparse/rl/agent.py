@@ -17,7 +17,7 @@ from trulysparse.optim import Adam
 from trulysparse.rl import presets
 from trulysparse.rl.environments import Environments, open_environments
 from trulysparse.rl.learner import Learner
-from trulysparse.rl.loop import collect_and_learn
+from trulysparse.rl.loop import Collector, collect_and_learn
 from trulysparse.rl.normalization import RunningNormalization
 from trulysparse.rl.policy import Policy
 from trulysparse.rl.replay import ReplayBuffer
@@ -45,12 +45,15 @@ class OffPolicyAgent(ABC, Generic[SettingsType]):
     Attributes:
         settings: of the algorithm, all of them.
         spaces: what the environment shows and takes.
+        environments: that it learns in; None where it has none.
+        learning_starts, train_freq, gradient_steps: as in `settings`.
         learners: by name, such as 'actor' and 'critic'.
         replay: the transitions; None before the first call of `learn`.
         num_timesteps: environment steps so far.
         total_timesteps: of the present call of `learn`, those before it among them.
         n_updates: so far.
         metrics: the latest losses, by the names that Stable-Baselines3 logs.
+        collector: the episodes that it has lived through; None before the first.
         rng: source of all random numbers but those of environments and topologies.
     """
 
@@ -73,22 +76,25 @@ class OffPolicyAgent(ABC, Generic[SettingsType]):
         self.seed = checks.integer("seed", seed, low=0)
         self.threads = checks.thread_count(threads)
         self.replay_folder = replay_folder
-        self.env: Environments | None = None
+        self.environments: Environments | None = None
         if isinstance(env, Spaces):
             self.spaces, self.env_id = env, None
             check_actions(env.discrete, self.name)
         else:
-            self.env = open_environments(env, self.name)
-            self.spaces, self.env_id = self.env.spaces, self.env.id
+            self.environments = open_environments(env, self.name)
+            self.spaces, self.env_id = self.environments.spaces, self.environments.id
         n_observations, n_actions = self.spaces.n_observations, self.spaces.n_actions
         chosen = presets.settings(self.name, preset, n_observations, n_actions, self.env_id, settings)
         self.settings = presets.checked(self.name, chosen)  # type: ignore[assignment]
+        self.learning_starts, self.train_freq = self.settings.learning_starts, self.settings.train_freq
+        self.gradient_steps = self.settings.gradient_steps
         self.rng = np.random.default_rng(self.seed)
         normalized = self.settings.normalize_observations
         self.normalization = RunningNormalization(n_observations) if normalized else None
         self.replay: ReplayBuffer | None = None
         self.num_timesteps = self.total_timesteps = self.n_updates = 0
         self.metrics: dict[str, float] = {}
+        self.collector: Collector | None = None
         self.learners = {}
         self._policy: Policy | None = None
         self._policy_is_of = -1
@@ -172,17 +178,16 @@ class OffPolicyAgent(ABC, Generic[SettingsType]):
             DivergenceError: where training has diverged.
         """
         total = checks.integer("total_timesteps", total_timesteps, low=1)
-        if self.env is None:
+        if self.environments is None:
             raise InputError("the agent has no environment to learn from: give it one with set_env")
         if self.replay is None:
             self.replay = self.new_replay()
-        if reset_num_timesteps:
-            self.num_timesteps = 0
-        self.total_timesteps = self.num_timesteps + total
-        updates = self.n_updates + self._updates_to_come()
+        before = 0 if reset_num_timesteps else self.num_timesteps
+        self.total_timesteps = before + total
+        updates = self.n_updates + self._updates_from(before)
         for name, learner in self.learners.items():
             learner.set_total_updates(max(1, self.updates_of(name, updates)))
-        collect_and_learn(self, self.total_timesteps, callbacks, log, progress_bar)
+        collect_and_learn(self, total, callbacks, log, progress_bar, reset_num_timesteps=reset_num_timesteps)
         return self
 
     def predict(
@@ -256,8 +261,10 @@ class OffPolicyAgent(ABC, Generic[SettingsType]):
         found = open_environments(env, self.name)
         self.spaces.require_same(found.spaces)
         if self.replay is not None and self.replay.n_envs != found.n_envs:
-            raise InputError(f"env must be {self.replay.n_envs} environments, as the replay buffer has, not {found.n_envs}")
-        self.env, self.env_id = found, found.id
+            raise InputError(
+                f"env must be {self.replay.n_envs} environments, as the replay buffer has, not {found.n_envs}"
+            )
+        self.environments, self.env_id = found, found.id
 
     # ---- what the loop and the algorithms call ----
 
@@ -268,7 +275,7 @@ class OffPolicyAgent(ABC, Generic[SettingsType]):
             s.buffer_size,
             spaces.n_observations,
             n_actions=0 if spaces.discrete else spaces.n_actions,
-            n_envs=1 if self.env is None else self.env.n_envs,
+            n_envs=1 if self.environments is None else self.environments.n_envs,
             boolean=spaces.boolean,
             n_steps=s.n_steps,
             gamma=s.gamma,
@@ -303,10 +310,10 @@ class OffPolicyAgent(ABC, Generic[SettingsType]):
                 )
             self.metrics[f"train/{name}"] = float(value)
 
-    def _updates_to_come(self) -> int:
-        """Updates from now to the end of the present call of `learn`."""
-        assert self.env is not None
-        s, n_envs = self.settings, self.env.n_envs
-        steps = max(0, self.total_timesteps - max(self.num_timesteps, s.learning_starts))
-        rounds = steps // (s.train_freq * n_envs)
-        return rounds * (s.train_freq * n_envs if s.gradient_steps < 0 else s.gradient_steps)
+    def _updates_from(self, timesteps: int) -> int:
+        """Updates in the present call of `learn`, which begins with so many steps."""
+        assert self.environments is not None
+        n_envs = self.environments.n_envs
+        steps = max(0, self.total_timesteps - max(timesteps, self.learning_starts))
+        rounds = steps // (self.train_freq * n_envs)
+        return rounds * (self.train_freq * n_envs if self.gradient_steps < 0 else self.gradient_steps)

@@ -3,44 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 from trulysparse._core import checks
 from trulysparse.errors import InputError
-from trulysparse.evolution import SET, Evolution, RigL, Static, make_evolution
-from trulysparse.rl.settings import DEFAULT_EVOLUTION, EVERY, DQNSettings, SACSettings, Settings, TD3Settings
+from trulysparse.evolution import SET
+from trulysparse.rl.settings import EVERY, DQNSettings, SACSettings, Settings, TD3Settings
 
 # The epsilons of the first and second layer (Sokar et al. 2022); in others the first layer's density is HalfCheetah's.
 _DS_TD3 = {"HalfCheetah": (7, 64), "Hopper": (7, 64), "Walker2d": (7, 64), "Ant": (40, 64), "Humanoid": (61, 64)}
 _DS_SAC = {"HalfCheetah": (12, 80), "Walker2d": (12, 80), "Hopper": (7, 20), "Ant": (30, 64), "Humanoid": (61, 64)}
 
 # DS-TD3's actor evolves with the critics, every 1000 of their updates, which are 500 of its own; all end 50,000 steps
-# before the millionth, of which the first 25,000 have no update.
-_FAITHFUL_TD3 = TD3Settings(
-    learning_rate=1e-3,
-    weight_decay=2e-4,
-    batch_size=100,
-    learning_starts=25_000,
-    actor_density=None,
-    critic_density=None,
-    actor_evolution=SET(0.05, every_updates=500, until=462_500),
-    critic_evolution=SET(0.05, every_updates=1000, until=925_000),
-)
+# before the millionth, of which the first 25,000 have no update. Epsilons depend on the environment.
+_FAITHFUL_TD3: Mapping[str, Any] = {
+    "learning_rate": 1e-3,
+    "weight_decay": 2e-4,
+    "batch_size": 100,
+    "learning_starts": 25_000,
+    "actor_density": None,
+    "critic_density": None,
+    "actor_evolution": SET(0.05, every_updates=500, until=462_500),
+    "critic_evolution": SET(0.05, every_updates=1000, until=925_000),
+}
 # The paper does not say when learning starts.
-_FAITHFUL_SAC = SACSettings(
-    tau=1.0,
-    target_update_interval=1000,
-    ent_coef=0.2,
-    learning_starts=10_000,
-    actor_density=None,
-    critic_density=None,
-    actor_evolution=SET(0.1, every_updates=1000),
-    critic_evolution=SET(0.1, every_updates=1000),
-)
+_FAITHFUL_SAC: Mapping[str, Any] = {
+    "tau": 1.0,
+    "target_update_interval": 1000,
+    "ent_coef": 0.2,
+    "learning_starts": 10_000,
+    "actor_density": None,
+    "critic_density": None,
+    "actor_evolution": SET(0.1, every_updates=1000),
+    "critic_evolution": SET(0.1, every_updates=1000),
+}
 # Wide layers of few connections: the critic evolves and the actor stands, as in work on scaling (Ma et al. 2025).
 _ULTRA: Mapping[str, Any] = {
-    "hidden_sizes": (512, 512),
+    "hidden_layer_sizes": (512, 512),
     "actor_density": 0.05,
     "critic_density": 0.05,
     "actor_evolution": None,
@@ -53,26 +53,19 @@ _ANF: Mapping[str, Any] = {
     "actor_evolution": SET(0.05, every_updates=EVERY),
     "critic_evolution": SET(0.05, every_updates=EVERY),
 }
-
-PRESETS: Mapping[str, Mapping[str, Settings]] = {
-    "td3": {
-        "default": TD3Settings(),
-        "faithful": _FAITHFUL_TD3,
-        "ultra": replace(TD3Settings(), **_ULTRA),
-        "anf": replace(TD3Settings(), **_ANF),
-    },
-    "sac": {
-        "default": SACSettings(),
-        "faithful": _FAITHFUL_SAC,
-        "ultra": replace(SACSettings(), **_ULTRA),
-        "anf": replace(SACSettings(), **_ANF),
-    },
-    "dqn": {
-        "default": DQNSettings(),
-        "ultra": DQNSettings(hidden_sizes=(512, 512), density=0.05),
-        "anf": DQNSettings(density=(0.2, 0.2, 1.0), evolving=(0,), evolution=SET(0.05, every_updates=EVERY)),
-    },
+_ANF_DQN: Mapping[str, Any] = {
+    "density": (0.2, 0.2, 1.0),
+    "evolving": (0,),
+    "evolution": SET(0.05, every_updates=EVERY),
 }
+
+ALGORITHMS: Mapping[str, type[Settings]] = {"td3": TD3Settings, "sac": SACSettings, "dqn": DQNSettings}
+PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "td3": {"default": {}, "faithful": _FAITHFUL_TD3, "ultra": _ULTRA, "anf": _ANF},
+    "sac": {"default": {}, "faithful": _FAITHFUL_SAC, "ultra": _ULTRA, "anf": _ANF},
+    "dqn": {"default": {}, "ultra": {"hidden_layer_sizes": (512, 512), "density": 0.05}, "anf": _ANF_DQN},
+}
+"""For each algorithm and preset, the settings that are not as by default."""
 
 
 def settings(
@@ -94,7 +87,7 @@ def settings(
         n_observations: inputs of the actor.
         n_actions: components of an action, or choices.
         env_id: of Gymnasium, by which 'faithful' chooses; None: not known.
-        given: settings that the user wrote, by name; evolutions as objects, names or None.
+        given: settings that the user wrote, by name; evolutions are objects, names or None.
 
     Returns:
         Values of all fields of the algorithm's Settings, by name.
@@ -118,57 +111,41 @@ def settings(
         (0.1, 0.1)
     """
     table = PRESETS[checks.choice("algorithm", algorithm, tuple(PRESETS))]
-    base = table[checks.choice("preset", preset, tuple(table))]
-    names = [each.name for each in fields(base)]
-    networks = [""] if isinstance(base, DQNSettings) else ["actor_", "critic_"]
+    changes = table[checks.choice("preset", preset, tuple(table))]
+    defaults: dict[str, Any] = {each.name: each.default for each in fields(ALGORITHMS[algorithm])}
+    networks = ["actor_", "critic_"] if "actor_density" in defaults else [""]
     explicit = _per_network(dict(given or {}), networks)
-    unknown = sorted(set(explicit) - set(names))
+    unknown = sorted(set(explicit) - set(defaults))
     if unknown:
-        raise InputError(f"{algorithm} has no setting {unknown[0]!r}; it has {', '.join(names)}")
-    values = {name: getattr(base, name) for name in names} | explicit
+        raise InputError(f"{algorithm} has no setting {unknown[0]!r}; it has {', '.join(defaults)}")
+    values = defaults | dict(changes) | explicit
     for network in networks:
         _choose_sparsity(values, explicit, network)
         if preset == "faithful" and values[f"{network}density"] is None and values[f"{network}epsilon"] is None:
             n_inputs = n_observations + (n_actions if network == "critic_" else 0)
             epsilons = _DS_TD3 if algorithm == "td3" else _DS_SAC
-            values[f"{network}epsilon"] = _published(epsilons, env_id, n_inputs, values["hidden_sizes"])
-        values[f"{network}evolution"] = checked_evolution(f"{network}evolution", values[f"{network}evolution"])
+            values[f"{network}epsilon"] = _published(epsilons, env_id, n_inputs, values["hidden_layer_sizes"])
     return values
 
 
-def checked_evolution(name: str, value: Evolution | str | None) -> Evolution | None:
-    """An evolution, given as such or by name; by name it counts updates, 1000 from one evolution to the next.
+def checked(algorithm: str, values: Mapping[str, Any]) -> Settings:
+    """Settings whose values are in range.
 
     Args:
-        name: of the argument, for messages.
-        value: an object, a name such as 'set', or None.
+        algorithm: 'td3', 'sac' or 'dqn'.
+        values: of all fields, from `settings`.
 
     Returns:
-        The method; None where the topology stays.
+        A TD3Settings, SACSettings or DQNSettings.
 
     Raises:
-        InputError: where it is neither, or counts epochs.
+        InputError: where a value is out of range.
 
     Example:
-        >>> checked_evolution("evolution", "set").schedule.every_updates
-        1000
-        >>> checked_evolution("evolution", "static") is None
-        True
+        >>> checked("td3", settings("td3", "default", 17, 6)).policy_delay
+        2
     """
-    if isinstance(value, str):
-        method = make_evolution(value, argument=name)
-        if isinstance(method, SET):
-            method = DEFAULT_EVOLUTION
-        elif isinstance(method, RigL):
-            method = RigL(0.5, every_updates=EVERY, until=0.8)
-        elif method is not None and method.schedule.every_epochs is not None:
-            method = type(method)(every_updates=EVERY)  # type: ignore[call-arg]
-        value = method
-    if value is not None and not isinstance(value, Evolution):
-        raise InputError(f"{name} must be a method of evolution such as SET(), its name or None, not {value!r:.80}")
-    if value is not None and value.schedule.every_epochs is not None:
-        raise InputError(f"{name} must count updates, not epochs: give it every_updates=1000")
-    return None if isinstance(value, Static) else value
+    return ALGORITHMS[algorithm](**values)
 
 
 def _per_network(given: dict[str, Any], networks: Sequence[str]) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class QMIX(VDN):
     """
 
     name = "qmix"
-    defaults = QMIXSettings()
+    settings_class = QMIXSettings
     with_state = True
 
     def __init__(self, env: Any, *, seed: int = 0, threads: int = 1, **settings: Any) -> None:
@@ -77,7 +77,8 @@ class QMIX(VDN):
                 batch_size=s.batch_size,
                 density=s.mixer_density,
                 densities=s.densities,
-                optimizer=Adam(s.learning_rate),
+                activation=s.activation,
+                optimizer=Adam(s.learning_rate, weight_decay=s.weight_decay, weight_decay_mode="l2"),
                 evolution=s.mixer_evolution,
                 max_grad_norm=s.max_grad_norm,
                 seed=stream_key(self.seed, "hypernetwork", number) >> 1,
@@ -96,23 +97,23 @@ class QMIX(VDN):
         self._values = values.reshape(len(values), -1)
         self._parameters = self._cut([learner.forward()[0] for learner in self.hypernetworks.values()])
         self._mixed = mix(self._values, self._parameters)
-        return self._mixed.total.reshape(moments.shape)  # type: ignore[return-value]
+        return self._mixed.total.reshape(moments.shape)
 
     def mix_targets(self, values: Floats, moments: Slots) -> Floats:
         """See VDN.mix_targets."""
         self._load(moments, [learner.target_x for learner in self.hypernetworks.values()])
         parameters = self._cut([learner.forward_targets()[0] for learner in self.hypernetworks.values()])
-        return mix(values.reshape(len(values), -1), parameters).total.reshape(moments.shape)  # type: ignore[return-value]
+        return mix(values.reshape(len(values), -1), parameters).total.reshape(moments.shape)
 
     def update_mixer(self, d_total: Floats) -> Floats:
-        """See VDN.update_mixer. The gradients at the mixing network's weights are those at the hypernetworks' outputs."""
+        """See VDN.update_mixer. Gradients at the mixing network's weights are those at the hypernetworks' outputs."""
         assert self._mixed is not None
         assert self._parameters is not None
         d_values, d_parameters = mix_gradient(d_total.ravel(), self._mixed, self._values, self._parameters)
         for learner, gradient in zip(self.hypernetworks.values(), d_parameters, strict=True):
             learner.dy[0][:, : gradient.shape[1]] = gradient
             learner.update()
-        return d_values.reshape(-1, *d_total.shape)  # type: ignore[return-value]
+        return d_values.reshape(-1, *d_total.shape)
 
     def _load(self, moments: Slots, inputs: list[Floats]) -> None:
         """Lays the states of moments out as the input of each hypernetwork."""

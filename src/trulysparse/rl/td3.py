@@ -64,9 +64,7 @@ class TD3(OffPolicyAgent[TD3Settings]):
         threads: int = 1,
         **settings: Any,
     ) -> None:
-        super().__init__(
-            env, preset=preset, settings=settings, replay_folder=replay_folder, seed=seed, threads=threads
-        )
+        super().__init__(env, preset=preset, settings=settings, replay_folder=replay_folder, seed=seed, threads=threads)
         n_observations, n_actions = self.spaces.n_observations, self.spaces.n_actions
         self.actor = self.new_learner(n_observations, n_actions, "actor")
         self.critic = self.new_learner(n_observations + n_actions, 1, "critic", n_networks=2)

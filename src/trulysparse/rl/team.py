@@ -20,7 +20,7 @@ from trulysparse.rl.team_environment import TeamEnvironment, TeamSpaces
 from trulysparse.rl.team_loop import collect_and_learn_as_team
 from trulysparse.rl.team_networks import AgentNetworks
 from trulysparse.rl.team_replay import TeamReplay
-from trulysparse.rl.team_settings import SettingsType, checked_settings
+from trulysparse.rl.team_settings import SettingsType, make_settings
 
 NOTES_EVERY = 100
 """Updates from one look at the losses to the next: at each they would cost more than they tell."""
@@ -55,8 +55,8 @@ class Team(ABC, Generic[SettingsType]):
 
     name: ClassVar[str]
     """As in files."""
-    defaults: Any
-    """Settings where nothing else is said."""
+    settings_class: Any
+    """What its settings are kept in."""
     with_state: ClassVar[bool] = False
     """Whether the algorithm looks at the state of the whole environment."""
 
@@ -64,7 +64,7 @@ class Team(ABC, Generic[SettingsType]):
         self.parameters: dict[str, Any] = {**settings, "seed": seed, "threads": threads}
         self.seed = checks.integer("seed", seed, low=0)
         self.threads = checks.thread_count(threads)
-        self.settings: SettingsType = checked_settings(self.defaults, settings)
+        self.settings: SettingsType = make_settings(self.settings_class, settings)
         self.environment = None if isinstance(env, TeamSpaces) else TeamEnvironment(env, with_state=self.with_state)
         self.spaces: TeamSpaces = env if self.environment is None else self.environment.spaces
         self.networks = AgentNetworks(self.spaces, self.settings, stream_key(self.seed, "team") >> 1, self.threads)
@@ -118,7 +118,7 @@ class Team(ABC, Generic[SettingsType]):
         before, s = 0 if restart else self.num_timesteps, self.settings
         self.total_timesteps = before + total
         steps = max(0, self.total_timesteps - max(before, s.learning_starts))
-        updates = self.n_updates + steps // s.train_freq * s.gradient_steps
+        updates = self.n_updates + steps // s.train_freq * self.updates_per_round
         for learner in self.learners.values():
             learner.set_total_updates(max(1, updates))
         collect_and_learn_as_team(self, total, callbacks, log, progress_bar, reset_num_timesteps=restart)
@@ -171,6 +171,18 @@ class Team(ABC, Generic[SettingsType]):
         self.environment, self.in_episode = found, False
 
     # ---- what the loop and the algorithms call ----
+
+    @property
+    def updates_per_round(self) -> int:
+        """Updates after each `train_freq` steps."""
+        s = self.settings
+        return s.train_freq if s.gradient_steps < 0 else s.gradient_steps
+
+    @property
+    def target_update_every(self) -> int:
+        """Updates from one of the targets to the next: target_update_interval counts steps."""
+        s = self.settings
+        return max(1, round(s.target_update_interval * self.updates_per_round / s.train_freq))
 
     @property
     def exploration_rate(self) -> float:

@@ -123,7 +123,7 @@ def _run(
             collector.episodes += 1
             _begin_episode(team, collector, None)
         if team.num_timesteps > s.learning_starts and team.num_timesteps % s.train_freq == 0:
-            for _ in range(s.gradient_steps):
+            for _ in range(team.updates_per_round):
                 team.update()
         if collector.episodes - logged_at >= _LOG_INTERVAL:
             logged_at = collector.episodes

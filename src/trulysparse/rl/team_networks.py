@@ -58,12 +58,13 @@ class AgentNetworks:
         names = ["agents"] if self.shared else [str(agent) for agent in spaces.agents]
         self.learners = {
             name: Learner(
-                (spaces.width + (n_agents if self.shared else 0), *s.hidden_sizes, spaces.n_choices),
+                (spaces.width + (n_agents if self.shared else 0), *s.hidden_layer_sizes, spaces.n_choices),
                 batch_size=s.batch_size * (n_agents if self.shared else 1),
                 density=s.density,
                 epsilon=s.epsilon,
                 densities=s.densities,
-                optimizer=Adam(s.learning_rate),
+                activation=s.activation,
+                optimizer=Adam(s.learning_rate, weight_decay=s.weight_decay, weight_decay_mode="l2"),
                 evolution=s.evolution,
                 evolving=s.evolving,
                 max_grad_norm=s.max_grad_norm,

@@ -147,7 +147,9 @@ class TeamReplay:
         if possible < 1 or (
             len(wrong) == n_sequences and not self.starts[(oldest + np.arange(possible)) % self.capacity].any()
         ):
-            raise InputError(f"replay must have a sequence of {length} moments; it has {self.n_transitions} transitions")
+            raise InputError(
+                f"replay must have a sequence of {length} moments; it has {self.n_transitions} transitions"
+            )
         while len(wrong):
             first[wrong] = (oldest + rng.integers(0, possible, len(wrong))) % self.capacity
             wrong = wrong[~self.starts[first[wrong]]]
@@ -194,9 +196,9 @@ class TeamReplay:
         """
         for name in _ARRAYS:
             own = getattr(self, name)
-            found = arrays.get(name, np.zeros(0, own.dtype) if not own.size else None)
-            if found is None or found.size != own.size or (own.size and found.shape != own.shape):
-                raise InputError(f"replay's {name} must have shape {own.shape}, not {np.shape(found)}")
+            if own.size and (name not in arrays or arrays[name].shape != own.shape):
+                found = arrays[name].shape if name in arrays else "none"
+                raise InputError(f"replay's {name} must have shape {own.shape}, not {found}")
         newest = checks.integer("replay.newest", numbers["newest"], low=-1, high=self.capacity - 1)
         moments = checks.integer("replay.n_moments", numbers["n_moments"], low=0, high=self.capacity)
         count = checks.integer("replay.n_transitions", numbers["n_transitions"], low=0, high=self.capacity)

@@ -51,9 +51,11 @@ class VDN(Team[TeamSettings]):
     """
 
     name = "vdn"
-    defaults = TeamSettings()
+    settings_class = TeamSettings
 
-    def __init__(self, env: Any, *, mixer: str | None = "vdn", seed: int = 0, threads: int = 1, **settings: Any) -> None:
+    def __init__(
+        self, env: Any, *, mixer: str | None = "vdn", seed: int = 0, threads: int = 1, **settings: Any
+    ) -> None:
         if mixer is not None:
             checks.choice("mixer", mixer, ("vdn",))
         self.mixer = mixer
@@ -112,17 +114,19 @@ class VDN(Team[TeamSettings]):
             chosen = self.mix(values * taking_part, moments)
             next_chosen = self.mix_targets(next_values * np.moveaxis(replay.bootstraps[moments], -1, 0), following)
         targets = lambda_returns(batch.rewards, batch.discounts, next_chosen, batch.last, s.td_lambda)
-        # The gradient of the mean squared error.
+        # The gradient of the mean error, squared or clipped as Huber's.
         error = np.where(batch.counts, chosen - targets, 0)
         n_errors = max(1, int(batch.counts.sum()))
+        slope = 2 * error if s.loss == "squared" else np.clip(error, -1, 1)
         if self.notes_due:
-            self.note(loss=float(np.vdot(error, error)) / n_errors, q_value=float(chosen.mean()))
-        gradient = (error * np.float32(2 / n_errors)).astype(np.float32, copy=False)
+            losses = np.square(error) if s.loss == "squared" else slope * (error - slope / 2)
+            self.note(loss=float(losses.sum()) / n_errors, q_value=float(chosen.mean()))
+        gradient = (slope / np.float32(n_errors)).astype(np.float32, copy=False)
         if self.mixer is not None:
             gradient = self.update_mixer(gradient) * taking_part
         networks.update(actions, gradient.reshape(actions.shape))
         self.n_updates += 1
-        if self.n_updates % s.target_update_interval == 0:
+        if self.n_updates % self.target_update_every == 0:
             for learner in self.learners.values():
                 learner.soft_update(s.tau)
 
@@ -133,23 +137,24 @@ class VDN(Team[TeamSettings]):
         networks.load_targets(self.replay, moments)
         values = networks.target_values()
         if s.soft_mellowmax is not None:
-            return s.soft_mellowmax(values)  # type: ignore[return-value]
-        if not s.double_q:
+            return s.soft_mellowmax(values)
+        if not s.double:
             best: Floats = values.max(axis=0)
             return best
         networks.load(self.replay, moments)
         choices = networks.values().argmax(axis=0)
-        return np.take_along_axis(values, choices[None], axis=0)[0]
+        chosen: Floats = np.take_along_axis(values, choices[None], axis=0)[0]
+        return chosen
 
     def _batch(self, moments: Slots, following: Slots) -> _Batch:
         """Rewards and ends of the agents, (n_agents, length, n_sequences), or of the team, (length, n_sequences)."""
         replay, gamma = self.replay, np.float32(self.settings.gamma)
         assert replay is not None
-        rewards = np.moveaxis(replay.rewards[moments], -1, 0)
-        goes_on = np.moveaxis(replay.bootstraps[moments], -1, 0)
+        rewards: Floats = np.moveaxis(replay.rewards[moments], -1, 0)
+        goes_on = np.moveaxis(replay.bootstraps[moments], -1, 0).astype(np.float32)
         starts, follows = replay.starts[moments], replay.starts[following]
         if self.mixer is not None:
-            return _Batch(rewards.sum(axis=0), gamma * goes_on.any(axis=0), ~follows, starts)
+            return _Batch(np.sum(rewards, axis=0), gamma * goes_on.max(axis=0), ~follows, starts)
         alive, alive_next = (np.moveaxis(replay.alive[each], -1, 0) for each in (moments, following))
         return _Batch(rewards, gamma * goes_on, ~(follows & alive_next), starts & alive)
 

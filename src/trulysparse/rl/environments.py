@@ -1,0 +1,361 @@
+"""One interface over a Gymnasium environment and over several in one vector environment."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trulysparse._core import checks
+from trulysparse._core.arrays import Floats
+from trulysparse.errors import InputError, MissingExtraError
+from trulysparse.rl.spaces import Spaces, checked_spaces
+
+Bools = NDArray[np.bool_]
+_SURELY_FINITE = 1e76
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+class Transition:
+    """What one step of all environments gave. The arrays are overwritten by the next step.
+
+    Args:
+        n_envs: how many environments.
+        n_observations: numbers in an observation.
+
+    Attributes:
+        next_observations: what followed the actions, float32 (n_envs, n_observations); of an episode that ended, its
+            last observations.
+        rewards: float32 (n_envs,).
+        terminated: bool (n_envs,); whether the episode came to an end of its own.
+        truncated: bool (n_envs,); whether it was cut off.
+        first_observations: of the new episode, where one ended.
+        valid: bool (n_envs,); False where the step was only a reset: `next_observations` is then the first of the new
+            episode, and the first_observations of the step before was not yet known.
+        observations: what the next actions are for.
+        ended: whether any episode ended.
+        all_valid: whether no step was only a reset.
+    """
+
+    __slots__ = (
+        "all_valid",
+        "ended",
+        "first_observations",
+        "next_observations",
+        "observations",
+        "rewards",
+        "terminated",
+        "truncated",
+        "valid",
+    )
+
+    def __init__(self, n_envs: int, n_observations: int) -> None:
+        self.next_observations: Floats = np.zeros((n_envs, n_observations), np.float32)
+        self.first_observations: Floats = np.zeros((n_envs, n_observations), np.float32)
+        self.observations: Floats = self.next_observations
+        self.rewards: Floats = np.zeros(n_envs, np.float32)
+        self.terminated: Bools = np.zeros(n_envs, np.bool_)
+        self.truncated: Bools = np.zeros(n_envs, np.bool_)
+        self.valid: Bools = np.ones(n_envs, np.bool_)
+        self.ended = False
+        self.all_valid = True
+
+
+class Environments(ABC):
+    """One or several environments that are stepped together.
+
+    Args:
+        env: the Gymnasium environment or vector environment.
+        spaces: its spaces, checked.
+        n_envs: how many environments it is.
+        owned: whether `close` closes it.
+
+    Attributes:
+        n_steps: steps since the beginning.
+        several: whether it is a vector environment.
+        id: by which it is registered, or None.
+    """
+
+    several = False
+
+    def __init__(self, env: Any, spaces: Spaces, n_envs: int, owned: bool) -> None:
+        self.env = env
+        self.spaces = spaces
+        self.n_envs = n_envs
+        self.owned = owned
+        self.n_steps = 0
+        spec = getattr(env, "spec", None)
+        self.id: str | None = None if spec is None else spec.id
+        self._transition = Transition(n_envs, spaces.n_observations)
+        # Environments may keep the action that they are given: each gets an array of its own.
+        space = getattr(env, "single_action_space", None) or env.action_space
+        shape, dtype = space.shape, space.dtype
+        self._reshape: Callable[[NDArray[Any]], NDArray[Any]] | None = None
+        if not spaces.discrete and (len(shape) != 1 or dtype != np.float32):
+            self._reshape = lambda actions: actions.reshape((-1, *shape)).astype(dtype)
+
+    def reset(self, seed: int | None = None) -> Floats:
+        """Begins an episode in each environment.
+
+        Args:
+            seed: of environments and action spaces; None where their random numbers go on.
+
+        Returns:
+            First observations, float32 of shape (n_envs, n_observations).
+
+        Raises:
+            InputError: where one of them is not finite or not of the space's shape.
+        """
+        if seed is not None:
+            seed = checks.integer("seed", seed, low=0)
+            self.env.action_space.seed(seed)
+        self._begin(seed)
+        transition = self._transition
+        transition.observations = transition.next_observations
+        transition.valid[:] = True
+        return transition.observations
+
+    @abstractmethod
+    def _begin(self, seed: int | None) -> None:
+        """Resets, and puts first observations into next_observations."""
+
+    @abstractmethod
+    def step(self, actions: NDArray[Any]) -> Transition:
+        """Takes one step in each environment.
+
+        Args:
+            actions: as the environment takes them, of shape (n_envs, n_actions), or choices of shape (n_envs,).
+
+        Returns:
+            What it gave; overwritten by the next step.
+
+        Raises:
+            InputError: where an observation or a reward is not finite, with the step and the index.
+        """
+
+    def close(self) -> None:
+        """Closes the environment if it was made here."""
+        if self.owned:
+            self.env.close()
+
+    def _store(self, out: Floats, observations: Any, which: int = 0) -> None:
+        """Copies observations (of all environments, or of environment `which`) into float32 memory; InputError where
+        they do not fit or are not finite."""
+        if type(observations) is np.ndarray and observations.shape == out.shape:
+            flat = observations.reshape(-1)
+            # Where the sum of squares is below this, each number is finite in float32: one call for all of them.
+            if float(flat.dot(flat)) < _SURELY_FINITE:
+                out[...] = observations
+                return
+        self._store_checked(out, observations, which)
+
+    def _store_checked(self, out: Floats, observations: Any, which: int) -> None:
+        """As _store, number by number."""
+        if (shape := np.shape(observations)) != out.shape:
+            shapes = f"{shape[-1:] if out.ndim == 2 else shape}, its space {out.shape[-1:]}"
+            raise InputError(f"env's observation at step {self.n_steps} has shape {shapes}")
+        try:
+            with np.errstate(over="ignore"):
+                out[...] = observations
+        except (ValueError, TypeError) as error:
+            raise InputError(f"env's observation at step {self.n_steps} is not an array of numbers: {error}") from None
+        wrong = np.argwhere(~np.isfinite(out))
+        if len(wrong) > 0:
+            *rows, index = wrong[0]
+            raise self._not_finite(f"observation[{index}]", out[tuple(wrong[0])], rows[0] if rows else which)
+
+    def _not_finite(self, what: str, value: Any, which: int) -> InputError:
+        where = f" of environment {which}" if self.n_envs > 1 else ""
+        return InputError(
+            f"env's {what}{where} is {float(value):g} at step {self.n_steps}: it must be finite in float32"
+        )
+
+
+class SingleEnvironment(Environments):
+    """One environment, without a vector environment around it."""
+
+    def __init__(self, env: Any, spaces: Spaces, owned: bool = False) -> None:
+        super().__init__(env, spaces, 1, owned)
+        self._step = env.step
+        self._next = self._transition.next_observations[0]
+        self._first = self._transition.first_observations[0]
+
+    def _begin(self, seed: int | None) -> None:
+        self._store(self._next, self.env.reset(seed=seed)[0])
+
+    def step(self, actions: NDArray[Any]) -> Transition:
+        """See Environments.step."""
+        transition = self._transition
+        if self.spaces.discrete:
+            action = int(actions[0])
+        else:
+            action = (actions.copy() if self._reshape is None else self._reshape(actions))[0]
+        observation, reward, terminated, truncated, _ = self._step(action)
+        self.n_steps += 1
+        self._store(self._next, observation)
+        if not -_LARGEST < reward < _LARGEST:
+            raise self._not_finite("reward", reward, 0)
+        transition.rewards[0] = reward
+        transition.terminated[0] = terminated
+        transition.truncated[0] = truncated
+        transition.observations = transition.next_observations
+        transition.ended = bool(terminated or truncated)
+        if transition.ended:
+            self._store(self._first, self.env.reset()[0])
+            transition.observations = transition.first_observations
+        return transition
+
+
+class VectorEnvironments(Environments):
+    """Several environments in one vector environment, whatever it does when an episode ends."""
+
+    several = True
+
+    def __init__(self, env: Any, spaces: Spaces, owned: bool = False) -> None:
+        super().__init__(env, spaces, int(env.num_envs), owned)
+        mode = env.metadata.get("autoreset_mode") if isinstance(env.metadata, dict) else None
+        self._mode = str(getattr(mode, "value", mode))
+        if self._mode not in ("NextStep", "SameStep", "Disabled"):
+            raise InputError(
+                f"env.metadata['autoreset_mode'] must be one of gymnasium.vector.AutoresetMode, not {mode}"
+            )
+        self._observations: Floats = np.zeros_like(self._transition.next_observations)
+        self._over: Bools = np.zeros(self.n_envs, np.bool_)  # episodes that ended in the last step
+
+    def reset(self, seed: int | None = None) -> Floats:
+        """See Environments.reset."""
+        self._over[:] = False
+        return super().reset(seed)
+
+    def _begin(self, seed: int | None) -> None:
+        self._store(self._transition.next_observations, self.env.reset(seed=seed)[0])
+
+    def step(self, actions: NDArray[Any]) -> Transition:
+        """See Environments.step."""
+        transition = self._transition
+        given = actions.copy() if self._reshape is None else self._reshape(actions)
+        observations, rewards, terminated, truncated, infos = self.env.step(given)
+        self.n_steps += 1
+        self._store(self._observations, observations)
+        with np.errstate(over="ignore"):
+            transition.rewards[:] = rewards
+        if not np.isfinite(transition.rewards).all():
+            which = int(np.flatnonzero(~np.isfinite(transition.rewards))[0])
+            raise self._not_finite("reward", rewards[which], which)
+        transition.terminated[:] = terminated
+        transition.truncated[:] = truncated
+        if self._mode == "NextStep":
+            np.logical_not(self._over, out=transition.valid)
+            transition.all_valid = bool(transition.valid.all())
+        over = np.logical_or(transition.terminated, transition.truncated, out=self._over)
+        transition.ended = bool(over.any())
+        transition.next_observations[:] = self._observations
+        transition.observations = self._observations
+        if transition.ended:
+            self._new_episodes(transition, over, infos)
+        return transition
+
+    def _new_episodes(self, transition: Transition, over: Bools, infos: dict[str, Any]) -> None:
+        """Puts last observations into next_observations, and first ones into first_observations."""
+        if self._mode == "SameStep":
+            final = infos.get("final_obs")
+            if final is None:
+                raise InputError(
+                    f"env ended an episode at step {self.n_steps} with AutoresetMode.SAME_STEP, "
+                    "but infos['final_obs'] is not there"
+                )
+            for index in np.flatnonzero(over):
+                self._store(transition.next_observations[index], final[index], int(index))
+        elif self._mode == "Disabled":
+            observations, _ = self.env.reset(options={"reset_mask": over.copy()})
+            self._store(self._observations, observations)
+        transition.first_observations[:] = self._observations
+
+
+def open_environments(env: Any, algorithm: str = "") -> Environments:
+    """One interface over an environment given in any form.
+
+    Args:
+        env: the id of a registered environment, a Gymnasium environment or a vector environment.
+        algorithm: for which spaces are checked; '' for any.
+
+    Returns:
+        The environments; those made here, of an id, are closed by `close`.
+
+    Raises:
+        InputError: where there is no environment of this id, or its spaces do not fit.
+        MissingExtraError: where Gymnasium, or what the environment needs, is not installed.
+
+    Example:
+        >>> import gymnasium
+        >>> import numpy as np
+        >>> environments = open_environments("Pendulum-v1", "td3")
+        >>> environments.reset(seed=0).shape
+        (1, 3)
+        >>> str(environments.spaces)
+        '3 observations and actions of 1 components in [-2, 2]'
+        >>> transition = environments.step(np.float32([[0.5]]))
+        >>> transition.next_observations.shape, bool(transition.terminated[0])
+        ((1, 3), False)
+        >>> environments.close()
+    """
+    gymnasium = _gymnasium()
+    owned = isinstance(env, str)
+    made = make_environment(env) if owned else env
+    try:
+        if isinstance(made, gymnasium.vector.VectorEnv):
+            environments: Environments = VectorEnvironments(made, checked_spaces(made, algorithm), owned)
+        elif isinstance(made, gymnasium.Env):
+            environments = SingleEnvironment(made, checked_spaces(made, algorithm), owned)
+        else:
+            raise InputError(
+                f"env must be an environment's id, a gymnasium.Env or a gymnasium.vector.VectorEnv, not {env!r:.80}"
+            )
+    except InputError:
+        if owned:
+            made.close()
+        raise
+    return environments
+
+
+def make_environment(name: str, **options: Any) -> Any:
+    """A registered environment.
+
+    Args:
+        name: its id, such as 'Pendulum-v1'.
+        options: for gymnasium.make, such as render_mode.
+
+    Returns:
+        The environment.
+
+    Raises:
+        InputError: where there is none of this id.
+        MissingExtraError: where Gymnasium, or what the environment needs, is not installed.
+    """
+    gymnasium = _gymnasium()
+    try:
+        # Observations and rewards are checked here, at a fiftieth of the cost of Gymnasium's own checker.
+        return gymnasium.make(name, disable_env_checker=True, **options)
+    except (gymnasium.error.UnregisteredEnv, gymnasium.error.DeprecatedEnv) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"env must be the id of a registered environment, not '{name}': {reason}") from None
+    except (gymnasium.error.DependencyNotInstalled, ImportError) as error:
+        reason = " ".join(str(error).split())
+        if "mujoco" in reason.lower() and find_spec("mujoco") is None:
+            raise MissingExtraError(f"The environment '{name}'", "MuJoCo", "mujoco") from None
+        raise InputError(f"The environment '{name}' needs a package that is not installed: {reason}") from None
+    except gymnasium.error.Error as error:
+        raise InputError(f"env '{name}' could not be made: {' '.join(str(error).split())}") from None
+
+
+def _gymnasium() -> Any:
+    try:
+        import gymnasium
+        import gymnasium.vector
+    except ImportError:
+        raise MissingExtraError("Learning in an environment", "Gymnasium", "rl") from None
+    return gymnasium

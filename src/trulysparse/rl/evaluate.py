@@ -1,0 +1,110 @@
+"""How good a policy is: mean return of whole episodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trulysparse._core import checks
+from trulysparse.errors import InputError
+from trulysparse.rl.environments import Environments, open_environments
+
+
+def evaluate_policy(
+    model: Any,
+    env: Any,
+    n_eval_episodes: int = 10,
+    *,
+    deterministic: bool = True,
+    seed: int | None = 0,
+    return_episode_rewards: bool = False,
+) -> tuple[float, float] | tuple[list[float], list[int]]:
+    """Mean and standard deviation of the return of episodes.
+
+    Several environments have their share of episodes each, fixed beforehand: taking the first that end would prefer
+    short ones.
+
+    Args:
+        model: an agent, a Policy, or anything with Stable-Baselines3's
+            `predict(observation, state, episode_start, deterministic) -> (action, state)`.
+        env: the id of an environment, a Gymnasium environment or a vector environment; it is reset.
+        n_eval_episodes: how many.
+        deterministic: whether the policy acts without noise.
+        seed: of the environments' random numbers; None where they go on.
+        return_episode_rewards: whether to return lists of returns and lengths in place of mean and deviation.
+
+    Returns:
+        (mean return, its standard deviation), or (returns, lengths) in the order in which the episodes ended.
+
+    Raises:
+        InputError: where an argument is not what it must be, or the environment gives a number that is not finite.
+        MissingExtraError: where Gymnasium is not installed.
+
+    Example:
+        >>> class Still:
+        ...     def predict(self, observation, state=None, episode_start=None, deterministic=False):
+        ...         return [0.0], state
+        >>> mean, std = evaluate_policy(Still(), "Pendulum-v1", n_eval_episodes=2, seed=1)
+        >>> -2000 < mean < 0
+        True
+    """
+    n_episodes = checks.integer("n_eval_episodes", n_eval_episodes, low=1)
+    deterministic = checks.flag("deterministic", deterministic)
+    if not callable(getattr(model, "predict", None)):
+        raise InputError(f"model must have predict(observation, ...), as agents and policies do: not {model!r:.80}")
+    environments = env if isinstance(env, Environments) else open_environments(env)
+    try:
+        returns, lengths = _episodes(model, environments, n_episodes, deterministic, seed)
+    finally:
+        if environments is not env:
+            environments.close()
+    if return_episode_rewards:
+        return returns, lengths
+    return float(np.mean(returns)), float(np.std(returns))
+
+
+def _episodes(
+    model: Any, environments: Environments, n_episodes: int, deterministic: bool, seed: int | None
+) -> tuple[list[float], list[int]]:
+    """Returns and lengths of the episodes."""
+    n_envs, several = environments.n_envs, environments.several
+    left = np.array([(n_episodes + index) // n_envs for index in range(n_envs)])
+    rewards, steps = np.zeros(n_envs), np.zeros(n_envs, np.int64)
+    returns: list[float] = []
+    lengths: list[int] = []
+    observations = environments.reset(seed)
+    state: Any = None
+    starts = np.ones(n_envs, np.bool_)
+    while left.any():
+        seen = observations if several else observations[0]
+        actions, state = model.predict(
+            seen.copy(),
+            state=state,
+            episode_start=starts.copy() if several else starts[:1],
+            deterministic=deterministic,
+        )
+        transition = environments.step(_rows(actions, environments))
+        rewards += np.where(transition.valid, transition.rewards, 0)
+        steps += transition.valid
+        observations = transition.observations
+        starts[:] = ended = transition.terminated | transition.truncated
+        for index in np.flatnonzero(ended):
+            if left[index] > 0:
+                left[index] -= 1
+                returns.append(float(rewards[index]))
+                lengths.append(int(steps[index]))
+            rewards[index] = 0
+            steps[index] = 0
+    return returns, lengths
+
+
+def _rows(actions: Any, environments: Environments) -> NDArray[Any]:
+    """Actions with one row for each environment."""
+    spaces, n_envs = environments.spaces, environments.n_envs
+    shape = (n_envs,) if spaces.discrete else (n_envs, spaces.n_actions)
+    given = np.asarray(actions)
+    if given.size != np.prod(shape):
+        raise InputError(f"model.predict must give actions of shape {shape}, not {given.shape}")
+    return given.reshape(shape).astype(np.int64 if spaces.discrete else np.float32)

@@ -1,0 +1,323 @@
+"""Steps in environments, and updates between them: what all off-policy agents share."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from os import PathLike
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trulysparse._core import checks
+from trulysparse._core.arrays import Floats
+from trulysparse.rl.callbacks import BaseCallback, make_callbacks
+from trulysparse.rl.environments import Transition
+from trulysparse.rl.log import RunLog, open_log
+from trulysparse.rl.seeds import seed_of
+
+_WINDOW = 100  # episodes that rollout/ep_rew_mean is a mean of
+_LOOK_EVERY = 64  # steps between two looks of the progress bar
+
+
+class LearningAgent(Protocol):
+    """What the loop asks of an agent.
+
+    Attributes:
+        environments: where it acts.
+        replay: its transitions.
+        normalization: of observations, told all that the agent acts on; or None.
+        rng: what all its random numbers come from.
+        seed: of the run.
+        num_timesteps: steps in environments so far.
+        n_updates: gradient steps so far.
+        learning_starts: steps of random actions before the first update.
+        train_freq: steps (of all environments together) between two rounds of updates.
+        gradient_steps: updates in a round; -1 for as many as there were steps.
+        metrics: figures of the last updates by name, such as 'train/critic_loss'.
+        learners: its networks, by name.
+        collector: what became of its episodes; None before the first step.
+    """
+
+    environments: Any
+    replay: Any
+    normalization: Any
+    rng: np.random.Generator
+    seed: int
+    num_timesteps: int
+    learning_starts: int
+    train_freq: int
+    gradient_steps: int
+    metrics: dict[str, float]
+    learners: Any
+    collector: Any
+
+    @property
+    def n_updates(self) -> int:
+        """Gradient steps so far."""
+
+    def explore(self, observations: Floats) -> NDArray[Any]:
+        """Actions with noise, as the replay memory keeps them."""
+
+    def update(self) -> None:
+        """One gradient step."""
+
+
+class Collector:
+    """The episodes in progress and what became of the last ones.
+
+    Args:
+        n_envs: how many environments.
+
+    Attributes:
+        returns: rewards of the episodes in progress, float64 (n_envs,).
+        lengths: their steps.
+        episodes: episodes that have ended.
+        last_returns: of the last 100 episodes.
+        last_lengths: likewise.
+    """
+
+    def __init__(self, n_envs: int) -> None:
+        self.returns = np.zeros(n_envs)
+        self.lengths = np.zeros(n_envs, np.int64)
+        self.episodes = 0
+        self.last_returns: deque[float] = deque(maxlen=_WINDOW)
+        self.last_lengths: deque[int] = deque(maxlen=_WINDOW)
+
+    def begin(self, agent: LearningAgent) -> Floats:
+        """Resets the environments and tells the replay memory. Their seed depends on how far the run is, so that one
+        that goes on does not live through its first episodes again.
+
+        Args:
+            agent: whose environments.
+
+        Returns:
+            First observations.
+        """
+        past = agent.num_timesteps, agent.n_updates
+        seed = agent.seed if past == (0, 0) else seed_of(agent.seed, *past)
+        observations: Floats = agent.environments.reset(seed)
+        agent.replay.start(observations)
+        self.returns[:] = 0
+        self.lengths[:] = 0
+        return observations
+
+    def store(self, add: Callable[..., None], actions: NDArray[Any], transition: Transition) -> int:
+        """Hands a step to the replay memory and counts it.
+
+        Args:
+            add: of the replay memory.
+            actions: as it keeps them.
+            transition: what they led to.
+
+        Returns:
+            How many steps it was: of environments that were only reset there was none.
+        """
+        parts = (
+            actions,
+            transition.rewards,
+            transition.next_observations,
+            transition.terminated,
+            transition.truncated,
+            transition.first_observations,
+        )
+        if transition.all_valid:
+            add(*parts)
+            self.returns += transition.rewards
+            self.lengths += 1
+            return len(self.returns)
+        valid = transition.valid
+        add(*parts, valid)
+        self.returns += np.where(valid, transition.rewards, 0)
+        self.lengths += valid
+        return int(valid.sum())
+
+    def end_episodes(self, transition: Transition) -> None:
+        """Notes the episodes that ended."""
+        for index in np.flatnonzero(transition.terminated | transition.truncated):
+            self.last_returns.append(float(self.returns[index]))
+            self.last_lengths.append(int(self.lengths[index]))
+            self.episodes += 1
+            self.returns[index] = 0
+            self.lengths[index] = 0
+
+
+def collect_and_learn(
+    agent: LearningAgent,
+    total_timesteps: int,
+    callbacks: BaseCallback | Callable[[Any], Any] | Sequence[Any] = (),
+    log: str | PathLike[str] | None = None,
+    progress_bar: bool = False,
+    *,
+    reset_num_timesteps: bool = False,
+    log_interval: int = 4,
+) -> None:
+    """Lets an agent act in its environments and learn from it.
+
+    Each call begins new episodes: what it does depends on the agent alone, not on where its environments stand. Until
+    `learning_starts` actions are uniformly random. After each round of `train_freq` steps there are
+    `gradient_steps` updates; then callbacks are called. A keyboard interrupt takes effect after the step in progress,
+    so that the agent is whole (a second one at once).
+
+    Args:
+        agent: what learns.
+        total_timesteps: steps in environments, of all together; at least so many are made.
+        callbacks: called after each step; see BaseCallback. Functions are called with the agent and stop the training
+            by returning False.
+        log: a folder for progress.csv and TensorBoard's files; None for no log.
+        progress_bar: whether to show how far it is, on a terminal.
+        reset_num_timesteps: whether steps are counted from 0, as Stable-Baselines3 does unless told otherwise, so that
+            the first `learning_starts` actions are random again; False where the agent goes on.
+        log_interval: episodes between two lines of the log.
+
+    Raises:
+        InputError: where an argument is not what it must be, or the environment gives a number that is not finite;
+            what was learned until then stays.
+    """
+    total = checks.integer("total_timesteps", total_timesteps, low=1)
+    log_interval = checks.integer("log_interval", log_interval, low=1)
+    checks.flag("progress_bar", progress_bar)
+    watchers = make_callbacks(callbacks)
+    restart = checks.flag("reset_num_timesteps", reset_num_timesteps)
+    collector = agent.collector
+    if collector is None:
+        collector = Collector(agent.environments.n_envs)
+    for watcher in watchers:
+        watcher.check(agent)
+    n_before = 0 if restart else agent.num_timesteps
+    with ExitStack() as ends:
+        run_log = ends.enter_context(open_log(log, agent, n_before))
+        if restart:
+            agent.num_timesteps = 0
+            collector.episodes = 0
+        agent.collector = collector
+        run_log.collector = collector
+        last = agent.num_timesteps + total
+        show = ends.enter_context(progress(progress_bar, agent.num_timesteps, last))
+        run_log.begin()
+        for watcher in watchers:
+            watcher.init_callback(agent, run_log)
+        for watcher in watchers:
+            watcher.on_training_start()
+            ends.callback(watcher.on_training_end)
+        interrupted = ends.enter_context(interrupts())
+        _run(agent, collector, last, watchers, run_log, log_interval, show, interrupted)
+
+
+def _run(
+    agent: LearningAgent,
+    collector: Collector,
+    last: int,
+    callbacks: Sequence[BaseCallback],
+    log: RunLog,
+    log_interval: int,
+    show: Callable[[int, Collector], None],
+    interrupted: list[bool],
+) -> None:
+    """The loop. What is asked for in each step is looked up once."""
+    observations = collector.begin(agent)
+    environments, spaces, replay = agent.environments, agent.environments.spaces, agent.replay
+    step, in_units, add = environments.step, spaces.in_units, replay.add
+    explore, update, rng = agent.explore, agent.update, agent.rng
+    normalize = None if agent.normalization is None else agent.normalization.update
+    if normalize is not None:
+        normalize(observations)
+    on_steps = [callback.on_step for callback in callbacks]
+    n_envs, learning_starts, train_freq = environments.n_envs, agent.learning_starts, agent.train_freq
+    steps_in_round, transitions_in_round, logged_at = 0, 0, collector.episodes
+    until_look = _LOOK_EVERY
+    while agent.num_timesteps < last:
+        if agent.num_timesteps < learning_starts:
+            actions = random_actions(rng, n_envs, spaces.n_actions, spaces.discrete)
+        else:
+            actions = explore(observations)
+        transition = step(in_units(actions))
+        n_valid = collector.store(add, actions, transition)
+        observations = transition.observations
+        if normalize is not None:
+            normalize(observations)
+        agent.num_timesteps += n_valid
+        if transition.ended:
+            collector.end_episodes(transition)
+        steps_in_round += 1
+        transitions_in_round += n_valid
+        if steps_in_round >= train_freq:
+            if agent.num_timesteps > learning_starts:
+                n_updates = agent.gradient_steps if agent.gradient_steps >= 0 else transitions_in_round
+                for _ in range(n_updates):
+                    update()
+            steps_in_round = transitions_in_round = 0
+        if transition.ended and collector.episodes - logged_at >= log_interval:
+            logged_at = collector.episodes
+            log.write()
+        go_on = [on_step() for on_step in on_steps]
+        until_look -= 1
+        if until_look == 0:
+            until_look = _LOOK_EVERY
+            show(agent.num_timesteps, collector)
+        if interrupted:
+            raise KeyboardInterrupt
+        if False in go_on:
+            break
+
+
+def random_actions(rng: np.random.Generator, n_envs: int, n_actions: int, discrete: bool) -> NDArray[Any]:
+    """Uniformly random actions, as the replay memory keeps them.
+
+    Args:
+        rng: where they come from.
+        n_envs: how many.
+        n_actions: components, or choices.
+        discrete: whether they are choices.
+
+    Returns:
+        Float32 values in [-1, 1] of shape (n_envs, n_actions), or int64 choices of shape (n_envs,).
+    """
+    if discrete:
+        return rng.integers(n_actions, size=n_envs)
+    return rng.random((n_envs, n_actions), dtype=np.float32) * 2 - 1
+
+
+@contextmanager
+def interrupts() -> Iterator[list[bool]]:
+    """A list that a keyboard interrupt is put into, in place of its exception; the next one raises it at once."""
+    seen: list[bool] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield seen
+        return
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:  # somebody else's: it knows what to do
+        yield seen
+        return
+
+    def note(number: int, frame: Any) -> None:
+        if seen:
+            raise KeyboardInterrupt
+        seen.append(True)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def progress(shown: bool, done: int, last: int) -> Iterator[Callable[[int, Collector], None]]:
+    """A function that shows how far the training is; silent where that was not asked for or there is no terminal."""
+    if not shown:
+        yield lambda steps, collector: None
+        return
+    from trulysparse._core.bars import bars
+
+    first = done
+    with bars() as tell:
+
+        def show(steps: int, collector: Collector) -> None:
+            tell("learning", steps - first, last - first)
+
+        yield show

@@ -1,0 +1,191 @@
+"""What an environment shows and takes, as numbers: checked once, before anything is allocated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trulysparse._core.arrays import Floats
+from trulysparse.errors import InputError
+
+# The algorithms of one agent, by the kind of actions that they choose.
+CONTINUOUS = ("TD3", "SAC")
+DISCRETE = ("DQN",)
+
+_FLATTEN = "gymnasium.wrappers.FlattenObservation makes one vector of it"
+
+
+@dataclass(frozen=True)
+class Spaces:
+    """Sizes and bounds of an environment's observations and actions.
+
+    Args:
+        n_observations: numbers in an observation.
+        boolean: whether all of them are 0 or 1.
+        n_actions: components of a continuous action, or choices of a discrete one.
+        discrete: whether an action is a choice.
+        low: smallest action, float32 of shape (n_actions,); None where actions are choices.
+        high: largest action, likewise.
+
+    Example:
+        >>> import numpy as np
+        >>> spaces = Spaces(3, False, 1, False, np.float32([-2]), np.float32([2]))
+        >>> spaces.in_units(np.float32([[0.5]]))
+        array([[1.]], dtype=float32)
+    """
+
+    n_observations: int
+    boolean: bool
+    n_actions: int
+    discrete: bool
+    low: Floats | None = None
+    high: Floats | None = None
+
+    def in_units(self, actions: NDArray[Any]) -> NDArray[Any]:
+        """Actions as the environment takes them.
+
+        Args:
+            actions: in [-1, 1], of shape (n_envs, n_actions); or choices.
+
+        Returns:
+            New float32 values between `low` and `high`; choices as they are.
+        """
+        if self.low is None or self.high is None:
+            return actions
+        low, high = self.low, self.high
+        scaled = (actions + 1) * np.float32(0.5) * (high - low) + low
+        return np.minimum(np.maximum(scaled, low), high)
+
+    def require_same(self, other: Spaces, name: str = "env") -> None:
+        """Refuses an environment in which an agent of these spaces cannot act.
+
+        Args:
+            other: the environment's spaces.
+            name: of the argument that it was given as.
+
+        Raises:
+            InputError: where sizes or bounds differ.
+        """
+        bounds = [(self.low, other.low), (self.high, other.high)]
+        if (self.n_observations, self.n_actions, self.discrete) != (
+            other.n_observations,
+            other.n_actions,
+            other.discrete,
+        ) or any(a is not None and b is not None and not np.array_equal(a, b) for a, b in bounds):
+            raise InputError(f"{name} must have the spaces of the agent ({self}), not {other}")
+
+    def __str__(self) -> str:
+        actions = f"{self.n_actions} choices" if self.discrete else f"actions of {self.n_actions} components"
+        if self.low is not None and self.high is not None:
+            actions += f" in [{_bound(self.low)}, {_bound(self.high)}]"
+        return f"{self.n_observations} observations and {actions}"
+
+
+def _bound(values: Floats) -> str:
+    """One number where all are equal."""
+    return f"{values[0]:g}" if (values == values[0]).all() else " ".join(f"{value:g}" for value in values)
+
+
+def checked_spaces(env: Any, algorithm: str = "") -> Spaces:
+    """The spaces of an environment that an algorithm can learn in.
+
+    Args:
+        env: a Gymnasium environment or vector environment.
+        algorithm: 'td3', 'sac' or 'dqn'; '' for any.
+
+    Returns:
+        Sizes and bounds.
+
+    Raises:
+        InputError: where observations are not one vector (images, dicts, tuples, single choices), actions are unbounded
+            or of a kind that the algorithm does not choose. The message names the algorithms that fit.
+    """
+    observation = _space(env, "observation")
+    action = _space(env, "action")
+    n_observations, boolean = _observations(observation)
+    n_actions, low, high = _actions(action)
+    discrete = low is None
+    if algorithm:
+        check_actions(discrete, algorithm)
+    return Spaces(n_observations, boolean, n_actions, discrete, low, high)
+
+
+def check_actions(discrete: bool, algorithm: str) -> None:
+    """Refuses actions of a kind that an algorithm does not choose.
+
+    Args:
+        discrete: whether they are choices.
+        algorithm: its name, such as 'td3'.
+
+    Raises:
+        InputError: where it is for the other kind; the message names the algorithms that fit.
+    """
+    fitting = DISCRETE if discrete else CONTINUOUS
+    if algorithm.upper() not in fitting:
+        kind = "choices (Discrete)" if discrete else "continuous (Box)"
+        raise InputError(
+            f"env's actions are {kind}, which {algorithm.upper()} does not choose: use {' or '.join(fitting)}"
+        )
+
+
+def _space(env: Any, what: str) -> Any:
+    """The space of one environment, where `env` may be several."""
+    space = getattr(env, f"single_{what}_space", None)
+    if space is None:
+        space = getattr(env, f"{what}_space", None)
+    if space is None:
+        raise InputError(f"env must be an environment of Gymnasium, which has {what}_space: not {env!r:.80}")
+    return space
+
+
+def _kind(space: Any) -> str:
+    """The name of the space's class, of Gymnasium's own where it is derived from one."""
+    names = [each.__name__ for each in type(space).__mro__ if each.__module__.startswith("gymnasium.spaces")]
+    return names[0] if names else type(space).__name__
+
+
+def _observations(space: Any) -> tuple[int, bool]:
+    """How many numbers an observation has, and whether all are 0 or 1."""
+    kind, shape = _kind(space), space.shape
+    if kind not in ("Box", "MultiBinary"):
+        raise InputError(f"env's observations must be one vector (Box or MultiBinary), not {kind}: {_FLATTEN}")
+    if len(shape) >= 2 and space.dtype == np.uint8:
+        raise InputError(f"env's observations are images {shape}: these networks take vectors of numbers")
+    if len(shape) != 1 or shape[0] == 0:
+        raise InputError(f"env's observations must be one vector, not of shape {shape}: {_FLATTEN}")
+    if kind == "MultiBinary" or space.dtype == np.bool_:
+        return int(shape[0]), True
+    if not (np.issubdtype(space.dtype, np.floating) or np.issubdtype(space.dtype, np.integer)):
+        raise InputError(f"env's observations must be numbers, not {space.dtype}")
+    # Whole numbers between 0 and 1, as FlattenObservation makes of a choice.
+    bits = np.issubdtype(space.dtype, np.integer) and bool((space.low == 0).all() and (space.high == 1).all())
+    return int(shape[0]), bits
+
+
+def _actions(space: Any) -> tuple[int, Floats | None, Floats | None]:
+    """How many components an action has and their bounds, or how many choices there are."""
+    kind = _kind(space)
+    if kind == "Discrete":
+        if int(space.start) != 0:
+            raise InputError(f"env's choices must be counted from 0, not from {int(space.start)}: wrap it")
+        return int(space.n), None, None
+    fitting = f"Box ({', '.join(CONTINUOUS)}) or Discrete ({', '.join(DISCRETE)})"
+    if kind != "Box":
+        raise InputError(f"env's actions must be {fitting}, not {kind}")
+    if not np.issubdtype(space.dtype, np.floating):
+        raise InputError(f"env's actions must be {fitting}, not a Box of {space.dtype}")
+    low = np.asarray(space.low, np.float32).ravel()
+    high = np.asarray(space.high, np.float32).ravel()
+    if low.size == 0:
+        raise InputError("env's actions have no component")
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(low).all() and np.isfinite(high).all() and np.isfinite(high - low).all()
+    if not finite or not (low < high).all():
+        raise InputError(
+            f"env's actions must have finite bounds, not [{_bound(low)}, {_bound(high)}]: "
+            "gymnasium.wrappers.RescaleAction or a Box of your own sets them"
+        )
+    return low.size, low, high
