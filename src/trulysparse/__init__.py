@@ -36,6 +36,7 @@ from trulysparse.nn.frozen import FrozenMLP
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.losses import BinaryCrossEntropy, Huber, Loss, MeanSquaredError, SoftmaxCrossEntropy
 from trulysparse.nn.mlp import SparseMLP
+from trulysparse.nn.soft_update_all import soft_update_all
 from trulysparse.nn.tape import Tape
 from trulysparse.nn.tapes import forward_all
 from trulysparse.optim import SGD, Adam, SuPar
@@ -141,6 +142,7 @@ __all__ = [
     "prune_neurons",
     "rl",
     "save",
+    "soft_update_all",
 ]
 
 

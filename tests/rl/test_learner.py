@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from trulysparse.rl.learner import Learner, take_topology
+from trulysparse.rl.learner import Learner
 
 METHODS = {
     "set": ts.SET(0.3, every_updates=5),
@@ -218,10 +218,3 @@ def test_an_evolution_that_needs_the_length_of_training_says_so():
     each.set_total_updates(10)
     each.forward()
     each.update()
-
-
-def test_take_topology_shares_no_weights():
-    nets = [ts.SparseMLP((6, 8, 2), density=0.5, seed=seed) for seed in (0, 1)]
-    take_topology(nets[0], nets[1], 1)
-    assert nets[0].layers[0].connectivity is nets[1].layers[0].connectivity
-    assert not np.shares_memory(nets[0].layers[0].values, nets[1].layers[0].values)

@@ -62,6 +62,8 @@ class FrozenMLP(Predictor):
         [1]
     """
 
+    _prepared: bool  # whether the kernels know the order of weights that a refresh brings
+
     def __init__(self, net: Freezable, threads: int = 1) -> None:
         self.layer_sizes = net.layer_sizes
         self.output = net.output

@@ -22,7 +22,9 @@ from trulysparse.nn.layers.tied import TiedLayer, check_tied
 from trulysparse.nn.network_passes import NetworkPasses
 from trulysparse.nn.settings import NetworkSettings
 from trulysparse.nn.skip import check_skip_layer, layer_pairs, sizes_of
-from trulysparse.nn.soft_update import soft_update
+from trulysparse.nn.soft_update import check_fit, soft_update
+from trulysparse.nn.soft_update_all import mix_prepared, prepare
+from trulysparse.nn.take_topology import take_topology
 from trulysparse.nn.tape_memory import TapePool
 from trulysparse.nn.tile_pass import CheckedLayers
 
@@ -277,17 +279,61 @@ class Network(NetworkPasses):
             >>> bool((target.layers[0].values == online.layers[0].values).all())
             True
         """
+        tau = checks.real("tau", tau, low=0, high=1)
+        if mix_prepared((self,), (source,), tau):
+            return
+        self.check_source(source)
+        soft_update(self.layers, source.layers, tau, self.seed, self.soft_updates, self.threads)
+        self.soft_updates += 1
+        prepare((self,), (source,))
+
+    def check_source(self, source: Any) -> None:
+        """InputError where a network cannot be the source of a soft update, or of a topology.
+
+        Args:
+            source: the network.
+        """
         if not isinstance(source, Network):
             raise InputError(f"source must be a network, not {type(source).__name__}")
-        tau = checks.real("tau", tau, low=0, high=1)
         self.check_layers()
         source.check_layers()
         if self.tied or source.tied:
-            raise InputError("a soft update works on networks without tied ends")
+            raise InputError("a soft update works on networks without tied ends, and so does taking a topology")
         if self.skip != source.skip:
             raise InputError(f"source must {'have a' if self.skip else 'be without a'} skip layer, as this network")
-        soft_update(self.layers, source.layers, tau, self.seed, self.soft_updates, self.threads)
-        self.soft_updates += 1
+        check_fit(self.layers, source.layers)
+
+    def take_topology(self, source: Network) -> int:
+        """Takes the topology of another network, as a target network does when the one that it follows has evolved.
+
+        Each layer gets the connectivity object of the source's layer. Weights stay where a connection stays, new
+        connections start at 0, and biases stay. Optimizer state along the connections of before does not fit any more.
+
+        Args:
+            source: of the same layer sizes, types and storage; it is not changed.
+
+        Returns:
+            How many connections are new.
+
+        Raises:
+            InputError: where the networks do not fit together, have tied ends or are not stored as
+                storage='indexed'. Nothing has changed then.
+
+        Source:
+            Tan et al., "RLx2: training a sparse deep reinforcement learning model from scratch", ICLR 2023, section 4:
+            targets under the mask of the network that learns.
+
+        Example:
+            >>> import trulysparse as ts
+            >>> online, target = (ts.SparseMLP((4, 8, 2), epsilon=1, seed=seed) for seed in (0, 1))
+            >>> new = target.take_topology(online)
+            >>> target.layers[0].connectivity is online.layers[0].connectivity
+            True
+            >>> new == sum(int((layer.values == 0).sum()) for layer in target.layers)
+            True
+        """
+        self.check_source(source)
+        return take_topology(self.layers, source.layers, self.threads)
 
     def freeze(self, *, threads: int = 1) -> FrozenMLP:
         """A copy of this network for inference on single samples.

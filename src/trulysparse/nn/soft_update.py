@@ -66,7 +66,7 @@ def soft_update(
     Raises:
         InputError: where the layers do not fit together, or lie in files.
     """
-    _check(layers, sources)
+    check_fit(layers, sources)
     keys = [0] * (2 * len(layers))  # of each layer's weights, then of each layer's biases
     if any(layer.values.dtype == np.uint16 for layer in layers):
         keys = [stream_key(seed, "soft update", number, each) for each in range(len(keys))]
@@ -92,7 +92,16 @@ def soft_update(
         _kernels.mix(ts, ss, tau, ks, threads)
 
 
-def _check(layers: Sequence[Layer], sources: Sequence[Layer]) -> None:
+def same_topology(layer: Layer, source: Layer) -> bool:
+    """Whether a layer is known, from a soft update, to have its source's connections."""
+    known = _KNOWN.get(layer)
+    con, other = layer.connectivity, source.connectivity
+    return con is other or (
+        known is not None and known.difference is None and known.target() is con and known.source() is other
+    )
+
+
+def check_fit(layers: Sequence[Layer], sources: Sequence[Layer]) -> None:
     """InputError where a layer cannot be drawn towards its source."""
     if len(layers) != len(sources):
         raise InputError(f"source must have {len(layers)} layers, as this network, not {len(sources)}")
@@ -109,7 +118,7 @@ def _check(layers: Sequence[Layer], sources: Sequence[Layer]) -> None:
             problem = f"have {len(layer.bias)} biases, not {len(source.bias)}"
         elif isinstance(layer, MappedLayer) or isinstance(source, MappedLayer):
             whose = "this network's layers" if isinstance(layer, MappedLayer) else "source's layers"
-            raise InputError(f"{whose} lie in files (folder=); soft updates work in memory: use net.copy()")
+            raise InputError(f"{whose} lie in files (folder=); this works in memory: use net.copy()")
         elif isinstance(con, TiledConnectivity) and isinstance(other, TiledConnectivity) and con.shift != other.shift:
             problem = f"lie in tiles of 2^{con.shift} neurons, not 2^{other.shift}; make the target with source.copy()"
         if problem:

@@ -37,7 +37,9 @@ class Transition:
         valid: bool (n_envs,); False where the step was only a reset: `next_observations` is then the first of the new
             episode, and the first_observations of the step before was not yet known.
         observations: what the next actions are for.
-        ended: whether any episode ended.
+        ended: the indices of the environments whose episodes ended.
+        returns: of these episodes, the sum of their rewards.
+        lengths: of these episodes, in steps.
         all_valid: whether no step was only a reset.
     """
 
@@ -45,8 +47,10 @@ class Transition:
         "all_valid",
         "ended",
         "first_observations",
+        "lengths",
         "next_observations",
         "observations",
+        "returns",
         "rewards",
         "terminated",
         "truncated",
@@ -61,7 +65,9 @@ class Transition:
         self.terminated: Bools = np.zeros(n_envs, np.bool_)
         self.truncated: Bools = np.zeros(n_envs, np.bool_)
         self.valid: Bools = np.ones(n_envs, np.bool_)
-        self.ended = False
+        self.ended: list[int] = []
+        self.returns: list[float] = []
+        self.lengths: list[int] = []
         self.all_valid = True
 
 
@@ -91,7 +97,6 @@ class Environments(ABC):
         spec = getattr(env, "spec", None)
         self.id: str | None = None if spec is None else spec.id
         self._transition = Transition(n_envs, spaces.n_observations)
-        # Environments may keep the action that they are given: each gets an array of its own.
         space = getattr(env, "single_action_space", None) or env.action_space
         shape, dtype = space.shape, space.dtype
         self._reshape: Callable[[NDArray[Any]], NDArray[Any]] | None = None
@@ -116,7 +121,9 @@ class Environments(ABC):
         self._begin(seed)
         transition = self._transition
         transition.observations = transition.next_observations
-        transition.valid[:] = True
+        transition.ended, transition.returns, transition.lengths = [], [], []
+        transition.terminated[:] = transition.truncated[:] = False
+        transition.valid[:] = transition.all_valid = True
         return transition.observations
 
     @abstractmethod
@@ -128,7 +135,8 @@ class Environments(ABC):
         """Takes one step in each environment.
 
         Args:
-            actions: as the environment takes them, of shape (n_envs, n_actions), or choices of shape (n_envs,).
+            actions: as the environment takes them, of shape (n_envs, n_actions), or choices of shape (n_envs,); the
+                environment may keep them.
 
         Returns:
             What it gave; overwritten by the next step.
@@ -146,9 +154,13 @@ class Environments(ABC):
         """Copies observations (of all environments, or of environment `which`) into float32 memory; InputError where
         they do not fit or are not finite."""
         if type(observations) is np.ndarray and observations.shape == out.shape:
-            flat = observations.reshape(-1)
+            flat = observations if observations.ndim == 1 else observations.reshape(-1)
             # Where the sum of squares is below this, each number is finite in float32: one call for all of them.
-            if float(flat.dot(flat)) < _SURELY_FINITE:
+            try:
+                square = float(flat.dot(flat))
+            except (ValueError, TypeError):  # of no numbers
+                square = np.nan
+            if square < _SURELY_FINITE:
                 out[...] = observations
                 return
         self._store_checked(out, observations, which)
@@ -183,8 +195,10 @@ class SingleEnvironment(Environments):
         self._step = env.step
         self._next = self._transition.next_observations[0]
         self._first = self._transition.first_observations[0]
+        self._return, self._length = 0.0, 0
 
     def _begin(self, seed: int | None) -> None:
+        self._return, self._length = 0.0, 0
         self._store(self._next, self.env.reset(seed=seed)[0])
 
     def step(self, actions: NDArray[Any]) -> Transition:
@@ -193,21 +207,30 @@ class SingleEnvironment(Environments):
         if self.spaces.discrete:
             action = int(actions[0])
         else:
-            action = (actions.copy() if self._reshape is None else self._reshape(actions))[0]
+            action = actions[0] if self._reshape is None else self._reshape(actions)[0]
         observation, reward, terminated, truncated, _ = self._step(action)
         self.n_steps += 1
         self._store(self._next, observation)
         if not -_LARGEST < reward < _LARGEST:
             raise self._not_finite("reward", reward, 0)
         transition.rewards[0] = reward
-        transition.terminated[0] = terminated
-        transition.truncated[0] = truncated
-        transition.observations = transition.next_observations
-        transition.ended = bool(terminated or truncated)
-        if transition.ended:
-            self._store(self._first, self.env.reset()[0])
-            transition.observations = transition.first_observations
+        self._return += reward
+        self._length += 1
+        if terminated or truncated:
+            self._end(transition, terminated, truncated)
+        elif transition.ended:
+            transition.ended, transition.returns, transition.lengths = [], [], []
+            transition.terminated[0] = transition.truncated[0] = False
+            transition.observations = transition.next_observations
         return transition
+
+    def _end(self, transition: Transition, terminated: Any, truncated: Any) -> None:
+        """Notes the end of an episode and begins the next one."""
+        transition.terminated[0], transition.truncated[0] = terminated, truncated
+        transition.ended, transition.returns, transition.lengths = [0], [float(self._return)], [self._length]
+        self._return, self._length = 0.0, 0
+        self._store(self._first, self.env.reset()[0])
+        transition.observations = transition.first_observations
 
 
 class VectorEnvironments(Environments):
@@ -225,10 +248,13 @@ class VectorEnvironments(Environments):
             )
         self._observations: Floats = np.zeros_like(self._transition.next_observations)
         self._over: Bools = np.zeros(self.n_envs, np.bool_)  # episodes that ended in the last step
+        self._returns, self._lengths = np.zeros(self.n_envs), np.zeros(self.n_envs, np.int64)
 
     def reset(self, seed: int | None = None) -> Floats:
         """See Environments.reset."""
         self._over[:] = False
+        self._returns[:] = 0
+        self._lengths[:] = 0
         return super().reset(seed)
 
     def _begin(self, seed: int | None) -> None:
@@ -237,7 +263,7 @@ class VectorEnvironments(Environments):
     def step(self, actions: NDArray[Any]) -> Transition:
         """See Environments.step."""
         transition = self._transition
-        given = actions.copy() if self._reshape is None else self._reshape(actions)
+        given = actions if self._reshape is None else self._reshape(actions)
         observations, rewards, terminated, truncated, infos = self.env.step(given)
         self.n_steps += 1
         self._store(self._observations, observations)
@@ -251,16 +277,24 @@ class VectorEnvironments(Environments):
         if self._mode == "NextStep":
             np.logical_not(self._over, out=transition.valid)
             transition.all_valid = bool(transition.valid.all())
-        over = np.logical_or(transition.terminated, transition.truncated, out=self._over)
-        transition.ended = bool(over.any())
+        self._returns += np.where(transition.valid, rewards, 0)
+        self._lengths += transition.valid
         transition.next_observations[:] = self._observations
         transition.observations = self._observations
+        np.logical_or(transition.terminated, transition.truncated, out=self._over)
+        transition.ended = np.flatnonzero(self._over).tolist()
+        transition.returns, transition.lengths = [], []
         if transition.ended:
-            self._new_episodes(transition, over, infos)
+            self._new_episodes(transition, infos)
         return transition
 
-    def _new_episodes(self, transition: Transition, over: Bools, infos: dict[str, Any]) -> None:
-        """Puts last observations into next_observations, and first ones into first_observations."""
+    def _new_episodes(self, transition: Transition, infos: dict[str, Any]) -> None:
+        """Notes the episodes that ended, and puts last observations into next_observations and first ones into
+        first_observations."""
+        ended = transition.ended
+        transition.returns, transition.lengths = self._returns[ended].tolist(), self._lengths[ended].tolist()
+        self._returns[ended] = 0
+        self._lengths[ended] = 0
         if self._mode == "SameStep":
             final = infos.get("final_obs")
             if final is None:
@@ -268,10 +302,10 @@ class VectorEnvironments(Environments):
                     f"env ended an episode at step {self.n_steps} with AutoresetMode.SAME_STEP, "
                     "but infos['final_obs'] is not there"
                 )
-            for index in np.flatnonzero(over):
-                self._store(transition.next_observations[index], final[index], int(index))
+            for index in ended:
+                self._store(transition.next_observations[index], final[index], index)
         elif self._mode == "Disabled":
-            observations, _ = self.env.reset(options={"reset_mask": over.copy()})
+            observations, _ = self.env.reset(options={"reset_mask": self._over.copy()})
             self._store(self._observations, observations)
         transition.first_observations[:] = self._observations
 

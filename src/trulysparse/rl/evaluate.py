@@ -70,33 +70,24 @@ def _episodes(
 ) -> tuple[list[float], list[int]]:
     """Returns and lengths of the episodes."""
     n_envs, several = environments.n_envs, environments.several
-    left = np.array([(n_episodes + index) // n_envs for index in range(n_envs)])
-    rewards, steps = np.zeros(n_envs), np.zeros(n_envs, np.int64)
+    left = [(n_episodes + index) // n_envs for index in range(n_envs)]
     returns: list[float] = []
     lengths: list[int] = []
     observations = environments.reset(seed)
     state: Any = None
     starts = np.ones(n_envs, np.bool_)
-    while left.any():
-        seen = observations if several else observations[0]
-        actions, state = model.predict(
-            seen.copy(),
-            state=state,
-            episode_start=starts.copy() if several else starts[:1],
-            deterministic=deterministic,
-        )
+    while any(left):
+        seen = observations.copy() if several else observations[0].copy()
+        actions, state = model.predict(seen, state=state, episode_start=starts, deterministic=deterministic)
         transition = environments.step(_rows(actions, environments))
-        rewards += np.where(transition.valid, transition.rewards, 0)
-        steps += transition.valid
         observations = transition.observations
-        starts[:] = ended = transition.terminated | transition.truncated
-        for index in np.flatnonzero(ended):
+        starts = np.zeros(n_envs, np.bool_)
+        starts[transition.ended] = True
+        for index, total, steps in zip(transition.ended, transition.returns, transition.lengths, strict=True):
             if left[index] > 0:
                 left[index] -= 1
-                returns.append(float(rewards[index]))
-                lengths.append(int(steps[index]))
-            rewards[index] = 0
-            steps[index] = 0
+                returns.append(total)
+                lengths.append(steps)
     return returns, lengths
 
 

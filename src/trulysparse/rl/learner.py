@@ -13,10 +13,10 @@ from trulysparse._core.arrays import Floats, zeros
 from trulysparse._core.random import stream_key
 from trulysparse.evolution import Evolution, Evolver
 from trulysparse.nn.activations import Activation
-
 from trulysparse.nn.layers.base import ParameterGradient
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.sinks import Gradients, InputGradient, Sink, Update
+from trulysparse.nn.soft_update_all import soft_update_all
 from trulysparse.nn.tile_pass import TilePass
 from trulysparse.optim import Adam, Optimizer
 from trulysparse.optim.clipping import clip_factor, global_norm
@@ -242,8 +242,11 @@ class Learner:
     # ---- learning ----
 
     def update(self) -> None:
-        """Takes `dy` back through each network and lets the optimizer step, then counts. When evolution is due, networks
-        evolve: after the step, or, by methods that look at gradients, in place of the next one."""
+        """Takes `dy` back through each network and lets the optimizer step, then counts.
+
+        When evolution is due, networks evolve after the step or, by methods that look at gradients, in place of the
+        next one.
+        """
         for number in range(len(self.nets)):
             self._pad(number)
         evolvers = self.evolvers
@@ -263,16 +266,7 @@ class Learner:
         Args:
             tau: 0 to 1; 1 copies.
         """
-        targets, sources = [], []
-        for target, net in zip(self.targets, self.nets, strict=True):
-            for own, layer in zip(target.layers, net.layers, strict=True):
-                targets += (own.values, own.bias)
-                sources += (layer.values, layer.bias)
-        if tau == 1:
-            for to, source in zip(targets, sources, strict=True):
-                np.copyto(to, source)
-        else:
-            _kernels.mix(targets, sources, tau, [0] * len(targets), self.threads)
+        soft_update_all(self.targets, self.nets, tau)
 
     def _step(self) -> None:
         """A step of the optimizer."""
@@ -315,23 +309,12 @@ class Learner:
             else:
                 self.replaced += evolver.evolve()
             if self.targets:
-                take_topology(self.targets[number], self.nets[number], self.threads)
+                self.targets[number].take_topology(self.nets[number])
 
     def _pad(self, number: int) -> None:
         """Columns beyond the samples have no gradient."""
         if self.columns > self.batch_size:
             self.dy[number][:, self.batch_size :] = 0
-
-
-def take_topology(target: SparseMLP, source: SparseMLP, threads: int) -> None:
-    """Gives a target network the connectivity of its source: weights of connections that both have stay, others are 0."""
-    for layer, other in zip(target.layers, source.layers, strict=True):
-        old, new = layer.connectivity, other.connectivity
-        if old is not new:
-            values = zeros(new.n_connections, layer.values.dtype)
-            rows = old.by_input, new.by_input  # type: ignore[union-attr]
-            _kernels.carry(rows[0].ptr, rows[0].index, layer.values, rows[1].ptr, rows[1].index, values, threads)  # type: ignore[arg-type]
-            layer.connectivity, layer.values = new, values
 
 
 def _passes(nets: Sequence[SparseMLP], columns: int) -> list[TilePass]:

@@ -68,82 +68,28 @@ class LearningAgent(Protocol):
 
 
 class Collector:
-    """The episodes in progress and what became of the last ones.
-
-    Args:
-        n_envs: how many environments.
+    """What became of an agent's episodes.
 
     Attributes:
-        returns: rewards of the episodes in progress, float64 (n_envs,).
-        lengths: their steps.
-        episodes: episodes that have ended.
-        last_returns: of the last 100 episodes.
-        last_lengths: likewise.
+        episodes: how many have ended.
+        last_returns: sums of rewards of the last 100.
+        last_lengths: likewise, in steps.
     """
 
-    def __init__(self, n_envs: int) -> None:
-        self.returns = np.zeros(n_envs)
-        self.lengths = np.zeros(n_envs, np.int64)
+    def __init__(self) -> None:
         self.episodes = 0
         self.last_returns: deque[float] = deque(maxlen=_WINDOW)
         self.last_lengths: deque[int] = deque(maxlen=_WINDOW)
 
-    def begin(self, agent: LearningAgent) -> Floats:
-        """Resets the environments and tells the replay memory. Their seed depends on how far the run is, so that one
-        that goes on does not live through its first episodes again.
+    def note(self, transition: Transition) -> None:
+        """Takes in the episodes that ended.
 
         Args:
-            agent: whose environments.
-
-        Returns:
-            First observations.
+            transition: a step in which some did.
         """
-        past = agent.num_timesteps, agent.n_updates
-        seed = agent.seed if past == (0, 0) else seed_of(agent.seed, *past)
-        observations: Floats = agent.environments.reset(seed)
-        agent.replay.start(observations)
-        self.returns[:] = 0
-        self.lengths[:] = 0
-        return observations
-
-    def store(self, add: Callable[..., None], actions: NDArray[Any], transition: Transition) -> int:
-        """Hands a step to the replay memory and counts it.
-
-        Args:
-            add: of the replay memory.
-            actions: as it keeps them.
-            transition: what they led to.
-
-        Returns:
-            How many steps it was: of environments that were only reset there was none.
-        """
-        parts = (
-            actions,
-            transition.rewards,
-            transition.next_observations,
-            transition.terminated,
-            transition.truncated,
-            transition.first_observations,
-        )
-        if transition.all_valid:
-            add(*parts)
-            self.returns += transition.rewards
-            self.lengths += 1
-            return len(self.returns)
-        valid = transition.valid
-        add(*parts, valid)
-        self.returns += np.where(valid, transition.rewards, 0)
-        self.lengths += valid
-        return int(valid.sum())
-
-    def end_episodes(self, transition: Transition) -> None:
-        """Notes the episodes that ended."""
-        for index in np.flatnonzero(transition.terminated | transition.truncated):
-            self.last_returns.append(float(self.returns[index]))
-            self.last_lengths.append(int(self.lengths[index]))
-            self.episodes += 1
-            self.returns[index] = 0
-            self.lengths[index] = 0
+        self.episodes += len(transition.ended)
+        self.last_returns.extend(transition.returns)
+        self.last_lengths.extend(transition.lengths)
 
 
 def collect_and_learn(
@@ -185,7 +131,7 @@ def collect_and_learn(
     restart = checks.flag("reset_num_timesteps", reset_num_timesteps)
     collector = agent.collector
     if collector is None:
-        collector = Collector(agent.environments.n_envs)
+        collector = Collector()
     for watcher in watchers:
         watcher.check(agent)
     n_before = 0 if restart else agent.num_timesteps
@@ -197,60 +143,120 @@ def collect_and_learn(
         agent.collector = collector
         run_log.collector = collector
         last = agent.num_timesteps + total
-        show = ends.enter_context(progress(progress_bar, agent.num_timesteps, last))
+        show = ends.enter_context(_progress(progress_bar, agent.num_timesteps, last))
         run_log.begin()
         for watcher in watchers:
             watcher.init_callback(agent, run_log)
         for watcher in watchers:
             watcher.on_training_start()
             ends.callback(watcher.on_training_end)
-        interrupted = ends.enter_context(interrupts())
-        _run(agent, collector, last, watchers, run_log, log_interval, show, interrupted)
+        interrupted = ends.enter_context(_interrupts())
+        after_step = _after_step(agent, collector, watchers, run_log, log_interval, show)
+        _run(agent, collector, last, after_step, interrupted)
 
 
 def _run(
     agent: LearningAgent,
     collector: Collector,
     last: int,
-    callbacks: Sequence[BaseCallback],
-    log: RunLog,
-    log_interval: int,
-    show: Callable[[int, Collector], None],
+    after_step: Callable[[Transition], bool],
     interrupted: list[bool],
 ) -> None:
     """The loop. What is asked for in each step is looked up once."""
-    observations = collector.begin(agent)
     environments, spaces, replay = agent.environments, agent.environments.spaces, agent.replay
     step, in_units, add = environments.step, spaces.in_units, replay.add
     explore, update, rng = agent.explore, agent.update, agent.rng
-    normalize = None if agent.normalization is None else agent.normalization.update
-    if normalize is not None:
-        normalize(observations)
-    on_steps = [callback.on_step for callback in callbacks]
-    n_envs, learning_starts, train_freq = environments.n_envs, agent.learning_starts, agent.train_freq
-    steps_in_round, transitions_in_round, logged_at = 0, 0, collector.episodes
-    until_look = _LOOK_EVERY
-    while agent.num_timesteps < last:
-        if agent.num_timesteps < learning_starts:
-            actions = random_actions(rng, n_envs, spaces.n_actions, spaces.discrete)
-        else:
-            actions = explore(observations)
+    learning_starts, train_freq, gradient_steps = agent.learning_starts, agent.train_freq, agent.gradient_steps
+    n_envs, n_actions, discrete = environments.n_envs, spaces.n_actions, spaces.discrete
+    normalize = _nothing if agent.normalization is None else agent.normalization.update
+    steps, n_in_round, n_stored = agent.num_timesteps, 0, 0
+    observations = begin_episodes(agent)
+    normalize(observations)
+    while steps < last:
+        random = steps < learning_starts
+        actions = random_actions(rng, n_envs, n_actions, discrete) if random else explore(observations)
         transition = step(in_units(actions))
-        n_valid = collector.store(add, actions, transition)
+        n_valid = store(add, actions, transition)
         observations = transition.observations
-        if normalize is not None:
-            normalize(observations)
-        agent.num_timesteps += n_valid
-        if transition.ended:
-            collector.end_episodes(transition)
-        steps_in_round += 1
-        transitions_in_round += n_valid
-        if steps_in_round >= train_freq:
-            if agent.num_timesteps > learning_starts:
-                n_updates = agent.gradient_steps if agent.gradient_steps >= 0 else transitions_in_round
-                for _ in range(n_updates):
+        normalize(observations)
+        agent.num_timesteps = steps = steps + n_valid
+        n_stored += n_valid
+        n_in_round += 1
+        if n_in_round >= train_freq:
+            if steps > learning_starts:
+                for _ in range(n_stored if gradient_steps < 0 else gradient_steps):
                     update()
-            steps_in_round = transitions_in_round = 0
+            n_in_round = n_stored = 0
+        if transition.ended:
+            collector.note(transition)
+        go_on = after_step(transition)
+        if interrupted:
+            raise KeyboardInterrupt
+        if not go_on:
+            break
+
+
+def begin_episodes(agent: LearningAgent) -> Floats:
+    """Resets an agent's environments and tells its replay memory. Their seed depends on how far the run is, so that
+    one that goes on does not live through its first episodes again.
+
+    Args:
+        agent: that.
+
+    Returns:
+        First observations.
+    """
+    past = agent.num_timesteps, agent.n_updates
+    seed = agent.seed if past == (0, 0) else seed_of(agent.seed, *past)
+    observations: Floats = agent.environments.reset(seed)
+    agent.replay.start(observations)
+    return observations
+
+
+def store(add: Callable[..., None], actions: NDArray[Any], transition: Transition) -> int:
+    """Hands a step to a replay memory.
+
+    Args:
+        add: its method.
+        actions: as it keeps them.
+        transition: what they led to.
+
+    Returns:
+        How many transitions it was: an environment that was only reset made none.
+    """
+    parts = (
+        actions,
+        transition.rewards,
+        transition.next_observations,
+        transition.terminated,
+        transition.truncated,
+        transition.first_observations,
+    )
+    if transition.all_valid:
+        add(*parts)
+        return len(transition.rewards)
+    add(*parts, transition.valid)
+    return int(transition.valid.sum())
+
+
+def _nothing(observations: Floats) -> None:
+    pass
+
+
+def _after_step(
+    agent: LearningAgent,
+    collector: Collector,
+    callbacks: Sequence[BaseCallback],
+    log: RunLog,
+    log_interval: int,
+    show: Callable[[int], None],
+) -> Callable[[Transition], bool]:
+    """What is done after each step and its updates: the log, callbacks, the progress bar. Returns whether to go on."""
+    on_steps = [callback.on_step for callback in callbacks]
+    logged_at, until_look = collector.episodes, _LOOK_EVERY
+
+    def after_step(transition: Transition) -> bool:
+        nonlocal logged_at, until_look
         if transition.ended and collector.episodes - logged_at >= log_interval:
             logged_at = collector.episodes
             log.write()
@@ -258,11 +264,10 @@ def _run(
         until_look -= 1
         if until_look == 0:
             until_look = _LOOK_EVERY
-            show(agent.num_timesteps, collector)
-        if interrupted:
-            raise KeyboardInterrupt
-        if False in go_on:
-            break
+            show(agent.num_timesteps)
+        return False not in go_on
+
+    return after_step
 
 
 def random_actions(rng: np.random.Generator, n_envs: int, n_actions: int, discrete: bool) -> NDArray[Any]:
@@ -283,7 +288,7 @@ def random_actions(rng: np.random.Generator, n_envs: int, n_actions: int, discre
 
 
 @contextmanager
-def interrupts() -> Iterator[list[bool]]:
+def _interrupts() -> Iterator[list[bool]]:
     """A list that a keyboard interrupt is put into, in place of its exception; the next one raises it at once."""
     seen: list[bool] = []
     if threading.current_thread() is not threading.main_thread():
@@ -307,17 +312,17 @@ def interrupts() -> Iterator[list[bool]]:
 
 
 @contextmanager
-def progress(shown: bool, done: int, last: int) -> Iterator[Callable[[int, Collector], None]]:
+def _progress(shown: bool, done: int, last: int) -> Iterator[Callable[[int], None]]:
     """A function that shows how far the training is; silent where that was not asked for or there is no terminal."""
     if not shown:
-        yield lambda steps, collector: None
+        yield lambda steps: None
         return
     from trulysparse._core.bars import bars
 
     first = done
     with bars() as tell:
 
-        def show(steps: int, collector: Collector) -> None:
+        def show(steps: int) -> None:
             tell("learning", steps - first, last - first)
 
         yield show

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ DISCRETE = ("DQN",)
 _FLATTEN = "gymnasium.wrappers.FlattenObservation makes one vector of it"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Spaces:
     """Sizes and bounds of an environment's observations and actions.
 
@@ -51,13 +52,26 @@ class Spaces:
             actions: in [-1, 1], of shape (n_envs, n_actions); or choices.
 
         Returns:
-            New float32 values between `low` and `high`; choices as they are.
+            A new array: float32 values between `low` and `high`, or choices as they are.
         """
-        if self.low is None or self.high is None:
-            return actions
-        low, high = self.low, self.high
-        scaled = (actions + 1) * np.float32(0.5) * (high - low) + low
-        return np.minimum(np.maximum(scaled, low), high)
+        if self._scale is None:
+            return actions.copy()  # environments may keep what they are given
+        half, middle = self._scale
+        scaled = actions * half
+        scaled += middle
+        return scaled
+
+    @cached_property
+    def _scale(self) -> tuple[Floats, Floats] | None:
+        """What makes [-1, 1] the bounds: factor and offset. None where the bounds are -1 and 1."""
+        if self.low is None or self.high is None or ((self.low == -1).all() and (self.high == 1).all()):
+            return None
+        middle = (self.low + self.high) * np.float32(0.5)
+        half = (self.high - self.low) * np.float32(0.5)
+        # Rounding must not carry the largest action beyond its bound; what lies between is rounded in the same order.
+        while (beyond := (middle + half > self.high) | (middle - half < self.low)).any():
+            half = np.where(beyond, np.nextafter(half, np.float32(0)), half)
+        return half, middle
 
     def require_same(self, other: Spaces, name: str = "env") -> None:
         """Refuses an environment in which an agent of these spaces cannot act.
@@ -177,11 +191,10 @@ def _actions(space: Any) -> tuple[int, Floats | None, Floats | None]:
         raise InputError(f"env's actions must be {fitting}, not {kind}")
     if not np.issubdtype(space.dtype, np.floating):
         raise InputError(f"env's actions must be {fitting}, not a Box of {space.dtype}")
-    low = np.asarray(space.low, np.float32).ravel()
-    high = np.asarray(space.high, np.float32).ravel()
-    if low.size == 0:
+    if space.low.size == 0:
         raise InputError("env's actions have no component")
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
+        low, high = space.low.astype(np.float32).ravel(), space.high.astype(np.float32).ravel()
         finite = np.isfinite(low).all() and np.isfinite(high).all() and np.isfinite(high - low).all()
     if not finite or not (low < high).all():
         raise InputError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from trulysparse._core import checks
 from trulysparse.rl.callbacks import make_callbacks
 from trulysparse.rl.log import open_log
-from trulysparse.rl.loop import Collector, interrupts, progress
+from trulysparse.rl.loop import Collector, _interrupts, _progress
 from trulysparse.rl.seeds import seed_of
 
 if TYPE_CHECKING:
@@ -59,13 +59,13 @@ def collect_and_learn_as_team(
         team.collector = run_log.collector = collector
         run_log.begin()
         last = team.num_timesteps + total_timesteps
-        show = ends.enter_context(progress(progress_bar, team.num_timesteps, last))
+        show = ends.enter_context(_progress(progress_bar, team.num_timesteps, last))
         for watcher in watchers:
             watcher.init_callback(team, run_log)
         for watcher in watchers:
             watcher.on_training_start()
             ends.callback(watcher.on_training_end)
-        interrupted = ends.enter_context(interrupts())
+        interrupted = ends.enter_context(_interrupts())
         _run(team, collector, last, watchers, run_log, show, interrupted)
 
 
