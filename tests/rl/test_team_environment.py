@@ -38,11 +38,12 @@ def test_a_step_gives_what_the_environment_gives() -> None:
     assert log["actions"] == {"player_0": 0, "player_1": 2}
     np.testing.assert_array_equal(step.rewards, list(log["rewards"].values()))
     np.testing.assert_array_equal(step.observations, list(log["next"].values()))
-    assert not step.over
+    assert not step.ended
     assert step.alive.all()
     assert step.state is None
     last = team.step(np.array([1, 1]))
-    assert last.over
+    assert (last.ended, last.lengths) == ([0], [2])
+    assert last.returns == [np.float32(step.rewards.sum() + last.rewards.sum()) / 2]
     assert not last.alive.any()
     assert not last.terminated.any()  # cut off, which is not an end
 
@@ -61,7 +62,7 @@ def test_an_agent_that_leaves_acts_no_more() -> None:
     assert seen[1].observations[1].any()  # its last ones
     assert not seen[2].observations[1].any()
     assert seen[2].rewards[1] == 0
-    assert [step.over for step in seen] == [False, False, False, True]
+    assert [step.ended for step in seen] == [[], [], [], [0]]
 
 
 def test_state_is_the_environments_or_all_observations() -> None:

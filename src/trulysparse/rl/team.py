@@ -15,9 +15,9 @@ from trulysparse._core.arrays import Floats
 from trulysparse._core.random import stream_key
 from trulysparse.errors import DivergenceError, InputError
 from trulysparse.rl.learner import Learner
-from trulysparse.rl.loop import Collector
+from trulysparse.rl.loop import Collector, collect_and_learn
 from trulysparse.rl.team_environment import TeamEnvironment, TeamSpaces
-from trulysparse.rl.team_loop import collect_and_learn_as_team
+from trulysparse.rl.team_loop import run_team
 from trulysparse.rl.team_networks import AgentNetworks
 from trulysparse.rl.team_replay import TeamReplay
 from trulysparse.rl.team_settings import SettingsType, make_settings
@@ -48,7 +48,6 @@ class Team(ABC, Generic[SettingsType]):
         n_updates: so far.
         metrics: the latest losses, by the names that Stable-Baselines3 logs.
         collector: the episodes that it has lived through; None before the first.
-        in_episode: whether the environment is in the middle of an episode.
         rng: source of all random numbers but those of the environment and of topologies.
         parameters: what the constructor was given, without the environment.
     """
@@ -74,7 +73,6 @@ class Team(ABC, Generic[SettingsType]):
         self.num_timesteps = self.total_timesteps = self.n_updates = 0
         self.metrics: dict[str, float] = {}
         self.collector: Collector | None = None
-        self.in_episode = False
         self._choices = np.array(self.spaces.n_actions)
 
     @abstractmethod
@@ -121,7 +119,15 @@ class Team(ABC, Generic[SettingsType]):
         updates = self.n_updates + steps // s.train_freq * self.updates_per_round
         for learner in self.learners.values():
             learner.set_total_updates(max(1, updates))
-        collect_and_learn_as_team(self, total, callbacks, log, progress_bar, reset_num_timesteps=restart)
+        collect_and_learn(
+            self,  # type: ignore[arg-type]
+            total,
+            callbacks,
+            log,
+            progress_bar,
+            reset_num_timesteps=restart,
+            run=run_team,
+        )
         return self
 
     def predict(
@@ -168,7 +174,7 @@ class Team(ABC, Generic[SettingsType]):
         found = TeamEnvironment(env, with_state=self.with_state)
         if found.spaces != self.spaces:
             raise InputError(f"env must have the spaces of the team's own, {self.spaces}, not {found.spaces}")
-        self.environment, self.in_episode = found, False
+        self.environment = found
 
     # ---- what the loop and the algorithms call ----
 

@@ -90,7 +90,9 @@ class TeamStep(NamedTuple):
         rewards: float32 (n_agents,).
         terminated: bool (n_agents,); whether the agent's episode came to an end of its own.
         alive: bool (n_agents,); whether the agent goes on to act.
-        over: whether the episode has ended for all.
+        ended: whether the episode has ended for all: [0], or empty, as of an environment among several.
+        returns: then, what the agents earned in it, on average.
+        lengths: then, its steps.
     """
 
     observations: Floats
@@ -98,7 +100,9 @@ class TeamStep(NamedTuple):
     rewards: Floats
     terminated: Bools
     alive: Bools
-    over: bool
+    ended: list[int]
+    returns: list[float]
+    lengths: list[int]
 
 
 class TeamEnvironment:
@@ -127,8 +131,8 @@ class TeamEnvironment:
         (('agent_0', 'agent_1', 'agent_2'), (18, 18, 18), (5, 5, 5))
         >>> team.reset(seed=0)
         >>> step = team.step(np.array([0, 1, 2]))
-        >>> step.rewards.shape, step.over
-        ((3,), False)
+        >>> step.rewards.shape, step.ended
+        ((3,), [])
     """
 
     def __init__(self, env: Any, *, with_state: bool = False) -> None:
@@ -140,6 +144,7 @@ class TeamEnvironment:
         self.observations: Floats = np.zeros((self.spaces.n_agents, self.spaces.width), np.float32)
         self.alive: Bools = np.zeros(self.spaces.n_agents, np.bool_)
         self.state: Floats | None = None
+        self._return, self._length = 0.0, 0
         if with_state:
             self.reset()
             assert self.state is not None
@@ -158,6 +163,7 @@ class TeamEnvironment:
         if seed is not None:
             seed = checks.integer("seed", seed, low=0)
         found, _ = self.env.reset(seed=seed)
+        self._return, self._length = 0.0, 0
         self._take(found)
         self.alive = self._members(self.env.agents)
         if not self.alive.any():
@@ -193,7 +199,12 @@ class TeamEnvironment:
         for number, agent in enumerate(agents):
             if self.alive[number] and (ended[number] or truncated.get(agent, False)):
                 self.alive[number] = False
-        return TeamStep(self.observations, self.state, earned, ended, self.alive, not self.alive.any())
+        self._return += float(earned.sum()) / len(agents)
+        self._length += 1
+        episode: tuple[list[int], list[float], list[int]] = ([], [], [])
+        if not self.alive.any():
+            episode = [0], [self._return], [self._length]
+        return TeamStep(self.observations, self.state, earned, ended, self.alive, *episode)
 
     def _take(self, found: Mapping[str, Any]) -> None:
         """Reads observations and the state."""
