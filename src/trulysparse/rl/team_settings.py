@@ -41,9 +41,13 @@ class TeamSettings(DQNSettings):
     learning_starts: int = 1_000
     tau: float = 0.01
     gamma: float = 0.95
+    batch_size: int = 128
     train_freq: int = 2
+    gradient_steps: int = 1
     target_update_interval: int = 1
     exploration_fraction: float = 0.3
+    exploration_initial_eps: float = 1.0
+    exploration_final_eps: float = 0.05
     share_parameters: bool = True
     soft_mellowmax: SoftMellowmax | None = None
     td_lambda: float = 0.0
