@@ -151,3 +151,27 @@ def test_an_activation_of_ones_own(rng, tmp_path):
     with pytest.raises(ts.InputError, match="activation of your own, load with activation="):
         ts.load(tmp_path / "m")
     np.testing.assert_array_equal(ts.load(tmp_path / "m", activation=Softsign()).transform(X), model.transform(X))
+
+
+def test_large_arrays_are_written_from_views_and_read_where_they_are_wanted(model, tmp_path, rng, monkeypatch):
+    class Large(type(model)):
+        @classmethod
+        def from_parts(cls, parts, threads, activation):
+            return parts.large["values"].file, parts
+
+    values = rng.normal(size=(50, 3)).astype(np.float32)
+    parts = model.to_parts()
+    parts.large["values"] = values[10:40]
+    monkeypatch.setitem(kept_models._CLASSES, "Large", lambda: Large)
+    kept_models.write_parts(parts, "Large", tmp_path / "m", models.ENTRY, lambda *_: None)
+    _, read = ts.load(tmp_path / "m")
+    large = read.large["values"]
+    assert (large.shape, large.dtype, len(large), large.nbytes) == ((30, 3), np.float32, 30, 360)
+    out = np.zeros((60, 3), np.float32)
+    large.read_into(out[20:50])
+    np.testing.assert_array_equal(out[20:50], values[10:40])
+    assert not out[:20].any()
+    assert not out[50:].any()
+    for wrong in (out, out[:30].astype(np.float64), out[:60:2]):
+        with pytest.raises(ts.InputError, match=r"tensor large.values is float32\(30, 3\), not"):
+            large.read_into(wrong)

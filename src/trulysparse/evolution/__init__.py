@@ -10,6 +10,7 @@ from trulysparse.evolution.methods.dsr import DSR
 from trulysparse.evolution.methods.granet import GraNet
 from trulysparse.evolution.methods.gse import GSE
 from trulysparse.evolution.methods.mest import MEST
+from trulysparse.evolution.methods.redo import ReDo
 from trulysparse.evolution.methods.registry import NAMES, WITH_ZETA, make_evolution
 from trulysparse.evolution.methods.rigl import RigL
 from trulysparse.evolution.methods.set import SET
@@ -36,6 +37,7 @@ __all__ = [
     "Evolver",
     "GraNet",
     "LayerView",
+    "ReDo",
     "RigL",
     "Schedule",
     "SigmoidDensity",

@@ -88,12 +88,13 @@ def evolving_layers(
     return {number: every[number] for number in sorted(numbers)}
 
 
-def consecutive_layers(layers: EvolvableLayers) -> list[IndexedLayer]:
+def consecutive_layers(layers: EvolvableLayers, what: str = "percolate") -> list[IndexedLayer]:
     """The layers as paths go through them, each taking the outputs of the one before: of a network without its skip
     layer.
 
     Args:
         layers: a network, a layer or a sequence of layers.
+        what: needs them so; for messages.
 
     Returns:
         The layers, from input to output; their positions are their numbers.
@@ -105,10 +106,10 @@ def consecutive_layers(layers: EvolvableLayers) -> list[IndexedLayer]:
     chain: list[IndexedLayer] = []
     for number, layer in enumerate(each for each in listed_layers(layers) if each is not skip):
         if not isinstance(layer, IndexedLayer):
-            raise InputError(f"percolate needs storage='indexed': layers[{number}] is stored in tiles")
+            raise InputError(f"{what} needs storage='indexed': layers[{number}] is stored in tiles")
         if chain and chain[-1].n_out != layer.n_in:
             raise InputError(
-                f"percolate needs layers that follow one another: layers[{number}] has {layer.n_in} inputs, the one "
+                f"{what} needs layers that follow one another: layers[{number}] has {layer.n_in} inputs, the one "
                 f"before it {chain[-1].n_out} outputs"
             )
         chain.append(layer)

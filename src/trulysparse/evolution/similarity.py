@@ -73,7 +73,7 @@ class CosineSimilarity:
                 f"the exact cosines of a layer {view.layer.n_in} x {view.layer.n_out} take {work:.1g} multiply-adds; "
                 f"above {MAX_MULTIPLY_ADDS:.0g}, grow by LocalCommunity, linear in connections"
             )
-        samples = _n_samples(dy)
+        samples = n_samples(dy)
         rows = view.layer.connectivity.by_input
         x, y = _of_length_one(x, samples), _of_length_one(own_output(view), samples)
         choice = _kernels.grow_by_gradient(rows.ptr, rows.index, view.keep_mask, x, y, view.count, view.threads)
@@ -95,8 +95,15 @@ def own_output(view: LayerView) -> Floats:
     return y
 
 
-def _n_samples(dy: Floats) -> int:
-    """Columns up to the last one with a gradient: those after are padding, or samples that nothing is learned from."""
+def n_samples(dy: Floats) -> int:
+    """How many columns are samples.
+
+    Args:
+        dy: a loss gradient, (n_neurons, columns).
+
+    Returns:
+        Columns up to the last one with a gradient: those after are padding, or samples that nothing is learned from.
+    """
     with_gradient = np.flatnonzero(dy.any(axis=0))
     return int(with_gradient[-1]) + 1 if len(with_gradient) else dy.shape[1]
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -34,11 +35,49 @@ class Parts:
         networks: by name.
         arrays: by name; booleans, integers and float32 or float64, of any shape.
         config: all else, as JSON can hold it.
+        large: arrays that are written from where they are, and read straight to where they are wanted: of a file these
+            are LargeArrays.
     """
 
     networks: dict[str, SparseMLP]
     arrays: dict[str, NDArray[Any]]
     config: dict[str, Any]
+    large: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LargeArray:
+    """An array of an open file that has not been read.
+
+    Args:
+        file: that holds it.
+        name: of the tensor.
+    """
+
+    file: TensorFile
+    name: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the array."""
+        return self.file.form(self.name)[0]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of its values."""
+        return self.file.form(self.name)[1]
+
+    @property
+    def nbytes(self) -> int:
+        """Of the array."""
+        return prod(self.shape) * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def read_into(self, out: NDArray[Any]) -> None:
+        """Fills a contiguous array of its shape and type; InputError where it is not."""
+        self.file.read(self.name, finite=False, out=out)
 
 
 class KeptModel(Protocol):
@@ -89,17 +128,31 @@ def write(model: KeptModel, path: str | os.PathLike[str], entry: str, progress: 
         InputError: where the model cannot be kept; nothing is written then.
         OSError: where the file cannot be written; one that was there stays then.
     """
-    parts = model.to_parts()
+    write_parts(model.to_parts(), type(model).__name__, path, entry, progress)
+
+
+def write_parts(parts: Parts, kind: str, path: str | os.PathLike[str], entry: str, progress: Progress) -> None:
+    """As `write`, of the parts of a model.
+
+    Args:
+        parts: what to write.
+        kind: name of the model's class, which is registered.
+        path: of the file.
+        entry: name of the settings in the file's metadata.
+        progress: called as the file is written.
+    """
     tensors: list[Tensor] = []
     for name, net in parts.networks.items():
         own = [tensor for number in range(len(net.layers)) for tensor in layer_tensors(net, number)]
         tensors += [replace(each, name=f"networks.{name}.{each.name}") for each in own + scaling_tensors(net)]
-    tensors += [_tensor(name, array) for name, array in parts.arrays.items()]
+    tensors += [_tensor(f"arrays.{name}", array) for name, array in parts.arrays.items()]
+    tensors += [_tensor(f"large.{name}", array) for name, array in parts.large.items()]
     config = {
         "version": VERSION,
-        "kind": type(model).__name__,
+        "kind": kind,
         "networks": {name: {"version": version_of(net), **settings(net)} for name, net in parts.networks.items()},
         "arrays": list(parts.arrays),
+        **({"large": list(parts.large)} if parts.large else {}),
         "config": parts.config,
     }
     write_tensors(path, tensors, {entry: json.dumps(config)}, progress)
@@ -107,8 +160,9 @@ def write(model: KeptModel, path: str | os.PathLike[str], entry: str, progress: 
 
 def _tensor(name: str, array: Any) -> Tensor:
     if not isinstance(array, np.ndarray) or not array.ndim or str(array.dtype) not in TYPES:
-        raise InputError(f"{name} cannot be kept in a file: it must be an array of numbers, not {array!r:.60}")
-    return Tensor.of(f"arrays.{name}", array)
+        what = name.partition(".")[2]
+        raise InputError(f"{what} cannot be kept in a file: it must be an array of numbers, not {array!r:.60}")
+    return Tensor.of(name, array)
 
 
 def read(file: TensorFile, threads: int | None, activation: Activation | None) -> Any:
@@ -130,10 +184,14 @@ def read(file: TensorFile, threads: int | None, activation: Activation | None) -
     kind, names, arrays = config["kind"], config["networks"], config["arrays"]
     if kind not in _CLASSES:
         raise InputError(f"it holds a {kind!r:.40}, which this release does not know")
-    if not isinstance(names, dict) or not isinstance(arrays, list) or not isinstance(config["config"], dict):
+    large_names = config.get("large", [])
+    lists = isinstance(arrays, list) and isinstance(large_names, list)
+    if not isinstance(names, dict) or not lists or not isinstance(config["config"], dict):
         raise InputError("networks and config must be JSON objects, and arrays a list")
+    large = {str(name): LargeArray(file, f"large.{name}") for name in large_names}
     pointers = 16 * sum(sum(layer_sizes_of(each)) for each in names.values())
-    memory.require(file.nbytes + pointers, f"the {kind} in the file", "read it where there is more")
+    needed = file.nbytes + pointers - sum(each.nbytes for each in large.values())
+    memory.require(needed, f"the {kind} in the file", "read it where there is more")
     own = activation is not None and any(each["activation"] not in NAMES for each in names.values())
     if activation is not None and not own:
         raise InputError(f"activation is for one of your own, but this {kind} was saved with a built-in one")
@@ -145,4 +203,4 @@ def read(file: TensorFile, threads: int | None, activation: Activation | None) -
         part = PartOfFile(file, f"networks.{name}.")
         networks[name] = build(each, part, checks.thread_count(threads), activation=given)
     values = {str(name): file.read(f"arrays.{name}", finite=False) for name in arrays}
-    return _CLASSES[kind]().from_parts(Parts(networks, values, config["config"]), threads, activation)
+    return _CLASSES[kind]().from_parts(Parts(networks, values, config["config"], large), threads, activation)

@@ -150,13 +150,25 @@ class TensorFile:
         """Bytes of all arrays."""
         return self._total
 
-    def read(self, name: str, *, finite: bool = True) -> NDArray[Any]:
-        """An array, bfloat16 as uint16, or InputError. finite: floats that are not are an error."""
+    def form(self, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """Shape and type of an array, bfloat16 as uint16, or InputError."""
         entry = self._entry(name)
         if entry["dtype"] not in _NAMES:
             raise InputError(f"tensor {name} is of type {entry['dtype']}, which is not known here")
+        return tuple(entry["shape"]), _dtype(_NAMES[entry["dtype"]])
+
+    def read(self, name: str, *, finite: bool = True, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """An array, bfloat16 as uint16, or InputError. finite: floats that are not are an error; out: an array in one piece
+        and of its shape and type, which is filled."""
+        shape, dtype = self.form(name)
+        entry = self._entry(name)
         begin, end = entry["data_offsets"]
-        data = empty(end - begin, np.dtype(np.uint8))
+        if out is None:
+            data = empty(end - begin, np.dtype(np.uint8))
+        elif (out.shape, out.dtype) == (shape, dtype) and out.flags.c_contiguous:
+            data = out.reshape(-1).view(np.uint8)
+        else:
+            raise InputError(f"tensor {name} is {dtype}{shape}, not {out.dtype}{out.shape}")
         at = checksum = 0
         for size in read_into(self._path, self._start + begin, data):
             if self._sums:
@@ -166,7 +178,7 @@ class TensorFile:
             self._progress("loading", min(self._done, self._total), self._total)
         if self._sums and self._sums.get(name) != _hexadecimal(checksum):
             self._damaged = self._damaged or f"tensor {name} has changed since it was written (its checksum differs)"
-        array = data.view(_dtype(_NAMES[entry["dtype"]])).reshape(entry["shape"])
+        array = data.view(dtype).reshape(shape)
         if finite and _NAMES[entry["dtype"]] in HELD:
             wrong = not_finite(array)
             if wrong:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from trulysparse._core import checks, memory
 from trulysparse._core.lazy_zeros import lazy_zeros
 from trulysparse.errors import InputError
+from trulysparse.io.kept_models import LargeArray
 
 STARTS, TERMINATES = 1, 2
 """What a slot does; 0: it starts no transition."""
@@ -241,11 +242,11 @@ class Rings:
         arrays = {name: array[: self._used] for name, array in self._arrays.items()}
         return arrays | {"newest": self._newest.copy(), "filled": self._filled.copy()}
 
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Goes on where another buffer, of the same arguments, was.
 
         Args:
-            state: from `state`.
+            state: from `state`; arrays, or the LargeArrays of a file, which are read straight into the buffer.
 
         Raises:
             InputError: where it is that of another kind of buffer, or damaged; nothing changes then.
@@ -262,7 +263,10 @@ class Rings:
         if not self._hold_together(newest, filled, state["kinds"][:, 0]):
             raise InputError("the replay's state is damaged, or that of another number of environments")
         for name, array in self._arrays.items():
-            array[:used] = state[name]
+            if isinstance(state[name], LargeArray):
+                state[name].read_into(array[:used])
+            else:
+                array[:used] = state[name]
             array[used : self._used] = 0
         self._newest[:], self._filled[:], self._used = newest, filled, used
         self.n_transitions = int(np.count_nonzero(self._kinds))

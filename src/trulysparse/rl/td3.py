@@ -109,7 +109,7 @@ class TD3(OffPolicyAgent[TD3Settings]):
         # The gradient of the critics' mean squared errors.
         for values, dy in zip(critic.forward(), critic.dy, strict=True):
             np.subtract(values, targets, out=dy)
-            dy *= 2 / s.batch_size
+            np.multiply(dy, 2 / s.batch_size, out=dy)
         if self.notes_due:
             errors = [dy[0, : s.batch_size] for dy in critic.dy]
             self.note(critic_loss=sum(float(error @ error) for error in errors) * s.batch_size / 4)

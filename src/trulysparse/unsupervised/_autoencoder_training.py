@@ -19,6 +19,7 @@ from trulysparse.estimators._members import Members
 from trulysparse.estimators._rescaling import rescale_outputs
 from trulysparse.estimators._sizes import hidden_sizes
 from trulysparse.estimators._warm_start import check_same, joined
+from trulysparse.io.parameters import require_same
 from trulysparse.nn.activations import make_activation
 from trulysparse.nn.losses import BinaryCrossEntropy
 from trulysparse.nn.mlp import SparseMLP
@@ -26,7 +27,6 @@ from trulysparse.training import History, Trainer
 from trulysparse.unsupervised import _autoencoder_settings as settings
 from trulysparse.unsupervised._base import UnsupervisedTransformer
 from trulysparse.unsupervised._epochs import EpochProgress
-from trulysparse.unsupervised._parameters import require_same
 from trulysparse.unsupervised._trainer_state import restore_trainer, trainer_arrays, trainer_settings
 from trulysparse.unsupervised.boltzmann.ranges import check_shares
 

@@ -25,12 +25,12 @@ from trulysparse.errors import InputError
 from trulysparse.estimators._pickling import VersionedPickles
 from trulysparse.estimators._samples import as_target, checked_samples, encoded, fitted_preprocessor
 from trulysparse.estimators._threads import threads_of
+from trulysparse.io import parameters as kept_parameters
 from trulysparse.io.kept_models import Parts
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.preprocessing import TablePreprocessor
 from trulysparse.preprocessing.fitted import ARRAYS
-from trulysparse.unsupervised import _parameters
 
 _TABLE, _NAMES = "preprocessing.", ("feature_names.bytes", "feature_names.offsets")
 
@@ -208,7 +208,7 @@ class UnsupervisedModel(VersionedPickles, BaseEstimator, ABC):
         given.pop("progress", None)
         networks, arrays, own = self._saved()
         config = {
-            "parameters": _parameters.encoded(given),
+            "parameters": kept_parameters.encoded(given),
             "n_features_in": int(self.n_features_in_),
             "output": getattr(self, "_sklearn_output_config", {}),
             "fitted": own,
@@ -237,7 +237,7 @@ class UnsupervisedModel(VersionedPickles, BaseEstimator, ABC):
             InputError: where the parts do not hold together.
         """
         config, arrays = parts.config, dict(parts.arrays)
-        given = _parameters.decoded(config["parameters"], activation)
+        given = kept_parameters.decoded(config["parameters"], activation)
         unknown = sorted(set(given) - set(cls._get_param_names()))
         if unknown:
             raise InputError(f"{cls.__name__} has no parameter {unknown[0]!r:.40} in this release")

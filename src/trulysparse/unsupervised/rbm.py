@@ -12,8 +12,8 @@ from trulysparse.data.matrix import Matrix
 from trulysparse.data.scaling_figures import ScalingFigures
 from trulysparse.errors import InputError
 from trulysparse.evolution import Evolution, Evolver, make_evolution
+from trulysparse.io.parameters import require_same
 from trulysparse.unsupervised._fitted_machine import FittedMachine
-from trulysparse.unsupervised._parameters import require_same
 from trulysparse.unsupervised.boltzmann.divergence import ContrastiveDivergence, DivergenceSettings
 from trulysparse.unsupervised.boltzmann.epochs import make_evolver, run_epoch
 from trulysparse.unsupervised.boltzmann.machine import VISIBLE, BoltzmannMachine

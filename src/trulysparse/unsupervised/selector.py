@@ -17,7 +17,7 @@ from trulysparse._core.random import stream_key
 from trulysparse.data.matrix import Matrix, chunks
 from trulysparse.errors import InputError
 from trulysparse.estimators._samples import checked_samples
-from trulysparse.unsupervised import _parameters
+from trulysparse.io.parameters import allow
 from trulysparse.unsupervised._base import UnsupervisedModel
 from trulysparse.unsupervised._epochs import part_of
 from trulysparse.unsupervised.selection import METHODS, SelectionData, SelectionMethod, make_method
@@ -25,7 +25,7 @@ from trulysparse.unsupervised.selection.ranking import best_of_columns, ranked, 
 from trulysparse.unsupervised.selection.settings import number_to_keep
 from trulysparse.unsupervised.selection.targets import encoded_targets
 
-_parameters.allow(*METHODS.values())
+allow(*METHODS.values())
 
 
 class SparseFeatureSelector(SelectorMixin, UnsupervisedModel):

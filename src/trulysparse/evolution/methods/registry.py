@@ -15,17 +15,19 @@ from trulysparse.evolution.methods.dsr import DSR
 from trulysparse.evolution.methods.granet import GraNet
 from trulysparse.evolution.methods.gse import GSE
 from trulysparse.evolution.methods.mest import MEST
+from trulysparse.evolution.methods.redo import ReDo
 from trulysparse.evolution.methods.rigl import RigL
 from trulysparse.evolution.methods.set import SET
 from trulysparse.evolution.methods.snfs import SNFS
 from trulysparse.evolution.methods.static import Static
 
 _METHODS: dict[str, Callable[..., Evolution]] = {
-    each.name: each for each in (Static, SET, DeepR, RigL, SNFS, DSR, MEST, GSE, GraNet, CHTs, CTRE)
+    each.name: each for each in (Static, SET, DeepR, RigL, SNFS, DSR, MEST, GSE, GraNet, CHTs, CTRE, ReDo)
 }
 NAMES = ("none", *_METHODS)
 WITH_ZETA = ("set", "chts", "ctre")  # those whose fraction is called zeta, once per epoch
-WITHOUT_PERCOLATION = ("none", "static", "mest")
+WITHOUT_PERCOLATION = ("none", "static", "mest", "redo")
+STANDING = ("none", "static", "redo")  # those whose topology stays
 
 
 def make_evolution(
@@ -46,8 +48,8 @@ def make_evolution(
         until: fraction of training after which those end, in (0, 1]; None: they do not. Others ignore it.
         percolate: whether connections that no path goes through are removed too (CHTs does so in any case).
         fresh: of 'set', weights of new connections, 'zero' or 'init'; others ignore it. None: the default.
-        output_layer: whether the output layer evolves too, as both ends of an autoencoder do; of 'none' and 'static' no
-            layer does. None: their default.
+        output_layer: whether the output layer evolves too, as both ends of an autoencoder do; of 'none', 'static' and
+            'redo' no layer does. None: their default.
         argument: what an error calls `name`.
 
     Returns:
@@ -73,6 +75,6 @@ def make_evolution(
         settings |= {"until": until} if zeta is None else {"zeta": zeta, "until": until}
     if name == "set" and fresh is not None:
         settings["fresh"] = fresh
-    if name != "static" and output_layer is not None:
+    if name not in STANDING and output_layer is not None:
         settings["output_layer"] = output_layer
     return _METHODS[name](**settings)

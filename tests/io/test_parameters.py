@@ -11,7 +11,7 @@ import pytest
 import trulysparse as ts
 from own_activations import Softsign
 from trulysparse.evolution import grow, prune
-from trulysparse.unsupervised._parameters import _PUBLIC, allow, decoded, encoded
+from trulysparse.io.parameters import _PUBLIC, allow, decoded, encoded
 
 
 def through_json(**parameters):

@@ -20,6 +20,7 @@ from trulysparse.evolution import (
     DeepR,
     Evolution,
     GraNet,
+    ReDo,
     RigL,
     Schedule,
     SigmoidDensity,
@@ -32,7 +33,8 @@ from trulysparse.optim import SGD, Adam, SuPar
 from trulysparse.optim.schedules import ConstantRate, CosineRate, ScaledRate, StepRate
 
 _PUBLIC = (
-    *(CTRE, DSR, GSE, MEST, SET, SNFS, CHTs, DeepR, GraNet, RigL, Static, CubicDensity, Schedule, SigmoidDensity),
+    *(CTRE, DSR, GSE, MEST, SET, SNFS, CHTs, DeepR, GraNet, ReDo, RigL, Static),
+    *(CubicDensity, Schedule, SigmoidDensity),
     *(GELU, AllReLU, Identity, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh, WeightInit),
     *(BinaryCrossEntropy, Huber, MeanSquaredError, SoftmaxCrossEntropy),
     *(SGD, Adam, SuPar, ConstantRate, CosineRate, ScaledRate, StepRate),
