@@ -9,7 +9,7 @@ import pytest
 from team_games import SignalGame, TwoStepGame
 
 from trulysparse.evolution import SET, RigL
-from trulysparse.rl.evaluate_team import evaluate_team
+from trulysparse.rl.team_evaluation import evaluate_team
 from trulysparse.rl.mixing import MixingParameters, mix
 from trulysparse.rl.qmix import QMIX
 from trulysparse.rl.targets import SoftMellowmax
@@ -112,7 +112,7 @@ def test_what_depends_on_both_agents_is_found() -> None:
         hypernetwork_size=16,
         mixer_density=0.5,
         seed=0,
-    ).learn(3000)
+    ).learn(2000)
     tables = []
     for where in range(3):
         q = team.networks.act(np.tile(np.eye(3, dtype=np.float32)[where], (2, 1)))
@@ -132,14 +132,15 @@ def test_targets_of_mixer_and_agents_have_the_topology_that_evolves(evolution: A
     for name, learner in team.learners.items():
         for layer, target in zip(learner.nets[0].layers, learner.targets[0].layers, strict=True):
             assert layer.connectivity is target.connectivity
-        assert (learner.replaced > 0) == (name != "b1")  # one layer, the last, which stays by default
+        if name != "b1" or isinstance(evolution, RigL):  # one layer, the last, which SET leaves as it is
+            assert learner.replaced > 0
     assert team.n_connections == n_connections
 
 
 @pytest.mark.parametrize("settings", [{}, {"td_lambda": 0.6, "sequence_length": 4, "soft_mellowmax": SoftMellowmax()}])
 def test_a_team_learns(settings: dict[str, Any]) -> None:
-    team = small(hidden_layer_sizes=(32,), batch_size=32, mixing_units=8, learning_rate=1e-3, **settings)
-    mean, _ = evaluate_team(team.learn(1500), SignalGame((3, 2), (4, 3), length=4), 30)
+    team = small(hidden_layer_sizes=(32,), batch_size=32, mixing_units=8, learning_rate=3e-3, **settings)
+    mean, _ = evaluate_team(team.learn(1000), SignalGame((3, 2), (4, 3), length=4), 30)
     assert mean > 3.6  # of 4; chance is about 1.7
 
 

@@ -17,7 +17,7 @@ from trulysparse.rl.team_settings import QMIXSettings, TeamSettings, make_settin
     [
         ({"sequence_length": 7}, r"sequence_length must divide batch_size \(128\), not be 7"),
         ({"td_lambda": 0.5}, "sequence_length must be at least 2"),
-        ({"td_lambda": 1.5, "sequence_length": 2}, "td_lambda must be"),
+        ({"td_lambda": 1.5, "sequence_length": 2}, "td_lambda must lie"),
         ({"sequence_length": 8, "buffer_size": 8}, r"larger than sequence_length \(8\)"),
         ({"n_steps": 3}, "n_steps must be 1 for teams, not 3: use td_lambda"),
         ({"normalize_observations": True}, "normalize_observations must be False"),
@@ -38,7 +38,7 @@ def test_what_does_not_go_together_is_refused(given: dict[str, Any], message: st
     "given, message",
     [
         ({"mixing_units": 0}, "mixing_units must be at least 1, not 0"),
-        ({"mixer_density": 0.0}, "mixer_density must be"),
+        ({"mixer_density": 0.0}, "mixer_density must lie"),
         ({"mixer_evolution": SET()}, "mixer_evolution must count updates"),
     ],
 )

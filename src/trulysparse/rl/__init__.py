@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from trulysparse.rl.callbacks import EveryNTimesteps as EveryNTimesteps
     from trulysparse.rl.callbacks import StopTrainingOnRewardThreshold as StopTrainingOnRewardThreshold
     from trulysparse.rl.evaluate import evaluate_policy as evaluate_policy
-    from trulysparse.rl.evaluate_team import evaluate_team as evaluate_team
+    from trulysparse.rl.team_evaluation import evaluate_team as evaluate_team
     from trulysparse.rl.qmix import QMIX as QMIX
     from trulysparse.rl.targets import SoftMellowmax as SoftMellowmax
     from trulysparse.rl.td3 import TD3 as TD3
@@ -29,7 +29,7 @@ _MODULES = {
     "TD3": "td3",
     "VDN": "vdn",
     "evaluate_policy": "evaluate",
-    "evaluate_team": "evaluate_team",
+    "evaluate_team": "team_evaluation",
 }
 
 

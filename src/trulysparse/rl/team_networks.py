@@ -90,7 +90,7 @@ class AgentNetworks:
             observations: (n_agents, width).
 
         Returns:
-            (n_choices, n_agents); -inf of choices that an agent does not have.
+            (n_choices, n_agents), which the next call may overwrite; -inf of choices that an agent does not have.
         """
         width, n_agents = self.spaces.width, self.spaces.n_agents
         if self.shared:
