@@ -173,3 +173,4 @@ def __getattr__(name: str) -> Any:
 
 for _name in _UNSUPERVISED:  # files of these are read by their classes, which are imported then
     _kept_models.register(_name, partial(__getattr__, _name))
+_kept_models.register("Policy", lambda: import_module("trulysparse.rl.policy").Policy)

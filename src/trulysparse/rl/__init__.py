@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from trulysparse.rl.callbacks import EveryNTimesteps as EveryNTimesteps
     from trulysparse.rl.callbacks import StopTrainingOnRewardThreshold as StopTrainingOnRewardThreshold
     from trulysparse.rl.evaluate import evaluate_policy as evaluate_policy
-    from trulysparse.rl.team_evaluation import evaluate_team as evaluate_team
+    from trulysparse.rl.policy import Policy as Policy
     from trulysparse.rl.qmix import QMIX as QMIX
     from trulysparse.rl.targets import SoftMellowmax as SoftMellowmax
     from trulysparse.rl.td3 import TD3 as TD3
+    from trulysparse.rl.team_evaluation import evaluate_team as evaluate_team
     from trulysparse.rl.vdn import IQL as IQL
     from trulysparse.rl.vdn import VDN as VDN
 
@@ -23,6 +24,7 @@ _MODULES = {
     "EvalCallback": "callbacks",
     "EveryNTimesteps": "callbacks",
     "IQL": "vdn",
+    "Policy": "policy",
     "QMIX": "qmix",
     "SoftMellowmax": "targets",
     "StopTrainingOnRewardThreshold": "callbacks",
