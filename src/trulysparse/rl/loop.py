@@ -142,6 +142,8 @@ def collect_and_learn(
         if restart:
             agent.num_timesteps = 0
             collector.episodes = 0
+        if agent.collector is None:
+            collector.episodes = run_log.episodes_before
         agent.collector = collector
         run_log.collector = collector
         last = agent.num_timesteps + total
