@@ -7,9 +7,11 @@ Contenders take turns in one process, one thread each: 1,000 environment steps w
 ours contains an evolution of the critics), after 1,000 random steps and a turn to warm up. Seconds are those of the
 processor; the figure is the median over turns, the ratio the median of ratios within a round. "torch" is torch as
 installed, whose products are MKL's; "torch, oneDNN" takes oneDNN's, which are faster on AMD processors. Both are the
-dense peer in the same loop, with fused Adam and foreach soft updates. Acting: one observation, from Python, the deterministic policy, 2,000 calls a turn.
+dense peer in the same loop, with fused Adam and foreach soft updates.
+Acting: one observation, from Python, the deterministic policy, 2,000 calls a turn.
 Memory: peak MB beyond imports in a process of its own after 10,000 steps, with the replay memory's MB for 1,000,000
-transitions beside it. Results go to benchmarks/results/rl_speed.json.
+transitions beside it.
+Results go to benchmarks/results/rl_speed.json.
 """
 
 from __future__ import annotations
