@@ -75,7 +75,7 @@ def modules() -> list[str]:
 
 
 # Modules whose examples need a package of an extra.
-NEEDS = {"mlflow": ("mlflow", "mlflow"), "tensorboard": ("tensorboardX", "tensorboard")}
+NEEDS = {"noisy": ("gymnasium", "rl"), "mlflow": ("mlflow", "mlflow"), "tensorboard": ("tensorboardX", "tensorboard")}
 
 
 @pytest.mark.parametrize("name", modules())

@@ -28,7 +28,6 @@ COVERED_BY = {
     "nn/losses/base.py": "nn/losses/test_custom.py",  # protocols
     "parallel/ray/server_actor.py": "parallel/ray/test_driver.py",  # actors run on a cluster alone: slow tests
     "parallel/ray/worker_actor.py": "parallel/ray/test_driver.py",
-    "rl/settings.py": "rl/test_presets.py",  # values
     "rl/rings.py": "rl/test_replay.py",
     "training/callbacks/running.py": "training/callbacks/test_base.py",  # a protocol
     "unsupervised/selection/method.py": "unsupervised/selection/test_registry.py",  # a protocol

@@ -9,8 +9,11 @@ if TYPE_CHECKING:
     from trulysparse.rl.callbacks import EvalCallback as EvalCallback
     from trulysparse.rl.callbacks import EveryNTimesteps as EveryNTimesteps
     from trulysparse.rl.callbacks import StopTrainingOnRewardThreshold as StopTrainingOnRewardThreshold
+    from trulysparse.rl.dqn import DQN as DQN
     from trulysparse.rl.evaluate import evaluate_policy as evaluate_policy
+    from trulysparse.rl.noisy import NoisyFeatures as NoisyFeatures
     from trulysparse.rl.policy import Policy as Policy
+    from trulysparse.rl.sac import SAC as SAC
     from trulysparse.rl.td3 import TD3 as TD3
 
 _MODULES = {
@@ -18,9 +21,12 @@ _MODULES = {
     "CheckpointCallback": "callbacks",
     "EvalCallback": "callbacks",
     "EveryNTimesteps": "callbacks",
+    "NoisyFeatures": "noisy",
     "StopTrainingOnRewardThreshold": "callbacks",
     "evaluate_policy": "evaluate",
     "Policy": "policy",
+    "DQN": "dqn",
+    "SAC": "sac",
     "TD3": "td3",
 }
 

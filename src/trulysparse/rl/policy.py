@@ -176,9 +176,7 @@ class Policy:
         Raises:
             InputError: where they have another shape, or a value that is not finite.
         """
-        observations = observation_array(observation)
-        require_shape(observations, self.n_observations)
-        self.outputs(np.atleast_2d(observations))
+        self.predict(observation)
 
     def refresh(self, net: SparseMLP, offset: ArrayLike | None = None, factor: ArrayLike | None = None) -> None:
         """Takes the weights that a network has now, and a normalisation.
