@@ -141,7 +141,7 @@ def measure(algorithm: str, rounds: int) -> list[dict[str, Any]]:
 def memory(algorithm: str, name: str) -> float:
     """Peak MB beyond imports after 10,000 steps, in a process of its own."""
     setting: dict[str, Any] = {"algorithm": algorithm, "env": ENV, "steps": 10_000, "seed": 0}
-    setting |= {"evaluate_every": 10_000, "episodes": 1, "options": {}}
+    setting |= {"evaluate_every": 10_000, "episodes": 1, "last_episodes": 1, "options": {}}
     if name == "SB3":
         settings = {"learning_rate": 3e-4, "batch_size": 256, "learning_starts": 5000}
         setting |= {"learner": "sb3", "options": settings | {"policy_kwargs": {"net_arch": [256, 256]}}}
