@@ -117,11 +117,16 @@ def sb3(setting: dict[str, Any], report: Report) -> dict[str, Any]:
     import stable_baselines3
     import torch
     from stable_baselines3.common.callbacks import BaseCallback
+    from stable_baselines3.common.noise import NormalActionNoise
 
     torch.set_num_threads(1)
     algorithm = getattr(stable_baselines3, setting["algorithm"].upper())
+    env = make(setting, setting["seed"])
     options = {"buffer_size": min(1_000_000, setting["steps"]), "policy": "MlpPolicy"} | setting.get("options", {})
-    model = algorithm(env=make(setting, setting["seed"]), seed=setting["seed"], device="cpu", **options)
+    if setting["algorithm"] == "td3":
+        n_actions = env.action_space.shape[0]
+        options["action_noise"] = NormalActionNoise(np.zeros(n_actions), np.full(n_actions, 0.1))
+    model = algorithm(env=env, seed=setting["seed"], device="cpu", **options)
     clock = Clock(setting, lambda observation: model.predict(observation, deterministic=True)[0], report)
 
     class Look(BaseCallback):  # type: ignore[misc]

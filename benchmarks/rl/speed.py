@@ -30,6 +30,7 @@ import gymnasium
 import numpy as np
 import stable_baselines3
 import torch
+from stable_baselines3.common.noise import NormalActionNoise
 
 import trulysparse as ts
 from trulysparse.bench import rl_peers
@@ -72,7 +73,9 @@ def dense(algorithm: str, linear: str) -> Contender:
 def sb3(algorithm: str) -> Contender:
     """Stable-Baselines3 with the peers' settings."""
     torch.set_num_threads(1)
-    settings = {"policy_kwargs": {"net_arch": [256, 256]}, "learning_rate": 3e-4, "batch_size": 256}
+    settings: dict[str, Any] = {"policy_kwargs": {"net_arch": [256, 256]}, "learning_rate": 1e-3, "batch_size": 256}
+    if algorithm == "td3":
+        settings["action_noise"] = NormalActionNoise(np.zeros(6), np.full(6, 0.1))
     model = getattr(stable_baselines3, algorithm.upper())(
         "MlpPolicy", gymnasium.make(ENV), learning_starts=RANDOM, seed=0, device="cpu", **settings
     )
