@@ -171,6 +171,11 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'trulysparse' has no attribute {name!r}")
 
 
+def _of_rl(name: str) -> Any:
+    return getattr(import_module("trulysparse.rl"), name)
+
+
 for _name in _UNSUPERVISED:  # files of these are read by their classes, which are imported then
     _kept_models.register(_name, partial(__getattr__, _name))
-_kept_models.register("Policy", lambda: import_module("trulysparse.rl.policy").Policy)
+for _name in ("Policy", "TD3", "SAC", "DQN"):
+    _kept_models.register(_name, partial(_of_rl, _name))

@@ -94,7 +94,8 @@ def test_empty_buffer_is_left_alone():
         ({"every": 0}, "every must be at least 1"),
         ({"n_oldest": 0}, "n_oldest must be at least 1"),
         ({"least": -1}, "least must be at least 0"),
-        ({"share": 0}, r"share must lie in \(0, 1\]"),
+        ({"share": 0}, r"share must lie in \(0, 1\)"),
+        ({"share": 1}, r"share must lie in \(0, 1\)"),
     ],
 )
 def test_arguments_out_of_range(change, problem):

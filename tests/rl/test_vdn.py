@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from team_games import SignalGame, TwoStepGame
 
+from team_games import SignalGame, TwoStepGame
 from trulysparse.errors import InputError
 from trulysparse.evolution import GSE, MEST, SET, CHTs, RigL
-from trulysparse.rl.team_evaluation import evaluate_team
 from trulysparse.rl.targets import SoftMellowmax
+from trulysparse.rl.team_evaluation import evaluate_team
 from trulysparse.rl.vdn import IQL, VDN
 
 pytest.importorskip("gymnasium")

@@ -180,10 +180,16 @@ def read(file: TensorFile, threads: int | None, activation: Activation | None) -
         InputError: where the file is damaged or holds a kind of model that is not known.
         NotEnoughMemoryError: where the model does not fit into memory.
     """
-    config = file.config
-    kind, names, arrays = config["kind"], config["networks"], config["arrays"]
+    kind = file.config["kind"]
     if kind not in _CLASSES:
         raise InputError(f"it holds a {kind!r:.40}, which this release does not know")
+    return _CLASSES[kind]().from_parts(read_parts(file, threads, activation), threads, activation)
+
+
+def read_parts(file: TensorFile, threads: int | None, activation: Activation | None) -> Parts:
+    """As `read`, without making a model of what was read."""
+    config = file.config
+    kind, names, arrays = config["kind"], config["networks"], config["arrays"]
     large_names = config.get("large", [])
     lists = isinstance(arrays, list) and isinstance(large_names, list)
     if not isinstance(names, dict) or not lists or not isinstance(config["config"], dict):
@@ -203,4 +209,4 @@ def read(file: TensorFile, threads: int | None, activation: Activation | None) -
         part = PartOfFile(file, f"networks.{name}.")
         networks[name] = build(each, part, checks.thread_count(threads), activation=given)
     values = {str(name): file.read(f"arrays.{name}", finite=False) for name in arrays}
-    return _CLASSES[kind]().from_parts(Parts(networks, values, config["config"], large), threads, activation)
+    return Parts(networks, values, config["config"], large)

@@ -158,8 +158,8 @@ class TensorFile:
         return tuple(entry["shape"]), _dtype(_NAMES[entry["dtype"]])
 
     def read(self, name: str, *, finite: bool = True, out: NDArray[Any] | None = None) -> NDArray[Any]:
-        """An array, bfloat16 as uint16, or InputError. finite: floats that are not are an error; out: an array in one piece
-        and of its shape and type, which is filled."""
+        """An array, bfloat16 as uint16, or InputError. finite: floats that are not are an error; out: an array in one
+        piece, and of its shape and type, which is filled."""
         shape, dtype = self.form(name)
         entry = self._entry(name)
         begin, end = entry["data_offsets"]

@@ -15,6 +15,7 @@ from trulysparse.errors import DivergenceError, InputError
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import Adam
 from trulysparse.rl import presets
+from trulysparse.rl.checkpoint import KeptAgent
 from trulysparse.rl.environments import Environments, open_environments
 from trulysparse.rl.learner import Learner
 from trulysparse.rl.loop import Collector, collect_and_learn
@@ -30,7 +31,7 @@ NOTES_EVERY = 100
 """Updates from one look at the losses to the next: at each they would cost more than they tell."""
 
 
-class OffPolicyAgent(ABC, Generic[SettingsType]):
+class OffPolicyAgent(KeptAgent, ABC, Generic[SettingsType]):
     """Base of TD3, SAC and DQN: everything but what their papers say.
 
     Args:
@@ -266,16 +267,49 @@ class OffPolicyAgent(ABC, Generic[SettingsType]):
             )
         self.environments, self.env_id = found, found.id
 
+    # ---- files ----
+
+    def own_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """See KeptAgent."""
+        numbers: dict[str, Any] = {"env_id": self.env_id}
+        if self.collector is not None:
+            numbers["collector"] = self.collector.state()
+        arrays = {} if self.normalization is None else self.normalization.state()
+        return numbers, {f"normalization.{name}": array for name, array in arrays.items()}
+
+    def restore_own_state(self, numbers: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+        """See KeptAgent."""
+        self.env_id = numbers["env_id"]
+        if "collector" in numbers:
+            self.collector = Collector()
+            self.collector.restore(numbers["collector"])
+        if self.normalization is not None:
+            prefix = "normalization."
+            self.normalization.restore({name.removeprefix(prefix): array for name, array in arrays.items()})
+
+    def restore_replay(self, state: dict[str, Any]) -> None:
+        """See KeptAgent."""
+        replay = self.new_replay(len(state["newest"]))
+        replay.restore(state)
+        self.replay = replay
+
     # ---- what the loop and the algorithms call ----
 
-    def new_replay(self) -> ReplayBuffer:
-        """An empty replay buffer."""
+    def new_replay(self, n_envs: int | None = None) -> ReplayBuffer:
+        """An empty replay buffer.
+
+        Args:
+            n_envs: environments that it is for; None: those that the agent has.
+        """
         spaces, s = self.spaces, self.settings
+        if n_envs is None:
+            n_envs = 1 if self.environments is None else self.environments.n_envs
+        checks.integer("buffer_size", s.buffer_size, low=3 * n_envs)
         return ReplayBuffer(
             s.buffer_size,
             spaces.n_observations,
             n_actions=0 if spaces.discrete else spaces.n_actions,
-            n_envs=1 if self.environments is None else self.environments.n_envs,
+            n_envs=n_envs,
             boolean=spaces.boolean,
             n_steps=s.n_steps,
             gamma=s.gamma,

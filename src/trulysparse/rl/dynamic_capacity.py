@@ -47,7 +47,7 @@ class DynamicCapacity:
         every: environment steps from one comparison to the next, at least 1.
         n_oldest: transitions that are compared, at least 1.
         least: nothing is dropped unless more transitions than this are held, at least 0.
-        share: of the transitions that is dropped, above 0 and at most 1.
+        share: of the transitions that is dropped, above 0 and below 1.
 
     Attributes:
         compared: multiples of `every` up to the last comparison.
@@ -89,7 +89,7 @@ class DynamicCapacity:
         self.every = checks.integer("every", every, low=1)
         self.n_oldest = checks.integer("n_oldest", n_oldest, low=1)
         self.least = checks.integer("least", least, low=0)
-        self.share = checks.real("share", share, low=0, high=1, low_open=True)
+        self.share = checks.real("share", share, low=0, high=1, low_open=True, high_open=True)
         self.compared = 0
 
     def after_step(self, agent: ActingAgent) -> int:

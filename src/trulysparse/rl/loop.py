@@ -91,6 +91,17 @@ class Collector:
         self.last_returns.extend(transition.returns)
         self.last_lengths.extend(transition.lengths)
 
+    def state(self) -> dict[str, Any]:
+        """What a file keeps of it, as JSON can hold it."""
+        returns, lengths = [float(each) for each in self.last_returns], [int(each) for each in self.last_lengths]
+        return {"episodes": self.episodes, "last_returns": returns, "last_lengths": lengths}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes what `state` gave; InputError where it is out of range."""
+        self.episodes = checks.integer("episodes", state["episodes"], low=0)
+        self.last_returns.extend(float(each) for each in state["last_returns"])
+        self.last_lengths.extend(int(each) for each in state["last_lengths"])
+
 
 def collect_and_learn(
     agent: LearningAgent,

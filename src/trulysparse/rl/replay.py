@@ -184,13 +184,15 @@ class ReplayBuffer(Rings):
 
     def _window(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
         """The last transition of the window that each row begins, its rewards and its discount."""
-        last, rewards = rows, self._rewards[rows]
-        lengths: Any = np.float32(1)
-        for step in range(1, self.n_steps):
-            following = self._after(last)
-            goes_on = self._kinds[following] != 0  # once it does not, neither does it from the same row later
-            last = np.where(goes_on, following, last)
-            rewards += np.where(goes_on, np.float32(self.gamma**step) * self._rewards[following], np.float32(0))
-            lengths = lengths + goes_on
-        discounts = (self._kinds.take(last) != TERMINATES) * np.float32(self.gamma) ** lengths
-        return last, rewards, discounts
+        gamma = np.float32(self.gamma)
+        if self.n_steps == 1:
+            return rows, self._rewards[rows], (self._kinds.take(rows) != TERMINATES) * gamma
+        steps = np.arange(self.n_steps)[:, None]
+        window = (rows + steps * self.n_envs) % self._rows
+        # What follows the end of an episode, or is the newest, starts nothing; what follows that is not looked at.
+        counts = np.logical_and.accumulate(self._kinds.take(window) != 0, axis=0)
+        rewards = np.where(counts, self._rewards[window], np.float32(0)) * gamma ** steps.astype(np.float32)
+        lengths = np.count_nonzero(counts, axis=0)
+        last = window[lengths - 1, np.arange(len(rows))]
+        discounts = (self._kinds.take(last) != TERMINATES) * gamma ** lengths.astype(np.float32)
+        return last, rewards.sum(axis=0), discounts

@@ -17,7 +17,7 @@ from trulysparse.io.kept_models import LargeArray
 STARTS, TERMINATES = 1, 2
 """What a slot does; 0: it starts no transition."""
 
-_ADVICE = "choose a smaller buffer, or keep it in memory-mapped files in a folder"
+_ADVICE = "choose a smaller buffer_size, or a replay_folder, for memory-mapped files"
 
 
 class Rings:
@@ -67,10 +67,11 @@ class Rings:
         if folder is None:
             memory.require(self.nbytes, f"a replay buffer of {self.capacity:,} slots", _ADVICE)
         self._arrays = {name: lazy_zeros(*shape, folder, "a replay buffer") for name, shape in shapes.items()}
-        slots = self._arrays["slots"]
+        slots, kinds = self._arrays["slots"], self._arrays["kinds"][:, 0]
+        self._arrays["kinds"] = kinds
         self._observations = self._arrays["bits"] if self.boolean else slots[:, : self.n_observations]
         self._actions = slots[:, -1 - self.n_actions : -1] if self.n_actions else slots[:, -2].view(np.int32)
-        self._rewards, self._kinds = slots[:, -1], self._arrays["kinds"][:, 0]
+        self._rewards, self._kinds = slots[:, -1], kinds
         self._envs = np.arange(self.n_envs)
         self._newest = np.full(self.n_envs, -1)  # slot, of each environment; it has no action yet
         self._filled = np.zeros(self.n_envs, np.int64)  # slots that are held, up to the newest
@@ -260,7 +261,7 @@ class Rings:
                     f"the replay's {name} are {given.dtype} of shape {given.shape}, but this buffer holds "
                     f"{array.dtype} of shape {array.shape}"
                 )
-        if not self._hold_together(newest, filled, state["kinds"][:, 0]):
+        if not self._hold_together(newest, filled, state["kinds"]):
             raise InputError("the replay's state is damaged, or that of another number of environments")
         for name, array in self._arrays.items():
             if isinstance(state[name], LargeArray):
