@@ -16,7 +16,8 @@ from trulysparse.optim import Adam
 from trulysparse.rl import presets
 from trulysparse.rl.acting import ActingAgent
 from trulysparse.rl.checkpoint import KeptAgent
-from trulysparse.rl.environments import Environments, open_environments
+from trulysparse.rl.environment_interface import Environments
+from trulysparse.rl.environments import open_environments
 from trulysparse.rl.learner import Learner
 from trulysparse.rl.loop import Collector, collect_and_learn
 from trulysparse.rl.normalization import RunningNormalization
