@@ -7,9 +7,11 @@ Contenders take turns in one process, one thread each: 1,000 environment steps w
 ours contains an evolution of the critics), after 1,000 random steps and a turn to warm up. Seconds are those of the
 processor; the figure is the median over turns, the ratio the median of ratios within a round. "torch" is torch as
 installed, whose products are MKL's; "torch, oneDNN" takes oneDNN's, which are faster on AMD processors. Both are the
-dense peer in the same loop, with fused Adam and foreach soft updates. Acting: one observation, from Python, the deterministic policy, 2,000 calls a turn.
+dense peer in the same loop, with fused Adam and foreach soft updates.
+Acting: one observation, from Python, the deterministic policy, 2,000 calls a turn.
 Memory: peak MB beyond imports in a process of its own after 10,000 steps, with the replay memory's MB for 1,000,000
-transitions beside it. Results go to benchmarks/results/rl_speed.json.
+transitions beside it.
+Results go to benchmarks/results/rl_speed.json.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ import gymnasium
 import numpy as np
 import stable_baselines3
 import torch
+from stable_baselines3.common.noise import NormalActionNoise
 
 import trulysparse as ts
 from trulysparse.bench import rl_peers
@@ -70,7 +73,9 @@ def dense(algorithm: str, linear: str) -> Contender:
 def sb3(algorithm: str) -> Contender:
     """Stable-Baselines3 with the peers' settings."""
     torch.set_num_threads(1)
-    settings = {"policy_kwargs": {"net_arch": [256, 256]}, "learning_rate": 3e-4, "batch_size": 256}
+    settings: dict[str, Any] = {"policy_kwargs": {"net_arch": [256, 256]}, "learning_rate": 1e-3, "batch_size": 256}
+    if algorithm == "td3":
+        settings["action_noise"] = NormalActionNoise(np.zeros(6), np.full(6, 0.1))
     model = getattr(stable_baselines3, algorithm.upper())(
         "MlpPolicy", gymnasium.make(ENV), learning_starts=RANDOM, seed=0, device="cpu", **settings
     )
@@ -139,7 +144,7 @@ def measure(algorithm: str, rounds: int) -> list[dict[str, Any]]:
 def memory(algorithm: str, name: str) -> float:
     """Peak MB beyond imports after 10,000 steps, in a process of its own."""
     setting: dict[str, Any] = {"algorithm": algorithm, "env": ENV, "steps": 10_000, "seed": 0}
-    setting |= {"evaluate_every": 10_000, "episodes": 1, "options": {}}
+    setting |= {"evaluate_every": 10_000, "episodes": 1, "last_episodes": 1, "options": {}}
     if name == "SB3":
         settings = {"learning_rate": 3e-4, "batch_size": 256, "learning_starts": 5000}
         setting |= {"learner": "sb3", "options": settings | {"policy_kwargs": {"net_arch": [256, 256]}}}

@@ -82,6 +82,7 @@ def train(
     seed: int,
     evaluate_every: int = 5000,
     episodes: int = 10,
+    last_episodes: int = 10,
     report: Callable[[dict[str, Any]], None] = lambda row: None,
     **settings: Any,
 ) -> list[dict[str, Any]]:
@@ -93,7 +94,8 @@ def train(
     for step in range(evaluate_every, total_timesteps + 1, evaluate_every):
         loop.run(evaluate_every)
         cpu, wall = cpu + time.process_time(), wall + time.perf_counter()
-        returns = [episode(agent, test_env, loop.unit, 10_000 + k) for k in range(episodes)]
+        n = last_episodes if step + evaluate_every > total_timesteps else episodes
+        returns = [episode(agent, test_env, loop.unit, 10_000 + k) for k in range(n)]
         rows.append({"steps": step, "returns": returns, "cpu_s": cpu, "wall_s": wall})
         report(rows[-1])
         cpu, wall = cpu - time.process_time(), wall - time.perf_counter()

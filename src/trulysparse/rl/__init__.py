@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from trulysparse.rl.noisy import NoisyFeatures as NoisyFeatures
     from trulysparse.rl.policy import Policy as Policy
     from trulysparse.rl.sac import SAC as SAC
+    from trulysparse.rl.qmix import QMIX as QMIX
+    from trulysparse.rl.targets import SoftMellowmax as SoftMellowmax
     from trulysparse.rl.td3 import TD3 as TD3
+    from trulysparse.rl.team_evaluation import evaluate_team as evaluate_team
+    from trulysparse.rl.vdn import IQL as IQL
+    from trulysparse.rl.vdn import VDN as VDN
 
 _MODULES = {
     "BaseCallback": "callbacks",
@@ -27,7 +32,15 @@ _MODULES = {
     "Policy": "policy",
     "DQN": "dqn",
     "SAC": "sac",
+    "IQL": "vdn",
+    "Policy": "policy",
+    "QMIX": "qmix",
+    "SoftMellowmax": "targets",
+    "StopTrainingOnRewardThreshold": "callbacks",
     "TD3": "td3",
+    "VDN": "vdn",
+    "evaluate_policy": "evaluate",
+    "evaluate_team": "team_evaluation",
 }
 
 
