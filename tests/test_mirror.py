@@ -22,13 +22,20 @@ COVERED_BY = {
     "cli/_results.py": "cli/test_train.py",
     "cli/_select_command.py": "cli/test_select.py",
     "cli/_selecting.py": "cli/test_select.py",
+    "cli/_tables.py": "cli/test_compare.py",
+    "cli/rl/_environment.py": "cli/rl/test_train.py",
+    "cli/rl/_policies.py": "cli/rl/test_evaluate.py",
+    "cli/rl/_processes.py": "cli/rl/test_train.py",
+    "cli/rl/_results.py": "cli/rl/test_train.py",
+    "cli/rl/_seed.py": "cli/rl/test_train.py",
+    "cli/rl/_training.py": "cli/rl/test_train.py",
+    "cli/rl/resume.py": "cli/rl/test_train.py",
     "cli/_training.py": "cli/test_train.py",
     "cli/_training_run.py": "cli/test_train.py",
     "estimators/_docs.py": "test_docstrings.py",
     "nn/losses/base.py": "nn/losses/test_custom.py",  # protocols
     "parallel/ray/server_actor.py": "parallel/ray/test_driver.py",  # actors run on a cluster alone: slow tests
     "parallel/ray/worker_actor.py": "parallel/ray/test_driver.py",
-    "rl/settings.py": "rl/test_presets.py",  # values
     "rl/rings.py": "rl/test_replay.py",
     "training/callbacks/running.py": "training/callbacks/test_base.py",  # a protocol
     "unsupervised/selection/method.py": "unsupervised/selection/test_registry.py",  # a protocol

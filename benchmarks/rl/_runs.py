@@ -4,10 +4,10 @@
         "seed": 0, "options": {"density": 0.1}}' --out RUN.jsonl
 
 learner is "ours", "dense" (the torch peer in the same loop) or "sb3"; "options" are its settings, "loop" those of the
-dense peer's loop, "noise" the share of inputs that are noise. Every `evaluate_every` steps (5,000) the policy without
-exploration plays `episodes` (10), which start from the seeds 10,000, 10,001, .... The file gets a line per evaluation
-and a last one with "done": seconds of the processor and of the clock, without those of evaluations, peak MB beyond what the
-process held once everything was imported and made, connections.
+dense peer's loop, "noise" the share of inputs that are noise. Every `evaluate_every` steps the policy without
+exploration plays `episodes`, at the end `last_episodes` (10), which start from the seeds 10,000, 10,001, .... The file
+gets a line per evaluation and a last one with "done": seconds of the processor and of the clock, without those of
+evaluations, peak MB beyond what the process held once everything was imported and made, connections.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class Clock:
     def __init__(self, setting: dict[str, Any], act: Callable[[Any], Any], report: Report) -> None:
         self.env = make(setting, setting["seed"] + 1000)
         self.act, self.report = act, report
-        self.every, self.episodes = setting.get("evaluate_every", 5000), setting.get("episodes", 10)
+        self.every, self.last = setting["evaluate_every"], setting["steps"]
+        self.episodes, self.last_episodes = setting["episodes"], setting.get("last_episodes", 10)
         self.cpu, self.wall = -time.process_time(), -time.perf_counter()
 
     def look(self, steps: int) -> None:
@@ -57,7 +58,8 @@ class Clock:
         if steps % self.every:
             return
         self.cpu, self.wall = self.cpu + time.process_time(), self.wall + time.perf_counter()
-        returns = [self.episode(10_000 + k) for k in range(self.episodes)]
+        n = self.last_episodes if steps == self.last else self.episodes
+        returns = [self.episode(10_000 + k) for k in range(n)]
         self.report({"steps": steps, "returns": returns, "cpu_s": self.cpu, "wall_s": self.wall})
         self.cpu, self.wall = self.cpu - time.process_time(), self.wall - time.perf_counter()
 
@@ -101,7 +103,8 @@ def dense(setting: dict[str, Any], report: Report) -> dict[str, Any]:
     options = {"linear": "onednn"} | setting.get("options", {})
     agent = peer(env.observation_space.shape[0], n_actions, seed=setting["seed"], **options)
     imported = resident(peak=False)
-    loop = {key: setting[key] for key in ("evaluate_every", "episodes") if key in setting} | setting.get("loop", {})
+    loop = {key: setting[key] for key in ("evaluate_every", "episodes", "last_episodes") if key in setting}
+    loop |= setting.get("loop", {})
     rows = rl_loop.train(agent, env, test_env, setting["steps"], seed=setting["seed"], report=report, **loop)
     networks = [agent.q] if peer.discrete else [agent.actor, *agent.critics]
     connections = sum(p.numel() for network in networks for p in network.parameters if p.ndim == 2)
@@ -114,11 +117,16 @@ def sb3(setting: dict[str, Any], report: Report) -> dict[str, Any]:
     import stable_baselines3
     import torch
     from stable_baselines3.common.callbacks import BaseCallback
+    from stable_baselines3.common.noise import NormalActionNoise
 
     torch.set_num_threads(1)
     algorithm = getattr(stable_baselines3, setting["algorithm"].upper())
+    env = make(setting, setting["seed"])
     options = {"buffer_size": min(1_000_000, setting["steps"]), "policy": "MlpPolicy"} | setting.get("options", {})
-    model = algorithm(env=make(setting, setting["seed"]), seed=setting["seed"], device="cpu", **options)
+    if setting["algorithm"] == "td3":
+        n_actions = env.action_space.shape[0]
+        options["action_noise"] = NormalActionNoise(np.zeros(n_actions), np.full(n_actions, 0.1))
+    model = algorithm(env=env, seed=setting["seed"], device="cpu", **options)
     clock = Clock(setting, lambda observation: model.predict(observation, deterministic=True)[0], report)
 
     class Look(BaseCallback):  # type: ignore[misc]

@@ -9,9 +9,9 @@ namespace ts {
 
 using AnyMatrix = nb::ndarray<nb::ro, nb::ndim<2>, nb::device::cpu>;
 
-// Calls body with a pointer of the matrix's own type; false for an unsupported type.
-template <class Body>
-bool by_type(const AnyMatrix& x, Body&& body) {
+// Calls body with a pointer of the array's own type; false for an unsupported type.
+template <class A, class Body>
+bool by_type(const A& x, Body&& body) {
     const nb::dlpack::dtype type = x.dtype();
     const auto is = [&]<class S>(S*) {
         return type == nb::dtype<S>() ? (body(static_cast<const S*>(x.data())), true) : false;

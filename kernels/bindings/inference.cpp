@@ -1,6 +1,8 @@
 // Frozen networks for Python.
 #include "bindings/bindings.hpp"
 
+#include <nanobind/stl/shared_ptr.h>
+
 #include <algorithm>
 #include <atomic>
 #include <mutex>
@@ -8,7 +10,7 @@
 
 #include "base/threads.hpp"
 #include "bindings/any_matrix.hpp"
-#include "inference/frozen.hpp"
+#include "inference/policy.hpp"
 #include "input/batch.hpp"
 #include "layer/losses.hpp"
 #include "topology/sampling.hpp"
@@ -124,11 +126,113 @@ void bind_frozen(nb::module_& m, const char* name) {
             nb::arg("out").noconvert(), nb::arg("softmaxed"), nb::arg("threads"));
 }
 
+using AnyArray = nb::ndarray<nb::ro, nb::device::cpu>;
+
+// What `run` of a policy says where it has not answered; what is not negative is the place of a value that is not
+// finite.
+constexpr int64_t kDone = -1, kOtherShape = -2, kOtherType = -3;
+// Observations from which on other Python threads may run meanwhile.
+constexpr int64_t kFew = 8;
+
+template <class T>
+void set_scale(FrozenPolicy<T>& policy, const Scale& offset, const Scale& factor) {
+    const auto values = [](const Scale& scale) {
+        return scale ? std::vector<double>(scale->data(), scale->data() + scale->shape(0)) : std::vector<double>();
+    };
+    policy.offset = values(offset);
+    policy.factor = values(factor);
+}
+
+// Answers one observation, or several row by row: choices where there are such, else actions, or the first `width`
+// outputs where that is not negative.
+template <class T>
+int64_t answer(const FrozenPolicy<T>& policy, const AnyArray& x, T* values, int64_t* choices, int64_t width) {
+    const FrozenNetwork<T>& net = *policy.network;
+    const bool one = x.ndim() == 1;
+    const int64_t samples = one ? 1 : int64_t(x.shape(0)), inputs = net.inputs();
+    int64_t bad = kDone;
+    const bool known = by_type(x, [&](auto* data) {
+        const std::shared_lock<std::shared_mutex> reading(net.mutex());
+        Buffer<T> scratch(net.scratch_size());
+        for (int64_t s = 0; s < samples && bad < 0; ++s) {
+            const int64_t wrong = load_dense(data, one ? 0 : x.stride(0), x.stride(one ? 0 : 1), &s, 1, inputs,
+                                             policy.offsets(), policy.factors(), scratch.data(), 1, 1);
+            if (wrong >= 0) bad = s * inputs + wrong;
+            const T* z = net.run(scratch.data());
+            if (choices) choices[s] = policy.choose(z);
+            else if (width < 0) policy.act(z, values + s * policy.actions);
+            else std::copy_n(z, width, values + s * width);
+        }
+    });
+    return known ? bad : kOtherType;
+}
+
+template <class T>
+void bind_policy(nb::module_& m, const char* name) {
+    using P = FrozenPolicy<T>;
+    nb::class_<P>(m, name)
+        .def(
+            "__init__",
+            [](P* self, std::shared_ptr<FrozenNetwork<T>> net, Head head, int64_t actions, Maybe<Array<const T>> low,
+               Maybe<Array<const T>> high, Scale offset, Scale factor) {
+                require(actions >= 1 && actions <= net->outputs(), "there are fewer outputs than actions");
+                require((head == Head::tanh) == bool(low) && bool(low) == bool(high), "tanh alone has a range");
+                require_length(low, actions, "low", "one per action");
+                require_length(high, actions, "high", "one per action");
+                require_scaling(offset, factor, net->inputs());
+                P policy{std::move(net), head, actions, {}, {}, {}, {}};
+                if (low) policy.low.assign(low->data(), low->data() + actions);
+                if (high) policy.high.assign(high->data(), high->data() + actions);
+                set_scale(policy, offset, factor);
+                new (self) P(std::move(policy));
+            },
+            nb::arg("network"), nb::arg("head"), nb::arg("actions"), nb::arg("low").none(), nb::arg("high").none(),
+            nb::arg("offset").none(), nb::arg("factor").none())
+        .def(
+            "refresh",
+            [](P& policy, const std::vector<Array<const T>>& weights, const std::vector<Array<const T>>& biases,
+               Scale offset, Scale factor) {
+                FrozenNetwork<T>& net = *policy.network;
+                require_layers(net, weights, biases);
+                require_scaling(offset, factor, net.inputs());
+                const std::lock_guard<std::shared_mutex> alone(net.mutex());
+                for (size_t l = 0; l < weights.size(); ++l)
+                    net.refresh(int64_t(l), weights[l].data(), biases[l].data());
+                set_scale(policy, offset, factor);
+            },
+            nb::arg("weights"), nb::arg("biases"), nb::arg("offset").none(), nb::arg("factor").none())
+        .def(
+            "run",
+            [](const P& policy, AnyArray x, nb::ndarray<nb::c_contig, nb::device::cpu> out, size_t ndim,
+               bool raw) -> int64_t {
+                const FrozenNetwork<T>& net = *policy.network;
+                require(ndim == 1 || ndim == 2, "observations have one dimension or two");
+                if (x.ndim() != ndim || int64_t(x.shape(ndim - 1)) != net.inputs()) return kOtherShape;
+                const int64_t samples = ndim == 1 ? 1 : int64_t(x.shape(0));
+                const bool chosen = policy.head == Head::argmax && !raw;
+                const int64_t width = raw ? net.outputs() : chosen ? 1 : policy.actions;
+                require(out.dtype() == (chosen ? nb::dtype<int64_t>() : nb::dtype<T>()), "out is of another type");
+                require(int64_t(out.size()) == samples * width, "out is of another size");
+                T* values = chosen ? nullptr : static_cast<T*>(out.data());
+                int64_t* choices = chosen ? static_cast<int64_t*>(out.data()) : nullptr;
+                if (samples <= kFew) return answer(policy, x, values, choices, raw ? width : -1);
+                nb::gil_scoped_release free_lock;
+                return answer(policy, x, values, choices, raw ? width : -1);
+            },
+            nb::arg("x"), nb::arg("out").noconvert(), nb::arg("ndim"), nb::arg("raw") = false);
+}
+
 }  // namespace
 
 void bind_inference(nb::module_& m) {
+    nb::enum_<Head>(m, "Head", nb::is_arithmetic())
+        .value("IDENTITY", Head::identity)
+        .value("TANH", Head::tanh)
+        .value("ARGMAX", Head::argmax);
     bind_frozen<float>(m, "FrozenNetwork32");
     bind_frozen<double>(m, "FrozenNetwork64");
+    bind_policy<float>(m, "FrozenPolicy32");
+    bind_policy<double>(m, "FrozenPolicy64");
 }
 
 }  // namespace ts

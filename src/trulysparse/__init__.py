@@ -171,11 +171,11 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'trulysparse' has no attribute {name!r}")
 
 
-def _agent(name: str) -> Any:
+def _of_rl(name: str) -> Any:
     return getattr(import_module("trulysparse.rl"), name)
 
 
 for _name in _UNSUPERVISED:  # files of these are read by their classes, which are imported then
     _kept_models.register(_name, partial(__getattr__, _name))
-for _name in ("TD3", "SAC", "DQN"):
-    _kept_models.register(_name, partial(_agent, _name))
+for _name in ("Policy", "TD3", "SAC", "DQN"):
+    _kept_models.register(_name, partial(_of_rl, _name))

@@ -556,3 +556,30 @@ class FrozenNetwork32:
     ) -> int: ...
 
 class FrozenNetwork64(FrozenNetwork32): ...
+
+class Head(IntEnum):
+    IDENTITY = ...
+    TANH = ...
+    ARGMAX = ...
+
+class FrozenPolicy32:
+    def __init__(
+        self,
+        network: FrozenNetwork32,
+        head: Head,
+        actions: int,
+        low: Floats | None,
+        high: Floats | None,
+        offset: NDArray[np.float64] | None,
+        factor: NDArray[np.float64] | None,
+    ) -> None: ...
+    def refresh(
+        self,
+        weights: list[Floats],
+        biases: list[Floats],
+        offset: NDArray[np.float64] | None,
+        factor: NDArray[np.float64] | None,
+    ) -> None: ...
+    def run(self, x: Any, out: NDArray[Any], ndim: int, raw: bool = False) -> int: ...
+
+class FrozenPolicy64(FrozenPolicy32): ...

@@ -44,11 +44,13 @@ def test_the_loop_learns_and_counts(name):
         batch_size=64,
         learning_starts=100,
         evaluate_every=50,
+        last_episodes=12,
         report=rows.append,
     )
     assert found == rows
     assert [row["steps"] for row in rows] == list(range(50, 301, 50))
     assert agent.n_updates == 200
+    assert [len(row["returns"]) for row in rows] == [10] * 5 + [12]
     assert rows[0]["returns"] == rows[1]["returns"]  # nothing was learned in the random steps
     assert 0 < rows[1]["cpu_s"] < rows[-1]["cpu_s"]
     assert np.mean(rows[0]["returns"]) < -3 < -2 < np.mean(rows[-1]["returns"])

@@ -114,7 +114,7 @@ def test_an_evolution_of_its_own_goes_before_that_of_both():
 
 def test_dqn_has_one_network():
     values = checked("dqn", settings("dqn", "default", 4, 2, None, {"density": 0.5, "evolution": "static"}))
-    assert (values.density, values.evolution, values.target_update_interval) == (0.5, None, 500)
+    assert (values.density, values.evolution, values.target_update_interval) == (0.5, None, 250)
 
 
 def test_networks_are_those_of_the_settings():

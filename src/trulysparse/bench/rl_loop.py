@@ -33,6 +33,46 @@ class Replay:
         return [t[rows] for t in self._tensors]
 
 
+class Loop:
+    """A dense peer in an environment: random actions until `learning_starts`, one update at each step after it."""
+
+    def __init__(
+        self,
+        agent: Any,
+        env: Any,
+        *,
+        seed: int,
+        batch_size: int = 256,
+        learning_starts: int = 5000,
+        buffer_size: int = 1_000_000,
+    ) -> None:
+        self.agent, self.env, self.n_steps = agent, env, 0
+        self.batch_size, self.learning_starts = batch_size, learning_starts
+        self.rng = np.random.default_rng(seed)
+        self.replay = Replay(buffer_size, agent.n_observations, 1 if agent.discrete else agent.n_actions)
+        self.unit = int if agent.discrete else in_units(env.action_space)
+        self.observation = env.reset(seed=seed)[0].astype(np.float32)
+
+    def run(self, steps: int) -> None:
+        """So many further steps."""
+        agent, env, replay, observation = self.agent, self.env, self.replay, self.observation
+        for step in range(self.n_steps + 1, self.n_steps + steps + 1):
+            if step > self.learning_starts:
+                action = agent.explore(observation, self.rng)
+            elif agent.discrete:
+                action = self.rng.integers(agent.n_actions)
+            else:
+                action = self.rng.uniform(-1, 1, agent.n_actions).astype(np.float32)
+            following, reward, terminated, truncated, _ = env.step(self.unit(action))
+            following = following.astype(np.float32)
+            replay.add(observation, action, reward, following, 1.0 - terminated)
+            observation = env.reset()[0].astype(np.float32) if terminated or truncated else following
+            if step > self.learning_starts:
+                agent.update(*replay.sample(self.rng, self.batch_size))
+        self.observation = observation
+        self.n_steps += steps
+
+
 def train(
     agent: Any,
     env: Any,
@@ -40,42 +80,25 @@ def train(
     total_timesteps: int,
     *,
     seed: int,
-    batch_size: int = 256,
-    learning_starts: int = 5000,
-    buffer_size: int = 1_000_000,
     evaluate_every: int = 5000,
     episodes: int = 10,
+    last_episodes: int = 10,
     report: Callable[[dict[str, Any]], None] = lambda row: None,
+    **settings: Any,
 ) -> list[dict[str, Any]]:
-    """One update at each step after `learning_starts` random ones, and evaluations of the policy without noise, whose
-    episodes start from the seeds 10,000, 10,001, .... Rows: steps, returns of the episodes, CPU and wall seconds
-    without those of evaluations."""
-    rng = np.random.default_rng(seed)
-    replay = Replay(min(buffer_size, total_timesteps), agent.n_observations, 1 if agent.discrete else agent.n_actions)
-    unit = int if agent.discrete else in_units(env.action_space)
+    """A Loop with evaluations of the policy without noise, whose episodes start from the seeds 10,000, 10,001, ....
+    Rows: steps, returns of the episodes, CPU and wall seconds without those of evaluations."""
     rows: list[dict[str, Any]] = []
     cpu, wall = -time.process_time(), -time.perf_counter()
-    env.action_space.seed(seed)
-    observation = env.reset(seed=seed)[0].astype(np.float32)
-    for step in range(1, total_timesteps + 1):
-        if step > learning_starts:
-            action = agent.explore(observation, rng)
-        elif agent.discrete:
-            action = rng.integers(agent.n_actions)
-        else:
-            action = rng.uniform(-1, 1, agent.n_actions).astype(np.float32)
-        following, reward, terminated, truncated, _ = env.step(unit(action))
-        following = following.astype(np.float32)
-        replay.add(observation, action, reward, following, 1.0 - terminated)
-        observation = env.reset()[0].astype(np.float32) if terminated or truncated else following
-        if step > learning_starts:
-            agent.update(*replay.sample(rng, batch_size))
-        if step % evaluate_every == 0:
-            cpu, wall = cpu + time.process_time(), wall + time.perf_counter()
-            returns = [episode(agent, test_env, unit, 10_000 + k) for k in range(episodes)]
-            rows.append({"steps": step, "returns": returns, "cpu_s": cpu, "wall_s": wall})
-            report(rows[-1])
-            cpu, wall = cpu - time.process_time(), wall - time.perf_counter()
+    loop = Loop(agent, env, seed=seed, **{"buffer_size": min(total_timesteps, 1_000_000)} | settings)
+    for step in range(evaluate_every, total_timesteps + 1, evaluate_every):
+        loop.run(evaluate_every)
+        cpu, wall = cpu + time.process_time(), wall + time.perf_counter()
+        n = last_episodes if step + evaluate_every > total_timesteps else episodes
+        returns = [episode(agent, test_env, loop.unit, 10_000 + k) for k in range(n)]
+        rows.append({"steps": step, "returns": returns, "cpu_s": cpu, "wall_s": wall})
+        report(rows[-1])
+        cpu, wall = cpu - time.process_time(), wall - time.perf_counter()
     return rows
 
 

@@ -17,8 +17,8 @@ LINEAR = ("mkl", "onednn")  # torch's own products of dense layers, or oneDNN's
 def linear(kind: str) -> Callable[[Any, Any, Any], Any]:
     """The dense layer x, weight, bias -> x weight.T + bias, its three products by "mkl" (as installed) or "onednn".
 
-    MKL's float32 products take a slower path on AMD processors than oneDNN's do; layers narrower than 16 stay with MKL,
-    which is the faster one there.
+    MKL's float32 products take a slower path on AMD processors than oneDNN's do; layers and batches narrower than 16
+    stay with MKL, which is the faster one there.
     """
     torch = _need("torch")
     if kind == "mkl":
@@ -46,7 +46,7 @@ def linear(kind: str) -> Callable[[Any, Any, Any], Any]:
             )
 
     def layer(x: Any, w: Any, b: Any) -> Any:
-        wide = min(*w.shape, x.shape[0]) >= 16
+        wide = x.ndim == 2 and min(*w.shape, len(x)) >= 16
         return OneDNN.apply(x, w, b) if wide else torch.nn.functional.linear(x, w, b)
 
     return layer

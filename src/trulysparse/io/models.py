@@ -28,8 +28,8 @@ def save(net: SparseMLP | kept_models.KeptModel, path: str | os.PathLike[str], *
     Tensors of layer l: layers.l.indptr and indices (CSR by output neuron) or, where storage='compact', tiles and places
     (see TiledConnectivity); weight, along them; bias. Settings are in the metadata. Of an activation of your own,
     the name is kept; `load` takes its object. A fitted SparseAutoencoder, SparseRBM or SparseFeatureSelector is kept
-    with its parameters, but for `progress`, in a file that older releases refuse; so is an agent of trulysparse.rl,
-    without its replay buffer (its own `save` writes that too).
+    with its parameters, but for `progress`, in a file that older releases refuse; so is a rl.Policy, and an agent of
+    trulysparse.rl without its replay buffer (its own `save` writes that too).
 
     Args:
         net: the network or model.
@@ -55,8 +55,8 @@ def save(net: SparseMLP | kept_models.KeptModel, path: str | os.PathLike[str], *
     if not isinstance(net, SparseMLP):
         if not kept_models.is_kept(net):
             raise InputError(
-                f"net must be a SparseMLP, a SparseAutoencoder, a SparseRBM, a SparseFeatureSelector or an agent, not "
-                f"{type(net).__name__}; of a classifier or regressor, save its network_"
+                "net must be a SparseMLP, SparseAutoencoder, SparseRBM, SparseFeatureSelector, a policy or an agent, "
+                f"not {type(net).__name__}; of a classifier or regressor, save its network_"
             )
         kept_models.write(net, path, ENTRY, progress)
         return

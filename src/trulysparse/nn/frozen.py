@@ -16,6 +16,7 @@ from trulysparse.data.matrix import DenseMatrix
 from trulysparse.data.scaling import Scaling
 from trulysparse.errors import InputError
 from trulysparse.nn.predictor import Predictor
+from trulysparse.nn.settings import NetworkSettings
 
 if TYPE_CHECKING:
     from trulysparse.preprocessing import TablePreprocessor
@@ -33,6 +34,10 @@ class Freezable(Protocol):
     target_scaling: Scaling | None
     _feature_names: tuple[str, ...] | None
     layers: list[Any]
+
+    @property
+    def settings(self) -> NetworkSettings:
+        """What it is besides its layers."""
 
     @property
     def n_connections(self) -> int:
@@ -125,6 +130,22 @@ class FrozenMLP(Predictor):
             self._prepared = True
         return True
 
+    @property
+    def kernels(self) -> _kernels.FrozenNetwork32:
+        """The network as the kernels have it."""
+        return self._network
+
+    def layer(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.int32], Floats, Floats]:
+        """A layer as it was frozen: CSR by output neuron, its weights, and its biases, 0 where it has none.
+
+        Args:
+            number: from 0; a skip layer comes last.
+
+        Returns:
+            (indptr, indices, weights, biases), copies.
+        """
+        return self._network.layer(number)
+
     def new_network(self, net: Freezable) -> _kernels.FrozenNetwork32:
         """A network laid out for the kernels; InputError where it cannot be."""
         kind = _kernels.FrozenNetwork32 if net.dtype == np.float32 else _kernels.FrozenNetwork64
@@ -152,6 +173,8 @@ class FrozenMLP(Predictor):
     def _remember(self, net: Freezable) -> None:
         """Notes the topology, without holding on to its arrays: this copy has its own."""
         self._topology = [(ref(layer.connectivity), layer.activation) for layer in net.layers]
+        self.settings = net.settings
+        self.has_biases = [bool(layer.bias.size) for layer in net.layers]
         self._prepared = False
 
     def __repr__(self) -> str:

@@ -58,6 +58,7 @@ class BaseCallback:
             InputError: where this callback cannot do its work with this agent.
         """
         for child in self.children():
+            child.parent = self
             child.check(model)
 
     def init_callback(self, model: Any, logger: RunLog) -> None:
@@ -70,7 +71,6 @@ class BaseCallback:
         self.model, self.logger = model, logger
         self.num_timesteps = model.num_timesteps
         for child in self.children():
-            child.parent = self
             child.init_callback(model, logger)
         self._init_callback()
 
@@ -197,11 +197,15 @@ class StopTrainingOnRewardThreshold(BaseCallback):
     def __init__(self, reward_threshold: float) -> None:
         self.reward_threshold = checks.real("reward_threshold", reward_threshold)
 
-    def _on_step(self) -> bool:
+    def check(self, model: Any) -> None:
+        """Refuses any place but that in an EvalCallback."""
         if not isinstance(self.parent, EvalCallback):
             raise InputError(
                 "StopTrainingOnRewardThreshold must be the callback_on_new_best or callback_after_eval of EvalCallback"
             )
+
+    def _on_step(self) -> bool:
+        assert isinstance(self.parent, EvalCallback)
         return self.parent.best_mean_reward < self.reward_threshold
 
 
@@ -331,19 +335,24 @@ class EvalCallback(BaseCallback):
         return (*self.on_new_best, *self.after_eval)
 
     def check(self, model: Any) -> None:
-        """Refuses the environment in which the agent learns, and another kind of environment."""
+        """Refuses the environment in which the agent learns, and another kind of environment; reads the evaluations of
+        a run that goes on."""
         super().check(model)
         if self.eval_env is model.environments.env:
             raise InputError("eval_env must be an environment of its own, not the one in which the agent learns")
-        if self._environments is None:
-            self._environments = open_environments(self.eval_env)
-        model.environments.spaces.require_same(self._environments.spaces, "eval_env")
-
-    def _init_callback(self) -> None:
-        self._last = self.num_timesteps // self.eval_freq
+        environments = self._environments or open_environments(self.eval_env)
+        try:
+            model.environments.spaces.require_same(environments.spaces, "eval_env")
+        except InputError:
+            environments.close()
+            raise
+        self._environments = environments
         file = None if self.log_path is None else self.log_path / "evaluations.npz"
         if file is not None and file.exists() and not self.evaluations_timesteps:
             self._read(file)
+
+    def _init_callback(self) -> None:
+        self._last = self.num_timesteps // self.eval_freq
         n_kept = sum(steps <= self.num_timesteps for steps in self.evaluations_timesteps)
         for kept in (self.evaluations_timesteps, self.evaluations_results, self.evaluations_length):
             del kept[n_kept:]
@@ -376,8 +385,8 @@ class EvalCallback(BaseCallback):
         finally:
             self.model.rng.bit_generator.state = drawn
         self.evaluations_timesteps.append(self.num_timesteps)
-        self.evaluations_results.append(list(returns))  # type: ignore[arg-type]
-        self.evaluations_length.append(list(lengths))  # type: ignore[arg-type]
+        self.evaluations_results.append(returns)
+        self.evaluations_length.append(lengths)
         self.evaluations_seconds.append(self.logger.seconds)
         self.last_mean_reward = float(np.mean(returns))
         self.logger.record("eval/mean_reward", self.last_mean_reward)

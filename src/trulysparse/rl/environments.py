@@ -331,7 +331,7 @@ def open_environments(env: Any, algorithm: str = "") -> Environments:
         >>> environments.reset(seed=0).shape
         (1, 3)
         >>> str(environments.spaces)
-        '3 observations and actions of 1 components in [-2, 2]'
+        '3 observations and actions of 1 component in [-2, 2]'
         >>> transition = environments.step(np.float32([[0.5]]))
         >>> transition.next_observations.shape, bool(transition.terminated[0])
         ((1, 3), False)

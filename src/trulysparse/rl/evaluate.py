@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,26 @@ from trulysparse.errors import InputError
 from trulysparse.rl.environments import Environments, open_environments
 
 
+@overload
+def evaluate_policy(
+    model: Any,
+    env: Any,
+    n_eval_episodes: int = 10,
+    *,
+    deterministic: bool = True,
+    seed: int | None = 0,
+    return_episode_rewards: Literal[False] = False,
+) -> tuple[float, float]: ...
+@overload
+def evaluate_policy(
+    model: Any,
+    env: Any,
+    n_eval_episodes: int = 10,
+    *,
+    deterministic: bool = True,
+    seed: int | None = 0,
+    return_episode_rewards: Literal[True],
+) -> tuple[list[float], list[int]]: ...
 def evaluate_policy(
     model: Any,
     env: Any,

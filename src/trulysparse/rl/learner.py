@@ -118,7 +118,7 @@ class Learner:
             SparseMLP(
                 layer_sizes,
                 density=density,
-                epsilon=epsilon,  # type: ignore[arg-type]
+                epsilon=epsilon,
                 densities=densities,
                 activation=activation,
                 output="identity",
@@ -185,6 +185,12 @@ class Learner:
     def n_connections(self) -> int:
         """Of all networks that learn, their targets not counted."""
         return sum(net.n_connections for net in self.nets)
+
+    @property
+    def progress(self) -> tuple[float, int | None]:
+        """How far the training is, as schedules count it: the share that is over, of 1 epoch; (0, None): not known."""
+        total = self.total_updates
+        return (0.0, None) if total is None else (min(1.0, self.n_updates / total), 1)
 
     # ---- passes ----
 
@@ -270,10 +276,7 @@ class Learner:
 
     def _step(self) -> None:
         """A step of the optimizer."""
-        total = self.total_updates
-        rule = self.optimizer.rule(
-            self.n_updates, *((0.0, None) if total is None else (min(1.0, self.n_updates / total), 1))
-        )
+        rule = self.optimizer.rule(self.n_updates, *self.progress)
         if self.max_grad_norm is not None or not all_fused(rule):
             self._step_by_arrays(rule)
             return

@@ -15,11 +15,13 @@ import numpy as np
 
 from trulysparse._core.files import write_whole
 from trulysparse.errors import InputError
+from trulysparse.rl.dormant import dormant_share
 
 STEPS = "time/total_timesteps"
 SECONDS = "time/time_elapsed"
+EPISODES = "time/episodes"
 # As in Stable-Baselines3, for TensorBoard these are no curves.
-_NOT_CURVES = ("time/episodes", SECONDS, STEPS)
+_NOT_CURVES = (EPISODES, SECONDS, STEPS)
 
 
 class ProgressFile:
@@ -51,10 +53,13 @@ class ProgressFile:
         self._rows = [row for row in rows if row.get(STEPS, 0) <= n_before]
         self._columns = list(dict.fromkeys(name for row in self._rows for name in row))
 
-    @property
-    def seconds(self) -> float:
-        """How long the run took before, in seconds."""
-        return max((row.get(SECONDS, 0.0) for row in self._rows), default=0.0)
+    def last(self, name: str) -> float:
+        """The largest value of a figure that only grows, 0 where there is none.
+
+        Args:
+            name: its column.
+        """
+        return max((row.get(name, 0.0) for row in self._rows), default=0.0)
 
     def begin(self) -> None:
         """Writes what stays of the lines before."""
@@ -140,7 +145,7 @@ class RunLog:
         self._file = None if folder is None else ProgressFile(folder / "progress.csv", n_before)
         self._pending: dict[str, float] = {}
         self._n_before = n_before
-        self._seconds_before = 0.0 if self._file is None else self._file.seconds
+        self._seconds_before = 0.0 if self._file is None else self._file.last(SECONDS)
         self._began = time.perf_counter()
         self._written_at = -1
         self._board: Any = None
@@ -150,6 +155,7 @@ class RunLog:
         if self._file is not None and self.folder is not None:
             self._file.begin()
             self._board = _board(self.folder, self._n_before)
+        self._began = time.perf_counter()  # loading TensorBoard is no part of the run
 
     def record(self, name: str, value: float) -> None:
         """Keeps a figure for the next line.
@@ -184,6 +190,11 @@ class RunLog:
             self._board = None
 
     @property
+    def episodes_before(self) -> int:
+        """How many episodes the run that goes on has had."""
+        return 0 if self._file is None else int(self._file.last(EPISODES))
+
+    @property
     def seconds(self) -> float:
         """How long the run has taken, with what it took before it was broken off."""
         return self._seconds_before + time.perf_counter() - self._began
@@ -196,7 +207,7 @@ class RunLog:
             STEPS: agent.num_timesteps,
             SECONDS: round(self.seconds, 3),
             "time/fps": round((agent.num_timesteps - self._n_before) / max(elapsed, 1e-9), 1),
-            "time/episodes": collector.episodes,
+            EPISODES: collector.episodes,
         }
         if collector.last_returns:
             figures["rollout/ep_rew_mean"] = float(np.mean(collector.last_returns))
@@ -204,6 +215,8 @@ class RunLog:
         figures["train/n_updates"] = agent.n_updates
         figures |= agent.metrics
         learners = agent.learners.values()
+        if agent.n_updates > 0:  # there is a batch to look at
+            figures["sparse/dormant"] = round(dormant_share(learners), 6)
         figures["sparse/connections"] = sum(learner.n_connections for learner in learners)
         figures["sparse/replaced"] = sum(learner.replaced for learner in learners)
         figures["replay/transitions"] = agent.replay.n_transitions

@@ -159,6 +159,7 @@ class TD3Settings(ActorCriticSettings):
         exploration_noise: standard deviation of the noise on actions while training, in the same units, at least 0.
     """
 
+    learning_rate: float | LearningRate = 1e-3
     policy_delay: int = 2
     target_policy_noise: float = 0.2
     target_noise_clip: float = 0.5
@@ -192,7 +193,7 @@ class SACSettings(ActorCriticSettings):
 
 @dataclass(frozen=True)
 class DQNSettings(Settings):
-    """Of DQN.
+    """Of DQN; the defaults are near those that Stable-Baselines3's zoo has for Acrobot and LunarLander.
 
     Attributes:
         density: in (0, 1], or one per layer; None where epsilon is given.
@@ -207,20 +208,20 @@ class DQNSettings(Settings):
         max_grad_norm: gradients are scaled down to this norm, above 0; None: never.
     """
 
-    hidden_layer_sizes: tuple[int, ...] = (120, 84)
-    learning_rate: float | LearningRate = 2.5e-4
-    buffer_size: int = 10_000
-    learning_starts: int = 10_000
+    learning_rate: float | LearningRate = 6.3e-4
+    buffer_size: int = 50_000
+    learning_starts: int = 1_000
     batch_size: int = 128
     tau: float = 1.0
-    train_freq: int = 10
+    train_freq: int = 4
+    gradient_steps: int = -1
     density: Sparsity | None = 0.2
     epsilon: Sparsity | None = None
     evolution: Evolution | None = DEFAULT_EVOLUTION
-    target_update_interval: int = 500
-    exploration_fraction: float = 0.5
+    target_update_interval: int = 250
+    exploration_fraction: float = 0.12
     exploration_initial_eps: float = 1.0
-    exploration_final_eps: float = 0.05
+    exploration_final_eps: float = 0.1
     double: bool = True
     loss: str = "squared"
     max_grad_norm: float | None = None

@@ -92,7 +92,11 @@ class Spaces:
             raise InputError(f"{name} must have the spaces of the agent ({self}), not {other}")
 
     def __str__(self) -> str:
-        actions = f"{self.n_actions} choices" if self.discrete else f"actions of {self.n_actions} components"
+        actions = (
+            f"{self.n_actions} choices"
+            if self.discrete
+            else f"actions of {self.n_actions} component{'s' * (self.n_actions > 1)}"
+        )
         if self.low is not None and self.high is not None:
             actions += f" in [{_bound(self.low)}, {_bound(self.high)}]"
         return f"{self.n_observations} observations and {actions}"

@@ -19,12 +19,11 @@ class Temperature:
             'auto_0.1' for one that starts at 0.1.
         target_entropy: 'auto' for -n_actions, or a number.
         n_actions: components of an action.
-        learning_rate: above 0.
 
     Attributes:
         value: the temperature.
         learned: whether `update` changes it.
-        learning_rate: may be set.
+        target_entropy: as a number.
 
     Raises:
         InputError: where an argument is out of range.
@@ -35,8 +34,8 @@ class Temperature:
 
     Example:
         >>> from trulysparse.rl.temperature import Temperature
-        >>> temperature = Temperature("auto", n_actions=6, learning_rate=0.01)
-        >>> temperature.update(-8.0)  # the entropy, 8, is above its target, -6: it is worth less from now on
+        >>> temperature = Temperature("auto", n_actions=6)
+        >>> temperature.update(-8.0, 0.01)  # the entropy, 8, is above its target, -6: it is worth less from now on
         >>> round(temperature.value, 4)
         0.99
     """
@@ -47,7 +46,6 @@ class Temperature:
         target_entropy: float | str = "auto",
         *,
         n_actions: int,
-        learning_rate: float,
     ) -> None:
         start, self.learned = ent_coef, isinstance(ent_coef, str)
         if isinstance(ent_coef, str):
@@ -57,16 +55,16 @@ class Temperature:
             checks.choice("target_entropy", target_entropy, ("auto",))
             target_entropy = -float(n_actions)
         self.target_entropy = checks.real("target_entropy", target_entropy)
-        self.learning_rate = learning_rate
         self._log = math.log(self.value) if self.learned else 0.0
         self._first = self._second = 0.0  # Adam's moments
         self._updates = 0
 
-    def update(self, mean_log_probability: float) -> None:
+    def update(self, mean_log_probability: float, learning_rate: float) -> None:
         """One step of Adam; nothing where the temperature is fixed.
 
         Args:
             mean_log_probability: of the policy's actions over a batch.
+            learning_rate: of the step.
         """
         if not self.learned:
             return
@@ -76,18 +74,24 @@ class Temperature:
         self._second += 0.001 * (gradient * gradient - self._second)
         first = self._first / (1 - 0.9**self._updates)
         second = self._second / (1 - 0.999**self._updates)
-        self._log -= self.learning_rate * first / (math.sqrt(second) + 1e-8)
+        self._log -= learning_rate * first / (math.sqrt(second) + 1e-8)
         self.value = math.exp(self._log)
 
     def state(self) -> dict[str, float]:
-        """The numbers of a checkpoint."""
-        numbers = {"log": self._log, "first": self._first, "second": self._second}
-        return {**numbers, "updates": self._updates, "value": self.value}
+        """What a file keeps; nothing of a fixed temperature."""
+        if not self.learned:
+            return {}
+        return {"log": self._log, "first": self._first, "second": self._second, "updates": self._updates}
 
     def restore(self, state: dict[str, float]) -> None:
-        """Takes the numbers of `state` of a temperature of the same settings."""
-        self._log, self._first, self._second = state["log"], state["first"], state["second"]
-        self._updates, self.value = int(state["updates"]), state["value"]
+        """Takes what `state` gave. A fixed temperature stays; one that is learned starts anew after a fixed one.
+
+        Args:
+            state: that.
+        """
+        if self.learned and state:
+            self._log, self._first, self._second = state["log"], state["first"], state["second"]
+            self._updates, self.value = int(state["updates"]), math.exp(self._log)
 
 
 def _start(ent_coef: str) -> float:

@@ -1,0 +1,132 @@
+"""DQN, with a network that is sparse from the first step on."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trulysparse.nn.mlp import SparseMLP
+from trulysparse.rl.agent import OffPolicyAgent
+from trulysparse.rl.heads import huber_error, squared_error
+from trulysparse.rl.settings import DQNSettings
+
+
+class DQN(OffPolicyAgent[DQNSettings]):
+    """Deep Q-network, double by default, for discrete actions.
+
+    One network learns what each action is worth. Its targets take the best action by the network itself and the value
+    of that action by the target network (double=False: both by the target network). The network is sparse, and its
+    topology evolves while it learns.
+
+    The error is squared by default. loss='huber' limits the gradient of each sample to +-1, as the paper's code does
+    beside rewards clipped to +-1; where returns are in the hundreds, as in CartPole, values diverged with it.
+
+    Args:
+        env: id of a Gymnasium environment, an environment, or a vector of them.
+        preset: 'default', 'ultra' (wide and very sparse) or 'anf' (many useless inputs); see rl.presets.
+        replay_folder: where the replay buffer lies in memory-mapped files; None: in memory.
+        seed: of everything random, at least 0.
+        threads: of the kernels, at least 1; the same bits for any number.
+        settings: in place of the preset's, by the names of DQNSettings.
+
+    Attributes:
+        q: the learner.
+
+    Raises:
+        InputError: where a setting is unknown or out of range, or the environment's spaces do not fit.
+
+    Source:
+        Mnih et al., "Human-level control through deep reinforcement learning" (2015), algorithm 1; van Hasselt, Guez
+        and Silver, "Deep reinforcement learning with double Q-learning", AAAI 2016.
+
+    Example:
+        >>> import trulysparse as ts
+        >>> agent = ts.rl.DQN("CartPole-v1", density=0.2, learning_starts=100, train_freq=1, seed=0).learn(200)
+        >>> agent.n_updates, agent.exploration_rate == agent.settings.exploration_final_eps
+        (100, True)
+        >>> action, _ = agent.predict([0.0, 0.0, 0.0, 0.0], deterministic=True)
+        >>> int(action) in (0, 1)
+        True
+    """
+
+    name = "dqn"
+
+    def __init__(
+        self,
+        env: Any,
+        *,
+        preset: str = "default",
+        replay_folder: str | PathLike[str] | None = None,
+        seed: int = 0,
+        threads: int = 1,
+        **settings: Any,
+    ) -> None:
+        super().__init__(env, preset=preset, settings=settings, replay_folder=replay_folder, seed=seed, threads=threads)
+        n_observations, n_actions = self.spaces.n_observations, self.spaces.n_actions
+        self.q = self.new_learner(n_observations, n_actions, "", max_grad_norm=self.settings.max_grad_norm)
+        self.learners = {"q": self.q}
+        columns = self.q.columns
+        self._columns = np.arange(columns)
+        self._observations = np.zeros((n_observations, columns), np.float32)
+        self._actions = np.zeros(columns, np.int32)
+        self._error = np.zeros(columns, np.float32)
+
+    @property
+    def acting_network(self) -> SparseMLP:
+        """The network whose best action is taken."""
+        return self.q.nets[0]
+
+    @property
+    def exploration_rate(self) -> float:
+        """The share of actions that are random at present."""
+        s, steps = self.settings, self.total_timesteps * self.settings.exploration_fraction
+        done = min(1.0, self.num_timesteps / steps) if steps else float(self.num_timesteps > 0)
+        return (1 - done) * s.exploration_initial_eps + done * s.exploration_final_eps
+
+    @property
+    def target_update_every(self) -> int:
+        """Updates of the network from one of its target to the next: target_update_interval counts steps."""
+        s, n_envs = self.settings, 1 if self.environments is None else self.environments.n_envs
+        per_step = 1.0 if s.gradient_steps < 0 else s.gradient_steps / (s.train_freq * n_envs)
+        return max(1, round(s.target_update_interval * per_step))
+
+    def explore(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
+        """The best actions, or, at the exploration rate, random ones."""
+        n_envs = len(observations)
+        random = self.rng.random(n_envs) < self.exploration_rate
+        actions = self.rng.integers(self.spaces.n_actions, size=n_envs)
+        if random.all():
+            return actions
+        return np.where(random, actions, self.policy.outputs(observations).argmax(axis=1))
+
+    def update(self) -> None:
+        """One update of the network, and of its target when that is due."""
+        q, s = self.q, self.settings
+        assert self.replay is not None
+        rewards, discounts = self.replay.sample(
+            self.rng, s.batch_size, self._observations, self._actions, q.target_x, **self.observation_scale()
+        )
+        values = q.forward_targets()[0]
+        if s.double:
+            q.x[:] = q.target_x
+            best = q.forward()[0].argmax(axis=0)
+        else:
+            best = values.argmax(axis=0)
+        targets = values[best, self._columns]
+        targets *= discounts
+        targets += rewards
+        q.x[:] = self._observations
+        chosen = q.forward()[0][self._actions, self._columns]
+        error = huber_error if s.loss == "huber" else squared_error
+        loss = error(chosen, targets, s.batch_size, self._error)
+        if self.notes_due:
+            self.note(loss=loss)
+        q.dy[0].fill(0)  # the other actions learn nothing
+        q.dy[0][self._actions, self._columns] = self._error
+        q.update()
+        self.n_updates += 1
+        if self.n_updates % self.target_update_every == 0:
+            q.soft_update(s.tau)

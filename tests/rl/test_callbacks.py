@@ -1,0 +1,335 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from trulysparse.errors import InputError
+
+gymnasium = pytest.importorskip("gymnasium")
+
+from gymnasium.vector import SyncVectorEnv  # noqa: E402
+
+from counting_environment import CountingEnvironment, StubAgent  # noqa: E402
+from trulysparse.rl.callbacks import (  # noqa: E402
+    BaseCallback,
+    CheckpointCallback,
+    ConvertCallback,
+    EvalCallback,
+    EveryNTimesteps,
+    StopTrainingOnRewardThreshold,
+    make_callbacks,
+)
+from trulysparse.rl.evaluate import evaluate_policy  # noqa: E402
+from trulysparse.rl.log import read_progress  # noqa: E402
+from trulysparse.rl.loop import collect_and_learn  # noqa: E402
+from trulysparse.rl.seeds import seed_of  # noqa: E402
+from trulysparse.rl.td3 import TD3  # noqa: E402
+
+
+class Noting(BaseCallback):
+    def __init__(self, stop_at=None):
+        self.stop_at, self.notes = stop_at, []
+
+    def _init_callback(self):
+        self.notes.append("init")
+
+    def _on_training_start(self):
+        self.notes.append("start")
+
+    def _on_step(self):
+        self.notes.append(self.num_timesteps)
+        return self.num_timesteps != self.stop_at
+
+    def _on_training_end(self):
+        self.notes.append("end")
+
+
+class Fixed(CountingEnvironment):
+    """Each episode is one step, whose reward is the next of `rewards` once every two episodes."""
+
+    def __init__(self, rewards):
+        super().__init__(length=1)
+        self.given = [each for each in rewards for _ in range(2)]
+
+    def step(self, action):
+        observation, *_ = super().step(action)
+        return observation, self.given.pop(0), True, False, {}
+
+
+def test_hooks_are_called_in_order():
+    callback = Noting()
+    agent = StubAgent(CountingEnvironment())
+    collect_and_learn(agent, 3, callback)
+    assert callback.notes == ["init", "start", 1, 2, 3, "end"]
+    assert callback.model is agent
+    assert callback.n_calls == 3
+
+
+def test_all_are_called_before_training_stops():
+    callbacks = [Noting(stop_at=2), Noting()]
+    collect_and_learn(StubAgent(CountingEnvironment()), 9, callbacks)
+    assert [callback.notes for callback in callbacks] == [["init", "start", 1, 2, "end"]] * 2
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_end_is_called_whatever_ends_the_training(error):
+    callback = Noting()
+
+    def fail(agent):
+        raise error
+
+    with pytest.raises(error):
+        collect_and_learn(StubAgent(CountingEnvironment()), 9, [callback, fail])
+    assert callback.notes == ["init", "start", 1, "end"]
+
+
+def test_callbacks_of_any_form():
+    callback = Noting()
+    assert make_callbacks(None) == []
+    assert make_callbacks(callback) == [callback]
+    made = make_callbacks((callback, print))
+    assert made[0] is callback
+    assert isinstance(made[1], ConvertCallback)
+    for wrong in (3, [3], Noting, "x", {1: 2}):
+        with pytest.raises(InputError, match="callbacks must be callbacks"):
+            make_callbacks(wrong)
+    with pytest.raises(InputError, match="callback must be a function"):
+        ConvertCallback(3)
+
+
+@pytest.mark.parametrize("n_envs", [1, 3])
+def test_every_n_timesteps(n_envs):
+    env = CountingEnvironment() if n_envs == 1 else SyncVectorEnv([CountingEnvironment] * 3)
+    agent = StubAgent(env, train_freq=1000)
+    inner = Noting()
+    every = EveryNTimesteps(10, inner)
+    collect_and_learn(agent, 41, every)
+    steps = [note for note in inner.notes if isinstance(note, int)]
+    if n_envs == 1:
+        assert steps == [10, 20, 30, 40]
+    else:
+        assert [each // 10 for each in steps] == list(range(1, agent.num_timesteps // 10 + 1))
+    assert inner.notes[:2] == ["init", "start"]
+    assert inner.notes[-1] == "end"
+    assert inner.parent is every
+
+
+def test_every_n_timesteps_goes_on_and_stops():
+    agent = StubAgent(CountingEnvironment())
+    collect_and_learn(agent, 15)
+    seen = []
+    collect_and_learn(agent, 40, EveryNTimesteps(10, lambda agent: seen.append(agent.num_timesteps)))
+    assert seen == [20, 30, 40, 50]
+    collect_and_learn(agent, 40, EveryNTimesteps(10, lambda agent: False))
+    assert agent.num_timesteps == 60
+
+
+def test_evaluations(tmp_path):
+    agent = StubAgent(CountingEnvironment())
+    callback = EvalCallback(CountingEnvironment(length=2), n_eval_episodes=2, eval_freq=15, log_path=tmp_path / "e")
+    collect_and_learn(agent, 50, callback, tmp_path / "log")
+    # Its episodes: the environment's 0, 1, then (a reset each time, after the one that followed the last) 3, 4, ...
+    assert callback.evaluations_timesteps == [15, 30, 45]
+    assert callback.evaluations_length == [[2, 3], [3, 2], [2, 3]]
+    assert callback.evaluations_results[0] == [3.0, 306.0]
+    assert callback.last_mean_reward == np.mean(callback.evaluations_results[2])
+    assert callback.best_mean_reward == max(np.mean(each) for each in callback.evaluations_results)
+    assert callback.evaluations_seconds == sorted(callback.evaluations_seconds)
+    with np.load(tmp_path / "e" / "evaluations.npz") as file:
+        assert file["timesteps"].tolist() == [15, 30, 45]
+        assert file["results"].tolist() == callback.evaluations_results
+        assert file["ep_lengths"].tolist() == callback.evaluations_length
+    rows = [row for row in read_progress(tmp_path / "log" / "progress.csv") if "eval/mean_reward" in row]
+    assert [row["time/total_timesteps"] for row in rows] == [15, 30, 45]
+    assert [row["eval/mean_reward"] for row in rows] == [np.mean(each) for each in callback.evaluations_results]
+    assert [row["eval/mean_ep_length"] for row in rows] == [2.5] * 3
+    assert [row["eval/std_reward"] for row in rows] == [np.std(each) for each in callback.evaluations_results]
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_evaluation_does_not_change_the_training(deterministic):
+    def run(callbacks):
+        agent = StubAgent("Pendulum-v1", seed=2)
+        collect_and_learn(agent, 60, callbacks)
+        rows = np.array([[*row["observation"], *row["action"], row["reward"]] for row in agent.replay.rows[0]])
+        return rows, agent.rng.bit_generator.state, agent.metrics
+
+    callback = EvalCallback("Pendulum-v1", n_eval_episodes=1, eval_freq=20, deterministic=deterministic)
+    (rows, state, metrics), expected = run(callback), run(())
+    assert len(callback.evaluations_timesteps) == 3
+    np.testing.assert_array_equal(rows, expected[0])
+    assert (state, metrics) == expected[1:]
+
+
+def test_log_and_callbacks_leave_the_bits_of_an_agent(tmp_path):
+    def run(**options):
+        agent = TD3("Pendulum-v1", hidden_layer_sizes=(16, 16), density=0.5, batch_size=16, learning_starts=20, seed=1)
+        agent.learn(150, **options)
+        values = [layer.values for learner in agent.learners.values() for net in learner.nets for layer in net.layers]
+        return np.concatenate(values), agent.rng.bit_generator.state
+
+    callback = EvalCallback("Pendulum-v1", n_eval_episodes=1, eval_freq=50, deterministic=False)
+    (values, state), (plain, plain_state) = run(callbacks=callback, log=tmp_path, progress_bar=True), run()
+    assert len(callback.evaluations_timesteps) == 3
+    assert "sparse/dormant" in read_progress(tmp_path / "progress.csv")[-1]
+    np.testing.assert_array_equal(values, plain)
+    assert state == plain_state
+
+
+def test_start_states_depend_on_seed_and_steps_alone():
+    agent = StubAgent("Pendulum-v1")
+    callback = EvalCallback("Pendulum-v1", n_eval_episodes=2, eval_freq=20, seed=5)
+    collect_and_learn(agent, 40, callback)
+    expected = [
+        evaluate_policy(agent, "Pendulum-v1", 2, seed=seed_of(5, steps), return_episode_rewards=True)[0]
+        for steps in (20, 40)
+    ]
+    assert callback.evaluations_results == expected
+    assert expected[0] != expected[1]
+
+
+def test_best_agent_and_policy_are_kept(tmp_path):
+    agent = StubAgent(CountingEnvironment())
+    best = tmp_path / "best"
+    new_best, after = Noting(), Noting()
+    callback = EvalCallback(
+        Fixed([1.0, 0.0, 2.0, 2.0]),
+        new_best,
+        after,
+        n_eval_episodes=2,
+        eval_freq=10,
+        best_model_save_path=best,
+    )
+    # Fixed gives each reward in two episodes; a reset in between takes none.
+    collect_and_learn(agent, 40, callback)
+    assert [np.mean(each) for each in callback.evaluations_results] == [1, 0, 2, 2]
+    assert callback.best_mean_reward == 2
+    assert [note for note in new_best.notes if isinstance(note, int)] == [10, 30]
+    assert [note for note in after.notes if isinstance(note, int)] == [10, 20, 30, 40]
+    names = [str(best / "best_model.safetensors"), str(best / "best_policy.safetensors")]
+    assert [path for path, _ in agent.saved] == names * 2
+    assert sorted(path.name for path in best.iterdir()) == ["best_model.safetensors", "best_policy.safetensors"]
+
+
+@pytest.mark.parametrize("where", ["callback_on_new_best", "callback_after_eval"])
+def test_stop_at_a_reward(where):
+    agent = StubAgent(CountingEnvironment())
+    stop = StopTrainingOnRewardThreshold(1.5)
+    callback = EvalCallback(Fixed([1.0, 0.0, 2.0, 3.0]), n_eval_episodes=2, eval_freq=10, **{where: stop})
+    collect_and_learn(agent, 40, callback)
+    assert agent.num_timesteps == 30
+    assert callback.evaluations_timesteps == [10, 20, 30]
+
+
+def test_threshold_itself_is_enough():
+    agent = StubAgent(CountingEnvironment())
+    callback = EvalCallback(Fixed([2.0] * 4), StopTrainingOnRewardThreshold(2.0), n_eval_episodes=2, eval_freq=10)
+    collect_and_learn(agent, 40, callback)
+    assert agent.num_timesteps == 10
+
+
+def test_threshold_needs_evaluations():
+    agent = StubAgent(CountingEnvironment())
+    with pytest.raises(InputError, match="must be the callback_on_new_best or callback_after_eval of EvalCallback"):
+        collect_and_learn(agent, 40, StopTrainingOnRewardThreshold(0))
+    assert agent.num_timesteps == 0
+
+
+def test_evaluations_go_on(tmp_path):
+    """A run that is broken off at 25 steps, and goes on from a checkpoint of 20."""
+    agent = StubAgent(CountingEnvironment())
+    options = dict(n_eval_episodes=2, eval_freq=10, log_path=tmp_path)
+    collect_and_learn(agent, 25, EvalCallback(Fixed([5.0, 1.0, 0.0]), **options))
+    agent.num_timesteps = 10
+    callback = EvalCallback(Fixed([2.0, 3.0]), **options)
+    collect_and_learn(agent, 20, callback)
+    assert callback.evaluations_timesteps == [10, 20, 30]
+    assert [np.mean(each) for each in callback.evaluations_results] == [5, 2, 3]
+    assert callback.best_mean_reward == 5
+    assert len(callback.evaluations_seconds) == len(callback.evaluations_length) == 3
+    with np.load(tmp_path / "evaluations.npz") as file:
+        assert file["timesteps"].tolist() == [10, 20, 30]
+
+
+def test_damaged_evaluations_are_refused(tmp_path):
+    (tmp_path / "evaluations.npz").write_text("nothing")
+    with pytest.raises(InputError, match=r"evaluations\.npz that cannot be read"):
+        collect_and_learn(StubAgent(CountingEnvironment()), 5, EvalCallback(CountingEnvironment(), log_path=tmp_path))
+
+
+def test_environments_that_are_refused():
+    env = CountingEnvironment()
+    agent = StubAgent(env)
+    with pytest.raises(InputError, match="eval_env must be an environment of its own"):
+        collect_and_learn(agent, 5, EvalCallback(env))
+    with pytest.raises(InputError, match="eval_env must have the spaces of the agent"):
+        collect_and_learn(agent, 5, EvalCallback("Pendulum-v1"))
+    with pytest.raises(InputError, match="must have the spaces of the agent"):
+        collect_and_learn(agent, 5, EveryNTimesteps(2, EvalCallback("Pendulum-v1")))
+    with pytest.raises(InputError, match="id of a registered environment"):
+        collect_and_learn(agent, 5, EvalCallback("NoSuchThing-v0"))
+    assert agent.num_timesteps == 0
+    assert env.seeds == []
+
+
+def test_checkpoints(tmp_path):
+    agent = StubAgent(CountingEnvironment())
+    other = tmp_path / "agent_5_steps.safetensors"
+    other.write_text("of somebody else")
+    callback = CheckpointCallback(10, tmp_path, keep=2)
+    collect_and_learn(agent, 45, callback)
+    names = [str(tmp_path / f"agent_{n}_steps.safetensors") for n in (10, 20, 30, 40)]
+    assert agent.saved == [(name, False) for name in names]
+    assert [str(path) for path in callback.paths] == names[2:]
+    assert sorted(str(path) for path in tmp_path.iterdir()) == sorted([*names[2:], str(other)])
+
+
+def test_checkpoints_with_the_memory(tmp_path):
+    agent = StubAgent(CountingEnvironment())
+    collect_and_learn(agent, 15)
+    callback = CheckpointCallback(10, tmp_path / "new" / "folder", "walker", save_replay_buffer=True)
+    collect_and_learn(agent, 20, callback)
+    assert agent.saved == [(str(tmp_path / "new" / "folder" / f"walker_{n}_steps.safetensors"), True) for n in (20, 30)]
+
+
+def test_checkpoint_is_of_the_end_of_a_step(tmp_path):
+    agent = StubAgent(CountingEnvironment())
+    seen = []
+    agent.save = lambda path, replay: seen.append((agent.num_timesteps, agent.n_updates, agent.replay.n_transitions))
+    collect_and_learn(agent, 30, CheckpointCallback(15, tmp_path))
+    assert seen == [(15, 5, 15), (30, 20, 30)]
+
+
+def test_file_in_place_of_the_folder(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    agent = StubAgent(CountingEnvironment())
+    with pytest.raises(InputError, match="save_path must be a folder, not the file"):
+        collect_and_learn(agent, 5, CheckpointCallback(2, file))
+    assert agent.num_timesteps == 0
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: EvalCallback("x", n_eval_episodes=0), "n_eval_episodes must be at least 1"),
+        (lambda: EvalCallback("x", eval_freq=0), "eval_freq must be at least 1"),
+        (lambda: EvalCallback("x", log_path=3), "log_path must be the path of a folder"),
+        (lambda: EvalCallback("x", best_model_save_path=3), "best_model_save_path must be the path"),
+        (lambda: EvalCallback("x", deterministic=2), "deterministic must be True or False"),
+        (lambda: EvalCallback("x", seed=-1), "seed must be at least 0"),
+        (lambda: EvalCallback("x", 3), "callbacks must be callbacks"),
+        (lambda: CheckpointCallback(0, "x"), "save_freq must be at least 1"),
+        (lambda: CheckpointCallback(1, 3), "save_path must be the path"),
+        (lambda: CheckpointCallback(1, "x", "a/b"), "name_prefix must be"),
+        (lambda: CheckpointCallback(1, "x", ""), "name_prefix must be"),
+        (lambda: CheckpointCallback(1, "x", keep=0), "keep must be at least 1"),
+        (lambda: CheckpointCallback(1, "x", save_replay_buffer=3), "save_replay_buffer must be True or False"),
+        (lambda: EveryNTimesteps(0, print), "n_steps must be at least 1"),
+        (lambda: EveryNTimesteps(1, 3), "callbacks must be callbacks"),
+        (lambda: StopTrainingOnRewardThreshold("x"), "reward_threshold must be a number"),
+    ],
+)
+def test_bad_arguments(make, message):
+    with pytest.raises(InputError, match=message):
+        make()
