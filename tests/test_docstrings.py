@@ -75,7 +75,8 @@ def modules() -> list[str]:
 
 
 # Modules whose examples need a package of an extra.
-NEEDS = {"noisy": ("gymnasium", "rl"), "mlflow": ("mlflow", "mlflow"), "tensorboard": ("tensorboardX", "tensorboard")}
+NEEDS = {"mlflow": ("mlflow", "mlflow"), "tensorboard": ("tensorboardX", "tensorboard")}
+NEEDS |= dict.fromkeys(("dqn", "noisy", "sac"), ("gymnasium", "rl"))
 
 
 @pytest.mark.parametrize("name", modules())

@@ -7,7 +7,10 @@ import pytest
 
 import browser
 import trulysparse as ts
+from agent_logs import agent_run
 from trulysparse.report import ComparedRun, RunReport, write_comparison, write_report
+from trulysparse.report.rl_compare_page import write_agent_comparison
+from trulysparse.report.rl_page import AgentReport, write_agent_report
 
 pytestmark = [
     pytest.mark.slow,
@@ -56,6 +59,19 @@ PAGES = {
     "names": lambda path: classification(path, 2, [f"{LONG}{i}" for i in range(64)]),
     "many": lambda path: classification(path, 120, None),
     "regression": regression,
+    "agents": lambda path: write_agent_report(
+        path,
+        AgentReport(
+            title="TD3 on " + LONG,
+            command="trulysparse rl train " + "x" * 500,
+            run=agent_run(n_seeds=5),
+            facts={"environment": LONG, "settings": "y" * 300},
+            nets={"actor": ts.SparseMLP((17, 256, 256, 6), density=0.1, output="identity", seed=0)},
+        ),
+    ),
+    "agents compared": lambda path: write_agent_comparison(
+        path, [agent_run(f"{LONG}{i}", n_seeds=i, env=LONG, density=0.1 * i) for i in range(1, 8)]
+    ),
     "comparison": lambda path: write_comparison(
         path, [ComparedRun(name=f"{LONG}{i}", config={"data": LONG, "seed": i}, records=RECORDS) for i in range(6)]
     ),

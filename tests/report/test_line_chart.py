@@ -79,6 +79,33 @@ def test_names_are_escaped():
     assert {"<b>", "<x>", "<y>"} <= set(texts(svg))
 
 
+def test_bands_lie_where_the_axes_say_and_within_the_picture():
+    x, y = np.arange(1, 12), np.linspace(0.9, 0.1, 11)
+    low, high = y - 0.3, y + 0.2
+    svg = line_chart([Series("a", x, y, low=low, high=high)], **NAMES)
+    [band] = found(svg, "polygon")
+    points = np.array([pair.split(",") for pair in band.get("points").split()], float)
+    slope, offset = np.polyfit(*grid(svg, False).T, 1)
+    np.testing.assert_allclose(points[:11, 1], slope * high + offset, atol=0.15)
+    np.testing.assert_allclose(points[11:, 1], slope * low[::-1] + offset, atol=0.15)
+    np.testing.assert_allclose(points[11:, 0], points[:11, 0][::-1])
+    assert points[:, 1].max() <= float(parsed(svg).get("height"))
+    assert points[:, 1].min() >= 0
+
+
+def test_bands_have_gaps_where_an_edge_is_not_finite():
+    low, high = [0, 0, math.nan, 0, 0, 0, 0], [1, 1, 1, 1, 1, math.inf, 1]
+    svg = line_chart([Series("a", range(7), [0.5] * 7, low=low, high=high)], **NAMES)
+    assert [len(band.get("points").split()) for band in found(svg, "polygon")] == [4, 4]
+    assert not found(line_chart([Series("a", [1], [1], low=[0], high=[2])], **NAMES), "polygon")
+
+
+def test_last_tick_stays_within_the_picture():
+    svg = line_chart([Series("a", [0, 3000], [0, 1])], **NAMES)
+    last = next(text for text in found(svg, "text") if text.text == "3,000")
+    assert float(last.get("x")) + 3.4 * len("3,000") <= float(parsed(svg).get("width"))
+
+
 @pytest.mark.parametrize("n", [1, 2, 5, 399, 400, 401, 12345])
 def test_thinned(n):
     chosen = thinned(n, 400)

@@ -45,6 +45,8 @@ CASES = {
             "dynamic_capacity": True,
         },
     ),
+    "sac": ("SAC", "Pendulum-v1", {"evolution": EVERY_20, "density": 0.3, "target_update_interval": 7}),
+    "dqn": ("DQN", "CartPole-v1", {"evolution": EVERY_20, "exploration_fraction": 0.7, "max_grad_norm": 10.0}),
 }
 
 

@@ -23,7 +23,8 @@ def is_command() -> bool:
 
 def sentence() -> str:
     """What a command that is ended before it has done anything says."""
-    return "stopped: training had not begun" if sys.argv[1:2] and sys.argv[1] in _TRAINING else "stopped"
+    words = sys.argv[2:3] if sys.argv[1:2] == ["rl"] else sys.argv[1:2]
+    return "stopped: training had not begun" if words and words[0] in _TRAINING else "stopped"
 
 
 def take() -> None:

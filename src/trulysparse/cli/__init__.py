@@ -16,6 +16,7 @@ from trulysparse.cli.info import info
 from trulysparse.cli.plan import plan
 from trulysparse.cli.predict import predict
 from trulysparse.cli.resume import resume
+from trulysparse.cli.rl import agents
 from trulysparse.cli.select import select
 from trulysparse.cli.train import train
 
@@ -46,6 +47,7 @@ def _whole(
 
 for command in (train, resume, evaluate, predict, info, select, compare, plan, bench):
     app.command()(command)
+app.add_typer(agents)
 
 
 def main() -> None:

@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import typer
 
 from trulysparse._core import checks
-from trulysparse.cli._settings import CommandRecipe
 from trulysparse.errors import InputError
 from trulysparse.recipe import Recipe
 
@@ -37,9 +36,10 @@ _TYPES = (bool, int, float, str)
 Command = Callable[..., None]
 
 
-def takes_recipe(kind: type[CommandRecipe], names: Collection[str] | None = None) -> Callable[[Command], Command]:
-    """A command whose first two parameters, a recipe of that kind and the names of the options that the user wrote, are
-    made of options. names: the fields that become options; None: all. The command's other parameters follow them."""
+def takes_recipe(kind: type[Any], names: Collection[str] | None = None) -> Callable[[Command], Command]:
+    """A command whose first two parameters, a recipe of that kind (or another dataclass of options) and the names of
+    the options that the user wrote, are made of options. names: the fields that become options; None: all. The
+    command's other parameters follow them."""
     chosen = [each for each in _in_order(kind) if names is None or each.name in names]
 
     def decorate(command: Command) -> Command:
@@ -62,9 +62,9 @@ def takes_recipe(kind: type[CommandRecipe], names: Collection[str] | None = None
     return decorate
 
 
-def _in_order(kind: type[CommandRecipe]) -> list[Field[Any]]:
+def _in_order(kind: type[Any]) -> list[Field[Any]]:
     """A recipe's fields, those about data before those that every recipe has."""
-    shared = {each.name for each in fields(Recipe)}
+    shared = {each.name for each in fields(Recipe)} if issubclass(kind, Recipe) else ()
     return sorted(fields(kind), key=lambda each: each.name in shared)
 
 

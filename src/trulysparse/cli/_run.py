@@ -32,6 +32,8 @@ MODEL, CONFIG, METRICS, RESULTS = "model.safetensors", "config.json", "metrics.j
 REPORT = "report.html"
 CHECKPOINT = "checkpoint"
 PARTIAL = "metrics.partial.jsonl"
+# What config.json of a run of agents says that it is; see cli/rl.
+AGENTS = "agents"
 # Where a run is written before it is put in place.
 NEW = ".new"
 
@@ -55,10 +57,20 @@ def _no_model(folder: Path) -> InputError:
     """The error for what is not the folder of a finished run."""
     if folder.is_file():
         return InputError(f"RUN: '{folder}' is a file; give the folder that train wrote")
+    if is_of_agents(folder):
+        return InputError(f"RUN: '{folder}' is a run of agents, which `trulysparse rl` is for")
     if (folder / CHECKPOINT).is_dir():
         go_on = f"`trulysparse resume {shlex.quote(str(folder))}`"
         return InputError(f"RUN: '{folder}' holds a training that is not finished; {go_on} goes on with it")
     return InputError(f"RUN: '{folder}' is not a run folder: it has no {MODEL}")
+
+
+def is_of_agents(folder: Path) -> bool:
+    """Whether a folder holds a run of `rl train`."""
+    try:
+        return read_object(folder / CONFIG).get("kind") == AGENTS
+    except InputError:
+        return False
 
 
 @dataclass

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 from trulysparse.cli._run import CHECKPOINT, CONFIG, METRICS, MODEL, NEW, PARTIAL, REPORT, RESULTS, settle
 from trulysparse.errors import InputError
@@ -16,7 +18,13 @@ FOLDERS = (NEW, CHECKPOINT)
 
 class RunLock:
     """Keeps other trainings out of a run folder. On leaving, the lock is removed, and with it the folders that were
-    made for it, where nothing was written to them."""
+    made for it, where nothing was written to them.
+
+    Attributes:
+        files, folders: names that a run writes."""
+
+    files: Sequence[str] = FILES
+    folders: Sequence[str] = FOLDERS
 
     def __init__(self, path: Path, argument: str = "--out") -> None:
         self.path = path
@@ -24,7 +32,7 @@ class RunLock:
         self._made: list[Path] = []
         self._handle: int | None = None
 
-    def __enter__(self) -> RunLock:
+    def __enter__(self) -> Self:
         nearest = self.path
         while not nearest.exists() and nearest != nearest.parent:
             nearest = nearest.parent
@@ -37,7 +45,7 @@ class RunLock:
 
     def _check_names(self) -> None:
         """InputError where something else stands under a name that a run writes: better known before training."""
-        for names, is_right, right in ((FILES, Path.is_file, "file"), (FOLDERS, Path.is_dir, "folder")):
+        for names, is_right, right in ((self.files, Path.is_file, "file"), (self.folders, Path.is_dir, "folder")):
             for path in (self.path / name for name in names):
                 if os.path.lexists(path) and not is_right(path):
                     raise InputError(f"{self._argument}: '{path}' is in the way: a run has a {right} of that name")
@@ -87,4 +95,8 @@ class RunLock:
                 break
             os.close(handle)
         self._handle = handle
+        self.settle()
+
+    def settle(self) -> None:
+        """Puts right what a process that died left in the folder, which is now this one's own."""
         settle(self.path)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trulysparse.cli._json import parse_object, read_object
-from trulysparse.cli._run import CHECKPOINT, CONFIG, METRICS, MODEL, NEW, PARTIAL, is_pending
+from trulysparse.cli._run import CHECKPOINT, CONFIG, METRICS, MODEL, NEW, PARTIAL, is_of_agents, is_pending
 from trulysparse.errors import InputError
 from trulysparse.report import ComparedRun
 
@@ -21,6 +21,8 @@ def read_run(folder: Path, name: str) -> ComparedRun:
     if not folder.is_dir():
         raise InputError(f"RUN: '{folder}' does not exist, or is not a folder")
     finished = (folder / MODEL).is_file()
+    if not finished and is_of_agents(folder):
+        raise InputError(f"RUN: '{folder}' is a run of agents, which `trulysparse rl compare` shows")
     place = folder / NEW if finished and is_pending(folder) else folder
     metrics = place / METRICS if finished else folder / PARTIAL
     if not finished and not metrics.is_file() and not (folder / CHECKPOINT / CONFIG).is_file():

@@ -21,7 +21,7 @@ from trulysparse.cli._cross_validation import cross_validate, has_folds
 from trulysparse.cli._interrupts import Interrupts, Stopped
 from trulysparse.cli._members import FinishedMembers, has_members
 from trulysparse.cli._results import write_results
-from trulysparse.cli._run import CHECKPOINT, PARTIAL, MetricsFile
+from trulysparse.cli._run import CHECKPOINT, PARTIAL, MetricsFile, is_of_agents
 from trulysparse.cli._run_lock import RunLock
 from trulysparse.cli._settings import Settings
 from trulysparse.cli._training_run import TrainingRun
@@ -112,6 +112,8 @@ def _claim(command: TrainingCommand, lock: RunLock) -> None:
     command.overwrite."""
     if lock.claimed:
         return
+    if is_of_agents(command.out):
+        raise InputError(f"--out: '{command.out}' holds a run of agents; give another folder")
     lock.claim()
     recover(command.out)
     kept = has_state(command.out / CHECKPOINT) or has_folds(command.out) or has_members(command.out)

@@ -1,4 +1,4 @@
-"""Lines over a common axis."""
+"""Lines over a common axis, with bands around them."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ class Series:
         x: positions, ascending.
         y: a value each; what is not finite makes a gap.
         number: of its colour and pattern; None: its place among the lines.
+        low: lower edge of a band around the line, a value each; None: there is no band.
+        high: its upper edge.
 
     Example:
         >>> from trulysparse.report.line_chart import Series
@@ -36,6 +38,13 @@ class Series:
     x: Sequence[float]
     y: Sequence[float]
     number: int | None = None
+    low: Sequence[float] | None = None
+    high: Sequence[float] | None = None
+
+    @property
+    def extent(self) -> list[float]:
+        """All values that are drawn."""
+        return [*self.y, *(self.low if self.low is not None else ()), *(self.high if self.high is not None else ())]
 
 
 def thinned(n: int, most: int) -> list[int]:
@@ -87,8 +96,10 @@ def line_chart(
     xs = [value for each in series for value in each.x]
     low, high = (min(xs), max(xs)) if xs else (0.0, 1.0)
     x = Axis(low - (low == high), high + (low == high), _LEFT, WIDTH - _RIGHT)
-    y = Axis(*spanning([value for each in series for value in each.y], zero=zero), height - _BOTTOM, top)
+    y = Axis(*spanning([value for each in series for value in each.extent], zero=zero), height - _BOTTOM, top)
     parts = axes(x, y, x_label, y_label, whole=(True, whole))
+    for place, each in enumerate(series):
+        parts += _band(each, place if each.number is None else each.number, x, y)
     for place, each in enumerate(series):
         parts += _line(each, place if each.number is None else each.number, x, y)
     return picture(WIDTH, height, title, [*parts, *named])
@@ -123,6 +134,32 @@ def _line(series: Series, place: int, x: Axis, y: Axis) -> list[str]:
                 note = element("title", escape(f"{series.name}: {number(value)} at {number(at)}"))
                 parts.append(element("circle", note, cx=x(at), cy=y(value), r=2.5, fill=color(place)))
     return parts
+
+
+def _band(series: Series, place: int, x: Axis, y: Axis) -> list[str]:
+    """The area between a line's edges, in one piece per run of finite values."""
+    if series.low is None or series.high is None:
+        return []
+    pieces: list[list[tuple[float, float, float]]] = [[]]
+    for i in thinned(len(series.x), _MOST_POINTS):
+        low, high = series.low[i], series.high[i]
+        if math.isfinite(low) and math.isfinite(high):
+            pieces[-1].append((x(series.x[i]), y(low), y(high)))
+        elif pieces[-1]:
+            pieces.append([])
+    return [
+        element(
+            "polygon",
+            points=" ".join(
+                f"{across:.1f},{up:.1f}"
+                for across, up in (*((a, high) for a, _, high in piece), *((a, low) for a, low, _ in reversed(piece)))
+            ),
+            fill=color(place),
+            fill_opacity=0.18,
+        )
+        for piece in pieces
+        if len(piece) > 1
+    ]
 
 
 def _dash(place: int) -> str | None:

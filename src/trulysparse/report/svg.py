@@ -264,7 +264,9 @@ def axes(x: Axis, y: Axis, x_label: str, y_label: str, *, whole: tuple[bool, boo
         parts.append(
             element("line", x1=at, x2=at, y1=y.start, y2=y.start + 4, stroke="currentColor", stroke_opacity=0.5)
         )
-        parts.append(label(at, y.start + 17, name, text_anchor="middle", **text))
+        # The last one stays within the picture.
+        middle = min(at, x.stop + 11 - 3.4 * len(name))
+        parts.append(label(middle, y.start + 17, name, text_anchor="middle", **text))
     parts.append(
         element("line", x1=x.start, x2=x.stop, y1=y.start, y2=y.start, stroke="currentColor", stroke_opacity=0.5)
     )

@@ -13,21 +13,31 @@ if TYPE_CHECKING:
     from trulysparse.rl.evaluate import evaluate_policy as evaluate_policy
     from trulysparse.rl.noisy import NoisyFeatures as NoisyFeatures
     from trulysparse.rl.policy import Policy as Policy
+    from trulysparse.rl.qmix import QMIX as QMIX
     from trulysparse.rl.sac import SAC as SAC
+    from trulysparse.rl.targets import SoftMellowmax as SoftMellowmax
     from trulysparse.rl.td3 import TD3 as TD3
+    from trulysparse.rl.team_evaluation import evaluate_team as evaluate_team
+    from trulysparse.rl.vdn import IQL as IQL
+    from trulysparse.rl.vdn import VDN as VDN
 
 _MODULES = {
     "BaseCallback": "callbacks",
     "CheckpointCallback": "callbacks",
-    "EvalCallback": "callbacks",
-    "EveryNTimesteps": "callbacks",
-    "NoisyFeatures": "noisy",
-    "StopTrainingOnRewardThreshold": "callbacks",
-    "evaluate_policy": "evaluate",
-    "Policy": "policy",
     "DQN": "dqn",
+    "EvalCallback": "callbacks",
+    "evaluate_policy": "evaluate",
+    "evaluate_team": "team_evaluation",
+    "EveryNTimesteps": "callbacks",
+    "IQL": "vdn",
+    "NoisyFeatures": "noisy",
+    "Policy": "policy",
+    "QMIX": "qmix",
     "SAC": "sac",
+    "SoftMellowmax": "targets",
+    "StopTrainingOnRewardThreshold": "callbacks",
     "TD3": "td3",
+    "VDN": "vdn",
 }
 
 

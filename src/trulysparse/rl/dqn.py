@@ -43,8 +43,6 @@ class DQN(OffPolicyAgent[DQNSettings]):
         and Silver, "Deep reinforcement learning with double Q-learning", AAAI 2016.
 
     Example:
-        >>> import pytest
-        >>> gymnasium = pytest.importorskip("gymnasium")
         >>> import trulysparse as ts
         >>> agent = ts.rl.DQN("CartPole-v1", density=0.2, learning_starts=100, train_freq=1, seed=0).learn(200)
         >>> agent.n_updates, agent.exploration_rate == agent.settings.exploration_final_eps

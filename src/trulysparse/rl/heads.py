@@ -91,7 +91,7 @@ class SquashedGaussian:
         >>> outputs = np.array([[0.0, 1.0], [0.0, 0.0]])  # means 0 and 1, deviations 1
         >>> actions, log_probability = head.sample(outputs, noise=np.array([[0.0, 0.5]]))
         >>> actions.round(4).tolist(), log_probability.round(4).tolist()
-        ([[0.0, 0.9051]], [-0.9189, 0.667])
+        ([[0.0, 0.9051]], [-0.9189, 0.6669])
     """
 
     def __init__(self, n_actions: int, columns: int, dtype: DTypeLike = np.float32) -> None:

@@ -118,7 +118,7 @@ class Learner:
             SparseMLP(
                 layer_sizes,
                 density=density,
-                epsilon=epsilon,  # type: ignore[arg-type]
+                epsilon=epsilon,
                 densities=densities,
                 activation=activation,
                 output="identity",

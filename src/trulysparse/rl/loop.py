@@ -112,6 +112,7 @@ def collect_and_learn(
     *,
     reset_num_timesteps: bool = False,
     log_interval: int = 4,
+    run: Callable[..., None] | None = None,
 ) -> None:
     """Lets an agent act in its environments and learn from it.
 
@@ -130,6 +131,7 @@ def collect_and_learn(
         reset_num_timesteps: whether steps are counted from 0, as Stable-Baselines3 does unless told otherwise, so that
             the first `learning_starts` actions are random again; False where the agent goes on.
         log_interval: episodes between two lines of the log.
+        run: takes the steps, with the arguments of `_run`, where agents are several; None: `_run`.
 
     Raises:
         InputError: where an argument is not what it must be, or the environment gives a number that is not finite;
@@ -165,7 +167,7 @@ def collect_and_learn(
             ends.callback(watcher.on_training_end)
         interrupted = ends.enter_context(_interrupts())
         after_step = _after_step(agent, collector, watchers, run_log, log_interval, show)
-        _run(agent, collector, last, after_step, interrupted)
+        (run or _run)(agent, collector, last, after_step, interrupted)
 
 
 def _run(

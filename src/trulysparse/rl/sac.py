@@ -47,8 +47,6 @@ class SAC(OffPolicyAgent[SACSettings]):
         sparse training for deep reinforcement learning", IJCAI 2022.
 
     Example:
-        >>> import pytest
-        >>> gymnasium = pytest.importorskip("gymnasium")
         >>> import trulysparse as ts
         >>> agent = ts.rl.SAC("Pendulum-v1", density=0.1, learning_starts=100, seed=0).learn(200)
         >>> agent.n_updates, agent.temperature.value < 1
@@ -83,6 +81,16 @@ class SAC(OffPolicyAgent[SACSettings]):
     def acting_network(self) -> SparseMLP:
         """The actor."""
         return self.actor.nets[0]
+
+    def own_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """See KeptAgent."""
+        numbers, arrays = super().own_state()
+        return {**numbers, "temperature": self.temperature.state()}, arrays
+
+    def restore_own_state(self, numbers: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+        """See KeptAgent."""
+        super().restore_own_state(numbers, arrays)
+        self.temperature.restore(numbers["temperature"])
 
     def explore(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
         """Actions drawn from the policy."""

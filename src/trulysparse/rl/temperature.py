@@ -78,14 +78,20 @@ class Temperature:
         self.value = math.exp(self._log)
 
     def state(self) -> dict[str, float]:
-        """The numbers of a checkpoint."""
-        numbers = {"log": self._log, "first": self._first, "second": self._second}
-        return {**numbers, "updates": self._updates, "value": self.value}
+        """What a file keeps; nothing of a fixed temperature."""
+        if not self.learned:
+            return {}
+        return {"log": self._log, "first": self._first, "second": self._second, "updates": self._updates}
 
     def restore(self, state: dict[str, float]) -> None:
-        """Takes the numbers of `state` of a temperature of the same settings."""
-        self._log, self._first, self._second = state["log"], state["first"], state["second"]
-        self._updates, self.value = int(state["updates"]), state["value"]
+        """Takes what `state` gave. A fixed temperature stays; one that is learned starts anew after a fixed one.
+
+        Args:
+            state: that.
+        """
+        if self.learned and state:
+            self._log, self._first, self._second = state["log"], state["first"], state["second"]
+            self._updates, self.value = int(state["updates"]), math.exp(self._log)
 
 
 def _start(ent_coef: str) -> float:

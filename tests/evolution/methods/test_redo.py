@@ -8,7 +8,7 @@ import pytest
 import trulysparse as ts
 from evolution.test_recycle import silent
 from evolution.training import arrays_of, assert_same, coordinates
-from trulysparse.unsupervised._parameters import decoded, encoded
+from trulysparse.io.parameters import decoded, encoded
 
 
 def dense(layer):

@@ -1,0 +1,44 @@
+"""Runs side by side on the terminal, and where their page goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from trulysparse.errors import InputError
+
+# Columns that a run's figures take at least.
+_LEAST_WIDTH = 16
+
+
+def check_page(out: Path | None) -> None:
+    """InputError where `out` cannot become a page."""
+    if out is not None and out.suffix != ".html":
+        raise InputError(f"--out must end in .html, not '{out}'")
+    if out is not None and not out.parent.is_dir():
+        raise InputError(f"--out: folder '{out.parent}' does not exist")
+    if out is not None and out.is_dir():
+        raise InputError(f"--out: '{out}' is a folder, not a file")
+
+
+def show_runs(title: str, rows: Mapping[str, Sequence[str]], names: Sequence[str]) -> None:
+    """Tables with a column per run, as many beside each other as fit."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=120)
+    first = max((len(name) for name in rows), default=0) + 4
+    some = max(1, (console.width - first) // (_LEAST_WIDTH + 3))
+    for start in range(0, len(names), some):
+        table = Table(title=Text(title), title_justify="left", title_style="bold")
+        table.add_column(no_wrap=True, style="cyan")
+        for name in names[start : start + some]:
+            table.add_column(Text(name), overflow="fold", justify="right")
+        for name, values in rows.items():
+            table.add_row(Text(name), *(Text(value) for value in values[start : start + some]))
+        with console.capture() as text:
+            console.print(table)
+        print(text.get(), end="", flush=True)

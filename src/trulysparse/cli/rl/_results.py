@@ -1,0 +1,97 @@
+"""What a finished run of agents leaves: figures of all seeds, the report, a table on the terminal, a line of JSON."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from trulysparse._core.version import __version__
+from trulysparse.bench.report import processor
+from trulysparse.cli._console import print_json, show
+from trulysparse.cli._json import read_object
+from trulysparse.cli._run import REPORT, RESULTS
+from trulysparse.cli.rl._run_folder import AGENT, read_agent_run, seed_folder, write_object
+from trulysparse.cli.rl._seed import load_agent
+from trulysparse.cli.rl._settings import AgentSettings, spelled
+from trulysparse.nn.mlp import SparseMLP
+from trulysparse.report.numbers import number
+from trulysparse.report.rl_page import AgentReport, write_agent_report
+from trulysparse.report.rl_run import AgentRun, rows_of
+
+
+def write_results(settings: AgentSettings, out: Path, *, threads: int, report: bool) -> None:
+    """Writes results.json and, where asked for, report.html, from what the seeds have written.
+
+    Args:
+        settings: of the run.
+        out: its folder.
+        threads: of the kernels.
+        report: whether the page is written.
+    """
+    run = read_agent_run(out, str(out))
+    if report:
+        first = load_agent(settings, seed_folder(out, settings, settings.seed) / AGENT)
+        write_agent_report(out / REPORT, _report(settings, out, run, first, threads))
+    figures = {name: value for name, value in run.figures().items() if name not in ("seeds", "finished")}
+    write_object(out / RESULTS, {**figures, "seeds": [dict(seed.results) for seed in run.seeds]})
+
+
+def show_results(settings: AgentSettings, out: Path, *, report: bool, json_line: bool) -> None:
+    """Prints the figures of a finished run."""
+    run = read_agent_run(out, str(out))
+    rows = {name: value for name, [value] in rows_of([run]).items()}
+    rows |= {"policy": str(out / "policy.safetensors")} if settings.seeds == 1 else {"saved to": str(out)}
+    if report:
+        rows["report"] = str(out / REPORT)
+    show(_title(settings), rows)
+    if json_line:
+        print_json(read_object(out / RESULTS))
+
+
+def _title(settings: AgentSettings) -> str:
+    return f"{(settings.algorithm or '').upper()} on {settings.env}"
+
+
+def _report(settings: AgentSettings, out: Path, run: AgentRun, agent: Any, threads: int) -> AgentReport:
+    nets: dict[str, SparseMLP] = {}
+    for name, learner in agent.learners.items():
+        nets |= {name if i == 0 else f"{name} {i + 1}": net for i, net in enumerate(learner.nets)}
+    return AgentReport(
+        title=_title(settings),
+        command=settings.command_line(out),
+        run=run,
+        facts=run_facts(settings, agent, threads),
+        nets=nets,
+    )
+
+
+def run_facts(settings: AgentSettings, agent: Any, threads: int) -> Mapping[str, str]:
+    """How agents were trained, by name."""
+    several = f", {settings.n_envs} copies" if settings.n_envs > 1 else ""
+    used = {each.name: getattr(agent.settings, each.name) for each in fields(agent.settings)}
+    python = ".".join(map(str, sys.version_info[:3]))
+    last = settings.seed + settings.seeds - 1
+    return {
+        "environment": f"{settings.env}{f' {settings.env_kwargs}' if settings.env_kwargs else ''}{several}",
+        "spaces": str(agent.spaces),
+        "algorithm": f"{(settings.algorithm or '').upper()}, preset {settings.preset}",
+        "steps": f"{settings.steps:,}, an evaluation of {settings.eval_episodes} episodes every "
+        f"{settings.evaluation_steps:,}",
+        "seeds": str(settings.seed) if settings.seeds == 1 else f"{settings.seed} to {last}",
+        **{spelled(name)[2:].replace("-", " "): _shown(value) for name, value in used.items()},
+        "machine": f"{processor()}; {threads} thread{'s' * (threads > 1)}",
+        "version": f"trulysparse {__version__}, Python {python}",
+        "finished": time.strftime("%Y-%m-%d %H:%M"),
+    }
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(map(_shown, value))
+    return "none" if value is None else number(value)

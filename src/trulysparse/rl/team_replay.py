@@ -1,0 +1,208 @@
+"""Replay of a team's transitions: all agents' at once, drawn one by one or as sequences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trulysparse import _kernels
+from trulysparse._core import checks, memory
+from trulysparse._core.arrays import Floats
+from trulysparse.errors import InputError
+from trulysparse.rl.team_environment import TeamSpaces
+
+Slots = NDArray[np.int64]
+
+_ARRAYS = ("observations", "states", "actions", "rewards", "bootstraps", "alive", "starts")
+
+
+class TeamReplay:
+    """A ring of moments. Each has the observations of all agents once: what a transition leads to is the next moment.
+    The last observations of an episode have a moment of their own, from which no transition starts.
+
+    Args:
+        capacity: moments, at least 2.
+        spaces: sizes.
+
+    Attributes:
+        observations: float32 (capacity, n_agents, width).
+        states: float32 (capacity, n_states).
+        actions: int32 (capacity, n_agents).
+        rewards: float32 (capacity, n_agents).
+        bootstraps: bool (capacity, n_agents); whether the agent's return goes on after the transition: it took part and
+            has not terminated.
+        alive: bool (capacity, n_agents); who acts at this moment.
+        starts: bool (capacity,); whether a transition starts here.
+        n_moments: in the ring, the newest among them, whose transition is still to come.
+        n_transitions: in the ring.
+
+    Raises:
+        InputError: where capacity is out of range.
+        NotEnoughMemoryError: where the arrays do not fit into memory; nothing is allocated then.
+
+    Example:
+        >>> import numpy as np
+        >>> from trulysparse.rl.team_environment import TeamSpaces
+        >>> from trulysparse.rl.team_replay import TeamReplay
+        >>> replay = TeamReplay(100, TeamSpaces(("left", "right"), (3, 3), (2, 2)))
+        >>> both, zeros = np.ones(2, bool), np.zeros((2, 3), np.float32)
+        >>> replay.begin(zeros, both)
+        >>> for action in range(5):
+        ...     replay.add([action, 1], np.ones(2), zeros + action, terminated=~both, alive=both)
+        >>> slots = replay.sample(np.random.default_rng(0), 4, 2)
+        >>> slots.shape, bool((np.diff(replay.actions[slots, 0], axis=0) == 1).all())
+        ((2, 4), True)
+    """
+
+    def __init__(self, capacity: int, spaces: TeamSpaces) -> None:
+        self.capacity = checks.integer("buffer_size", capacity, low=2)
+        n, agents = self.capacity, spaces.n_agents
+        floats = agents * (spaces.width + 2) + spaces.n_states
+        memory.require(n * (4 * floats + 2 * agents + 1), f"a replay of {n} transitions", "lower buffer_size")
+        self.observations: Floats = np.zeros((n, agents, spaces.width), np.float32)
+        self.states: Floats = np.zeros((n, spaces.n_states), np.float32)
+        self.actions = np.zeros((n, agents), np.int32)
+        self.rewards: Floats = np.zeros((n, agents), np.float32)
+        self.bootstraps = np.zeros((n, agents), np.bool_)
+        self.alive = np.zeros((n, agents), np.bool_)
+        self.starts = np.zeros(n, np.bool_)
+        self._agents = np.arange(agents, dtype=np.int64)[:, None]
+        self._rows = self.observations.reshape(n * agents, spaces.width)
+        self._newest = -1
+        self.n_moments = 0
+        self.n_transitions = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the arrays."""
+        return sum(int(getattr(self, name).nbytes) for name in _ARRAYS)
+
+    def begin(self, observations: Floats, alive: NDArray[np.bool_], state: Floats | None = None) -> None:
+        """Stores the first moment of an episode.
+
+        Args:
+            observations: (n_agents, width).
+            alive: (n_agents,), who acts.
+            state: (n_states,); None where there is none.
+        """
+        self._newest = (self._newest + 1) % self.capacity
+        self.n_moments = min(self.capacity, self.n_moments + 1)
+        now = self._newest
+        self.n_transitions -= int(self.starts[now])
+        self.starts[now] = False
+        self.observations[now] = observations
+        self.alive[now] = alive
+        if state is not None:
+            self.states[now] = state
+
+    def add(
+        self,
+        actions: Any,
+        rewards: Any,
+        next_observations: Floats,
+        *,
+        terminated: NDArray[np.bool_],
+        alive: NDArray[np.bool_],
+        next_state: Floats | None = None,
+    ) -> None:
+        """Stores a transition from the newest moment, and the moment that it leads to.
+
+        Args:
+            actions: (n_agents,).
+            rewards: (n_agents,).
+            next_observations: (n_agents, width).
+            terminated: (n_agents,).
+            alive: (n_agents,), who acts next; where nobody does, `begin` comes next.
+            next_state: (n_states,); None where there is none.
+        """
+        now = self._newest
+        self.actions[now] = actions
+        self.rewards[now] = rewards
+        self.bootstraps[now] = self.alive[now] & ~terminated
+        self.starts[now] = True
+        self.n_transitions += 1
+        self.begin(next_observations, alive, next_state)
+
+    def sample(self, rng: np.random.Generator, n_sequences: int, length: int = 1) -> Slots:
+        """Draws sequences of moments that follow one another, uniformly among those whose first starts a transition.
+
+        Args:
+            rng: draws.
+            n_sequences: how many, at least 1.
+            length: moments of each, at least 1. A sequence may reach into the next episode, over a moment that starts
+                no transition.
+
+        Returns:
+            (length, n_sequences) numbers of moments; of each the following moment is in the ring too.
+
+        Raises:
+            InputError: where there are not enough moments.
+        """
+        possible = self.n_moments - length  # the newest has no transition yet
+        oldest = self._newest + 1 - self.n_moments
+        first = (oldest + rng.integers(0, max(1, possible), n_sequences)) % self.capacity
+        wrong = np.flatnonzero(~self.starts[first])
+        if possible < 1 or (
+            len(wrong) == n_sequences and not self.starts[(oldest + np.arange(possible)) % self.capacity].any()
+        ):
+            raise InputError(
+                f"replay must have a sequence of {length} moments; it has {self.n_transitions} transitions"
+            )
+        while len(wrong):
+            first[wrong] = (oldest + rng.integers(0, possible, len(wrong))) % self.capacity
+            wrong = wrong[~self.starts[first[wrong]]]
+        slots: Slots = (first + np.arange(length, dtype=np.int64)[:, None]) % self.capacity
+        return slots
+
+    def following(self, slots: Slots) -> Slots:
+        """The moments that transitions from `slots` lead to."""
+        return (slots + 1) % self.capacity
+
+    def gather_observations(self, slots: Slots, out: Floats, threads: int, agent: int | None = None) -> None:
+        """Lays observations out as a network's input, in one call of the kernels.
+
+        Args:
+            slots: moments, flat.
+            out: (width, columns), written to: agent by agent, for each a column per moment; the rest zeros.
+            threads: at least 1.
+            agent: of one agent alone; None: of all.
+        """
+        n_agents = len(self._agents)
+        agents = self._agents if agent is None else self._agents[agent : agent + 1]
+        _kernels.load_dense(self._rows, (slots * n_agents + agents).ravel(), None, None, out, threads)
+
+    def gather_states(self, slots: Slots, out: Floats, threads: int) -> None:
+        """Lays states out as a network's input: (n_states, columns), a column per moment; the rest zeros."""
+        _kernels.load_dense(self.states, slots, None, None, out, threads)
+
+    # ---- files ----
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """What a file keeps of it: arrays by name, and numbers."""
+        arrays = {name: getattr(self, name) for name in _ARRAYS if getattr(self, name).size}
+        return arrays, {"newest": self._newest, "n_moments": self.n_moments, "n_transitions": self.n_transitions}
+
+    def restore(self, arrays: dict[str, NDArray[Any]], numbers: dict[str, Any]) -> None:
+        """Takes what `state` of a replay of the same sizes has given.
+
+        Args:
+            arrays: by name.
+            numbers: likewise.
+
+        Raises:
+            InputError: where they do not fit; nothing has changed then.
+        """
+        for name in _ARRAYS:
+            own = getattr(self, name)
+            if own.size and (name not in arrays or arrays[name].shape != own.shape):
+                found = arrays[name].shape if name in arrays else "none"
+                raise InputError(f"replay's {name} must have shape {own.shape}, not {found}")
+        newest = checks.integer("replay.newest", numbers["newest"], low=-1, high=self.capacity - 1)
+        moments = checks.integer("replay.n_moments", numbers["n_moments"], low=0, high=self.capacity)
+        count = checks.integer("replay.n_transitions", numbers["n_transitions"], low=0, high=self.capacity)
+        for name in _ARRAYS:
+            if name in arrays:
+                getattr(self, name)[...] = arrays[name]
+        self._newest, self.n_moments, self.n_transitions = newest, moments, count

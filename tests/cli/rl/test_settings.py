@@ -1,0 +1,132 @@
+"""Options of `rl train`: those of the algorithms, by their names."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from trulysparse.cli import app
+from trulysparse.cli.rl._settings import ALGORITHMS, AgentSettings, as_options, spelled
+from trulysparse.errors import InputError
+from trulysparse.rl import presets
+
+# What the command line leaves to presets: numbers of layers.
+FOR_PYTHON_ALONE = {"evolving"}
+CHANGES = [
+    {},
+    {"algorithm": "sac", "ent_coef": "0.2", "hidden": (64, 32), "density": (0.4, 0.5, 1.0), "save_replay": False},
+    {"density": 0.1, "normalize_observations": True, "seeds": 5, "env_kwargs": '{"g": 9.0}', "eval_every": 0},
+    {"normalize_observations": False, "dynamic_capacity": True, "critic_evolution": "rigl", "gradient_steps": -1},
+]
+
+
+def test_every_setting_of_every_algorithm_is_an_option():
+    options = {each.name for each in fields(AgentSettings)}
+    settings = {each.name for algorithm in ALGORITHMS for each in fields(presets.ALGORITHMS[algorithm])}
+    assert settings - options - FOR_PYTHON_ALONE == {"hidden_layer_sizes"}  # --hidden
+    assert set(ALGORITHMS) == set(presets.ALGORITHMS)
+
+
+@pytest.mark.parametrize("changes", CHANGES)
+def test_the_command_gives_the_same_settings(monkeypatch, changes):
+    """The words go through the command's own parser."""
+    seen = []
+    monkeypatch.setattr("trulysparse.cli.rl._training.start_agents", seen.append)
+    settings = AgentSettings(env="it's/Here-v0", **changes)
+    words = shlex.split(settings.command_line(Path("runs/a b")))
+    result = CliRunner().invoke(app, words[1:])
+    assert result.exit_code == 0, result.output
+    assert (seen[0].settings, seen[0].out) == (settings, Path("runs/a b"))
+    kept = json.loads(json.dumps({"kind": "agents", **settings.to_json()}))
+    assert AgentSettings.from_json(kept) == settings
+
+
+def test_values_reach_the_algorithm_by_its_names():
+    settings = AgentSettings(env="e", hidden=(8, 8), ent_coef="0.5", target_entropy="auto", seed=3, tau=0.1)
+    assert settings.given_settings() == {
+        "hidden_layer_sizes": (8, 8),
+        "ent_coef": 0.5,
+        "target_entropy": "auto",
+        "tau": 0.1,
+    }
+
+
+def test_steps_between_evaluations_and_checkpoints():
+    assert AgentSettings(env="e", steps=1000).evaluation_steps == 50
+    assert AgentSettings(env="e", steps=7).evaluation_steps == 1
+    assert AgentSettings(env="e", steps=1000, eval_every=0).evaluation_steps == 1000
+    assert AgentSettings(env="e", steps=1000, eval_every=300).checkpoint_steps == 300
+    assert AgentSettings(env="e", steps=1000, eval_every=300, checkpoint_every=0).checkpoint_steps == 1000
+    assert list(AgentSettings(env="e", seed=4, seeds=3).all_seeds) == [4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"algorithm": "ppo"}, "--algorithm must be one of td3, sac, dqn, not 'ppo'"),
+        ({"algorithm": "dqn", "policy_delay": 3}, "--policy-delay is a setting of td3, not of dqn"),
+        ({"algorithm": "td3", "ent_coef": "auto"}, "--ent-coef is a setting of sac, not of td3"),
+        ({"algorithm": "dqn", "critic_density": 0.1}, "--critic-density is a setting of td3 and sac, not of dqn"),
+        ({"algorithm": "td3", "target_update_interval": 2}, "is a setting of sac and dqn, not of td3"),
+        ({"algorithm": "sac", "ent_coef": "much"}, "--ent-coef must be a number or auto, not 'much'"),
+        ({"steps": 0}, "--steps must be at least 1, not 0"),
+        ({"seeds": 0}, "--seeds must be at least 1"),
+        ({"n_envs": 0}, "--n-envs must be at least 1"),
+        ({"eval_every": -1}, "--eval-every must be at least 0"),
+        ({"eval_episodes": 0}, "--eval-episodes must be at least 1"),
+        ({"env_kwargs": "[1]"}, "--env-kwargs must be a JSON object"),
+        ({"env_kwargs": "{"}, "--env-kwargs must be a JSON object"),
+    ],
+)
+def test_refusals(changes, message):
+    with pytest.raises(InputError, match=message.replace("(", r"\(").replace("[", r"\[")):
+        AgentSettings(env="e", **changes).check()
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ({}, "env is missing"),
+        ({"env": 3}, "env cannot be 3"),
+        ({"env": "e", "steps": "many"}, 'steps cannot be "many"'),
+        ({"env": "e", "hidden": [1.5, "x"]}, "hidden cannot be"),
+    ],
+)
+def test_damaged_settings(values, message):
+    with pytest.raises(ValueError, match=message):
+        AgentSettings.from_json(values)
+
+
+def test_errors_of_agents_name_options():
+    settings = AgentSettings(env="e", evolution="no", density=0.1, critic_density=0.2)
+    for text, said in [
+        ("actor_evolution must be", "--evolution must be"),
+        ("critic_density must be", "--critic-density must be"),
+        ("actor_density must be", "--density must be"),
+        ("learning_rate must lie in (0, inf), not -1", "--learning-rate must lie"),
+        ("hidden_layer_sizes must be", "--hidden must be"),
+        ("normalize_observations must be", "--normalize must be"),
+        ("env must be the id", "ENV must be the id"),
+        ("something else", "something else"),
+    ]:
+        with pytest.raises(InputError) as error, as_options(settings):
+            raise InputError(text)
+        assert str(error.value).startswith(said)
+    assert spelled("save_replay") == "--save-replay"
+
+
+def test_importing_the_commands_imports_no_gymnasium_and_no_agents():
+    import subprocess
+
+    code = (
+        "import sys, trulysparse.cli\n"
+        "assert not [m for m in sys.modules if m.split('.')[0] in ('gymnasium', 'pettingzoo')]\n"
+        "assert 'trulysparse.rl.agent' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,269 @@
+"""trulysparse rl train and rl resume."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+
+import numpy as np
+import pytest
+
+import trulysparse as ts
+from command import contents, last_json, refused, run
+
+ONE = [
+    "agent.safetensors",
+    "best_model.safetensors",
+    "best_policy.safetensors",
+    "config.json",
+    "evaluations.npz",
+    "policy.safetensors",
+    "progress.csv",
+    "report.html",
+    "results.json",
+]
+OF_SEED = [name for name in ONE if name not in ("config.json", "report.html")]
+POLICY = "policy.safetensors"
+
+
+def train(out, quick, *options, env="Pendulum-v1"):
+    return ["rl", "train", env, "--out", out, *quick, *options]
+
+
+def signalled(monkeypatch, *arguments, at=150, number=signal.SIGINT):
+    """Standard error of a training that gets a signal after so many steps from here."""
+    from trulysparse.cli.rl import _seed
+
+    before = _seed.load_agent, _seed.SeedTraining.__enter__
+
+    def enter(self):
+        ready = before[1](self)
+        explore, steps = self.agent.environments.step, 0
+
+        def step(*values):
+            nonlocal steps
+            steps += 1
+            if steps == at:
+                os.kill(os.getpid(), number)
+            return explore(*values)
+
+        self.agent.environments.step = step
+        return ready
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_seed.SeedTraining, "__enter__", enter)
+        return run(*arguments, code=128 + number)
+
+
+def test_a_run_leaves_what_its_figures_say(tmp_path, quick):
+    out = tmp_path / "r"
+    figures = last_json(run(*train(out, quick, "--algorithm", "td3", "--json")))
+    assert sorted(contents(out)) == ONE
+    assert figures == json.loads((out / "results.json").read_text())
+    [seed] = figures["seeds"]
+    with np.load(out / "evaluations.npz") as evaluations:
+        assert evaluations["timesteps"].tolist() == [100, 200, 300]
+        last = evaluations["results"][-1]
+        assert seed["returns"] == last.tolist()
+        assert figures["mean_return"] == pytest.approx(last.mean())
+        assert figures["std_return"] == pytest.approx(last.std())
+        assert figures["best_return"] == pytest.approx(evaluations["results"].mean(axis=1).max())
+    assert (figures["steps"], seed["updates"]) == (300, 250)
+    agent = ts.rl.TD3.load(out / "agent.safetensors")
+    assert agent.num_timesteps == 300
+    assert figures["connections"] == agent.n_connections
+    assert figures["neurons"] == 17 + 17 + 17
+    policy = ts.rl.Policy.load(out / POLICY)
+    seen = np.float32([0.5, -0.5, 1.0])
+    np.testing.assert_array_equal(policy(seen), agent.predict(seen, deterministic=True)[0])
+    config = json.loads((out / "config.json").read_text())
+    assert (config["env"], config["algorithm"], config["density"], config["hidden"]) == (
+        "Pendulum-v1",
+        "td3",
+        0.5,
+        [16],
+    )
+    text = (out / "report.html").read_text()
+    for part in ("Return against steps", "Return against seconds", "Memory of the replay buffer", "Network: actor"):
+        assert part in text
+    assert "trulysparse rl train Pendulum-v1" in text
+
+
+@pytest.mark.parametrize(
+    "env, options, algorithm",
+    [
+        ("CartPole-v1", ["--train-freq", 1], "dqn"),
+        ("Pendulum-v1", [], "td3"),
+        ("Pendulum-v1", ["--algorithm", "sac", "--ent-coef", "0.1"], "sac"),
+        ("Pendulum-v1", ["--n-envs", 3, "--env-kwargs", '{"g": 9.0}', "--normalize", "--evolution", "rigl"], "td3"),
+    ],
+)
+def test_algorithms_and_environments(tmp_path, quick, env, options, algorithm):
+    figures = last_json(run(*train(tmp_path / "r", quick, *options, "--no-report", "--json", env=env)))
+    assert (figures["algorithm"], figures["steps"]) == (algorithm, 300)
+    assert sorted(contents(tmp_path / "r")) == [name for name in ONE if name != "report.html"]
+
+
+def test_the_same_seed_gives_the_same_bits(tmp_path, quick):
+    for name, threads in (("a", 1), ("b", 2)):
+        run(*train(tmp_path / name, quick, "--threads", threads, "--no-report"))
+    assert (tmp_path / "a" / POLICY).read_bytes() == (tmp_path / "b" / POLICY).read_bytes()
+    run(*train(tmp_path / "c", quick, "--seed", 1, "--no-report"))
+    assert (tmp_path / "a" / POLICY).read_bytes() != (tmp_path / "c" / POLICY).read_bytes()
+
+
+def test_several_seeds_are_those_trained_alone(tmp_path, quick):
+    out = tmp_path / "r"
+    figures = last_json(run(*train(out, quick, "--seeds", 3, "--json")))
+    assert sorted(contents(out)) == sorted(
+        ["config.json", "report.html", "results.json", *(f"seed-{k}/{name}" for k in range(3) for name in OF_SEED)]
+    )
+    run(*train(tmp_path / "alone", quick, "--seed", 2, "--no-report"))
+    assert (out / "seed-2" / POLICY).read_bytes() == (tmp_path / "alone" / POLICY).read_bytes()
+    means = [seed["mean_return"] for seed in figures["seeds"]]
+    assert figures["mean_return"] == pytest.approx(np.mean(means))
+    assert figures["std_over_seeds"] == pytest.approx(np.std(means, ddof=1))
+    assert "Return of each seed" in (out / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_seeds_in_processes_are_those_one_after_the_other(tmp_path, quick):
+    for name, options in {"a": [], "b": ["--processes", 3]}.items():
+        run(*train(tmp_path / name, quick, "--seeds", 3, *options, "--no-report"))
+    for k in range(3):
+        paths = [tmp_path / name / f"seed-{k}" / POLICY for name in "ab"]
+        assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("at", [150, 300])
+def test_a_signal_keeps_the_state_and_says_how_to_go_on(tmp_path, quick, monkeypatch, number, at):
+    out = tmp_path / "r"
+    error = signalled(monkeypatch, *train(out, quick), at=at, number=number)
+    if at == 300:  # the last step: the run is finished all the same
+        assert json.loads((out / "results.json").read_text())["steps"] == 300
+        return
+    assert error == f"stopped: `trulysparse rl resume {out}` goes on from the last checkpoint\n"
+    assert "results.json" not in contents(out)
+    assert ts.rl.TD3.load(out / "agent.safetensors").num_timesteps == 150
+    assert "return" in run("rl", "evaluate", out, "--episodes", 1)
+    assert "broken off; go on with `trulysparse rl resume" in refused(*train(out, quick))
+    figures = last_json(run("rl", "resume", out, "--json"))
+    assert figures["steps"] == 300
+    assert sorted(contents(out)) == ONE
+    with np.load(out / "evaluations.npz") as evaluations:
+        assert evaluations["timesteps"].tolist() == [100, 200, 300]
+    assert "has finished" in refused("rl", "resume", out)
+
+
+def test_a_run_that_goes_on_twice_has_the_same_bits(tmp_path, quick, monkeypatch):
+    for name in "ab":
+        signalled(monkeypatch, *train(tmp_path / name, quick))
+        run("rl", "resume", tmp_path / name, "--no-report")
+    assert (tmp_path / "a" / POLICY).read_bytes() == (tmp_path / "b" / POLICY).read_bytes()
+
+
+def test_seeds_that_have_finished_stay(tmp_path, quick, monkeypatch):
+    out = tmp_path / "r"
+    signalled(monkeypatch, *train(out, quick, "--seeds", 2), at=150, number=signal.SIGTERM)
+    assert not (out / "seed-1").exists()
+    run("rl", "resume", out, "--no-report")
+    before = contents(out / "seed-0")
+    figures = json.loads((out / "seed-1" / "results.json").read_text())
+    for path in (out, out / "seed-1"):  # as where the process died just before it wrote them
+        (path / "results.json").unlink()
+    run("rl", "resume", out)
+    assert contents(out / "seed-0") == before
+    again = json.loads((out / "seed-1" / "results.json").read_text())
+    assert {**again, "peak_rss_mb": 0} == {**figures, "peak_rss_mb": 0}
+    assert len(json.loads((out / "results.json").read_text())["seeds"]) == 2
+
+
+def test_another_run_is_not_written_over_but_where_asked_for(tmp_path, quick):
+    out = tmp_path / "r"
+    run(*train(out, quick, "--seeds", 2))
+    before = contents(out)
+    assert "holds a finished run; give another folder, or --overwrite" in refused(*train(out, quick))
+    assert contents(out) == before
+    assert "CartPole-v1" not in run(*train(out, quick, "--overwrite"))
+    assert sorted(contents(out)) == ONE
+
+
+REFUSALS = [
+    (["NoSuch-v0"], "ENV must be the id of a registered environment, not 'NoSuch-v0'"),
+    (["CartPole-v1", "--algorithm", "td3"], "which TD3 does not choose: use DQN"),
+    (["Pendulum-v1", "--algorithm", "dqn"], "use TD3 or SAC"),
+    (["Pendulum-v1", "--algorithm", "a2c"], "--algorithm must be one of td3, sac, dqn, not 'a2c'"),
+    (["Blackjack-v1"], "ENV's observations must be one vector"),
+    (["Pendulum-v1", "--policy-delay", "0"], "--policy-delay must be at least 1"),
+    (["Pendulum-v1", "--double"], "--double is a setting of dqn, not of td3"),
+    (["Pendulum-v1", "--evolution", "darwin"], "--evolution must be one of"),
+    (["Pendulum-v1", "--preset", "best"], "--preset must be one of default"),
+    (["Pendulum-v1", "--env-kwargs", '{"x": 1}'], "--env-kwargs: 'Pendulum-v1' does not take them"),
+    (["Pendulum-v1", "--buffer-size", 10**14], "a replay buffer of"),
+    (["Pendulum-v1", "--threads", "0"], "--threads must be between 1 and"),
+    (["Pendulum-v1", "--processes", "0"], "--processes must be at least 1"),
+]
+
+
+@pytest.mark.parametrize("arguments, message", REFUSALS)
+def test_refusals_leave_nothing(tmp_path, arguments, message):
+    pytest.importorskip("gymnasium", reason="gymnasium comes with the extra trulysparse[rl]")
+    assert message in refused("rl", "train", *arguments, "--out", tmp_path / "a" / "b")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_that_cannot_be_used(tmp_path, quick, monkeypatch):
+    (tmp_path / "file").write_text("")
+    assert "is a file, not a folder" in refused(*train(tmp_path / "file", quick))
+    monkeypatch.setattr("os.access", lambda *_: False)  # tests may run as root
+    assert "cannot be written to" in refused(*train(tmp_path / "r", quick))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_reward_that_is_no_number_leaves_nothing_or_the_last_checkpoint(tmp_path, quick, monkeypatch):
+    from gymnasium.envs.classic_control import PendulumEnv
+
+    step, count = PendulumEnv.step, 0
+
+    def broken(self, action):
+        nonlocal count
+        count += 1
+        observation, reward, *rest = step(self, action)
+        return observation, float("nan") if count == at else reward, *rest
+
+    monkeypatch.setattr(PendulumEnv, "step", broken)
+    at = 60
+    assert "reward is nan at step 60" in refused(*train(tmp_path / "r", quick))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_gymnasium_the_extra_is_named(tmp_path, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "gymnasium", None)
+    error = refused("rl", "train", "Pendulum-v1", "--out", tmp_path / "r")
+    assert "pip install 'trulysparse[rl]'" in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_of_the_report_repeats_the_run(tmp_path, quick, monkeypatch):
+    import html
+    import re
+
+    monkeypatch.chdir(tmp_path)
+    run(*train("r", quick, "--evolution", "static", "--gamma", "0.9"))
+    [line] = re.findall("<pre>(trulysparse rl train.*?)</pre>", (tmp_path / "r" / "report.html").read_text())
+    before = (tmp_path / "r" / POLICY).read_bytes()
+    run(*shlex.split(html.unescape(line))[1:], "--overwrite", "--no-report")
+    assert (tmp_path / "r" / POLICY).read_bytes() == before
+
+
+def test_help_names_the_commands():
+    text = run("rl", "--help")
+    for name in ("train", "resume", "evaluate", "compare"):
+        assert name in text
+    assert "rl " in run("--help")
+    assert "--critic-density" in run("rl", "train", "--help")
