@@ -16,6 +16,7 @@ from trulysparse._core.random import stream_key
 from trulysparse.errors import DivergenceError, InputError
 from trulysparse.rl.learner import Learner
 from trulysparse.rl.loop import Collector, collect_and_learn
+from trulysparse.rl.policy import Policy
 from trulysparse.rl.team_environment import TeamEnvironment, TeamSpaces
 from trulysparse.rl.team_loop import run_team
 from trulysparse.rl.team_networks import AgentNetworks
@@ -156,6 +157,18 @@ class Team(ABC, Generic[SettingsType]):
         rows, there = self.spaces.rows(observations)
         actions = self.networks.act(rows).argmax(axis=0) if deterministic else self.explore(rows)
         return {self.spaces.agents[i]: int(actions[i]) for i in np.flatnonzero(there)}, None
+
+    def freeze(self) -> dict[str, Policy]:
+        """The policy of each agent as it is now, for acting only: it takes the agent's own observation, answers in
+        microseconds, and its file needs no PettingZoo. Mixers are not part of it: they serve learning alone.
+
+        Returns:
+            Policies by agent. Later updates do not reach them.
+        """
+        return {
+            agent: Policy(self.networks.network_of(number), head="argmax", n_actions=self.spaces.n_actions[number])
+            for number, agent in enumerate(self.spaces.agents)
+        }
 
     @property
     def n_connections(self) -> int:
