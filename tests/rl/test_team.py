@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from team_games import SignalGame
 
+from team_games import SignalGame
 from trulysparse.errors import DivergenceError, InputError
 from trulysparse.rl.policy import Policy
 from trulysparse.rl.qmix import QMIX
