@@ -197,7 +197,7 @@ def test_the_sum_of_values_cannot_tell_what_depends_on_both() -> None:
 
 
 def test_mixers_of_other_kinds_are_refused() -> None:
-    with pytest.raises(InputError, match="mixer must be one of vdn, not 'qmix'"):
+    with pytest.raises(InputError, match="mixer must be 'vdn' or None, not 'qmix'"):
         VDN(SignalGame(), mixer="qmix")
     assert VDN(SignalGame(), mixer=None).mixer is None
 
