@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from team_games import SignalGame
 
 import trulysparse as ts
+from team_games import SignalGame
 from trulysparse.errors import DivergenceError, InputError
 from trulysparse.evolution import SET
 from trulysparse.rl.policy import Policy
@@ -150,7 +150,12 @@ def test_returns_are_the_mean_of_agents() -> None:
 def test_divergence_is_said() -> None:
     game = SignalGame()
     step = game.step
-    game.step = lambda actions: (lambda s: (s[0], {a: r * 1e30 for a, r in s[1].items()}, *s[2:]))(step(actions))  # type: ignore
+
+    def large(actions: dict[str, int]) -> tuple[dict[str, Any], ...]:
+        observations, rewards, *others = step(actions)
+        return observations, {agent: 1e30 * reward for agent, reward in rewards.items()}, *others
+
+    game.step = large  # type: ignore[method-assign]
     with pytest.raises(DivergenceError, match="training has diverged; lower learning_rate"), np.errstate(all="ignore"):
         VDN(game, **SMALL | {"train_freq": 1, "learning_rate": 100.0}).learn(1000)
 

@@ -166,7 +166,7 @@ def test_a_replay_goes_on_from_its_state() -> None:
 def test_a_state_of_other_sizes_is_refused() -> None:
     replay, _ = filled(64, 150)
     smaller = TeamReplay(32, SPACES)
-    with pytest.raises(InputError, match="within 32 moments, not .*, 64"):
+    with pytest.raises(InputError, match=r"within 32 moments, not \d+, 64"):
         smaller.restore(replay.state())
     narrower = TeamReplay(64, TeamSpaces(("a", "b", "c"), (3, 3, 3), (3, 3, 3), n_states=5))
     with pytest.raises(InputError, match=r"observations are float32 of shape \(64, 3, 4\)"):
