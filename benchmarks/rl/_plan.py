@@ -69,7 +69,8 @@ def classic(seeds: int = 3) -> Plan:
             setting = pendulum | {"algorithm": algorithm}
             ours = of_pendulum | {"density": 0.1}
             yield _run(f"Pendulum {algorithm}", setting, "0.1", seed, options=ours)
-            yield _run(f"Pendulum {algorithm}", setting, "SB3", seed, learner="sb3", options=of_pendulum)
+            theirs = of_pendulum | {"policy_kwargs": {"net_arch": [256, 256]}}
+            yield _run(f"Pendulum {algorithm}", setting, "SB3", seed, learner="sb3", options=theirs)
         for env, setting in (
             ("CartPole-v1", {"steps": 100_000, "evaluate_every": 5000, "episodes": 10}),
             ("Acrobot-v1", {"steps": 100_000, "evaluate_every": 5000, "episodes": 10}),
