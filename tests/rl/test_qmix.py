@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from team_games import SignalGame, TwoStepGame
 
+from team_games import SignalGame, TwoStepGame
 from trulysparse.evolution import SET, RigL
-from trulysparse.rl.team_evaluation import evaluate_team
 from trulysparse.rl.mixing import MixingParameters, mix
 from trulysparse.rl.qmix import QMIX
 from trulysparse.rl.targets import SoftMellowmax
+from trulysparse.rl.team_evaluation import evaluate_team
 
 pytest.importorskip("gymnasium")
 

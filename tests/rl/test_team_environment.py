@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from team_games import SignalGame, TwoStepGame
 
+from team_games import SignalGame, TwoStepGame
 from trulysparse.errors import InputError
 from trulysparse.rl.team_environment import TeamEnvironment, TeamSpaces, checked_team_spaces
 

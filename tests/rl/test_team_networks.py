@@ -53,15 +53,15 @@ def test_values_are_those_of_each_agent_by_itself(shared: bool) -> None:
 def test_acting_is_the_same_network(shared: bool) -> None:
     networks = AgentNetworks(SPACES, TeamSettings(batch_size=5, share_parameters=shared), seed=1)
     observations = np.random.default_rng(1).normal(size=(1, 3, 4)).astype(np.float32)
-    np.testing.assert_allclose(
-        networks.act(observations[0]), by_hand(networks, observations, False)[..., 0], rtol=1e-6
-    )
+    np.testing.assert_allclose(networks.act(observations[0]), by_hand(networks, observations, False)[..., 0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_an_update_goes_down_the_gradient_of_the_values_that_were_chosen(shared: bool) -> None:
     """Against a dense network's gradient in float64, agent by agent."""
-    settings = TeamSettings(batch_size=5, share_parameters=shared, hidden_layer_sizes=(16,), density=0.6, evolution=None)
+    settings = TeamSettings(
+        batch_size=5, share_parameters=shared, hidden_layer_sizes=(16,), density=0.6, evolution=None
+    )
     networks = AgentNetworks(SPACES, settings, seed=2)
     replay, slots, rng = replay_of(60), np.arange(3, 53, 10), np.random.default_rng(3)
     actions = rng.integers(0, 2, (3, 5))

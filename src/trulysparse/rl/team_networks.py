@@ -160,8 +160,18 @@ class AgentNetworks:
             learner.update()
 
     def network_of(self, number: int) -> SparseMLP:
-        """The network of an agent, by its number."""
-        return self._learners[0 if self.shared else number].nets[0]
+        """A copy of the network of one agent, by its number, which takes the agent's own observation alone: what a
+        shared network gets by the agent's number goes into the biases of the first layer."""
+        net = self._learners[0 if self.shared else number].nets[0]
+        n_inputs = self.spaces.n_observations[number]
+        matrices, biases = [layer.weight for layer in net.layers], [layer.bias.copy() for layer in net.layers]
+        first = matrices[0].tocsc()
+        matrices[0] = first[:, :n_inputs]
+        if self.shared:
+            biases[0] += first[:, [self.spaces.width + number]].toarray()[:, 0]
+        return SparseMLP.from_matrices(
+            matrices, biases, activation=net.activation, output="identity", threads=self.threads
+        )
 
 
 class ActingPass:
