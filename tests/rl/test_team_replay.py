@@ -154,8 +154,7 @@ def test_memory_is_asked_for_before_it_is_taken(monkeypatch: pytest.MonkeyPatch)
 def test_a_replay_goes_on_from_its_state() -> None:
     replay, _ = filled(64, 150)
     other = TeamReplay(64, SPACES)
-    arrays, numbers = replay.state()
-    other.restore({name: array.copy() for name, array in arrays.items()}, numbers)
+    other.restore({name: array.copy() for name, array in replay.state().items()})
     for each in (replay, other):
         each.begin(np.ones((3, 4), np.float32), np.ones(3, bool), np.ones(5))
     draws = [each.sample(np.random.default_rng(5), 30, 3) for each in (replay, other)]
@@ -167,9 +166,11 @@ def test_a_replay_goes_on_from_its_state() -> None:
 def test_a_state_of_other_sizes_is_refused() -> None:
     replay, _ = filled(64, 150)
     smaller = TeamReplay(32, SPACES)
-    with pytest.raises(InputError, match="observations must have shape"):
-        smaller.restore(*replay.state())
-    assert smaller.n_moments == 0
-    arrays, numbers = replay.state()
-    with pytest.raises(InputError, match="newest"):
-        TeamReplay(64, SPACES).restore(arrays, numbers | {"newest": 64})
+    with pytest.raises(InputError, match=r"within 32 moments, not \d+, 64"):
+        smaller.restore(replay.state())
+    narrower = TeamReplay(64, TeamSpaces(("a", "b", "c"), (3, 3, 3), (3, 3, 3), n_states=5))
+    with pytest.raises(InputError, match=r"observations are float32 of shape \(64, 3, 4\)"):
+        narrower.restore(replay.state())
+    assert smaller.n_moments == narrower.n_moments == 0
+    with pytest.raises(InputError, match="not 64, 64"):
+        TeamReplay(64, SPACES).restore(replay.state() | {"position": np.array([64, 64])})

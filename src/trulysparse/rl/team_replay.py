@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from trulysparse import _kernels
 from trulysparse._core import checks, memory
 from trulysparse._core.arrays import Floats
 from trulysparse.errors import InputError
+from trulysparse.io.kept_models import LargeArray
 from trulysparse.rl.team_environment import TeamSpaces
 
 Slots = NDArray[np.int64]
@@ -179,30 +181,40 @@ class TeamReplay:
 
     # ---- files ----
 
-    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """What a file keeps of it: arrays by name, and numbers."""
-        arrays = {name: getattr(self, name) for name in _ARRAYS if getattr(self, name).size}
-        return arrays, {"newest": self._newest, "n_moments": self.n_moments, "n_transitions": self.n_transitions}
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What `restore` takes: views of the part that was written to, not copies.
 
-    def restore(self, arrays: dict[str, NDArray[Any]], numbers: dict[str, Any]) -> None:
-        """Takes what `state` of a replay of the same sizes has given.
+        Returns:
+            Arrays by name.
+        """
+        arrays = {name: getattr(self, name)[: self.n_moments] for name in _ARRAYS if getattr(self, name).size}
+        return arrays | {"position": np.array([self._newest, self.n_moments])}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes on where another replay, of the same arguments, was.
 
         Args:
-            arrays: by name.
-            numbers: likewise.
+            state: from `state`; arrays, or the LargeArrays of a file, which are read straight into the replay.
 
         Raises:
-            InputError: where they do not fit; nothing has changed then.
+            InputError: where it is that of another replay, or damaged; nothing changes then.
         """
-        for name in _ARRAYS:
-            own = getattr(self, name)
-            if own.size and (name not in arrays or arrays[name].shape != own.shape):
-                found = arrays[name].shape if name in arrays else "none"
-                raise InputError(f"replay's {name} must have shape {own.shape}, not {found}")
-        newest = checks.integer("replay.newest", numbers["newest"], low=-1, high=self.capacity - 1)
-        moments = checks.integer("replay.n_moments", numbers["n_moments"], low=0, high=self.capacity)
-        count = checks.integer("replay.n_transitions", numbers["n_transitions"], low=0, high=self.capacity)
-        for name in _ARRAYS:
-            if name in arrays:
-                getattr(self, name)[...] = arrays[name]
-        self._newest, self.n_moments, self.n_transitions = newest, moments, count
+        newest, moments = (int(number) for number in state["position"])
+        if not (-1 <= newest < max(1, moments) and 0 <= moments <= self.capacity):
+            raise InputError(f"the replay's position must be within {self.capacity} moments, not {newest}, {moments}")
+        own = {name: getattr(self, name) for name in _ARRAYS if getattr(self, name).size}
+        for name, array in own.items():
+            given = state[name]
+            if given.dtype != array.dtype or given.shape != (moments, *array.shape[1:]):
+                raise InputError(
+                    f"the replay's {name} are {given.dtype} of shape {given.shape}, but this replay holds "
+                    f"{array.dtype} of shape {array.shape}"
+                )
+        for name, array in own.items():
+            if isinstance(state[name], LargeArray):
+                state[name].read_into(array[:moments])
+            else:
+                array[:moments] = state[name]
+            array[moments:] = 0
+        self._newest, self.n_moments = newest, moments
+        self.n_transitions = int(np.count_nonzero(self.starts))
