@@ -14,20 +14,25 @@ from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
 from trulysparse._core.random import stream_key
 from trulysparse.errors import DivergenceError, InputError
+from trulysparse.io.parameters import allow
+from trulysparse.rl.checkpoint import KeptAgent
 from trulysparse.rl.learner import Learner
 from trulysparse.rl.loop import Collector, collect_and_learn
 from trulysparse.rl.policy import Policy
+from trulysparse.rl.targets import SoftMellowmax
 from trulysparse.rl.team_environment import TeamEnvironment, TeamSpaces
 from trulysparse.rl.team_loop import run_team
 from trulysparse.rl.team_networks import AgentNetworks
 from trulysparse.rl.team_replay import TeamReplay
 from trulysparse.rl.team_settings import SettingsType, make_settings
 
+allow(TeamSpaces, SoftMellowmax)
+
 NOTES_EVERY = 100
 """Updates from one look at the losses to the next: at each they would cost more than they tell."""
 
 
-class Team(ABC, Generic[SettingsType]):
+class Team(KeptAgent, ABC, Generic[SettingsType]):
     """Base of IQL, VDN and QMIX: everything but what their papers say.
 
     Args:
@@ -188,6 +193,24 @@ class Team(ABC, Generic[SettingsType]):
         if found.spaces != self.spaces:
             raise InputError(f"env must have the spaces of the team's own, {self.spaces}, not {found.spaces}")
         self.environment = found
+
+    # ---- files ----
+
+    def own_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """See KeptAgent."""
+        return {} if self.collector is None else {"collector": self.collector.state()}, {}
+
+    def restore_own_state(self, numbers: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+        """See KeptAgent."""
+        if "collector" in numbers:
+            self.collector = Collector()
+            self.collector.restore(numbers["collector"])
+
+    def restore_replay(self, state: dict[str, Any]) -> None:
+        """See KeptAgent."""
+        replay = TeamReplay(self.settings.buffer_size, self.spaces)
+        replay.restore(state)
+        self.replay = replay
 
     # ---- what the loop and the algorithms call ----
 

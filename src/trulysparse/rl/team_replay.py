@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from trulysparse import _kernels
 from trulysparse._core import checks, memory
 from trulysparse._core.arrays import Floats
 from trulysparse.errors import InputError
+from trulysparse.io.kept_models import fill
 from trulysparse.rl.team_environment import TeamSpaces
 
 Slots = NDArray[np.int64]
@@ -179,30 +181,35 @@ class TeamReplay:
 
     # ---- files ----
 
-    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """What a file keeps of it: arrays by name, and numbers."""
-        arrays = {name: getattr(self, name) for name in _ARRAYS if getattr(self, name).size}
-        return arrays, {"newest": self._newest, "n_moments": self.n_moments, "n_transitions": self.n_transitions}
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What `restore` takes: views of the moments that there are, not copies.
 
-    def restore(self, arrays: dict[str, NDArray[Any]], numbers: dict[str, Any]) -> None:
-        """Takes what `state` of a replay of the same sizes has given.
+        Returns:
+            Arrays by name.
+        """
+        arrays = {name: getattr(self, name)[: self.n_moments] for name in _ARRAYS if getattr(self, name).size}
+        return arrays | {"counters": np.array([self._newest, self.n_moments])}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes on where another replay, of the same sizes, was.
 
         Args:
-            arrays: by name.
-            numbers: likewise.
+            state: from `state`; arrays, or the LargeArrays of a file, which are read straight into the replay.
 
         Raises:
-            InputError: where they do not fit; nothing has changed then.
+            InputError: where it does not fit; nothing has changed then.
         """
-        for name in _ARRAYS:
-            own = getattr(self, name)
-            if own.size and (name not in arrays or arrays[name].shape != own.shape):
-                found = arrays[name].shape if name in arrays else "none"
-                raise InputError(f"replay's {name} must have shape {own.shape}, not {found}")
-        newest = checks.integer("replay.newest", numbers["newest"], low=-1, high=self.capacity - 1)
-        moments = checks.integer("replay.n_moments", numbers["n_moments"], low=0, high=self.capacity)
-        count = checks.integer("replay.n_transitions", numbers["n_transitions"], low=0, high=self.capacity)
-        for name in _ARRAYS:
-            if name in arrays:
-                getattr(self, name)[...] = arrays[name]
-        self._newest, self.n_moments, self.n_transitions = newest, moments, count
+        newest, moments = (int(each) for each in state["counters"])
+        checks.integer("replay.n_moments", moments, low=0, high=self.capacity)
+        full = moments == self.capacity
+        checks.integer("replay.newest", newest, low=0 if full else moments - 1, high=moments - 1)
+        own = {name: getattr(self, name) for name in _ARRAYS if getattr(self, name).size}
+        for name, array in own.items():
+            expected, found = (moments, *array.shape[1:]), state[name].shape if name in state else "none"
+            if found != expected or state[name].dtype != array.dtype:
+                raise InputError(f"replay's {name} must be {array.dtype} of shape {expected}, not {found}")
+        for name, array in own.items():
+            fill(array[:moments], state[name])
+            array[moments : self.n_moments] = 0
+        self._newest, self.n_moments = newest, moments
+        self.n_transitions = int(self.starts.sum())
