@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from trulysparse._core.arrays import Floats
 from trulysparse.optim.schedules import rate_at
-from trulysparse.rl.agent import OffPolicyAgent
+from trulysparse.rl.actor_critic import ActorCritic
 from trulysparse.rl.heads import LOG_STD_MAX, LOG_STD_MIN, SquashedGaussian, squared_error
-from trulysparse.rl.learner import Learner
 from trulysparse.rl.settings import SACSettings
 from trulysparse.rl.temperature import Temperature
 
 
-class SAC(OffPolicyAgent[SACSettings]):
+class SAC(ActorCritic[SACSettings]):
     """Soft actor-critic, for continuous actions.
 
     The actor gives a normal distribution of each component of an action, squashed by tanh. Two critics learn what
@@ -68,19 +67,20 @@ class SAC(OffPolicyAgent[SACSettings]):
         threads: int = 1,
         **settings: Any,
     ) -> None:
-        super().__init__(env, preset=preset, settings=settings, replay_folder=replay_folder, seed=seed, threads=threads)
-        s, n_observations, n_actions = self.settings, self.spaces.n_observations, self.spaces.n_actions
+        super().__init__(
+            env,
+            actor_outputs=2,
+            actor_target=False,
+            preset=preset,
+            settings=settings,
+            replay_folder=replay_folder,
+            seed=seed,
+            threads=threads,
+        )
+        s, n_actions = self.settings, self.spaces.n_actions
         self.temperature = Temperature(s.ent_coef, s.target_entropy, n_actions=n_actions)
-        self.actor = self.new_learner(n_observations, 2 * n_actions, "actor", target=False)
-        self.critic = self.new_learner(n_observations + n_actions, 1, "critic", n_networks=2)
-        self.learners = {"actor": self.actor, "critic": self.critic}
         self._head = SquashedGaussian(n_actions, self.actor.columns)
         self._noise = np.zeros((n_actions, self.actor.columns), np.float32)
-
-    @property
-    def acting_learner(self) -> Learner:
-        """The actor."""
-        return self.actor
 
     def own_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """See KeptAgent."""
@@ -103,6 +103,7 @@ class SAC(OffPolicyAgent[SACSettings]):
         """One update of critics, actor, temperature and targets."""
         critic, s = self.critic, self.settings
         assert self.replay is not None
+        self.forget()
         n = self.spaces.n_observations
         rewards, discounts = self.replay.sample(
             self.rng, s.batch_size, critic.x[:n], critic.x[n:], critic.target_x[:n], **self.observation_scale()
