@@ -36,8 +36,7 @@ class VDN(Team[TeamSettings]):
         learners; van Hasselt, Guez and Silver, "Deep reinforcement learning with double Q-learning", AAAI 2016.
 
     Example:
-        >>> import pytest
-        >>> simple_spread_v3 = pytest.importorskip("mpe2").simple_spread_v3
+        >>> from mpe2 import simple_spread_v3
         >>> import trulysparse as ts
         >>> team = ts.rl.VDN(simple_spread_v3.parallel_env(), density=0.2, learning_starts=100, seed=0).learn(200)
         >>> team.n_updates, team.n_connections
@@ -168,8 +167,7 @@ class IQL(VDN):
         Tan, "Multi-agent reinforcement learning: independent vs. cooperative agents", ICML 1993.
 
     Example:
-        >>> import pytest
-        >>> simple_spread_v3 = pytest.importorskip("mpe2").simple_spread_v3
+        >>> from mpe2 import simple_spread_v3
         >>> import trulysparse as ts
         >>> env = simple_spread_v3.parallel_env()
         >>> team = ts.rl.IQL(env, share_parameters=False, learning_starts=100, seed=0).learn(150)
