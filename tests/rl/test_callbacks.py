@@ -190,8 +190,25 @@ def test_evaluations_go_on(tmp_path):
 
 def test_damaged_evaluations_are_refused(tmp_path):
     (tmp_path / "evaluations.npz").write_text("nothing")
+    agent = StubAgent(CountingEnvironment())
+    agent.num_timesteps = 5
     with pytest.raises(InputError, match=r"evaluations\.npz that cannot be read"):
-        collect_and_learn(StubAgent(CountingEnvironment()), 5, EvalCallback(CountingEnvironment(), log_path=tmp_path))
+        collect_and_learn(agent, 5, EvalCallback(CountingEnvironment(), log_path=tmp_path))
+    assert agent.num_timesteps == 5
+
+
+def test_evaluations_of_another_run_are_refused(tmp_path):
+    agent = StubAgent(CountingEnvironment())
+    collect_and_learn(agent, 5, EvalCallback(CountingEnvironment(), eval_freq=5, log_path=tmp_path))
+    before = (tmp_path / "evaluations.npz").read_bytes()
+    other = StubAgent(CountingEnvironment())
+    for again in (dict(agent=other), dict(agent=agent, reset_num_timesteps=True)):
+        with pytest.raises(InputError, match="log_path must be a folder without the evaluations of another run"):
+            collect_and_learn(
+                total_timesteps=5, callbacks=EvalCallback(CountingEnvironment(), log_path=tmp_path), **again
+            )
+    assert (agent.num_timesteps, other.num_timesteps) == (5, 0)
+    assert (tmp_path / "evaluations.npz").read_bytes() == before
 
 
 def test_environments_that_are_refused():

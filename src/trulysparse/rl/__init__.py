@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from trulysparse.rl.sac import SAC as SAC
     from trulysparse.rl.targets import SoftMellowmax as SoftMellowmax
     from trulysparse.rl.td3 import TD3 as TD3
+    from trulysparse.rl.team_callbacks import TeamEvalCallback as TeamEvalCallback
+    from trulysparse.rl.team_callback import TeamEvalCallback as TeamEvalCallback
     from trulysparse.rl.team_evaluation import evaluate_team as evaluate_team
     from trulysparse.rl.vdn import IQL as IQL
     from trulysparse.rl.vdn import VDN as VDN
@@ -37,6 +39,8 @@ _MODULES = {
     "SoftMellowmax": "targets",
     "StopTrainingOnRewardThreshold": "callbacks",
     "TD3": "td3",
+    "TeamEvalCallback": "team_callbacks",
+    "TeamEvalCallback": "team_callback",
     "VDN": "vdn",
 }
 

@@ -268,7 +268,7 @@ class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
     def _updates_from(self, timesteps: int) -> int:
         """Updates in the present call of `learn`, which begins with so many steps."""
         assert self.environments is not None
-        n_envs = self.environments.n_envs
-        steps = max(0, self.total_timesteps - max(timesteps, self.learning_starts))
-        rounds = steps // (self.train_freq * n_envs)
-        return rounds * (self.train_freq * n_envs if self.gradient_steps < 0 else self.gradient_steps)
+        per_round = self.train_freq * self.environments.n_envs
+        steps, waiting = self.total_timesteps - timesteps, max(0, self.learning_starts - timesteps)
+        rounds = max(0, steps // per_round - waiting // per_round)
+        return rounds * (per_round if self.gradient_steps < 0 else self.gradient_steps)

@@ -41,18 +41,19 @@ class BaseCallback:
         """The callbacks that this one calls."""
         return ()
 
-    def check(self, model: Any) -> None:
+    def check(self, model: Any, n_before: int) -> None:
         """Called before anything else happens.
 
         Args:
             model: the agent.
+            n_before: steps in environments so far; 0 where a run begins.
 
         Raises:
             InputError: where this callback cannot do its work with this agent.
         """
         for child in self.children():
             child.parent = self
-            child.check(model)
+            child.check(model, n_before)
 
     def init_callback(self, model: Any, logger: RunLog) -> None:
         """Called at the start of a training.

@@ -62,7 +62,7 @@ class StopTrainingOnRewardThreshold(BaseCallback):
     def __init__(self, reward_threshold: float) -> None:
         self.reward_threshold = checks.real("reward_threshold", reward_threshold)
 
-    def check(self, model: Any) -> None:
+    def check(self, model: Any, n_before: int) -> None:
         """Refuses any place but that in an EvalCallback."""
         if not isinstance(self.parent, EvalCallback):
             raise InputError(
@@ -143,10 +143,21 @@ class EvalCallback(BaseCallback):
         """See BaseCallback."""
         return (*self.on_new_best, *self.after_eval)
 
-    def check(self, model: Any) -> None:
-        """Refuses the environment in which the agent learns, and another kind of environment; reads the evaluations of
-        a run that goes on."""
-        super().check(model)
+    def check(self, model: Any, n_before: int) -> None:
+        """Refuses the environment in which the agent learns, another kind of environment, and the evaluations of
+        another run; reads those of a run that goes on."""
+        super().check(model, n_before)
+        self._open(model)
+        file = None if self.log_path is None else self.log_path / "evaluations.npz"
+        if file is None or not file.exists():
+            return
+        if n_before == 0:
+            raise InputError(f"log_path must be a folder without the evaluations of another run: there is '{file}'")
+        if not self.evaluations_timesteps:
+            self._read(file)
+
+    def _open(self, model: Any) -> None:
+        """Opens the environment, or refuses it."""
         if self.eval_env is model.environments.env:
             raise InputError("eval_env must be an environment of its own, not the one in which the agent learns")
         environments = self._environments or open_environments(self.eval_env)
@@ -156,9 +167,17 @@ class EvalCallback(BaseCallback):
             environments.close()
             raise
         self._environments = environments
-        file = None if self.log_path is None else self.log_path / "evaluations.npz"
-        if file is not None and file.exists() and not self.evaluations_timesteps:
-            self._read(file)
+
+    def _episodes(self, seed: int) -> tuple[list[float], list[int]]:
+        """Returns and lengths of the episodes of an evaluation."""
+        return evaluate_policy(
+            self.model,
+            self._environments,
+            self.n_eval_episodes,
+            deterministic=self.deterministic,
+            seed=seed,
+            return_episode_rewards=True,
+        )
 
     def _init_callback(self) -> None:
         self._last = self.num_timesteps // self.eval_freq
@@ -181,16 +200,8 @@ class EvalCallback(BaseCallback):
             Whether the callbacks that it calls want to go on.
         """
         drawn = self.model.rng.bit_generator.state
-        seed = seed_of(self.seed, self.num_timesteps)
         try:
-            returns, lengths = evaluate_policy(
-                self.model,
-                self._environments,
-                self.n_eval_episodes,
-                deterministic=self.deterministic,
-                seed=seed,
-                return_episode_rewards=True,
-            )
+            returns, lengths = self._episodes(seed_of(self.seed, self.num_timesteps))
         finally:
             self.model.rng.bit_generator.state = drawn
         self.evaluations_timesteps.append(self.num_timesteps)
@@ -215,7 +226,10 @@ class EvalCallback(BaseCallback):
         if self.best_model_save_path is not None:
             self.best_model_save_path.mkdir(parents=True, exist_ok=True)
             self.model.save(self.best_model_save_path / "best_model.safetensors")
-            self.model.freeze().save(self.best_model_save_path / "best_policy.safetensors")
+            self._save_policy(self.best_model_save_path)
+
+    def _save_policy(self, folder: Path) -> None:
+        self.model.freeze().save(folder / "best_policy.safetensors")
 
     def _write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

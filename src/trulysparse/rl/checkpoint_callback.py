@@ -47,7 +47,7 @@ class CheckpointCallback(BaseCallback):
         self.paths: list[Path] = []
         self._last = 0
 
-    def check(self, model: Any) -> None:
+    def check(self, model: Any, n_before: int) -> None:
         """Refuses a file in place of the folder."""
         if self.save_path.exists() and not self.save_path.is_dir():
             raise InputError(f"save_path must be a folder, not the file '{self.save_path}'")

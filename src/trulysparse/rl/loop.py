@@ -102,9 +102,9 @@ def collect_and_learn(
     collector = agent.collector
     if collector is None:
         collector = Collector()
-    for watcher in watchers:
-        watcher.check(agent)
     n_before = 0 if restart else agent.num_timesteps
+    for watcher in watchers:
+        watcher.check(agent, n_before)
     with ExitStack() as ends:
         run_log = ends.enter_context(open_log(log, agent, n_before))
         if restart:
