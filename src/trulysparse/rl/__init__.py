@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from trulysparse.rl.targets import SoftMellowmax as SoftMellowmax
     from trulysparse.rl.td3 import TD3 as TD3
     from trulysparse.rl.team_callbacks import TeamEvalCallback as TeamEvalCallback
-    from trulysparse.rl.team_callback import TeamEvalCallback as TeamEvalCallback
     from trulysparse.rl.team_evaluation import evaluate_team as evaluate_team
     from trulysparse.rl.vdn import IQL as IQL
     from trulysparse.rl.vdn import VDN as VDN
@@ -40,7 +39,6 @@ _MODULES = {
     "StopTrainingOnRewardThreshold": "callbacks",
     "TD3": "td3",
     "TeamEvalCallback": "team_callbacks",
-    "TeamEvalCallback": "team_callback",
     "VDN": "vdn",
 }
 

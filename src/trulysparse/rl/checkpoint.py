@@ -200,7 +200,7 @@ class KeptAgent:
         if threads is not None:
             parameters["threads"] = threads
         spaces = decoded({"spaces": config["spaces"]})["spaces"]
-        makes = {name: parameters[name] for name in ("preset", "mixer", "seed", "threads") if name in parameters}
+        makes = {name: parameters[name] for name in ("preset", "seed", "threads") if name in parameters}
         agent = cls(spaces, **makes, **settings)  # type: ignore[call-arg]
         agent.parameters = {**parameters, **given}
         if replay_folder is not None:
