@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -83,11 +85,20 @@ def _returns(settings: Any, policy: Any, episodes: int, seed: int) -> list[float
     return [float(value) for value in returns]
 
 
+def draw_without_screen() -> None:
+    """Has pygame and MuJoCo draw into memory, where the user has not chosen how. They look at this when they are
+    imported."""
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+        os.environ.setdefault("MUJOCO_GL", "egl")
+
+
 def _record(settings: Any, policy: Any, path: Path, seed: int) -> float:
     from trulysparse.cli.rl._environment import environment
     from trulysparse.rl.video import record_episode, require_pillow
 
     require_pillow()
+    draw_without_screen()
     if settings.is_team:
         raise InputError("--video: environments of teams are not recorded; evaluate without --video")
     with environment(settings) as env:
