@@ -8,6 +8,8 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from trulysparse.rl.base_callback import BaseCallback
+
 
 class CountingEnvironment(gymnasium.Env):
     """Observations are (number of the environment, episode, step, last action). The reward is 100 * episode + step.
@@ -149,3 +151,23 @@ class StubAgent:
                     file.write("policy")
 
         return Policy()
+
+
+class Noting(BaseCallback):
+    """Notes what is called, and the steps."""
+
+    def __init__(self, stop_at=None):
+        self.stop_at, self.notes = stop_at, []
+
+    def _init_callback(self):
+        self.notes.append("init")
+
+    def _on_training_start(self):
+        self.notes.append("start")
+
+    def _on_step(self):
+        self.notes.append(self.num_timesteps)
+        return self.num_timesteps != self.stop_at
+
+    def _on_training_end(self):
+        self.notes.append("end")

@@ -16,3 +16,15 @@ def test_code_of_a_page_runs(page, monkeypatch, tmp_path):
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / f"{page}.md").read_text(), flags=re.DOTALL)
     assert blocks
     exec(compile("\n".join(blocks), f"{page}.md", "exec"), {"__name__": "page"})
+
+
+def test_code_of_the_page_about_agents_runs(monkeypatch, tmp_path):
+    """With fewer steps, so that agents learn nothing."""
+    pytest.importorskip("gymnasium")
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "rl.md").read_text(), flags=re.DOTALL)
+    assert len(blocks) > 5
+    code, n = re.subn(r"learn\(\d[\d_]*", "learn(150", "\n".join(blocks))
+    assert n > 3
+    code = re.sub(r"learning_starts=\d+", "learning_starts=100", code)
+    exec(compile(code.replace("n_eval_episodes=10", "n_eval_episodes=1"), "rl.md", "exec"), {"__name__": "page"})

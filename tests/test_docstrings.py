@@ -76,7 +76,8 @@ def modules() -> list[str]:
 
 # Modules whose examples need a package of an extra.
 NEEDS = {"mlflow": ("mlflow", "mlflow"), "tensorboard": ("tensorboardX", "tensorboard")}
-NEEDS |= dict.fromkeys(("dqn", "noisy", "sac"), ("gymnasium", "rl"))
+NEEDS |= dict.fromkeys(("dqn", "environments", "evaluate", "noisy", "sac"), ("gymnasium", "rl"))
+NEEDS["video"] = ("pygame", "rl")  # for Pendulum's pictures
 
 
 @pytest.mark.parametrize("name", modules())

@@ -37,6 +37,8 @@ COVERED_BY = {
     "parallel/ray/server_actor.py": "parallel/ray/test_driver.py",  # actors run on a cluster alone: slow tests
     "parallel/ray/worker_actor.py": "parallel/ray/test_driver.py",
     "rl/rings.py": "rl/test_replay.py",
+    "rl/environment_interface.py": "rl/test_environments.py",
+    "rl/learning_agent.py": "rl/test_loop.py",  # a protocol
     "training/callbacks/running.py": "training/callbacks/test_base.py",  # a protocol
     "unsupervised/selection/method.py": "unsupervised/selection/test_registry.py",  # a protocol
 }

@@ -96,7 +96,7 @@ def report(name: str, plan: Plan, folder: Path, title: str) -> dict[str, dict[st
         reference = lines.get("dense", lines.get("SB3"))
         rows = []
         for line, each in lines.items():
-            share = 100 * each["iqm"] / reference["iqm"] if reference else float("nan")
+            share = 100 * each["iqm"] / reference["iqm"] if reference and reference["iqm"] > 0 else float("nan")
             faster = reference["cpu_s"] / each["cpu_s"] if reference else float("nan")
             rows.append(
                 [

@@ -22,7 +22,7 @@ DENSE = {"learning_rate": 1e-3}  # our default, and Stable-Baselines3's
 
 
 def _run(name: str, setting: dict[str, Any], line: str, seed: int, **more: Any) -> tuple[str, dict[str, Any]]:
-    run_name = f"{name}_{line.replace(' ', '_')}_s{seed}"
+    run_name = f"{name}_{line}_s{seed}".replace(" ", "_")
     learner = "dense" if line.startswith("dense") else "ours"
     return run_name, {"learner": learner, "line": line, "group": name, "seed": seed} | setting | more
 
@@ -63,13 +63,14 @@ def classic(seeds: int = 3) -> Plan:
     defaults, beside Stable-Baselines3 with those of its zoo."""
     pendulum = {"env": "Pendulum-v1", "steps": 10_000, "evaluate_every": 1000, "episodes": 10}
     of_pendulum = {"learning_rate": 1e-3, "learning_starts": 1000}
-    lander = {"steps": 150_000, "evaluate_every": 10_000, "episodes": 10}
+    lander = {"steps": 100_000, "evaluate_every": 10_000, "episodes": 10}
     for seed in range(seeds):
         for algorithm in ("td3", "sac"):
             setting = pendulum | {"algorithm": algorithm}
             ours = of_pendulum | {"density": 0.1}
             yield _run(f"Pendulum {algorithm}", setting, "0.1", seed, options=ours)
-            yield _run(f"Pendulum {algorithm}", setting, "SB3", seed, learner="sb3", options=of_pendulum)
+            theirs = of_pendulum | {"policy_kwargs": {"net_arch": [256, 256]}}
+            yield _run(f"Pendulum {algorithm}", setting, "SB3", seed, learner="sb3", options=theirs)
         for env, setting in (
             ("CartPole-v1", {"steps": 100_000, "evaluate_every": 5000, "episodes": 10}),
             ("Acrobot-v1", {"steps": 100_000, "evaluate_every": 5000, "episodes": 10}),

@@ -2,10 +2,9 @@
 
     python benchmarks/rl/replay_buffer.py
 
-Buffers of 200,000 transitions are full, with episodes of 1,000 steps; batches of 256. Ours are written into the inputs of
-networks, theirs into torch tensors. Contenders take turns; the figure is the least of --rounds turns, one thread, in
-microseconds. Bytes: of a full buffer of a million transitions, divided by a million. Results go to
-benchmarks/results/rl_replay_buffer.json.
+Buffers of 200,000 transitions are full, with episodes of 1,000 steps; batches of 256. Ours are written into the inputs
+of networks, theirs into torch tensors. Contenders take turns; the figure is the least of --rounds turns, one thread, in
+microseconds. Bytes: of a full buffer, divided by its transitions. Results go to benchmarks/results/rl_replay_buffer.json.
 """
 
 from __future__ import annotations

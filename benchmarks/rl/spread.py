@@ -17,6 +17,7 @@ import json
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ class DenseNetworks:
 
         def new() -> Any:
             layers: list[Any] = []
-            for n_in, n_out in zip(sizes, sizes[1:], strict=False):
+            for n_in, n_out in pairwise(sizes):
                 layers += [torch.nn.Linear(n_in, n_out), torch.nn.ReLU()]
             return torch.nn.Sequential(*layers[:-1])
 
@@ -204,7 +205,8 @@ def main() -> None:
                     f"{np.mean([each['cpu_seconds'] for each in runs]):.1f}",
                 ]
             )
-    table("simple_spread_v3, mean of the last three evaluations", ["", "connections", "return per agent, by seed", "mean", "CPU s"], rows)
+    columns = ["", "connections", "return per agent, by seed", "mean", "CPU s"]
+    table("simple_spread_v3, mean of the last three evaluations", columns, rows)
 
 
 if __name__ == "__main__":

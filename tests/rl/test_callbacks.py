@@ -9,39 +9,17 @@ gymnasium = pytest.importorskip("gymnasium")
 
 from gymnasium.vector import SyncVectorEnv  # noqa: E402
 
-from counting_environment import CountingEnvironment, StubAgent  # noqa: E402
+from counting_environment import CountingEnvironment, Noting, StubAgent  # noqa: E402
 from trulysparse.rl.callbacks import (  # noqa: E402
-    BaseCallback,
-    CheckpointCallback,
-    ConvertCallback,
     EvalCallback,
     EveryNTimesteps,
     StopTrainingOnRewardThreshold,
-    make_callbacks,
 )
 from trulysparse.rl.evaluate import evaluate_policy  # noqa: E402
 from trulysparse.rl.log import read_progress  # noqa: E402
 from trulysparse.rl.loop import collect_and_learn  # noqa: E402
 from trulysparse.rl.seeds import seed_of  # noqa: E402
 from trulysparse.rl.td3 import TD3  # noqa: E402
-
-
-class Noting(BaseCallback):
-    def __init__(self, stop_at=None):
-        self.stop_at, self.notes = stop_at, []
-
-    def _init_callback(self):
-        self.notes.append("init")
-
-    def _on_training_start(self):
-        self.notes.append("start")
-
-    def _on_step(self):
-        self.notes.append(self.num_timesteps)
-        return self.num_timesteps != self.stop_at
-
-    def _on_training_end(self):
-        self.notes.append("end")
 
 
 class Fixed(CountingEnvironment):
@@ -54,47 +32,6 @@ class Fixed(CountingEnvironment):
     def step(self, action):
         observation, *_ = super().step(action)
         return observation, self.given.pop(0), True, False, {}
-
-
-def test_hooks_are_called_in_order():
-    callback = Noting()
-    agent = StubAgent(CountingEnvironment())
-    collect_and_learn(agent, 3, callback)
-    assert callback.notes == ["init", "start", 1, 2, 3, "end"]
-    assert callback.model is agent
-    assert callback.n_calls == 3
-
-
-def test_all_are_called_before_training_stops():
-    callbacks = [Noting(stop_at=2), Noting()]
-    collect_and_learn(StubAgent(CountingEnvironment()), 9, callbacks)
-    assert [callback.notes for callback in callbacks] == [["init", "start", 1, 2, "end"]] * 2
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
-def test_end_is_called_whatever_ends_the_training(error):
-    callback = Noting()
-
-    def fail(agent):
-        raise error
-
-    with pytest.raises(error):
-        collect_and_learn(StubAgent(CountingEnvironment()), 9, [callback, fail])
-    assert callback.notes == ["init", "start", 1, "end"]
-
-
-def test_callbacks_of_any_form():
-    callback = Noting()
-    assert make_callbacks(None) == []
-    assert make_callbacks(callback) == [callback]
-    made = make_callbacks((callback, print))
-    assert made[0] is callback
-    assert isinstance(made[1], ConvertCallback)
-    for wrong in (3, [3], Noting, "x", {1: 2}):
-        with pytest.raises(InputError, match="callbacks must be callbacks"):
-            make_callbacks(wrong)
-    with pytest.raises(InputError, match="callback must be a function"):
-        ConvertCallback(3)
 
 
 @pytest.mark.parametrize("n_envs", [1, 3])
@@ -253,8 +190,25 @@ def test_evaluations_go_on(tmp_path):
 
 def test_damaged_evaluations_are_refused(tmp_path):
     (tmp_path / "evaluations.npz").write_text("nothing")
+    agent = StubAgent(CountingEnvironment())
+    agent.num_timesteps = 5
     with pytest.raises(InputError, match=r"evaluations\.npz that cannot be read"):
-        collect_and_learn(StubAgent(CountingEnvironment()), 5, EvalCallback(CountingEnvironment(), log_path=tmp_path))
+        collect_and_learn(agent, 5, EvalCallback(CountingEnvironment(), log_path=tmp_path))
+    assert agent.num_timesteps == 5
+
+
+def test_evaluations_of_another_run_are_refused(tmp_path):
+    agent = StubAgent(CountingEnvironment())
+    collect_and_learn(agent, 5, EvalCallback(CountingEnvironment(), eval_freq=5, log_path=tmp_path))
+    before = (tmp_path / "evaluations.npz").read_bytes()
+    other = StubAgent(CountingEnvironment())
+    for again in (dict(agent=other), dict(agent=agent, reset_num_timesteps=True)):
+        with pytest.raises(InputError, match="log_path must be a folder without the evaluations of another run"):
+            collect_and_learn(
+                total_timesteps=5, callbacks=EvalCallback(CountingEnvironment(), log_path=tmp_path), **again
+            )
+    assert (agent.num_timesteps, other.num_timesteps) == (5, 0)
+    assert (tmp_path / "evaluations.npz").read_bytes() == before
 
 
 def test_environments_that_are_refused():
@@ -272,43 +226,6 @@ def test_environments_that_are_refused():
     assert env.seeds == []
 
 
-def test_checkpoints(tmp_path):
-    agent = StubAgent(CountingEnvironment())
-    other = tmp_path / "agent_5_steps.safetensors"
-    other.write_text("of somebody else")
-    callback = CheckpointCallback(10, tmp_path, keep=2)
-    collect_and_learn(agent, 45, callback)
-    names = [str(tmp_path / f"agent_{n}_steps.safetensors") for n in (10, 20, 30, 40)]
-    assert agent.saved == [(name, False) for name in names]
-    assert [str(path) for path in callback.paths] == names[2:]
-    assert sorted(str(path) for path in tmp_path.iterdir()) == sorted([*names[2:], str(other)])
-
-
-def test_checkpoints_with_the_memory(tmp_path):
-    agent = StubAgent(CountingEnvironment())
-    collect_and_learn(agent, 15)
-    callback = CheckpointCallback(10, tmp_path / "new" / "folder", "walker", save_replay_buffer=True)
-    collect_and_learn(agent, 20, callback)
-    assert agent.saved == [(str(tmp_path / "new" / "folder" / f"walker_{n}_steps.safetensors"), True) for n in (20, 30)]
-
-
-def test_checkpoint_is_of_the_end_of_a_step(tmp_path):
-    agent = StubAgent(CountingEnvironment())
-    seen = []
-    agent.save = lambda path, replay: seen.append((agent.num_timesteps, agent.n_updates, agent.replay.n_transitions))
-    collect_and_learn(agent, 30, CheckpointCallback(15, tmp_path))
-    assert seen == [(15, 5, 15), (30, 20, 30)]
-
-
-def test_file_in_place_of_the_folder(tmp_path):
-    file = tmp_path / "file"
-    file.write_text("")
-    agent = StubAgent(CountingEnvironment())
-    with pytest.raises(InputError, match="save_path must be a folder, not the file"):
-        collect_and_learn(agent, 5, CheckpointCallback(2, file))
-    assert agent.num_timesteps == 0
-
-
 @pytest.mark.parametrize(
     "make, message",
     [
@@ -319,12 +236,6 @@ def test_file_in_place_of_the_folder(tmp_path):
         (lambda: EvalCallback("x", deterministic=2), "deterministic must be True or False"),
         (lambda: EvalCallback("x", seed=-1), "seed must be at least 0"),
         (lambda: EvalCallback("x", 3), "callbacks must be callbacks"),
-        (lambda: CheckpointCallback(0, "x"), "save_freq must be at least 1"),
-        (lambda: CheckpointCallback(1, 3), "save_path must be the path"),
-        (lambda: CheckpointCallback(1, "x", "a/b"), "name_prefix must be"),
-        (lambda: CheckpointCallback(1, "x", ""), "name_prefix must be"),
-        (lambda: CheckpointCallback(1, "x", keep=0), "keep must be at least 1"),
-        (lambda: CheckpointCallback(1, "x", save_replay_buffer=3), "save_replay_buffer must be True or False"),
         (lambda: EveryNTimesteps(0, print), "n_steps must be at least 1"),
         (lambda: EveryNTimesteps(1, 3), "callbacks must be callbacks"),
         (lambda: StopTrainingOnRewardThreshold("x"), "reward_threshold must be a number"),

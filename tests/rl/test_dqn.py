@@ -164,11 +164,30 @@ def test_continuous_actions_are_refused():
         DQN(Spaces(3, False, 1, False, np.float32([-1]), np.float32([1])))
 
 
-@pytest.mark.parametrize("seed", [0])
-def test_cartpole_improves(seed):
+def test_several_environments_and_options():
+    gymnasium = pytest.importorskip("gymnasium")
+    learns = ts.rl.DQN(
+        gymnasium.make_vec("CartPole-v1", num_envs=3),
+        hidden_layer_sizes=(24, 24),
+        batch_size=BATCH,
+        learning_starts=30,
+        train_freq=2,
+        tau=0.01,
+        target_update_interval=1,
+        n_steps=3,
+        normalize_observations=True,
+        seed=0,
+    ).learn(330)
+    assert learns.target_update_every == 1
+    assert abs(learns.n_updates - (learns.num_timesteps - 30)) <= 6  # as many as transitions, in rounds of 6
+    assert np.isfinite(learns.metrics["train/loss"])
+    assert set(learns.predict(np.zeros((50, 4)))[0].tolist()) <= {0, 1}
+
+
+def test_cartpole_improves():
     pytest.importorskip("gymnasium")
     learns = ts.rl.DQN(
-        "CartPole-v1", learning_rate=2e-3, hidden_layer_sizes=(64, 64), batch_size=32, learning_starts=500, seed=seed
+        "CartPole-v1", learning_rate=2e-3, hidden_layer_sizes=(64, 64), batch_size=32, learning_starts=500, seed=0
     ).learn(6000)
     mean, _ = ts.rl.evaluate_policy(learns, "CartPole-v1", 5)
     assert mean > 60  # random 22

@@ -217,6 +217,34 @@ def test_choices_are_refused():
         SAC(Spaces(3, False, 2, True))
 
 
+def test_faithful_preset_is_ds_sac():
+    learns = agent(preset="faithful", batch_size=256, density=None, hidden_layer_sizes=(256, 256))
+    s = learns.settings
+    assert (learns.temperature.value, learns.temperature.learned) == (0.2, False)
+    assert (s.tau, s.target_update_interval, s.learning_rate) == (1.0, 1000, 3e-4)
+    assert learns.critic.nets[0].layers[-1].n_connections == 256  # output layers are dense
+
+
+def test_several_environments_and_options():
+    gymnasium = pytest.importorskip("gymnasium")
+    learns = ts.rl.SAC(
+        gymnasium.make_vec("Pendulum-v1", num_envs=3),
+        hidden_layer_sizes=(24, 24),
+        batch_size=BATCH,
+        learning_starts=30,
+        gradient_steps=2,
+        n_steps=3,
+        normalize_observations=True,
+        seed=0,
+    ).learn(330)
+    assert learns.num_timesteps == 330
+    assert learns.n_updates == 200  # 100 steps of all environments after the start, with two each
+    assert all(np.isfinite(value) for value in learns.metrics.values())
+    actions, _ = learns.predict(np.zeros((3, 3)))
+    assert actions.shape == (3, 1)
+    assert np.all(np.abs(actions) <= 2)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_pendulum_is_solved(seed):

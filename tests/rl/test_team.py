@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from team_games import SignalGame
 
+import trulysparse as ts
+from team_games import SignalGame
 from trulysparse.errors import DivergenceError, InputError
+from trulysparse.evolution import SET
 from trulysparse.rl.policy import Policy
 from trulysparse.rl.qmix import QMIX
+from trulysparse.rl.targets import SoftMellowmax
 from trulysparse.rl.team_environment import TeamSpaces
 from trulysparse.rl.vdn import IQL, VDN
 
@@ -37,7 +42,7 @@ def team_of(kind: Any = VDN, **settings: Any) -> Any:
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_policies_act_as_the_team_by_each_agents_own_observation(shared: bool, tmp_path: Path) -> None:
-    team = team_of(share_parameters=shared).learn(150)
+    team = team_of(share_parameters=shared, learning_rate=5e-3, train_freq=1, gamma=0.5).learn(200)
     policies = team.freeze()
     assert list(policies) == ["player_0", "player_1", "player_2"]
     for agent, policy in policies.items():
@@ -145,7 +150,12 @@ def test_returns_are_the_mean_of_agents() -> None:
 def test_divergence_is_said() -> None:
     game = SignalGame()
     step = game.step
-    game.step = lambda actions: (lambda s: (s[0], {a: r * 1e30 for a, r in s[1].items()}, *s[2:]))(step(actions))  # type: ignore
+
+    def large(actions: dict[str, int]) -> tuple[dict[str, Any], ...]:
+        observations, rewards, *others = step(actions)
+        return observations, {agent: 1e30 * reward for agent, reward in rewards.items()}, *others
+
+    game.step = large  # type: ignore[method-assign]
     with pytest.raises(DivergenceError, match="training has diverged; lower learning_rate"), np.errstate(all="ignore"):
         VDN(game, **SMALL | {"train_freq": 1, "learning_rate": 100.0}).learn(1000)
 
@@ -175,3 +185,64 @@ def test_what_is_not_observations_by_agent_is_refused() -> None:
 def test_steps_are_at_least_one(steps: Any) -> None:
     with pytest.raises(InputError, match="total_timesteps"):
         team_of().learn(steps)
+
+
+@pytest.mark.parametrize(
+    "kind, settings",
+    [
+        (IQL, {"share_parameters": False}),
+        (VDN, {"mixer": None, "evolution": "rigl"}),
+        (QMIX, {"soft_mellowmax": SoftMellowmax(2, 5), "td_lambda": 0.5, "sequence_length": 4}),
+    ],
+)
+def test_learning_goes_on_from_a_file_with_the_same_bits(kind: Any, settings: dict[str, Any], tmp_path: Path) -> None:
+    settings = {"evolution": SET(0.2, every_updates=10), "train_freq": 1} | settings
+    team = team_of(kind, **settings).learn(60)
+    team.save(tmp_path / "team.safetensors", replay=True)
+    other = kind.load(tmp_path / "team.safetensors", SignalGame((3, 2, 3), (4, 3, 4)))
+    assert repr(other.settings) == repr(team.settings)
+    for each in (team, other):
+        each.learn(40, reset_num_timesteps=False)
+    assert bits(other) == bits(team)
+    assert other.num_timesteps == 100
+    assert other.collector.episodes == team.collector.episodes
+    seen = observations(1)[0]
+    assert other.predict(seen)[0] == team.predict(seen)[0]  # the same random state
+
+
+def test_a_team_in_a_file_acts_without_an_environment(tmp_path: Path) -> None:
+    team = team_of(QMIX).learn(40)
+    team.save(tmp_path / "team.safetensors")
+    other = ts.load(tmp_path / "team.safetensors")
+    assert type(other) is QMIX
+    assert other.replay is None
+    for seen in observations(5):
+        assert other.predict(seen, deterministic=True) == team.predict(seen, deterministic=True)
+
+
+def test_files_of_other_kinds_and_changed_sizes_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "team.safetensors"
+    team_of(QMIX).learn(40).save(path)
+    with pytest.raises(InputError, match="it holds a QMIX, not a VDN"):
+        VDN.load(path)
+    with pytest.raises(InputError, match="env must have the spaces"):
+        QMIX.load(path, SignalGame((3, 2)))
+    with pytest.raises(InputError):
+        QMIX.load(path, mixing_units=7)
+    with pytest.raises(InputError, match="replay_folder must be None"):
+        QMIX.load(path, replay_folder=tmp_path)
+    assert QMIX.load(path, learning_rate=1e-4).settings.learning_rate == 1e-4
+
+
+def test_a_team_acts_in_a_process_without_pettingzoo_and_gymnasium(tmp_path: Path) -> None:
+    team = team_of().learn(40)
+    team.save(tmp_path / "team.safetensors")
+    team.freeze()["player_0"].save(tmp_path / "policy.safetensors")
+    code = (
+        "import sys; sys.modules.update(gymnasium=None, pettingzoo=None); import trulysparse as ts;"
+        "team, policy = (ts.load(sys.argv[1] + name) for name in ('/team.safetensors', '/policy.safetensors'));"
+        "print(team.predict({'player_0': [0, 1, 0, 0.5]}, deterministic=True)[0], policy([0, 1, 0, 0.5]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
+    action = team.predict({"player_0": [0, 1, 0, 0.5]}, deterministic=True)[0]
+    assert done.stdout == f"{action} {action['player_0']}\n"

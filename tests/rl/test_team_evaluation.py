@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from team_games import SignalGame
 
+from team_games import SignalGame
 from trulysparse.errors import InputError
 from trulysparse.rl.team_evaluation import evaluate_team
 from trulysparse.rl.vdn import VDN

@@ -114,10 +114,7 @@ def test_the_gradient_is_that_of_the_loss_of_each_transition(
     slots, errors, actions, gradient = seen
     np.testing.assert_array_equal(actions, team.replay.actions[slots.ravel()].T)
     slope = np.clip(errors, -1, 1) if team.settings.loss == "huber" else 2 * errors
-    if team.mixer is None:
-        n = np.isfinite(errors).sum()
-    else:
-        n = team.replay.starts[slots].sum()
+    n = np.isfinite(errors).sum() if team.mixer is None else team.replay.starts[slots].sum()
     expected = np.where(np.isfinite(errors), slope, 0).reshape(3, -1) / n
     assert np.isnan(errors).any()  # an agent was out
     np.testing.assert_allclose(gradient, expected, rtol=2e-3, atol=1e-6)
@@ -197,7 +194,7 @@ def test_the_sum_of_values_cannot_tell_what_depends_on_both() -> None:
 
 
 def test_mixers_of_other_kinds_are_refused() -> None:
-    with pytest.raises(InputError, match="mixer must be one of vdn, not 'qmix'"):
+    with pytest.raises(InputError, match="mixer must be 'vdn' or None, not 'qmix'"):
         VDN(SignalGame(), mixer="qmix")
     assert VDN(SignalGame(), mixer=None).mixer is None
 

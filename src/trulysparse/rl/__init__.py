@@ -4,11 +4,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trulysparse.rl.callbacks import BaseCallback as BaseCallback
-    from trulysparse.rl.callbacks import CheckpointCallback as CheckpointCallback
+    from trulysparse.rl.base_callback import BaseCallback as BaseCallback
     from trulysparse.rl.callbacks import EvalCallback as EvalCallback
     from trulysparse.rl.callbacks import EveryNTimesteps as EveryNTimesteps
     from trulysparse.rl.callbacks import StopTrainingOnRewardThreshold as StopTrainingOnRewardThreshold
+    from trulysparse.rl.checkpoint_callback import CheckpointCallback as CheckpointCallback
     from trulysparse.rl.dqn import DQN as DQN
     from trulysparse.rl.evaluate import evaluate_policy as evaluate_policy
     from trulysparse.rl.noisy import NoisyFeatures as NoisyFeatures
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from trulysparse.rl.sac import SAC as SAC
     from trulysparse.rl.targets import SoftMellowmax as SoftMellowmax
     from trulysparse.rl.td3 import TD3 as TD3
+    from trulysparse.rl.team_callbacks import TeamEvalCallback as TeamEvalCallback
     from trulysparse.rl.team_evaluation import evaluate_team as evaluate_team
     from trulysparse.rl.vdn import IQL as IQL
     from trulysparse.rl.vdn import VDN as VDN
 
 _MODULES = {
-    "BaseCallback": "callbacks",
-    "CheckpointCallback": "callbacks",
+    "BaseCallback": "base_callback",
+    "CheckpointCallback": "checkpoint_callback",
     "DQN": "dqn",
     "EvalCallback": "callbacks",
     "evaluate_policy": "evaluate",
@@ -37,6 +38,7 @@ _MODULES = {
     "SoftMellowmax": "targets",
     "StopTrainingOnRewardThreshold": "callbacks",
     "TD3": "td3",
+    "TeamEvalCallback": "team_callbacks",
     "VDN": "vdn",
 }
 

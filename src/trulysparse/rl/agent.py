@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from os import PathLike
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from trulysparse._core import checks
 from trulysparse._core.random import stream_key
 from trulysparse.errors import DivergenceError, InputError
-from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import Adam
 from trulysparse.rl import presets
+from trulysparse.rl.acting import ActingAgent
 from trulysparse.rl.checkpoint import KeptAgent
-from trulysparse.rl.environments import Environments, open_environments
+from trulysparse.rl.environment_interface import Environments
+from trulysparse.rl.environments import open_environments
 from trulysparse.rl.learner import Learner
 from trulysparse.rl.loop import Collector, collect_and_learn
 from trulysparse.rl.normalization import RunningNormalization
-from trulysparse.rl.policy import Policy
 from trulysparse.rl.replay import ReplayBuffer
 from trulysparse.rl.settings import Settings
 from trulysparse.rl.spaces import Spaces, check_actions
@@ -31,7 +31,7 @@ NOTES_EVERY = 100
 """Updates from one look at the losses to the next: at each they would cost more than they tell."""
 
 
-class OffPolicyAgent(KeptAgent, ABC, Generic[SettingsType]):
+class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
     """Base of TD3, SAC and DQN: everything but what their papers say.
 
     Args:
@@ -55,7 +55,7 @@ class OffPolicyAgent(KeptAgent, ABC, Generic[SettingsType]):
         n_updates: so far.
         metrics: the latest losses, by the names that Stable-Baselines3 logs.
         collector: the episodes that it has lived through; None before the first.
-        rng: source of all random numbers but those of environments and topologies.
+        rng: see ActingAgent.
     """
 
     name: ClassVar[str]
@@ -73,8 +73,8 @@ class OffPolicyAgent(KeptAgent, ABC, Generic[SettingsType]):
         seed: int = 0,
         threads: int = 1,
     ) -> None:
+        super().__init__(checks.integer("seed", seed, low=0))
         self.parameters = {"preset": preset, **settings, "seed": seed, "threads": threads}
-        self.seed = checks.integer("seed", seed, low=0)
         self.threads = checks.thread_count(threads)
         self.replay_folder = replay_folder
         self.environments: Environments | None = None
@@ -89,7 +89,6 @@ class OffPolicyAgent(KeptAgent, ABC, Generic[SettingsType]):
         self.settings = presets.checked(self.name, chosen)  # type: ignore[assignment]
         self.learning_starts, self.train_freq = self.settings.learning_starts, self.settings.train_freq
         self.gradient_steps = self.settings.gradient_steps
-        self.rng = np.random.default_rng(self.seed)
         normalized = self.settings.normalize_observations
         self.normalization = RunningNormalization(n_observations) if normalized else None
         self.replay: ReplayBuffer | None = None
@@ -97,8 +96,6 @@ class OffPolicyAgent(KeptAgent, ABC, Generic[SettingsType]):
         self.metrics: dict[str, float] = {}
         self.collector: Collector | None = None
         self.learners = {}
-        self._policy: Policy | None = None
-        self._policy_is_of = -1
 
     def new_learner(self, n_inputs: int, n_outputs: int, which: str, **options: Any) -> Learner:
         """A learner by the agent's settings.
@@ -125,22 +122,6 @@ class OffPolicyAgent(KeptAgent, ABC, Generic[SettingsType]):
         )
 
     # ---- what an algorithm says ----
-
-    @property
-    @abstractmethod
-    def acting_network(self) -> SparseMLP:
-        """The network that chooses actions."""
-
-    @abstractmethod
-    def explore(self, observations: NDArray[np.float32]) -> NDArray[Any]:
-        """Actions that explore.
-
-        Args:
-            observations: (n_envs, n_observations).
-
-        Returns:
-            (n_envs, n_actions) float32 within [-1, 1], or (n_envs,) int64 of discrete ones.
-        """
 
     @abstractmethod
     def update(self) -> None:
@@ -190,60 +171,6 @@ class OffPolicyAgent(KeptAgent, ABC, Generic[SettingsType]):
             learner.set_total_updates(max(1, self.updates_of(name, updates)))
         collect_and_learn(self, total, callbacks, log, progress_bar, reset_num_timesteps=reset_num_timesteps)
         return self
-
-    def predict(
-        self,
-        observation: ArrayLike,
-        state: Any = None,
-        episode_start: Any = None,
-        deterministic: bool = False,
-    ) -> tuple[NDArray[Any], None]:
-        """Actions for observations, as Stable-Baselines3's agents give them.
-
-        Args:
-            observation: (n_observations,) or (n, n_observations).
-            state: of recurrent policies, which there are none of; ignored.
-            episode_start: likewise.
-            deterministic: whether the policy acts without the noise with which it explores.
-
-        Returns:
-            The action, or n of them, as the environment takes them; and None.
-
-        Raises:
-            InputError: where observations have another shape or are not finite.
-        """
-        action, _ = self.policy.predict(observation)
-        if not deterministic:
-            single = np.ndim(observation) == 1
-            actions = self.spaces.in_units(self.explore(np.atleast_2d(np.asarray(observation, np.float32))))
-            action = actions[0] if single else actions
-        return action, None
-
-    @property
-    def policy(self) -> Policy:
-        """The policy as it is now; further updates reach it the next time that it is asked for."""
-        if self._policy is None:
-            self._policy = self.freeze()
-        elif self._policy_is_of != self.n_updates or self.normalization is not None:
-            self._policy.refresh(self.acting_network, **self.observation_scale())
-        self._policy_is_of = self.n_updates
-        return self._policy
-
-    def freeze(self) -> Policy:
-        """The policy as it is now, for acting only: it answers in microseconds, and its file needs no Gymnasium.
-
-        Returns:
-            The policy. Later updates do not reach it.
-        """
-        spaces = self.spaces
-        return Policy(
-            self.acting_network,
-            head="argmax" if spaces.discrete else "tanh",
-            n_actions=spaces.n_actions,
-            low=spaces.low,
-            high=spaces.high,
-            **self.observation_scale(),
-        )
 
     @property
     def n_connections(self) -> int:
@@ -316,12 +243,6 @@ class OffPolicyAgent(KeptAgent, ABC, Generic[SettingsType]):
             folder=self.replay_folder,
         )
 
-    def observation_scale(self) -> dict[str, NDArray[np.float64] | None]:
-        """What makes observations inputs of networks: (observation - offset) * factor."""
-        if self.normalization is None:
-            return {"offset": None, "factor": None}
-        return {"offset": self.normalization.offset, "factor": self.normalization.factor}
-
     @property
     def notes_due(self) -> bool:
         """Whether the present update's losses are to be noted."""
@@ -347,7 +268,7 @@ class OffPolicyAgent(KeptAgent, ABC, Generic[SettingsType]):
     def _updates_from(self, timesteps: int) -> int:
         """Updates in the present call of `learn`, which begins with so many steps."""
         assert self.environments is not None
-        n_envs = self.environments.n_envs
-        steps = max(0, self.total_timesteps - max(timesteps, self.learning_starts))
-        rounds = steps // (self.train_freq * n_envs)
-        return rounds * (self.train_freq * n_envs if self.gradient_steps < 0 else self.gradient_steps)
+        per_round = self.train_freq * self.environments.n_envs
+        steps, waiting = self.total_timesteps - timesteps, max(0, self.learning_starts - timesteps)
+        rounds = max(0, steps // per_round - waiting // per_round)
+        return rounds * (per_round if self.gradient_steps < 0 else self.gradient_steps)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from trulysparse._core import checks
 from trulysparse.errors import InputError
-from trulysparse.rl.environments import Environments, open_environments
+from trulysparse.rl.environment_interface import Environments
+from trulysparse.rl.environments import open_environments
 
 
 @overload

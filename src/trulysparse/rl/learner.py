@@ -13,15 +13,14 @@ from trulysparse._core.arrays import Floats, zeros
 from trulysparse._core.random import stream_key
 from trulysparse.evolution import Evolution, Evolver
 from trulysparse.nn.activations import Activation
-from trulysparse.nn.layers.base import ParameterGradient
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.sinks import Gradients, InputGradient, Sink, Update
 from trulysparse.nn.soft_update_all import soft_update_all
-from trulysparse.nn.tile_pass import TilePass
 from trulysparse.optim import Adam, Optimizer
 from trulysparse.optim.clipping import clip_factor, global_norm
 from trulysparse.optim.optimizer import check_optimizer
 from trulysparse.optim.rules import all_fused
+from trulysparse.rl.joint_passes import JointPasses
 
 
 class Learner:
@@ -133,15 +132,13 @@ class Learner:
         self.targets = [net.copy() for net in self.nets] if target else []
         self.optimizer_state = [[layer.new_state(self.optimizer) for layer in net.layers] for net in self.nets]
         self.columns = int(_kernels.padded_batch(batch_size))
-        self._passes = _passes(self.nets, self.columns)
-        self._target_passes = _passes(self.targets, self.columns)
-        self.x = self._passes[0].signals[0].values
-        self.target_x = self._target_passes[0].signals[0].values if target else zeros(0, np.dtype(np.float32))
+        self._online = JointPasses(self.nets, self.columns, self.threads)
+        self._target = JointPasses(self.targets, self.columns, self.threads) if target else None
+        self.x = self._online.x
+        self.target_x = zeros(0, np.dtype(np.float32)) if self._target is None else self._target.x
         n_inputs, n_outputs = self.nets[0].layer_sizes[0], self.nets[0].layer_sizes[-1]
         self.dy = [zeros(n_outputs * self.columns, self.nets[0].dtype).reshape(n_outputs, -1) for _ in self.nets]
         self._dx = [zeros(n_inputs * self.columns, self.nets[0].dtype).reshape(n_inputs, -1) for _ in self.nets]
-        self._keys = [[0] * len(net.layers) for net in self.nets]
-        self._sums: list[list[ParameterGradient]] | None = None
         self.n_updates = 0
         self.replaced = 0
         self._evolvers: list[Evolver] | None = None
@@ -200,11 +197,11 @@ class Learner:
         Returns:
             The output of each, (n_outputs, columns), in memory that the next pass overwrites.
         """
-        return _forward(self._passes, self._keys, self.threads)
+        return self._online.forward()
 
     def output(self, number: int) -> Floats:
         """As `forward`, of one network alone; its number counts from 0."""
-        return _forward([self._passes[number]], self._keys, self.threads)[0]
+        return self._online.forward(number)[0]
 
     def forward_targets(self) -> list[Floats]:
         """Computes all target networks on `target_x`.
@@ -212,7 +209,8 @@ class Learner:
         Returns:
             As `forward`.
         """
-        return _forward(self._target_passes, self._keys, self.threads)
+        assert self._target is not None, "the learner has no targets"
+        return self._target.forward()
 
     def input_gradient(self, network: int = 0) -> Floats:
         """Takes dy[network] back to the input, after `forward`; parameters stay as they are.
@@ -224,26 +222,19 @@ class Learner:
             (n_inputs, columns), in memory that the next such pass overwrites.
         """
         self._pad(network)
-        self._passes[network].backward(self.dy[network], InputGradient(), self.threads, self._dx[network])
+        self._online.input_gradient(network, self.dy[network], self._dx[network])
         return self._dx[network]
 
     def input_gradients(self) -> list[Floats]:
         """As `input_gradient`, of all networks in one call."""
-        sink, chains = InputGradient(), []
-        for number, tile in enumerate(self._passes):
+        for number in range(len(self.nets)):
             self._pad(number)
-            links = tile.backward_calls(self.dy[number], sink, self._dx[number])
-            if links is None:
-                tile.backward(self.dy[number], sink, self.threads, self._dx[number])
-            else:
-                chains.append(links)
-        if chains:
-            _kernels.run_backward(chains, self.threads)
+        self._online.backward(self.dy, [InputGradient()] * len(self.nets), self._dx)
         return self._dx
 
     def hidden(self, network: int = 0) -> list[Floats]:
         """Activations of the hidden layers after `forward`, (n_neurons, columns) each, gone after a backward pass."""
-        return [signal.values for signal in self._passes[network].signals[1:-1]]
+        return self._online.hidden(network)
 
     # ---- learning ----
 
@@ -280,34 +271,24 @@ class Learner:
         if self.max_grad_norm is not None or not all_fused(rule):
             self._step_by_arrays(rule)
             return
-        chains = []
-        for tile, dy, state in zip(self._passes, self.dy, self.optimizer_state, strict=True):
-            sink = Update(state, rule)
-            links = tile.backward_calls(dy, sink, None)
-            if links is None:
-                tile.backward(dy, sink, self.threads)
-            else:
-                chains.append(links)
-        if chains:
-            _kernels.run_backward(chains, self.threads)
+        self._online.backward(self.dy, [Update(state, rule) for state in self.optimizer_state], [None] * len(self.nets))
 
     def _step_by_arrays(self, rule: Any) -> None:
         """A step for which gradients are needed in arrays first."""
-        for tile, dy, state in zip(self._passes, self.dy, self.optimizer_state, strict=True):
-            layers = tile.net.layers
-            gradients = [layer.new_gradient() for layer in layers]
-            tile.backward(dy, Gradients(gradients), self.threads)
+        gradients = [[layer.new_gradient() for layer in net.layers] for net in self.nets]
+        self._online.backward(self.dy, [Gradients(each) for each in gradients], [None] * len(self.nets))
+        for net, state, each in zip(self.nets, self.optimizer_state, gradients, strict=True):
             factor = 1.0
             if self.max_grad_norm is not None:
-                factor = clip_factor(global_norm(gradients, self.threads), self.max_grad_norm)
-            Update(state, rule).apply(layers, gradients, self.threads, factor)
+                factor = clip_factor(global_norm(each, self.threads), self.max_grad_norm)
+            Update(state, rule).apply(net.layers, each, self.threads, factor)
 
     def _evolve(self, *, by_gradient: bool) -> None:
         for number, evolver in enumerate(self.evolvers):
             if by_gradient:
                 step = evolver.start()
                 sink: Sink = step
-                self._passes[number].backward(self.dy[number], sink, self.threads)
+                self._online.tiles[number].backward(self.dy[number], sink, self.threads)
                 self.replaced += step.n_added
             else:
                 self.replaced += evolver.evolve()
@@ -318,25 +299,3 @@ class Learner:
         """Columns beyond the samples have no gradient."""
         if self.columns > self.batch_size:
             self.dy[number][:, self.batch_size :] = 0
-
-
-def _passes(nets: Sequence[SparseMLP], columns: int) -> list[TilePass]:
-    """A pass of each network, all on the same input."""
-    passes = [TilePass(net, net.workspace().signals(columns, 1.0)) for net in nets]
-    for each in passes:
-        each.signals[0].values[:] = 0
-        each.signals[0] = passes[0].signals[0]
-    return passes
-
-
-def _forward(passes: Sequence[TilePass], keys: Sequence[Sequence[int]], threads: int) -> list[Floats]:
-    chains: list[Any] = []
-    for tile in passes:
-        calls = tile.forward_calls()
-        if calls is None:
-            tile.forward(0, threads)
-        else:
-            chains.append(calls)
-    if chains:
-        _kernels.run_forward(chains, keys[: len(chains)], threads)
-    return [tile.signals[-1].values for tile in passes]

@@ -2,69 +2,26 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from os import PathLike
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
-from trulysparse.rl.callbacks import BaseCallback, make_callbacks
-from trulysparse.rl.environments import Transition
+from trulysparse.rl.base_callback import BaseCallback, make_callbacks
+from trulysparse.rl.environment_interface import EpisodeEnds, Transition
+from trulysparse.rl.interrupts import deferred_interrupts
+from trulysparse.rl.learning_agent import LearningAgent
 from trulysparse.rl.log import RunLog, open_log
 from trulysparse.rl.seeds import seed_of
 
 _WINDOW = 100  # episodes that rollout/ep_rew_mean is a mean of
 _LOOK_EVERY = 64  # steps between two looks of the progress bar
-
-
-class LearningAgent(Protocol):
-    """What the loop asks of an agent.
-
-    Attributes:
-        environments: where it acts.
-        replay: its transitions.
-        normalization: of observations, told all that the agent acts on; or None.
-        rng: what all its random numbers come from.
-        seed: of the run.
-        num_timesteps: steps in environments so far.
-        n_updates: gradient steps so far.
-        learning_starts: steps of random actions before the first update.
-        train_freq: steps (of all environments together) between two rounds of updates.
-        gradient_steps: updates in a round; -1 for as many as there were steps.
-        metrics: figures of the last updates by name, such as 'train/critic_loss'.
-        learners: its networks, by name.
-        collector: what became of its episodes; None before the first step.
-    """
-
-    environments: Any
-    replay: Any
-    normalization: Any
-    rng: np.random.Generator
-    seed: int
-    num_timesteps: int
-    learning_starts: int
-    train_freq: int
-    gradient_steps: int
-    metrics: dict[str, float]
-    learners: Any
-    collector: Any
-
-    @property
-    def n_updates(self) -> int:
-        """Gradient steps so far."""
-
-    def explore(self, observations: Floats) -> NDArray[Any]:
-        """Actions with noise, as the replay memory keeps them."""
-
-    def update(self) -> None:
-        """One gradient step."""
 
 
 class Collector:
@@ -81,15 +38,15 @@ class Collector:
         self.last_returns: deque[float] = deque(maxlen=_WINDOW)
         self.last_lengths: deque[int] = deque(maxlen=_WINDOW)
 
-    def note(self, transition: Transition) -> None:
+    def note(self, step: EpisodeEnds) -> None:
         """Takes in the episodes that ended.
 
         Args:
-            transition: a step in which some did.
+            step: in which some did.
         """
-        self.episodes += len(transition.ended)
-        self.last_returns.extend(transition.returns)
-        self.last_lengths.extend(transition.lengths)
+        self.episodes += len(step.ended)
+        self.last_returns.extend(step.returns)
+        self.last_lengths.extend(step.lengths)
 
     def state(self) -> dict[str, Any]:
         """What a file keeps of it, as JSON can hold it."""
@@ -145,9 +102,9 @@ def collect_and_learn(
     collector = agent.collector
     if collector is None:
         collector = Collector()
-    for watcher in watchers:
-        watcher.check(agent)
     n_before = 0 if restart else agent.num_timesteps
+    for watcher in watchers:
+        watcher.check(agent, n_before)
     with ExitStack() as ends:
         run_log = ends.enter_context(open_log(log, agent, n_before))
         if restart:
@@ -165,7 +122,7 @@ def collect_and_learn(
         for watcher in watchers:
             watcher.on_training_start()
             ends.callback(watcher.on_training_end)
-        interrupted = ends.enter_context(_interrupts())
+        interrupted = ends.enter_context(deferred_interrupts())
         after_step = _after_step(agent, collector, watchers, run_log, log_interval, show)
         (run or _run)(agent, collector, last, after_step, interrupted)
 
@@ -174,7 +131,7 @@ def _run(
     agent: LearningAgent,
     collector: Collector,
     last: int,
-    after_step: Callable[[Transition], bool],
+    after_step: Callable[[EpisodeEnds], bool],
     interrupted: list[bool],
 ) -> None:
     """The loop. What is asked for in each step is looked up once."""
@@ -265,14 +222,14 @@ def _after_step(
     log: RunLog,
     log_interval: int,
     show: Callable[[int], None],
-) -> Callable[[Transition], bool]:
+) -> Callable[[EpisodeEnds], bool]:
     """What is done after each step and its updates: the log, callbacks, the progress bar. Returns whether to go on."""
     on_steps = [callback.on_step for callback in callbacks]
     logged_at, until_look = collector.episodes, _LOOK_EVERY
 
-    def after_step(transition: Transition) -> bool:
+    def after_step(step: EpisodeEnds) -> bool:
         nonlocal logged_at, until_look
-        if transition.ended and collector.episodes - logged_at >= log_interval:
+        if step.ended and collector.episodes - logged_at >= log_interval:
             logged_at = collector.episodes
             log.write()
         go_on = [on_step() for on_step in on_steps]
@@ -300,30 +257,6 @@ def random_actions(rng: np.random.Generator, n_envs: int, n_actions: int, discre
     if discrete:
         return rng.integers(n_actions, size=n_envs)
     return rng.random((n_envs, n_actions), dtype=np.float32) * 2 - 1
-
-
-@contextmanager
-def _interrupts() -> Iterator[list[bool]]:
-    """A list that a keyboard interrupt is put into, in place of its exception; the next one raises it at once."""
-    seen: list[bool] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield seen
-        return
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.default_int_handler:  # somebody else's: it knows what to do
-        yield seen
-        return
-
-    def note(number: int, frame: Any) -> None:
-        if seen:
-            raise KeyboardInterrupt
-        seen.append(True)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield seen
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

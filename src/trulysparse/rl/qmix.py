@@ -61,7 +61,6 @@ class QMIX(VDN):
 
     def __init__(self, env: Any, *, seed: int = 0, threads: int = 1, **settings: Any) -> None:
         super().__init__(env, seed=seed, threads=threads, **settings)
-        del self.parameters["mixer"]
         s = self.settings
         assert isinstance(s, QMIXSettings)
         n_states, units, size = self.spaces.n_states, s.mixing_units, s.hypernetwork_size

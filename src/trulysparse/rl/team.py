@@ -198,7 +198,7 @@ class Team(KeptAgent, ABC, Generic[SettingsType]):
 
     def own_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """See KeptAgent."""
-        return {} if self.collector is None else {"collector": self.collector.state()}, {}
+        return ({} if self.collector is None else {"collector": self.collector.state()}), {}
 
     def restore_own_state(self, numbers: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
         """See KeptAgent."""
@@ -211,6 +211,15 @@ class Team(KeptAgent, ABC, Generic[SettingsType]):
         replay = TeamReplay(self.settings.buffer_size, self.spaces)
         replay.restore(state)
         self.replay = replay
+
+    @property
+    def replay_folder(self) -> None:
+        """Of a team there is none: its replay lies in memory."""
+
+    @replay_folder.setter
+    def replay_folder(self, folder: str | PathLike[str] | None) -> None:
+        if folder is not None:
+            raise InputError("replay_folder must be None: the replay of a team lies in memory")
 
     # ---- what the loop and the algorithms call ----
 

@@ -12,7 +12,7 @@ from trulysparse import _kernels
 from trulysparse._core import checks, memory
 from trulysparse._core.arrays import Floats
 from trulysparse.errors import InputError
-from trulysparse.io.kept_models import fill
+from trulysparse.io.kept_models import LargeArray
 from trulysparse.rl.team_environment import TeamSpaces
 
 Slots = NDArray[np.int64]
@@ -182,34 +182,39 @@ class TeamReplay:
     # ---- files ----
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """What `restore` takes: views of the moments that there are, not copies.
+        """What `restore` takes: views of the part that was written to, not copies.
 
         Returns:
             Arrays by name.
         """
         arrays = {name: getattr(self, name)[: self.n_moments] for name in _ARRAYS if getattr(self, name).size}
-        return arrays | {"counters": np.array([self._newest, self.n_moments])}
+        return arrays | {"position": np.array([self._newest, self.n_moments])}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Goes on where another replay, of the same sizes, was.
+        """Goes on where another replay, of the same arguments, was.
 
         Args:
             state: from `state`; arrays, or the LargeArrays of a file, which are read straight into the replay.
 
         Raises:
-            InputError: where it does not fit; nothing has changed then.
+            InputError: where it is that of another replay, or damaged; nothing changes then.
         """
-        newest, moments = (int(each) for each in state["counters"])
-        checks.integer("replay.n_moments", moments, low=0, high=self.capacity)
-        full = moments == self.capacity
-        checks.integer("replay.newest", newest, low=0 if full else moments - 1, high=moments - 1)
+        newest, moments = (int(number) for number in state["position"])
+        if not (-1 <= newest < max(1, moments) and 0 <= moments <= self.capacity):
+            raise InputError(f"the replay's position must be within {self.capacity} moments, not {newest}, {moments}")
         own = {name: getattr(self, name) for name in _ARRAYS if getattr(self, name).size}
         for name, array in own.items():
-            expected, found = (moments, *array.shape[1:]), state[name].shape if name in state else "none"
-            if found != expected or state[name].dtype != array.dtype:
-                raise InputError(f"replay's {name} must be {array.dtype} of shape {expected}, not {found}")
+            given = state[name]
+            if given.dtype != array.dtype or given.shape != (moments, *array.shape[1:]):
+                raise InputError(
+                    f"the replay's {name} are {given.dtype} of shape {given.shape}, but this replay holds "
+                    f"{array.dtype} of shape {array.shape}"
+                )
         for name, array in own.items():
-            fill(array[:moments], state[name])
-            array[moments : self.n_moments] = 0
+            if isinstance(state[name], LargeArray):
+                state[name].read_into(array[:moments])
+            else:
+                array[:moments] = state[name]
+            array[moments:] = 0
         self._newest, self.n_moments = newest, moments
-        self.n_transitions = int(self.starts.sum())
+        self.n_transitions = int(np.count_nonzero(self.starts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from trulysparse._core import checks
 from trulysparse.errors import InputError
@@ -19,6 +19,7 @@ class TeamSettings(DQNSettings):
     moves all agents.
 
     Attributes:
+        mixer: 'vdn': the values of agents are added up; None: each learns by itself.
         share_parameters: whether all agents have one network, whose inputs end in the agent's number as a one-hot
             vector; False: each has a network of its own.
         soft_mellowmax: a SoftMellowmax in place of the largest value of next actions, and of `double`; None: neither.
@@ -48,13 +49,17 @@ class TeamSettings(DQNSettings):
     exploration_fraction: float = 0.3
     exploration_initial_eps: float = 1.0
     exploration_final_eps: float = 0.05
+    mixer: str | None = "vdn"
     share_parameters: bool = True
     soft_mellowmax: SoftMellowmax | None = None
     td_lambda: float = 0.0
     sequence_length: int = 1
+    _mixers: ClassVar[tuple[str | None, ...]] = ("vdn", None)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.mixer not in self._mixers:
+            raise InputError(f"mixer must be {' or '.join(map(repr, self._mixers))}, not {self.mixer!r:.40}")
         self._set("share_parameters", checks.flag("share_parameters", self.share_parameters))
         self._reals(td_lambda=(0.0, 1.0))
         self._integers(sequence_length=1)
@@ -77,10 +82,19 @@ class TeamSettings(DQNSettings):
 
 
 @dataclass(frozen=True)
+class IQLSettings(TeamSettings):
+    """Of IQL: those of VDN, without a mixer."""
+
+    mixer: str | None = None
+    _mixers: ClassVar[tuple[str | None, ...]] = (None,)
+
+
+@dataclass(frozen=True)
 class QMIXSettings(TeamSettings):
     """Of QMIX.
 
     Attributes:
+        mixer: 'qmix'.
         mixing_units: neurons of the mixing network's hidden layer, at least 1.
         hypernetwork_size: neurons of the hypernetworks' hidden layers, at least 1.
         mixer_density: of the hypernetworks, in (0, 1].
@@ -90,10 +104,12 @@ class QMIXSettings(TeamSettings):
         InputError: where a value is out of range, or two do not go together.
     """
 
+    mixer: str | None = "qmix"
     mixing_units: int = 32
     hypernetwork_size: int = 64
     mixer_density: float = 0.2
     mixer_evolution: Evolution | None = DEFAULT_EVOLUTION
+    _mixers: ClassVar[tuple[str | None, ...]] = ("qmix",)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
 from trulysparse.rl.targets import lambda_returns
 from trulysparse.rl.team import Team
 from trulysparse.rl.team_replay import Slots
-from trulysparse.rl.team_settings import TeamSettings
+from trulysparse.rl.team_settings import IQLSettings, TeamSettings
 
 
 class VDN(Team[TeamSettings]):
@@ -24,10 +23,9 @@ class VDN(Team[TeamSettings]):
 
     Args:
         env: a PettingZoo parallel environment with Discrete actions.
-        mixer: 'vdn', or None for independent learners, as IQL.
         seed: of everything random, at least 0.
         threads: of the kernels, at least 1; the same bits for any number.
-        settings: by the names of TeamSettings.
+        settings: by the names of TeamSettings; mixer=None makes IQL of it.
 
     Raises:
         InputError: where a setting is unknown or out of range, or the environment's spaces do not fit.
@@ -53,14 +51,9 @@ class VDN(Team[TeamSettings]):
     name = "vdn"
     settings_class = TeamSettings
 
-    def __init__(
-        self, env: Any, *, mixer: str | None = "vdn", seed: int = 0, threads: int = 1, **settings: Any
-    ) -> None:
-        if mixer is not None:
-            checks.choice("mixer", mixer, ("vdn",))
-        self.mixer = mixer
+    def __init__(self, env: Any, *, seed: int = 0, threads: int = 1, **settings: Any) -> None:
         super().__init__(env, settings=settings, seed=seed, threads=threads)
-        self.parameters["mixer"] = mixer
+        self.mixer = self.settings.mixer
 
     # ---- how agents' values make up the team's ----
 
@@ -185,10 +178,7 @@ class IQL(VDN):
     """
 
     name = "iql"
-
-    def __init__(self, env: Any, *, seed: int = 0, threads: int = 1, **settings: Any) -> None:
-        super().__init__(env, mixer=None, seed=seed, threads=threads, **settings)
-        del self.parameters["mixer"]
+    settings_class = IQLSettings
 
 
 class _Batch(NamedTuple):

@@ -38,9 +38,9 @@ def record_episode(model: Any, env: Any, path: str | PathLike[str], *, seed: int
         MissingExtraError: where Pillow is not installed.
 
     Example:
-        >>> import tempfile, pytest
-        >>> gymnasium, _ = pytest.importorskip("gymnasium"), pytest.importorskip("pygame")
+        >>> import tempfile
         >>> from pathlib import Path
+        >>> import gymnasium
         >>> import trulysparse as ts
         >>> from trulysparse.rl.video import record_episode
         >>> agent = ts.rl.TD3("Pendulum-v1", hidden_layer_sizes=(8,), seed=0)

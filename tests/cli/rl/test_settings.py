@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
 from dataclasses import fields
@@ -80,12 +81,13 @@ def test_steps_between_evaluations_and_checkpoints():
         ({"n_envs": 0}, "--n-envs must be at least 1"),
         ({"eval_every": -1}, "--eval-every must be at least 0"),
         ({"eval_episodes": 0}, "--eval-episodes must be at least 1"),
+        ({"noise_features": 1.0}, "--noise-features must lie in (0, 1), not 1.0"),
         ({"env_kwargs": "[1]"}, "--env-kwargs must be a JSON object"),
         ({"env_kwargs": "{"}, "--env-kwargs must be a JSON object"),
     ],
 )
 def test_refusals(changes, message):
-    with pytest.raises(InputError, match=message.replace("(", r"\(").replace("[", r"\[")):
+    with pytest.raises(InputError, match=re.escape(message)):
         AgentSettings(env="e", **changes).check()
 
 

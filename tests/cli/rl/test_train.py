@@ -6,6 +6,9 @@ import json
 import os
 import shlex
 import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -94,6 +97,7 @@ def test_a_run_leaves_what_its_figures_say(tmp_path, quick):
 @pytest.mark.parametrize(
     "env, options, algorithm",
     [
+        ("Pendulum-v1", ["--preset", "anf", "--noise-features", "0.9", "--density", "0.2,0.5"], "td3"),
         ("CartPole-v1", ["--train-freq", 1], "dqn"),
         ("Pendulum-v1", [], "td3"),
         ("Pendulum-v1", ["--algorithm", "sac", "--ent-coef", "0.1"], "sac"),
@@ -135,6 +139,46 @@ def test_seeds_in_processes_are_those_one_after_the_other(tmp_path, quick):
     for k in range(3):
         paths = [tmp_path / name / f"seed-{k}" / POLICY for name in "ab"]
         assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def wait_until(condition, process, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_reaches_seeds_in_processes(tmp_path, quick, number):
+    """Ctrl-C on a terminal goes to all processes of the command, SIGTERM to the first alone."""
+    out = tmp_path / "r"
+    arguments = train(out, quick, "--seeds", 3, "--processes", 2, "--steps", 50_000, "--eval-every", 500)
+    command = [sys.executable, "-m", "trulysparse", *map(str, arguments)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    wait_until(lambda: all((out / f"seed-{k}" / "agent.safetensors").exists() for k in (0, 1)), process)
+    os.killpg(process.pid, number) if number == signal.SIGINT else process.terminate()
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 128 + number, error
+    assert error == f"stopped: `trulysparse rl resume {out}` goes on from the last checkpoint\n"
+    assert not (out / "seed-2").exists()
+    for k in (0, 1):
+        assert 500 < ts.rl.TD3.load(out / f"seed-{k}" / "agent.safetensors").num_timesteps < 50_000
+    assert not (out / ".lock").exists()
+
+
+@pytest.mark.slow
+def test_the_error_of_one_process_ends_the_others(tmp_path, quick):
+    out = tmp_path / "r"
+    run(*train(out, quick, "--seeds", 2, "--no-report"))
+    for path in (out / "results.json", *(out / f"seed-{k}" / "results.json" for k in (0, 1))):
+        path.unlink()
+    (out / "seed-1" / "agent.safetensors").write_bytes(b"nothing")
+    *_, error = run("rl", "resume", out, "--processes", 2, code=2).strip().splitlines()
+    assert error.startswith("error: seed 1: ")
+    assert "agent.safetensors" in error
+    assert (out / "seed-0" / "results.json").exists() or (out / "seed-0" / "agent.safetensors").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -241,8 +285,6 @@ def test_a_reward_that_is_no_number_leaves_nothing_or_the_last_checkpoint(tmp_pa
 
 
 def test_without_gymnasium_the_extra_is_named(tmp_path, monkeypatch):
-    import sys
-
     monkeypatch.setitem(sys.modules, "gymnasium", None)
     error = refused("rl", "train", "Pendulum-v1", "--out", tmp_path / "r")
     assert "pip install 'trulysparse[rl]'" in error

@@ -39,12 +39,17 @@ def _make(settings: AgentSettings, options: dict[str, Any]) -> Any:
 
     kwargs = settings.make_kwargs()
     try:
-        return make_environment(settings.env, **kwargs, **options)
+        made = make_environment(settings.env, **kwargs, **options)
     except TypeError as error:
         if not kwargs:
             raise
         reason = " ".join(str(error).split()).partition(" was raised from")[0]
         raise InputError(f"--env-kwargs: '{settings.env}' does not take them ({reason})") from None
+    if settings.noise_features is None:
+        return made
+    from trulysparse.rl.noisy import NoisyFeatures
+
+    return NoisyFeatures(made, share=settings.noise_features)
 
 
 def chosen_algorithm(settings: AgentSettings) -> str:

@@ -71,12 +71,13 @@ def _report(settings: AgentSettings, out: Path, run: AgentRun, agent: Any, threa
 
 def run_facts(settings: AgentSettings, agent: Any, threads: int) -> Mapping[str, str]:
     """How agents were trained, by name."""
+    noise = f", {settings.noise_features:.0%} of the features noise" if settings.noise_features else ""
     several = f", {settings.n_envs} copies" if settings.n_envs > 1 else ""
     used = {each.name: getattr(agent.settings, each.name) for each in fields(agent.settings)}
     python = ".".join(map(str, sys.version_info[:3]))
     last = settings.seed + settings.seeds - 1
     return {
-        "environment": f"{settings.env}{f' {settings.env_kwargs}' if settings.env_kwargs else ''}{several}",
+        "environment": f"{settings.env}{f' {settings.env_kwargs}' if settings.env_kwargs else ''}{noise}{several}",
         "spaces": str(agent.spaces),
         "algorithm": f"{(settings.algorithm or '').upper()}, preset {settings.preset}",
         "steps": f"{settings.steps:,}, an evaluation of {settings.eval_episodes} episodes every "

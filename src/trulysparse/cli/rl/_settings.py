@@ -22,8 +22,8 @@ ALGORITHMS = ("td3", "sac", "dqn")
 _RENAMED = {"hidden": "hidden_layer_sizes"}
 # Options that are no settings of an algorithm, but of the run.
 _OF_RUN = (
-    "env", "env_kwargs", "algorithm", "preset", "steps", "seed", "seeds", "n_envs", "eval_every", "eval_episodes",
-    "checkpoint_every", "save_replay",
+    "env", "env_kwargs", "noise_features", "algorithm", "preset", "steps", "seed", "seeds", "n_envs", "eval_every",
+    "eval_episodes", "checkpoint_every", "save_replay",
 )  # fmt: skip
 
 
@@ -37,6 +37,9 @@ class AgentSettings:
 
     env: str = field(metadata={"help": "Id of a Gymnasium environment, such as Pendulum-v1 or HalfCheetah-v5."})
     env_kwargs: str | None = option(None, "Arguments of the environment, as JSON: '{\"continuous\": true}'.")
+    noise_features: float | None = option(
+        None, "Share of features of pure noise that observations get beside their own, such as 0.9. Default: none."
+    )
     algorithm: str | None = option(
         None, f"{', '.join(ALGORITHMS)}. Default: by the actions, td3 for continuous ones, dqn for choices."
     )
@@ -115,6 +118,8 @@ class AgentSettings:
         for name in ("eval_every", "checkpoint_every"):
             if getattr(self, name) is not None:
                 checks.integer(spelled(name), getattr(self, name), low=0)
+        if self.noise_features is not None:
+            checks.real("--noise-features", self.noise_features, low=0, high=1, low_open=True, high_open=True)
         self.make_kwargs()
         self.check_algorithm()
 

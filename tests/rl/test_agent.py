@@ -1,0 +1,101 @@
+"""What agents have in common."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import trulysparse as ts
+from agent_reference import BOX, filled
+from trulysparse.rl.dqn import DQN
+from trulysparse.rl.sac import SAC
+from trulysparse.rl.spaces import Spaces
+from trulysparse.rl.td3 import TD3
+
+SMALL = dict(hidden_layer_sizes=(16,), batch_size=8, learning_starts=50, density=0.5)
+CHOICES = Spaces(3, False, 4, True)
+
+
+@pytest.mark.parametrize("algorithm", [TD3, SAC])
+def test_an_agent_without_an_environment_only_acts(algorithm):
+    agent = algorithm(BOX, **SMALL)
+    assert agent.predict([0.0, 0.0, 0.0], deterministic=True)[0].shape == (2,)
+    with pytest.raises(ts.InputError, match="no environment to learn from"):
+        agent.learn(10)
+
+
+def test_spaces_must_fit_the_algorithm():
+    with pytest.raises(ts.InputError, match="TD3 or SAC"):
+        DQN(BOX)
+    with pytest.raises(ts.InputError, match="DQN"):
+        TD3(CHOICES)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        (dict(batch_size=0), "batch_size"),
+        (dict(gamma=1.5), "gamma"),
+        (dict(density=0), "density"),
+        (dict(densty=0.1), "densty"),
+        (dict(preset="best"), "preset"),
+        (dict(density=(0.1, 0.2)), "density"),
+        (dict(seed=-1), "seed"),
+        (dict(threads=0), "threads"),
+        (dict(evolution="mutation"), "evolution"),
+    ],
+)
+def test_bad_settings_are_named(settings, message):
+    with pytest.raises(ts.InputError, match=message):
+        TD3(BOX, **settings)
+
+
+def test_updates_are_counted_ahead_for_evolution_that_ends_with_training():
+    """By learning_starts, train_freq and gradient_steps, as the loop makes them."""
+    pytest.importorskip("gymnasium")
+    for given in (
+        dict(),
+        dict(train_freq=3),
+        dict(train_freq=2, gradient_steps=5),
+        dict(gradient_steps=-1, train_freq=4),
+    ):
+        agent = TD3("Pendulum-v1", **SMALL | given).learn(120)
+        assert agent.n_updates == agent._updates_from(0)
+        assert agent.critic.total_updates == agent.n_updates
+        before = agent.n_updates
+        agent.learn(60, reset_num_timesteps=False)
+        assert agent.critic.total_updates == agent.n_updates > before
+
+
+def test_connections_are_those_that_learn():
+    agent = TD3(BOX, **SMALL)
+    nets = [agent.actor.nets[0], *agent.critic.nets]
+    assert agent.n_connections == sum(net.n_connections for net in nets)
+
+
+def test_a_replay_buffer_that_does_not_fit_is_refused_before_it_is_made(monkeypatch):
+    from trulysparse._core import memory
+
+    agent = TD3(BOX, **SMALL | dict(buffer_size=10**9))
+    monkeypatch.setattr(memory, "free_bytes", lambda: 1 << 20)
+    with pytest.raises(ts.NotEnoughMemoryError, match="replay buffer"):
+        agent.new_replay()
+
+
+def test_another_environment_must_have_the_same_spaces():
+    pytest.importorskip("gymnasium")
+    agent = TD3("Pendulum-v1", **SMALL)
+    environments = agent.environments
+    with pytest.raises(ts.InputError):
+        agent.set_env("MountainCarContinuous-v0")
+    assert agent.environments is environments
+    agent.set_env("Pendulum-v1")
+    assert agent.environments is not environments
+
+
+def test_losses_that_are_not_finite_stop_training():
+    agent = filled(TD3(BOX, **SMALL))
+    agent.note(critic_loss=1.5)
+    assert agent.metrics == {"train/critic_loss": 1.5}
+    with pytest.raises(ts.DivergenceError, match="after 0 updates"):
+        agent.note(critic_loss=np.nan)
