@@ -8,7 +8,9 @@
 namespace ts::TS_ISA {
 namespace {
 
-constexpr int64_t kChunk = 64;  // connections whose gradients are gathered before they are applied
+// Connections whose gradients are gathered before they are applied. Those of several rows: of a few connections at a
+// time most sums and updates would be one by one.
+constexpr int64_t kChunk = 64;
 
 // Tiles hold V vectors of dx, and as many of x where both fit the register file. Where they do not, x comes from the
 // first cache again for each two connections.
@@ -20,6 +22,7 @@ struct Chunk {
     static_assert(kChunk % kLanes<T> == 0, "sums are taken kLanes at a time");
     alignas(64) T gradient[kChunk];
     alignas(64) T lanes[kChunk * kLanes<T>] = {};  // the dot products before their lanes are summed
+    int64_t first = 0, count = 0;                   // the connections that are gathered
 };
 
 // Columns [c, c + N * V) of connections [k0, k1) (at most kChunk): dx += w * dy into `acc_row`, and the
@@ -29,7 +32,7 @@ TS_INLINE void chunk_tile(const BackwardArgs<T>& a, int64_t k0, int64_t k1, int6
                           Chunk<T>& chunk, bool first, bool fresh) {
     using Vec = Vector<T, N>;
     const Connections& con = a.by_input;
-    const int64_t last = con.ptr[con.rows] - 1;
+    const int64_t last = con.ptr[con.rows] - 1, place = chunk.count - k0;
     constexpr bool held = kHoldsInput || !InputGradient;
     constexpr int P = held || V < 8 ? 1 : kTogether;
     Vec x[V], acc[V];
@@ -66,7 +69,7 @@ TS_INLINE void chunk_tile(const BackwardArgs<T>& a, int64_t k0, int64_t k1, int6
         }
         for (int i = 0; i < count; ++i) {
             if constexpr (V > 1 && count == 1) even[i] += odd[i];
-            T* lanes = chunk.lanes + (k + i - k0) * N;
+            T* lanes = chunk.lanes + (k + i + place) * N;
             store(lanes, first ? even[i] : even[i] + load<Vec>(lanes));
         }
     };
@@ -94,26 +97,44 @@ TS_INLINE void chunk_columns(const BackwardArgs<T>& a, int64_t k0, int64_t k1, c
         c += 2 * N;
     }
     if (c + N <= end) chunk_tile<T, N, 1, InputGradient, Prefetch>(a, k0, k1, c, x_row, acc_row, chunk, c == 0, fresh);
-    const int64_t count = k1 - k0;
-    int64_t k = 0;
-    // N at a time while at least half of them are needed; the results of the others are not used.
-    for (; k + (N + 1) / 2 <= count; k += N) store(chunk.gradient + k, sum_each<N, T>(chunk.lanes + k * N));
-    for (; k < count; ++k) chunk.gradient[k] = sum_lanes<N, T>(load<Vector<T, N>>(chunk.lanes + k * N));
+}
+
+// A stride is a power of two up to 16 or a multiple of 16, so one lane count covers it: calls use(that count).
+template <class T, class Use>
+TS_INLINE void with_lanes(int64_t stride, Use&& use) {
+    constexpr int N = kLanes<T>;
+    if (stride >= N) return use(std::integral_constant<int, N>{});
+    if constexpr (N > 8)
+        if (stride == 8) return use(std::integral_constant<int, 8>{});
+    if constexpr (N > 4)
+        if (stride == 4) return use(std::integral_constant<int, 4>{});
+    if constexpr (N > 2)
+        if (stride == 2) return use(std::integral_constant<int, 2>{});
+    use(std::integral_constant<int, 1>{});
+}
+
+// Applies what is gathered.
+template <class T>
+TS_APART void apply_chunk(const BackwardArgs<T>& a, Chunk<T>& chunk) {
+    const int64_t count = chunk.count;
+    with_lanes<T>(a.stride, [&](auto lanes) __attribute__((always_inline)) {
+        constexpr int N = lanes();
+        int64_t k = 0;
+        // N at a time while at least half of them are needed; the results of the others are not used.
+        for (; k + (N + 1) / 2 <= count; k += N) store(chunk.gradient + k, sum_each<N, T>(chunk.lanes + k * N));
+        for (; k < count; ++k) chunk.gradient[k] = sum_lanes<N, T>(load<Vector<T, N>>(chunk.lanes + k * N));
+    });
+    add_earlier<T>(a.weight_update, a.weights, chunk.first, count, chunk.gradient);
+    apply_update<T>(a.weight_update, a.weights, chunk.first, count, chunk.gradient);
+    chunk.count = 0;
 }
 
 template <class T, bool InputGradient, bool Prefetch>
 TS_INLINE void chunk_any(const BackwardArgs<T>& a, int64_t k0, int64_t k1, const T* x_row, T* acc_row, Chunk<T>& chunk,
                          bool fresh) {
-    constexpr int N = kLanes<T>;
-    // A stride is a power of two up to 16 or a multiple of 16, so one lane count covers it.
-    if (a.stride >= N) return chunk_columns<T, N, InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk, fresh);
-    if constexpr (N > 8)
-        if (a.stride == 8) return chunk_columns<T, 8, InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk, fresh);
-    if constexpr (N > 4)
-        if (a.stride == 4) return chunk_columns<T, 4, InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk, fresh);
-    if constexpr (N > 2)
-        if (a.stride == 2) return chunk_columns<T, 2, InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk, fresh);
-    chunk_columns<T, 1, InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk, fresh);
+    with_lanes<T>(a.stride, [&](auto lanes) __attribute__((always_inline)) {
+        chunk_columns<T, lanes(), InputGradient, Prefetch>(a, k0, k1, x_row, acc_row, chunk, fresh);
+    });
 }
 
 // Columns [c, c + N * V) of one input neuron: the sum of weight * dy over connections [k0, k1), no more.
@@ -147,7 +168,8 @@ TS_INLINE void input_row(const BackwardArgs<T>& a, int64_t k0, int64_t k1, T* ac
     for (; c < a.stride; ++c) input_tile<T, 1, 1, Prefetch>(a, k0, k1, c, acc_row);
 }
 
-// Connections [k0, k1) of one input neuron; their share of the input gradient goes to acc_row.
+// Connections [k0, k1) of one input neuron; their share of the input gradient goes to acc_row. Their weights' gradients
+// go to the chunk, which is applied when the next ones have no room in it.
 template <class T>
 TS_INLINE void row_part(const BackwardArgs<T>& a, int64_t row, int64_t k0, int64_t k1, T* acc_row, Chunk<T>& chunk) {
     const T* x_row = a.x + row * a.stride;
@@ -157,8 +179,10 @@ TS_INLINE void row_part(const BackwardArgs<T>& a, int64_t row, int64_t k0, int64
         return;
     }
     if (a.dx && k0 == k1) __builtin_memset(acc_row, 0, size_t(a.stride) * sizeof(T));
-    for (int64_t k = k0; k < k1; k += kChunk) {
-        const int64_t end = k + kChunk < k1 ? k + kChunk : k1;
+    for (int64_t k = k0; k < k1;) {
+        if (chunk.count > 0 && (chunk.count + k1 - k > kChunk || chunk.first + chunk.count != k)) apply_chunk(a, chunk);
+        if (chunk.count == 0) chunk.first = k;
+        const int64_t room = kChunk - chunk.count, end = k + room < k1 ? k + room : k1;
         if (a.dx) {
             if (a.prefetch) chunk_any<T, true, true>(a, k, end, x_row, acc_row, chunk, k == k0);
             else chunk_any<T, true, false>(a, k, end, x_row, acc_row, chunk, k == k0);
@@ -166,8 +190,8 @@ TS_INLINE void row_part(const BackwardArgs<T>& a, int64_t row, int64_t k0, int64
             if (a.prefetch) chunk_any<T, false, true>(a, k, end, x_row, acc_row, chunk, k == k0);
             else chunk_any<T, false, false>(a, k, end, x_row, acc_row, chunk, k == k0);
         }
-        add_earlier<T>(a.weight_update, a.weights, k, end - k, chunk.gradient);
-        apply_update<T>(a.weight_update, a.weights, k, end - k, chunk.gradient);
+        chunk.count += end - k;
+        k = end;
     }
 }
 
@@ -189,12 +213,14 @@ void backward_rows(const BackwardArgs<T>& a, int64_t row0, int64_t row1, T* scra
         row_part<T>(a, r, ptr[r], ptr[r + 1], scratch, chunk);
         if (a.dx) finish_input<T>(a, r, scratch);
     }
+    if (chunk.count > 0) apply_chunk(a, chunk);
 }
 
 template <class T>
 void backward_segment(const BackwardArgs<T>& a, int64_t row, int64_t k0, int64_t k1, T* partial) {
     Chunk<T> chunk;
     row_part<T>(a, row, k0, k1, partial, chunk);
+    if (chunk.count > 0) apply_chunk(a, chunk);
 }
 
 template <class T>

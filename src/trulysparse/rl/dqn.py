@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse.nn.mlp import SparseMLP
 from trulysparse.rl.agent import OffPolicyAgent
 from trulysparse.rl.heads import huber_error, squared_error
+from trulysparse.rl.learner import Learner
 from trulysparse.rl.settings import DQNSettings
 
 
@@ -75,9 +75,9 @@ class DQN(OffPolicyAgent[DQNSettings]):
         self._error = np.zeros(columns, np.float32)
 
     @property
-    def acting_network(self) -> SparseMLP:
-        """The network whose best action is taken."""
-        return self.q.nets[0]
+    def acting_learner(self) -> Learner:
+        """The learner whose best action is taken."""
+        return self.q
 
     @property
     def exploration_rate(self) -> float:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse._core.arrays import Floats
-from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim.schedules import rate_at
 from trulysparse.rl.agent import OffPolicyAgent
 from trulysparse.rl.heads import LOG_STD_MAX, LOG_STD_MIN, SquashedGaussian, squared_error
+from trulysparse.rl.learner import Learner
 from trulysparse.rl.settings import SACSettings
 from trulysparse.rl.temperature import Temperature
 
@@ -78,9 +78,9 @@ class SAC(OffPolicyAgent[SACSettings]):
         self._noise = np.zeros((n_actions, self.actor.columns), np.float32)
 
     @property
-    def acting_network(self) -> SparseMLP:
+    def acting_learner(self) -> Learner:
         """The actor."""
-        return self.actor.nets[0]
+        return self.actor
 
     def own_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """See KeptAgent."""

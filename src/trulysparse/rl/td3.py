@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse.nn.mlp import SparseMLP
 from trulysparse.rl.agent import OffPolicyAgent
 from trulysparse.rl.dynamic_capacity import DynamicCapacity
+from trulysparse.rl.learner import Learner
 from trulysparse.rl.settings import TD3Settings
 
 
@@ -47,7 +47,7 @@ class TD3(OffPolicyAgent[TD3Settings]):
         >>> import trulysparse as ts
         >>> agent = ts.rl.TD3("Pendulum-v1", density=0.1, learning_starts=100, seed=0).learn(200)
         >>> agent.n_updates, agent.n_connections
-        (100, 20506)
+        (100, 20020)
         >>> action, _ = agent.predict([1.0, 0.0, 0.0], deterministic=True)
         >>> action.shape, bool(abs(action[0]) <= 2)
         ((1,), True)
@@ -73,9 +73,9 @@ class TD3(OffPolicyAgent[TD3Settings]):
         self.dynamic_capacity = DynamicCapacity() if self.settings.dynamic_capacity else None
 
     @property
-    def acting_network(self) -> SparseMLP:
+    def acting_learner(self) -> Learner:
         """The actor."""
-        return self.actor.nets[0]
+        return self.actor
 
     def updates_of(self, name: str, updates: int) -> int:
         """The actor's are fewer."""

@@ -92,6 +92,7 @@ def test_a_run_leaves_what_its_figures_say(tmp_path, quick):
     for part in ("Return against steps", "Return against seconds", "Memory of the replay buffer", "Network: actor"):
         assert part in text
     assert "trulysparse rl train Pendulum-v1" in text
+    assert "SET, 5 % of the connections, every 1,000 updates until 80 % of the training" in text
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from trulysparse.cli._run import REPORT, RESULTS
 from trulysparse.cli.rl._run_folder import AGENT, read_agent_run, seed_folder, write_object
 from trulysparse.cli.rl._seed import load_agent
 from trulysparse.cli.rl._settings import AgentSettings, spelled
+from trulysparse.evolution import Evolution
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.report.numbers import number
+from trulysparse.report.numbers import number, percent
 from trulysparse.report.rl_page import AgentReport, write_agent_report
 from trulysparse.report.rl_run import AgentRun, rows_of
 
@@ -57,9 +58,7 @@ def _title(settings: AgentSettings) -> str:
 
 
 def _report(settings: AgentSettings, out: Path, run: AgentRun, agent: Any, threads: int) -> AgentReport:
-    nets: dict[str, SparseMLP] = {}
-    for name, learner in agent.learners.items():
-        nets |= {name if i == 0 else f"{name} {i + 1}": net for i, net in enumerate(learner.nets)}
+    nets: dict[str, SparseMLP] = {name: learner.nets[0] for name, learner in agent.learners.items()}
     return AgentReport(
         title=_title(settings),
         command=settings.command_line(out),
@@ -83,7 +82,8 @@ def run_facts(settings: AgentSettings, agent: Any, threads: int) -> Mapping[str,
         "steps": f"{settings.steps:,}, an evaluation of {settings.eval_episodes} episodes every "
         f"{settings.evaluation_steps:,}",
         "seeds": str(settings.seed) if settings.seeds == 1 else f"{settings.seed} to {last}",
-        **{spelled(name)[2:].replace("-", " "): _shown(value) for name, value in used.items()},
+        **{spelled(name)[2:].replace("-", " "): _shown(value) for name, value in used.items() if value is not None},
+        **{name.replace("_", " "): _evolution(value) for name, value in used.items() if name.endswith("evolution")},
         "machine": f"{processor()}; {threads} thread{'s' * (threads > 1)}",
         "version": f"trulysparse {__version__}, Python {python}",
         "finished": time.strftime("%Y-%m-%d %H:%M"),
@@ -95,4 +95,16 @@ def _shown(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, tuple):
         return ", ".join(map(_shown, value))
-    return "none" if value is None else number(value)
+    return number(value)
+
+
+def _evolution(value: Evolution | None) -> str:
+    """How a topology evolves, in words."""
+    if value is None:
+        return "none: the topology stays"
+    schedule = value.schedule
+    end = schedule.stop if schedule.until is None else schedule.until
+    until = f"until update {end:,}" if isinstance(end, int) else f"until {percent(end)} of the training"
+    falls = "" if schedule.decay == "constant" else f", {schedule.decay} from there"
+    share = f"{percent(schedule.fraction)} of the connections{falls}"
+    return f"{type(value).__name__}, {share}, every {schedule.every_updates:,} updates {until}"
