@@ -118,6 +118,7 @@ class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
             density=getattr(s, f"{prefix}density"),
             epsilon=getattr(s, f"{prefix}epsilon"),
             densities=s.densities,
+            activation=s.activation,
             optimizer=Adam(s.learning_rate, weight_decay=s.weight_decay, weight_decay_mode="l2"),
             evolution=getattr(s, f"{prefix}evolution"),
             evolving=s.evolving,

@@ -8,7 +8,7 @@ from typing import Any
 from trulysparse._core import checks
 from trulysparse.errors import InputError
 from trulysparse.evolution import SET, Evolution, RigL, Static, make_evolution
-from trulysparse.nn.activations import Activation
+from trulysparse.nn.activations import NAMES, BuiltIn, make_activation
 from trulysparse.optim import LearningRate
 
 EVERY = 1000
@@ -26,7 +26,7 @@ class Settings:
 
     Attributes:
         hidden_layer_sizes: neurons of the hidden layers; an integer stands for one layer.
-        activation: of the hidden layers, an object or a name.
+        activation: of the hidden layers, a built-in one or its name: policies compute no other.
         densities: how one density is divided among layers, 'erk' or 'uniform'.
         evolving: numbers of the layers that evolve, from 0; None: as the evolution says.
         learning_rate: Adam's, above 0, or a schedule.
@@ -52,7 +52,7 @@ class Settings:
     """
 
     hidden_layer_sizes: tuple[int, ...] = (256, 256)
-    activation: str | Activation = "relu"
+    activation: str | BuiltIn = "relu"
     densities: str = "erk"
     evolving: tuple[int, ...] | None = None
     learning_rate: float | LearningRate = 3e-4
@@ -76,6 +76,10 @@ class Settings:
             layers = checks.listed("evolving", self.evolving, "numbers of layers")
             last = len(named)
             self._set("evolving", tuple(checks.integer("evolving", each, low=0, high=last) for each in layers))
+        if not isinstance(make_activation(self.activation), BuiltIn):
+            raise InputError(
+                f"activation must be one of {', '.join(NAMES)}, not one of your own: policies compute no other"
+            )
         checks.choice("densities", self.densities, ("erk", "uniform"))
         self._reals(tau=(0.0, 1.0), gamma=(0.0, 1.0), weight_decay=(0.0, 1.0))
         checks.real("tau", self.tau, low=0, high=1, low_open=True)
