@@ -45,8 +45,8 @@ _ULTRA: Mapping[str, Any] = {
     "critic_density": 0.05,
     "actor_evolution": None,
 }
-# A sparse input layer, which alone evolves, finds the features that are not noise (Grooten et al. 2023). Rate, decay and
-# batch are the authors'; their input layer has a density of 0.2, and the others are dense.
+# A sparse input layer, which alone evolves, finds the features that are not noise (Grooten et al. 2023). Rate, decay
+# and batch are the authors'; their input layer has a density of 0.2, and the others are dense.
 _ANF: Mapping[str, Any] = {
     "actor_density": (0.1, 0.1, 1.0),
     "critic_density": (0.1, 0.1, 1.0),
