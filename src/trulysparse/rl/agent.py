@@ -27,6 +27,10 @@ from trulysparse.rl.spaces import Spaces, check_actions
 
 SettingsType = TypeVar("SettingsType", bound=Settings)
 
+MOST_RANDOM_STEPS = 25_000
+"""At the start, where learning_starts is not given. In HalfCheetah, 25,000 such steps of 100,000 are worth more than the
+updates that they take the place of (docs/rl.md)."""
+
 NOTES_EVERY = 100
 """Updates from one look at the losses to the next: at each they would cost more than they tell."""
 
@@ -47,7 +51,8 @@ class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
         settings: of the algorithm, all of them.
         spaces: what the environment shows and takes.
         environments: that it learns in; None where it has none.
-        learning_starts, train_freq, gradient_steps: as in `settings`.
+        learning_starts: as in `settings`, or what `learn` has made of it.
+        train_freq, gradient_steps: as in `settings`.
         learners: by name, such as 'actor' and 'critic'.
         replay: the transitions; None before the first call of `learn`.
         num_timesteps: environment steps so far.
@@ -87,8 +92,8 @@ class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
         n_observations, n_actions = self.spaces.n_observations, self.spaces.n_actions
         chosen = presets.settings(self.name, preset, n_observations, n_actions, self.env_id, settings)
         self.settings = presets.checked(self.name, chosen)  # type: ignore[assignment]
-        self.learning_starts, self.train_freq = self.settings.learning_starts, self.settings.train_freq
-        self.gradient_steps = self.settings.gradient_steps
+        self.learning_starts = self.settings.learning_starts or 0
+        self.train_freq, self.gradient_steps = self.settings.train_freq, self.settings.gradient_steps
         normalized = self.settings.normalize_observations
         self.normalization = RunningNormalization(n_observations) if normalized else None
         self.replay: ReplayBuffer | None = None
@@ -113,6 +118,7 @@ class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
             density=getattr(s, f"{prefix}density"),
             epsilon=getattr(s, f"{prefix}epsilon"),
             densities=s.densities,
+            activation=s.activation,
             optimizer=Adam(s.learning_rate, weight_decay=s.weight_decay, weight_decay_mode="l2"),
             evolution=getattr(s, f"{prefix}evolution"),
             evolving=s.evolving,
@@ -166,6 +172,8 @@ class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
             self.replay = self.new_replay()
         before = 0 if reset_num_timesteps else self.num_timesteps
         self.total_timesteps = before + total
+        if self.settings.learning_starts is None and before == 0:
+            self.learning_starts = min(MOST_RANDOM_STEPS, total // 4)
         updates = self.n_updates + self._updates_from(before)
         for name, learner in self.learners.items():
             learner.set_total_updates(max(1, self.updates_of(name, updates)))
@@ -198,7 +206,7 @@ class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
 
     def own_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """See KeptAgent."""
-        numbers: dict[str, Any] = {"env_id": self.env_id}
+        numbers: dict[str, Any] = {"env_id": self.env_id, "learning_starts": self.learning_starts}
         if self.collector is not None:
             numbers["collector"] = self.collector.state()
         arrays = {} if self.normalization is None else self.normalization.state()
@@ -206,7 +214,7 @@ class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
 
     def restore_own_state(self, numbers: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
         """See KeptAgent."""
-        self.env_id = numbers["env_id"]
+        self.env_id, self.learning_starts = numbers["env_id"], numbers["learning_starts"]
         if "collector" in numbers:
             self.collector = Collector()
             self.collector.restore(numbers["collector"])
