@@ -112,3 +112,12 @@ def test_losses_that_are_not_finite_stop_training():
     assert agent.metrics == {"train/critic_loss": 1.5}
     with pytest.raises(ts.DivergenceError, match="after 0 updates"):
         agent.note(critic_loss=np.nan)
+
+
+def test_random_actions_are_a_quarter_of_the_steps_unless_told():
+    pytest.importorskip("gymnasium")
+    agent = TD3("Pendulum-v1", **{**SMALL, "learning_starts": None}).learn(40)
+    assert (agent.learning_starts, agent.n_updates) == (10, 30)
+    agent.learn(20, reset_num_timesteps=False)  # goes on
+    assert (agent.learning_starts, agent.n_updates) == (10, 50)
+    assert TD3("Pendulum-v1", **SMALL).learn(60).learning_starts == 50

@@ -15,11 +15,9 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from team_games import SignalGame
 from trulysparse._core import memory
 from trulysparse.evolution import Evolution, Schedule, grow, prune
 from trulysparse.rl.dynamic_capacity import DynamicCapacity
-from trulysparse.rl.targets import SoftMellowmax
 
 gymnasium = pytest.importorskip("gymnasium")
 
@@ -216,7 +214,9 @@ def test_replay_buffer_larger_than_memory_is_refused(tmp_path, monkeypatch):
 
 def test_settings_may_be_given_anew(tmp_path):
     new("td3").learn(100).save(tmp_path / "a", replay=True)
-    agent = ts.rl.TD3.load(tmp_path / "a", "Pendulum-v1", learning_rate=0.5, actor_evolution=None, tau=1.0)
+    given = {"learning_rate": 0.5, "actor_evolution": None, "tau": 1.0, "learning_starts": 70}
+    agent = ts.rl.TD3.load(tmp_path / "a", "Pendulum-v1", **given)
+    assert agent.learning_starts == 70
     assert (agent.settings.learning_rate, agent.settings.tau) == (0.5, 1.0)
     assert agent.learners["actor"].optimizer.learning_rate == 0.5
     agent.learn(50, reset_num_timesteps=False)
@@ -333,39 +333,3 @@ def test_process_that_is_killed_leaves_the_old_file(tmp_path):
 def test_buffer_without_room_for_an_episode_is_refused():
     with pytest.raises(ts.InputError, match="buffer_size must be at least 3, not 2"):
         new("td3", buffer_size=2).learn(10)
-
-
-# ---- teams ----
-
-TEAMS = {
-    "vdn": ("VDN", {"td_lambda": 0.5, "sequence_length": 4, "soft_mellowmax": SoftMellowmax(2.0, 9.0)}),
-    "independent": ("VDN", {"mixer": None}),
-    "iql": ("IQL", {"share_parameters": False}),
-    "qmix": ("QMIX", {"mixing_units": 8, "hypernetwork_size": 8}),
-}
-
-
-@pytest.mark.parametrize("case", TEAMS)
-@pytest.mark.parametrize("steps", [30, 230])
-def test_teams_go_on_with_the_same_bits(case, steps, tmp_path):
-    name, settings = TEAMS[case]
-    kind = getattr(ts.rl, name)
-    team = kind(SignalGame(), **SMALL | settings | {"evolution": EVERY_20, "seed": 3}).learn(steps)
-    team.save(tmp_path / "a", replay=True)
-    other = kind.load(tmp_path / "a", SignalGame())
-    assert_same(team, other)
-    for each in (team, other):
-        each.learn(100, reset_num_timesteps=False)
-    assert other.num_timesteps == steps + 100
-    assert_same(team, other)
-    assert type(ts.load(tmp_path / "a")) is kind
-
-
-def test_team_of_other_spaces_is_refused(tmp_path):
-    ts.rl.VDN(SignalGame(), **SMALL).save(tmp_path / "a")
-    with pytest.raises(ts.InputError, match="env must have the spaces of the team's own"):
-        ts.rl.VDN.load(tmp_path / "a", SignalGame((3, 3, 3), (4, 4, 4)))
-    with pytest.raises(ts.InputError, match="replay_folder must be None for a VDN"):
-        ts.rl.VDN.load(tmp_path / "a", replay_folder=tmp_path / "f")
-    with pytest.raises(ts.InputError, match="share_parameters cannot change"):
-        ts.rl.VDN.load(tmp_path / "a", share_parameters=False)

@@ -18,23 +18,28 @@ class ActorCritic(OffPolicyAgent[SettingsType]):
     """Base of TD3 and SAC. Two critics learn from the same batches; both are one learner.
 
     Args:
-        env: see OffPolicyAgent, as all that follow.
-        actor_outputs: outputs of the actor for each component of an action.
-        actor_target: whether the actor has a target network.
-        options: those of OffPolicyAgent.
+        env: see OffPolicyAgent, as all others.
 
     Attributes:
         actor, critic: the learners.
         dynamic_capacity: what lets the replay buffer forget; None: nothing does.
     """
 
-    def __init__(self, env: Any, *, actor_outputs: int, actor_target: bool, **options: Any) -> None:
-        super().__init__(env, **options)
+    def actor_and_critic(self, n_outputs: int, *, target: bool = True) -> dict[str, Learner]:
+        """Makes the learners, for `make_learners`.
+
+        Args:
+            n_outputs: of the actor.
+            target: whether the actor has a target network.
+
+        Returns:
+            Both, by name.
+        """
         n_observations, n_actions = self.spaces.n_observations, self.spaces.n_actions
-        self.actor = self.new_learner(n_observations, actor_outputs * n_actions, "actor", target=actor_target)
+        self.actor = self.new_learner(n_observations, n_outputs, "actor", target=target)
         self.critic = self.new_learner(n_observations + n_actions, 1, "critic", n_networks=2)
-        self.learners = {"actor": self.actor, "critic": self.critic}
         self.dynamic_capacity = DynamicCapacity() if self.settings.dynamic_capacity else None
+        return {"actor": self.actor, "critic": self.critic}
 
     @property
     def acting_learner(self) -> Learner:

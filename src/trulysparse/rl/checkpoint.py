@@ -48,6 +48,7 @@ class KeptAgent:
     metrics: dict[str, float]
     spaces: Any
     replay: Any
+    replay_folder: Any
 
     def save(self, path: str | PathLike[str], replay: bool = False, *, progress: Progress = silent) -> None:
         """Writes the agent to one safetensors file: networks, targets, optimizer state, evolution, counters, random
@@ -200,13 +201,10 @@ class KeptAgent:
         if threads is not None:
             parameters["threads"] = threads
         spaces = decoded({"spaces": config["spaces"]})["spaces"]
-        makes = {name: parameters[name] for name in ("preset", "mixer", "seed", "threads") if name in parameters}
+        makes = {name: parameters[name] for name in ("preset", "seed", "threads") if name in parameters}
         agent = cls(spaces, **makes, **settings)  # type: ignore[call-arg]
         agent.parameters = {**parameters, **given}
-        if replay_folder is not None:
-            if not hasattr(agent, "replay_folder"):
-                raise InputError(f"replay_folder must be None for a {cls.__name__}, whose replay buffer lies in memory")
-            agent.replay_folder = replay_folder
+        agent.replay_folder = replay_folder
         if list(config["learners"]) != list(agent.learners):
             raise InputError(f"it has learners {', '.join(config['learners'])}, not {', '.join(agent.learners)}")
         for number, (name, learner) in enumerate(agent.learners.items()):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from trulysparse._core.arrays import Floats
 from trulysparse.optim.schedules import rate_at
 from trulysparse.rl.actor_critic import ActorCritic
 from trulysparse.rl.heads import LOG_STD_MAX, LOG_STD_MIN, SquashedGaussian, squared_error
+from trulysparse.rl.learner import Learner
 from trulysparse.rl.settings import SACSettings
 from trulysparse.rl.temperature import Temperature
 
@@ -57,30 +57,14 @@ class SAC(ActorCritic[SACSettings]):
 
     name = "sac"
 
-    def __init__(
-        self,
-        env: Any,
-        *,
-        preset: str = "default",
-        replay_folder: str | PathLike[str] | None = None,
-        seed: int = 0,
-        threads: int = 1,
-        **settings: Any,
-    ) -> None:
-        super().__init__(
-            env,
-            actor_outputs=2,
-            actor_target=False,
-            preset=preset,
-            settings=settings,
-            replay_folder=replay_folder,
-            seed=seed,
-            threads=threads,
-        )
+    def make_learners(self) -> dict[str, Learner]:
+        """See OffPolicyAgent."""
         s, n_actions = self.settings, self.spaces.n_actions
         self.temperature = Temperature(s.ent_coef, s.target_entropy, n_actions=n_actions)
+        learners = self.actor_and_critic(2 * n_actions, target=False)
         self._head = SquashedGaussian(n_actions, self.actor.columns)
         self._noise = np.zeros((n_actions, self.actor.columns), np.float32)
+        return learners
 
     def own_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """See KeptAgent."""

@@ -32,7 +32,8 @@ class Settings:
         learning_rate: Adam's, above 0, or a schedule.
         weight_decay: L2 within Adam, on connections, in [0, 1).
         buffer_size: transitions that the replay buffer holds, at least 1.
-        learning_starts: steps with random actions before the first update, at least 0.
+        learning_starts: steps with random actions before the first update, at least 0; None: a quarter of the steps of
+            `learn`, at most 25,000.
         batch_size: transitions per update, at least 1.
         tau: share of the online networks that the targets take in, in (0, 1]; 1: all of it.
         gamma: discount, in [0, 1].
@@ -57,7 +58,7 @@ class Settings:
     learning_rate: float | LearningRate = 3e-4
     weight_decay: float = 0.0
     buffer_size: int = 1_000_000
-    learning_starts: int = 5_000
+    learning_starts: int | None = None
     batch_size: int = 256
     tau: float = 0.005
     gamma: float = 0.99
@@ -82,7 +83,9 @@ class Settings:
         checks.choice("densities", self.densities, ("erk", "uniform"))
         self._reals(tau=(0.0, 1.0), gamma=(0.0, 1.0), weight_decay=(0.0, 1.0))
         checks.real("tau", self.tau, low=0, high=1, low_open=True)
-        self._integers(buffer_size=1, learning_starts=0, batch_size=1, train_freq=1, gradient_steps=-1, n_steps=1)
+        self._integers(buffer_size=1, batch_size=1, train_freq=1, gradient_steps=-1, n_steps=1)
+        if self.learning_starts is not None:
+            self._integers(learning_starts=0)
         if self.gradient_steps == 0:
             raise InputError("gradient_steps must be at least 1, or -1 for as many as there were steps, not 0")
         self._set("normalize_observations", checks.flag("normalize_observations", self.normalize_observations))
@@ -214,7 +217,7 @@ class DQNSettings(Settings):
 
     learning_rate: float | LearningRate = 6.3e-4
     buffer_size: int = 50_000
-    learning_starts: int = 1_000
+    learning_starts: int | None = 1_000
     batch_size: int = 128
     tau: float = 1.0
     train_freq: int = 4

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from os import PathLike
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse.rl.actor_critic import ActorCritic
+from trulysparse.rl.learner import Learner
 from trulysparse.rl.settings import TD3Settings
 
 
@@ -53,26 +51,9 @@ class TD3(ActorCritic[TD3Settings]):
 
     name = "td3"
 
-    def __init__(
-        self,
-        env: Any,
-        *,
-        preset: str = "default",
-        replay_folder: str | PathLike[str] | None = None,
-        seed: int = 0,
-        threads: int = 1,
-        **settings: Any,
-    ) -> None:
-        super().__init__(
-            env,
-            actor_outputs=1,
-            actor_target=True,
-            preset=preset,
-            settings=settings,
-            replay_folder=replay_folder,
-            seed=seed,
-            threads=threads,
-        )
+    def make_learners(self) -> dict[str, Learner]:
+        """See OffPolicyAgent."""
+        return self.actor_and_critic(self.spaces.n_actions)
 
     def updates_of(self, name: str, updates: int) -> int:
         """The actor's are fewer."""

@@ -14,7 +14,7 @@ from trulysparse.bench.report import processor
 from trulysparse.cli._console import print_json, show
 from trulysparse.cli._json import read_object
 from trulysparse.cli._run import REPORT, RESULTS
-from trulysparse.cli.rl._run_folder import AGENT, read_agent_run, seed_folder, write_object
+from trulysparse.cli.rl._run_folder import AGENT, POLICY, read_agent_run, seed_folder, write_object
 from trulysparse.cli.rl._seed import load_agent
 from trulysparse.cli.rl._settings import AgentSettings, spelled
 from trulysparse.evolution import Evolution
@@ -45,7 +45,8 @@ def show_results(settings: AgentSettings, out: Path, *, report: bool, json_line:
     """Prints the figures of a finished run."""
     run = read_agent_run(out, str(out))
     rows = {name: value for name, [value] in rows_of([run]).items()}
-    rows |= {"policy": str(out / "policy.safetensors")} if settings.seeds == 1 else {"saved to": str(out)}
+    one = settings.seeds == 1 and not settings.is_team
+    rows |= {"policy": str(out / POLICY)} if one else {"saved to": str(out)}
     if report:
         rows["report"] = str(out / REPORT)
     show(_title(settings), rows)
@@ -77,8 +78,7 @@ def run_facts(settings: AgentSettings, agent: Any, threads: int) -> Mapping[str,
     last = settings.seed + settings.seeds - 1
     return {
         "environment": f"{settings.env}{f' {settings.env_kwargs}' if settings.env_kwargs else ''}{noise}{several}",
-        "spaces": str(agent.spaces),
-        "algorithm": f"{(settings.algorithm or '').upper()}, preset {settings.preset}",
+        **_of_team(settings, agent),
         "steps": f"{settings.steps:,}, an evaluation of {settings.eval_episodes} episodes every "
         f"{settings.evaluation_steps:,}",
         "seeds": str(settings.seed) if settings.seeds == 1 else f"{settings.seed} to {last}",
@@ -88,6 +88,16 @@ def run_facts(settings: AgentSettings, agent: Any, threads: int) -> Mapping[str,
         "version": f"trulysparse {__version__}, Python {python}",
         "finished": time.strftime("%Y-%m-%d %H:%M"),
     }
+
+
+def _of_team(settings: AgentSettings, agent: Any) -> dict[str, str]:
+    """What is said of a team in other words."""
+    name, spaces = (settings.algorithm or "").upper(), agent.spaces
+    if not settings.is_team:
+        return {"spaces": str(spaces), "algorithm": f"{name}, preset {settings.preset}"}
+    each = zip(spaces.agents, spaces.n_observations, spaces.n_actions, strict=True)
+    sizes = [f"{agent}: {n} observations, {k} choices" for agent, n, k in each]
+    return {"spaces": "; ".join(sizes), "algorithm": name, "return": "mean of the agents"}
 
 
 def _shown(value: Any) -> str:
