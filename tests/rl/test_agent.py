@@ -58,7 +58,10 @@ def test_networks_have_the_activation_of_the_settings(algorithm, spaces, activat
         agent.update()
     for learner in agent.learners.values():
         for net in [*learner.nets, *learner.targets]:
-            assert net.layers[0].activation == ts.SparseMLP((1, 1, 1), density=1, activation=activation).layers[0].activation
+            assert (
+                net.layers[0].activation
+                == ts.SparseMLP((1, 1, 1), density=1, activation=activation).layers[0].activation
+            )
             assert all(np.isfinite(layer.values).all() for layer in net.layers)
 
 

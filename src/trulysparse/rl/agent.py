@@ -6,12 +6,11 @@ from abc import abstractmethod
 from os import PathLike
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse._core import checks
 from trulysparse._core.random import stream_key
-from trulysparse.errors import DivergenceError, InputError
+from trulysparse.errors import InputError
 from trulysparse.optim import Adam
 from trulysparse.rl import presets
 from trulysparse.rl.acting import ActingAgent
@@ -21,6 +20,7 @@ from trulysparse.rl.environments import open_environments
 from trulysparse.rl.learner import Learner
 from trulysparse.rl.loop import Collector, collect_and_learn
 from trulysparse.rl.normalization import RunningNormalization
+from trulysparse.rl.notes import NotesLosses
 from trulysparse.rl.replay import ReplayBuffer
 from trulysparse.rl.settings import Settings
 from trulysparse.rl.spaces import Spaces, check_actions
@@ -28,24 +28,21 @@ from trulysparse.rl.spaces import Spaces, check_actions
 SettingsType = TypeVar("SettingsType", bound=Settings)
 
 MOST_RANDOM_STEPS = 25_000
-"""At the start, where learning_starts is not given. In HalfCheetah, 25,000 such steps of 100,000 are worth more than the
-updates that they take the place of (docs/rl.md)."""
-
-NOTES_EVERY = 100
-"""Updates from one look at the losses to the next: at each they would cost more than they tell."""
+"""At the start, where learning_starts is not given. In HalfCheetah 25,000 such steps of 100,000 are worth more than the
+updates in whose place they are (docs/rl.md)."""
 
 
-class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
+class OffPolicyAgent(ActingAgent, KeptAgent, NotesLosses, Generic[SettingsType]):
     """Base of TD3, SAC and DQN: everything but what their papers say.
 
     Args:
         env: id of a Gymnasium environment, an environment, or a vector of them; or the Spaces of one, for an agent that
             only acts until it is given an environment.
         preset: of the settings; see rl.presets.
-        settings: those that take the place of the preset's, by name.
         replay_folder: where the replay buffer lies in memory-mapped files; None: in memory.
         seed: of topologies, weights, batches, exploration and environments, at least 0.
         threads: of the kernels, at least 1; the same bits for any number.
+        settings: those that take the place of the preset's, by name.
 
     Attributes:
         settings: of the algorithm, all of them.
@@ -73,10 +70,10 @@ class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
         env: Any,
         *,
         preset: str = "default",
-        settings: dict[str, Any],
         replay_folder: str | PathLike[str] | None = None,
         seed: int = 0,
         threads: int = 1,
+        **settings: Any,
     ) -> None:
         super().__init__(checks.integer("seed", seed, low=0))
         self.parameters = {"preset": preset, **settings, "seed": seed, "threads": threads}
@@ -98,9 +95,9 @@ class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
         self.normalization = RunningNormalization(n_observations) if normalized else None
         self.replay: ReplayBuffer | None = None
         self.num_timesteps = self.total_timesteps = self.n_updates = 0
-        self.metrics: dict[str, float] = {}
+        self.metrics = {}
         self.collector: Collector | None = None
-        self.learners = {}
+        self.learners = self.make_learners()
 
     def new_learner(self, n_inputs: int, n_outputs: int, which: str, **options: Any) -> Learner:
         """A learner by the agent's settings.
@@ -128,6 +125,10 @@ class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
         )
 
     # ---- what an algorithm says ----
+
+    @abstractmethod
+    def make_learners(self) -> dict[str, Learner]:
+        """Makes what the algorithm works with, by its settings and spaces, and returns its learners by name."""
 
     @abstractmethod
     def update(self) -> None:
@@ -250,28 +251,6 @@ class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
             gamma=s.gamma,
             folder=self.replay_folder,
         )
-
-    @property
-    def notes_due(self) -> bool:
-        """Whether the present update's losses are to be noted."""
-        return self.n_updates % NOTES_EVERY == 0
-
-    def note(self, **metrics: float) -> None:
-        """Remembers losses.
-
-        Args:
-            metrics: by name, without 'train/'.
-
-        Raises:
-            DivergenceError: where one is not finite.
-        """
-        for name, value in metrics.items():
-            if not np.isfinite(value):
-                raise DivergenceError(
-                    f"{name} is {value} after {self.n_updates} updates: training has diverged; lower learning_rate, or "
-                    "scale the rewards"
-                )
-            self.metrics[f"train/{name}"] = float(value)
 
     def _updates_from(self, timesteps: int) -> int:
         """Updates in the present call of `learn`, which begins with so many steps."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -58,24 +57,15 @@ class SAC(OffPolicyAgent[SACSettings]):
 
     name = "sac"
 
-    def __init__(
-        self,
-        env: Any,
-        *,
-        preset: str = "default",
-        replay_folder: str | PathLike[str] | None = None,
-        seed: int = 0,
-        threads: int = 1,
-        **settings: Any,
-    ) -> None:
-        super().__init__(env, preset=preset, settings=settings, replay_folder=replay_folder, seed=seed, threads=threads)
+    def make_learners(self) -> dict[str, Learner]:
+        """See OffPolicyAgent."""
         s, n_observations, n_actions = self.settings, self.spaces.n_observations, self.spaces.n_actions
         self.temperature = Temperature(s.ent_coef, s.target_entropy, n_actions=n_actions)
         self.actor = self.new_learner(n_observations, 2 * n_actions, "actor", target=False)
         self.critic = self.new_learner(n_observations + n_actions, 1, "critic", n_networks=2)
-        self.learners = {"actor": self.actor, "critic": self.critic}
         self._head = SquashedGaussian(n_actions, self.actor.columns)
         self._noise = np.zeros((n_actions, self.actor.columns), np.float32)
+        return {"actor": self.actor, "critic": self.critic}
 
     @property
     def acting_learner(self) -> Learner:

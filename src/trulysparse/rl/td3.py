@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -55,22 +54,13 @@ class TD3(OffPolicyAgent[TD3Settings]):
 
     name = "td3"
 
-    def __init__(
-        self,
-        env: Any,
-        *,
-        preset: str = "default",
-        replay_folder: str | PathLike[str] | None = None,
-        seed: int = 0,
-        threads: int = 1,
-        **settings: Any,
-    ) -> None:
-        super().__init__(env, preset=preset, settings=settings, replay_folder=replay_folder, seed=seed, threads=threads)
+    def make_learners(self) -> dict[str, Learner]:
+        """See OffPolicyAgent."""
         n_observations, n_actions = self.spaces.n_observations, self.spaces.n_actions
         self.actor = self.new_learner(n_observations, n_actions, "actor")
         self.critic = self.new_learner(n_observations + n_actions, 1, "critic", n_networks=2)
-        self.learners = {"actor": self.actor, "critic": self.critic}
         self.dynamic_capacity = DynamicCapacity() if self.settings.dynamic_capacity else None
+        return {"actor": self.actor, "critic": self.critic}
 
     @property
     def acting_learner(self) -> Learner:

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
 from trulysparse._core.random import stream_key
-from trulysparse.errors import DivergenceError, InputError
+from trulysparse.errors import InputError
 from trulysparse.io.parameters import allow
 from trulysparse.rl.checkpoint import KeptAgent
 from trulysparse.rl.learner import Learner
 from trulysparse.rl.loop import Collector, collect_and_learn
+from trulysparse.rl.notes import NotesLosses
 from trulysparse.rl.policy import Policy
 from trulysparse.rl.targets import SoftMellowmax
 from trulysparse.rl.team_environment import TeamEnvironment, TeamSpaces
@@ -28,11 +29,8 @@ from trulysparse.rl.team_settings import SettingsType, make_settings
 
 allow(TeamSpaces, SoftMellowmax)
 
-NOTES_EVERY = 100
-"""Updates from one look at the losses to the next: at each they would cost more than they tell."""
 
-
-class Team(KeptAgent, ABC, Generic[SettingsType]):
+class Team(KeptAgent, NotesLosses, ABC, Generic[SettingsType]):
     """Base of IQL, VDN and QMIX: everything but what their papers say.
 
     Args:
@@ -79,7 +77,7 @@ class Team(KeptAgent, ABC, Generic[SettingsType]):
         self._predicting = np.random.default_rng(stream_key(self.seed, "predict"))
         self.replay: TeamReplay | None = None
         self.num_timesteps = self.total_timesteps = self.n_updates = 0
-        self.metrics: dict[str, float] = {}
+        self.metrics = {}
         self.collector: Collector | None = None
         self._choices = np.array(self.spaces.n_actions)
 
@@ -266,25 +264,3 @@ class Team(KeptAgent, ABC, Generic[SettingsType]):
             (n_agents,).
         """
         return self._explored(self.networks.act(observations).argmax(axis=0), self.rng)
-
-    @property
-    def notes_due(self) -> bool:
-        """Whether the present update's losses are to be noted."""
-        return self.n_updates % NOTES_EVERY == 0
-
-    def note(self, **metrics: float) -> None:
-        """Remembers losses.
-
-        Args:
-            metrics: by name, without 'train/'.
-
-        Raises:
-            DivergenceError: where one is not finite.
-        """
-        for name, value in metrics.items():
-            if not np.isfinite(value):
-                raise DivergenceError(
-                    f"{name} is {value} after {self.n_updates} updates: training has diverged; lower learning_rate, or "
-                    "scale the rewards"
-                )
-            self.metrics[f"train/{name}"] = float(value)
