@@ -22,8 +22,8 @@ class QMIX(VDN):
     While the team learns, hypernetworks make the weights of a small mixing network from the state of the whole
     environment: `env.state()` or, where there is none, all observations. The weights' magnitudes are used, so that what
     is best for each agent is best for the team, and agents act on their own observations. Agents and hypernetworks are
-    sparse, and their topologies evolve. Targets are those of MAST: Soft Mellowmax in place of the largest value (None: the
-    largest, as in QMIX's paper, which overestimates), and lambda-returns with `td_lambda`.
+    sparse, and their topologies evolve. Targets are those of MAST: Soft Mellowmax in place of the largest value (None:
+    the largest, as in QMIX's paper, which overestimates), and lambda-returns with `td_lambda`.
 
     Args:
         env: a PettingZoo parallel environment with Discrete actions.

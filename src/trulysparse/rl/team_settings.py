@@ -13,6 +13,10 @@ from trulysparse.rl.settings import DEFAULT_EVOLUTION, DQNSettings, checked_evol
 from trulysparse.rl.targets import SoftMellowmax
 
 
+MAST_OPERATOR = SoftMellowmax()
+"""Of the targets by default, as MAST has it."""
+
+
 @dataclass(frozen=True)
 class TeamSettings(DQNSettings):
     """Of IQL and VDN: DQN's, with defaults of their own, and these. A transition is one of the whole team, and a step
@@ -108,7 +112,7 @@ class QMIXSettings(TeamSettings):
     """
 
     mixer: str | None = "qmix"
-    soft_mellowmax: SoftMellowmax | None = SoftMellowmax()
+    soft_mellowmax: SoftMellowmax | None = MAST_OPERATOR
     mixing_units: int = 32
     hypernetwork_size: int = 64
     mixer_density: float = 0.2
