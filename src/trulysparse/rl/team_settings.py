@@ -12,7 +12,6 @@ from trulysparse.evolution import Evolution
 from trulysparse.rl.settings import DEFAULT_EVOLUTION, DQNSettings, checked_evolution
 from trulysparse.rl.targets import SoftMellowmax
 
-
 MAST_OPERATOR = SoftMellowmax()
 """Of the targets by default, as MAST has it."""
 
