@@ -129,6 +129,7 @@ def backward(
     keep_probability: float,
     pre_activation: Floats | None = None,
     add: bool = False,
+    by_output: tuple[Pointers, Indices, NDArray[np.uint32]] | None = None,
 ) -> BackwardCall32 | BackwardCall64: ...
 def gradients(
     *,
@@ -150,6 +151,7 @@ def gradients(
     keep_probability: float,
     pre_activation: Floats | None = None,
     add: bool = False,
+    by_output: tuple[Pointers, Indices, NDArray[np.uint32]] | None = None,
 ) -> BackwardCall32 | BackwardCall64: ...
 def gradient_at(ptr: Pointers, index: Indices, x: Floats, dy: Floats, out: Floats, threads: int) -> None: ...
 def update(
