@@ -175,14 +175,15 @@ def main() -> None:
         if arguments.only != "memory":
             found = measure(algorithm, arguments.rounds)
         for row in found:
-            row["peak_mb"] = peaks.get(row["name"], float("nan"))
+            row["peak_mb"] = peaks.get(row["name"])
             if arguments.only != "times":
                 row["peak_mb"] = memory(algorithm, row["name"])
         rows = [row for row in rows if row["algorithm"] != algorithm] + found
         save_json(RESULTS, {"machine": machine(1) | {"torch": torch.__version__}, "results": rows})
         columns = ["ms", "faster than SB3", "faster than torch", "faster than torch, oneDNN", "act_us", "peak_mb"]
         columns += ["replay_mb"]
-        table(algorithm, ["", *columns], [[row["name"], *(row[c] for c in columns)] for row in found])
+        shown = [[row["name"], *("" if row[c] is None else row[c] for c in columns)] for row in found]
+        table(algorithm, ["", *columns], shown)
 
 
 if __name__ == "__main__":
