@@ -10,6 +10,7 @@ import runpy
 import signal
 import sys
 import tempfile
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -56,3 +57,18 @@ def _work(arguments: list[str], folder: str, file_size: int | None) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
     sys.argv = ["trulysparse", *arguments]
     runpy.run_module("trulysparse", run_name="__main__", alter_sys=True)
+
+
+def modules_of_the_command() -> set[str]:
+    """What importing the command line has imported."""
+    receive, send = CONTEXT.Pipe(duplex=False)
+    process = CONTEXT.Process(target=_send_modules, args=(send,))
+    process.start()
+    send.close()
+    names = receive.recv()
+    process.join()
+    return set(names)
+
+
+def _send_modules(send: Connection) -> None:
+    send.send(list(sys.modules))

@@ -77,6 +77,7 @@ def modules() -> list[str]:
 # Modules whose examples need a package of an extra.
 NEEDS = {"mlflow": ("mlflow", "mlflow"), "tensorboard": ("tensorboardX", "tensorboard")}
 NEEDS |= dict.fromkeys(("dqn", "environments", "evaluate", "noisy", "sac"), ("gymnasium", "rl"))
+NEEDS |= dict.fromkeys(("qmix", "team_environment", "team_evaluation", "vdn"), ("mpe2", "multiagent"))
 NEEDS["video"] = ("pygame", "rl")  # for Pendulum's pictures
 
 

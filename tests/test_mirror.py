@@ -23,6 +23,7 @@ COVERED_BY = {
     "cli/_select_command.py": "cli/test_select.py",
     "cli/_selecting.py": "cli/test_select.py",
     "cli/_tables.py": "cli/test_compare.py",
+    "cli/rl/_algorithms.py": "cli/rl/test_settings.py",
     "cli/rl/_environment.py": "cli/rl/test_train.py",
     "cli/rl/_policies.py": "cli/rl/test_evaluate.py",
     "cli/rl/_processes.py": "cli/rl/test_train.py",

@@ -78,6 +78,17 @@ def test_td3_takes_the_losses_and_steps_of_its_paper():
         torch.testing.assert_close(target, before + 0.005 * (online.detach() - before))
 
 
+def test_weight_decay_is_added_to_the_gradients_of_weights():
+    agent = rl_peers.DQN(4, 3, seed=0, hidden=(8,), weight_decay=0.5)
+    weight, bias = agent.q.parameters[:2]
+    old = weight.detach().clone(), bias.detach().clone()
+    zero = [torch.zeros_like(t) for t in batch(agent, 16)]
+    zero[2] = agent.q_target(zero[0])[:, :1].detach()  # no error, so no gradient but that of the decay
+    agent.update(*zero)
+    torch.testing.assert_close(weight.detach(), old[0] - 3e-4 * old[0].sign())  # Adam's first step
+    assert torch.equal(bias.detach(), old[1])
+
+
 def test_sac_knows_the_density_of_its_actions():
     agent = rl_peers.SAC(3, 1, seed=0, hidden=(16, 16))
     s = torch.zeros(1, 3)

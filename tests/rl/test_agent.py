@@ -50,6 +50,19 @@ def test_bad_settings_are_named(settings, message):
         TD3(BOX, **settings)
 
 
+@pytest.mark.parametrize("algorithm, spaces", [(TD3, BOX), (SAC, BOX), (DQN, CHOICES)])
+@pytest.mark.parametrize("activation", ["tanh", "gelu", ts.LeakyReLU(0.2)])
+def test_networks_have_the_activation_of_the_settings(algorithm, spaces, activation):
+    agent = filled(algorithm(spaces, activation=activation, **SMALL))
+    for _ in range(4):
+        agent.update()
+    expected = ts.SparseMLP((1, 1, 1), density=1, activation=activation).layers[0].activation
+    for learner in agent.learners.values():
+        for net in [*learner.nets, *learner.targets]:
+            assert net.layers[0].activation == expected
+            assert all(np.isfinite(layer.values).all() for layer in net.layers)
+
+
 def test_updates_are_counted_ahead_for_evolution_that_ends_with_training():
     """By learning_starts, train_freq and gradient_steps, as the loop makes them."""
     pytest.importorskip("gymnasium")
@@ -99,3 +112,12 @@ def test_losses_that_are_not_finite_stop_training():
     assert agent.metrics == {"train/critic_loss": 1.5}
     with pytest.raises(ts.DivergenceError, match="after 0 updates"):
         agent.note(critic_loss=np.nan)
+
+
+def test_random_actions_are_a_quarter_of_the_steps_unless_told():
+    pytest.importorskip("gymnasium")
+    agent = TD3("Pendulum-v1", **{**SMALL, "learning_starts": None}).learn(40)
+    assert (agent.learning_starts, agent.n_updates) == (10, 30)
+    agent.learn(20, reset_num_timesteps=False)  # goes on
+    assert (agent.learning_starts, agent.n_updates) == (10, 50)
+    assert TD3("Pendulum-v1", **SMALL).learn(60).learning_starts == 50

@@ -50,7 +50,7 @@ def test_the_input_layer_evolves_alone_and_targets_follow():
             False,
             False,
         ]
-        assert [a.n_connections for a in net.layers] == [a.n_connections for a in old.layers] == [512, 819, 64]
+        assert [a.n_connections for a in net.layers] == [a.n_connections for a in old.layers] == [256, 410, 64]
         for own, online in zip(target.layers, net.layers, strict=True):
             assert own.connectivity is online.connectivity
 

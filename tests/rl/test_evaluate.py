@@ -10,7 +10,9 @@ gymnasium = pytest.importorskip("gymnasium")
 from gymnasium.vector import AutoresetMode, SyncVectorEnv  # noqa: E402
 
 from counting_environment import CountingEnvironment, StubAgent, transitions  # noqa: E402
+from trulysparse.rl.dqn import DQN  # noqa: E402
 from trulysparse.rl.evaluate import evaluate_policy  # noqa: E402
+from trulysparse.rl.td3 import TD3  # noqa: E402
 
 MODES = list(AutoresetMode)
 
@@ -99,10 +101,18 @@ def test_choices():
     assert 8 <= mean <= 11  # always pushing to one side
 
 
-def test_agent_in_one_and_in_several_environments():
-    agent = StubAgent(CountingEnvironment())
-    assert evaluate_policy(agent, CountingEnvironment(), 4) == evaluate_policy(agent, CountingEnvironment(), 4)
-    evaluate_policy(agent, SyncVectorEnv([CountingEnvironment] * 3), 4)
+@pytest.mark.parametrize("discrete", [False, True])
+def test_agents_and_policies_in_one_and_in_several_environments(discrete):
+    env = CountingEnvironment(discrete=discrete)
+    agent = (DQN if discrete else TD3)(env, hidden_layer_sizes=(16,), density=0.5, seed=0)
+    several = SyncVectorEnv([lambda: CountingEnvironment(discrete=discrete)] * 3)
+    for model in (agent, agent.freeze()):
+        assert evaluate_policy(model, CountingEnvironment(discrete=discrete), 2, return_episode_rewards=True) == (
+            [6.0, 410.0],
+            [3, 4],
+        )
+        _, std = evaluate_policy(model, several, 3)
+        assert std == 0  # the first episode of each, or, of environments that were used, the same one
 
 
 @pytest.mark.parametrize(
@@ -141,6 +151,10 @@ def test_same_figures_as_stable_baselines():
     for n in (1, 5):
         theirs = evaluation.evaluate_policy(Constant(0.0), CountingEnvironment(length=4), n, warn=False)
         assert theirs == pytest.approx(evaluate_policy(Constant(0.0), CountingEnvironment(length=4), n))
-    agent = StubAgent(CountingEnvironment())
-    theirs = evaluation.evaluate_policy(agent, CountingEnvironment(), 3, warn=False)
-    assert theirs == pytest.approx(evaluate_policy(agent, CountingEnvironment(), 3))
+    small = dict(hidden_layer_sizes=(16,), density=0.5, seed=0)
+    for agent in (TD3(CountingEnvironment(), **small), DQN(CountingEnvironment(discrete=True), **small)):
+        env, same = (CountingEnvironment(discrete=agent.spaces.discrete) for _ in range(2))
+        theirs = evaluation.evaluate_policy(agent, env, 3, warn=False)
+        assert theirs == pytest.approx(evaluate_policy(agent, same, 3))
+        policy = agent.freeze()
+        assert theirs == evaluation.evaluate_policy(policy, type(env)(discrete=agent.spaces.discrete), 3, warn=False)

@@ -9,6 +9,16 @@ import trulysparse as ts
 from trulysparse.rl.settings import DQNSettings, SACSettings, Settings, TD3Settings, checked_evolution
 
 
+class OwnActivation:
+    name = "own"
+
+    def forward(self, z):
+        return z
+
+    def derivative(self, z):
+        return 0 * z + 1
+
+
 @pytest.mark.parametrize("name", [name for name in ts.evolution.NAMES if name not in ("none", "static")])
 def test_methods_by_name_count_updates(name):
     method = checked_evolution("evolution", name)
@@ -42,6 +52,8 @@ def test_values_become_those_that_are_checked():
     [
         (Settings, {"hidden_layer_sizes": (0,)}, "hidden_layer_sizes must be at least 1, not 0"),
         (Settings, {"hidden_layer_sizes": "256"}, "hidden_layer_sizes must be a sequence of integers"),
+        (Settings, {"activation": "softmax"}, "activation must be one of all_relu, relu"),
+        (Settings, {"activation": OwnActivation()}, "not one of your own: policies compute no other"),
         (Settings, {"evolving": 0}, "evolving must be a sequence of numbers of layers"),
         (Settings, {"evolving": (3,)}, "evolving must be between 0 and 2, not 3"),
         (Settings, {"densities": "er"}, "densities must be one of erk, uniform"),

@@ -89,6 +89,7 @@ class Dense:
         linear: str = "onednn",
         hidden: tuple[int, ...] = (256, 256),
         learning_rate: float = 3e-4,
+        weight_decay: float = 0.0,
         gamma: float = 0.99,
         tau: float = 0.005,
     ) -> None:
@@ -96,7 +97,8 @@ class Dense:
         self.torch.set_num_threads(1)
         self.torch.manual_seed(seed)
         self.n_observations, self.n_actions, self.n_updates = n_observations, n_actions, 0
-        self.hidden, self.kind, self.learning_rate = hidden, linear, learning_rate
+        self.hidden, self.kind = hidden, linear
+        self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.gamma, self.tau = gamma, tau
         self._start()
 
@@ -107,7 +109,9 @@ class Dense:
         return Network((n_in, *self.hidden, n_out), self.kind)
 
     def _adam(self, *networks: Network) -> Any:
-        return self.torch.optim.Adam([p for n in networks for p in n.parameters], lr=self.learning_rate, fused=True)
+        weights, biases = ([p for n in networks for p in n.parameters[start::2]] for start in (0, 1))
+        groups = [{"params": weights, "weight_decay": self.weight_decay}, {"params": biases}]
+        return self.torch.optim.Adam(groups, lr=self.learning_rate, fused=True)
 
     def _step(self, optimizer: Any, loss: Any) -> None:
         optimizer.zero_grad()
@@ -212,12 +216,13 @@ class SAC(Dense):
         x = torch.cat([s, a], 1)
         loss = 0.5 * sum(mse(c(x), y) for c in self.critics)
         self._step(self.critic_adam, loss)
-        for p in self.critic_adam.param_groups[0]["params"]:
+        online = [p for c in self.critics for p in c.parameters]
+        for p in online:
             p.requires_grad_(False)
         x = torch.cat([s, action], 1)
         q = torch.minimum(*(c(x) for c in self.critics))
         self._step(self.actor_adam, (temperature * log_probability - q).mean())
-        for p in self.critic_adam.param_groups[0]["params"]:
+        for p in online:
             p.requires_grad_(True)
         self.n_updates += 1
         self._follow(self.critic_targets, self.critics, self.tau)

@@ -20,7 +20,7 @@ from trulysparse.cli._cross_validation import FOLDS, has_folds
 from trulysparse.cli._interrupts import Interrupts, Stopped
 from trulysparse.cli._json import read_object
 from trulysparse.cli._members import FinishedMembers, has_members
-from trulysparse.cli._run import CHECKPOINT
+from trulysparse.cli._run import CHECKPOINT, is_of_agents
 from trulysparse.cli._settings import Settings
 from trulysparse.errors import InputError
 from trulysparse.io import checkpoints
@@ -126,6 +126,8 @@ def settings_of(out: Path, learning_rate: float | None = None) -> tuple[Settings
     """The settings of the training whose checkpoint is in `out`, and how it was called; InputError where
     there is none. learning_rate: in the place of the one it began with."""
     folder = out / CHECKPOINT
+    if not (folder / SETTINGS).is_file() and is_of_agents(out):
+        raise InputError(f"RUN: '{out}' is a run of agents, with which `trulysparse rl resume` goes on")
     if not (folder / SETTINGS).is_file():
         raise InputError(
             f"RUN: '{out}' has no checkpoint to go on from: its training is complete, or was broken off before it had "

@@ -80,6 +80,14 @@ class LargeArray:
         self.file.read(self.name, finite=False, out=out)
 
 
+def fill(out: NDArray[Any], kept: NDArray[Any] | LargeArray) -> None:
+    """Fills a contiguous array from one of the same shape and type, or from the file that holds it."""
+    if isinstance(kept, LargeArray):
+        kept.read_into(out)
+    else:
+        out[:] = kept
+
+
 class KeptModel(Protocol):
     """A model that files can keep."""
 

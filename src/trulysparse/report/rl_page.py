@@ -101,7 +101,8 @@ def _tiles(run: AgentRun) -> dict[str, str]:
     several = len(run.seeds) > 1
     names = {
         "mean_return": f"return, mean of {len(run.seeds)} seeds" if several else "return",
-        "iqm_return": "return, interquartile mean" if several else "",
+        # Of fewer seeds it is the mean.
+        "iqm_return": "return, interquartile mean" if len(run.seeds) >= 4 else "",
         "best_return": "best evaluation" + (", mean" if several else ""),
         "steps": "steps" + (" a seed" if several else ""),
         "seconds": "seconds" + (" a seed" if several else ""),

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from trulysparse._core.random import stream_key
 from trulysparse.nn.mlp import SparseMLP
+from trulysparse.rl.learner import Learner
 from trulysparse.rl.normalization import RunningNormalization
 from trulysparse.rl.policy import Policy
 from trulysparse.rl.spaces import Spaces
@@ -27,12 +28,10 @@ class ActingAgent(ABC):
             of its own, so that looking at an agent does not change what it learns.
         spaces: what the environment shows and takes.
         normalization: of observations; None where networks see them as they are.
-        n_updates: so far.
     """
 
     spaces: Spaces
     normalization: RunningNormalization | None
-    n_updates: int
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -43,8 +42,13 @@ class ActingAgent(ABC):
 
     @property
     @abstractmethod
+    def acting_learner(self) -> Learner:
+        """The learner whose network chooses actions."""
+
+    @property
     def acting_network(self) -> SparseMLP:
         """The network that chooses actions."""
+        return self.acting_learner.nets[0]
 
     @abstractmethod
     def explore(self, observations: NDArray[np.float32]) -> NDArray[Any]:
@@ -94,9 +98,9 @@ class ActingAgent(ABC):
         """The policy as it is now; further updates reach it the next time that it is asked for."""
         if self._policy is None:
             self._policy = self.freeze()
-        elif self._policy_is_of != self.n_updates or self.normalization is not None:
+        elif self._policy_is_of != self.acting_learner.n_updates or self.normalization is not None:
             self._policy.refresh(self.acting_network, **self.observation_scale())
-        self._policy_is_of = self.n_updates
+        self._policy_is_of = self.acting_learner.n_updates
         return self._policy
 
     def freeze(self) -> Policy:

@@ -6,12 +6,11 @@ from abc import abstractmethod
 from os import PathLike
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse._core import checks
 from trulysparse._core.random import stream_key
-from trulysparse.errors import DivergenceError, InputError
+from trulysparse.errors import InputError
 from trulysparse.optim import Adam
 from trulysparse.rl import presets
 from trulysparse.rl.acting import ActingAgent
@@ -21,33 +20,36 @@ from trulysparse.rl.environments import open_environments
 from trulysparse.rl.learner import Learner
 from trulysparse.rl.loop import Collector, collect_and_learn
 from trulysparse.rl.normalization import RunningNormalization
+from trulysparse.rl.notes import NotesLosses
 from trulysparse.rl.replay import ReplayBuffer
 from trulysparse.rl.settings import Settings
 from trulysparse.rl.spaces import Spaces, check_actions
 
 SettingsType = TypeVar("SettingsType", bound=Settings)
 
-NOTES_EVERY = 100
-"""Updates from one look at the losses to the next: at each they would cost more than they tell."""
+MOST_RANDOM_STEPS = 25_000
+"""At the start, where learning_starts is not given. In HalfCheetah 25,000 such steps of 100,000 are worth more than the
+updates in whose place they are (docs/rl.md)."""
 
 
-class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
+class OffPolicyAgent(ActingAgent, KeptAgent, NotesLosses, Generic[SettingsType]):
     """Base of TD3, SAC and DQN: everything but what their papers say.
 
     Args:
         env: id of a Gymnasium environment, an environment, or a vector of them; or the Spaces of one, for an agent that
             only acts until it is given an environment.
         preset: of the settings; see rl.presets.
-        settings: those that take the place of the preset's, by name.
         replay_folder: where the replay buffer lies in memory-mapped files; None: in memory.
         seed: of topologies, weights, batches, exploration and environments, at least 0.
         threads: of the kernels, at least 1; the same bits for any number.
+        settings: those that take the place of the preset's, by name.
 
     Attributes:
         settings: of the algorithm, all of them.
         spaces: what the environment shows and takes.
         environments: that it learns in; None where it has none.
-        learning_starts, train_freq, gradient_steps: as in `settings`.
+        learning_starts: as in `settings`, or what `learn` has made of it.
+        train_freq, gradient_steps: as in `settings`.
         learners: by name, such as 'actor' and 'critic'.
         replay: the transitions; None before the first call of `learn`.
         num_timesteps: environment steps so far.
@@ -68,10 +70,10 @@ class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
         env: Any,
         *,
         preset: str = "default",
-        settings: dict[str, Any],
         replay_folder: str | PathLike[str] | None = None,
         seed: int = 0,
         threads: int = 1,
+        **settings: Any,
     ) -> None:
         super().__init__(checks.integer("seed", seed, low=0))
         self.parameters = {"preset": preset, **settings, "seed": seed, "threads": threads}
@@ -87,15 +89,15 @@ class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
         n_observations, n_actions = self.spaces.n_observations, self.spaces.n_actions
         chosen = presets.settings(self.name, preset, n_observations, n_actions, self.env_id, settings)
         self.settings = presets.checked(self.name, chosen)  # type: ignore[assignment]
-        self.learning_starts, self.train_freq = self.settings.learning_starts, self.settings.train_freq
-        self.gradient_steps = self.settings.gradient_steps
+        self.learning_starts = self.settings.learning_starts or 0
+        self.train_freq, self.gradient_steps = self.settings.train_freq, self.settings.gradient_steps
         normalized = self.settings.normalize_observations
         self.normalization = RunningNormalization(n_observations) if normalized else None
         self.replay: ReplayBuffer | None = None
         self.num_timesteps = self.total_timesteps = self.n_updates = 0
-        self.metrics: dict[str, float] = {}
+        self.metrics = {}
         self.collector: Collector | None = None
-        self.learners = {}
+        self.learners = self.make_learners()
 
     def new_learner(self, n_inputs: int, n_outputs: int, which: str, **options: Any) -> Learner:
         """A learner by the agent's settings.
@@ -113,6 +115,7 @@ class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
             density=getattr(s, f"{prefix}density"),
             epsilon=getattr(s, f"{prefix}epsilon"),
             densities=s.densities,
+            activation=s.activation,
             optimizer=Adam(s.learning_rate, weight_decay=s.weight_decay, weight_decay_mode="l2"),
             evolution=getattr(s, f"{prefix}evolution"),
             evolving=s.evolving,
@@ -122,6 +125,10 @@ class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
         )
 
     # ---- what an algorithm says ----
+
+    @abstractmethod
+    def make_learners(self) -> dict[str, Learner]:
+        """Makes what the algorithm works with, by its settings and spaces, and returns its learners by name."""
 
     @abstractmethod
     def update(self) -> None:
@@ -166,6 +173,8 @@ class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
             self.replay = self.new_replay()
         before = 0 if reset_num_timesteps else self.num_timesteps
         self.total_timesteps = before + total
+        if self.settings.learning_starts is None and before == 0:
+            self.learning_starts = min(MOST_RANDOM_STEPS, total // 4)
         updates = self.n_updates + self._updates_from(before)
         for name, learner in self.learners.items():
             learner.set_total_updates(max(1, self.updates_of(name, updates)))
@@ -198,7 +207,7 @@ class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
 
     def own_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """See KeptAgent."""
-        numbers: dict[str, Any] = {"env_id": self.env_id}
+        numbers: dict[str, Any] = {"env_id": self.env_id, "learning_starts": self.learning_starts}
         if self.collector is not None:
             numbers["collector"] = self.collector.state()
         arrays = {} if self.normalization is None else self.normalization.state()
@@ -207,6 +216,8 @@ class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
     def restore_own_state(self, numbers: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
         """See KeptAgent."""
         self.env_id = numbers["env_id"]
+        if self.settings.learning_starts is None:
+            self.learning_starts = numbers["learning_starts"]
         if "collector" in numbers:
             self.collector = Collector()
             self.collector.restore(numbers["collector"])
@@ -242,28 +253,6 @@ class OffPolicyAgent(ActingAgent, KeptAgent, Generic[SettingsType]):
             gamma=s.gamma,
             folder=self.replay_folder,
         )
-
-    @property
-    def notes_due(self) -> bool:
-        """Whether the present update's losses are to be noted."""
-        return self.n_updates % NOTES_EVERY == 0
-
-    def note(self, **metrics: float) -> None:
-        """Remembers losses.
-
-        Args:
-            metrics: by name, without 'train/'.
-
-        Raises:
-            DivergenceError: where one is not finite.
-        """
-        for name, value in metrics.items():
-            if not np.isfinite(value):
-                raise DivergenceError(
-                    f"{name} is {value} after {self.n_updates} updates: training has diverged; lower learning_rate, or "
-                    "scale the rewards"
-                )
-            self.metrics[f"train/{name}"] = float(value)
 
     def _updates_from(self, timesteps: int) -> int:
         """Updates in the present call of `learn`, which begins with so many steps."""

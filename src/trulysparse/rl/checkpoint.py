@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from os import PathLike
@@ -28,7 +29,9 @@ from trulysparse.rl.spaces import Spaces
 allow(Spaces)
 _log = logging.getLogger(__name__)
 
-_OF_NETWORKS = ("hidden_layer_sizes", "activation", "densities", "density", "epsilon")
+_OF_NETWORKS = re.compile(
+    "hidden_layer_sizes|activation|densities|(.*_)?(density|epsilon)|share_parameters|mixing_units|hypernetwork_size"
+)
 """Settings by which networks are made, which stay as they were."""
 
 _COUNTERS = ("num_timesteps", "total_timesteps", "n_updates")
@@ -45,6 +48,7 @@ class KeptAgent:
     metrics: dict[str, float]
     spaces: Any
     replay: Any
+    replay_folder: Any
 
     def save(self, path: str | PathLike[str], replay: bool = False, *, progress: Progress = silent) -> None:
         """Writes the agent to one safetensors file: networks, targets, optimizer state, evolution, counters, random
@@ -144,10 +148,10 @@ class KeptAgent:
         """
         parts = Parts({}, {}, {})
         learners = {}
-        for name, learner in self.learners.items():
+        for number, (name, learner) in enumerate(self.learners.items()):
             own = learner_parts(learner)
-            parts.networks.update(_named(name, own.networks))
-            parts.arrays.update(_named(name, own.arrays))
+            parts.networks.update(_named(f"{number}.{name}", own.networks))
+            parts.arrays.update(_named(f"{number}.{name}", own.arrays))
             learners[name] = own.config
         numbers, arrays = self.own_state()
         parts.arrays.update(_named("own", arrays))
@@ -200,11 +204,12 @@ class KeptAgent:
         makes = {name: parameters[name] for name in ("preset", "seed", "threads") if name in parameters}
         agent = cls(spaces, **makes, **settings)  # type: ignore[call-arg]
         agent.parameters = {**parameters, **given}
-        agent.replay_folder = replay_folder  # type: ignore[attr-defined]
-        if set(config["learners"]) != set(agent.learners):
+        agent.replay_folder = replay_folder
+        if list(config["learners"]) != list(agent.learners):
             raise InputError(f"it has learners {', '.join(config['learners'])}, not {', '.join(agent.learners)}")
-        for name, learner in agent.learners.items():
-            own = Parts(_of(name, parts.networks), _of(name, parts.arrays), config["learners"][name])
+        for number, (name, learner) in enumerate(agent.learners.items()):
+            prefix = f"{number}.{name}"
+            own = Parts(_of(prefix, parts.networks), _of(prefix, parts.arrays), config["learners"][name])
             restore_learner(learner, own)
         for name in _COUNTERS:
             setattr(agent, name, checks.integer(name, config["counters"][name], low=0))
@@ -281,7 +286,7 @@ def _check_given(given: Mapping[str, Any], kept: Mapping[str, Any], *, with_repl
         if name not in kept:
             raise InputError(f"there is no setting {name!r:.40}; there are {', '.join(kept)}")
         own = isinstance(kept[name], dict) and "own" in kept[name]
-        if not own and name.removeprefix("actor_").removeprefix("critic_") in _OF_NETWORKS:
+        if not own and _OF_NETWORKS.fullmatch(name):
             raise InputError(f"{name} cannot change: the networks of the file were made by it")
         if name == "buffer_size" and with_replay:
             raise InputError("buffer_size cannot change: the file holds a replay buffer of that size")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from os import PathLike
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse.nn.mlp import SparseMLP
 from trulysparse.rl.agent import OffPolicyAgent
 from trulysparse.rl.heads import huber_error, squared_error
+from trulysparse.rl.learner import Learner
 from trulysparse.rl.settings import DQNSettings
 
 
@@ -54,30 +51,21 @@ class DQN(OffPolicyAgent[DQNSettings]):
 
     name = "dqn"
 
-    def __init__(
-        self,
-        env: Any,
-        *,
-        preset: str = "default",
-        replay_folder: str | PathLike[str] | None = None,
-        seed: int = 0,
-        threads: int = 1,
-        **settings: Any,
-    ) -> None:
-        super().__init__(env, preset=preset, settings=settings, replay_folder=replay_folder, seed=seed, threads=threads)
+    def make_learners(self) -> dict[str, Learner]:
+        """See OffPolicyAgent."""
         n_observations, n_actions = self.spaces.n_observations, self.spaces.n_actions
         self.q = self.new_learner(n_observations, n_actions, "", max_grad_norm=self.settings.max_grad_norm)
-        self.learners = {"q": self.q}
         columns = self.q.columns
         self._columns = np.arange(columns)
         self._observations = np.zeros((n_observations, columns), np.float32)
         self._actions = np.zeros(columns, np.int32)
         self._error = np.zeros(columns, np.float32)
+        return {"q": self.q}
 
     @property
-    def acting_network(self) -> SparseMLP:
-        """The network whose best action is taken."""
-        return self.q.nets[0]
+    def acting_learner(self) -> Learner:
+        """The learner whose best action is taken."""
+        return self.q
 
     @property
     def exploration_rate(self) -> float:

@@ -45,17 +45,22 @@ _ULTRA: Mapping[str, Any] = {
     "critic_density": 0.05,
     "actor_evolution": None,
 }
-# A sparse input layer, which alone evolves, finds the features that are not noise (Grooten et al. 2023).
+# A sparse input layer, which alone evolves, finds the features that are not noise (Grooten et al. 2023). Rate, decay
+# and batch are the authors'; their input layer has a density of 0.2, and the others are dense.
 _ANF: Mapping[str, Any] = {
-    "actor_density": (0.2, 0.1, 1.0),
-    "critic_density": (0.2, 0.2, 1.0),
+    "actor_density": (0.1, 0.1, 1.0),
+    "critic_density": (0.1, 0.1, 1.0),
     "evolving": (0,),
+    "learning_rate": 1e-3,
+    "weight_decay": 2e-4,
+    "batch_size": 100,
     "actor_evolution": SET(0.05, every_updates=EVERY),
     "critic_evolution": SET(0.05, every_updates=EVERY),
 }
 _ANF_DQN: Mapping[str, Any] = {
-    "density": (0.2, 0.2, 1.0),
+    "density": (0.1, 0.1, 1.0),
     "evolving": (0,),
+    "weight_decay": 2e-4,
     "evolution": SET(0.05, every_updates=EVERY),
 }
 

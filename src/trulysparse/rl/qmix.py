@@ -42,8 +42,7 @@ class QMIX(VDN):
         dynamic sparse training", NeurIPS 2024, for lambda-returns and Soft Mellowmax of sparse networks.
 
     Example:
-        >>> import pytest
-        >>> simple_spread_v3 = pytest.importorskip("mpe2").simple_spread_v3
+        >>> from mpe2 import simple_spread_v3
         >>> import trulysparse as ts
         >>> env = simple_spread_v3.parallel_env()
         >>> team = ts.rl.QMIX(

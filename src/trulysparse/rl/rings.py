@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from trulysparse._core import checks, memory
 from trulysparse._core.lazy_zeros import lazy_zeros
 from trulysparse.errors import InputError
-from trulysparse.io.kept_models import LargeArray
+from trulysparse.io.kept_models import fill
 
 STARTS, TERMINATES = 1, 2
 """What a slot does; 0: it starts no transition."""
@@ -264,10 +264,7 @@ class Rings:
         if not self._hold_together(newest, filled, state["kinds"]):
             raise InputError("the replay's state is damaged, or that of another number of environments")
         for name, array in self._arrays.items():
-            if isinstance(state[name], LargeArray):
-                state[name].read_into(array[:used])
-            else:
-                array[:used] = state[name]
+            fill(array[:used], state[name])
             array[used : self._used] = 0
         self._newest[:], self._filled[:], self._used = newest, filled, used
         self.n_transitions = int(np.count_nonzero(self._kinds))

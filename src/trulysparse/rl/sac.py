@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from os import PathLike
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse._core.arrays import Floats
-from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim.schedules import rate_at
-from trulysparse.rl.agent import OffPolicyAgent
+from trulysparse.rl.actor_critic import ActorCritic
 from trulysparse.rl.heads import LOG_STD_MAX, LOG_STD_MIN, SquashedGaussian, squared_error
+from trulysparse.rl.learner import Learner
 from trulysparse.rl.settings import SACSettings
 from trulysparse.rl.temperature import Temperature
 
 
-class SAC(OffPolicyAgent[SACSettings]):
+class SAC(ActorCritic[SACSettings]):
     """Soft actor-critic, for continuous actions.
 
     The actor gives a normal distribution of each component of an action, squashed by tanh. Two critics learn what
@@ -58,29 +57,14 @@ class SAC(OffPolicyAgent[SACSettings]):
 
     name = "sac"
 
-    def __init__(
-        self,
-        env: Any,
-        *,
-        preset: str = "default",
-        replay_folder: str | PathLike[str] | None = None,
-        seed: int = 0,
-        threads: int = 1,
-        **settings: Any,
-    ) -> None:
-        super().__init__(env, preset=preset, settings=settings, replay_folder=replay_folder, seed=seed, threads=threads)
-        s, n_observations, n_actions = self.settings, self.spaces.n_observations, self.spaces.n_actions
+    def make_learners(self) -> dict[str, Learner]:
+        """See OffPolicyAgent."""
+        s, n_actions = self.settings, self.spaces.n_actions
         self.temperature = Temperature(s.ent_coef, s.target_entropy, n_actions=n_actions)
-        self.actor = self.new_learner(n_observations, 2 * n_actions, "actor", target=False)
-        self.critic = self.new_learner(n_observations + n_actions, 1, "critic", n_networks=2)
-        self.learners = {"actor": self.actor, "critic": self.critic}
+        learners = self.actor_and_critic(2 * n_actions, target=False)
         self._head = SquashedGaussian(n_actions, self.actor.columns)
         self._noise = np.zeros((n_actions, self.actor.columns), np.float32)
-
-    @property
-    def acting_network(self) -> SparseMLP:
-        """The actor."""
-        return self.actor.nets[0]
+        return learners
 
     def own_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """See KeptAgent."""
@@ -103,6 +87,7 @@ class SAC(OffPolicyAgent[SACSettings]):
         """One update of critics, actor, temperature and targets."""
         critic, s = self.critic, self.settings
         assert self.replay is not None
+        self.forget()
         n = self.spaces.n_observations
         rewards, discounts = self.replay.sample(
             self.rng, s.batch_size, critic.x[:n], critic.x[n:], critic.target_x[:n], **self.observation_scale()

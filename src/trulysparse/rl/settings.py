@@ -8,7 +8,7 @@ from typing import Any
 from trulysparse._core import checks
 from trulysparse.errors import InputError
 from trulysparse.evolution import SET, Evolution, RigL, Static, make_evolution
-from trulysparse.nn.activations import Activation
+from trulysparse.nn.activations import NAMES, BuiltIn, make_activation
 from trulysparse.optim import LearningRate
 
 EVERY = 1000
@@ -26,13 +26,14 @@ class Settings:
 
     Attributes:
         hidden_layer_sizes: neurons of the hidden layers; an integer stands for one layer.
-        activation: of the hidden layers, an object or a name.
+        activation: of the hidden layers, a built-in one or its name: policies compute no other.
         densities: how one density is divided among layers, 'erk' or 'uniform'.
         evolving: numbers of the layers that evolve, from 0; None: as the evolution says.
         learning_rate: Adam's, above 0, or a schedule.
         weight_decay: L2 within Adam, on connections, in [0, 1).
         buffer_size: transitions that the replay buffer holds, at least 1.
-        learning_starts: steps with random actions before the first update, at least 0.
+        learning_starts: steps with random actions before the first update, at least 0; None: a quarter of the steps of
+            `learn`, at most 25,000.
         batch_size: transitions per update, at least 1.
         tau: share of the online networks that the targets take in, in (0, 1]; 1: all of it.
         gamma: discount, in [0, 1].
@@ -51,13 +52,13 @@ class Settings:
     """
 
     hidden_layer_sizes: tuple[int, ...] = (256, 256)
-    activation: str | Activation = "relu"
+    activation: str | BuiltIn = "relu"
     densities: str = "erk"
     evolving: tuple[int, ...] | None = None
     learning_rate: float | LearningRate = 3e-4
     weight_decay: float = 0.0
     buffer_size: int = 1_000_000
-    learning_starts: int = 5_000
+    learning_starts: int | None = None
     batch_size: int = 256
     tau: float = 0.005
     gamma: float = 0.99
@@ -75,10 +76,16 @@ class Settings:
             layers = checks.listed("evolving", self.evolving, "numbers of layers")
             last = len(named)
             self._set("evolving", tuple(checks.integer("evolving", each, low=0, high=last) for each in layers))
+        if not isinstance(make_activation(self.activation), BuiltIn):
+            raise InputError(
+                f"activation must be one of {', '.join(NAMES)}, not one of your own: policies compute no other"
+            )
         checks.choice("densities", self.densities, ("erk", "uniform"))
         self._reals(tau=(0.0, 1.0), gamma=(0.0, 1.0), weight_decay=(0.0, 1.0))
         checks.real("tau", self.tau, low=0, high=1, low_open=True)
-        self._integers(buffer_size=1, learning_starts=0, batch_size=1, train_freq=1, gradient_steps=-1, n_steps=1)
+        self._integers(buffer_size=1, batch_size=1, train_freq=1, gradient_steps=-1, n_steps=1)
+        if self.learning_starts is not None:
+            self._integers(learning_starts=0)
         if self.gradient_steps == 0:
             raise InputError("gradient_steps must be at least 1, or -1 for as many as there were steps, not 0")
         self._set("normalize_observations", checks.flag("normalize_observations", self.normalize_observations))
@@ -210,7 +217,7 @@ class DQNSettings(Settings):
 
     learning_rate: float | LearningRate = 6.3e-4
     buffer_size: int = 50_000
-    learning_starts: int = 1_000
+    learning_starts: int | None = 1_000
     batch_size: int = 128
     tau: float = 1.0
     train_freq: int = 4

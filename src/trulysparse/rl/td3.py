@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from os import PathLike
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse.nn.mlp import SparseMLP
-from trulysparse.rl.agent import OffPolicyAgent
-from trulysparse.rl.dynamic_capacity import DynamicCapacity
+from trulysparse.rl.actor_critic import ActorCritic
+from trulysparse.rl.learner import Learner
 from trulysparse.rl.settings import TD3Settings
 
 
-class TD3(OffPolicyAgent[TD3Settings]):
+class TD3(ActorCritic[TD3Settings]):
     """Twin delayed deep deterministic policy gradient, for continuous actions.
 
     Two critics learn what actions are worth. Their targets take the smaller of two values, at the target actor's
@@ -47,7 +43,7 @@ class TD3(OffPolicyAgent[TD3Settings]):
         >>> import trulysparse as ts
         >>> agent = ts.rl.TD3("Pendulum-v1", density=0.1, learning_starts=100, seed=0).learn(200)
         >>> agent.n_updates, agent.n_connections
-        (100, 20506)
+        (100, 20020)
         >>> action, _ = agent.predict([1.0, 0.0, 0.0], deterministic=True)
         >>> action.shape, bool(abs(action[0]) <= 2)
         ((1,), True)
@@ -55,44 +51,13 @@ class TD3(OffPolicyAgent[TD3Settings]):
 
     name = "td3"
 
-    def __init__(
-        self,
-        env: Any,
-        *,
-        preset: str = "default",
-        replay_folder: str | PathLike[str] | None = None,
-        seed: int = 0,
-        threads: int = 1,
-        **settings: Any,
-    ) -> None:
-        super().__init__(env, preset=preset, settings=settings, replay_folder=replay_folder, seed=seed, threads=threads)
-        n_observations, n_actions = self.spaces.n_observations, self.spaces.n_actions
-        self.actor = self.new_learner(n_observations, n_actions, "actor")
-        self.critic = self.new_learner(n_observations + n_actions, 1, "critic", n_networks=2)
-        self.learners = {"actor": self.actor, "critic": self.critic}
-        self.dynamic_capacity = DynamicCapacity() if self.settings.dynamic_capacity else None
-
-    @property
-    def acting_network(self) -> SparseMLP:
-        """The actor."""
-        return self.actor.nets[0]
+    def make_learners(self) -> dict[str, Learner]:
+        """See OffPolicyAgent."""
+        return self.actor_and_critic(self.spaces.n_actions)
 
     def updates_of(self, name: str, updates: int) -> int:
         """The actor's are fewer."""
         return updates // self.settings.policy_delay if name == "actor" else updates
-
-    def own_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """See KeptAgent."""
-        numbers, arrays = super().own_state()
-        if self.dynamic_capacity is not None:
-            numbers["compared"] = self.dynamic_capacity.compared
-        return numbers, arrays
-
-    def restore_own_state(self, numbers: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-        """See KeptAgent."""
-        super().restore_own_state(numbers, arrays)
-        if self.dynamic_capacity is not None:
-            self.dynamic_capacity.compared = int(numbers["compared"])
 
     def explore(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
         """The policy's actions with Gaussian noise (algorithm 1, line 4)."""
@@ -106,8 +71,7 @@ class TD3(OffPolicyAgent[TD3Settings]):
         """One update of the critics, and every policy_delay-th time of the actor and all targets."""
         actor, critic, s = self.actor, self.critic, self.settings
         assert self.replay is not None
-        if self.dynamic_capacity is not None:
-            self.dynamic_capacity.after_step(self)
+        self.forget()
         n = self.spaces.n_observations
         rewards, discounts = self.replay.sample(
             self.rng, s.batch_size, critic.x[:n], critic.x[n:], critic.target_x[:n], **self.observation_scale()

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
 from trulysparse._core.random import stream_key
-from trulysparse.errors import DivergenceError, InputError
+from trulysparse.errors import InputError
 from trulysparse.io.parameters import allow
 from trulysparse.rl.checkpoint import KeptAgent
 from trulysparse.rl.learner import Learner
 from trulysparse.rl.loop import Collector, collect_and_learn
+from trulysparse.rl.notes import NotesLosses
 from trulysparse.rl.policy import Policy
 from trulysparse.rl.targets import SoftMellowmax
 from trulysparse.rl.team_environment import TeamEnvironment, TeamSpaces
@@ -28,11 +29,8 @@ from trulysparse.rl.team_settings import SettingsType, make_settings
 
 allow(TeamSpaces, SoftMellowmax)
 
-NOTES_EVERY = 100
-"""Updates from one look at the losses to the next: at each they would cost more than they tell."""
 
-
-class Team(KeptAgent, ABC, Generic[SettingsType]):
+class Team(KeptAgent, NotesLosses, ABC, Generic[SettingsType]):
     """Base of IQL, VDN and QMIX: everything but what their papers say.
 
     Args:
@@ -54,7 +52,8 @@ class Team(KeptAgent, ABC, Generic[SettingsType]):
         n_updates: so far.
         metrics: the latest losses, by the names that Stable-Baselines3 logs.
         collector: the episodes that it has lived through; None before the first.
-        rng: source of all random numbers but those of the environment and of topologies.
+        rng: source of all random numbers in learning, but those of the environment and of topologies. `predict` has a
+            source of its own, so that looking at a team does not change what it learns.
         parameters: what the constructor was given, without the environment.
     """
 
@@ -75,9 +74,10 @@ class Team(KeptAgent, ABC, Generic[SettingsType]):
         self.networks = AgentNetworks(self.spaces, self.settings, stream_key(self.seed, "team") >> 1, self.threads)
         self.learners: dict[str, Learner] = dict(self.networks.learners)
         self.rng = np.random.default_rng(self.seed)
+        self._predicting = np.random.default_rng(stream_key(self.seed, "predict"))
         self.replay: TeamReplay | None = None
         self.num_timesteps = self.total_timesteps = self.n_updates = 0
-        self.metrics: dict[str, float] = {}
+        self.metrics = {}
         self.collector: Collector | None = None
         self._choices = np.array(self.spaces.n_actions)
 
@@ -160,7 +160,9 @@ class Team(KeptAgent, ABC, Generic[SettingsType]):
         if not isinstance(observations, Mapping):
             raise InputError(f"observations must be a dict of observations by agent, not {observations!r:.80}")
         rows, there = self.spaces.rows(observations)
-        actions = self.networks.act(rows).argmax(axis=0) if deterministic else self.explore(rows)
+        actions = self.networks.act(rows).argmax(axis=0)
+        if not deterministic:
+            actions = self._explored(actions, self._predicting)
         return {self.spaces.agents[i]: int(actions[i]) for i in np.flatnonzero(there)}, None
 
     def freeze(self) -> dict[str, Policy]:
@@ -247,6 +249,11 @@ class Team(KeptAgent, ABC, Generic[SettingsType]):
         """(n_agents,) uniformly random choices."""
         return self.rng.integers(self._choices)
 
+    def _explored(self, actions: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        """Actions of which some, at the exploration rate and each for itself, give way to random ones."""
+        at_random = rng.random(len(actions)) < self.exploration_rate
+        return np.where(at_random, rng.integers(self._choices), actions)
+
     def explore(self, observations: Floats) -> NDArray[np.int64]:
         """Each agent's best choice, or, at the exploration rate and each for itself, a random one.
 
@@ -256,28 +263,4 @@ class Team(KeptAgent, ABC, Generic[SettingsType]):
         Returns:
             (n_agents,).
         """
-        actions = self.networks.act(observations).argmax(axis=0)
-        at_random = self.rng.random(len(actions)) < self.exploration_rate
-        return np.where(at_random, self.random_actions(), actions)
-
-    @property
-    def notes_due(self) -> bool:
-        """Whether the present update's losses are to be noted."""
-        return self.n_updates % NOTES_EVERY == 0
-
-    def note(self, **metrics: float) -> None:
-        """Remembers losses.
-
-        Args:
-            metrics: by name, without 'train/'.
-
-        Raises:
-            DivergenceError: where one is not finite.
-        """
-        for name, value in metrics.items():
-            if not np.isfinite(value):
-                raise DivergenceError(
-                    f"{name} is {value} after {self.n_updates} updates: training has diverged; lower learning_rate, or "
-                    "scale the rewards"
-                )
-            self.metrics[f"train/{name}"] = float(value)
+        return self._explored(self.networks.act(observations).argmax(axis=0), self.rng)

@@ -39,8 +39,7 @@ def evaluate_team(
         InputError: where an argument is not what it must be, or the environment gives a number that is not finite.
 
     Example:
-        >>> import pytest
-        >>> simple_spread_v3 = pytest.importorskip("mpe2").simple_spread_v3
+        >>> from mpe2 import simple_spread_v3
         >>> class Still:
         ...     def predict(self, observations, deterministic=True):
         ...         return dict.fromkeys(observations, 0), None

@@ -3,18 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from trulysparse._core.arrays import Floats
 from trulysparse.rl.loop import Collector
 from trulysparse.rl.seeds import seed_of
-from trulysparse.rl.team_environment import TeamStep
+from trulysparse.rl.team_environment import TeamEnvironment, TeamStep
+from trulysparse.rl.team_replay import TeamReplay
+from trulysparse.rl.team_settings import TeamSettings
 
-if TYPE_CHECKING:
-    from trulysparse.rl.team import Team
+
+class LearningTeam(Protocol):
+    """What the loop asks of a team; see Team."""
+
+    environment: TeamEnvironment | None
+    replay: TeamReplay | None
+    seed: int
+    num_timesteps: int
+    n_updates: int
+
+    @property
+    def settings(self) -> TeamSettings:
+        """All of them."""
+
+    @property
+    def updates_per_round(self) -> int:
+        """Updates after each train_freq steps."""
+
+    def random_actions(self) -> NDArray[np.int64]:
+        """Of all agents."""
+
+    def explore(self, observations: Floats) -> NDArray[np.int64]:
+        """Actions of all agents."""
+
+    def update(self) -> None:
+        """One update."""
 
 
 def run_team(
-    team: Team[Any],
+    team: LearningTeam,
     collector: Collector,
     last: int,
     after_step: Callable[[TeamStep], bool],

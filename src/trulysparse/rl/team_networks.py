@@ -150,12 +150,11 @@ class AgentNetworks:
         if self.shared:
             dy = self._learners[0].dy[0]
             dy.fill(0)
-            by_agent = dy[:, : gradient.size].reshape(self.spaces.n_choices, *gradient.shape)
-            np.put_along_axis(by_agent, actions[None], gradient[None], axis=0)
+            dy[actions.ravel(), np.arange(actions.size)] = gradient.ravel()
         else:
             for learner, chosen, each in zip(self._learners, actions, gradient, strict=True):
                 learner.dy[0].fill(0)
-                np.put_along_axis(learner.dy[0][:, : self.n_samples], chosen[None], each[None], axis=0)
+                learner.dy[0][chosen, np.arange(chosen.size)] = each
         for learner in self._learners:
             learner.update()
 
@@ -172,6 +171,20 @@ class AgentNetworks:
         return SparseMLP.from_matrices(
             matrices, biases, activation=net.activation, output="identity", threads=self.threads
         )
+
+
+def taken(values: Floats, actions: NDArray[np.integer[Any]]) -> Floats:
+    """Values of the choices that were made.
+
+    Args:
+        values: (n_choices, n_agents, n_samples).
+        actions: (n_agents, n_samples).
+
+    Returns:
+        (n_agents, n_samples), a copy.
+    """
+    chosen: Floats = values.reshape(len(values), -1)[actions.ravel(), np.arange(actions.size)]
+    return chosen.reshape(actions.shape)
 
 
 class ActingPass:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,26 @@ from trulysparse.rl.team_environment import TeamSpaces
 Slots = NDArray[np.int64]
 
 _ARRAYS = ("observations", "states", "actions", "rewards", "bootstraps", "alive", "starts")
+
+
+class TeamBatch(NamedTuple):
+    """Transitions that were drawn, by agent: (n_agents, length, n_sequences); or of all: (length, n_sequences).
+
+    Args:
+        rewards: by agent.
+        goes_on: by agent, whether its return goes on after the transition; see TeamReplay.bootstraps.
+        alive: by agent, whether it took part.
+        alive_next: by agent, whether it acts at the following moment.
+        starts: of all, whether there is a transition.
+        follows: of all, whether one starts at the following moment.
+    """
+
+    rewards: Floats
+    goes_on: NDArray[np.bool_]
+    alive: NDArray[np.bool_]
+    alive_next: NDArray[np.bool_]
+    starts: NDArray[np.bool_]
+    follows: NDArray[np.bool_]
 
 
 class TeamReplay:
@@ -161,6 +181,22 @@ class TeamReplay:
     def following(self, slots: Slots) -> Slots:
         """The moments that transitions from `slots` lead to."""
         return (slots + 1) % self.capacity
+
+    def batch(self, moments: Slots, following: Slots) -> TeamBatch:
+        """What happened at moments, as `sample` draws them.
+
+        Args:
+            moments: (length, n_sequences).
+            following: those that they lead to.
+        """
+        return TeamBatch(
+            self.rewards[moments].transpose(2, 0, 1),
+            self.bootstraps[moments].transpose(2, 0, 1),
+            self.alive[moments].transpose(2, 0, 1),
+            self.alive[following].transpose(2, 0, 1),
+            self.starts[moments],
+            self.starts[following],
+        )
 
     def gather_observations(self, slots: Slots, out: Floats, threads: int, agent: int | None = None) -> None:
         """Lays observations out as a network's input, in one call of the kernels.

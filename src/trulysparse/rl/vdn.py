@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trulysparse._core.arrays import Floats
 from trulysparse.rl.targets import lambda_returns
 from trulysparse.rl.team import Team
+from trulysparse.rl.team_networks import taken
 from trulysparse.rl.team_replay import Slots
 from trulysparse.rl.team_settings import IQLSettings, TeamSettings
 
@@ -36,8 +36,7 @@ class VDN(Team[TeamSettings]):
         learners; van Hasselt, Guez and Silver, "Deep reinforcement learning with double Q-learning", AAAI 2016.
 
     Example:
-        >>> import pytest
-        >>> simple_spread_v3 = pytest.importorskip("mpe2").simple_spread_v3
+        >>> from mpe2 import simple_spread_v3
         >>> import trulysparse as ts
         >>> team = ts.rl.VDN(simple_spread_v3.parallel_env(), density=0.2, learning_starts=100, seed=0).learn(200)
         >>> team.n_updates, team.n_connections
@@ -92,31 +91,33 @@ class VDN(Team[TeamSettings]):
         assert self.replay is not None
         replay, networks, s = self.replay, self.networks, self.settings
         moments = replay.sample(self.rng, s.batch_size // s.sequence_length, s.sequence_length)
-        following = replay.following(moments)
-        shape = (self.spaces.n_agents, *moments.shape)
-        next_values = self._next_values(following.ravel()).reshape(shape)
-        actions = replay.actions[moments.ravel()].T
-        networks.load(replay, moments.ravel())
-        values = np.take_along_axis(networks.values(), actions[None], axis=0).reshape(shape)
-        taking_part = np.moveaxis(replay.alive[moments], -1, 0)
-        # What each agent, or the team, is to learn, and from which of the batch's moments.
-        batch = self._batch(moments, following)
+        flat, following = moments.ravel(), replay.following(moments)
+        batch = replay.batch(moments, following)
+        shape = batch.rewards.shape
+        next_chosen = self._next_values(following.ravel()).reshape(shape)
+        actions = replay.actions[flat].T
+        networks.load(replay, flat)
+        chosen = taken(networks.values(), actions).reshape(shape)
+        # What each agent, or the team, is to learn, from which of the batch's moments, and where episodes end.
         if self.mixer is None:
-            chosen, next_chosen = values, next_values
+            rewards, goes_on = batch.rewards, batch.goes_on
+            counts, last = batch.starts & batch.alive, ~(batch.follows & batch.alive_next)
         else:
-            chosen = self.mix(values * taking_part, moments)
-            next_chosen = self.mix_targets(next_values * np.moveaxis(replay.bootstraps[moments], -1, 0), following)
-        targets = lambda_returns(batch.rewards, batch.discounts, next_chosen, batch.last, s.td_lambda)
+            rewards, goes_on = np.sum(batch.rewards, axis=0), np.logical_or.reduce(batch.goes_on, axis=0)
+            counts, last = batch.starts, ~batch.follows
+            chosen = self.mix(chosen * batch.alive, moments)
+            next_chosen = self.mix_targets(next_chosen * batch.goes_on, following)
+        targets = lambda_returns(rewards, goes_on * np.float32(s.gamma), next_chosen, last, s.td_lambda)
         # The gradient of the mean error, squared or clipped as Huber's.
-        error = np.where(batch.counts, chosen - targets, 0)
-        n_errors = max(1, int(batch.counts.sum()))
+        error = np.where(counts, chosen - targets, 0)
+        n_errors = max(1, int(counts.sum()))
         slope = 2 * error if s.loss == "squared" else np.clip(error, -1, 1)
         if self.notes_due:
             losses = np.square(error) if s.loss == "squared" else slope * (error - slope / 2)
             self.note(loss=float(losses.sum()) / n_errors, q_value=float(chosen.mean()))
-        gradient = (slope / np.float32(n_errors)).astype(np.float32, copy=False)
+        gradient: Floats = slope / np.float32(n_errors)
         if self.mixer is not None:
-            gradient = self.update_mixer(gradient) * taking_part
+            gradient = self.update_mixer(gradient) * batch.alive
         networks.update(actions, gradient.reshape(actions.shape))
         self.n_updates += 1
         if self.n_updates % self.target_update_every == 0:
@@ -135,21 +136,7 @@ class VDN(Team[TeamSettings]):
             best: Floats = values.max(axis=0)
             return best
         networks.load(self.replay, moments)
-        choices = networks.values().argmax(axis=0)
-        chosen: Floats = np.take_along_axis(values, choices[None], axis=0)[0]
-        return chosen
-
-    def _batch(self, moments: Slots, following: Slots) -> _Batch:
-        """Rewards and ends of the agents, (n_agents, length, n_sequences), or of the team, (length, n_sequences)."""
-        replay, gamma = self.replay, np.float32(self.settings.gamma)
-        assert replay is not None
-        rewards: Floats = np.moveaxis(replay.rewards[moments], -1, 0)
-        goes_on = np.moveaxis(replay.bootstraps[moments], -1, 0).astype(np.float32)
-        starts, follows = replay.starts[moments], replay.starts[following]
-        if self.mixer is not None:
-            return _Batch(np.sum(rewards, axis=0), gamma * goes_on.max(axis=0), ~follows, starts)
-        alive, alive_next = (np.moveaxis(replay.alive[each], -1, 0) for each in (moments, following))
-        return _Batch(rewards, gamma * goes_on, ~(follows & alive_next), starts & alive)
+        return taken(values, networks.values().argmax(axis=0))
 
 
 class IQL(VDN):
@@ -168,8 +155,7 @@ class IQL(VDN):
         Tan, "Multi-agent reinforcement learning: independent vs. cooperative agents", ICML 1993.
 
     Example:
-        >>> import pytest
-        >>> simple_spread_v3 = pytest.importorskip("mpe2").simple_spread_v3
+        >>> from mpe2 import simple_spread_v3
         >>> import trulysparse as ts
         >>> env = simple_spread_v3.parallel_env()
         >>> team = ts.rl.IQL(env, share_parameters=False, learning_starts=100, seed=0).learn(150)
@@ -179,12 +165,3 @@ class IQL(VDN):
 
     name = "iql"
     settings_class = IQLSettings
-
-
-class _Batch(NamedTuple):
-    """What is learned from; see `lambda_returns`. counts: which of its moments start a transition to learn from."""
-
-    rewards: Floats
-    discounts: Floats
-    last: NDArray[np.bool_]
-    counts: NDArray[np.bool_]

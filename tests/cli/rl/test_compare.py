@@ -81,6 +81,7 @@ def test_each_command_knows_the_runs_of_the_other(runs):
         (["rl", "evaluate", runs / "d"], "is a run of `trulysparse train`"),
         (["rl", "train", "Pendulum-v1", "--out", runs / "d", "--overwrite"], "holds a run of `trulysparse train`"),
         (["compare", runs / "a"], "which `trulysparse rl compare` shows"),
+        (["resume", runs / "a"], "with which `trulysparse rl resume` goes on"),
         (["evaluate", runs / "a", "digits"], "which `trulysparse rl` is for"),
         (["train", "digits", "--out", runs / "a", *SMALL], "holds a run of agents; give another folder"),
         (["train", "digits", "--out", runs / "a", *SMALL, "--overwrite"], "holds a run of agents"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,20 @@ def test_a_video_of_an_episode(trained, monkeypatch):
     with image.open(trained / "episode.gif") as picture:
         assert 10 <= picture.n_frames <= 20
         assert picture.width == 320
+
+
+def test_pictures_need_no_screen(monkeypatch):
+    from trulysparse.cli.rl.evaluate import draw_without_screen
+
+    for name in ("DISPLAY", "MUJOCO_GL", "SDL_VIDEODRIVER"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("sys.platform", "linux")
+    draw_without_screen()
+    assert (os.environ["SDL_VIDEODRIVER"], os.environ["MUJOCO_GL"]) == ("dummy", "egl")
+    monkeypatch.setenv("MUJOCO_GL", "osmesa")
+    draw_without_screen()
+    assert os.environ["MUJOCO_GL"] == "osmesa"
 
 
 def test_an_environment_that_renders_nothing(trained, monkeypatch):

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import sys
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from real_process import modules_of_the_command
 from trulysparse.cli import app
-from trulysparse.cli.rl._settings import ALGORITHMS, AgentSettings, as_options, spelled
+from trulysparse.cli.rl._algorithms import AGENTS, ALGORITHMS, class_of, settings_of
+from trulysparse.cli.rl._settings import AgentSettings, as_options, spelled
 from trulysparse.errors import InputError
 from trulysparse.rl import presets
+from trulysparse.rl.targets import SoftMellowmax
 
 # What the command line leaves to presets: numbers of layers.
 FOR_PYTHON_ALONE = {"evolving"}
@@ -23,15 +25,18 @@ CHANGES = [
     {},
     {"algorithm": "sac", "ent_coef": "0.2", "hidden": (64, 32), "density": (0.4, 0.5, 1.0), "save_replay": False},
     {"density": 0.1, "normalize_observations": True, "seeds": 5, "env_kwargs": '{"g": 9.0}', "eval_every": 0},
+    {"algorithm": "vdn", "soft_mellowmax": True, "share_parameters": False, "td_lambda": 0.5, "sequence_length": 4},
     {"normalize_observations": False, "dynamic_capacity": True, "critic_evolution": "rigl", "gradient_steps": -1},
 ]
 
 
 def test_every_setting_of_every_algorithm_is_an_option():
     options = {each.name for each in fields(AgentSettings)}
-    settings = {each.name for algorithm in ALGORITHMS for each in fields(presets.ALGORITHMS[algorithm])}
+    settings = {name for algorithm in ALGORITHMS for name in settings_of(algorithm)}
     assert settings - options - FOR_PYTHON_ALONE == {"hidden_layer_sizes"}  # --hidden
-    assert set(ALGORITHMS) == set(presets.ALGORITHMS)
+    assert set(AGENTS) == set(presets.ALGORITHMS)
+    assert [class_of(name).name for name in AGENTS] == list(AGENTS)
+    assert issubclass(class_of("qmix"), class_of("vdn"))
 
 
 @pytest.mark.parametrize("changes", CHANGES)
@@ -58,6 +63,11 @@ def test_values_reach_the_algorithm_by_its_names():
     }
 
 
+def test_soft_mellowmax_is_that_of_its_source():
+    assert AgentSettings(env="e", soft_mellowmax=True).given_settings() == {"soft_mellowmax": SoftMellowmax()}
+    assert AgentSettings(env="e", soft_mellowmax=False).given_settings() == {}
+
+
 def test_steps_between_evaluations_and_checkpoints():
     assert AgentSettings(env="e", steps=1000).evaluation_steps == 50
     assert AgentSettings(env="e", steps=7).evaluation_steps == 1
@@ -70,11 +80,14 @@ def test_steps_between_evaluations_and_checkpoints():
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"algorithm": "ppo"}, "--algorithm must be one of td3, sac, dqn, not 'ppo'"),
+        ({"algorithm": "ppo"}, "--algorithm must be one of td3, sac, dqn, iql, vdn, qmix, not 'ppo'"),
         ({"algorithm": "dqn", "policy_delay": 3}, "--policy-delay is a setting of td3, not of dqn"),
         ({"algorithm": "td3", "ent_coef": "auto"}, "--ent-coef is a setting of sac, not of td3"),
         ({"algorithm": "dqn", "critic_density": 0.1}, "--critic-density is a setting of td3 and sac, not of dqn"),
-        ({"algorithm": "td3", "target_update_interval": 2}, "is a setting of sac and dqn, not of td3"),
+        ({"algorithm": "td3", "target_update_interval": 2}, "is a setting of sac, dqn, iql, vdn and qmix, not of td3"),
+        ({"algorithm": "vdn", "mixer_density": 0.1}, "--mixer-density is a setting of qmix, not of vdn"),
+        ({"algorithm": "vdn", "n_envs": 2}, "--n-envs is for td3, sac and dqn, not for vdn"),
+        ({"algorithm": "qmix", "preset": "ultra"}, "--preset is for td3, sac and dqn, not for qmix"),
         ({"algorithm": "sac", "ent_coef": "much"}, "--ent-coef must be a number or auto, not 'much'"),
         ({"steps": 0}, "--steps must be at least 1, not 0"),
         ({"seeds": 0}, "--seeds must be at least 1"),
@@ -124,11 +137,6 @@ def test_errors_of_agents_name_options():
 
 
 def test_importing_the_commands_imports_no_gymnasium_and_no_agents():
-    import subprocess
-
-    code = (
-        "import sys, trulysparse.cli\n"
-        "assert not [m for m in sys.modules if m.split('.')[0] in ('gymnasium', 'pettingzoo')]\n"
-        "assert 'trulysparse.rl.agent' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    loaded = modules_of_the_command()
+    assert "trulysparse.cli.rl.train" in loaded
+    assert not {"gymnasium", "pettingzoo", "mpe2", "trulysparse.rl.agent", "trulysparse.rl.team"} & loaded

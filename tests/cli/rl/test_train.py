@@ -92,6 +92,7 @@ def test_a_run_leaves_what_its_figures_say(tmp_path, quick):
     for part in ("Return against steps", "Return against seconds", "Memory of the replay buffer", "Network: actor"):
         assert part in text
     assert "trulysparse rl train Pendulum-v1" in text
+    assert "SET, 5 % of the connections, every 1,000 updates until 80 % of the training" in text
 
 
 @pytest.mark.parametrize(
@@ -108,6 +109,27 @@ def test_algorithms_and_environments(tmp_path, quick, env, options, algorithm):
     figures = last_json(run(*train(tmp_path / "r", quick, *options, "--no-report", "--json", env=env)))
     assert (figures["algorithm"], figures["steps"]) == (algorithm, 300)
     assert sorted(contents(tmp_path / "r")) == [name for name in ONE if name != "report.html"]
+
+
+@pytest.mark.parametrize(
+    "options", [["--algorithm", "iql"], ["--algorithm", "qmix", "--soft-mellowmax", "--mixer-density", "0.5"]]
+)
+def test_teams(tmp_path, quick, options):
+    spread = pytest.importorskip("mpe2.simple_spread_v3", reason="mpe2 comes with trulysparse[multiagent]")
+    out = tmp_path / "r"
+    arguments = train(out, quick, *options, "--env-kwargs", '{"N": 2}', env="mpe2:simple_spread_v3")
+    figures = last_json(run(*arguments, "--json"))
+    names = [f"{best}policy_agent_{k}.safetensors" for best in ("", "best_") for k in range(2)]
+    assert sorted(contents(out)) == sorted([*(name for name in ONE if "policy" not in name), *names])
+    found = last_json(run("rl", "evaluate", out, "--episodes", 2, "--json"))
+    team = getattr(ts.rl, options[1].upper()).load(out / "agent.safetensors")
+    returns, _ = ts.rl.evaluate_team(team, spread.parallel_env(N=2), 2, return_episode_rewards=True)
+    assert found["returns"] == pytest.approx(returns.mean(axis=1))
+    assert figures["connections"] == team.n_connections
+    assert "are not recorded" in refused("rl", "evaluate", out, "--video")
+    assert "agent_1: 12 observations, 5 choices" in (out / "report.html").read_text()
+    run(*arguments, "--overwrite", "--no-report", "--seeds", 2)
+    assert not [name for name in contents(out) if name in names]
 
 
 def test_the_same_seed_gives_the_same_bits(tmp_path, quick):
@@ -239,13 +261,16 @@ REFUSALS = [
     (["NoSuch-v0"], "ENV must be the id of a registered environment, not 'NoSuch-v0'"),
     (["CartPole-v1", "--algorithm", "td3"], "which TD3 does not choose: use DQN"),
     (["Pendulum-v1", "--algorithm", "dqn"], "use TD3 or SAC"),
-    (["Pendulum-v1", "--algorithm", "a2c"], "--algorithm must be one of td3, sac, dqn, not 'a2c'"),
+    (["Pendulum-v1", "--algorithm", "a2c"], "--algorithm must be one of td3, sac, dqn, iql, vdn, qmix, not 'a2c'"),
     (["Blackjack-v1"], "ENV's observations must be one vector"),
     (["Pendulum-v1", "--policy-delay", "0"], "--policy-delay must be at least 1"),
-    (["Pendulum-v1", "--double"], "--double is a setting of dqn, not of td3"),
+    (["Pendulum-v1", "--double"], "--double is a setting of dqn, iql, vdn and qmix, not of td3"),
     (["Pendulum-v1", "--evolution", "darwin"], "--evolution must be one of"),
     (["Pendulum-v1", "--preset", "best"], "--preset must be one of default"),
     (["Pendulum-v1", "--env-kwargs", '{"x": 1}'], "--env-kwargs: 'Pendulum-v1' does not take them"),
+    (["simple_spread_v3", "--algorithm", "vdn"], "ENV must be a module and an environment in it, such as mpe2:"),
+    (["no_such_module:x", "--algorithm", "iql"], "ENV: 'no_such_module:x' cannot be imported"),
+    (["json:dumps", "--algorithm", "qmix"], "ENV: 'json:dumps' is no environment of PettingZoo"),
     (["Pendulum-v1", "--buffer-size", 10**14], "a replay buffer of"),
     (["Pendulum-v1", "--threads", "0"], "--threads must be between 1 and"),
     (["Pendulum-v1", "--processes", "0"], "--processes must be at least 1"),

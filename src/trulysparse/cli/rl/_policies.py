@@ -12,7 +12,7 @@ from trulysparse.errors import InputError
 
 
 def read_policies(out: Path, settings: AgentSettings, best: bool) -> dict[int, Any]:
-    """The policy of each seed, by seed; of one that has not finished that of its last checkpoint.
+    """The policy of each seed, or its team, by seed; of one that has not finished that of its last checkpoint.
 
     Args:
         out: folder of the run.
@@ -27,8 +27,11 @@ def read_policies(out: Path, settings: AgentSettings, best: bool) -> dict[int, A
     found = {}
     for seed in settings.all_seeds:
         folder = seed_folder(out, settings, seed)
-        frozen = folder / (BEST[1] if best else POLICY)
-        if frozen.is_file():
+        frozen, whole = folder / (BEST[1] if best else POLICY), folder / (BEST[0] if best else AGENT)
+        if settings.is_team:  # which acts as a whole
+            if whole.is_file():
+                found[seed] = load_agent(settings, whole)
+        elif frozen.is_file():
             found[seed] = Policy.load(frozen)
         elif not best and (folder / AGENT).is_file():
             found[seed] = load_agent(settings, folder / AGENT).freeze()

@@ -14,11 +14,12 @@ from trulysparse.bench.report import processor
 from trulysparse.cli._console import print_json, show
 from trulysparse.cli._json import read_object
 from trulysparse.cli._run import REPORT, RESULTS
-from trulysparse.cli.rl._run_folder import AGENT, read_agent_run, seed_folder, write_object
+from trulysparse.cli.rl._run_folder import AGENT, POLICY, read_agent_run, seed_folder, write_object
 from trulysparse.cli.rl._seed import load_agent
 from trulysparse.cli.rl._settings import AgentSettings, spelled
+from trulysparse.evolution import Evolution
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.report.numbers import number
+from trulysparse.report.numbers import number, percent
 from trulysparse.report.rl_page import AgentReport, write_agent_report
 from trulysparse.report.rl_run import AgentRun, rows_of
 
@@ -44,7 +45,8 @@ def show_results(settings: AgentSettings, out: Path, *, report: bool, json_line:
     """Prints the figures of a finished run."""
     run = read_agent_run(out, str(out))
     rows = {name: value for name, [value] in rows_of([run]).items()}
-    rows |= {"policy": str(out / "policy.safetensors")} if settings.seeds == 1 else {"saved to": str(out)}
+    one = settings.seeds == 1 and not settings.is_team
+    rows |= {"policy": str(out / POLICY)} if one else {"saved to": str(out)}
     if report:
         rows["report"] = str(out / REPORT)
     show(_title(settings), rows)
@@ -57,9 +59,7 @@ def _title(settings: AgentSettings) -> str:
 
 
 def _report(settings: AgentSettings, out: Path, run: AgentRun, agent: Any, threads: int) -> AgentReport:
-    nets: dict[str, SparseMLP] = {}
-    for name, learner in agent.learners.items():
-        nets |= {name if i == 0 else f"{name} {i + 1}": net for i, net in enumerate(learner.nets)}
+    nets: dict[str, SparseMLP] = {name: learner.nets[0] for name, learner in agent.learners.items()}
     return AgentReport(
         title=_title(settings),
         command=settings.command_line(out),
@@ -78,16 +78,26 @@ def run_facts(settings: AgentSettings, agent: Any, threads: int) -> Mapping[str,
     last = settings.seed + settings.seeds - 1
     return {
         "environment": f"{settings.env}{f' {settings.env_kwargs}' if settings.env_kwargs else ''}{noise}{several}",
-        "spaces": str(agent.spaces),
-        "algorithm": f"{(settings.algorithm or '').upper()}, preset {settings.preset}",
+        **_of_team(settings, agent),
         "steps": f"{settings.steps:,}, an evaluation of {settings.eval_episodes} episodes every "
         f"{settings.evaluation_steps:,}",
         "seeds": str(settings.seed) if settings.seeds == 1 else f"{settings.seed} to {last}",
-        **{spelled(name)[2:].replace("-", " "): _shown(value) for name, value in used.items()},
+        **{spelled(name)[2:].replace("-", " "): _shown(value) for name, value in used.items() if value is not None},
+        **{name.replace("_", " "): _evolution(value) for name, value in used.items() if name.endswith("evolution")},
         "machine": f"{processor()}; {threads} thread{'s' * (threads > 1)}",
         "version": f"trulysparse {__version__}, Python {python}",
         "finished": time.strftime("%Y-%m-%d %H:%M"),
     }
+
+
+def _of_team(settings: AgentSettings, agent: Any) -> dict[str, str]:
+    """What is said of a team in other words."""
+    name, spaces = (settings.algorithm or "").upper(), agent.spaces
+    if not settings.is_team:
+        return {"spaces": str(spaces), "algorithm": f"{name}, preset {settings.preset}"}
+    each = zip(spaces.agents, spaces.n_observations, spaces.n_actions, strict=True)
+    sizes = [f"{agent}: {n} observations, {k} choices" for agent, n, k in each]
+    return {"spaces": "; ".join(sizes), "algorithm": name, "return": "mean of the agents"}
 
 
 def _shown(value: Any) -> str:
@@ -95,4 +105,16 @@ def _shown(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, tuple):
         return ", ".join(map(_shown, value))
-    return "none" if value is None else number(value)
+    return number(value)
+
+
+def _evolution(value: Evolution | None) -> str:
+    """How a topology evolves, in words."""
+    if value is None:
+        return "none: the topology stays"
+    schedule = value.schedule
+    end = schedule.stop if schedule.until is None else schedule.until
+    until = f"until update {end:,}" if isinstance(end, int) else f"until {percent(end)} of the training"
+    falls = "" if schedule.decay == "constant" else f", {schedule.decay} from there"
+    share = f"{percent(schedule.fraction)} of the connections{falls}"
+    return f"{type(value).__name__}, {share}, every {schedule.every_updates:,} updates {until}"

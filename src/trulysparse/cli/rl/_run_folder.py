@@ -24,7 +24,8 @@ from trulysparse.report.rl_run import AgentRun
 AGENT, POLICY, PROGRESS, EVALUATIONS = "agent.safetensors", "policy.safetensors", "progress.csv", "evaluations.npz"
 BEST = ("best_model.safetensors", "best_policy.safetensors")
 _OF_SEED = (AGENT, POLICY, PROGRESS, EVALUATIONS, *BEST, RESULTS)
-_BOARD = "events.out.tfevents.*"
+# Of TensorBoard, and of the agents of teams.
+_PATTERNS = ("events.out.tfevents.*", "policy_*.safetensors", "best_policy_*.safetensors")
 
 
 class AgentRunLock(RunLock):
@@ -165,5 +166,5 @@ def clear(out: Path) -> None:
 
 def clear_seed(folder: Path) -> None:
     """Removes what one agent wrote to its folder."""
-    for path in [*(folder / name for name in _OF_SEED), *folder.glob(_BOARD)]:
+    for path in [*(folder / name for name in _OF_SEED), *(path for each in _PATTERNS for path in folder.glob(each))]:
         path.unlink(missing_ok=True)

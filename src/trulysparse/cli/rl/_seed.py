@@ -12,6 +12,7 @@ from typing import Any
 from trulysparse.cli._console import peak_rss_mb
 from trulysparse.cli._interrupts import Interrupts
 from trulysparse.cli._run import RESULTS
+from trulysparse.cli.rl._algorithms import class_of
 from trulysparse.cli.rl._environment import environment
 from trulysparse.cli.rl._run_folder import (
     AGENT,
@@ -79,10 +80,12 @@ class SeedTraining:
     def _new(self, env: Any) -> Any:
         seed, settings = self.seed, self.seed.settings
         with as_options(settings):
+            preset = {} if settings.is_team else {"preset": settings.preset}
             agent = algorithm_of(settings)(
-                env, preset=settings.preset, seed=seed.seed, threads=seed.threads, **settings.given_settings()
+                env, **preset, seed=seed.seed, threads=seed.threads, **settings.given_settings()
             )
-        agent.replay = agent.new_replay()  # refused where it is larger than memory
+        if not settings.is_team:
+            agent.replay = agent.new_replay()  # refused where it is larger than memory
         return agent
 
     def train(self, interrupts: Interrupts, wanted: Callable[[], bool] = lambda: True) -> bool:
@@ -128,7 +131,8 @@ class SeedTraining:
         returns = read_returns(folder)
         log = read_progress(folder / PROGRESS)
         agent.save(folder / AGENT)
-        agent.freeze().save(folder / POLICY)
+        for name, policy in _policies(agent).items():
+            policy.save(folder / name)
         nets = [net for learner in agent.learners.values() for net in learner.nets]
         figures = {
             "seed": self.seed.seed,
@@ -149,9 +153,7 @@ class SeedTraining:
 
 def algorithm_of(settings: AgentSettings) -> Any:
     """The class of agents."""
-    from trulysparse import rl
-
-    return getattr(rl, (settings.algorithm or "td3").upper())
+    return class_of(settings.algorithm or "td3")
 
 
 def load_agent(settings: AgentSettings, path: Path, env: Any = None) -> Any:
@@ -159,11 +161,22 @@ def load_agent(settings: AgentSettings, path: Path, env: Any = None) -> Any:
     return algorithm_of(settings).load(path, env)
 
 
+def _policies(agent: Any) -> dict[str, Any]:
+    """Frozen policies by the names of their files: one, or one of each agent of a team."""
+    frozen = agent.freeze()
+    if not isinstance(frozen, dict):
+        return {POLICY: frozen}
+    return {f"policy_{name}.safetensors": policy for name, policy in frozen.items()}
+
+
 def _evaluation(seed: Seed, env: Any) -> Any:
     """What evaluates the agent every so many steps, and at the end."""
-    from trulysparse.rl.callbacks import EvalCallback
+    if seed.settings.is_team:
+        from trulysparse.rl.team_callbacks import TeamEvalCallback as Base
+    else:
+        from trulysparse.rl.callbacks import EvalCallback as Base  # type: ignore[assignment]
 
-    class Evaluation(EvalCallback):
+    class Evaluation(Base):
         """Evaluates at the last step too."""
 
         def _on_step(self) -> bool:

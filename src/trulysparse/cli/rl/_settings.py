@@ -14,10 +14,10 @@ from typing import Any
 from trulysparse._core import checks
 from trulysparse._core.typed import checked_fields
 from trulysparse.cli._command_line import option_words
+from trulysparse.cli.rl._algorithms import AGENTS, ALGORITHMS, TEAMS, having, listed, settings_of
 from trulysparse.errors import InputError
 from trulysparse.recipe import option
 
-ALGORITHMS = ("td3", "sac", "dqn")
 # Settings of algorithms that have another name as an option.
 _RENAMED = {"hidden": "hidden_layer_sizes"}
 # Options that are no settings of an algorithm, but of the run.
@@ -35,13 +35,20 @@ def _setting(help: str, *flags: str, **more: Any) -> Any:
 class AgentSettings:
     """All that a run depends on. Settings of the algorithm that are None are those of the preset."""
 
-    env: str = field(metadata={"help": "Id of a Gymnasium environment, such as Pendulum-v1 or HalfCheetah-v5."})
+    env: str = field(
+        metadata={
+            "help": "Id of a Gymnasium environment, such as Pendulum-v1; for a team one of PettingZoo, such as "
+            "mpe2:simple_spread_v3."
+        }
+    )
     env_kwargs: str | None = option(None, "Arguments of the environment, as JSON: '{\"continuous\": true}'.")
     noise_features: float | None = option(
         None, "Share of features of pure noise that observations get beside their own, such as 0.9. Default: none."
     )
     algorithm: str | None = option(
-        None, f"{', '.join(ALGORITHMS)}. Default: by the actions, td3 for continuous ones, dqn for choices."
+        None,
+        f"{', '.join(AGENTS)}; of teams {', '.join(TEAMS)}. Default: by the actions, td3 for continuous ones, dqn for "
+        "choices.",
     )
     preset: str = option("default", "default, faithful (the published settings), ultra (wide, very sparse) or anf.")
     steps: int = option(100_000, "Steps in the environment, in all of them together.")
@@ -100,13 +107,27 @@ class AgentSettings:
     exploration_noise: float | None = _setting("td3: deviation of the noise on actions.")
     ent_coef: str | None = _setting("sac: the temperature, or auto: learned.")
     target_entropy: str | None = _setting("sac: what a learned temperature aims at, or auto: minus the components.")
-    target_update_interval: int | None = _setting("sac: updates, dqn: steps between those of the targets.")
-    exploration_fraction: float | None = _setting("dqn: share of the steps in which random actions become fewer.")
-    exploration_initial_eps: float | None = _setting("dqn: share of random actions at the start.")
-    exploration_final_eps: float | None = _setting("dqn: and at the end.")
-    double: bool | None = _setting("dqn: the network chooses the target's action.", "--double/--no-double")
-    loss: str | None = _setting("dqn: squared or huber.")
-    max_grad_norm: float | None = _setting("dqn: what the norm of the gradient is limited to.")
+    target_update_interval: int | None = _setting("sac: updates; dqn, teams: steps between those of the targets.")
+    exploration_fraction: float | None = _setting(
+        "dqn, teams: share of the steps in which random actions become fewer."
+    )
+    exploration_initial_eps: float | None = _setting("dqn, teams: share of random actions at the start.")
+    exploration_final_eps: float | None = _setting("dqn, teams: and at the end.")
+    double: bool | None = _setting("dqn, teams: the network chooses the target's action.", "--double/--no-double")
+    loss: str | None = _setting("dqn, teams: squared or huber.")
+    max_grad_norm: float | None = _setting("dqn, teams: what the norm of the gradient is limited to.")
+    share_parameters: bool | None = _setting(
+        "Teams: one network for all agents, or one for each.", "--share-parameters/--no-share-parameters"
+    )
+    soft_mellowmax: bool | None = _setting(
+        "Teams: a soft maximum of next values, in the place of double.", "--soft-mellowmax/--no-soft-mellowmax"
+    )
+    td_lambda: float | None = _setting("Teams: of lambda-returns, from 0 (one step) to 1.")
+    sequence_length: int | None = _setting("Teams: transitions of a batch that follow one another.")
+    mixing_units: int | None = _setting("qmix: hidden neurons of the mixing network.")
+    hypernetwork_size: int | None = _setting("qmix: hidden neurons of each hypernetwork.")
+    mixer_density: float | None = _setting("qmix: of the hypernetworks.")
+    mixer_evolution: str | None = _setting("qmix: of the hypernetworks.")
 
     def check(self) -> None:
         """InputError where an option is out of range, or not of this algorithm. Ranges of the algorithm's settings are
@@ -127,11 +148,15 @@ class AgentSettings:
         """InputError where a setting is given that the algorithm does not have; nothing where it is not known yet."""
         if self.algorithm is None:
             return
-        known = _names_of(self.algorithm)
+        known = settings_of(self.algorithm)
         for name in self.given_settings():
             if name not in known:
-                having = [each for each in ALGORITHMS if name in _names_of(each)]
-                raise InputError(f"{spelled(name)} is a setting of {' and '.join(having)}, not of {self.algorithm}")
+                raise InputError(f"{spelled(name)} is a setting of {listed(having(name))}, not of {self.algorithm}")
+        if not self.is_team:
+            return
+        for name in ("preset", "n_envs", "noise_features"):
+            if getattr(self, name) != getattr(AgentSettings, name):
+                raise InputError(f"{spelled(name)} is for {listed(list(AGENTS))}, not for {self.algorithm}")
 
     def make_kwargs(self) -> dict[str, Any]:
         """Arguments of the environment; InputError where they are not a JSON object."""
@@ -157,7 +182,16 @@ class AgentSettings:
         for name in ("ent_coef", "target_entropy"):
             if name in values and values[name] != "auto":
                 values[name] = _number_or_auto(spelled(name), values[name])
+        if values.pop("soft_mellowmax", False):
+            from trulysparse.rl.targets import SoftMellowmax
+
+            values["soft_mellowmax"] = SoftMellowmax()
         return values
+
+    @property
+    def is_team(self) -> bool:
+        """Whether agents learn together, in an environment of PettingZoo."""
+        return self.algorithm in TEAMS
 
     @property
     def evaluation_steps(self) -> int:
@@ -205,14 +239,6 @@ class AgentSettings:
             if each.default is not MISSING and value != each.default:
                 words += option_words(each.name, value, each.metadata["flags"])
         return shlex.join(words)
-
-
-def _names_of(algorithm: str) -> set[str]:
-    """The settings that an algorithm has, those that stand for actor and critics both among them."""
-    from trulysparse.rl import presets
-
-    names = {each.name for each in fields(presets.ALGORITHMS[algorithm])}
-    return names | {name.partition("_")[2] for name in names if name.startswith(("actor_", "critic_"))}
 
 
 def _number_or_auto(name: str, text: str) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -71,10 +73,24 @@ def _text(returns: list[float]) -> str:
 def _returns(settings: Any, policy: Any, episodes: int, seed: int) -> list[float]:
     from trulysparse.cli.rl._environment import environment
     from trulysparse.rl.evaluate import evaluate_policy
+    from trulysparse.rl.team_evaluation import evaluate_team
 
+    returns: Any
     with environment(settings) as env:
-        returns, _ = evaluate_policy(policy, env, episodes, seed=seed, return_episode_rewards=True)
+        if settings.is_team:
+            of_agents, _ = evaluate_team(policy, env, episodes, seed=seed, return_episode_rewards=True)
+            returns = np.mean(of_agents, axis=1)
+        else:
+            returns, _ = evaluate_policy(policy, env, episodes, seed=seed, return_episode_rewards=True)
     return [float(value) for value in returns]
+
+
+def draw_without_screen() -> None:
+    """Has pygame and MuJoCo draw into memory, where the user has not chosen how. They look at this when they are
+    imported."""
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+        os.environ.setdefault("MUJOCO_GL", "egl")
 
 
 def _record(settings: Any, policy: Any, path: Path, seed: int) -> float:
@@ -82,6 +98,9 @@ def _record(settings: Any, policy: Any, path: Path, seed: int) -> float:
     from trulysparse.rl.video import record_episode, require_pillow
 
     require_pillow()
+    draw_without_screen()
+    if settings.is_team:
+        raise InputError("--video: environments of teams are not recorded; evaluate without --video")
     with environment(settings) as env:
         modes = env.metadata.get("render_modes") or []
     if "rgb_array" not in modes:
