@@ -7,8 +7,7 @@ learner is "ours", "dense" (the torch peer in the same loop) or "sb3"; "options"
 dense peer's loop, "noise" the share of inputs that are noise. Every `evaluate_every` steps the policy without
 exploration plays `episodes`, at the end `last_episodes` (10), which start from the seeds 10,000, 10,001, .... The file
 gets a line per evaluation and a last one with "done": seconds of the processor and of the clock, without those of
-evaluations, peak MB beyond what the process held once everything was imported and the environments were made (so
-networks, optimizers and the replay memory are in it), connections.
+evaluations, peak MB beyond what the process held once everything was imported, connections.
 """
 
 from __future__ import annotations
@@ -44,16 +43,12 @@ def make(setting: dict[str, Any], seed: int) -> Any:
     return env
 
 
-def both(setting: dict[str, Any]) -> tuple[Any, Any]:
-    """The environments of training and of evaluations."""
-    return make(setting, setting["seed"]), make(setting, setting["seed"] + 1000)
-
-
 class Clock:
     """Seconds of the processor and of the clock, without those of evaluations, and the evaluations."""
 
-    def __init__(self, setting: dict[str, Any], env: Any, act: Callable[[Any], Any], report: Report) -> None:
-        self.env, self.act, self.report = env, act, report
+    def __init__(self, setting: dict[str, Any], act: Callable[[Any], Any], report: Report) -> None:
+        self.env = make(setting, setting["seed"] + 1000)
+        self.act, self.report = act, report
         self.every, self.last = setting["evaluate_every"], setting["steps"]
         self.episodes, self.last_episodes = setting["episodes"], setting.get("last_episodes", 10)
         self.cpu, self.wall = -time.process_time(), -time.perf_counter()
@@ -87,10 +82,10 @@ def ours(setting: dict[str, Any], report: Report) -> dict[str, Any]:
 
     algorithm = getattr(ts.rl, setting["algorithm"].upper())
     options = {"buffer_size": min(1_000_000, setting["steps"])} | setting.get("options", {})
-    env, test_env = both(setting)
+    env = make(setting, setting["seed"])
+    clock = Clock(setting, lambda observation: agent.predict(observation, deterministic=True)[0], report)
     imported = resident(peak=False)
     agent = algorithm(env, seed=setting["seed"], threads=1, **options)
-    clock = Clock(setting, test_env, lambda observation: agent.predict(observation, deterministic=True)[0], report)
     agent.learn(setting["steps"], callbacks=[lambda agent: clock.look(agent.num_timesteps)])
     found = clock.end() | {"peak_mb": resident(peak=True) - imported}
     if setting.get("save"):
@@ -101,11 +96,11 @@ def ours(setting: dict[str, Any], report: Report) -> dict[str, Any]:
 
 def dense(setting: dict[str, Any], report: Report) -> dict[str, Any]:
     """A run of the dense peer."""
-    import torch  # noqa: F401 its memory counts for nothing
+    import torch  # noqa: F401 - not to be counted as the run's memory
 
     from trulysparse.bench import rl_loop, rl_peers
 
-    env, test_env = both(setting)
+    env, test_env = (make(setting, setting["seed"] + k) for k in (0, 1000))
     peer = getattr(rl_peers, setting["algorithm"].upper())
     n_actions = int(env.action_space.n) if peer.discrete else env.action_space.shape[0]
     options = {"linear": "onednn"} | setting.get("options", {})
@@ -129,14 +124,14 @@ def sb3(setting: dict[str, Any], report: Report) -> dict[str, Any]:
 
     torch.set_num_threads(1)
     algorithm = getattr(stable_baselines3, setting["algorithm"].upper())
-    env, test_env = both(setting)
+    env = make(setting, setting["seed"])
     options = {"buffer_size": min(1_000_000, setting["steps"]), "policy": "MlpPolicy"} | setting.get("options", {})
     if setting["algorithm"] == "td3":
         n_actions = env.action_space.shape[0]
         options["action_noise"] = NormalActionNoise(np.zeros(n_actions), np.full(n_actions, 0.1))
+    clock = Clock(setting, lambda observation: model.predict(observation, deterministic=True)[0], report)
     imported = resident(peak=False)
     model = algorithm(env=env, seed=setting["seed"], device="cpu", **options)
-    clock = Clock(setting, test_env, lambda observation: model.predict(observation, deterministic=True)[0], report)
 
     class Look(BaseCallback):  # type: ignore[misc]
         def _on_step(self) -> bool:

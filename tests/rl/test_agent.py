@@ -56,12 +56,10 @@ def test_networks_have_the_activation_of_the_settings(algorithm, spaces, activat
     agent = filled(algorithm(spaces, activation=activation, **SMALL))
     for _ in range(4):
         agent.update()
+    expected = ts.SparseMLP((1, 1, 1), density=1, activation=activation).layers[0].activation
     for learner in agent.learners.values():
         for net in [*learner.nets, *learner.targets]:
-            assert (
-                net.layers[0].activation
-                == ts.SparseMLP((1, 1, 1), density=1, activation=activation).layers[0].activation
-            )
+            assert net.layers[0].activation == expected
             assert all(np.isfinite(layer.values).all() for layer in net.layers)
 
 

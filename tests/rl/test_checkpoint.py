@@ -214,7 +214,9 @@ def test_replay_buffer_larger_than_memory_is_refused(tmp_path, monkeypatch):
 
 def test_settings_may_be_given_anew(tmp_path):
     new("td3").learn(100).save(tmp_path / "a", replay=True)
-    agent = ts.rl.TD3.load(tmp_path / "a", "Pendulum-v1", learning_rate=0.5, actor_evolution=None, tau=1.0)
+    given = {"learning_rate": 0.5, "actor_evolution": None, "tau": 1.0, "learning_starts": 70}
+    agent = ts.rl.TD3.load(tmp_path / "a", "Pendulum-v1", **given)
+    assert agent.learning_starts == 70
     assert (agent.settings.learning_rate, agent.settings.tau) == (0.5, 1.0)
     assert agent.learners["actor"].optimizer.learning_rate == 0.5
     agent.learn(50, reset_num_timesteps=False)

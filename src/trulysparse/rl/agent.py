@@ -215,7 +215,9 @@ class OffPolicyAgent(ActingAgent, KeptAgent, NotesLosses, Generic[SettingsType])
 
     def restore_own_state(self, numbers: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
         """See KeptAgent."""
-        self.env_id, self.learning_starts = numbers["env_id"], numbers["learning_starts"]
+        self.env_id = numbers["env_id"]
+        if self.settings.learning_starts is None:
+            self.learning_starts = numbers["learning_starts"]
         if "collector" in numbers:
             self.collector = Collector()
             self.collector.restore(numbers["collector"])

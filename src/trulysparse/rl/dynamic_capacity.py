@@ -15,7 +15,7 @@ class ActingPolicy(Protocol):
     """What chooses actions."""
 
     def outputs(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n, n_actions) before tanh, of (n, n_observations)."""
+        """Before tanh, of (n, n_observations): (n, n_actions), or more columns, of which the first n_actions count."""
 
 
 class ActingAgent(Protocol):
@@ -129,5 +129,5 @@ class DynamicCapacity:
         observations = np.empty((replay.n_observations, len(rows)), np.float32)
         actions = np.empty((replay.n_actions, len(rows)), np.float32)
         replay.read(rows, observations, actions)
-        now = np.tanh(policy.outputs(np.ascontiguousarray(observations.T)))
+        now = np.tanh(policy.outputs(np.ascontiguousarray(observations.T))[:, : replay.n_actions])
         return float(np.square(now - actions.T, dtype=np.float64).mean() / 2)

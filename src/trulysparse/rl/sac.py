@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from trulysparse._core.arrays import Floats
 from trulysparse.optim.schedules import rate_at
-from trulysparse.rl.agent import OffPolicyAgent
+from trulysparse.rl.actor_critic import ActorCritic
 from trulysparse.rl.heads import LOG_STD_MAX, LOG_STD_MIN, SquashedGaussian, squared_error
 from trulysparse.rl.learner import Learner
 from trulysparse.rl.settings import SACSettings
 from trulysparse.rl.temperature import Temperature
 
 
-class SAC(OffPolicyAgent[SACSettings]):
+class SAC(ActorCritic[SACSettings]):
     """Soft actor-critic, for continuous actions.
 
     The actor gives a normal distribution of each component of an action, squashed by tanh. Two critics learn what
@@ -59,18 +59,12 @@ class SAC(OffPolicyAgent[SACSettings]):
 
     def make_learners(self) -> dict[str, Learner]:
         """See OffPolicyAgent."""
-        s, n_observations, n_actions = self.settings, self.spaces.n_observations, self.spaces.n_actions
+        s, n_actions = self.settings, self.spaces.n_actions
         self.temperature = Temperature(s.ent_coef, s.target_entropy, n_actions=n_actions)
-        self.actor = self.new_learner(n_observations, 2 * n_actions, "actor", target=False)
-        self.critic = self.new_learner(n_observations + n_actions, 1, "critic", n_networks=2)
+        learners = self.actor_and_critic(2 * n_actions, target=False)
         self._head = SquashedGaussian(n_actions, self.actor.columns)
         self._noise = np.zeros((n_actions, self.actor.columns), np.float32)
-        return {"actor": self.actor, "critic": self.critic}
-
-    @property
-    def acting_learner(self) -> Learner:
-        """The actor."""
-        return self.actor
+        return learners
 
     def own_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """See KeptAgent."""
@@ -93,6 +87,7 @@ class SAC(OffPolicyAgent[SACSettings]):
         """One update of critics, actor, temperature and targets."""
         critic, s = self.critic, self.settings
         assert self.replay is not None
+        self.forget()
         n = self.spaces.n_observations
         rewards, discounts = self.replay.sample(
             self.rng, s.batch_size, critic.x[:n], critic.x[n:], critic.target_x[:n], **self.observation_scale()

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse.rl.agent import OffPolicyAgent
-from trulysparse.rl.dynamic_capacity import DynamicCapacity
+from trulysparse.rl.actor_critic import ActorCritic
 from trulysparse.rl.learner import Learner
 from trulysparse.rl.settings import TD3Settings
 
 
-class TD3(OffPolicyAgent[TD3Settings]):
+class TD3(ActorCritic[TD3Settings]):
     """Twin delayed deep deterministic policy gradient, for continuous actions.
 
     Two critics learn what actions are worth. Their targets take the smaller of two values, at the target actor's
@@ -56,33 +53,11 @@ class TD3(OffPolicyAgent[TD3Settings]):
 
     def make_learners(self) -> dict[str, Learner]:
         """See OffPolicyAgent."""
-        n_observations, n_actions = self.spaces.n_observations, self.spaces.n_actions
-        self.actor = self.new_learner(n_observations, n_actions, "actor")
-        self.critic = self.new_learner(n_observations + n_actions, 1, "critic", n_networks=2)
-        self.dynamic_capacity = DynamicCapacity() if self.settings.dynamic_capacity else None
-        return {"actor": self.actor, "critic": self.critic}
-
-    @property
-    def acting_learner(self) -> Learner:
-        """The actor."""
-        return self.actor
+        return self.actor_and_critic(self.spaces.n_actions)
 
     def updates_of(self, name: str, updates: int) -> int:
         """The actor's are fewer."""
         return updates // self.settings.policy_delay if name == "actor" else updates
-
-    def own_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """See KeptAgent."""
-        numbers, arrays = super().own_state()
-        if self.dynamic_capacity is not None:
-            numbers["compared"] = self.dynamic_capacity.compared
-        return numbers, arrays
-
-    def restore_own_state(self, numbers: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-        """See KeptAgent."""
-        super().restore_own_state(numbers, arrays)
-        if self.dynamic_capacity is not None:
-            self.dynamic_capacity.compared = int(numbers["compared"])
 
     def explore(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
         """The policy's actions with Gaussian noise (algorithm 1, line 4)."""
@@ -96,8 +71,7 @@ class TD3(OffPolicyAgent[TD3Settings]):
         """One update of the critics, and every policy_delay-th time of the actor and all targets."""
         actor, critic, s = self.actor, self.critic, self.settings
         assert self.replay is not None
-        if self.dynamic_capacity is not None:
-            self.dynamic_capacity.after_step(self)
+        self.forget()
         n = self.spaces.n_observations
         rewards, discounts = self.replay.sample(
             self.rng, s.batch_size, critic.x[:n], critic.x[n:], critic.target_x[:n], **self.observation_scale()

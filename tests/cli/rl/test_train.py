@@ -111,6 +111,14 @@ def test_algorithms_and_environments(tmp_path, quick, env, options, algorithm):
     assert sorted(contents(tmp_path / "r")) == [name for name in ONE if name != "report.html"]
 
 
+def test_the_report_says_what_was_found_for_what_is_not_given(tmp_path, quick):
+    at = quick.index("--learning-starts")
+    run(*train(tmp_path / "r", [*quick[:at], *quick[at + 2 :]]))
+    text = (tmp_path / "r" / "report.html").read_text()
+    assert "<th>learning starts</th><td>75</td>" in text  # a quarter of the steps
+    assert "<th>learning rate</th><td>0.001</td>" in text
+
+
 @pytest.mark.parametrize(
     "options", [["--algorithm", "iql"], ["--algorithm", "qmix", "--soft-mellowmax", "--mixer-density", "0.5"]]
 )
