@@ -4,8 +4,9 @@
     python benchmarks/rl/speed.py --rounds 3 --algorithms td3 --only times
     python benchmarks/rl/speed.py --only memory   # beside the times that are there
 
-Contenders take turns in one process, one thread each: 1,000 environment steps with an update each (so that a turn of
-ours contains an evolution of the critics), after 1,000 random steps and a turn to warm up. Seconds are those of the
+Contenders take turns in one process, one thread each: 1,000 environment steps with an update each, after 1,000 random
+steps, 500 more and a turn to warm up. Each turn of ours contains an evolution of the critics, each second one of the
+actor (SET, 5 %, every 1,000 updates). Seconds are those of the
 processor; the figure is the median over turns, the ratio the median of ratios within a round. "torch" is torch as
 installed, whose products are MKL's; "torch, oneDNN" takes oneDNN's, which are faster on AMD processors. Both are the
 dense peer in the same loop, with fused Adam and foreach soft updates.
@@ -53,8 +54,13 @@ class Contender:
 
 def ours(algorithm: str, density: float) -> Contender:
     """trulysparse at a density."""
-    agent = getattr(ts.rl, algorithm.upper())(ENV, density=density, learning_starts=RANDOM, seed=0, threads=1)
-    agent.learn(RANDOM)
+    # Each turn is a call of `learn`, which takes its end for that of the training: evolutions go on until there, and
+    # are due in the middle of turns.
+    evolution = ts.SET(0.05, every_updates=STEPS, until=1.0)
+    agent = getattr(ts.rl, algorithm.upper())(
+        ENV, density=density, evolution=evolution, learning_starts=RANDOM, seed=0, threads=1
+    )
+    agent.learn(RANDOM + STEPS // 2)
     return Contender(
         lambda n: agent.learn(n, reset_num_timesteps=False), lambda: agent.freeze().__call__, agent.replay.nbytes
     )
@@ -67,7 +73,7 @@ def dense(algorithm: str, linear: str) -> Contender:
         env.observation_space.shape[0], env.action_space.shape[0], linear=linear, seed=0
     )
     loop = Loop(peer, env, seed=0, learning_starts=RANDOM)
-    loop.run(RANDOM)
+    loop.run(RANDOM + STEPS // 2)
     return Contender(loop.run, lambda: lambda observation: loop.unit(peer.act(observation)), _bytes(loop.replay.arrays))
 
 
@@ -80,7 +86,7 @@ def sb3(algorithm: str) -> Contender:
     model = getattr(stable_baselines3, algorithm.upper())(
         "MlpPolicy", gymnasium.make(ENV), learning_starts=RANDOM, seed=0, device="cpu", **settings
     )
-    model.learn(RANDOM)
+    model.learn(RANDOM + STEPS // 2)
     buffer = model.replay_buffer
     arrays = [buffer.observations, buffer.next_observations, buffer.actions, buffer.rewards, buffer.dones]
     return Contender(
