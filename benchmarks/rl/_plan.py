@@ -52,10 +52,13 @@ def million(seeds: int = 2) -> Plan:
 
 
 def noise(seeds: int = 3) -> Plan:
-    """HalfCheetah-v5 with nine useless inputs for each useful one, 200,000 steps."""
+    """HalfCheetah-v5 with nine useless inputs for each useful one, 200,000 steps; the dense peer by what the preset
+    `anf` sets beside its topology."""
     setting = TD3 | {"steps": 200_000, "noise": 0.9}
+    loop = {"batch_size": 100, "learning_starts": 25_000}
+    dense = {"options": {"learning_rate": 1e-3, "weight_decay": 2e-4}, "loop": loop}
     for seed in range(seeds):
-        yield _run("noise", setting, "dense", seed, **DENSE)
+        yield _run("noise", setting, "dense", seed, **dense)
         yield _run("noise", setting, "anf", seed, options={"preset": "anf"})
         yield _run("noise", setting, "0.1", seed, options={"density": 0.1})
 
