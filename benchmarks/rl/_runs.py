@@ -7,7 +7,7 @@ learner is "ours", "dense" (the torch peer in the same loop) or "sb3"; "options"
 dense peer's loop, "noise" the share of inputs that are noise. Every `evaluate_every` steps the policy without
 exploration plays `episodes`, at the end `last_episodes` (10), which start from the seeds 10,000, 10,001, .... The file
 gets a line per evaluation and a last one with "done": seconds of the processor and of the clock, without those of
-evaluations, peak MB beyond what the process held once everything was imported and made, connections.
+evaluations, peak MB beyond what the process held once everything was imported, connections.
 """
 
 from __future__ import annotations
@@ -82,9 +82,10 @@ def ours(setting: dict[str, Any], report: Report) -> dict[str, Any]:
 
     algorithm = getattr(ts.rl, setting["algorithm"].upper())
     options = {"buffer_size": min(1_000_000, setting["steps"])} | setting.get("options", {})
-    agent = algorithm(make(setting, setting["seed"]), seed=setting["seed"], threads=1, **options)
+    env = make(setting, setting["seed"])
     clock = Clock(setting, lambda observation: agent.predict(observation, deterministic=True)[0], report)
     imported = resident(peak=False)
+    agent = algorithm(env, seed=setting["seed"], threads=1, **options)
     agent.learn(setting["steps"], callbacks=[lambda agent: clock.look(agent.num_timesteps)])
     found = clock.end() | {"peak_mb": resident(peak=True) - imported}
     if setting.get("save"):
@@ -95,14 +96,16 @@ def ours(setting: dict[str, Any], report: Report) -> dict[str, Any]:
 
 def dense(setting: dict[str, Any], report: Report) -> dict[str, Any]:
     """A run of the dense peer."""
+    import torch  # noqa: F401 - not to be counted as the run's memory
+
     from trulysparse.bench import rl_loop, rl_peers
 
     env, test_env = (make(setting, setting["seed"] + k) for k in (0, 1000))
     peer = getattr(rl_peers, setting["algorithm"].upper())
     n_actions = int(env.action_space.n) if peer.discrete else env.action_space.shape[0]
     options = {"linear": "onednn"} | setting.get("options", {})
-    agent = peer(env.observation_space.shape[0], n_actions, seed=setting["seed"], **options)
     imported = resident(peak=False)
+    agent = peer(env.observation_space.shape[0], n_actions, seed=setting["seed"], **options)
     loop = {key: setting[key] for key in ("evaluate_every", "episodes", "last_episodes") if key in setting}
     loop |= setting.get("loop", {})
     rows = rl_loop.train(agent, env, test_env, setting["steps"], seed=setting["seed"], report=report, **loop)
@@ -126,15 +129,15 @@ def sb3(setting: dict[str, Any], report: Report) -> dict[str, Any]:
     if setting["algorithm"] == "td3":
         n_actions = env.action_space.shape[0]
         options["action_noise"] = NormalActionNoise(np.zeros(n_actions), np.full(n_actions, 0.1))
-    model = algorithm(env=env, seed=setting["seed"], device="cpu", **options)
     clock = Clock(setting, lambda observation: model.predict(observation, deterministic=True)[0], report)
+    imported = resident(peak=False)
+    model = algorithm(env=env, seed=setting["seed"], device="cpu", **options)
 
     class Look(BaseCallback):  # type: ignore[misc]
         def _on_step(self) -> bool:
             clock.look(self.num_timesteps)
             return True
 
-    imported = resident(peak=False)
     model.learn(setting["steps"], callback=Look())
     found = clock.end() | {"peak_mb": resident(peak=True) - imported}
     return found

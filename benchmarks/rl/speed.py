@@ -1,15 +1,17 @@
 """Seconds of an environment step with its update, of acting, and memory, beside dense torch and Stable-Baselines3.
 
     python benchmarks/rl/speed.py                 # TD3 and SAC, HalfCheetah-v5, 256 x 256, batches of 256
-    python benchmarks/rl/speed.py --rounds 3 --algorithms td3
+    python benchmarks/rl/speed.py --rounds 3 --algorithms td3 --only times
+    python benchmarks/rl/speed.py --only memory   # beside the times that are there
 
-Contenders take turns in one process, one thread each: 1,000 environment steps with an update each (so that a turn of
-ours contains an evolution of the critics), after 1,000 random steps and a turn to warm up. Seconds are those of the
+Contenders take turns in one process, one thread each: 1,000 environment steps with an update each, after 1,000 random
+steps, 500 more and a turn to warm up. Each turn of ours contains an evolution of the critics, each second one of the
+actor (SET, 5 %, every 1,000 updates). Seconds are those of the
 processor; the figure is the median over turns, the ratio the median of ratios within a round. "torch" is torch as
 installed, whose products are MKL's; "torch, oneDNN" takes oneDNN's, which are faster on AMD processors. Both are the
 dense peer in the same loop, with fused Adam and foreach soft updates.
 Acting: one observation, from Python, the deterministic policy, 2,000 calls a turn.
-Memory: peak MB beyond imports in a process of its own after 10,000 steps, with the replay memory's MB for 1,000,000
+Memory: peak MB beyond imports in a process of its own after 4,000 steps, with the replay memory's MB for 1,000,000
 transitions beside it.
 Results go to benchmarks/results/rl_speed.json.
 """
@@ -52,8 +54,13 @@ class Contender:
 
 def ours(algorithm: str, density: float) -> Contender:
     """trulysparse at a density."""
-    agent = getattr(ts.rl, algorithm.upper())(ENV, density=density, learning_starts=RANDOM, seed=0, threads=1)
-    agent.learn(RANDOM)
+    # Each turn is a call of `learn`, which takes its end for that of the training: evolutions go on until there, and
+    # are due in the middle of turns.
+    evolution = ts.SET(0.05, every_updates=STEPS, until=1.0)
+    agent = getattr(ts.rl, algorithm.upper())(
+        ENV, density=density, evolution=evolution, learning_starts=RANDOM, seed=0, threads=1
+    )
+    agent.learn(RANDOM + STEPS // 2)
     return Contender(
         lambda n: agent.learn(n, reset_num_timesteps=False), lambda: agent.freeze().__call__, agent.replay.nbytes
     )
@@ -66,7 +73,7 @@ def dense(algorithm: str, linear: str) -> Contender:
         env.observation_space.shape[0], env.action_space.shape[0], linear=linear, seed=0
     )
     loop = Loop(peer, env, seed=0, learning_starts=RANDOM)
-    loop.run(RANDOM)
+    loop.run(RANDOM + STEPS // 2)
     return Contender(loop.run, lambda: lambda observation: loop.unit(peer.act(observation)), _bytes(loop.replay.arrays))
 
 
@@ -79,7 +86,7 @@ def sb3(algorithm: str) -> Contender:
     model = getattr(stable_baselines3, algorithm.upper())(
         "MlpPolicy", gymnasium.make(ENV), learning_starts=RANDOM, seed=0, device="cpu", **settings
     )
-    model.learn(RANDOM)
+    model.learn(RANDOM + STEPS // 2)
     buffer = model.replay_buffer
     arrays = [buffer.observations, buffer.next_observations, buffer.actions, buffer.rewards, buffer.dones]
     return Contender(
@@ -142,17 +149,17 @@ def measure(algorithm: str, rounds: int) -> list[dict[str, Any]]:
 
 
 def memory(algorithm: str, name: str) -> float:
-    """Peak MB beyond imports after 10,000 steps, in a process of its own."""
-    setting: dict[str, Any] = {"algorithm": algorithm, "env": ENV, "steps": 10_000, "seed": 0}
-    setting |= {"evaluate_every": 10_000, "episodes": 1, "last_episodes": 1, "options": {}}
+    """Peak MB beyond imports after 4,000 steps, 3,000 of them with an update, in a process of its own."""
+    setting: dict[str, Any] = {"algorithm": algorithm, "env": ENV, "steps": 4000, "seed": 0}
+    setting |= {"evaluate_every": 4000, "episodes": 1, "last_episodes": 1, "options": {}}
     if name == "SB3":
-        settings = {"learning_rate": 3e-4, "batch_size": 256, "learning_starts": 5000}
+        settings = {"learning_rate": 3e-4, "batch_size": 256, "learning_starts": 1000}
         setting |= {"learner": "sb3", "options": settings | {"policy_kwargs": {"net_arch": [256, 256]}}}
     elif name.startswith("torch"):
         linear = "onednn" if "oneDNN" in name else "mkl"
-        setting |= {"learner": "dense", "options": {"linear": linear}}
+        setting |= {"learner": "dense", "options": {"linear": linear}, "loop": {"learning_starts": 1000}}
     else:
-        setting |= {"learner": "ours", "options": {"density": float(name.split()[1])}}
+        setting |= {"learner": "ours", "options": {"density": float(name.split()[1]), "learning_starts": 1000}}
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run.jsonl"
         script = str(Path(__file__).with_name("_runs.py"))
@@ -165,17 +172,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--algorithms", nargs="+", default=["td3", "sac"])
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--only", choices=["times", "memory"])
     arguments = parser.parse_args()
     rows = json.loads(RESULTS.read_text())["results"] if RESULTS.is_file() else []
     for algorithm in arguments.algorithms:
-        found = measure(algorithm, arguments.rounds)
+        found = [row for row in rows if row["algorithm"] == algorithm]
+        peaks = {row["name"]: row["peak_mb"] for row in found}
+        if arguments.only != "memory":
+            found = measure(algorithm, arguments.rounds)
         for row in found:
-            row["peak_mb"] = memory(algorithm, row["name"])
+            row["peak_mb"] = peaks.get(row["name"])
+            if arguments.only != "times":
+                row["peak_mb"] = memory(algorithm, row["name"])
         rows = [row for row in rows if row["algorithm"] != algorithm] + found
         save_json(RESULTS, {"machine": machine(1) | {"torch": torch.__version__}, "results": rows})
         columns = ["ms", "faster than SB3", "faster than torch", "faster than torch, oneDNN", "act_us", "peak_mb"]
         columns += ["replay_mb"]
-        table(algorithm, ["", *columns], [[row["name"], *(row[c] for c in columns)] for row in found])
+        shown = [[row["name"], *("" if row[c] is None else row[c] for c in columns)] for row in found]
+        table(algorithm, ["", *columns], shown)
 
 
 if __name__ == "__main__":

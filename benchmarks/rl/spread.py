@@ -25,7 +25,6 @@ import numpy as np
 
 import trulysparse as ts
 from trulysparse.bench.report import machine, save_json, table
-from trulysparse.rl.targets import SoftMellowmax
 from trulysparse.rl.team_replay import Slots, TeamReplay
 
 RESULTS = Path(__file__).parent.parent / "results" / "rl_spread.json"
@@ -33,10 +32,9 @@ LINES: dict[str, dict[str, Any]] = {
     "VDN": {"kind": "VDN"},
     "IQL": {"kind": "IQL"},
     "QMIX": {"kind": "QMIX"},
-    "QMIX, TD(lambda), Soft Mellowmax": {
-        "kind": "QMIX",
-        "options": {"td_lambda": 0.6, "sequence_length": 8, "soft_mellowmax": True},
-    },
+    "QMIX, TD(lambda)": {"kind": "QMIX", "options": {"td_lambda": 0.6, "sequence_length": 8}},
+    "QMIX, largest value": {"kind": "QMIX", "options": {"soft_mellowmax": None}},
+    "QMIX, largest value, tau 0.002": {"kind": "QMIX", "options": {"soft_mellowmax": None, "tau": 0.002}},
     "VDN, own networks": {"kind": "VDN", "options": {"share_parameters": False}},
     "VDN, torch": {"kind": "VDN", "torch": True},
     "random": {"kind": "VDN", "random": True},
@@ -131,10 +129,8 @@ def run(line: str, seed: int, steps: int, every: int) -> dict[str, Any]:
     from mpe2 import simple_spread_v3
 
     setting = LINES[line]
-    options = dict(setting.get("options", {}))
-    if options.get("soft_mellowmax"):
-        options["soft_mellowmax"] = SoftMellowmax()
-    team = getattr(ts.rl, setting["kind"])(simple_spread_v3.parallel_env(), seed=seed, **options)
+    kind = getattr(ts.rl, setting["kind"])
+    team = kind(simple_spread_v3.parallel_env(), seed=seed, **setting.get("options", {}))
     if setting.get("torch"):
         team.networks = DenseNetworks(team)
         team.learners = team.networks.learners

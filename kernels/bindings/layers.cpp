@@ -123,6 +123,9 @@ Parameters<T> parameters(const Array<Parameter>& value, const std::vector<Array<
             state.size() > 1 ? state[1].data() : nullptr, pointer(gradient)};
 }
 
+// Row pointers, inputs and positions of connections by output neuron.
+using ByOutput = std::tuple<Array<const int64_t>, Array<const int32_t>, Array<const uint32_t>>;
+
 // "backward" is for updates; "gradients" reads parameters only, so that they may be in read-only memory.
 template <class T, class Parameter>
 void bind_backward(nb::module_& m, const char* name) {
@@ -133,10 +136,19 @@ void bind_backward(nb::module_& m, const char* name) {
         [](Array<const int64_t> ptr, Array<const int32_t> index, Array<Parameter> weight, State state,
            Gradient gradient, Array<Parameter> bias, State bias_state, Gradient bias_gradient, Rows<const T> dy,
            Rows<T> x, Maybe<Rows<T>> dx, Array<const int64_t> long_rows, const KernelActivation& activation,
-           Bits positive, Bits kept, double keep_probability, Maybe<Rows<T>> pre_activation, bool add) {
+           Bits positive, Bits kept, double keep_probability, Maybe<Rows<T>> pre_activation, bool add,
+           const Maybe<ByOutput>& by_output) {
             BackwardArgs<T> a;
             a.by_input = view(ptr, index);
             a.n_out = int64_t(dy.shape(0));
+            if (by_output) {
+                const auto& [out_ptr, out_index, position] = *by_output;
+                a.by_output = view(out_ptr, out_index);
+                a.by_output.position = position.data();
+                require(a.by_output.rows == a.n_out, "by_output has other rows than dy");
+                require_length(out_index, int64_t(index.shape(0)), "by_output", "the same connections");
+                require_length(position, int64_t(index.shape(0)), "by_output's positions", "one per connection");
+            }
             require_bias(bias, a.n_out);
             a.stride = int64_t(x.shape(1));
             require_padded(a.stride);
@@ -161,14 +173,15 @@ void bind_backward(nb::module_& m, const char* name) {
                                    std::is_const_v<Parameter>,
                                    bias.shape(0) > 0,
                                    hold(ptr, index, weight, state, gradient, bias, bias_state, bias_gradient, dy, x, dx,
-                                        long_rows, positive, kept, pre_activation)};
+                                        long_rows, positive, kept, pre_activation, by_output)};
         },
         nb::kw_only(), nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("weight").noconvert(),
         nb::arg("state").noconvert(), nb::arg("gradient").noconvert().none(), nb::arg("bias").noconvert(),
         nb::arg("bias_state").noconvert(), nb::arg("bias_gradient").noconvert().none(), nb::arg("dy").noconvert(),
         nb::arg("x").noconvert(), nb::arg("dx").noconvert().none(), nb::arg("long_rows").noconvert(),
         nb::arg("activation"), nb::arg("positive").noconvert().none(), nb::arg("kept").noconvert().none(),
-        nb::arg("keep_probability"), nb::arg("pre_activation").noconvert() = nb::none(), nb::arg("add") = false);
+        nb::arg("keep_probability"), nb::arg("pre_activation").noconvert() = nb::none(), nb::arg("add") = false,
+        nb::arg("by_output") = nb::none());
 }
 
 // Runs body(chain, threads) for each of `count` chains of calls: side by side on a thread each where there are as many

@@ -3,7 +3,10 @@
 
 #include <nanobind/stl/shared_ptr.h>
 
+#include <algorithm>
+
 #include "base/bfloat16.hpp"
+#include "base/threads.hpp"
 #include "bindings/bindings.hpp"
 #include "topology/reindex.hpp"
 
@@ -147,7 +150,76 @@ void bind_values(nb::module_& m) {
         nb::arg("s").noconvert(), nb::arg("tau"), nb::arg("key"), nb::arg("threads"));
 }
 
+// Weights and biases of layers and of those that they are drawn towards, place by place.
+template <class T>
+struct LayerPairs {
+    std::vector<Array<T>> t;
+    std::vector<Array<const T>> s;
+    std::vector<Pair<T>> pairs;
+    int64_t size = 0;
+
+    // False where layers have other connections, types or sizes, or cannot be written.
+    bool add(const nb::handle& layer, const nb::handle& source) {
+        if (!nb::object(layer.attr("connectivity")).is(nb::object(source.attr("connectivity")))) return false;
+        for (const char* name : {"values", "bias"}) {
+            Array<T> to;
+            Array<const T> from;
+            if (!nb::try_cast(nb::object(layer.attr(name)), to, false)) return false;
+            if (!nb::try_cast(nb::object(source.attr(name)), from, false)) return false;
+            const int64_t count = int64_t(to.shape(0));
+            if (count != int64_t(from.shape(0))) return false;
+            size += count;
+            pairs.push_back({to.data(), from.data(), count, 0});
+            t.push_back(std::move(to));
+            s.push_back(std::move(from));
+        }
+        return true;
+    }
+    // Whether what is written lies in the memory of anything else.
+    bool overlap() const {
+        const auto meet = [](const T* a, int64_t a_count, const T* b, int64_t b_count) {
+            return a_count > 0 && b_count > 0 && a < b + b_count && b < a + a_count;
+        };
+        for (size_t i = 0; i < pairs.size(); ++i)
+            for (size_t j = 0; j < pairs.size(); ++j)
+                if (meet(pairs[i].t, pairs[i].count, pairs[j].s, pairs[j].count) ||
+                    (j > i && meet(pairs[i].t, pairs[i].count, pairs[j].t, pairs[j].count)))
+                    return true;
+        return false;
+    }
+    void mix(double tau, int threads) const {
+        if (tau == 1)
+            for (const Pair<T>& pair : pairs) std::copy_n(pair.s, pair.count, pair.t);
+        else if (tau > 0) ts::mix(pairs, T(tau), threads);
+    }
+};
+
+template <class T>
+bool mix_layers(const std::vector<std::pair<nb::list, nb::list>>& networks, double tau, int threads) {
+    LayerPairs<T> all;
+    for (const auto& [layers, sources] : networks) {
+        if (layers.size() != sources.size()) return false;
+        for (size_t l = 0; l < layers.size(); ++l)
+            if (!all.add(layers[l], sources[l])) return false;
+    }
+    if (all.overlap()) return false;
+    if (all.size < kWorkPerThread) {
+        all.mix(tau, 1);
+    } else {
+        nb::gil_scoped_release free_lock;
+        all.mix(tau, threads);
+    }
+    return true;
+}
+
 void bind_sets(nb::module_& m) {
+    m.def(
+        "mix_layers",
+        [](const std::vector<std::pair<nb::list, nb::list>>& networks, double tau, int threads) {
+            return mix_layers<float>(networks, tau, threads) || mix_layers<double>(networks, tau, threads);
+        },
+        nb::arg("networks"), nb::arg("tau"), nb::arg("threads"));
+
     nb::class_<Difference>(m, "Difference")
         .def(
             "__init__",

@@ -113,19 +113,25 @@ TS_INLINE void with_lanes(int64_t stride, Use&& use) {
     use(std::integral_constant<int, 1>{});
 }
 
-// Applies what is gathered.
+// The gradients of what is gathered, from its lanes.
 template <class T>
-TS_APART void apply_chunk(const BackwardArgs<T>& a, Chunk<T>& chunk) {
+TS_INLINE void sum_chunk(int64_t stride, Chunk<T>& chunk) {
     const int64_t count = chunk.count;
-    with_lanes<T>(a.stride, [&](auto lanes) __attribute__((always_inline)) {
+    with_lanes<T>(stride, [&](auto lanes) __attribute__((always_inline)) {
         constexpr int N = lanes();
         int64_t k = 0;
         // N at a time while at least half of them are needed; the results of the others are not used.
         for (; k + (N + 1) / 2 <= count; k += N) store(chunk.gradient + k, sum_each<N, T>(chunk.lanes + k * N));
         for (; k < count; ++k) chunk.gradient[k] = sum_lanes<N, T>(load<Vector<T, N>>(chunk.lanes + k * N));
     });
-    add_earlier<T>(a.weight_update, a.weights, chunk.first, count, chunk.gradient);
-    apply_update<T>(a.weight_update, a.weights, chunk.first, count, chunk.gradient);
+}
+
+// Applies what is gathered.
+template <class T>
+TS_APART void apply_chunk(const BackwardArgs<T>& a, Chunk<T>& chunk) {
+    sum_chunk(a.stride, chunk);
+    add_earlier<T>(a.weight_update, a.weights, chunk.first, chunk.count, chunk.gradient);
+    apply_update<T>(a.weight_update, a.weights, chunk.first, chunk.count, chunk.gradient);
     chunk.count = 0;
 }
 
@@ -231,6 +237,38 @@ void backward_join(const BackwardArgs<T>& a, int64_t row, T* partials, int64_t c
     finish_input<T>(a, row, partials);
 }
 
+template <class T>
+TS_APART void scatter_chunk(const BackwardArgs<T>& a, Chunk<T>& chunk, T* gradient) {
+    sum_chunk(a.stride, chunk);
+    const uint32_t* position = a.by_input.position + chunk.first;
+    for (int64_t k = 0; k < chunk.count; ++k) gradient[position[k]] = chunk.gradient[k];
+    chunk.count = 0;
+}
+
+template <class T>
+void gradient_rows(const BackwardArgs<T>& a, int64_t row0, int64_t row1, T* gradient) {
+    const int64_t* ptr = a.by_input.ptr;
+    Chunk<T> chunk;
+    for (int64_t r = row0; r < row1; ++r) {
+        const T* row = a.x + r * a.stride;
+        for (int64_t k = ptr[r]; k < ptr[r + 1];) {
+            if (chunk.count > 0 && chunk.count + ptr[r + 1] - k > kChunk) scatter_chunk(a, chunk, gradient);
+            if (chunk.count == 0) chunk.first = k;
+            const int64_t room = kChunk - chunk.count, end = k + room < ptr[r + 1] ? k + room : ptr[r + 1];
+            chunk_any<T, false, false>(a, k, end, row, nullptr, chunk, true);
+            chunk.count += end - k;
+            k = end;
+        }
+    }
+    if (chunk.count > 0) scatter_chunk(a, chunk, gradient);
+}
+
+template <class T>
+void apply(const BackwardArgs<T>& a, int64_t begin, int64_t end, T* gradient) {
+    add_earlier<T>(a.weight_update, a.weights, begin, end - begin, gradient + begin);
+    apply_update<T>(a.weight_update, a.weights, begin, end - begin, gradient + begin);
+}
+
 template <class T, int N>
 TS_INLINE T row_sum(const T* row, int64_t stride) {
     Vector<T, N> sum{};
@@ -277,6 +315,8 @@ void fill_backward(LayerKernels<T>& table) {
     table.backward_rows = backward_rows<T>;
     table.backward_segment = backward_segment<T>;
     table.backward_join = backward_join<T>;
+    table.gradient_rows = gradient_rows<T>;
+    table.apply = apply<T>;
     table.bias_rows = bias_rows<T>;
     table.update = update<T>;
 }

@@ -29,6 +29,7 @@ struct Scaled {
 template <class T>
 struct BackwardArgs {
     Connections by_input;  // master order: position is null
+    Connections by_output;  // with positions; may be empty
     Parameters<T> weights;
     Parameters<T> biases;
     UpdateArgs<T> weight_update, bias_update;
@@ -56,6 +57,11 @@ struct LayerKernels {
     void (*backward_rows)(const BackwardArgs<T>&, int64_t row0, int64_t row1, T* scratch);
     void (*backward_segment)(const BackwardArgs<T>&, int64_t row, int64_t k0, int64_t k1, T* partial);
     void (*backward_join)(const BackwardArgs<T>&, int64_t row, T* partials, int64_t count);
+    // The weights' gradients alone, of rows in any order: gradient[position of k] of each connection k. by_input and
+    // dy are the connections and what is gathered along them, x is what a row of them is multiplied with.
+    void (*gradient_rows)(const BackwardArgs<T>&, int64_t row0, int64_t row1, T* gradient);
+    // Weights [begin, end) by gradients that are added to earlier ones, where the rule says so.
+    void (*apply)(const BackwardArgs<T>&, int64_t begin, int64_t end, T* gradient);
     void (*bias_rows)(const BackwardArgs<T>&, int64_t row0, int64_t row1);
     // Parameters [begin, end) by the sum of scale[i] * gradient[i].
     void (*update)(const UpdateArgs<T>&, const Parameters<T>&, const Scaled<T>* gradients, int64_t count, int64_t begin,

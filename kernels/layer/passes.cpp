@@ -12,6 +12,10 @@ namespace {
 
 // Output of more bytes than this has left every cache before the next layer reads it.
 constexpr int64_t kFarBytes = 32 << 20;
+// What the first cache holds, more or less.
+constexpr int64_t kFirstCacheBytes = 32 << 10;
+// Gradients of so many bytes may lie in an array of their own for a moment.
+constexpr int64_t kGradientBytes = 512 << 10;
 // Per-row work (epilogue, bookkeeping) in units of connections, for balancing.
 constexpr int64_t kRowCost = 4;
 
@@ -77,6 +81,37 @@ void forward(const ForwardArgs<T>& given, int64_t n_in, const int64_t* long_rows
     });
 }
 
+// Of a first layer of few inputs each row of dy is read once, and multiplied with the rows of x that lead to it. By
+// input, a row of dy would come from the second cache for each connection.
+template <class T>
+bool output_by_output(const BackwardArgs<T>& a, int64_t n_long) {
+    if (a.dx || a.by_output.rows == 0 || n_long > 0 || a.weight_update.kind == Update::none) return false;
+    const int64_t row_bytes = a.stride * int64_t(sizeof(T));
+    return a.by_input.rows * row_bytes <= 2 * kFirstCacheBytes && a.n_out * row_bytes > kFirstCacheBytes &&
+           a.by_input.rows < a.n_out && a.by_input.ptr[a.by_input.rows] * int64_t(sizeof(T)) <= kGradientBytes;
+}
+
+template <class T>
+void backward_by_output(const BackwardArgs<T>& args, int threads) {
+    const LayerKernels<T>& kernels = layer_kernels<T>();
+    const Connections& con = args.by_output;
+    const int64_t rows = con.rows, connections = con.ptr[rows], parts = parts_for(rows, threads);
+    const bool biases = args.bias_update.kind != Update::none;
+    BackwardArgs<T> swapped = args;
+    swapped.by_input = con;
+    swapped.x = const_cast<T*>(args.dy);
+    swapped.dy = args.x;
+    Buffer<T> gradient(connections);
+    parallel_for(parts, threads, [&](int64_t part) {
+        const int64_t begin = balanced_row(con.ptr, rows, kRowCost, parts, part),
+                      end = balanced_row(con.ptr, rows, kRowCost, parts, part + 1);
+        if (biases) kernels.bias_rows(args, begin, end);
+        kernels.gradient_rows(swapped, begin, end, gradient.data());
+    });
+    parallel_ranges(connections, threads_for(connections * 8, threads),
+                    [&](int64_t begin, int64_t end) { kernels.apply(args, begin, end, gradient.data()); });
+}
+
 template <class T>
 void backward(const BackwardArgs<T>& given, const int64_t* long_rows, int64_t n_long, int threads) {
     BackwardArgs<T> args = given;
@@ -85,6 +120,7 @@ void backward(const BackwardArgs<T>& given, const int64_t* long_rows, int64_t n_
     const Connections& con = args.by_input;
     const int64_t rows = con.rows, connections = con.ptr[rows] - con.ptr[0];
     threads = threads_for((2 * connections + rows * kRowCost) * args.stride, threads);
+    if (output_by_output(args, n_long)) return backward_by_output(args, threads);
 
     // Scratch rows of different threads stay on different cache lines.
     const int64_t scratch_stride = args.stride + 64;

@@ -129,6 +129,7 @@ def backward(
     keep_probability: float,
     pre_activation: Floats | None = None,
     add: bool = False,
+    by_output: tuple[Pointers, Indices, NDArray[np.uint32]] | None = None,
 ) -> BackwardCall32 | BackwardCall64: ...
 def gradients(
     *,
@@ -150,6 +151,7 @@ def gradients(
     keep_probability: float,
     pre_activation: Floats | None = None,
     add: bool = False,
+    by_output: tuple[Pointers, Indices, NDArray[np.uint32]] | None = None,
 ) -> BackwardCall32 | BackwardCall64: ...
 def gradient_at(ptr: Pointers, index: Indices, x: Floats, dy: Floats, out: Floats, threads: int) -> None: ...
 def update(
@@ -346,6 +348,7 @@ class Choice:
     @property
     def difference(self) -> Difference | None: ...
 
+def mix_layers(networks: Sequence[tuple[list[Any], list[Any]]], tau: float, threads: int) -> bool: ...
 def mix(t: Sequence[Stored], s: Sequence[Stored], tau: float, keys: Sequence[int], threads: int) -> None: ...
 def choose_largest(
     difference: Difference,

@@ -337,6 +337,89 @@ def test_gradients_are_added_to_those_of_earlier_parts(isa, rng, shape, threads)
     np.testing.assert_allclose(layer.bias, bias - 0.1 * sums[1], rtol=1e-12, atol=1e-12)
 
 
+# A first layer of few inputs goes output by output: wide batches, and rows that are empty, short, and longer than a
+# chunk of 64 connections. The last is too small, and goes by input either way.
+FIRST_LAYERS = [(23, 256, 0.2, 256), (17, 300, 0.02, 130), (90, 600, 0.8, 100), (3, 4000, 0.5, 16), (20, 30, 0.5, 32)]
+
+
+def rules():
+    """Every rule, adding to earlier gradients and not, with how many arrays of state it has."""
+    for kind, n in (("GRADIENT", 0), ("SGD", 0), ("SGD", 1), ("NESTEROV", 1), ("ADAM", 2)):
+        for add in (False, True):
+            rule = _kernels.UpdateRule()
+            rule.kind, rule.learning_rate, rule.momentum, rule.l2 = getattr(_kernels.Update, kind), 0.05, 0.9, 0.01
+            rule.beta1, rule.beta2, rule.epsilon, rule.correction1, rule.correction2 = 0.9, 0.99, 1e-8, 0.1, 0.01
+            rule.add = add
+            yield rule, n
+
+
+def first_layer_call(layer, x, dy, state, into, by_output):
+    """Its backward pass without the gradient at its input; by_output: an index that the kernels may use."""
+    rows = layer.connectivity.by_input
+    return _kernels.backward(
+        ptr=rows.ptr,
+        index=rows.index,
+        weight=layer.values,
+        state=state.weight,
+        gradient=into[0],
+        bias=layer.bias,
+        bias_state=state.bias,
+        bias_gradient=into[1],
+        dy=dy,
+        x=x,
+        dx=None,
+        long_rows=rows.long,
+        activation=(0, 0.0),
+        positive=None,
+        kept=None,
+        keep_probability=1.0,
+        by_output=by_output,
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", FIRST_LAYERS)
+def test_a_first_layer_gets_the_same_bits_by_input_and_by_output(isa, rng, shape, dtype):
+    n_in, n_out, density, batch = shape
+    given = make_layer(rng, n_in, n_out, density, dtype, (0, 0.0))
+    x, dy = padded(rng, n_in, batch, dtype), padded(rng, n_out, batch, dtype)
+    coo = given.weight.tocoo()
+    expected = (dy.astype(np.float64)[coo.row] * x.astype(np.float64)[coo.col]).sum(axis=1)
+    gradient, _ = given.gradients(dy, Activations(x), None, 1)
+    tolerance = 1e-4 if dtype is np.float32 else 1e-11
+    con = given.connectivity
+    np.testing.assert_allclose(gradient[con.position], expected, rtol=tolerance, atol=tolerance)
+    index = con.by_output.ptr, con.by_output.index, con.position
+    sizes = given.n_connections, n_out
+    for rule, n in rules():
+        start = [[rng.random(size).astype(dtype) for _ in range(n)] for size in sizes]
+        earlier = [rng.standard_normal(size).astype(dtype) for size in sizes]
+        results = []
+        for by_output, threads in ((None, 1), (index, 1), (index, 3)):
+            layer, state = given.copy(), OptimizerState(*([each.copy() for each in part] for part in start))
+            sums = [each.copy() for each in earlier]
+            first_layer_call(layer, x, dy, state, sums, by_output)(rule, threads)
+            arrays = [layer.values, layer.bias, *sums, *state.weight, *state.bias]
+            results.append([array.tobytes() for array in arrays])
+        assert results[0] == results[1] == results[2]
+        assert rule.kind == _kernels.Update.GRADIENT or results[0][0] != given.values.tobytes()
+
+
+def test_an_index_by_output_that_does_not_fit_is_refused(rng):
+    layer = make_layer(rng, 10, 80, 0.5, np.float32, (0, 0.0))
+    x, dy = np.zeros((10, 16), np.float32), np.zeros((80, 16), np.float32)
+    con, other = layer.connectivity, random_connectivity(rng, 10, 80, 0.2)
+    outputs = con.by_output
+    for wrong, message in (
+        ((other.by_output.ptr, other.by_output.index, other.position), "the same connections"),
+        ((outputs.ptr[:-1], outputs.index[: outputs.ptr[-2]], con.position), "other rows than dy"),
+        ((outputs.ptr[:-1], outputs.index[:-1], con.position), "span the indices|other rows than dy"),
+        ((outputs.ptr, outputs.index, con.position[:-1]), "one per connection"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            first_layer_call(layer, x, dy, OptimizerState([], []), layer.new_gradient(), wrong)
+
+
 def test_a_layer_without_biases_has_none_and_gets_none(isa, rng):
     con = random_connectivity(rng, 30, 20, 0.3)
     values = rng.standard_normal(con.n_connections)

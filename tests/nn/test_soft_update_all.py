@@ -1,10 +1,11 @@
-"""Soft updates of several networks against those of one after the other, and the prepared call that they keep."""
+"""Soft updates of several networks in one call against those of one after the other, layer by layer."""
 
 from __future__ import annotations
 
 import copy
 import gc
 import pickle
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import pytest
 import trulysparse as ts
 from trulysparse import _kernels
 from trulysparse.nn import soft_update_all as module
+from trulysparse.nn.soft_update import soft_update
 
 FORMS = {
     "indexed float32": {},
@@ -48,11 +50,10 @@ def bits(nets) -> list[bytes]:
 
 
 def slow(targets, sources, tau) -> None:
-    """One after the other, each as if it were the first."""
+    """One after the other, layer by layer."""
     for target, source in zip(targets, sources, strict=True):
-        module._PREPARED.clear()
-        target.soft_update(source, tau)
-    module._PREPARED.clear()
+        soft_update(target.layers, source.layers, tau, target.seed, target.soft_updates, target.threads)
+        target.soft_updates += 1
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -74,22 +75,21 @@ def test_same_bits_as_one_after_the_other(form):
         assert [net.soft_updates for net in ones + twos + threes] == [step + 1] * 6
 
 
-def test_one_call_while_all_stands(monkeypatch):
+def test_one_call_while_topologies_are_the_very_objects(monkeypatch):
     sources = [network(seed) for seed in (0, 1)]
     targets = [net.copy() for net in sources]
+    slow_calls = []
+    monkeypatch.setattr(_kernels, "mix", lambda *arguments: slow_calls.append(1))
+    for tau in (0.1, 1, 0):
+        ts.soft_update_all(targets, sources, tau)
+        targets[0].soft_update(sources[0], tau)
+    assert not slow_calls
+    targets[1].layers[0].connectivity = network(1).layers[0].connectivity  # equal, but another object
     ts.soft_update_all(targets, sources, 0.1)
-    calls = []
-    mix = _kernels.mix
-    monkeypatch.setattr(_kernels, "mix", lambda *arguments: (calls.append(1), mix(*arguments)))
-    for _ in range(3):
-        ts.soft_update_all(targets, sources, 0.1)
-    assert len(calls) == 3
-    evolve(sources[1])
+    assert len(slow_calls) == 1
     targets[1].take_topology(sources[1])
-    ts.soft_update_all(targets, sources, 0.1)  # anew: one call each
-    assert len(calls) == 5
     ts.soft_update_all(targets, sources, 0.1)
-    assert len(calls) == 6
+    assert len(slow_calls) == 1
 
 
 def test_arrays_that_were_replaced_are_seen():
@@ -166,17 +166,28 @@ def test_copies_and_pickles_are_updated_alike():
 def test_nothing_is_held_on_to():
     source = network()
     target = source.copy()
-    for _ in range(2):
-        target.soft_update(source, 0.1)
-    assert target in module._PREPARED
-    gone = [module.ref(part) for part in (source, source.layers[0].values)]
+    target.soft_update(source, 0.1)
+    gone = [ref(part) for part in (source, source.layers[0].values)]
     del source
     gc.collect()
     assert [known() for known in gone] == [None, None]
-    known = len(module._PREPARED)
-    del target
-    gc.collect()
-    assert len(module._PREPARED) == known - 1
+
+
+@pytest.mark.parametrize("form", ["tied", "bfloat16", "files"])
+def test_what_is_not_mixed_in_one_call(form, tmp_path):
+    made = {
+        "tied": lambda: ts.SparseMLP((9, 4, 9), epsilon=1, tied=True, output="identity"),
+        "bfloat16": lambda: network(storage="compact", weights="bfloat16"),
+        "files": lambda: network(storage="compact", folder=tmp_path / "layers"),
+    }
+    source = made[form]()
+    target = source.copy()
+    before = bits([target])
+    assert not module.mixed_in_place([target], [source], 0.5)
+    assert not module.mixed_in_place([source], [target], 0.5)
+    assert not module.mixed_in_place([target], ["net"], 0.5)
+    assert bits([target]) == before
+    assert target.soft_updates == 0
 
 
 def test_what_does_not_fit_is_refused_before_the_first_change():

@@ -11,7 +11,6 @@ from team_games import SignalGame, TwoStepGame
 from trulysparse.evolution import SET, RigL
 from trulysparse.rl.mixing import MixingParameters, mix
 from trulysparse.rl.qmix import QMIX
-from trulysparse.rl.targets import SoftMellowmax
 from trulysparse.rl.team_evaluation import evaluate_team
 
 pytest.importorskip("gymnasium")
@@ -111,6 +110,7 @@ def test_what_depends_on_both_agents_is_found() -> None:
         mixing_units=8,
         hypernetwork_size=16,
         mixer_density=0.5,
+        soft_mellowmax=None,
         seed=0,
     ).learn(2000)
     tables = []
@@ -137,7 +137,7 @@ def test_targets_of_mixer_and_agents_have_the_topology_that_evolves(evolution: A
     assert team.n_connections == n_connections
 
 
-@pytest.mark.parametrize("settings", [{}, {"td_lambda": 0.6, "sequence_length": 4, "soft_mellowmax": SoftMellowmax()}])
+@pytest.mark.parametrize("settings", [{"soft_mellowmax": None}, {"td_lambda": 0.6, "sequence_length": 4}])
 def test_a_team_learns(settings: dict[str, Any]) -> None:
     team = small(hidden_layer_sizes=(32,), batch_size=32, mixing_units=8, learning_rate=3e-3, **settings)
     mean, _ = evaluate_team(team.learn(1000), SignalGame((3, 2), (4, 3), length=4), 30)
@@ -146,7 +146,7 @@ def test_a_team_learns(settings: dict[str, Any]) -> None:
 
 @pytest.mark.slow
 def test_a_team_learns_to_spread() -> None:
-    spread = pytest.importorskip("mpe2").simple_spread_v3
+    spread = pytest.importorskip("mpe2.simple_spread_v3")
     team = QMIX(spread.parallel_env(), seed=0).learn(15_000)
     mean, _ = evaluate_team(team, spread.parallel_env(), 100)
-    assert mean >= -23  # random actions: -26.4
+    assert mean >= -22  # random actions: -26.4

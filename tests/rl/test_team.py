@@ -210,6 +210,19 @@ def test_learning_goes_on_from_a_file_with_the_same_bits(kind: Any, settings: di
     assert other.predict(seen)[0] == team.predict(seen)[0]  # the same random state
 
 
+@pytest.mark.parametrize("from_file", [True, False])
+def test_updates_wait_for_a_sequence(from_file: bool, tmp_path: Path) -> None:
+    settings = {"td_lambda": 0.5, "sequence_length": 8, "train_freq": 1}
+    if from_file:  # without its replay
+        team_of(QMIX, **settings).learn(40).save(tmp_path / "team.safetensors")
+        team = QMIX.load(tmp_path / "team.safetensors", SignalGame((3, 2, 3), (4, 3, 4)))
+    else:
+        team = team_of(QMIX, **settings, learning_starts=0)
+    before = team.n_updates
+    team.learn(12, reset_num_timesteps=False)
+    assert 0 < team.n_updates - before < 12
+
+
 def test_a_team_in_a_file_acts_without_an_environment(tmp_path: Path) -> None:
     team = team_of(QMIX).learn(40)
     team.save(tmp_path / "team.safetensors")

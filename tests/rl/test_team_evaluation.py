@@ -63,6 +63,16 @@ def test_what_is_not_a_team_or_number_is_refused(change: dict[str, Any], message
         evaluate_team(**given)
 
 
+def test_each_agent_must_have_an_action() -> None:
+    class Forgetful(Knowing):
+        def predict(self, observations: Any, deterministic: bool = True) -> Any:
+            actions, _ = super().predict(observations)
+            return {agent: action for agent, action in actions.items() if agent != "player_1"}, None
+
+    with pytest.raises(InputError, match=r"none for \['player_1'\]"):
+        evaluate_team(Forgetful(), SignalGame(), 1)
+
+
 def test_the_environment_of_the_training_is_refused() -> None:
     game = SignalGame()
     with pytest.raises(InputError, match="make another one"):

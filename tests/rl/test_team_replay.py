@@ -132,6 +132,7 @@ def test_a_sequence_of_an_episode_given_up_ends_there() -> None:
 def test_too_few_moments_are_refused() -> None:
     replay = TeamReplay(50, SPACES)
     for length in (1, 3):
+        assert not replay.has(length)
         with pytest.raises(InputError, match=f"sequence of {length} moments"):
             replay.sample(np.random.default_rng(0), 4, length)
     replay.begin(np.zeros((3, 4), np.float32), np.ones(3, bool), np.zeros(5))
@@ -139,13 +140,18 @@ def test_too_few_moments_are_refused() -> None:
         replay.sample(np.random.default_rng(0), 4, 1)
     for _ in range(3):
         replay.begin(np.zeros((3, 4), np.float32), np.ones(3, bool), np.zeros(5))
+    assert not replay.has(1)
     with pytest.raises(InputError, match="0 transitions"):  # and does not look for one for ever
         replay.sample(np.random.default_rng(0), 4, 1)
+    zeros, all_ = np.zeros((3, 4), np.float32), np.ones(3, bool)
+    replay.add([0, 0, 0], [1, 1, 1], zeros, terminated=~all_, alive=all_, next_state=np.zeros(5))
+    assert replay.has(1)
+    assert not replay.has(2)  # whose second moment would lead nowhere
 
 
 def test_memory_is_asked_for_before_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "free_bytes", lambda: 1 << 27)
-    with pytest.raises(NotEnoughMemoryError, match="replay of 10000000 transitions"):
+    with pytest.raises(NotEnoughMemoryError, match="replay of 10,000,000 transitions"):
         TeamReplay(10_000_000, SPACES)
     replay = TeamReplay(1000, SPACES)
     assert replay.nbytes == 1000 * (3 * 4 * 4 + 5 * 4 + 3 * 4 * 2 + 3 * 2 + 1)

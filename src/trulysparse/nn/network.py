@@ -23,7 +23,7 @@ from trulysparse.nn.network_passes import NetworkPasses
 from trulysparse.nn.settings import NetworkSettings
 from trulysparse.nn.skip import check_skip_layer, layer_pairs, sizes_of
 from trulysparse.nn.soft_update import check_fit, soft_update
-from trulysparse.nn.soft_update_all import mix_prepared, prepare
+from trulysparse.nn.soft_update_all import mixed_in_place
 from trulysparse.nn.take_topology import take_topology
 from trulysparse.nn.tape_memory import TapePool
 from trulysparse.nn.tile_pass import CheckedLayers
@@ -280,12 +280,11 @@ class Network(NetworkPasses):
             True
         """
         tau = checks.real("tau", tau, low=0, high=1)
-        if mix_prepared((self,), (source,), tau):
+        if mixed_in_place((self,), (source,), tau):
             return
         self.check_source(source)
         soft_update(self.layers, source.layers, tau, self.seed, self.soft_updates, self.threads)
         self.soft_updates += 1
-        prepare((self,), (source,))
 
     def check_source(self, source: Any) -> None:
         """InputError where a network cannot be the source of a soft update, or of a topology.

@@ -92,15 +92,6 @@ def soft_update(
         _kernels.mix(ts, ss, tau, ks, threads)
 
 
-def same_topology(layer: Layer, source: Layer) -> bool:
-    """Whether a layer is known, from a soft update, to have its source's connections."""
-    known = _KNOWN.get(layer)
-    con, other = layer.connectivity, source.connectivity
-    return con is other or (
-        known is not None and known.difference is None and known.target() is con and known.source() is other
-    )
-
-
 def check_fit(layers: Sequence[Layer], sources: Sequence[Layer]) -> None:
     """InputError where a layer cannot be drawn towards its source."""
     if len(layers) != len(sources):

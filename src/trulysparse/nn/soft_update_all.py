@@ -1,20 +1,14 @@
-"""Soft updates of several target networks: one call of the kernels while topologies are those of their sources."""
+"""Soft updates of several target networks: one call of the kernels where topologies are those of their sources."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from operator import is_
 from typing import Any, Protocol
-from weakref import WeakKeyDictionary, ref
-
-import numpy as np
 
 from trulysparse import _kernels
 from trulysparse._core import checks
-from trulysparse._core.arrays import Stored
 from trulysparse.errors import InputError
-from trulysparse.nn.soft_update import same_topology
+from trulysparse.nn.layers.storage import StorageConfig
 
 
 class Mixed(Protocol):
@@ -23,6 +17,8 @@ class Mixed(Protocol):
     layers: list[Any]
     soft_updates: int
     threads: int
+    tied: bool
+    storage_config: StorageConfig
 
     def soft_update(self, source: Any, tau: float) -> None:
         """Of one network."""
@@ -34,8 +30,7 @@ class Mixed(Protocol):
 def soft_update_all(targets: Sequence[Mixed], sources: Sequence[Mixed], tau: float) -> None:
     """Draws the weights of several networks towards those of others, as `Network.soft_update` does one after the other.
 
-    While topologies, and the arrays of weights and biases, are the same objects as the last time, all weights are mixed
-    in one prepared call.
+    Where all layers have the very connectivity objects of their sources, all weights are mixed in one call.
 
     Args:
         targets: networks whose weights change.
@@ -63,7 +58,7 @@ def soft_update_all(targets: Sequence[Mixed], sources: Sequence[Mixed], tau: flo
     sources = checks.listed("sources", sources, "networks")
     if len(targets) != len(sources):
         raise InputError(f"sources must have one network for each of {len(targets)} targets, not {len(sources)}")
-    if mix_prepared(targets, sources, tau):
+    if mixed_in_place(targets, sources, tau):
         return
     for number, (target, source) in enumerate(zip(targets, sources, strict=True)):
         if not hasattr(target, "check_source"):
@@ -71,97 +66,29 @@ def soft_update_all(targets: Sequence[Mixed], sources: Sequence[Mixed], tau: flo
         target.check_source(source)
     for target, source in zip(targets, sources, strict=True):
         target.soft_update(source, tau)
-    if len(targets) > 1:
-        prepare(targets, sources)
 
 
-@dataclass
-class _Prepared:
-    """Networks that can be mixed place by place, and all they consist of. Holds on to none of them."""
-
-    networks: list[ref[Any]]
-    parts: list[ref[Any]]
-
-    def is_of(self, targets: Sequence[Mixed], sources: Sequence[Mixed], parts: list[Any]) -> bool:
-        """Whether these are still the very objects."""
-        networks = [*targets, *sources]
-        return (
-            len(self.networks) == len(networks)
-            and len(self.parts) == len(parts)
-            and all(map(is_, [known() for known in self.networks], networks))
-            and all(map(is_, [known() for known in self.parts], parts))
-        )
-
-
-_PREPARED: WeakKeyDictionary[Any, _Prepared] = WeakKeyDictionary()
-"""By the first target."""
-
-
-def mix_prepared(targets: Sequence[Mixed], sources: Sequence[Mixed], tau: float) -> bool:
-    """Mixes networks that `prepare` found fit.
+def mixed_in_place(targets: Sequence[Mixed], sources: Sequence[Mixed], tau: float) -> bool:
+    """Mixes networks whose layers have the very connectivity objects of their sources, in one call.
 
     Args:
-        targets: at least one.
+        targets: networks, or what is none.
         sources: as many.
         tau: 0 to 1.
 
     Returns:
-        Whether it was done; False: nothing has changed.
+        Whether it was done; False: nothing has changed, as a layer differs from its source, or arrays are read-only,
+        overlap, or hold bfloat16.
     """
-    known = _PREPARED.get(targets[0]) if targets else None
-    if known is None:
-        return False
-    parts = _parts_of(targets, sources)
-    if not known.is_of(targets, sources, parts):
-        del _PREPARED[targets[0]]
-        return False
-    ts, ss = parts[2::6] + parts[3::6], parts[4::6] + parts[5::6]
     try:
-        if tau == 1:
-            for t, s in zip(ts, ss, strict=True):
-                np.copyto(t, s)
-        elif tau > 0:
-            _kernels.mix(ts, ss, tau, [0] * len(ts), targets[0].threads)
-    except (TypeError, ValueError):  # read-only by now: they are replaced by others
-        del _PREPARED[targets[0]]
+        for net in (*targets, *sources):
+            if net.tied or net.storage_config.folder is not None:
+                return False
+        networks = [(target.layers, source.layers) for target, source in zip(targets, sources, strict=True)]
+        if not networks or not _kernels.mix_layers(networks, tau, targets[0].threads):
+            return False
+    except AttributeError:  # no network
         return False
     for target in targets:
         target.soft_updates += 1
     return True
-
-
-def prepare(targets: Sequence[Mixed], sources: Sequence[Mixed]) -> None:
-    """Notes that networks can be mixed in one call, where that is so.
-
-    Args:
-        targets: networks after a soft update, at least one.
-        sources: as many.
-    """
-    for target, source in zip(targets, sources, strict=True):
-        for layer, other in zip(target.layers, source.layers, strict=True):
-            if layer.values.dtype == np.uint16 or not same_topology(layer, other):
-                return
-    parts = _parts_of(targets, sources)
-    ts, ss = parts[2::6] + parts[3::6], parts[4::6] + parts[5::6]
-    if _overlap(ts, ss) or not all(t.flags.writeable for t in ts) or len({t.dtype for t in ts}) > 1:
-        return
-    _PREPARED[targets[0]] = _Prepared([ref(net) for net in [*targets, *sources]], [ref(part) for part in parts])
-
-
-def _parts_of(targets: Sequence[Mixed], sources: Sequence[Mixed]) -> list[Any]:
-    """Connectivity of both, then weights and biases of the target, then those of the source, layer by layer."""
-    parts: list[Any] = []
-    for target, source in zip(targets, sources, strict=True):
-        for layer, other in zip(target.layers, source.layers, strict=False):
-            parts += (layer.connectivity, other.connectivity, layer.values, layer.bias, other.values, other.bias)
-        if len(target.layers) != len(source.layers):
-            return []
-    return parts
-
-
-def _overlap(ts: list[Stored], ss: list[Stored]) -> bool:
-    """Whether an array that is written lies in the memory of another one."""
-    for number, t in enumerate(ts):
-        if any(np.may_share_memory(t, other) for other in ts[number + 1 :] + ss if t.size and other.size):
-            return True
-    return False

@@ -22,7 +22,8 @@ class QMIX(VDN):
     While the team learns, hypernetworks make the weights of a small mixing network from the state of the whole
     environment: `env.state()` or, where there is none, all observations. The weights' magnitudes are used, so that what
     is best for each agent is best for the team, and agents act on their own observations. Agents and hypernetworks are
-    sparse, and their topologies evolve. Options are those of MAST: `td_lambda` and `soft_mellowmax`.
+    sparse, and their topologies evolve. Targets are those of MAST: Soft Mellowmax in place of the largest value (None:
+    the largest, as in QMIX's paper, which overestimates), and lambda-returns with `td_lambda`.
 
     Args:
         env: a PettingZoo parallel environment with Discrete actions.
@@ -45,9 +46,7 @@ class QMIX(VDN):
         >>> from mpe2 import simple_spread_v3
         >>> import trulysparse as ts
         >>> env = simple_spread_v3.parallel_env()
-        >>> team = ts.rl.QMIX(
-        ...     env, td_lambda=0.6, sequence_length=4, soft_mellowmax=ts.rl.SoftMellowmax(), learning_starts=100, seed=0
-        ... )
+        >>> team = ts.rl.QMIX(env, td_lambda=0.6, sequence_length=4, learning_starts=100, seed=0)
         >>> team.learn(150).n_updates
         25
         >>> list(team.learners)

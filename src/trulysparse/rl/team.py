@@ -118,7 +118,7 @@ class Team(KeptAgent, NotesLosses, ABC, Generic[SettingsType]):
         if self.environment is None:
             raise InputError("the team has no environment to learn from: give it one with set_env")
         if self.replay is None:
-            self.replay = TeamReplay(self.settings.buffer_size, self.spaces)
+            self.replay = self.new_replay()
         before, s = 0 if restart else self.num_timesteps, self.settings
         self.total_timesteps = before + total
         steps = max(0, self.total_timesteps - max(before, s.learning_starts))
@@ -210,7 +210,7 @@ class Team(KeptAgent, NotesLosses, ABC, Generic[SettingsType]):
 
     def restore_replay(self, state: dict[str, Any]) -> None:
         """See KeptAgent."""
-        replay = TeamReplay(self.settings.buffer_size, self.spaces)
+        replay = self.new_replay()
         replay.restore(state)
         self.replay = replay
 
@@ -224,6 +224,10 @@ class Team(KeptAgent, NotesLosses, ABC, Generic[SettingsType]):
             raise InputError("replay_folder must be None: the replay of a team lies in memory")
 
     # ---- what the loop and the algorithms call ----
+
+    def new_replay(self) -> TeamReplay:
+        """An empty replay."""
+        return TeamReplay(self.settings.buffer_size, self.spaces)
 
     @property
     def updates_per_round(self) -> int:

@@ -36,7 +36,8 @@ def evaluate_team(
         env.possible_agents.
 
     Raises:
-        InputError: where an argument is not what it must be, or the environment gives a number that is not finite.
+        InputError: where an argument is not what it must be, the team leaves out an agent that acts, or the environment
+            gives a number that is not finite.
 
     Example:
         >>> from mpe2 import simple_spread_v3
@@ -65,6 +66,8 @@ def evaluate_team(
                 for i in np.flatnonzero(environment.alive)
             }
             actions, _ = team.predict(seen, deterministic=deterministic)
+            if left_out := [agent for agent in seen if agent not in actions]:
+                raise InputError(f"team must choose an action for each agent that it sees; none for {left_out}")
             step = environment.step(np.array([actions.get(agent, 0) for agent in spaces.agents]))
             returns[episode] += step.rewards
             lengths[-1] += 1

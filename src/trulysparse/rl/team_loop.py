@@ -70,7 +70,7 @@ def run_team(
     # A run that goes on must not live through its first episodes again.
     environment.reset(team.seed if past == (0, 0) else seed_of(team.seed, *past))
     replay.begin(environment.observations, environment.alive, environment.state)
-    n_in_round = 0
+    n_in_round, ready = 0, False
     while team.num_timesteps < last:
         random = team.num_timesteps < s.learning_starts
         actions = team.random_actions() if random else team.explore(environment.observations)
@@ -90,7 +90,9 @@ def run_team(
         team.num_timesteps += 1
         n_in_round += 1
         if n_in_round >= s.train_freq:
-            if team.num_timesteps > s.learning_starts:
+            # Without learning_starts, or loaded without its replay, a team has no sequence to draw yet.
+            ready = ready or (team.num_timesteps > s.learning_starts and replay.has(s.sequence_length))
+            if ready:
                 for _ in range(team.updates_per_round):
                     team.update()
             n_in_round = 0

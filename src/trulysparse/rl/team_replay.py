@@ -82,7 +82,7 @@ class TeamReplay:
         self.capacity = checks.integer("buffer_size", capacity, low=2)
         n, agents = self.capacity, spaces.n_agents
         floats = agents * (spaces.width + 2) + spaces.n_states
-        memory.require(n * (4 * floats + 2 * agents + 1), f"a replay of {n} transitions", "lower buffer_size")
+        memory.require(n * (4 * floats + 2 * agents + 1), f"a replay of {n:,} transitions", "lower buffer_size")
         self.observations: Floats = np.zeros((n, agents, spaces.width), np.float32)
         self.states: Floats = np.zeros((n, spaces.n_states), np.float32)
         self.actions = np.zeros((n, agents), np.int32)
@@ -147,6 +147,12 @@ class TeamReplay:
         self.n_transitions += 1
         self.begin(next_observations, alive, next_state)
 
+    def has(self, length: int) -> bool:
+        """Whether there is a sequence of so many moments to draw."""
+        possible = self.n_moments - length  # the newest has no transition yet
+        oldest = self._newest + 1 - self.n_moments
+        return possible > 0 and bool(self.starts[(oldest + np.arange(possible)) % self.capacity].any())
+
     def sample(self, rng: np.random.Generator, n_sequences: int, length: int = 1) -> Slots:
         """Draws sequences of moments that follow one another, uniformly among those whose first starts a transition.
 
@@ -166,9 +172,7 @@ class TeamReplay:
         oldest = self._newest + 1 - self.n_moments
         first = (oldest + rng.integers(0, max(1, possible), n_sequences)) % self.capacity
         wrong = np.flatnonzero(~self.starts[first])
-        if possible < 1 or (
-            len(wrong) == n_sequences and not self.starts[(oldest + np.arange(possible)) % self.capacity].any()
-        ):
+        if possible < 1 or (len(wrong) == n_sequences and not self.has(length)):
             raise InputError(
                 f"replay must have a sequence of {length} moments; it has {self.n_transitions} transitions"
             )

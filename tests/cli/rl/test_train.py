@@ -111,8 +111,20 @@ def test_algorithms_and_environments(tmp_path, quick, env, options, algorithm):
     assert sorted(contents(tmp_path / "r")) == [name for name in ONE if name != "report.html"]
 
 
+def test_the_report_says_what_was_found_for_what_is_not_given(tmp_path, quick):
+    at = quick.index("--learning-starts")
+    run(*train(tmp_path / "r", [*quick[:at], *quick[at + 2 :]]))
+    text = (tmp_path / "r" / "report.html").read_text()
+    assert "<th>learning starts</th><td>75</td>" in text  # a quarter of the steps
+    assert "<th>learning rate</th><td>0.001</td>" in text
+
+
 @pytest.mark.parametrize(
-    "options", [["--algorithm", "iql"], ["--algorithm", "qmix", "--soft-mellowmax", "--mixer-density", "0.5"]]
+    "options",
+    [
+        pytest.param(["--algorithm", "iql"], marks=pytest.mark.slow),
+        ["--algorithm", "qmix", "--soft-mellowmax", "--mixer-density", "0.5"],
+    ],
 )
 def test_teams(tmp_path, quick, options):
     spread = pytest.importorskip("mpe2.simple_spread_v3", reason="mpe2 comes with trulysparse[multiagent]")
@@ -128,6 +140,9 @@ def test_teams(tmp_path, quick, options):
     assert figures["connections"] == team.n_connections
     assert "are not recorded" in refused("rl", "evaluate", out, "--video")
     assert "agent_1: 12 observations, 5 choices" in (out / "report.html").read_text()
+    before = contents(out)
+    assert "a replay of 1,000,000,000,000 transitions" in refused(*arguments, "--overwrite", "--buffer-size", 10**12)
+    assert contents(out) == before
     run(*arguments, "--overwrite", "--no-report", "--seeds", 2)
     assert not [name for name in contents(out) if name in names]
 
@@ -307,6 +322,61 @@ def test_a_reward_that_is_no_number_leaves_nothing_or_the_last_checkpoint(tmp_pa
     at = 60
     assert "reward is nan at step 60" in refused(*train(tmp_path / "r", quick))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_of_one_of_several_seeds_says_which(tmp_path, quick, monkeypatch):
+    from trulysparse.errors import DivergenceError
+
+    update = ts.rl.TD3.update
+
+    def diverges(self):
+        if self.seed == 1:
+            raise DivergenceError("critic_loss is nan")
+        update(self)
+
+    monkeypatch.setattr(ts.rl.TD3, "update", diverges)
+    out = tmp_path / "r"
+    *_, error = run(*train(out, quick, "--seeds", 2), code=1).strip().splitlines()
+    assert error == "error: seed 1: critic_loss is nan"
+    assert (out / "seed-0" / "results.json").exists()
+
+
+def test_a_process_that_dies_is_a_sentence(monkeypatch):
+    from trulysparse.cli._interrupts import Interrupts
+    from trulysparse.cli.rl import _processes
+    from trulysparse.cli.rl._seed import Seed
+    from trulysparse.cli.rl._settings import AgentSettings
+
+    class Dead:
+        """A process that the system has killed."""
+
+        exitcode, sentinel = -9, object()
+
+        def join(self):
+            pass
+
+    def start(context, seed):
+        says, said = context.Pipe(duplex=False)
+        said.close()
+        return _processes._Worker(seed, Dead(), says)
+
+    monkeypatch.setattr(_processes, "_start", start)
+    monkeypatch.setattr(_processes, "wait", lambda sentinels, timeout: sentinels)
+    seed = Seed(AgentSettings(env="Pendulum-v1"), 3, None, 1)
+    with pytest.raises(OSError, match="the process of seed 3 was ended by signal 9"):
+        _processes.train_in_processes([seed], 1, Interrupts(), lambda _: None)
+
+
+def test_a_report_that_is_missing_is_made(tmp_path, quick):
+    out = tmp_path / "r"
+    run(*train(out, quick))
+    whole = json.loads((out / "results.json").read_text())
+    (out / "results.json").write_text(json.dumps(whole["seeds"][0]))  # as the agent leaves it at its end
+    (out / "report.html").unlink()
+    run("rl", "resume", out)
+    assert json.loads((out / "results.json").read_text()) == whole
+    assert sorted(contents(out)) == ONE
+    assert "has finished" in refused("rl", "resume", out)
 
 
 def test_without_gymnasium_the_extra_is_named(tmp_path, monkeypatch):

@@ -45,7 +45,7 @@ def train_in_processes(
     Raises:
         Stopped: where a signal ended the training.
         InputError, DivergenceError, NotEnoughMemoryError, OSError: the first error of an agent, once the others have
-            kept their states.
+            kept their states; ChildProcessError, an OSError, where its process died without a word.
     """
     context = multiprocessing.get_context("spawn")
     waiting, at_work = list(seeds), dict[Any, _Worker]()
@@ -73,7 +73,7 @@ def train_in_processes(
             for worker in at_work.values():
                 worker.process.join()
     if failure is not None:
-        raise _ERRORS.get(failure[0], RuntimeError)(failure[1])
+        raise _ERRORS.get(failure[0], ChildProcessError)(failure[1])
     if interrupts.caught is not None:
         raise Stopped(interrupts.caught)
 
@@ -102,7 +102,8 @@ def _outcome(worker: _Worker) -> tuple[str, str]:
     code = worker.process.exitcode
     if not word and code is not None and -code in (signal.SIGTERM, signal.SIGINT):
         word = _STOPPED
-    return word, text or f"the process of seed {worker.seed.seed} ended with code {code}"
+    how = f"was ended by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
+    return word, text or f"the process of seed {worker.seed.seed} {how}"
 
 
 def _work(seed: Seed, says: Connection, parent: int) -> None:

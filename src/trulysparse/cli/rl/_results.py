@@ -74,6 +74,7 @@ def run_facts(settings: AgentSettings, agent: Any, threads: int) -> Mapping[str,
     noise = f", {settings.noise_features:.0%} of the features noise" if settings.noise_features else ""
     several = f", {settings.n_envs} copies" if settings.n_envs > 1 else ""
     used = {each.name: getattr(agent.settings, each.name) for each in fields(agent.settings)}
+    used["learning_starts"] = getattr(agent, "learning_starts", used["learning_starts"])  # found where it is not given
     python = ".".join(map(str, sys.version_info[:3]))
     last = settings.seed + settings.seeds - 1
     return {

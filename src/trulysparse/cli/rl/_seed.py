@@ -84,7 +84,6 @@ class SeedTraining:
             agent = algorithm_of(settings)(
                 env, **preset, seed=seed.seed, threads=seed.threads, **settings.given_settings()
             )
-        if not settings.is_team:
             agent.replay = agent.new_replay()  # refused where it is larger than memory
         return agent
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import typer
 from trulysparse._core import checks
 from trulysparse.cli._console import os_error_text
 from trulysparse.cli._interrupts import Interrupts, Stopped
+from trulysparse.cli._json import read_object
 from trulysparse.cli._run import RESULTS
 from trulysparse.cli.rl._environment import chosen_algorithm
 from trulysparse.cli.rl._processes import train_in_processes
@@ -28,7 +31,7 @@ from trulysparse.cli.rl._run_folder import (
 )
 from trulysparse.cli.rl._seed import Seed, SeedTraining, seed_text
 from trulysparse.cli.rl._settings import AgentSettings
-from trulysparse.errors import InputError
+from trulysparse.errors import DivergenceError, InputError, NotEnoughMemoryError
 
 
 @dataclass
@@ -90,7 +93,8 @@ def resume_agents(out: Path, *, processes: int, report: bool, threads: int | Non
     """Goes on with a run that was broken off."""
     with AgentRunLock(out, "RUN") as lock:
         settings, before = read_settings(out)
-        if (out / RESULTS).is_file():
+        # Of one seed the figures stand there before those of the run, which come with the report.
+        if (out / RESULTS).is_file() and "seeds" in read_object(out / RESULTS):
             raise InputError(f"RUN: '{out}' has finished; there is nothing to go on with")
         threads = before if threads is None else checks.integer("--threads", threads, low=1, high=checks.MOST_THREADS)
         checks.integer("--processes", processes, low=1)
@@ -140,16 +144,31 @@ def _train(training: AgentTraining, lock: AgentRunLock) -> None:
                 _claim(training, lock)
             if processes > 1:  # where it is made anew
                 break
-            if not ready.train(interrupts):
+            with _named(training, seed):
+                finished = ready.train(interrupts)
+            if not finished:
                 raise Stopped(interrupts.caught or signal.SIGINT)
         _say(training, seed)
     if processes > 1:
         train_in_processes(left, processes, interrupts, lambda seed: _say(training, seed))
+    if not lock.claimed:  # all seeds had finished
+        _claim(training, lock)
     with interrupts.deferred():
         write_results(training.settings, training.out, threads=training.threads, report=training.report)
     show_results(training.settings, training.out, report=training.report, json_line=training.json_line)
     if interrupts.caught is not None:
         raise typer.Exit(128 + interrupts.caught)
+
+
+@contextmanager
+def _named(training: AgentTraining, seed: Seed) -> Iterator[None]:
+    """Within it, errors name the seed, where there are several."""
+    try:
+        yield
+    except (InputError, DivergenceError, NotEnoughMemoryError) as error:
+        if training.settings.seeds == 1:
+            raise
+        raise type(error)(f"seed {seed.seed}: {error}") from None
 
 
 def _claim(training: AgentTraining, lock: AgentRunLock) -> None:

@@ -162,6 +162,8 @@ class IndexedLayer(Layer):
         call: _kernels.BackwardCall | None = x.prepared_call(purpose, arrays)
         if call is None:
             rows = con.by_input
+            # Of a first layer of few inputs, the kernels may go output by output.
+            outputs = con.by_output if dx is None and con.n_in < con.n_out else None
             call = kernel(
                 ptr=rows.ptr,
                 index=rows.index,
@@ -181,6 +183,7 @@ class IndexedLayer(Layer):
                 keep_probability=x.keep_probability,
                 pre_activation=x.pre_activation,
                 add=add,
+                by_output=None if outputs is None else (outputs.ptr, outputs.index, con.position),
             )
             x.store_call(purpose, self.n_connections, arrays, call)
         return call
