@@ -102,8 +102,11 @@ def test_another_environment_must_have_the_same_spaces():
     with pytest.raises(ts.InputError):
         agent.set_env("MountainCarContinuous-v0")
     assert agent.environments is environments
+    closed = []
+    environments.env.unwrapped.close = lambda: closed.append(True)
     agent.set_env("Pendulum-v1")
     assert agent.environments is not environments
+    assert closed == [True]
 
 
 def test_losses_that_are_not_finite_stop_training():

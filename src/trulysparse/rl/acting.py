@@ -77,7 +77,8 @@ class ActingAgent(ABC):
             deterministic: whether the policy acts without the noise with which it explores.
 
         Returns:
-            The action, or n of them, as the environment takes them; and None.
+            The action, or n of them, in the units of the environment, (n_actions,) each, also where its action space
+            has several axes; and None.
 
         Raises:
             InputError: where observations have another shape or are not finite.

@@ -196,11 +196,17 @@ class OffPolicyAgent(ActingAgent, KeptAgent, NotesLosses, Generic[SettingsType])
             InputError: where its spaces or the number of environments are others; the agent keeps what it has then.
         """
         found = open_environments(env, self.name)
-        self.spaces.require_same(found.spaces)
-        if self.replay is not None and self.replay.n_envs != found.n_envs:
-            raise InputError(
-                f"env must be {self.replay.n_envs} environments, as the replay buffer has, not {found.n_envs}"
-            )
+        try:
+            self.spaces.require_same(found.spaces)
+            if self.replay is not None and self.replay.n_envs != found.n_envs:
+                raise InputError(
+                    f"env must be {self.replay.n_envs} environments, as the replay buffer has, not {found.n_envs}"
+                )
+        except InputError:
+            found.close()
+            raise
+        if self.environments is not None:
+            self.environments.close()
         self.environments, self.env_id = found, found.id
 
     # ---- files ----

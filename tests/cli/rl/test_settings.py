@@ -54,6 +54,7 @@ def test_the_command_gives_the_same_settings(monkeypatch, changes):
 
 
 def test_values_reach_the_algorithm_by_its_names():
+    assert AgentSettings(env="e", ent_coef="auto_0.1").given_settings() == {"ent_coef": "auto_0.1"}
     settings = AgentSettings(env="e", hidden=(8, 8), ent_coef="0.5", target_entropy="auto", seed=3, tau=0.1)
     assert settings.given_settings() == {
         "hidden_layer_sizes": (8, 8),

@@ -105,7 +105,7 @@ class AgentSettings:
     target_policy_noise: float | None = _setting("td3: deviation of the noise on the target's actions.")
     target_noise_clip: float | None = _setting("td3: its bound.")
     exploration_noise: float | None = _setting("td3: deviation of the noise on actions.")
-    ent_coef: str | None = _setting("sac: the temperature, or auto: learned.")
+    ent_coef: str | None = _setting("sac: the temperature; auto: learned from 1 on, auto_0.1: from 0.1 on.")
     target_entropy: str | None = _setting("sac: what a learned temperature aims at, or auto: minus the components.")
     target_update_interval: int | None = _setting("sac: updates; dqn, teams: steps between those of the targets.")
     exploration_fraction: float | None = _setting(
@@ -180,7 +180,7 @@ class AgentSettings:
             if each.name not in _OF_RUN and getattr(self, each.name) is not None
         }
         for name in ("ent_coef", "target_entropy"):
-            if name in values and values[name] != "auto":
+            if name in values and not values[name].startswith("auto"):  # of which agents know the rest
                 values[name] = _number_or_auto(spelled(name), values[name])
         if values.pop("soft_mellowmax", False):
             from trulysparse.rl.targets import SoftMellowmax
