@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from trulysparse.errors import InputError
@@ -7,7 +8,7 @@ from trulysparse.errors import InputError
 gymnasium = pytest.importorskip("gymnasium")
 
 from counting_environment import CountingEnvironment, Noting, StubAgent  # noqa: E402
-from trulysparse.rl.base_callback import ConvertCallback, make_callbacks  # noqa: E402
+from trulysparse.rl.base_callback import BaseCallback, ConvertCallback, make_callbacks  # noqa: E402
 from trulysparse.rl.loop import collect_and_learn  # noqa: E402
 
 
@@ -24,6 +25,18 @@ def test_all_are_called_before_training_stops():
     callbacks = [Noting(stop_at=2), Noting()]
     collect_and_learn(StubAgent(CountingEnvironment()), 9, callbacks)
     assert [callback.notes for callback in callbacks] == [["init", "start", 1, 2, "end"]] * 2
+
+
+@pytest.mark.parametrize("answer, steps", [(False, 1), (np.bool_(False), 1), (None, 9), (True, 9), (np.bool_(True), 9)])
+def test_training_stops_where_the_answer_is_false_of_any_type(answer, steps):
+    class Answering(BaseCallback):
+        def _on_step(self):
+            return answer
+
+    for callback in (lambda agent: answer, Answering()):
+        agent = StubAgent(CountingEnvironment())
+        collect_and_learn(agent, 9, callback)
+        assert agent.num_timesteps == steps
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])

@@ -188,12 +188,21 @@ def test_evaluations_go_on(tmp_path):
         assert file["timesteps"].tolist() == [10, 20, 30]
 
 
-def test_damaged_evaluations_are_refused(tmp_path):
-    (tmp_path / "evaluations.npz").write_text("nothing")
+@pytest.mark.parametrize("text", [b"nothing", b"", b"PK\x03\x04 and no more"])
+def test_damaged_evaluations_are_refused(text, tmp_path):
+    (tmp_path / "evaluations.npz").write_bytes(text)
     agent = StubAgent(CountingEnvironment())
     agent.num_timesteps = 5
     with pytest.raises(InputError, match=r"evaluations\.npz that cannot be read"):
         collect_and_learn(agent, 5, EvalCallback(CountingEnvironment(), log_path=tmp_path))
+    assert agent.num_timesteps == 5
+
+
+def test_evaluations_go_on_with_as_many_episodes(tmp_path):
+    agent = StubAgent(CountingEnvironment())
+    collect_and_learn(agent, 5, EvalCallback(CountingEnvironment(), n_eval_episodes=3, eval_freq=5, log_path=tmp_path))
+    with pytest.raises(InputError, match=r"n_eval_episodes must be 3, as in .*, not 2"):
+        collect_and_learn(agent, 5, EvalCallback(CountingEnvironment(), n_eval_episodes=2, log_path=tmp_path))
     assert agent.num_timesteps == 5
 
 

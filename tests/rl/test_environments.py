@@ -375,6 +375,19 @@ def test_same_step_without_last_observations():
         environments.step(np.ones((3, 1), np.float32))
 
 
+@pytest.mark.parametrize("bad", [None, "much", np.ones(2), np.ones(1)])
+def test_reward_that_is_no_number(bad):
+    class Bad(CountingEnvironment):
+        def step(self, action):
+            observation, _, *rest = super().step(action)
+            return observation, bad, *rest
+
+    environments = open_environments(Bad())
+    environments.reset(seed=0)
+    with pytest.raises(InputError, match="env's reward at step 1 must be a number, not"):
+        environments.step(np.zeros((1, 2), np.float32))
+
+
 def test_environments_made_here_are_closed():
     closed = []
     for env in ("Pendulum-v1", gymnasium.make("Pendulum-v1")):

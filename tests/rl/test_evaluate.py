@@ -115,6 +115,15 @@ def test_agents_and_policies_in_one_and_in_several_environments(discrete):
         assert std == 0  # the first episode of each, or, of environments that were used, the same one
 
 
+@pytest.mark.parametrize("env", ["CartPole-v1", "Acrobot-v1", "MountainCarContinuous-v0"])
+@pytest.mark.parametrize("algorithm, learns_in", [(TD3, "Pendulum-v1"), (DQN, "MountainCar-v0")])
+def test_environments_of_other_spaces_are_refused(algorithm, learns_in, env):
+    agent = algorithm(learns_in, hidden_layer_sizes=(16,), density=0.5, seed=0)
+    for model in (agent, agent.freeze()):
+        with pytest.raises(InputError, match="env must have the spaces of the agent"):
+            evaluate_policy(model, env, 1)
+
+
 @pytest.mark.parametrize(
     "model, env, options, message",
     [

@@ -146,7 +146,7 @@ def test_a_team_learns(settings: dict[str, Any]) -> None:
 
 @pytest.mark.slow
 def test_a_team_learns_to_spread() -> None:
-    spread = pytest.importorskip("mpe2").simple_spread_v3
+    spread = pytest.importorskip("mpe2.simple_spread_v3")
     team = QMIX(spread.parallel_env(), seed=0).learn(15_000)
     mean, _ = evaluate_team(team, spread.parallel_env(), 100)
     assert mean >= -22  # random actions: -26.4

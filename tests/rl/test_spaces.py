@@ -168,6 +168,13 @@ def test_other_spaces_are_refused():
             agent.require_same(checked_spaces(env), "eval_env")
 
 
+def test_observations_of_bits_do_not_become_numbers():
+    bits, numbers = checked_spaces(Env(spaces.MultiBinary(3))), checked_spaces(Env())
+    with pytest.raises(InputError, match=r"agent \(3 observations of 0 or 1 and actions .*, not 3 observations and"):
+        bits.require_same(numbers)
+    numbers.require_same(bits)
+
+
 def test_check_actions_by_name():
     check_actions(True, "dqn")
     check_actions(False, "TD3")

@@ -125,3 +125,17 @@ def test_training_that_diverges_stops():
     td3.critic.nets[0].layers[-1].bias[:] = np.inf
     with pytest.raises(ts.DivergenceError, match=r"critic_loss is .*after 0 updates"):
         td3.update()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_half_cheetah_in_the_settings_of_ds_td3():
+    """Its networks have the numbers of connections of the paper, and stay so while they evolve."""
+    pytest.importorskip("mujoco", reason="mujoco comes with trulysparse[mujoco]")
+    td3 = TD3("HalfCheetah-v5", preset="faithful", learning_starts=500, seed=0)
+    layers = [[layer.n_connections for layer in learner.nets[0].layers] for learner in td3.learners.values()]
+    assert layers == [[1911, 32768, 1536], [1953, 32768, 256]]
+    td3.learn(2600)
+    assert layers == [[layer.n_connections for layer in learner.nets[0].layers] for learner in td3.learners.values()]
+    assert td3.critic.replaced > 2 * 2 * 0.04 * (1953 + 32768)  # two networks, twice
+    assert td3.replay.n_transitions == 2600

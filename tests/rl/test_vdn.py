@@ -202,7 +202,7 @@ def test_mixers_of_other_kinds_are_refused() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [VDN, IQL])
 def test_a_team_learns_to_spread(kind: Any) -> None:
-    spread = pytest.importorskip("mpe2").simple_spread_v3
+    spread = pytest.importorskip("mpe2.simple_spread_v3")
     team = kind(spread.parallel_env(), density=0.2, seed=0).learn(15_000)
     mean, _ = evaluate_team(team, spread.parallel_env(), 100)
     assert mean >= -22  # random actions: -26.4

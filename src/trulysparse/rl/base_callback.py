@@ -82,7 +82,7 @@ class BaseCallback:
         """
         self.n_calls += 1
         self.num_timesteps = self.model.num_timesteps
-        return self._on_step() is not False
+        return _goes_on(self._on_step())
 
     def on_training_end(self) -> None:
         """Called at the end, whatever ends the training."""
@@ -119,7 +119,12 @@ class ConvertCallback(BaseCallback):
         self.callback = callback
 
     def _on_step(self) -> bool:
-        return self.callback(self.model) is not False
+        return _goes_on(self.callback(self.model))
+
+
+def _goes_on(answer: Any) -> bool:
+    """Whether a callback wants to go on: where it returned nothing, or what is true. NumPy's False is False too."""
+    return answer is None or bool(answer)
 
 
 def make_callbacks(callbacks: Any) -> list[BaseCallback]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -155,6 +156,10 @@ class EvalCallback(BaseCallback):
             raise InputError(f"log_path must be a folder without the evaluations of another run: there is '{file}'")
         if not self.evaluations_timesteps:
             self._read(file)
+        before = len(self.evaluations_results[0]) if self.evaluations_results else self.n_eval_episodes
+        if before != self.n_eval_episodes:
+            self._forget()
+            raise InputError(f"n_eval_episodes must be {before}, as in '{file}', not {self.n_eval_episodes}")
 
     def _open(self, model: Any) -> None:
         """Opens the environment, or refuses it."""
@@ -253,7 +258,7 @@ class EvalCallback(BaseCallback):
                 self.evaluations_results = file["results"].tolist()
                 self.evaluations_length = file["ep_lengths"].tolist()
                 self.evaluations_seconds = file["seconds"].tolist()
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
             raise InputError(f"log_path has an evaluations.npz that cannot be read: '{path}': {error}") from None
 
     def _on_training_end(self) -> None:

@@ -40,6 +40,10 @@ class SingleEnvironment(Environments):
         observation, reward, terminated, truncated, _ = self._step(action)
         self.n_steps += 1
         self._store(self._next, observation)
+        try:
+            reward = float(reward)
+        except (TypeError, ValueError):
+            raise InputError(f"env's reward at step {self.n_steps} must be a number, not {reward!r:.80}") from None
         if not -_LARGEST < reward < _LARGEST:
             raise self._not_finite("reward", reward, 0)
         transition.rewards[0] = reward

@@ -11,6 +11,8 @@ from trulysparse._core import checks
 from trulysparse.errors import InputError
 from trulysparse.rl.environment_interface import Environments
 from trulysparse.rl.environments import open_environments
+from trulysparse.rl.policy import Policy
+from trulysparse.rl.spaces import Spaces
 
 
 @overload
@@ -60,7 +62,8 @@ def evaluate_policy(
         (mean return, its standard deviation), or (returns, lengths) in the order in which the episodes ended.
 
     Raises:
-        InputError: where an argument is not what it must be, or the environment gives a number that is not finite.
+        InputError: where an argument is not what it must be, the environment has other spaces than the agent or policy
+            is for, or it gives a number that is not finite.
         MissingExtraError: where Gymnasium is not installed.
 
     Example:
@@ -77,6 +80,7 @@ def evaluate_policy(
         raise InputError(f"model must have predict(observation, ...), as agents and policies do: not {model!r:.80}")
     environments = env if isinstance(env, Environments) else open_environments(env)
     try:
+        _check_spaces(model, environments.spaces)
         returns, lengths = _episodes(model, environments, n_episodes, deterministic, seed)
     finally:
         if environments is not env:
@@ -84,6 +88,16 @@ def evaluate_policy(
     if return_episode_rewards:
         return returns, lengths
     return float(np.mean(returns)), float(np.std(returns))
+
+
+def _check_spaces(model: Any, spaces: Spaces) -> None:
+    """InputError where an agent or a policy is for other spaces."""
+    own = getattr(model, "spaces", None)
+    if isinstance(model, Policy):
+        low, high = (None if each is None else each.astype(np.float32) for each in (model.low, model.high))
+        own = Spaces(model.n_observations, False, model.n_actions, model.head == "argmax", low, high)
+    if isinstance(own, Spaces):
+        own.require_same(spaces)
 
 
 def _episodes(

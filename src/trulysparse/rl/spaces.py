@@ -83,12 +83,14 @@ class Spaces:
         Raises:
             InputError: where sizes or bounds differ.
         """
-        bounds = [(self.low, other.low), (self.high, other.high)]
-        if (self.n_observations, self.n_actions, self.discrete) != (
+        same = (self.n_observations, self.n_actions, self.discrete) == (
             other.n_observations,
             other.n_actions,
             other.discrete,
-        ) or any(a is not None and b is not None and not np.array_equal(a, b) for a, b in bounds):
+        )
+        for own, given in ((self.low, other.low), (self.high, other.high)):
+            same &= own is None or given is None or np.array_equal(own, given)
+        if not same or (self.boolean and not other.boolean):  # a replay buffer of bits cannot hold other numbers
             raise InputError(f"{name} must have the spaces of the agent ({self}), not {other}")
 
     def __str__(self) -> str:
@@ -99,7 +101,7 @@ class Spaces:
         )
         if self.low is not None and self.high is not None:
             actions += f" in [{_bound(self.low)}, {_bound(self.high)}]"
-        return f"{self.n_observations} observations and {actions}"
+        return f"{self.n_observations} observations{' of 0 or 1' * self.boolean} and {actions}"
 
 
 def _bound(values: Floats) -> str:

@@ -120,7 +120,11 @@ def test_the_report_says_what_was_found_for_what_is_not_given(tmp_path, quick):
 
 
 @pytest.mark.parametrize(
-    "options", [["--algorithm", "iql"], ["--algorithm", "qmix", "--soft-mellowmax", "--mixer-density", "0.5"]]
+    "options",
+    [
+        pytest.param(["--algorithm", "iql"], marks=pytest.mark.slow),
+        ["--algorithm", "qmix", "--soft-mellowmax", "--mixer-density", "0.5"],
+    ],
 )
 def test_teams(tmp_path, quick, options):
     spread = pytest.importorskip("mpe2.simple_spread_v3", reason="mpe2 comes with trulysparse[multiagent]")

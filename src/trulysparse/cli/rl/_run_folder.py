@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,7 +109,7 @@ def read_returns(folder: Path) -> NDArray[np.float64]:
             returns = np.asarray(file["results"], np.float64)
         if returns.ndim != 2 or not returns.size:
             raise ValueError("it holds no evaluations")
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
         raise InputError(f"RUN: '{path}' cannot be read ({error})") from None
     return returns
 
