@@ -11,7 +11,7 @@ processor; the figure is the median over turns, the ratio the median of ratios w
 installed, whose products are MKL's; "torch, oneDNN" takes oneDNN's, which are faster on AMD processors. Both are the
 dense peer in the same loop, with fused Adam and foreach soft updates.
 Acting: one observation, from Python, the deterministic policy, 2,000 calls a turn.
-Memory: peak MB beyond imports in a process of its own after 4,000 steps, with the replay memory's MB for 1,000,000
+Memory: peak MB beyond imports in a process of its own after 2,500 steps, with the replay memory's MB for 1,000,000
 transitions beside it.
 Results go to benchmarks/results/rl_speed.json.
 """
@@ -149,9 +149,9 @@ def measure(algorithm: str, rounds: int) -> list[dict[str, Any]]:
 
 
 def memory(algorithm: str, name: str) -> float:
-    """Peak MB beyond imports after 4,000 steps, 3,000 of them with an update, in a process of its own."""
-    setting: dict[str, Any] = {"algorithm": algorithm, "env": ENV, "steps": 4000, "seed": 0}
-    setting |= {"evaluate_every": 4000, "episodes": 1, "last_episodes": 1, "options": {}}
+    """Peak MB beyond imports after 2,500 steps, 1,500 of them with an update, in a process of its own."""
+    setting: dict[str, Any] = {"algorithm": algorithm, "env": ENV, "steps": 2500, "seed": 0}
+    setting |= {"evaluate_every": 2500, "episodes": 1, "last_episodes": 1, "options": {}}
     if name == "SB3":
         settings = {"learning_rate": 3e-4, "batch_size": 256, "learning_starts": 1000}
         setting |= {"learner": "sb3", "options": settings | {"policy_kwargs": {"net_arch": [256, 256]}}}
