@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 from _plan import Plan
-from scipy.stats import trim_mean
 
 from trulysparse._core.files import write_whole
 from trulysparse.bench.report import machine, table
+from trulysparse.report.rl_records import interquartile_mean as iqm
 
 RESULTS = Path(__file__).parents[1] / "results"
 PICTURES = Path(__file__).parents[2] / "docs"
@@ -58,7 +58,7 @@ def read(plan: Plan, folder: Path) -> dict[str, dict[str, list[list[dict[str, An
 
 def interquartile_mean(values: Any) -> Any:
     """The mean without the lowest and the highest quarter (of five values: of the middle three; of three: of all)."""
-    return trim_mean(values, 0.25, axis=0)
+    return np.apply_along_axis(iqm, 0, values)
 
 
 def summed_up(runs: list[list[dict[str, Any]]]) -> dict[str, Any]:

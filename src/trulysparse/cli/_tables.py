@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -42,3 +43,26 @@ def show_runs(title: str, rows: Mapping[str, Sequence[str]], names: Sequence[str
         with console.capture() as text:
             console.print(table)
         print(text.get(), end="", flush=True)
+
+
+def show_comparison(
+    names: Sequence[str],
+    figures: Mapping[str, Sequence[str]],
+    differing: Mapping[str, Sequence[str]],
+    warnings: Sequence[str],
+) -> None:
+    """Runs side by side: their figures, the settings in which they differ, and what makes them hard to compare.
+
+    Args:
+        names: of the runs.
+        figures: a text per run, by the figure's name.
+        differing: a text per run, by the setting's name.
+        warnings: sentences.
+    """
+    show_runs("Runs compared", figures, names)
+    if differing:
+        show_runs("Settings that differ", differing, names)
+    elif len(names) > 1:
+        typer.echo("The runs have the same settings.")
+    for warning in warnings:
+        typer.echo(f"warning: {warning}", err=True)

@@ -10,7 +10,7 @@ import typer
 from trulysparse.cli._console import handle_user_errors, print_json
 from trulysparse.cli._options import JsonLine
 from trulysparse.cli._run_records import names_of, read_run
-from trulysparse.cli._tables import check_page, show_runs
+from trulysparse.cli._tables import check_page, show_comparison
 from trulysparse.report import write_comparison
 from trulysparse.report.compare_page import differing_settings, rows_of, settings_rows, warnings_of
 
@@ -26,13 +26,7 @@ def compare(
     names = names_of(runs)
     compared = [read_run(folder, name) for folder, name in zip(runs, names, strict=True)]
     differences, warnings = differing_settings(compared), warnings_of(compared)
-    show_runs("Runs compared", rows_of(compared), names)
-    if differences:
-        show_runs("Settings that differ", settings_rows(differences), names)
-    elif len(runs) > 1:
-        typer.echo("The runs have the same settings.")
-    for warning in warnings:
-        typer.echo(f"warning: {warning}", err=True)
+    show_comparison(names, rows_of(compared), settings_rows(differences), warnings)
     if out is not None:
         write_comparison(out, compared)
         typer.echo(f"page written to {out}")

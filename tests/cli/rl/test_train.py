@@ -367,6 +367,15 @@ def test_a_process_that_dies_is_a_sentence(monkeypatch):
         _processes.train_in_processes([seed], 1, Interrupts(), lambda _: None)
 
 
+def test_a_training_goes_on_with_other_threads(tmp_path, quick, monkeypatch):
+    out, used = tmp_path / "r", []
+    signalled(monkeypatch, *train(out, quick))
+    learn = ts.rl.TD3.learn
+    monkeypatch.setattr(ts.rl.TD3, "learn", lambda self, *a, **k: used.append(self.threads) or learn(self, *a, **k))
+    run("rl", "resume", out, "--threads", 2)
+    assert used == [2]
+
+
 def test_a_report_that_is_missing_is_made(tmp_path, quick):
     out = tmp_path / "r"
     run(*train(out, quick))

@@ -68,7 +68,8 @@ class SeedTraining:
         with ExitStack() as opened:
             env = opened.enter_context(environment(settings, settings.n_envs))
             self._evaluated_in = opened.enter_context(environment(settings))
-            self.agent = load_agent(settings, seed.folder / AGENT, env) if seed.resumed else self._new(env)
+            with as_options(settings):
+                self.agent = self._resumed(env) if seed.resumed else self._new(env)
             self._open = opened.pop_all()
         return self
 
@@ -77,14 +78,14 @@ class SeedTraining:
     ) -> None:
         self._open.close()
 
+    def _resumed(self, env: Any) -> Any:
+        return load_agent(self.seed.settings, self.seed.folder / AGENT, env, self.seed.threads)
+
     def _new(self, env: Any) -> Any:
         seed, settings = self.seed, self.seed.settings
-        with as_options(settings):
-            preset = {} if settings.is_team else {"preset": settings.preset}
-            agent = algorithm_of(settings)(
-                env, **preset, seed=seed.seed, threads=seed.threads, **settings.given_settings()
-            )
-            agent.replay = agent.new_replay()  # refused where it is larger than memory
+        preset = {} if settings.is_team else {"preset": settings.preset}
+        agent = algorithm_of(settings)(env, **preset, seed=seed.seed, threads=seed.threads, **settings.given_settings())
+        agent.replay = agent.new_replay()  # refused where it is larger than memory
         return agent
 
     def train(self, interrupts: Interrupts, wanted: Callable[[], bool] = lambda: True) -> bool:
@@ -155,9 +156,9 @@ def algorithm_of(settings: AgentSettings) -> Any:
     return class_of(settings.algorithm or "td3")
 
 
-def load_agent(settings: AgentSettings, path: Path, env: Any = None) -> Any:
-    """An agent as its checkpoint has it. env: to learn in, or None."""
-    return algorithm_of(settings).load(path, env)
+def load_agent(settings: AgentSettings, path: Path, env: Any = None, threads: int | None = None) -> Any:
+    """An agent as its checkpoint has it. env: to learn in, or None; threads: None for as many as before."""
+    return algorithm_of(settings).load(path, env, threads=threads)
 
 
 def _policies(agent: Any) -> dict[str, Any]:
