@@ -80,6 +80,17 @@ def test_updates_are_counted_ahead_for_evolution_that_ends_with_training():
         assert agent.critic.total_updates == agent.n_updates > before
 
 
+def test_a_call_of_learn_that_is_refused_changes_nothing(tmp_path):
+    pytest.importorskip("gymnasium")
+    agent = TD3("Pendulum-v1", **SMALL | dict(learning_starts=None)).learn(80)
+    (tmp_path / "file").write_text("")
+    for wrong in (dict(callbacks=3), dict(log=tmp_path / "file"), dict(progress_bar=1), dict(reset_num_timesteps=0)):
+        with pytest.raises(ts.InputError):
+            agent.learn(12, **wrong)
+    assert (agent.num_timesteps, agent.total_timesteps, agent.learning_starts) == (80, 80, 20)
+    assert agent.critic.total_updates == agent.n_updates == 60
+
+
 def test_connections_are_those_that_learn():
     agent = TD3(BOX, **SMALL)
     nets = [agent.actor.nets[0], *agent.critic.nets]

@@ -171,14 +171,13 @@ class OffPolicyAgent(ActingAgent, KeptAgent, NotesLosses, Generic[SettingsType])
             raise InputError("the agent has no environment to learn from: give it one with set_env")
         if self.replay is None:
             self.replay = self.new_replay()
-        before = 0 if reset_num_timesteps else self.num_timesteps
-        self.total_timesteps = before + total
-        if self.settings.learning_starts is None and before == 0:
-            self.learning_starts = min(MOST_RANDOM_STEPS, total // 4)
-        updates = self.n_updates + self._updates_from(before)
-        for name, learner in self.learners.items():
-            learner.set_total_updates(max(1, self.updates_of(name, updates)))
-        collect_and_learn(self, total, callbacks, log, progress_bar, reset_num_timesteps=reset_num_timesteps)
+
+        def prepare() -> None:
+            self._look_ahead(0 if reset_num_timesteps else self.num_timesteps, total)
+
+        collect_and_learn(
+            self, total, callbacks, log, progress_bar, reset_num_timesteps=reset_num_timesteps, prepare=prepare
+        )
         return self
 
     @property
@@ -259,6 +258,15 @@ class OffPolicyAgent(ActingAgent, KeptAgent, NotesLosses, Generic[SettingsType])
             gamma=s.gamma,
             folder=self.replay_folder,
         )
+
+    def _look_ahead(self, before: int, total: int) -> None:
+        """Notes how long a call of `learn` will be, which begins with `before` steps."""
+        self.total_timesteps = before + total
+        if self.settings.learning_starts is None and before == 0:
+            self.learning_starts = min(MOST_RANDOM_STEPS, total // 4)
+        updates = self.n_updates + self._updates_from(before)
+        for name, learner in self.learners.items():
+            learner.set_total_updates(max(1, self.updates_of(name, updates)))
 
     def _updates_from(self, timesteps: int) -> int:
         """Updates in the present call of `learn`, which begins with so many steps."""

@@ -69,6 +69,7 @@ def collect_and_learn(
     *,
     reset_num_timesteps: bool = False,
     log_interval: int = 4,
+    prepare: Callable[[], None] | None = None,
     run: Callable[..., None] | None = None,
 ) -> None:
     """Lets an agent act in its environments and learn from it.
@@ -88,6 +89,7 @@ def collect_and_learn(
         reset_num_timesteps: whether steps are counted from 0, as Stable-Baselines3 does unless told otherwise, so that
             the first `learning_starts` actions are random again; False where the agent goes on.
         log_interval: episodes between two lines of the log.
+        prepare: called when all arguments have been checked, before anything changes; None: nothing.
         run: takes the steps, with the arguments of `_run`, where agents are several; None: `_run`.
 
     Raises:
@@ -107,6 +109,8 @@ def collect_and_learn(
         watcher.check(agent, n_before)
     with ExitStack() as ends:
         run_log = ends.enter_context(open_log(log, agent, n_before))
+        if prepare is not None:
+            prepare()
         if restart:
             agent.num_timesteps = 0
             collector.episodes = 0
