@@ -110,16 +110,17 @@ def classic() -> str | None:
     found = results("classic")
     if found is None:
         return None
-    head = ["task, algorithm", "", "steps", "best, by seed", "last three, by seed", "CPU s", "times faster than SB3"]
+    beside = any("SB3" in lines for lines in found.values())
+    head = ["task, algorithm", "", "steps", "best, by seed", "last three, by seed", "CPU s"]
     body = []
     for group, lines in found.items():
         peer = lines.get("SB3")
         for line, each in lines.items():
             best, last = (", ".join(f"{value:.0f}" for value in each[key]) for key in ("best", "scores"))
-            faster = f"{peer['cpu_s'] / each['cpu_s']:.1f}" if peer else ""
             name = "Stable-Baselines3" if line == "SB3" else f"density {line}"
-            body.append([group, name, f"{each['total_steps']:,}", best, last, f"{each['cpu_s']:.0f}", faster])
-    return rows(head, body)
+            faster = [f"{peer['cpu_s'] / each['cpu_s']:.1f}" if peer else ""] if beside else []
+            body.append([group, name, f"{each['total_steps']:,}", best, last, f"{each['cpu_s']:.0f}", *faster])
+    return rows([*head, "times faster than SB3"] if beside else head, body)
 
 
 def main() -> None:
