@@ -24,6 +24,7 @@ from sample_files import npy
 from trulysparse.data import as_matrix
 from trulysparse.data.stream.matrix import StreamMatrix
 from trulysparse.evolution import NAMES
+from trulysparse.evolution.methods.registry import STANDING
 
 FAST = dict(hidden_layer_sizes=(16,), epochs=2, batch_size=32, random_state=0, n_jobs=1)
 
@@ -164,7 +165,7 @@ def test_edges(rng):
     assert ts.SparseAutoencoder((1,), epochs=1).fit(constant).transform(constant).shape == (50, 1)
 
 
-@pytest.mark.parametrize("evolution", [each for each in NAMES if each not in ("none", "static")])
+@pytest.mark.parametrize("evolution", [each for each in NAMES if each not in STANDING])
 def test_both_ends_evolve_by_every_method(X, evolution):
     size = 1 if evolution in ("dsr", "gse", "granet") else 10  # those count updates, not epochs
     settings = dict(epsilon=3, epochs=30 if size == 1 else 12, batch_size=size, random_state=0, n_jobs=1)
