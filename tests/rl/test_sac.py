@@ -249,6 +249,6 @@ def test_several_environments_and_options():
 @pytest.mark.parametrize("seed", [0, 1])
 def test_pendulum_is_solved(seed):
     pytest.importorskip("gymnasium")
-    learns = ts.rl.SAC("Pendulum-v1", density=0.1, learning_starts=1000, seed=seed).learn(10_000)
+    learns = ts.rl.SAC("Pendulum-v1", density=0.1, seed=seed).learn(10_000)
     mean, _ = ts.rl.evaluate_policy(learns, "Pendulum-v1", 10)
     assert mean > -200
