@@ -117,3 +117,17 @@ class TwoStepGame(SignalGame):
             dict.fromkeys(every, False),
             {agent: {} for agent in every},
         )
+
+
+TWO_STEPS = {
+    "hidden_layer_sizes": (32,),
+    "density": 0.5,
+    "batch_size": 32,
+    "learning_starts": 64,
+    "train_freq": 1,
+    "exploration_final_eps": 1.0,
+    "gamma": 0.99,
+    "learning_rate": 3e-3,
+    "tau": 0.05,
+}
+"""Settings with which a team sees enough of TwoStepGame to know its values."""

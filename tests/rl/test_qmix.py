@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from team_games import SignalGame, TwoStepGame
+from team_games import TWO_STEPS, SignalGame, TwoStepGame
 from trulysparse.evolution import SET, RigL
 from trulysparse.rl.mixing import MixingParameters, mix
 from trulysparse.rl.qmix import QMIX
@@ -98,15 +98,7 @@ def test_what_depends_on_both_agents_is_found() -> None:
     """Table 1 of QMIX's paper (Rashid et al. 2018): the team finds out that the risky side pays 8."""
     team = QMIX(
         TwoStepGame(),
-        hidden_layer_sizes=(32,),
-        density=0.5,
-        batch_size=32,
-        learning_starts=64,
-        train_freq=1,
-        exploration_final_eps=1.0,
-        gamma=0.99,
-        learning_rate=3e-3,
-        tau=0.05,
+        **TWO_STEPS,
         mixing_units=8,
         hypernetwork_size=16,
         mixer_density=0.5,

@@ -259,3 +259,11 @@ def test_a_team_acts_in_a_process_without_pettingzoo_and_gymnasium(tmp_path: Pat
     done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
     action = team.predict({"player_0": [0, 1, 0, 0.5]}, deterministic=True)[0]
     assert done.stdout == f"{action} {action['player_0']}\n"
+
+
+def test_a_call_of_learn_that_is_refused_changes_nothing() -> None:
+    team = VDN(SignalGame(), **SMALL).learn(20)
+    before = team.total_timesteps, [learner.total_updates for learner in team.learners.values()]
+    with pytest.raises(InputError):
+        team.learn(500, callbacks=["not a callback"])
+    assert before == (team.total_timesteps, [learner.total_updates for learner in team.learners.values()])

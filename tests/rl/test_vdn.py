@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from team_games import SignalGame, TwoStepGame
+from team_games import TWO_STEPS, SignalGame, TwoStepGame
 from trulysparse.errors import InputError
 from trulysparse.evolution import GSE, MEST, SET, CHTs, RigL
 from trulysparse.rl.targets import SoftMellowmax
@@ -175,15 +175,7 @@ def test_the_sum_of_values_cannot_tell_what_depends_on_both() -> None:
     """Table 1 of QMIX's paper: VDN finds 7 on both sides, though one pays 8."""
     team = VDN(
         TwoStepGame(),
-        hidden_layer_sizes=(32,),
-        density=0.5,
-        batch_size=32,
-        learning_starts=64,
-        train_freq=1,
-        exploration_final_eps=1.0,
-        gamma=0.99,
-        learning_rate=3e-3,
-        tau=0.05,
+        **TWO_STEPS,
         seed=0,
     ).learn(2500)
     values = [team.networks.act(np.tile(np.eye(3, dtype=np.float32)[where], (2, 1))).copy() for where in range(3)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -74,7 +75,7 @@ class Network:
         return other
 
 
-class Dense:
+class Dense(ABC):
     """What the three share: random numbers, optimizers, soft updates. They explore, act and update from a batch."""
 
     policy_delay = 1
@@ -102,8 +103,9 @@ class Dense:
         self.gamma, self.tau = gamma, tau
         self._start()
 
+    @abstractmethod
     def _start(self) -> None:
-        raise NotImplementedError
+        """Makes the networks and their optimizers."""
 
     def _network(self, n_in: int, n_out: int) -> Network:
         return Network((n_in, *self.hidden, n_out), self.kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import fields
 from os import PathLike
@@ -37,7 +38,7 @@ _OF_NETWORKS = re.compile(
 _COUNTERS = ("num_timesteps", "total_timesteps", "n_updates")
 
 
-class KeptAgent:
+class KeptAgent(ABC):
     """Base of agents that files can keep: what is kept, and how it is put back."""
 
     name: ClassVar[str]
@@ -222,14 +223,15 @@ class KeptAgent:
 
     # ---- what an agent says ----
 
+    @abstractmethod
     def own_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """What else a file keeps.
 
         Returns:
             What JSON can hold, and arrays by name.
         """
-        return {}, {}
 
+    @abstractmethod
     def restore_own_state(self, numbers: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
         """Takes what `own_state` gave; InputError where it does not fit.
 
@@ -238,13 +240,13 @@ class KeptAgent:
             arrays: by name.
         """
 
+    @abstractmethod
     def restore_replay(self, state: dict[str, Any]) -> None:
         """Makes the replay buffer of what its `state` gave; InputError where it does not fit.
 
         Args:
             state: arrays, or the LargeArrays of a file.
         """
-        raise NotImplementedError
 
 
 def _named(prefix: str, things: Mapping[str, Any]) -> dict[str, Any]:

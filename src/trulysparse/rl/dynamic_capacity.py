@@ -18,7 +18,7 @@ class ActingPolicy(Protocol):
         """Before tanh, of (n, n_observations): (n, n_actions), or more columns, of which the first n_actions count."""
 
 
-class ActingAgent(Protocol):
+class ForgettingAgent(Protocol):
     """What is asked of an agent of continuous actions."""
 
     num_timesteps: int
@@ -92,7 +92,7 @@ class DynamicCapacity:
         self.share = checks.real("share", share, low=0, high=1, low_open=True, high_open=True)
         self.compared = 0
 
-    def after_step(self, agent: ActingAgent) -> int:
+    def after_step(self, agent: ForgettingAgent) -> int:
         """Compares and drops where it is time. Called as often as one likes.
 
         Args:

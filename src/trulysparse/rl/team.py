@@ -119,12 +119,10 @@ class Team(KeptAgent, NotesLosses, ABC, Generic[SettingsType]):
             raise InputError("the team has no environment to learn from: give it one with set_env")
         if self.replay is None:
             self.replay = self.new_replay()
-        before, s = 0 if restart else self.num_timesteps, self.settings
-        self.total_timesteps = before + total
-        steps = max(0, self.total_timesteps - max(before, s.learning_starts))
-        updates = self.n_updates + steps // s.train_freq * self.updates_per_round
-        for learner in self.learners.values():
-            learner.set_total_updates(max(1, updates))
+
+        def prepare() -> None:
+            self._look_ahead(0 if restart else self.num_timesteps, total)
+
         collect_and_learn(
             self,  # type: ignore[arg-type]
             total,
@@ -132,6 +130,7 @@ class Team(KeptAgent, NotesLosses, ABC, Generic[SettingsType]):
             log,
             progress_bar,
             reset_num_timesteps=restart,
+            prepare=prepare,
             run=run_team,
         )
         return self
@@ -268,3 +267,12 @@ class Team(KeptAgent, NotesLosses, ABC, Generic[SettingsType]):
             (n_agents,).
         """
         return self._explored(self.networks.act(observations).argmax(axis=0), self.rng)
+
+    def _look_ahead(self, timesteps: int, total: int) -> None:
+        """Says how many steps and updates there will be in the present call of `learn`, which begins with so many."""
+        s = self.settings
+        self.total_timesteps = timesteps + total
+        steps = max(0, self.total_timesteps - max(timesteps, s.learning_starts))
+        updates = self.n_updates + steps // s.train_freq * self.updates_per_round
+        for learner in self.learners.values():
+            learner.set_total_updates(max(1, updates))

@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from trulysparse import _kernels
 from trulysparse._core.arrays import Floats
 from trulysparse._core.random import stream_key
-from trulysparse.nn.activations import IDENTITY
-from trulysparse.nn.activations_buffer import InferenceWorkspace
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.nn.tile_pass import TilePass
 from trulysparse.optim import Adam
+from trulysparse.rl.joint_passes import JointPasses
 from trulysparse.rl.learner import Learner
 from trulysparse.rl.team_environment import TeamSpaces
 from trulysparse.rl.team_replay import Slots, TeamReplay
@@ -74,7 +72,8 @@ class AgentNetworks:
             for number, name in enumerate(names)
         }
         self._learners = list(self.learners.values())
-        self._acting = [ActingPass(learner.nets[0], n_agents if self.shared else 1) for learner in self._learners]
+        columns = int(_kernels.padded_batch(n_agents if self.shared else 1))
+        self._acting = [JointPasses(learner.nets, columns, threads) for learner in self._learners]
         if self.shared:
             learner = self._learners[0]
             for inputs in (learner.x, learner.target_x):
@@ -96,12 +95,12 @@ class AgentNetworks:
         if self.shared:
             acting = self._acting[0]
             acting.x[:width, :n_agents] = observations.T
-            values = acting.run(self.threads)[:, :n_agents]
+            values = acting.forward()[0][:, :n_agents]
         else:
             values = np.empty((self.spaces.n_choices, n_agents), np.float32)
             for number, acting in enumerate(self._acting):
                 acting.x[:, 0] = observations[number]
-                values[:, number] = acting.run(self.threads)[:, 0]
+                values[:, number] = acting.forward()[0][:, 0]
         return values if self._missing is None else values + self._missing
 
     def load(self, replay: TeamReplay, slots: Slots) -> None:
@@ -185,37 +184,6 @@ def taken(values: Floats, actions: NDArray[np.integer[Any]]) -> Floats:
     """
     chosen: Floats = values.reshape(len(values), -1)[actions.ravel(), np.arange(actions.size)]
     return chosen.reshape(actions.shape)
-
-
-class ActingPass:
-    """A forward pass of few samples through a network that goes on learning.
-
-    Args:
-        net: the network.
-        n_samples: how many.
-
-    Attributes:
-        x: (n_inputs, columns), the input, to be written to.
-    """
-
-    def __init__(self, net: SparseMLP, n_samples: int) -> None:
-        work = InferenceWorkspace(net.layer_sizes, net.activation_types(), n_samples, keeps_input=True)
-        signals = [work.activations(0, IDENTITY)]
-        signals += [work.activations(number, layer.activation) for number, layer in enumerate(net.layers, start=1)]
-        self.x: Floats = signals[0].values
-        self.x[:] = 0
-        self._tile = TilePass(net, signals)
-        self._output = signals[-1].values
-        self._keys = [0] * len(net.layers)
-
-    def run(self, threads: int) -> Floats:
-        """The output, (n_outputs, columns), which the next run overwrites."""
-        calls = self._tile.forward_calls()
-        if calls is None:
-            self._tile.forward(0, threads)
-        else:
-            _kernels.run_forward([calls], [self._keys], threads)
-        return self._output
 
 
 def _number_agents(rows: Floats, n_agents: int, n_samples: int) -> None:
