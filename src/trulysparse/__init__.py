@@ -61,6 +61,7 @@ from trulysparse.training import (
 if TYPE_CHECKING:
     from trulysparse import rl
     from trulysparse.estimators import SparseMLPClassifier, SparseMLPRegressor
+    from trulysparse.evolution.fleet_evolver import FleetEvolver
     from trulysparse.preprocessing import TablePreprocessor
     from trulysparse.unsupervised.autoencoder import SparseAutoencoder
     from trulysparse.unsupervised.rbm import SparseRBM
@@ -94,6 +95,7 @@ __all__ = [
     "EarlyStopping",
     "Evolution",
     "Evolver",
+    "FleetEvolver",
     "FrozenMLP",
     "GraNet",
     "History",
@@ -164,6 +166,10 @@ def __getattr__(name: str) -> Any:
         return getattr(unsupervised, name)
     if name == "rl":
         return import_module("trulysparse.rl")
+    if name == "FleetEvolver":
+        from trulysparse.evolution.fleet_evolver import FleetEvolver
+
+        return FleetEvolver
     if name == "TablePreprocessor":
         from trulysparse.preprocessing import TablePreprocessor
 
