@@ -144,12 +144,12 @@ def test_random_actions_are_a_quarter_of_the_steps_unless_told():
     [
         (TD3, BOX, {}),
         (SAC, BOX, {}),
-        (DQN, CHOICES, {}),
+        (DQN, CHOICES, {"max_grad_norm": 0.1}),
         (DQN, CHOICES, {"double": False, "loss": "huber", "target_update_interval": 1}),
     ],
 )
 def test_each_agent_of_a_fleet_learns_as_it_would_alone(algorithm, spaces, options):
-    settings = SMALL | {"policy_delay": 2} * (algorithm is TD3) | {"max_grad_norm": None} * (algorithm is DQN) | options
+    settings = SMALL | options
     fleet = algorithm(spaces, fleet=3, seed=4, **settings)
     alone = [algorithm(spaces, seed=4, **settings) for _ in range(3)]
     for number, agent in enumerate(alone):
@@ -186,6 +186,7 @@ def of_all(learner):
 def test_agents_of_a_fleet_learn_rules_of_their_own(algorithm):
     game = OwnRules(6, discrete=algorithm is DQN)
     settings = dict(hidden_layer_sizes=(24, 24), batch_size=32, density=0.4, learning_rate=3e-3, gamma=0.0)
+    settings |= dict(train_freq=1, gradient_steps=1, learning_starts=200)
     agent = algorithm(game, fleet=True, seed=0, buffer_size=1000, normalize_observations=True, **settings)
     agent.learn(6 * 800)
     assert agent.n_updates == 600 and agent.replay.n_transitions == 6 * 800

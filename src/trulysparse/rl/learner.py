@@ -13,7 +13,6 @@ from trulysparse._core import checks
 from trulysparse._core.arrays import Floats, zeros
 from trulysparse._core.random import stream_key
 from trulysparse.evolution import Evolution, Evolver
-from trulysparse.evolution.fleet_evolver import FleetEvolver
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.fleet import Fleet
 from trulysparse.nn.fleet_passes import FleetPasses
@@ -181,13 +180,18 @@ class Learner:
         if self._evolvers is None:
             self._evolvers = []
             if self.evolution is not None:
-                options: dict[str, Any] = {"threads": self.threads, "evolving": self.evolving}
+                options: dict[str, Any] = {
+                    "total_updates": self.total_updates,
+                    "threads": self.threads,
+                    "evolving": self.evolving,
+                }
                 for net, state in zip(self.nets, self.optimizer_state, strict=True):
                     if self.n_agents is None:
                         evolver: Any = Evolver(self.evolution, net, state, seed=net.seed, **options)
                     else:
+                        from trulysparse.evolution.fleet_evolver import FleetEvolver
+
                         evolver = FleetEvolver(self.evolution, net, state, **options)
-                    evolver.total_updates = self.total_updates
                     self._evolvers.append(evolver)
         return self._evolvers
 
