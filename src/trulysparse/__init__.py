@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from trulysparse import rl
     from trulysparse.estimators import SparseMLPClassifier, SparseMLPRegressor
     from trulysparse.evolution.fleet_evolver import FleetEvolver
+    from trulysparse.nn.fleet import Fleet
     from trulysparse.preprocessing import TablePreprocessor
     from trulysparse.unsupervised.autoencoder import SparseAutoencoder
     from trulysparse.unsupervised.rbm import SparseRBM
@@ -95,6 +96,7 @@ __all__ = [
     "EarlyStopping",
     "Evolution",
     "Evolver",
+    "Fleet",
     "FleetEvolver",
     "FrozenMLP",
     "GraNet",
@@ -166,6 +168,10 @@ def __getattr__(name: str) -> Any:
         return getattr(unsupervised, name)
     if name == "rl":
         return import_module("trulysparse.rl")
+    if name == "Fleet":
+        from trulysparse.nn.fleet import Fleet
+
+        return Fleet
     if name == "FleetEvolver":
         from trulysparse.evolution.fleet_evolver import FleetEvolver
 
