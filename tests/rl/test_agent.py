@@ -215,7 +215,9 @@ def test_a_fleet_in_a_file_goes_on_with_the_same_bits(tmp_path):
     for each in (agent, same):
         each.learn(3 * 40, reset_num_timesteps=False)
     observations = np.ones((3, 2), np.float32)
-    np.testing.assert_array_equal(same.predict(observations, deterministic=True)[0], agent.predict(observations, deterministic=True)[0])
+    np.testing.assert_array_equal(
+        same.predict(observations, deterministic=True)[0], agent.predict(observations, deterministic=True)[0]
+    )
     assert same.metrics == agent.metrics and same.rng.random() == agent.rng.random()
     with pytest.raises(ts.InputError, match="an environment for each of 3 agents, not 4"):
         TD3.load(tmp_path / "fleet.safetensors", OwnRules(4))
