@@ -63,14 +63,14 @@ def grid_hours(control: str = "agents", hours: int = 500, worst: float = 0.944) 
 
 def street(n: int = 30, *, worst: float = 0.94, long_name: str = "") -> FeederMap:
     """A transformer with two streets of n homes, the last of which has the lowest voltage."""
-    x = np.concatenate([[0.0], np.arange(1.0, n + 1), np.arange(1.0, n + 1)])
-    y = np.concatenate([[0.0], np.full(n, 2.0), np.full(n, -2.0)])
     first, second = np.arange(1, n + 1), np.arange(n + 1, 2 * n + 1)
-    lines = np.concatenate([[[0, 1], [0, n + 1]], np.c_[first[:-1], first[1:]], np.c_[second[:-1], second[1:]]])
+    parent = np.concatenate([[-1, 0], first[:-1], [0], second[:-1]])
+    length = np.concatenate([[0.0], np.full(n, 40.0), np.full(n, 30.0)])
     fall = np.concatenate([[0.0], np.linspace(0, 1 - worst, n), np.linspace(0, 0.02, n)])
     low, high = 1 - fall, 1 + 0.4 * fall
     low[1] = high[1] = np.nan  # a joint without a home
-    return FeederMap(x=x, y=y, lines=lines, low=low, high=high, names=[f"{long_name}bus {k}" for k in range(len(x))])
+    names = [f"{long_name}bus {k}" for k in range(len(parent))]
+    return FeederMap(parent=parent, length=length, low=low, high=high, names=names)
 
 
 BUDGETS = [

@@ -1,4 +1,4 @@
-"""A feeder seen from above: cables, and buses coloured by the voltage that is farthest from nominal."""
+"""A feeder drawn by length of cable, its buses coloured by the voltage that is farthest from nominal."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse.errors import InputError
-from trulysparse.report.svg import ALARM, WIDTH, color, element, escape, label, picture
+from trulysparse.report.svg import ALARM, WIDTH, Axis, color, element, escape, label, picture, tick_names
+from trulysparse.report.tree_layout import street_layout
 
-_LEGEND, _MARGIN, _TALLEST, _SHORTEST = 42, 12, 460, 90
+_LEGEND, _MARGIN, _ROW, _LEAST, _TALLEST = 44, 12, 40.0, 12.0, 640.0
 _LOW, _HIGH = color(1), color(0)  # below nominal orange, above it blue
 
 
@@ -22,12 +23,10 @@ class FeederMap:
     """A feeder and what its voltages came to.
 
     Args:
-        x: (buses,), positions from left to right, in any unit.
-        y: (buses,), from the bottom to the top, in the same unit.
-        lines: (lines, 2), numbers of the buses at both ends.
-        low: (buses,), lowest voltage of all hours, p.u.; NaN where there is none.
+        parent: (buses,), number of the bus before each, smaller than its own; -1 for bus 0 at the transformer.
+        length: (buses,), of the cable from there, m; 0 for bus 0.
+        low: (buses,), lowest voltage of all hours, p.u.; NaN where none is known.
         high: (buses,), the highest one.
-        source: number of the bus at the transformer.
         names: of the buses; none: their numbers.
         limits: what is allowed, p.u.
 
@@ -37,27 +36,26 @@ class FeederMap:
     Example:
         >>> import numpy as np
         >>> from trulysparse.report.feeder_map import FeederMap
-        >>> feeder = FeederMap(x=np.arange(3.0), y=np.zeros(3), lines=np.array([[0, 1], [1, 2]]),
+        >>> feeder = FeederMap(parent=np.array([-1, 0, 1]), length=np.array([0.0, 40, 40]),
         ...                    low=np.array([1.0, 0.97, 0.94]), high=np.array([1.0, 1.01, 1.02]))
         >>> feeder.worst.tolist(), feeder.n_outside
         ([1.0, 0.97, 0.94], 1)
     """
 
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    lines: NDArray[np.int64]
+    parent: NDArray[np.int64]
+    length: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
-    source: int = 0
     names: Sequence[str] = field(default_factory=list)
     limits: tuple[float, float] = (0.95, 1.05)
 
     def __post_init__(self) -> None:
-        n = len(self.x)
-        if not n or any(len(each) != n for each in (self.y, self.low, self.high)):
-            raise InputError(f"a map needs x, y, low and high of the same buses, at least one, not of {n}")
-        if len(self.lines) and (self.lines.min() < 0 or self.lines.max() >= n):
-            raise InputError(f"lines must hold numbers of buses, 0 to {n - 1}, not {self.lines.max()}")
+        n = len(self.parent)
+        if not n or any(len(each) != n for each in (self.length, self.low, self.high)):
+            raise InputError(f"a map needs parent, length, low and high of the same buses, at least one, not of {n}")
+        before = np.asarray(self.parent)
+        if before[0] != -1 or (before[1:] < 0).any() or (before[1:] >= np.arange(1, n)).any():
+            raise InputError("parent must be -1 for bus 0, and for each other bus one with a smaller number")
 
     @property
     def worst(self) -> NDArray[np.float64]:
@@ -76,7 +74,7 @@ class FeederMap:
 
 
 def feeder_map(feeder: FeederMap, *, title: str) -> str:
-    """Draws the feeder.
+    """Draws the feeder: to the right by length of cable, each street in a row.
 
     Args:
         feeder: with its voltages.
@@ -88,32 +86,38 @@ def feeder_map(feeder: FeederMap, *, title: str) -> str:
     Example:
         >>> import numpy as np
         >>> from trulysparse.report.feeder_map import FeederMap, feeder_map
-        >>> feeder = FeederMap(x=np.arange(3.0), y=np.zeros(3), lines=np.array([[0, 1], [1, 2]]),
+        >>> feeder = FeederMap(parent=np.array([-1, 0, 1]), length=np.array([0.0, 40, 40]),
         ...                    low=np.array([1.0, 0.97, 0.94]), high=np.array([1.0, 1.01, 1.02]))
-        >>> feeder_map(feeder, title="a street").count("<circle")
-        3
+        >>> feeder_map(feeder, title="a street").count("<title")
+        4
     """
-    across, up, height = _places(feeder)
+    metres, rows = street_layout(np.asarray(feeder.parent), np.asarray(feeder.length, np.float64))
+    low, high = min(float(rows.min()), 0.0), max(float(rows.max()), 0.0)
+    row = min(_ROW, max(_LEAST, _TALLEST / (high - low + 1)))
+    top = _LEGEND + _MARGIN - row * low
+    bottom = top + row * high + _MARGIN
+    x = Axis(0, max(float(metres.max()), 1e-9), _MARGIN + 8, WIDTH - _MARGIN)
+    across, up = [x(value) for value in metres.tolist()], (top + row * rows).tolist()
     parts = []
-    for a, b in feeder.lines.tolist():
-        ends: dict[str, Any] = {"x1": across[a], "y1": up[a], "x2": across[b], "y2": up[b]}
-        parts.append(element("line", **ends, stroke="currentColor", stroke_opacity=0.45, stroke_width=1.2))
-    radius = 5.0 if len(across) <= 60 else 4.0 if len(across) <= 160 else 3.2
-    worst = feeder.worst.tolist()
-    for bus, voltage in enumerate(worst):
-        if bus == feeder.source:
-            continue
-        if not math.isfinite(voltage):
-            continue  # a joint: its lines are drawn
-        low, high = float(feeder.low[bus]), float(feeder.high[bus])
-        note = element("title", escape(f"{feeder.name(bus)}: {low:.4f} to {high:.4f} p.u."))
-        is_out = low < feeder.limits[0] or high > feeder.limits[1]
-        parts.append(element("circle", note, cx=across[bus], cy=up[bus], r=radius, **_paint(voltage, feeder, is_out)))
-    side = 2 * radius + 3
-    at: dict[str, Any] = {"x": across[feeder.source] - side / 2, "y": up[feeder.source] - side / 2}
-    note = element("title", escape(f"{feeder.name(feeder.source)}: transformer"))
-    parts.append(element("rect", note, **at, width=side, height=side, fill="currentColor"))
-    return picture(WIDTH, height, title, [*parts, *_legend(feeder)])
+    for bus, before in enumerate(np.asarray(feeder.parent).tolist()):
+        if bus:
+            ends: dict[str, Any] = {"x1": across[before], "y1": up[before], "x2": across[bus], "y2": up[bus]}
+            parts.append(element("line", **ends, stroke="currentColor", stroke_opacity=0.45, stroke_width=1.2))
+    radius = min(5.0, 0.15 * row + 1)
+    parts += [_bus(feeder, bus, across[bus], up[bus], radius) for bus in range(1, len(across))]
+    note = element("title", escape(f"{feeder.name(0)}, at the transformer"))
+    parts.append(element("rect", note, x=across[0] - 6, y=up[0] - 6, width=12, height=12, fill="currentColor"))
+    return picture(WIDTH, bottom + 40, title, [*parts, *_legend(feeder), *_metres(x, bottom)])
+
+
+def _bus(feeder: FeederMap, bus: int, across: float, up: float, radius: float) -> str:
+    """A circle; '' for a joint whose voltage is not known."""
+    low, high, voltage = float(feeder.low[bus]), float(feeder.high[bus]), float(feeder.worst[bus])
+    if not math.isfinite(voltage):
+        return ""
+    is_out = low < feeder.limits[0] or high > feeder.limits[1]
+    note = element("title", escape(f"{feeder.name(bus)}: {low:.4f} to {high:.4f} p.u."))
+    return element("circle", note, cx=across, cy=up, r=radius, **_paint(voltage, feeder, is_out))
 
 
 def _paint(voltage: float, feeder: FeederMap, is_out: bool) -> dict[str, Any]:
@@ -125,26 +129,10 @@ def _paint(voltage: float, feeder: FeederMap, is_out: bool) -> dict[str, Any]:
     return {**fill, **ring}
 
 
-def _places(feeder: FeederMap) -> tuple[list[float], list[float], float]:
-    """Positions in the picture, and its height; a feeder that is higher than wide is turned by a right angle."""
-    x, y = np.asarray(feeder.x, np.float64), np.asarray(feeder.y, np.float64)
-    if np.ptp(y) > np.ptp(x):
-        x, y = y, -x
-    wide, high = max(float(np.ptp(x)), 1e-9), float(np.ptp(y))
-    scale = min((WIDTH - 2 * _MARGIN) / wide, (_TALLEST - 2 * _MARGIN) / max(high, 1e-9))
-    drawn = scale * high
-    top = _LEGEND + _MARGIN + max(0.0, (_SHORTEST - drawn) / 2)
-    left = (WIDTH - scale * wide) / 2
-    across = left + scale * (x - x.min())
-    up = top + scale * (y.max() - y)
-    return across.tolist(), up.tolist(), _LEGEND + 2 * _MARGIN + max(drawn, _SHORTEST)
-
-
 def _legend(feeder: FeederMap) -> list[str]:
     low, high = feeder.limits
-    values = [low, (1 + low) / 2, 1.0, (1 + high) / 2, high]
     parts, left = [], 10.0
-    for value in values:
+    for value in (low, (1 + low) / 2, 1.0, (1 + high) / 2, high):
         parts.append(element("circle", cx=left, cy=10, r=6, **_paint(value, feeder, False)))
         parts.append(label(left + 10, 14, f"{value:.3f}", font_size=12))
         left += 57
@@ -152,7 +140,21 @@ def _legend(feeder: FeederMap) -> list[str]:
     parts.append(element("circle", cx=left, cy=10, r=6, **ring))
     parts.append(label(left + 10, 14, "not allowed", font_size=12))
     parts.append(element("rect", x=4, y=26, width=12, height=12, fill="currentColor"))
-    parts.append(
-        label(20, 36, "transformer; circles: buses, by the voltage farthest from 1 p.u.", font_size=12, length=70)
-    )
+    words = "transformer; circles: buses, by the voltage farthest from 1 p.u."
+    parts.append(label(20, 36, words, font_size=12, length=70))
+    return parts
+
+
+def _metres(x: Axis, top: float) -> list[str]:
+    """The axis of lengths."""
+    line: dict[str, Any] = {"stroke": "currentColor", "stroke_opacity": 0.5}
+    parts = [element("line", x1=x.start, x2=x.stop, y1=top, y2=top, **line)]
+    values = x.ticks(5)
+    for value, name in zip(values, tick_names(values), strict=True):
+        at = x(value)
+        parts.append(element("line", x1=at, x2=at, y1=top, y2=top + 4, **line))
+        middle = min(at, WIDTH - 2 - 3.4 * len(name))
+        parts.append(label(middle, top + 17, name, text_anchor="middle", fill_opacity=0.85, font_size=12))
+    words = "m of cable from the transformer"
+    parts.append(label((x.start + x.stop) / 2, top + 34, words, text_anchor="middle", fill_opacity=0.85, font_size=12))
     return parts

@@ -227,7 +227,7 @@ def grid_hours(each: Sequence[GridHours]) -> list[Figure]:
 
 
 def feeder(of: FeederMap, control: str) -> Figure:
-    """The feeder from above.
+    """The feeder, drawn by length of cable.
 
     Args:
         of: buses, cables and voltages.
