@@ -61,6 +61,7 @@ from trulysparse.training import (
 if TYPE_CHECKING:
     from trulysparse import rl
     from trulysparse.estimators import SparseMLPClassifier, SparseMLPRegressor
+    from trulysparse.nn.fleet import Fleet
     from trulysparse.preprocessing import TablePreprocessor
     from trulysparse.unsupervised.autoencoder import SparseAutoencoder
     from trulysparse.unsupervised.rbm import SparseRBM
@@ -94,6 +95,7 @@ __all__ = [
     "EarlyStopping",
     "Evolution",
     "Evolver",
+    "Fleet",
     "FrozenMLP",
     "GraNet",
     "History",
@@ -164,6 +166,10 @@ def __getattr__(name: str) -> Any:
         return getattr(unsupervised, name)
     if name == "rl":
         return import_module("trulysparse.rl")
+    if name == "Fleet":
+        from trulysparse.nn.fleet import Fleet
+
+        return Fleet
     if name == "TablePreprocessor":
         from trulysparse.preprocessing import TablePreprocessor
 

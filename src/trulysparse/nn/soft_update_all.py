@@ -14,11 +14,17 @@ from trulysparse.nn.layers.storage import StorageConfig
 class Mixed(Protocol):
     """What networks offer here."""
 
-    layers: list[Any]
     soft_updates: int
     threads: int
     tied: bool
-    storage_config: StorageConfig
+
+    @property
+    def layers(self) -> list[Any]:
+        """First to last."""
+
+    @property
+    def storage_config(self) -> StorageConfig:
+        """How they are stored."""
 
     def soft_update(self, source: Any, tau: float) -> None:
         """Of one network."""

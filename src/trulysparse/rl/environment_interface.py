@@ -88,8 +88,10 @@ class Transition:
 class Environments(ABC):
     """One or several environments that are stepped together.
 
+    What is none of Gymnasium's can be a subclass of its own: agents learn in it without Gymnasium.
+
     Args:
-        env: the Gymnasium environment or vector environment.
+        env: the Gymnasium environment or vector environment, or whatever a subclass steps.
         spaces: its spaces, checked.
         n_envs: how many environments it is.
         owned: whether `close` closes it.
@@ -111,10 +113,10 @@ class Environments(ABC):
         spec = getattr(env, "spec", None)
         self.id: str | None = None if spec is None else spec.id
         self._transition = Transition(n_envs, spaces.n_observations)
-        space = getattr(env, "single_action_space", None) or env.action_space
-        shape, dtype = space.shape, space.dtype
+        space = getattr(env, "single_action_space", None) or getattr(env, "action_space", None)
         self._reshape: Callable[[NDArray[Any]], NDArray[Any]] | None = None
-        if not spaces.discrete and (len(shape) != 1 or dtype != np.float32):
+        if not spaces.discrete and space is not None and (len(space.shape) != 1 or space.dtype != np.float32):
+            shape, dtype = space.shape, space.dtype
             self._reshape = lambda actions: actions.reshape((-1, *shape)).astype(dtype)
 
     def reset(self, seed: int | None = None) -> Floats:
@@ -131,7 +133,8 @@ class Environments(ABC):
         """
         if seed is not None:
             seed = checks.integer("seed", seed, low=0)
-            self.env.action_space.seed(seed)
+            if hasattr(self.env, "action_space"):
+                self.env.action_space.seed(seed)
         self._begin(seed)
         transition = self._transition
         transition.observations = transition.next_observations

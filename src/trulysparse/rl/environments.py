@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from trulysparse._core.arrays import Floats
 from trulysparse.errors import InputError, MissingExtraError
 from trulysparse.rl.environment_interface import Bools, Environments, Transition
-from trulysparse.rl.spaces import Spaces, checked_spaces
+from trulysparse.rl.spaces import Spaces, check_actions, checked_spaces
 
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -147,7 +147,8 @@ def open_environments(env: Any, algorithm: str = "") -> Environments:
     """One interface over an environment given in any form.
 
     Args:
-        env: the id of a registered environment, a Gymnasium environment or a vector environment.
+        env: the id of a registered environment, a Gymnasium environment, a vector environment, or Environments, which
+            need no Gymnasium.
         algorithm: for which spaces are checked; '' for any.
 
     Returns:
@@ -170,6 +171,10 @@ def open_environments(env: Any, algorithm: str = "") -> Environments:
         ((1, 3), False)
         >>> environments.close()
     """
+    if isinstance(env, Environments):
+        if algorithm:
+            check_actions(env.spaces.discrete, algorithm)
+        return env
     gymnasium = _gymnasium()
     owned = isinstance(env, str)
     made = make_environment(env) if owned else env

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -31,6 +31,8 @@ class IndexedLayer(Layer):
     """
 
     tiled = False
+    largest_prepared: ClassVar[int] = PREPARED_CONNECTIONS
+    """Connections up to which calls of kernels are prepared for whole passes."""
     connectivity: Connectivity
 
     def __init__(self, connectivity: Connectivity, values: Floats, bias: Floats, activation: LayerActivation) -> None:
@@ -58,7 +60,7 @@ class IndexedLayer(Layer):
             apply_function(y, tiled=False)
 
     def forward_call(self, x: Activations, y: Activations, add: bool = False) -> _kernels.ForwardCall | None:
-        if self.n_connections > PREPARED_CONNECTIONS or y.function is not None:
+        if self.n_connections > self.largest_prepared or y.function is not None:
             return None
         return self._forward_call(x, y, add)
 
@@ -125,7 +127,7 @@ class IndexedLayer(Layer):
         gradient: ParameterGradient | None,
         add: bool = False,
     ) -> _kernels.BackwardCall | None:
-        if self.n_connections > PREPARED_CONNECTIONS or x.function is not None:
+        if self.n_connections > self.largest_prepared or x.function is not None:
             return None
         return self._backward_call(dy, x, dx, optimizer_state, gradient, add)
 

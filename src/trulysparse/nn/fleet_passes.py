@@ -1,0 +1,135 @@
+"""FleetPasses: passes of fleets of the same sizes on one input, each pass of all of them one call of the kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from trulysparse import _kernels
+from trulysparse._core import checks
+from trulysparse._core.arrays import Floats
+from trulysparse.errors import InputError
+from trulysparse.nn.sinks import InputGradient, Sink
+from trulysparse.nn.tile_pass import TilePass
+
+if TYPE_CHECKING:
+    from trulysparse.nn.fleet import Fleet
+
+
+class FleetPasses:
+    """Passes of fleets of the same sizes that share their input, such as the twin critics of all agents.
+
+    Args:
+        fleets: at least one, of the same number of agents and the same sizes.
+        columns: samples of each agent, padded: a power of two up to 16 or a multiple of 16.
+        threads: at least 1; the same bits for any number.
+
+    Attributes:
+        x: (N, n_inputs, columns), the input, to be written to.
+        columns: as given.
+        threads: as given.
+
+    Example:
+        >>> import trulysparse as ts
+        >>> from trulysparse.nn.fleet_passes import FleetPasses
+        >>> fleets = [ts.Fleet(3, (4, 8, 2), density=0.5, seed=seed) for seed in (0, 1)]
+        >>> passes = FleetPasses(fleets, columns=16, threads=1)
+        >>> passes.x[:] = 1
+        >>> [z.shape for z in passes.forward()]
+        [(3, 2, 16), (3, 2, 16)]
+    """
+
+    def __init__(self, fleets: Sequence[Fleet], columns: int, threads: int) -> None:
+        columns = checks.integer("columns", columns, low=1)
+        if int(_kernels.padded_batch(columns)) != columns:
+            raise InputError(f"columns must be a power of two up to 16 or a multiple of 16, not {columns}")
+        first = fleets[0]
+        for number, fleet in enumerate(fleets):
+            fleet.check_layers()
+            form = fleet.n_agents, fleet.layer_sizes
+            if form != (first.n_agents, first.layer_sizes):
+                raise InputError(
+                    f"fleets[{number}] must have {first.n_agents} agents of sizes {first.layer_sizes}, not {form}"
+                )
+        self.columns, self.threads, self.n_agents = columns, threads, first.n_agents
+        self.tiles = [TilePass(f.network, f.network.workspace().signals(columns, 1.0)) for f in fleets]
+        self._keys = [[0] * len(fleet.layers) for fleet in fleets]
+        shared = self.tiles[0].signals[0]
+        shared.values[:] = 0
+        for tile in self.tiles:
+            tile.signals[0] = shared
+        self.x: Floats = self._by_agent(shared.values)
+        self._outputs = [self._by_agent(tile.signals[-1].values) for tile in self.tiles]
+        self._views: dict[int, tuple[Floats, Floats]] = {}
+
+    def forward(self, number: int | None = None) -> list[Floats]:
+        """Computes all fleets, or one, on `x`.
+
+        Args:
+            number: of the one; None: all.
+
+        Returns:
+            The output of each, (N, n_outputs, columns), in memory that the next pass overwrites.
+        """
+        numbers = range(len(self.tiles)) if number is None else range(number, number + 1)
+        chains: list[Any] = []
+        for each in numbers:
+            tile = self.tiles[each]
+            calls = tile.forward_calls()
+            if calls is None:
+                tile.forward(0, self.threads)
+            else:
+                chains.append(calls)
+        if chains:
+            _kernels.run_forward(chains, self._keys[: len(chains)], self.threads)
+        return [self._outputs[each] for each in numbers]
+
+    def backward(self, dys: Sequence[Floats], sinks: Sequence[Sink], dxs: Sequence[Floats | None]) -> None:
+        """Takes gradients at the outputs back, after `forward`.
+
+        Args:
+            dys: (N, n_outputs, columns) of each fleet, contiguous; 0 in columns beyond the samples.
+            sinks: what becomes of the gradients of its parameters.
+            dxs: (N, n_inputs, columns), contiguous, where to write the gradient at its input; None: not wanted.
+        """
+        chains = []
+        for tile, dy, sink, dx in zip(self.tiles, dys, sinks, dxs, strict=True):
+            flat, flat_dx = self._flat(dy), None if dx is None else self._flat(dx)
+            links = tile.backward_calls(flat, sink, flat_dx)
+            if links is None:
+                tile.backward(flat, sink, self.threads, flat_dx)
+            else:
+                chains.append(links)
+        if chains:
+            _kernels.run_backward(chains, self.threads)
+
+    def input_gradient(self, number: int, dy: Floats, dx: Floats) -> None:
+        """Takes a gradient at the output of one fleet back to its input; parameters stay as they are.
+
+        Args:
+            number: of the fleet.
+            dy: (N, n_outputs, columns), contiguous.
+            dx: (N, n_inputs, columns), contiguous, to be written to.
+        """
+        self.tiles[number].backward(self._flat(dy), InputGradient(), self.threads, self._flat(dx))
+
+    def hidden(self, number: int) -> list[Floats]:
+        """Activations of the hidden layers of one fleet after `forward`, (N, n_neurons, columns) each, gone after a
+        backward pass."""
+        return [self._by_agent(signal.values) for signal in self.tiles[number].signals[1:-1]]
+
+    def _by_agent(self, values: Floats) -> Floats:
+        return values.reshape(self.n_agents, -1, self.columns)
+
+    def _flat(self, array: Floats) -> Floats:
+        """(N, n, columns) as the rows of one layer; the same object for the same array, as prepared calls know it."""
+        known = self._views.get(id(array))
+        if known is None or known[0] is not array:
+            if array.ndim != 3 or array.shape[::2] != (self.n_agents, self.columns) or not array.flags.c_contiguous:
+                raise InputError(
+                    f"an array of shape {array.shape} must be contiguous and ({self.n_agents}, n, {self.columns})"
+                )
+            if len(self._views) >= 8:  # arrays that come and go
+                self._views.clear()
+            known = self._views[id(array)] = array, array.reshape(-1, self.columns)
+        return known[1]
