@@ -141,6 +141,7 @@ __all__ = [
     "evaluate",
     "fit_side_by_side",
     "forward_all",
+    "grid",
     "load",
     "merge_networks",
     "prune_neurons",
@@ -164,8 +165,8 @@ def __getattr__(name: str) -> Any:
         from trulysparse import unsupervised
 
         return getattr(unsupervised, name)
-    if name == "rl":
-        return import_module("trulysparse.rl")
+    if name in ("grid", "rl"):
+        return import_module(f"trulysparse.{name}")
     if name == "Fleet":
         from trulysparse.nn.fleet import Fleet
 

@@ -104,9 +104,7 @@ class FleetReplay(ReplayBuffer):
             numbers = rng.integers(0, self._filled[envs])
             rows.ravel()[missing] = self._row(envs, (numbers + oldest[envs, 0]) % self._slots)
 
-    def _load_each(
-        self, rows: NDArray[np.int64], out: Floats, offset: Doubles | None, factor: Doubles | None
-    ) -> None:
+    def _load_each(self, rows: NDArray[np.int64], out: Floats, offset: Doubles | None, factor: Doubles | None) -> None:
         """Copies the observations of rows (n_agents, size) into (n_agents, n_observations, columns)."""
         values = self._observations[rows]
         if self.boolean:
