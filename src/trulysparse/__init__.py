@@ -61,6 +61,7 @@ from trulysparse.training import (
 if TYPE_CHECKING:
     from trulysparse import rl
     from trulysparse.estimators import SparseMLPClassifier, SparseMLPRegressor
+    from trulysparse.evolution.fleet_evolver import FleetEvolver
     from trulysparse.nn.fleet import Fleet
     from trulysparse.preprocessing import TablePreprocessor
     from trulysparse.unsupervised.autoencoder import SparseAutoencoder
@@ -96,6 +97,7 @@ __all__ = [
     "Evolution",
     "Evolver",
     "Fleet",
+    "FleetEvolver",
     "FrozenMLP",
     "GraNet",
     "History",
@@ -171,6 +173,10 @@ def __getattr__(name: str) -> Any:
         from trulysparse.nn.fleet import Fleet
 
         return Fleet
+    if name == "FleetEvolver":
+        from trulysparse.evolution.fleet_evolver import FleetEvolver
+
+        return FleetEvolver
     if name == "TablePreprocessor":
         from trulysparse.preprocessing import TablePreprocessor
 
