@@ -96,3 +96,43 @@ def batch_of(agent):
     rewards, discounts = agent.replay.sample(rng, agent.settings.batch_size, before, actions, after)
     found = before, actions, rewards, discounts, after
     return [each[..., : agent.settings.batch_size].astype(np.float64) for each in found], rng
+
+
+class GivenBatches:
+    """In place of a replay buffer: the same batches for a fleet and for each of its agents alone."""
+
+    def __init__(self, fleet, agent=None, n_updates=4):
+        rng, spaces, columns = np.random.default_rng(7), fleet.spaces, fleet.acting_learner.columns
+        n, shape = fleet.n_agents, (n_updates, fleet.n_agents)
+        if spaces.discrete:
+            actions = rng.integers(spaces.n_actions, size=(*shape, columns)).astype(np.int32)
+        else:
+            actions = rng.uniform(-1, 1, (*shape, spaces.n_actions, columns)).astype(np.float32)
+        before, after = rng.standard_normal((2, *shape, spaces.n_observations, columns), np.float32)
+        rewards, discounts = rng.standard_normal((2, *shape, columns), np.float32)
+        self.given = [before, actions, after, rewards, discounts]
+        self.agent, self.n_agents, self.count = agent, n, 0
+
+    def sample(self, rng, batch_size, before, actions, after, offset=None, factor=None):
+        which = slice(None) if self.agent is None else self.agent
+        before[...], actions[...], after[...], rewards, discounts = (each[self.count][which] for each in self.given)
+        self.count += 1
+        return rewards.copy(), discounts.copy()
+
+
+class GivenNoise:
+    """In place of an agent's random numbers: those of a fleet's agent."""
+
+    def __init__(self, n_agents, agent=None):
+        self.rng, self.n_agents, self.agent = np.random.default_rng(11), n_agents, agent
+
+    def standard_normal(self, size=None, dtype=np.float32, out=None):
+        shape = out.shape if size is None else size
+        if self.agent is not None:
+            shape = (self.n_agents, *shape)
+        values = self.rng.standard_normal(shape, dtype)
+        values = values if self.agent is None else values[self.agent]
+        if out is None:
+            return values
+        out[...] = values
+        return out

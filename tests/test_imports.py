@@ -37,6 +37,7 @@ ORDER = (
     "estimators",
     "unsupervised",
     "rl",
+    "grid",
     "bench",
     "cli",
 )

@@ -34,8 +34,14 @@ def alone(fleet: ts.Fleet, columns: int) -> list[TilePass]:
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize(
     ("columns", "activation", "dtype"),
-    [(1, "all_relu", "float32"), (4, "tanh", "float32"), (16, "gelu", "float64"), (32, "relu", "float32")]
-    + [(64, "all_relu", "float32"), (144, "silu", "float32")],
+    [
+        (1, "all_relu", "float32"),
+        (4, "tanh", "float32"),
+        (16, "gelu", "float64"),
+        (32, "relu", "float32"),
+        (64, "all_relu", "float32"),
+        (144, "silu", "float32"),
+    ],
 )
 @pytest.mark.parametrize("optimizer", [ts.SGD(0.1), ts.SGD(0.1, momentum=0.9, nesterov=True), ts.Adam(0.01)])
 def test_updates_are_those_of_each_network(
@@ -130,7 +136,7 @@ def test_bad_input() -> None:
         fleet.passes(3)
     with pytest.raises(InputError, match=r"fleets\[1\] must have 2 agents"):
         FleetPasses([fleet, fleet.repeat(2)], 16, 1)
+    passes = fleet.passes(4)
+    passes.forward()
     with pytest.raises(InputError, match="must be contiguous"):
-        passes = fleet.passes(4)
-        passes.forward()
         passes.backward([np.zeros((3, 2, 4), np.float32)], [InputGradient()], [None])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
+from trulysparse.rl.joint_passes import JointPasses
 from trulysparse.rl.learner import Learner
 
 METHODS = {
@@ -218,3 +219,49 @@ def test_an_evolution_that_needs_the_length_of_training_says_so():
     each.set_total_updates(10)
     each.forward()
     each.update()
+
+
+@pytest.mark.parametrize("evolution", [None, ts.SET(0.3, every_updates=2), ts.RigL(0.3, every_updates=2, until=100)])
+@pytest.mark.parametrize("clip", [None, 0.05])
+def test_a_fleet_learns_as_its_agents_alone(rng, evolution, clip):
+    options = dict(batch_size=12, n_networks=2, density=0.4, evolution=evolution, total_updates=20, max_grad_norm=clip)
+    fleet = Learner((4, 16, 3), n_agents=3, seed=5, threads=2, **options)
+    alone = []
+    for agent in range(3):
+        learner = Learner((4, 16, 3), **options)
+        learner.nets = [each[agent] for each in fleet.nets]
+        learner.targets = [each[agent] for each in fleet.targets]
+        learner._online = JointPasses(learner.nets, learner.columns, 1)
+        learner._target = JointPasses(learner.targets, learner.columns, 1)
+        learner.x, learner.target_x = learner._online.x, learner._target.x
+        alone.append(learner)
+    for _ in range(7):
+        x, dy = rng.standard_normal((3, 4, fleet.columns)), rng.standard_normal((2, 3, 3, fleet.columns))
+        fleet.x[:] = fleet.target_x[:] = x
+        outputs, targets = [each.copy() for each in fleet.forward()], fleet.forward_targets()
+        for agent, learner in enumerate(alone):
+            learner.x[:] = learner.target_x[:] = x[agent]
+            np.testing.assert_array_equal(learner.forward(), [each[agent] for each in outputs])
+            np.testing.assert_array_equal(learner.forward_targets(), [each[agent] for each in targets])
+        for mine, gradient in zip(fleet.dy, dy, strict=True):
+            mine[:] = gradient
+        together = [each.copy() for each in fleet.input_gradients()]
+        fleet.forward()
+        fleet.update()
+        fleet.soft_update(0.3)
+        for agent, learner in enumerate(alone):
+            for mine, gradient in zip(learner.dy, dy, strict=True):
+                mine[:] = gradient[agent]
+            np.testing.assert_array_equal(learner.input_gradients(), [each[agent] for each in together])
+            learner.forward()
+            learner.update()
+            learner.soft_update(0.3)
+            for mine, others in zip((*learner.nets, *learner.targets), (*fleet.nets, *fleet.targets), strict=True):
+                for layer, other in zip(mine.layers, others[agent].layers, strict=True):
+                    same = np.testing.assert_array_equal if clip is None else np.testing.assert_allclose
+                    np.testing.assert_array_equal(layer.connectivity.by_input.index, other.connectivity.by_input.index)
+                    same(layer.values, other.values)
+                    same(layer.bias, other.bias)
+    assert fleet.n_connections == sum(learner.n_connections for learner in alone)
+    assert fleet.replaced == sum(learner.replaced for learner in alone)
+    assert (fleet.replaced > 0) == (evolution is not None)

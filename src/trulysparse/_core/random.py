@@ -43,22 +43,20 @@ def stream_key(seed: int, purpose: str, *counters: int) -> int:
 
 
 def stream_keys(seeds: NDArray[np.uint64], purpose: str, *counters: int | NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The keys of many random streams.
+    """`stream_key` of many seeds at once.
 
-        Args:
-            seeds: one per stream.
-            purpose: see stream_key.
-            *counters: of all streams, or an array with one for each.
+    Args:
+        seeds: one per stream, of any shape.
+        purpose: what the streams are for.
+        *counters: see `stream_key`; the same for all, or an array of one per seed.
 
-        Returns:
-            Of each what stream_key gives.
+    Returns:
+        One key per seed.
 
-        Example:
-            >>> import numpy as np
-    from numpy.typing import NDArray
-            >>> seeds = np.array([3, 2**64 - 1], np.uint64)
-            >>> stream_keys(seeds, "dropout", 1).tolist() == [stream_key(int(seed), "dropout", 1) for seed in seeds]
-            True
+    Example:
+        >>> keys = stream_keys(np.array([7, 8], np.uint64), "grow", 1)
+        >>> keys.tolist() == [stream_key(7, "grow", 1), stream_key(8, "grow", 1)]
+        True
     """
     keys = _mix_all(_mix_all(seeds) ^ np.uint64(zlib.crc32(purpose.encode())))
     for part in counters:
@@ -67,7 +65,7 @@ def stream_keys(seeds: NDArray[np.uint64], purpose: str, *counters: int | NDArra
 
 
 def _mix_all(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """`_mix` of each."""
+    """`_mix` of each element; arrays of uint64 wrap around."""
     z = z + np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -25,11 +25,11 @@ def dormant_neurons(values: Floats, tau: float) -> NDArray[np.bool_]:
     """The neurons of a layer whose mean |activation| is at most tau times the mean over the layer.
 
     Args:
-        values: activations of the layer, (n_neurons, samples).
+        values: activations of the layer, (n_neurons, samples), or (n_networks, n_neurons, samples) of many networks.
         tau: at least 0.
 
     Returns:
-        (n_neurons,), True where a neuron is dormant.
+        (n_neurons,), or (n_networks, n_neurons), True where a neuron is dormant.
 
     Source:
         Sokar et al., "The dormant neuron phenomenon in deep reinforcement learning", ICML 2023, definition 3.1.
@@ -40,8 +40,8 @@ def dormant_neurons(values: Floats, tau: float) -> NDArray[np.bool_]:
         >>> dormant_neurons(np.array([[3.0, 5.0], [0.0, 0.05], [0.0, 0.0]]), tau=0.025)
         array([False,  True,  True])
     """
-    mean = np.abs(values).mean(axis=1, dtype=np.float64)
-    dormant: NDArray[np.bool_] = mean / (mean.mean() + SMALLEST) <= tau
+    mean = np.abs(values).mean(axis=-1, dtype=np.float64)
+    dormant: NDArray[np.bool_] = mean / (mean.mean(axis=-1, keepdims=True) + SMALLEST) <= tau
     return dormant
 
 

@@ -98,9 +98,7 @@ def make_plan(
     )
     # Half of the range, so that they are seeds in any signed type.
     own, numbers = np.uint64(one.seed & (2**64 - 1)), np.arange(n_agents, dtype=np.uint64)
-    keys = stream_keys(
-        np.full(n_agents, one.seed & (2**64 - 1), np.uint64), "agent", np.arange(n_agents, dtype=np.uint64)
-    )
+    keys = stream_keys(np.full(n_agents, own), "agent", numbers)
     seeds = keys >> np.uint64(1)
     arguments = {
         "epsilon": epsilon,

@@ -96,6 +96,16 @@ class FleetPasses:
         """
         self._backward(range(len(self.tiles)), dys, sinks, dxs)
 
+    def backward_one(self, number: int, dy: Floats, sink: Sink) -> None:
+        """As `backward`, of one fleet alone, with whatever sink, such as the start of an evolution by gradient.
+
+        Args:
+            number: of the fleet.
+            dy: (N, n_outputs, columns), contiguous.
+            sink: what becomes of the gradients of its parameters.
+        """
+        self._backward([number], [dy], [sink], [None])
+
     def input_gradient(self, number: int, dy: Floats, dx: Floats) -> None:
         """Takes a gradient at the output of one fleet back to its input; parameters stay as they are.
 

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
+from trulysparse.errors import InputError
 from trulysparse.rl.agent import OffPolicyAgent
 from trulysparse.rl.dynamic_capacity import DynamicCapacity
 from trulysparse.rl.learner import Learner
@@ -38,6 +39,8 @@ class ActorCritic(OffPolicyAgent[SettingsType]):
         n_observations, n_actions = self.spaces.n_observations, self.spaces.n_actions
         self.actor = self.new_learner(n_observations, n_outputs, "actor", target=target)
         self.critic = self.new_learner(n_observations + n_actions, 1, "critic", n_networks=2)
+        if self.settings.dynamic_capacity and self.n_agents is not None:
+            raise InputError("dynamic_capacity cannot be combined with fleet: its agents forget alike")
         self.dynamic_capacity = DynamicCapacity() if self.settings.dynamic_capacity else None
         return {"actor": self.actor, "critic": self.critic}
 

@@ -17,6 +17,8 @@ from trulysparse.rl.acting import ActingAgent
 from trulysparse.rl.checkpoint import KeptAgent
 from trulysparse.rl.environment_interface import Environments
 from trulysparse.rl.environments import open_environments
+from trulysparse.rl.fleet_normalization import FleetNormalization
+from trulysparse.rl.fleet_replay import FleetReplay
 from trulysparse.rl.learner import Learner
 from trulysparse.rl.loop import Collector, collect_and_learn
 from trulysparse.rl.normalization import RunningNormalization
@@ -39,6 +41,9 @@ class OffPolicyAgent(ActingAgent, KeptAgent, NotesLosses, Generic[SettingsType])
         env: id of a Gymnasium environment, an environment, or a vector of them; or the Spaces of one, for an agent that
             only acts until it is given an environment.
         preset: of the settings; see rl.presets.
+        fleet: whether each environment of a vector has an agent of its own, with networks, replay buffer and random
+            batches of its own, all of which learn in one call. Settings are those of one agent. With Spaces in place of
+            environments: how many agents.
         replay_folder: where the replay buffer lies in memory-mapped files; None: in memory.
         seed: of topologies, weights, batches, exploration and environments, at least 0.
         threads: of the kernels, at least 1; the same bits for any number.
@@ -48,7 +53,8 @@ class OffPolicyAgent(ActingAgent, KeptAgent, NotesLosses, Generic[SettingsType])
         settings: of the algorithm, all of them.
         spaces: what the environment shows and takes.
         environments: that it learns in; None where it has none.
-        learning_starts: as in `settings`, or what `learn` has made of it.
+        n_agents: of a fleet; None: one agent.
+        learning_starts: as in `settings`, or what `learn` has made of it; of a fleet, times its agents.
         train_freq, gradient_steps: as in `settings`.
         learners: by name, such as 'actor' and 'critic'.
         replay: the transitions; None before the first call of `learn`.
@@ -70,13 +76,13 @@ class OffPolicyAgent(ActingAgent, KeptAgent, NotesLosses, Generic[SettingsType])
         env: Any,
         *,
         preset: str = "default",
+        fleet: bool | int = False,
         replay_folder: str | PathLike[str] | None = None,
         seed: int = 0,
         threads: int = 1,
         **settings: Any,
     ) -> None:
         super().__init__(checks.integer("seed", seed, low=0))
-        self.parameters = {"preset": preset, **settings, "seed": seed, "threads": threads}
         self.threads = checks.thread_count(threads)
         self.replay_folder = replay_folder
         self.environments: Environments | None = None
@@ -86,18 +92,37 @@ class OffPolicyAgent(ActingAgent, KeptAgent, NotesLosses, Generic[SettingsType])
         else:
             self.environments = open_environments(env, self.name)
             self.spaces, self.env_id = self.environments.spaces, self.environments.id
+        self.n_agents = self._fleet_size(fleet)
+        kept = {} if self.n_agents is None else {"fleet": self.n_agents}
+        self.parameters = {"preset": preset, **settings, **kept, "seed": seed, "threads": threads}
         n_observations, n_actions = self.spaces.n_observations, self.spaces.n_actions
         chosen = presets.settings(self.name, preset, n_observations, n_actions, self.env_id, settings)
         self.settings = presets.checked(self.name, chosen)  # type: ignore[assignment]
-        self.learning_starts = self.settings.learning_starts or 0
+        self.learning_starts = (self.settings.learning_starts or 0) * (self.n_agents or 1)
         self.train_freq, self.gradient_steps = self.settings.train_freq, self.settings.gradient_steps
-        normalized = self.settings.normalize_observations
-        self.normalization = RunningNormalization(n_observations) if normalized else None
+        self.normalization = self._new_normalization() if self.settings.normalize_observations else None
         self.replay: ReplayBuffer | None = None
         self.num_timesteps = self.total_timesteps = self.n_updates = 0
         self.metrics = {}
         self.collector: Collector | None = None
         self.learners = self.make_learners()
+
+    def _fleet_size(self, fleet: bool | int) -> int | None:
+        """How many agents learn apart from each other, or None; InputError where there are not so many environments."""
+        if fleet is False:
+            return None
+        if self.environments is None:
+            return checks.integer("fleet", fleet, low=1)
+        n_envs = self.environments.n_envs
+        if fleet is not True and fleet != n_envs:
+            raise InputError(f"fleet must be True, or the number of environments, {n_envs}, not {fleet!r:.40}")
+        return n_envs
+
+    def _new_normalization(self) -> RunningNormalization:
+        n_observations = self.spaces.n_observations
+        if self.n_agents is None:
+            return RunningNormalization(n_observations)
+        return FleetNormalization(self.n_agents, n_observations)
 
     def new_learner(self, n_inputs: int, n_outputs: int, which: str, **options: Any) -> Learner:
         """A learner by the agent's settings.
@@ -119,6 +144,7 @@ class OffPolicyAgent(ActingAgent, KeptAgent, NotesLosses, Generic[SettingsType])
             optimizer=Adam(s.learning_rate, weight_decay=s.weight_decay, weight_decay_mode="l2"),
             evolution=getattr(s, f"{prefix}evolution"),
             evolving=s.evolving,
+            n_agents=self.n_agents,
             seed=stream_key(self.seed, f"learner {which}") >> 1,
             threads=self.threads,
             **options,
@@ -201,6 +227,8 @@ class OffPolicyAgent(ActingAgent, KeptAgent, NotesLosses, Generic[SettingsType])
                 raise InputError(
                     f"env must be {self.replay.n_envs} environments, as the replay buffer has, not {found.n_envs}"
                 )
+            if self.n_agents is not None and self.n_agents != found.n_envs:
+                raise InputError(f"env must be an environment for each of {self.n_agents} agents, not {found.n_envs}")
         except InputError:
             found.close()
             raise
@@ -232,6 +260,8 @@ class OffPolicyAgent(ActingAgent, KeptAgent, NotesLosses, Generic[SettingsType])
 
     def restore_replay(self, state: dict[str, Any]) -> None:
         """See KeptAgent."""
+        if self.n_agents is not None and len(state["newest"]) != self.n_agents:
+            raise InputError(f"the replay buffer is of {len(state['newest'])} agents, not {self.n_agents}")
         replay = self.new_replay(len(state["newest"]))
         replay.restore(state)
         self.replay = replay
@@ -247,9 +277,11 @@ class OffPolicyAgent(ActingAgent, KeptAgent, NotesLosses, Generic[SettingsType])
         spaces, s = self.spaces, self.settings
         if n_envs is None:
             n_envs = 1 if self.environments is None else self.environments.n_envs
-        checks.integer("buffer_size", s.buffer_size, low=3 * n_envs)
-        return ReplayBuffer(
-            s.buffer_size,
+        n_agents = self.n_agents or 1
+        checks.integer("buffer_size", s.buffer_size, low=3 * n_envs // n_agents)
+        kind = ReplayBuffer if self.n_agents is None else FleetReplay
+        return kind(
+            s.buffer_size * n_agents,
             spaces.n_observations,
             n_actions=0 if spaces.discrete else spaces.n_actions,
             n_envs=n_envs,
@@ -263,7 +295,8 @@ class OffPolicyAgent(ActingAgent, KeptAgent, NotesLosses, Generic[SettingsType])
         """Notes how long a call of `learn` will be, which begins with `before` steps."""
         self.total_timesteps = before + total
         if self.settings.learning_starts is None and before == 0:
-            self.learning_starts = min(MOST_RANDOM_STEPS, total // 4)
+            n_agents = self.n_agents or 1
+            self.learning_starts = min(MOST_RANDOM_STEPS, total // n_agents // 4) * n_agents
         updates = self.n_updates + self._updates_from(before)
         for name, learner in self.learners.items():
             learner.set_total_updates(max(1, self.updates_of(name, updates)))
@@ -274,4 +307,4 @@ class OffPolicyAgent(ActingAgent, KeptAgent, NotesLosses, Generic[SettingsType])
         per_round = self.train_freq * self.environments.n_envs
         steps, waiting = self.total_timesteps - timesteps, max(0, self.learning_starts - timesteps)
         rounds = max(0, steps // per_round - waiting // per_round)
-        return rounds * (per_round if self.gradient_steps < 0 else self.gradient_steps)
+        return rounds * (per_round // (self.n_agents or 1) if self.gradient_steps < 0 else self.gradient_steps)

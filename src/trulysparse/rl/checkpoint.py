@@ -202,7 +202,7 @@ class KeptAgent(ABC):
         if threads is not None:
             parameters["threads"] = threads
         spaces = decoded({"spaces": config["spaces"]})["spaces"]
-        makes = {name: parameters[name] for name in ("preset", "seed", "threads") if name in parameters}
+        makes = {name: parameters[name] for name in ("preset", "fleet", "seed", "threads") if name in parameters}
         agent = cls(spaces, **makes, **settings)  # type: ignore[call-arg]
         agent.parameters = {**parameters, **given}
         agent.replay_folder = replay_folder

@@ -14,7 +14,7 @@ TAU = 0.025
 
 def dormant_share(learners: Iterable[Learner], tau: float = TAU) -> float:
     """Share of the hidden neurons that are dormant on the learners' latest batch: those whose mean |activation| is at
-    most tau times the mean over their layer.
+    most tau times the mean over their layer, of the same agent.
 
     It costs a forward pass of each network, on what is in `learner.x`: enough for a log once in a while. Parameters
     stay as they are; activations of a pass that waits for its backward pass are lost.
@@ -49,6 +49,6 @@ def dormant_share(learners: Iterable[Learner], tau: float = TAU) -> float:
         learner.forward()
         for number in range(len(learner.nets)):
             for values in learner.hidden(number):
-                dormant += int(dormant_neurons(values[:, : learner.batch_size], tau).sum())
-                neurons += len(values)
+                dormant += int(dormant_neurons(values[..., : learner.batch_size], tau).sum())
+                neurons += values[..., 0].size
     return dormant / max(1, neurons)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from trulysparse._core.arrays import Floats
 from trulysparse.rl.agent import OffPolicyAgent
 from trulysparse.rl.heads import huber_error, squared_error
 from trulysparse.rl.learner import Learner
@@ -24,6 +27,7 @@ class DQN(OffPolicyAgent[DQNSettings]):
     Args:
         env: id of a Gymnasium environment, an environment, or a vector of them.
         preset: 'default', 'ultra' (wide and very sparse) or 'anf' (many useless inputs); see rl.presets.
+        fleet: whether each environment of a vector has an agent of its own; see OffPolicyAgent.
         replay_folder: where the replay buffer lies in memory-mapped files; None: in memory.
         seed: of everything random, at least 0.
         threads: of the kernels, at least 1; the same bits for any number.
@@ -55,11 +59,10 @@ class DQN(OffPolicyAgent[DQNSettings]):
         """See OffPolicyAgent."""
         n_observations, n_actions = self.spaces.n_observations, self.spaces.n_actions
         self.q = self.new_learner(n_observations, n_actions, "", max_grad_norm=self.settings.max_grad_norm)
-        columns = self.q.columns
-        self._columns = np.arange(columns)
-        self._observations = np.zeros((n_observations, columns), np.float32)
-        self._actions = np.zeros(columns, np.int32)
-        self._error = np.zeros(columns, np.float32)
+        agents, columns = self.q.x.shape[:-2], self.q.columns  # of a fleet (n_agents,), else ()
+        self._observations = np.zeros((*agents, n_observations, columns), np.float32)
+        self._actions = np.zeros((*agents, columns), np.int32)
+        self._error = np.zeros((*agents, columns), np.float32)
         return {"q": self.q}
 
     @property
@@ -100,21 +103,27 @@ class DQN(OffPolicyAgent[DQNSettings]):
         values = q.forward_targets()[0]
         if s.double:
             q.x[:] = q.target_x
-            best = q.forward()[0].argmax(axis=0)
+            best = q.forward()[0].argmax(axis=-2)
         else:
-            best = values.argmax(axis=0)
-        targets = values[best, self._columns]
+            best = values.argmax(axis=-2)
+        targets = _of_actions(values, best)
         targets *= discounts
         targets += rewards
         q.x[:] = self._observations
-        chosen = q.forward()[0][self._actions, self._columns]
+        chosen = _of_actions(q.forward()[0], self._actions)
         error = huber_error if s.loss == "huber" else squared_error
         loss = error(chosen, targets, s.batch_size, self._error)
         if self.notes_due:
             self.note(loss=loss)
         q.dy[0].fill(0)  # the other actions learn nothing
-        q.dy[0][self._actions, self._columns] = self._error
+        np.put_along_axis(q.dy[0], self._actions[..., None, :], self._error[..., None, :], axis=-2)
         q.update()
         self.n_updates += 1
         if self.n_updates % self.target_update_every == 0:
             q.soft_update(s.tau)
+
+
+def _of_actions(values: Floats, actions: NDArray[Any]) -> Floats:
+    """Of (n_actions, columns) values, or of those of a fleet, one per column: that of its action."""
+    chosen: Floats = np.take_along_axis(values, actions[..., None, :], axis=-2)[..., 0, :]
+    return chosen

@@ -1,6 +1,7 @@
 """Output heads of actors, errors of critics, and their gradients, on (features, columns) arrays.
 
-One column is one sample, as in the networks' passes. Everything is written into arrays that are kept, and each function
+One column is one sample, as in the networks' passes. Arrays of a fleet have an axis more, of its agents, before the
+others. Everything is written into arrays that are kept, and each function
 is a few NumPy calls: at a batch of 256 a call costs about a microsecond.
 """
 
@@ -76,6 +77,7 @@ class SquashedGaussian:
         n_actions: at least 1.
         columns: samples that a call takes.
         dtype: of all arrays.
+        n_agents: of a fleet, whose arrays have this many rows more in front; None: of one agent.
 
     Attributes:
         actions: (n_actions, columns) of the last call of `sample`, in [-1, 1].
@@ -94,10 +96,14 @@ class SquashedGaussian:
         ([[0.0, 0.9051]], [-0.9189, 0.6669])
     """
 
-    def __init__(self, n_actions: int, columns: int, dtype: DTypeLike = np.float32) -> None:
-        shape = (n_actions, columns)
+    def __init__(
+        self, n_actions: int, columns: int, dtype: DTypeLike = np.float32, n_agents: int | None = None
+    ) -> None:
+        agents = () if n_agents is None else (n_agents,)
+        shape = (*agents, n_actions, columns)
+        self.n_actions = n_actions
         self.actions: Array = np.zeros(shape, dtype)
-        self.log_probability: Array = np.zeros(columns, dtype)
+        self.log_probability: Array = np.zeros((*agents, columns), dtype)
         self._log_std: Array = np.zeros(shape, dtype)
         self._spread: Array = np.zeros(shape, dtype)  # exp(log_std) * noise
         self._work: Array = np.zeros(shape, dtype)
@@ -118,13 +124,13 @@ class SquashedGaussian:
         Returns:
             `actions` and `log_probability`, which the next call overwrites.
         """
-        n, log_std, work, more = len(self.actions), self._log_std, self._work, self._more
-        np.maximum(outputs[n:], LOG_STD_MIN, out=log_std)
+        n, log_std, work, more = self.n_actions, self._log_std, self._work, self._more
+        np.maximum(outputs[..., n:, :], LOG_STD_MIN, out=log_std)
         np.minimum(log_std, LOG_STD_MAX, out=log_std)
-        np.equal(log_std, outputs[n:], out=self._within)
+        np.equal(log_std, outputs[..., n:, :], out=self._within)
         np.exp(log_std, out=self._spread)
         np.multiply(self._spread, noise, out=self._spread)
-        np.add(outputs[:n], self._spread, out=work)
+        np.add(outputs[..., :n, :], self._spread, out=work)
         np.tanh(work, out=self.actions)
         np.abs(work, out=work)
         np.multiply(work, -2.0, out=more)
@@ -136,23 +142,24 @@ class SquashedGaussian:
         np.multiply(noise, noise, out=more)
         np.multiply(more, 0.5, out=more)
         np.subtract(work, more, out=work)
-        np.add.reduce(work, axis=0, out=self.log_probability)
+        np.add.reduce(work, axis=-2, out=self.log_probability)
         np.add(self.log_probability, self._constant, out=self.log_probability)
         return self.actions, self.log_probability
 
-    def gradient(self, d_actions: Array, weight: float, out: Array) -> Array:
+    def gradient(self, d_actions: Array, weight: float | Array, out: Array) -> Array:
         """The gradient at the outputs of L + weight * (sum of log_probability), the noise of the last sample held.
 
         Args:
             d_actions: (n_actions, columns) gradient of L at the actions: for SAC, L = -mean(min(Q1, Q2)).
-            weight: of the log probability of each sample: for SAC, temperature / batch_size.
+            weight: of the log probability of each sample: for SAC, temperature / batch_size; of a fleet also
+                (n_agents, 1, 1).
             out: (2 * n_actions, columns); written.
 
         Returns:
             `out`: at the means, then at the logarithms of the deviations, 0 where those are clamped.
         """
-        n = len(self.actions)
-        d_mean, d_log_std = out[:n], out[n:]
+        n = self.n_actions
+        d_mean, d_log_std = out[..., :n, :], out[..., n:, :]
         tanh_gradient(self.actions, d_actions, d_mean)
         np.multiply(self.actions, 2 * weight, out=self._work)  # -log(1 - tanh(u)^2) has the derivative 2 tanh(u)
         np.add(d_mean, self._work, out=d_mean)
@@ -166,13 +173,14 @@ def squared_error(values: Array, targets: Array, batch_size: int, out: Array) ->
     """The mean squared error of a critic and its gradient.
 
     Args:
-        values: (columns,) of the critic.
+        values: (columns,) of the critic; of a fleet (n_agents, columns), as all that follow.
         targets: (columns,).
         batch_size: how many of the columns are samples; the others are padding.
         out: (columns,); the gradient at `values` is written here, of padding too.
 
     Returns:
-        The mean of (values - targets)^2 over the samples.
+        The mean of (values - targets)^2 over the samples, and over the agents of a fleet, each of which has its own
+        mean as its loss.
 
     Source:
         Fujimoto et al., "Addressing function approximation error in actor-critic methods" (2018), algorithm 1.
@@ -185,7 +193,8 @@ def squared_error(values: Array, targets: Array, batch_size: int, out: Array) ->
         (5.0, [-1.0, 3.0])
     """
     np.subtract(values, targets, out=out)
-    loss = float(np.dot(out[:batch_size], out[:batch_size])) / batch_size
+    samples = out[..., :batch_size]
+    loss = float(np.vdot(samples, samples)) / samples.size
     np.multiply(out, 2.0 / batch_size, out=out)
     return loss
 
@@ -216,7 +225,7 @@ def huber_error(values: Array, targets: Array, batch_size: int, out: Array) -> f
     np.maximum(error, -1.0, out=out)
     np.minimum(out, 1.0, out=out)
     # c (e - c / 2), with the clipped error c, is e^2 / 2 within and |e| - 1/2 outside
-    clipped, error = out[:batch_size], error[:batch_size]
-    loss = float(np.dot(clipped, error) - 0.5 * np.dot(clipped, clipped)) / batch_size
+    clipped, error = out[..., :batch_size], error[..., :batch_size]
+    loss = float(np.vdot(clipped, error) - 0.5 * np.vdot(clipped, clipped)) / clipped.size
     np.multiply(out, 1.0 / batch_size, out=out)
     return loss

@@ -81,6 +81,16 @@ class JointPasses:
         if chains:
             _kernels.run_backward(chains, self.threads)
 
+    def backward_one(self, number: int, dy: Floats, sink: Sink) -> None:
+        """Takes a gradient at the output of one network back; its input gradient is not wanted.
+
+        Args:
+            number: of the network.
+            dy: (n_outputs, columns).
+            sink: what becomes of the gradients of its parameters.
+        """
+        self.tiles[number].backward(dy, sink, self.threads)
+
     def input_gradient(self, number: int, dy: Floats, dx: Floats) -> None:
         """Takes a gradient at the output of one network back to its input; parameters stay as they are.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,17 +11,15 @@ import numpy as np
 from trulysparse import _kernels
 from trulysparse._core import checks
 from trulysparse._core.arrays import Floats, zeros
-from trulysparse._core.random import stream_key
-from trulysparse.evolution import Evolution, Evolver
+from trulysparse.evolution import Evolution
 from trulysparse.nn.activations import Activation
-from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.sinks import Gradients, InputGradient, Sink, Update
 from trulysparse.nn.soft_update_all import soft_update_all
 from trulysparse.optim import Adam, Optimizer
-from trulysparse.optim.clipping import clip_factor, global_norm
+from trulysparse.optim.clipping import clip_blocks, clip_factor, global_norm
 from trulysparse.optim.optimizer import check_optimizer
 from trulysparse.optim.rules import all_fused
-from trulysparse.rl.joint_passes import JointPasses
+from trulysparse.rl.networks import new_evolver, new_networks, new_passes
 
 
 class Learner:
@@ -32,6 +31,9 @@ class Learner:
 
     Target networks have the very connectivity of the networks they follow, at every moment: where a topology evolves,
     its target takes the new one, keeps the weights of connections that stay and starts new ones at 0.
+
+    With `n_agents` each of the networks is a fleet: as many networks as there are agents, each of which learns from
+    batches of its own. All arrays then have an axis more, of the agents, before the others.
 
     Args:
         layer_sizes: neurons per layer, the input first.
@@ -47,11 +49,12 @@ class Learner:
         total_updates: of the whole training; see `set_total_updates`.
         target: whether the networks have target networks.
         max_grad_norm: gradients of a network are scaled down to this norm, where theirs is larger; None: never.
+        n_agents: of the fleets that learn in place of networks, at least 1; None: networks.
         seed: of topologies and weights.
         threads: at least 1; the same bits for any number.
 
     Attributes:
-        nets: the networks that learn.
+        nets: the networks that learn, or fleets.
         targets: their target networks; empty without.
         x: (n_inputs, columns) float32, the input of `nets`, to be written to.
         target_x: the same of `targets`.
@@ -101,6 +104,7 @@ class Learner:
         total_updates: int | None = None,
         target: bool = True,
         max_grad_norm: float | None = None,
+        n_agents: int | None = None,
         seed: int = 0,
         threads: int = 1,
     ) -> None:
@@ -113,37 +117,37 @@ class Learner:
         self.max_grad_norm = max_grad_norm
         self.evolution, self.evolving, self.seed = evolution, evolving, seed
         self.threads = checks.thread_count(threads)
-        self.nets = [
-            SparseMLP(
-                layer_sizes,
-                density=density,
-                epsilon=epsilon,
-                densities=densities,
-                activation=activation,
-                output="identity",
-                init="uniform",
-                fan="sparse",
-                balance=False,
-                seed=stream_key(seed, "network", number) >> 1,
-                threads=self.threads,
-            )
-            for number in range(n_networks)
-        ]
+        self.n_agents = None if n_agents is None else checks.integer("n_agents", n_agents, low=1)
+        self.nets = new_networks(
+            n_networks,
+            layer_sizes,
+            self.n_agents,
+            seed,
+            density=density,
+            epsilon=epsilon,
+            densities=densities,
+            activation=activation,
+            threads=self.threads,
+        )
         self.targets = [net.copy() for net in self.nets] if target else []
         self.optimizer_state = [[layer.new_state(self.optimizer) for layer in net.layers] for net in self.nets]
         self.columns = int(_kernels.padded_batch(batch_size))
-        self._online = JointPasses(self.nets, self.columns, self.threads)
-        self._target = JointPasses(self.targets, self.columns, self.threads) if target else None
-        self.x = self._online.x
-        self.target_x = zeros(0, np.dtype(np.float32)) if self._target is None else self._target.x
-        n_inputs, n_outputs = self.nets[0].layer_sizes[0], self.nets[0].layer_sizes[-1]
-        self.dy = [zeros(n_outputs * self.columns, self.nets[0].dtype).reshape(n_outputs, -1) for _ in self.nets]
-        self._dx = [zeros(n_inputs * self.columns, self.nets[0].dtype).reshape(n_inputs, -1) for _ in self.nets]
+        self._online = new_passes(self.nets, self.columns, self.threads)
+        self._target = new_passes(self.targets, self.columns, self.threads) if target else None
+        self.x: Floats = self._online.x
+        self.target_x: Floats = zeros(0, np.dtype(np.float32)) if self._target is None else self._target.x
+        self.dy = [self._batch_array(self.nets[0].layer_sizes[-1]) for _ in self.nets]
+        self._dx = [self._batch_array(self.nets[0].layer_sizes[0]) for _ in self.nets]
         self.n_updates = 0
         self.replaced = 0
-        self._evolvers: list[Evolver] | None = None
+        self._evolvers: list[Any] | None = None
         self.total_updates: int | None = None
         self.set_total_updates(total_updates)
+
+    def _batch_array(self, n: int) -> Floats:
+        """(n, columns) zeros, or those of a fleet."""
+        shape = (n, self.columns) if self.n_agents is None else (self.n_agents, n, self.columns)
+        return zeros(math.prod(shape), self.nets[0].dtype).reshape(shape)
 
     def set_total_updates(self, total: int | None) -> None:
         """Says how many updates the whole training will have, on which ends and decays that are shares of it depend.
@@ -159,18 +163,18 @@ class Learner:
             evolver.total_updates = self.total_updates
 
     @property
-    def evolvers(self) -> list[Evolver]:
-        """The evolution of each network, made at the first update; empty where topologies stay."""
+    def evolvers(self) -> list[Any]:
+        """The evolution of each network, an Evolver, or of each fleet, a FleetEvolver, made at the first update; empty
+        where topologies stay."""
         if self._evolvers is None:
             self._evolvers = []
             if self.evolution is not None:
                 self._evolvers = [
-                    Evolver(
+                    new_evolver(
                         self.evolution,
                         net,
                         state,
                         total_updates=self.total_updates,
-                        seed=net.seed,
                         threads=self.threads,
                         evolving=self.evolving,
                     )
@@ -197,11 +201,13 @@ class Learner:
         Returns:
             The output of each, (n_outputs, columns), in memory that the next pass overwrites.
         """
-        return self._online.forward()
+        outputs: list[Floats] = self._online.forward()
+        return outputs
 
     def output(self, number: int) -> Floats:
         """As `forward`, of one network alone; its number counts from 0."""
-        return self._online.forward(number)[0]
+        output: Floats = self._online.forward(number)[0]
+        return output
 
     def forward_targets(self) -> list[Floats]:
         """Computes all target networks on `target_x`.
@@ -210,7 +216,8 @@ class Learner:
             As `forward`.
         """
         assert self._target is not None, "the learner has no targets"
-        return self._target.forward()
+        outputs: list[Floats] = self._target.forward()
+        return outputs
 
     def input_gradient(self, network: int = 0) -> Floats:
         """Takes dy[network] back to the input, after `forward`; parameters stay as they are.
@@ -234,7 +241,8 @@ class Learner:
 
     def hidden(self, network: int = 0) -> list[Floats]:
         """Activations of the hidden layers after `forward`, (n_neurons, columns) each, gone after a backward pass."""
-        return self._online.hidden(network)
+        hidden: list[Floats] = self._online.hidden(network)
+        return hidden
 
     # ---- learning ----
 
@@ -279,7 +287,9 @@ class Learner:
         self._online.backward(self.dy, [Gradients(each) for each in gradients], [None] * len(self.nets))
         for net, state, each in zip(self.nets, self.optimizer_state, gradients, strict=True):
             factor = 1.0
-            if self.max_grad_norm is not None:
+            if self.max_grad_norm is not None and self.n_agents is not None:
+                clip_blocks(each, [net.blocks(layer) for layer in net.layers], self.max_grad_norm)
+            elif self.max_grad_norm is not None:
                 factor = clip_factor(global_norm(each, self.threads), self.max_grad_norm)
             Update(state, rule).apply(net.layers, each, self.threads, factor)
 
@@ -288,7 +298,7 @@ class Learner:
             if by_gradient:
                 step = evolver.start()
                 sink: Sink = step
-                self._online.tiles[number].backward(self.dy[number], sink, self.threads)
+                self._online.backward_one(number, self.dy[number], sink)
                 self.replaced += step.n_added
             else:
                 self.replaced += evolver.evolve()
@@ -298,4 +308,4 @@ class Learner:
     def _pad(self, number: int) -> None:
         """Columns beyond the samples have no gradient."""
         if self.columns > self.batch_size:
-            self.dy[number][:, self.batch_size :] = 0
+            self.dy[number][..., self.batch_size :] = 0

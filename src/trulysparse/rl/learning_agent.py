@@ -21,6 +21,7 @@ class LearningAgent(Protocol):
         seed: of the run.
         num_timesteps: steps in environments so far.
         n_updates: gradient steps so far.
+        n_agents: of a fleet; None: one agent, or a team.
         learning_starts: steps of random actions before the first update.
         train_freq: steps (of all environments together) between two rounds of updates.
         gradient_steps: updates in a round; -1 for as many as there were steps.
@@ -34,6 +35,7 @@ class LearningAgent(Protocol):
     normalization: Any
     rng: np.random.Generator
     seed: int
+    n_agents: int | None
     num_timesteps: int
     learning_starts: int
     train_freq: int

@@ -145,7 +145,7 @@ def _run(
     learning_starts, train_freq, gradient_steps = agent.learning_starts, agent.train_freq, agent.gradient_steps
     n_envs, n_actions, discrete = environments.n_envs, spaces.n_actions, spaces.discrete
     normalize = _nothing if agent.normalization is None else agent.normalization.update
-    steps, n_in_round, n_stored = agent.num_timesteps, 0, 0
+    steps, n_in_round, n_stored, n_agents = agent.num_timesteps, 0, 0, agent.n_agents or 1
     observations = begin_episodes(agent)
     normalize(observations)
     while steps < last:
@@ -160,7 +160,7 @@ def _run(
         n_in_round += 1
         if n_in_round >= train_freq:
             if steps > learning_starts:
-                for _ in range(n_stored if gradient_steps < 0 else gradient_steps):
+                for _ in range(n_stored // n_agents if gradient_steps < 0 else gradient_steps):
                     update()
             n_in_round = n_stored = 0
         if transition.ended:

@@ -28,6 +28,7 @@ class SAC(ActorCritic[SACSettings]):
         env: id of a Gymnasium environment, an environment, or a vector of them.
         preset: 'default', 'faithful' (DS-SAC's own settings), 'ultra' (wide and very sparse) or 'anf' (many useless
             inputs); see rl.presets.
+        fleet: whether each environment of a vector has an agent of its own; see OffPolicyAgent.
         replay_folder: where the replay buffer lies in memory-mapped files; None: in memory.
         seed: of everything random, at least 0.
         threads: of the kernels, at least 1; the same bits for any number.
@@ -60,10 +61,10 @@ class SAC(ActorCritic[SACSettings]):
     def make_learners(self) -> dict[str, Learner]:
         """See OffPolicyAgent."""
         s, n_actions = self.settings, self.spaces.n_actions
-        self.temperature = Temperature(s.ent_coef, s.target_entropy, n_actions=n_actions)
+        self.temperature = Temperature(s.ent_coef, s.target_entropy, n_actions=n_actions, n_agents=self.n_agents)
         learners = self.actor_and_critic(2 * n_actions, target=False)
-        self._head = SquashedGaussian(n_actions, self.actor.columns)
-        self._noise = np.zeros((n_actions, self.actor.columns), np.float32)
+        self._head = SquashedGaussian(n_actions, self.actor.columns, n_agents=self.n_agents)
+        self._noise = np.zeros(self._head.actions.shape, np.float32)
         return learners
 
     def own_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -81,7 +82,8 @@ class SAC(ActorCritic[SACSettings]):
         n, outputs = self.spaces.n_actions, self.policy.outputs(observations)
         deviations = np.exp(np.minimum(np.maximum(outputs[:, n:], LOG_STD_MIN), LOG_STD_MAX))
         deviations *= self.rng.standard_normal(deviations.shape, dtype=np.float32)
-        return np.tanh(outputs[:, :n] + deviations)
+        actions: Floats = np.tanh(outputs[:, :n] + deviations)
+        return actions
 
     def update(self) -> None:
         """One update of critics, actor, temperature and targets."""
@@ -89,21 +91,23 @@ class SAC(ActorCritic[SACSettings]):
         assert self.replay is not None
         self.forget()
         n = self.spaces.n_observations
+        observations, actions = critic.x[..., :n, :], critic.x[..., n:, :]  # of a fleet, those of all agents
+        next_observations = critic.target_x[..., :n, :]
         rewards, discounts = self.replay.sample(
-            self.rng, s.batch_size, critic.x[:n], critic.x[n:], critic.target_x[:n], **self.observation_scale()
+            self.rng, s.batch_size, observations, actions, next_observations, **self.observation_scale()
         )
         # The soft value of what follows (eq. 3): the smaller of two, and what the policy's entropy is worth there.
-        actions, log_probability = self._draw_actions(critic.target_x[:n])
-        critic.target_x[n:] = actions
+        actions, log_probability = self._draw_actions(next_observations)
+        critic.target_x[..., n:, :] = actions
         first, second = critic.forward_targets()
-        targets = np.minimum(first[0], second[0])
-        targets -= self.temperature.value * log_probability
+        targets = np.minimum(first, second)[..., 0, :]
+        targets -= self.temperature.per_sample * log_probability
         targets *= discounts
         targets += rewards
         # The soft Bellman residual (eq. 5).
         loss = 0.0
         for values, dy in zip(critic.forward(), critic.dy, strict=True):
-            loss += squared_error(values[0], targets, s.batch_size, dy[0])
+            loss += squared_error(values[..., 0, :], targets, s.batch_size, dy[..., 0, :])
         if self.notes_due:
             self.note(critic_loss=loss)
         critic.update()
@@ -114,22 +118,24 @@ class SAC(ActorCritic[SACSettings]):
 
     def _update_actor(self, n: int) -> None:
         """Down the mean of temperature * log pi - min(Q1, Q2) (eq. 9), then the temperature (eq. 18)."""
-        actor, critic, batch_size, weight = self.actor, self.critic, self.settings.batch_size, self.temperature.value
-        actions, log_probability = self._draw_actions(critic.x[:n])
-        critic.x[n:] = actions
+        actor, critic, batch_size, temperature = self.actor, self.critic, self.settings.batch_size, self.temperature
+        actions, log_probability = self._draw_actions(critic.x[..., :n, :])
+        critic.x[..., n:, :] = actions
         first, second = critic.forward()
         if self.notes_due:
-            loss = weight * log_probability - np.minimum(first[0], second[0])
-            self.note(actor_loss=float(loss[:batch_size].mean()), ent_coef=weight)
+            loss = temperature.per_sample * log_probability - np.minimum(first, second)[..., 0, :]
+            mean = float(np.mean(temperature.value))
+            self.note(actor_loss=float(loss[..., :batch_size].mean()), ent_coef=mean)
         # Each sample's gradient goes through the critic whose value is the smaller.
         d_first, d_second = critic.dy
         np.multiply(first <= second, -1 / batch_size, out=d_first)
         np.subtract(-1 / batch_size, d_first, out=d_second)
         dx_first, dx_second = critic.input_gradients()
-        self._head.gradient(dx_first[n:] + dx_second[n:], weight / batch_size, actor.dy[0])
+        d_actions = dx_first[..., n:, :] + dx_second[..., n:, :]
+        self._head.gradient(d_actions, temperature.per_component / batch_size, actor.dy[0])
         rate = rate_at(self.settings.learning_rate, *actor.progress)
         actor.update()
-        self.temperature.update(float(log_probability[:batch_size].mean()), rate)
+        temperature.update(log_probability[..., :batch_size].mean(axis=-1), rate)
 
     def _draw_actions(self, observations: Floats) -> tuple[Floats, Floats]:
         """The policy's actions and the logarithms of their densities, (n_actions, columns) and (columns,)."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from trulysparse._core.arrays import Floats
 from trulysparse.rl.actor_critic import ActorCritic
+from trulysparse.rl.heads import squared_error
 from trulysparse.rl.learner import Learner
 from trulysparse.rl.settings import TD3Settings
 
@@ -21,6 +23,7 @@ class TD3(ActorCritic[TD3Settings]):
         env: id of a Gymnasium environment, an environment, or a vector of them.
         preset: 'default', 'faithful' (DS-TD3's own settings), 'ultra' (wide and very sparse) or 'anf' (many useless
             inputs); see rl.presets.
+        fleet: whether each environment of a vector has an agent of its own; see OffPolicyAgent.
         replay_folder: where the replay buffer lies in memory-mapped files; None: in memory.
         seed: of everything random, at least 0.
         threads: of the kernels, at least 1; the same bits for any number.
@@ -61,11 +64,12 @@ class TD3(ActorCritic[TD3Settings]):
 
     def explore(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
         """The policy's actions with Gaussian noise (algorithm 1, line 4)."""
-        actions = np.tanh(self.policy.outputs(observations))
+        actions: Floats = np.tanh(self.policy.outputs(observations))
         noise = self.rng.standard_normal(actions.shape, dtype=np.float32)
         noise *= self.settings.exploration_noise
         actions += noise
-        return np.clip(actions, -1, 1, out=actions)
+        np.clip(actions, -1, 1, out=actions)
+        return actions
 
     def update(self) -> None:
         """One update of the critics, and every policy_delay-th time of the actor and all targets."""
@@ -73,27 +77,28 @@ class TD3(ActorCritic[TD3Settings]):
         assert self.replay is not None
         self.forget()
         n = self.spaces.n_observations
+        observations, actions = critic.x[..., :n, :], critic.x[..., n:, :]  # of a fleet, those of all agents
+        next_observations = critic.target_x[..., :n, :]
         rewards, discounts = self.replay.sample(
-            self.rng, s.batch_size, critic.x[:n], critic.x[n:], critic.target_x[:n], **self.observation_scale()
+            self.rng, s.batch_size, observations, actions, next_observations, **self.observation_scale()
         )
         # The target policy's actions, smoothed by noise (eq. 14), and the smaller value of two (eq. 10).
-        actor.target_x[:] = critic.target_x[:n]
-        actions = np.tanh(actor.forward_targets()[0], out=critic.target_x[n:])
+        actor.target_x[:] = next_observations
+        actions = np.tanh(actor.forward_targets()[0], out=critic.target_x[..., n:, :])
         noise = self.rng.standard_normal(actions.shape, dtype=np.float32)
         noise *= s.target_policy_noise
         actions += np.clip(noise, -s.target_noise_clip, s.target_noise_clip, out=noise)
         np.clip(actions, -1, 1, out=actions)
         first, second = critic.forward_targets()
-        targets = np.minimum(first, second)
+        targets = np.minimum(first, second)[..., 0, :]
         targets *= discounts
         targets += rewards
         # The gradient of the critics' mean squared errors.
+        loss = 0.0
         for values, dy in zip(critic.forward(), critic.dy, strict=True):
-            np.subtract(values, targets, out=dy)
-            np.multiply(dy, 2 / s.batch_size, out=dy)
+            loss += squared_error(values[..., 0, :], targets, s.batch_size, dy[..., 0, :])
         if self.notes_due:
-            errors = [dy[0, : s.batch_size] for dy in critic.dy]
-            self.note(critic_loss=sum(float(error @ error) for error in errors) * s.batch_size / 4)
+            self.note(critic_loss=loss)
         critic.update()
         self.n_updates += 1
         if self.n_updates % s.policy_delay == 0:
@@ -102,13 +107,13 @@ class TD3(ActorCritic[TD3Settings]):
     def _update_actor(self, n: int) -> None:
         """The deterministic policy gradient (eq. 15): up the first critic's value of the actor's own actions."""
         actor, critic, s = self.actor, self.critic, self.settings
-        actor.x[:] = critic.x[:n]
-        actions = np.tanh(actor.forward()[0], out=critic.x[n:])
+        actor.x[:] = critic.x[..., :n, :]
+        actions = np.tanh(actor.forward()[0], out=critic.x[..., n:, :])
         values = critic.output(0)
         if self.notes_due:
-            self.note(actor_loss=-float(values[0, : s.batch_size].mean()))
+            self.note(actor_loss=-float(values[..., : s.batch_size].mean()))
         critic.dy[0].fill(-1 / s.batch_size)
-        gradient = critic.input_gradient(0)[n:]
+        gradient = critic.input_gradient(0)[..., n:, :]
         np.square(actions, out=actions)
         np.subtract(1, actions, out=actions)  # the derivative of tanh
         np.multiply(gradient, actions, out=actor.dy[0])

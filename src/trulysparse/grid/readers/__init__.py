@@ -1,0 +1,1 @@
+"""Files of homes' data, a module per layout."""
