@@ -4,18 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import is_
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from trulysparse import _kernels
 from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
 from trulysparse.connectivity import Connectivity
 from trulysparse.errors import InputError
+from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.sinks import InputGradient, Sink
 from trulysparse.nn.tile_pass import TilePass
 
-if TYPE_CHECKING:
-    from trulysparse.nn.fleet import Fleet
+
+class AnyFleet(Protocol):
+    """What passes need of a Fleet."""
+
+    @property
+    def n_agents(self) -> int:
+        """How many."""
+
+    @property
+    def layer_sizes(self) -> tuple[int, ...]:
+        """Of one agent."""
+
+    @property
+    def network(self) -> SparseMLP:
+        """All agents as one network."""
+
+    def check_layers(self) -> None:
+        """InputError where the layers do not fit together."""
 
 
 class FleetPasses:
@@ -41,7 +58,7 @@ class FleetPasses:
         [(3, 2, 16), (3, 2, 16)]
     """
 
-    def __init__(self, fleets: Sequence[Fleet], columns: int, threads: int) -> None:
+    def __init__(self, fleets: Sequence[AnyFleet], columns: int, threads: int) -> None:
         columns = checks.integer("columns", columns, low=1)
         if int(_kernels.padded_batch(columns)) != columns:
             raise InputError(f"columns must be a power of two up to 16 or a multiple of 16, not {columns}")
