@@ -190,5 +190,5 @@ def _of_rl(name: str) -> Any:
 
 for _name in _UNSUPERVISED:  # files of these are read by their classes, which are imported then
     _kept_models.register(_name, partial(__getattr__, _name))
-for _name in ("Policy", "TD3", "SAC", "DQN", "IQL", "VDN", "QMIX"):
+for _name in ("FleetPolicy", "Policy", "TD3", "SAC", "DQN", "IQL", "VDN", "QMIX"):
     _kept_models.register(_name, partial(_of_rl, _name))

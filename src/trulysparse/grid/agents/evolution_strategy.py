@@ -94,9 +94,7 @@ class EvolutionStrategy:
         self.states = [layer.new_state(optimizer) for layer in fleet.layers]
         self._evolver = None
         if evolution is not None:
-            self._evolver = FleetEvolver(
-                evolution, fleet, self.states, total_updates=generations, threads=self.threads
-            )
+            self._evolver = FleetEvolver(evolution, fleet, self.states, total_updates=generations, threads=self.threads)
         self.candidates = Candidates(fleet, count, columns, self.threads)
         self.generation = 0
         self._directions: list[tuple[Floats, Floats]] = []
@@ -159,9 +157,7 @@ class EvolutionStrategy:
         rule = self.optimizer.rule(self.generation, 0.0, None)
         for layer, state, pair in zip(self.fleet.layers, self.states, self._directions, strict=True):
             counts = (layer.connections_per_agent, len(layer.bias) // self.fleet.n_agents)
-            gradient = [
-                _weighted(weight, direction, count) for direction, count in zip(pair, counts, strict=True)
-            ]
+            gradient = [_weighted(weight, direction, count) for direction, count in zip(pair, counts, strict=True)]
             layer.update([(gradient[0], gradient[1], 1.0)], state, rule, self.threads)
         self._directions = []
         self.generation += 1

@@ -13,9 +13,7 @@ from trulysparse.nn.fleet import Fleet
 from trulysparse.nn.fleet_exchange import average_of
 
 
-def with_new_homes(
-    fleet: Fleet, action_map: ActionMap, trained: ArrayLike, n_homes: int, **options: Any
-) -> Agents:
+def with_new_homes(fleet: Fleet, action_map: ActionMap, trained: ArrayLike, n_homes: int, **options: Any) -> Agents:
     """Agents of all homes: those that learned keep their networks, all others decide by the owner average of these.
 
     The average has each connection that any of the agents has, averaged over those that have it, pruned by magnitude to

@@ -176,9 +176,7 @@ class Agents:
         arrays, config = parts.arrays, parts.config
         action_map = ActionMap(arrays["start"], config["reach"], config["span"])
         fleet: Any = parts.networks["fleet"]
-        return cls(
-            fleet, action_map, arrays["network_of"], squashed=config["squashed"], choices=arrays.get("choices")
-        )
+        return cls(fleet, action_map, arrays["network_of"], squashed=config["squashed"], choices=arrays.get("choices"))
 
 
 _Put = Callable[[Floats, Floats], None]

@@ -176,9 +176,7 @@ class StrategyTraining:
             self.exchange.bytes_sent[:] = state["exchange.bytes_sent"]
 
 
-def new_fleet(
-    sizes: tuple[int, ...], density: float, n_agents: int, activation: str, seed: int, threads: int
-) -> Fleet:
+def new_fleet(sizes: tuple[int, ...], density: float, n_agents: int, activation: str, seed: int, threads: int) -> Fleet:
     """Agents that begin with one and the same network, whose output layer is zero and dense.
 
     Args:

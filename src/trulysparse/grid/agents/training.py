@@ -133,9 +133,7 @@ class Training:
         if not len(homes) or homes.max() >= self.maker.n_homes:
             raise InputError(f"split must name training homes among the {self.maker.n_homes} of scenario")
         made = _MAKERS[kind](self._settings)
-        self.method: Method = made(
-            self.maker, homes, split, threads=checks.thread_count(threads), **self._arguments
-        )
+        self.method: Method = made(self.maker, homes, split, threads=checks.thread_count(threads), **self._arguments)
         self.log: list[dict[str, float]] = []
         self.seconds = 0.0
 
@@ -279,7 +277,9 @@ class Training:
         training.method.restore(fleet, {**config["state"], **arrays})
         log = config["log"]
         rows = zip(*log.values(), strict=True)
-        training.log = [{name: value for name, value in zip(log, row, strict=True) if value is not None} for row in rows]
+        training.log = [
+            {name: value for name, value in zip(log, row, strict=True) if value is not None} for row in rows
+        ]
         training.seconds = float(config["seconds"])
         return training
 
