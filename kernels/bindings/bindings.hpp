@@ -118,6 +118,7 @@ inline Connections view(const Array<const int64_t>& ptr, const Array<const int32
 void bind_layers(nb::module_& m);
 void bind_losses(nb::module_& m);
 void bind_topology(nb::module_& m);
+void bind_fleet_topology(nb::module_& m);
 void bind_paths(nb::module_& m);
 void bind_tiled(nb::module_& m);
 void bind_inference(nb::module_& m);

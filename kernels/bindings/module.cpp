@@ -95,6 +95,7 @@ NB_MODULE(_kernels, m) {
     bind_locks(m);
     bind_losses(m);
     bind_topology(m);
+    bind_fleet_topology(m);
     bind_paths(m);
     bind_soft_update(m);
     bind_units(m);

@@ -295,6 +295,32 @@ def rewire(
     threads: int,
     fill: Sequence[float] = ...,
 ) -> tuple[Pointers, Indices, list[Floats]]: ...
+def fleet_evolve(
+    ptr: Pointers,
+    index: Indices,
+    agents: int,
+    n_out: int,
+    arrays: Sequence[Floats],
+    median: Sequence[bool],
+    signs: bool,
+    fraction: float,
+    grow_keys: NDArray[np.uint64] | None,
+    x: Floats | None,
+    dy: Floats | None,
+    fresh_keys: NDArray[np.uint64] | None,
+    draw: Draw,
+    scale: WeightScale,
+    added: NDArray[np.float64] | None,
+    threads: int,
+) -> tuple[
+    Pointers,
+    Indices,
+    tuple[Pointers, Indices, NDArray[np.uint32]],
+    list[Floats],
+    NDArray[np.int64],
+    int,
+    bool,
+]: ...
 def carry(
     from_ptr: Pointers,
     from_index: Indices,

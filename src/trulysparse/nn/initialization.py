@@ -73,6 +73,15 @@ class StartSignals:
 
 
 @dataclass(frozen=True)
+class LayerSizes:
+    """What the scale of weights depends on, where there is no connectivity of that layer alone."""
+
+    n_in: int
+    n_out: int
+    n_connections: int
+
+
+@dataclass(frozen=True)
 class WeightInit:
     """How weights start, and how those of connections grown later do.
 
@@ -120,11 +129,13 @@ class WeightInit:
         checks.choice("init", self.rule, RULES)
         checks.choice("fan", self.fan, ("sparse", "dense"))
 
-    def scale(self, connectivity: Connectivity | TiledConnectivity, activation: LayerActivation) -> WeightScale:
+    def scale(
+        self, connectivity: Connectivity | TiledConnectivity | LayerSizes, activation: LayerActivation
+    ) -> WeightScale:
         """The scale of a hidden layer's weights.
 
         Args:
-            connectivity: of the layer.
+            connectivity: of the layer, or its sizes.
             activation: of the layer.
 
         Returns:

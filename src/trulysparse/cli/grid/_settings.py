@@ -45,7 +45,8 @@ class GridSettings:
     )
     csv: str | None = option(None, "Folder of .csv files of your own, one per home: time, load in kWh, PV in kWh.")
     feeder: str | None = option(
-        None, f"Low-voltage feeder whose AC power flow is computed: {', '.join(FEEDERS)} or a .json file. Default: none."
+        None,
+        f"Low-voltage feeder whose AC power flow is computed: {', '.join(FEEDERS)} or a .json file. Default: none.",
     )
     grid_limits: str = option(
         "penalty", "Where 0.95 to 1.05 p.u. or ratings are left: penalty (in the reward) or curtail (power is cut)."
