@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from trulysparse.grid.battery import Batteries as Batteries
     from trulysparse.grid.data import GridData as GridData
     from trulysparse.grid.environment import GridEnvironment as GridEnvironment
+    from trulysparse.grid.rl_environments import GridEnvironments as GridEnvironments
     from trulysparse.grid.sample import sample_data as sample_data
     from trulysparse.grid.scenario import Scenario as Scenario
     from trulysparse.grid.scenario import scenario_of as scenario_of
@@ -19,6 +20,7 @@ _MODULES = {
     "Batteries": "battery",
     "GridData": "data",
     "GridEnvironment": "environment",
+    "GridEnvironments": "rl_environments",
     "Scenario": "scenario",
     "Split": "splits",
     "Step": "step",
