@@ -163,6 +163,8 @@ def test_each_agent_of_a_fleet_learns_as_it_would_alone(algorithm, spaces, optio
     for number, agent in enumerate((fleet, *alone)):
         who = None if agent is fleet else number - 1
         agent.replay, agent.rng = GivenBatches(fleet, who), GivenNoise(3, who)
+        for learner in agent.learners.values():
+            learner.set_total_updates(1000)
         for _ in range(4):
             agent.update()
     for number, agent in enumerate(alone):

@@ -10,28 +10,30 @@ from numpy.typing import ArrayLike, NDArray
 from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
 from trulysparse.errors import InputError
+from trulysparse.grid import options
 from trulysparse.grid.actions import CURTAILMENT, MODES, Actions
 from trulysparse.grid.battery import Batteries
 from trulysparse.grid.bills import Bills, mean_cost
+from trulysparse.grid.data import GridData
 from trulysparse.grid.hours import HourBlocks
 from trulysparse.grid.market import MARKETS
 from trulysparse.grid.observation import IMPORT_SCALE, LOAD_SCALE, STATE, TOLD, Observer
+from trulysparse.grid.scenario import Scenario
 from trulysparse.grid.splits import WEEK, split_of
 from trulysparse.grid.step import Step
 from trulysparse.grid.tariff import Tariff, make_tariff
 
 Array = NDArray[np.float64]
+Hours = int | NDArray[np.int64]
 
 FORECASTS = ("persistence", "week")
-BROADCASTS = ("community", "feeder")
-GRID_LIMITS = ("penalty", "curtail")
 
 
 class GridEnvironment:
     """Homes with PV and batteries, each an agent, stepped together by the hour.
 
-    All arrays have a row per home. Homes may be copies of each other (`scenario.select`) and may live in different
-    hours (`first_hour`), so that candidates of a population and weeks of a year run side by side.
+    All arrays have a row per home. The homes may be there several times (`copies`) and live in different hours
+    (`first_hour`), so that candidates of a population and weeks of a year run side by side.
 
     Args:
         scenario: which homes live through which hours; or GridData, whose homes are taken as they are.
@@ -47,6 +49,7 @@ class GridEnvironment:
             True for the same, 'feeder' (the loading of its transformer), or False for nothing.
         curtailment: whether actions have a component that turns off PV.
         oracle: whether observations have the data's perfect predictions. Reports must say so.
+        copies: how often the homes are there, copy after copy, each with communities of its own.
         first_hour: row of the data in which the episode begins, one number or one a home.
         n_hours: length of the episode; None: to the end of the data.
         initial_charge: of batteries, 0 to 1, one number or one a home.
@@ -59,15 +62,17 @@ class GridEnvironment:
         seed: of whatever is random.
 
     Attributes:
-        scenario: as given.
+        scenario: of all copies.
         tariff: the tariff.
-        n_homes: H.
+        n_homes: H, of all copies.
         n_hours: length of the episode.
-        first_hour: as given: int, or int64 (H,).
+        first_hour: where it begins, int, or int64 (H,).
+        groups: communities of all copies.
         batteries: see battery.Batteries.
         bills: see bills.Bills.
         step_number: steps of the episode so far.
         reward_scale: float64 (H,).
+        observation_names: of the numbers of an observation.
 
     Raises:
         InputError: an argument that is not what it must be; the message says which.
@@ -87,7 +92,7 @@ class GridEnvironment:
 
     def __init__(
         self,
-        scenario: Any,
+        scenario: Scenario | GridData,
         *,
         tariff: str | Tariff | ArrayLike = "tou",
         information: str = "follow",
@@ -96,7 +101,8 @@ class GridEnvironment:
         broadcast: bool | str = False,
         curtailment: bool = False,
         oracle: bool = False,
-        first_hour: int | ArrayLike = 0,
+        copies: int = 1,
+        first_hour: ArrayLike = 0,
         n_hours: int | None = None,
         initial_charge: ArrayLike = 0.0,
         reward_scale: ArrayLike | None = None,
@@ -106,53 +112,47 @@ class GridEnvironment:
         observe: bool = True,
         seed: int = 0,
     ) -> None:
-        self.scenario = scenario = _scenario(scenario)
-        self.data, self.n_homes = scenario.data, int(scenario.n_homes)
+        self.copies = checks.integer("copies", copies, low=1)
+        self.scenario = options.scenario_from(scenario, self.copies)
+        self.data, self.n_homes = self.scenario.data, self.scenario.n_homes
+        n_own, n_rows = self.n_homes // self.copies, self.scenario.n_hours
         self.information = checks.choice("information", information, MODES)
-        self.tariff = make_tariff(tariff, self.data, self.n_homes)
-        self.first_hour, self.n_hours = _hours(first_hour, n_hours, self.n_homes, int(scenario.n_hours))
-        self.communities = checks.integer("communities", communities, low=1, high=self.n_homes)
-        if self.n_homes % self.communities:
-            raise InputError(
-                f"communities must divide the {self.n_homes} homes into equal groups, not {self.communities}"
-            )
+        own_tariff = make_tariff(tariff, self.data, n_own)
+        self.tariff = own_tariff.of_homes(np.tile(np.arange(n_own), self.copies))
+        self.first_hour = options.first_hours(first_hour, self.n_homes, n_rows)
+        self.n_hours = options.episode_length(n_hours, self.first_hour, n_rows)
+        communities = checks.integer("communities", communities, low=1)
+        if n_own % communities:
+            raise InputError(f"communities must divide the {n_own} homes into equal groups, not {communities}")
+        self.groups = communities * self.copies
         if market is None and self.tariff.name == "community":
             market = "mid-market"
         self.market = market if market is None else checks.choice("market", market, MARKETS)
-        self.broadcast = _broadcast(broadcast)
-        if self.market is not None or self.broadcast is not None:
-            _require_same_hours(self.first_hour, self.communities)
+        self.broadcast = options.broadcast_of(broadcast)
         self.wear = checks.real("wear", wear, low=0)
         self.carbon_weight = checks.real("carbon_weight", carbon_weight, low=0)
         self.observe = checks.flag("observe", observe)
         self.seed = checks.integer("seed", seed, low=0)
         self.curtails = checks.flag("curtailment", curtailment)
+        self.oracle = checks.flag("oracle", oracle)
         days = 1 if checks.choice("forecasts", forecasts, FORECASTS) == "persistence" else 7
-        self.batteries = Batteries(scenario.battery_kwh, scenario.battery_kw)
-        self._initial_charge = _of_homes("initial_charge", initial_charge, self.n_homes, 0, 1)
-        self.actions = Actions(
-            self.information,
-            self.n_homes,
-            self.batteries.power_kw,
-            self.market is not None and self.information == "follow",
-            self.curtails,
-        )
-        self.bills = Bills(self.tariff, self.data, self.n_homes, self.first_hour, self.market, self.communities)
-        self.blocks = HourBlocks(scenario, self.n_homes, self.first_hour, self.n_hours, days)
-        oracle = checks.flag("oracle", oracle)
-        self._observer = Observer(self.data, self.tariff, self.blocks, self.first_hour, oracle)
-        self.oracle, self.observation_names = oracle, self._observer.names
-        self.reward_scale = self._scale(reward_scale)
+        self._require_same_hours(self.first_hour)
+        self.batteries = Batteries(self.scenario.battery_kwh, self.scenario.battery_kw)
+        self._initial_charge = options.of_homes("initial_charge", initial_charge, self.n_homes, 0, 1, self.copies)
+        exchange = self.market is not None and self.information == "follow"
+        self._actions = Actions(self.information, self.n_homes, self.batteries.power_kw, exchange, self.curtails)
+        self.bills = Bills(self.tariff, self.data, self.n_homes, self.market, self.groups)
+        self._blocks = HourBlocks(self.scenario, self.n_homes, self.n_hours, days)
+        self._observer = Observer(self.data, self.tariff, self._blocks, self.oracle)
+        self.observation_names = self._observer.names
+        self.reward_scale = self._scale(reward_scale, own_tariff)
         self._factor = -1 / self.reward_scale
         self._columns = {name: self.observation_names.index(name) for name in STATE + TOLD}
-        self._per_kwh = np.divide(
-            1.0, self.batteries.capacity_kwh, out=np.zeros(self.n_homes), where=self.batteries.capacity_kwh > 0
-        )
         self._net, self._part, self._pv = (np.zeros(self.n_homes) for _ in range(3))
-        self._house, self._curtailed = np.zeros(self.n_homes), np.zeros(self.n_homes)
-        self._idle: Array = np.zeros(self.n_homes)
+        self._need, self._curtailed, self._idle = (np.zeros(self.n_homes) for _ in range(3))
         self._rewards: Floats = np.zeros(self.n_homes, np.float32)
         self.step_number, self._begun, self._ended = 0, False, False
+        self._begin_at(self.first_hour)
 
     @property
     def n_observations(self) -> int:
@@ -162,39 +162,78 @@ class GridEnvironment:
     @property
     def n_actions(self) -> int:
         """Components of an action."""
-        return len(self.actions.names)
+        return len(self.action_names)
 
     @property
     def action_names(self) -> tuple[str, ...]:
         """Names of the components of an action."""
-        return self.actions.names
+        return self._actions.names
 
     @property
-    def start_action(self) -> Floats:
-        """An action to begin with, float32 (components,), see Actions."""
-        return self.actions.start
+    def start_actions(self) -> Floats:
+        """An action to begin with, float32 (components,): self-consumption under 'follow', idle under 'setpoint'."""
+        return self._actions.start
 
     @property
-    def hour(self) -> int | NDArray[np.int64]:
+    def t(self) -> Hours:
         """The row of the data that the next step is about, one number or one a home."""
         return self.first_hour + self.step_number
 
     @property
-    def charge(self) -> Array:
-        """Stored energy of each battery, share of its capacity, (H,)."""
-        return self.batteries.charge
+    def price(self) -> Array:
+        """$/kWh of import in all hours of the data, (T,), or (T, H) where homes pay different prices."""
+        return self.tariff.import_price[:, 0 if self.tariff.kind is None else self.tariff.kind]
 
-    def reset(self, seed: int | None = None) -> Floats:
+    @property
+    def export_price(self) -> Array:
+        """$/kWh of export, likewise."""
+        return self.tariff.export_price[:, 0 if self.tariff.kind is None else self.tariff.kind]
+
+    @property
+    def last_load(self) -> Array:
+        """kWh that each home used in the last hour, (H,); 0 before the first hour of the data."""
+        row = self._row(self.step_number) - 1
+        load: Array = self._blocks.net[row] + self._blocks.pv[row]
+        return load
+
+    @property
+    def last_pv(self) -> Array:
+        """kWh that PV could give in the last hour, (H,)."""
+        pv: Array = self._blocks.pv[self._row(self.step_number) - 1].astype(np.float64)
+        return pv
+
+    @property
+    def last_net(self) -> Array:
+        """kWh at each home's meter in the last hour of the episode, + = import, (H,); 0 at its beginning."""
+        return self._net.copy()
+
+    @property
+    def community_sum(self) -> Array:
+        """The sum of last_net over each community, (groups,)."""
+        sums: Array = self._net.reshape(self.groups, -1).sum(axis=1)
+        return sums
+
+    def reset(self, seed: int | None = None, first_hour: ArrayLike | None = None) -> Floats:
         """Begins the episode.
 
         Args:
             seed: of whatever is random from here on; None: random numbers go on.
+            first_hour: where the episode begins from now on, as for the environment; None: as before.
 
         Returns:
-            Observations, float32 (H, numbers).
+            Observations, float32 (H, numbers), see observations().
+
+        Raises:
+            InputError: where an episode of n_hours from there is not within the data.
         """
         if seed is not None:
-            self.seed = checks.integer("seed", seed, low=0)
+            seed = checks.integer("seed", seed, low=0)
+        if first_hour is not None:
+            first = options.first_hours(first_hour, self.n_homes, self.scenario.n_hours)
+            options.episode_length(self.n_hours, first, self.scenario.n_hours)
+            self._require_same_hours(first)
+            self._begin_at(first)
+        self.seed = self.seed if seed is None else seed
         self.batteries.reset(self._initial_charge)
         self.bills.reset()
         self._net[:] = 0
@@ -202,25 +241,24 @@ class GridEnvironment:
         return self.observations()
 
     def observations(self) -> Floats:
-        """What the homes observe now, float32 (H, numbers); overwritten two steps later."""
-        row = self._observer.at(self.step_number)
+        """What the homes observe now, float32 (H, numbers), of which each column lies together in memory. They are
+        overwritten two steps later."""
+        rows = self._observer.at(self.step_number)
         columns = self._columns
-        np.multiply(self.batteries.energy_kwh, self._per_kwh, out=row[:, columns[STATE[0]]], casting="same_kind")
-        np.multiply(self.bills.peak, 1 / IMPORT_SCALE, out=row[:, columns[STATE[2]]], casting="same_kind")
+        np.copyto(rows[columns[STATE[0]]], self.batteries.charge, casting="same_kind")
+        np.multiply(self.bills.peak, 1 / IMPORT_SCALE, out=rows[columns[STATE[2]]], casting="same_kind")
         if self.broadcast == "community":
-            size = self.n_homes // self.communities
-            sums = self._net.reshape(self.communities, size).sum(axis=1) / (size * LOAD_SCALE)
-            row[:, columns[TOLD[0]]].reshape(self.communities, size)[:] = sums[:, None]
-        return row
+            size = self.n_homes // self.groups
+            told = rows[columns[TOLD[0]]].reshape(self.groups, size)
+            told[:] = (self.community_sum / (size * LOAD_SCALE))[:, None]
+        return rows.T
 
-    def step(self, actions: ArrayLike | None, *, battery_kwh: ArrayLike | None = None) -> Step:
-        """Lives through an hour.
+    def step(self, actions: ArrayLike | None) -> Step:
+        """Lives through an hour as the homes decide.
 
         Args:
             actions: (H, components), between -1 and 1; what lies outside is cut. None: no control, which leaves
                 batteries idle.
-            battery_kwh: what is asked of each battery in kWh, + = charging, instead of what actions say of it, (H,):
-                for bounds that know the future.
 
         Returns:
             What it gave; its arrays are overwritten by later steps.
@@ -229,22 +267,42 @@ class GridEnvironment:
             InputError: before reset, after the end of the episode, or actions of another shape or not numbers. Nothing
                 has changed then.
         """
-        if not self._begun or self._ended:
-            raise InputError("the episode has ended: call reset()" if self._ended else "call reset() before step()")
-        number, blocks = self.step_number, self.blocks
-        if actions is not None:
-            self._take(actions)
-        asked = None if battery_kwh is None else _of_homes("battery_kwh", battery_kwh, self.n_homes)
-        blocks.at(number)
-        row = blocks.history + number - blocks.start
-        house, pv, curtailed = blocks.net[row], blocks.pv[row], None
-        if actions is not None and self.curtails:
-            curtailed = np.multiply(self.actions.share(CURTAILMENT), pv, out=self._curtailed)
-            house = np.add(house, curtailed, out=self._house)
+        self._require_running()
+        if actions is None:
+            return self._settle(self._idle, self._blocks.net[self._row(self.step_number)])
+        self._take(actions)
+        row = self._row(self.step_number)
+        need = self._blocks.net[row]
+        curtailed = None
+        if self.curtails:
+            curtailed = np.multiply(self._actions.share(CURTAILMENT), self._blocks.pv[row], out=self._curtailed)
+            need = np.add(need, curtailed, out=self._need)
+        return self._settle(self._actions.request(need), need, curtailed)
+
+    def settle(self, requested_kwh: ArrayLike) -> Step:
+        """Lives through an hour with given requests to the batteries, whatever `information` says: for bounds that know
+        the future, and for rules that decide on a power.
+
+        Args:
+            requested_kwh: energy at the meter, + = charging, (H,), or one number for all.
+
+        Returns:
+            As step.
+
+        Raises:
+            InputError: as step.
+        """
+        self._require_running()
+        requested = options.of_homes("requested_kwh", requested_kwh, self.n_homes)
+        return self._settle(requested, self._blocks.net[self._row(self.step_number)])
+
+    def _settle(self, requested: Array, need: Array, curtailed: Array | None = None) -> Step:
+        number = self.step_number
+        pv = self._blocks.pv[self._row(number)]
+        if curtailed is not None:
             pv = np.subtract(pv, curtailed, out=self._pv)
-        requested = asked if asked is not None else self._idle if actions is None else self.actions.request(house)
         balance = self.batteries.step(requested)
-        net = np.add(house, balance, out=self._net)
+        net = np.add(need, balance, out=self._net)
         cost = self.bills.settle(number, net)
         rewards = self._reward(number, cost, balance)
         self.step_number = number + 1
@@ -252,10 +310,15 @@ class GridEnvironment:
         observations = self.observations() if self.observe else None
         return Step(observations, rewards, self._ended, net, cost, pv, balance, requested, curtailed)
 
+    def _row(self, number: int) -> int:
+        """The row of the block in memory that holds a step of the episode."""
+        self._blocks.at(number)
+        return self._blocks.history + number - self._blocks.start
+
     def _take(self, actions: ArrayLike) -> None:
-        self.actions.take(np.asarray(actions))
-        if not self.actions.is_finite():
-            component, home = np.argwhere(np.isnan(self.actions.values))[0].tolist()
+        self._actions.take(np.asarray(actions))
+        if not self._actions.is_finite():
+            component, home = np.argwhere(np.isnan(self._actions.values))[0].tolist()
             name = self.data.names[int(self.scenario.home[home])]
             raise InputError(
                 f"actions must be numbers: '{self.action_names[component]}' of home {home} ({name}) is not one in hour "
@@ -272,23 +335,43 @@ class GridEnvironment:
         np.multiply(part, self._factor, out=self._rewards, casting="same_kind")
         return self._rewards
 
-    def _scale(self, reward_scale: ArrayLike | None) -> Array:
+    def _require_running(self) -> None:
+        if not self._begun or self._ended:
+            raise InputError("the episode has ended: call reset()" if self._ended else "call reset() before step()")
+
+    @property
+    def same_hours(self) -> bool:
+        """Whether the homes of a community have to live in the same hours."""
+        return self.market is not None or self.broadcast is not None
+
+    def _require_same_hours(self, first_hour: Hours) -> None:
+        if self.same_hours:
+            options.require_same_hours(first_hour, self.groups, "a community that has a market or a broadcast")
+
+    def _begin_at(self, first_hour: Hours) -> None:
+        self.first_hour = first_hour
+        for part in (self.bills, self._blocks, self._observer):
+            part.begin_at(first_hour)
+
+    def _scale(self, reward_scale: ArrayLike | None, tariff: Tariff) -> Array:
         if reward_scale is not None:
-            scale = _of_homes("reward_scale", reward_scale, self.n_homes)
+            scale = options.of_homes("reward_scale", reward_scale, self.n_homes, copies=self.copies)
             if not (scale > 0).all():
                 raise InputError(f"reward_scale must be above 0, not {scale.min():g}")
             return scale
-        n_hours = int(self.scenario.n_hours)
-        counted = np.ones(n_hours, np.bool_) if n_hours < 4 * WEEK else split_of(("",), n_hours).train_hours
-        return mean_cost(self.scenario, self.tariff, counted)
+        n_rows = self.scenario.n_hours
+        counted = np.ones(n_rows, np.bool_) if n_rows < 4 * WEEK else split_of(("",), n_rows).train_hours
+        once = self.scenario.select(np.arange(self.n_homes // self.copies))
+        return np.tile(mean_cost(once, tariff, counted), self.copies)
 
     def state(self) -> dict[str, Any]:
-        """All that an episode needs to go on: copies of arrays and numbers, by name."""
+        """All that an episode needs to go on: copies of arrays, and numbers, by name."""
         return {
             "step_number": self.step_number,
             "begun": self._begun,
             "ended": self._ended,
             "seed": self.seed,
+            "first_hour": self.first_hour if isinstance(self.first_hour, int) else self.first_hour.copy(),
             "net": self._net.copy(),
             "peak": self.bills.peak.copy(),
             **{f"battery.{name}": values for name, values in self.batteries.state().items()},
@@ -309,76 +392,12 @@ class GridEnvironment:
         if not isinstance(state, dict) or np.shape(state.get("net", ())) != (self.n_homes,):
             raise InputError(f"state must be what state() gave of {self.n_homes} homes")
         number = checks.integer("state['step_number']", state["step_number"], low=0, high=self.n_hours)
+        first = options.first_hours(state["first_hour"], self.n_homes, self.scenario.n_hours)
+        options.episode_length(self.n_hours, first, self.scenario.n_hours)
         self.batteries.restore({name: state[f"battery.{name}"] for name in self.batteries.state()})
+        self._begin_at(first)
         self.step_number, self._begun, self._ended = number, bool(state["begun"]), bool(state["ended"])
         self.seed = int(state["seed"])
         np.copyto(self._net, state["net"])
         np.copyto(self.bills.peak, state["peak"])
         return self.observations()
-
-
-def _scenario(given: Any) -> Any:
-    from trulysparse.grid.data import GridData
-
-    if isinstance(given, GridData):
-        from trulysparse.grid.scenario import scenario_of
-
-        return scenario_of(given)
-    if not hasattr(given, "window") or not hasattr(given, "battery_kwh"):
-        raise InputError(f"scenario must be a Scenario or GridData, not {given!r:.80}")
-    return given
-
-
-def _hours(
-    first_hour: int | ArrayLike, n_hours: int | None, n_homes: int, available: int
-) -> tuple[int | NDArray[np.int64], int]:
-    """Where the episode begins and how long it is."""
-    if np.ndim(first_hour) == 0:
-        first: int | NDArray[np.int64] = checks.integer("first_hour", first_hour, low=0, high=available - 1)
-        last_begin = int(first)
-    else:
-        given = np.asarray(first_hour)
-        if given.shape != (n_homes,) or not np.issubdtype(given.dtype, np.integer):
-            raise InputError(
-                f"first_hour must be a whole number, or one of each of the {n_homes} homes, not {given!r:.80}"
-            )
-        if given.min() < 0 or given.max() >= available:
-            raise InputError(f"first_hour must lie between 0 and {available - 1}, not {given.min()} to {given.max()}")
-        last_begin = int(given.max())
-        first = last_begin if given.min() == last_begin else given.astype(np.int64)
-    if n_hours is None:
-        return first, available - last_begin
-    n_hours = checks.integer("n_hours", n_hours, low=1)
-    if last_begin + n_hours > available:
-        raise InputError(
-            f"n_hours must be at most {available - last_begin} where the episode begins in hour {last_begin} of "
-            f"{available}, not {n_hours}"
-        )
-    return first, n_hours
-
-
-def _require_same_hours(first_hour: int | NDArray[np.int64], communities: int) -> None:
-    if isinstance(first_hour, int):
-        return
-    groups = first_hour.reshape(communities, -1)
-    if (groups != groups[:, :1]).any():
-        raise InputError("first_hour must be the same for all homes of a community that has a market or a broadcast")
-
-
-def _broadcast(broadcast: bool | str) -> str | None:
-    if isinstance(broadcast, bool | np.bool_):
-        return "community" if broadcast else None
-    return checks.choice("broadcast", broadcast, BROADCASTS)
-
-
-def _of_homes(name: str, values: ArrayLike, n_homes: int, low: float = -np.inf, high: float = np.inf) -> Array:
-    """One number a home, from one for all or one each."""
-    try:
-        given = np.asarray(values, np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"{name} must be numbers, one or one a home, not {values!r:.80}") from None
-    if given.shape not in ((), (n_homes,)):
-        raise InputError(f"{name} must be one number or of shape ({n_homes},), not {given.shape}")
-    if not (np.isfinite(given) & (given >= low) & (given <= high)).all():
-        raise InputError(f"{name} must be finite numbers between {low:g} and {high:g}, not {given!r:.80}")
-    return np.array(np.broadcast_to(given, (n_homes,)))

@@ -7,6 +7,7 @@ from typing import Any
 
 from trulysparse._core.random import stream_key
 from trulysparse.evolution import Evolution, Evolver
+from trulysparse.evolution.fleet_evolver import FleetEvolver
 from trulysparse.nn.fleet import Fleet
 from trulysparse.nn.fleet_passes import FleetPasses
 from trulysparse.nn.mlp import SparseMLP
@@ -72,7 +73,5 @@ def new_evolver(evolution: Evolution, network: Any, state: Sequence[OptimizerSta
         InputError: where the method is none that a fleet has, or an option is missing.
     """
     if isinstance(network, Fleet):
-        from trulysparse.evolution.fleet_evolver import FleetEvolver
-
         return FleetEvolver(evolution, network, state, **options)
     return Evolver(evolution, network, state, seed=network.seed, **options)
