@@ -62,6 +62,22 @@ def test_days_depend_on_seed_and_home_alone():
     assert 6.8 < mean < 7.3
 
 
+def test_homes_may_live_in_different_hours():
+    together, first = ElectricVehicles(3, n_days=20, seed=2), np.array([0, 50, 123])
+    alone = [ElectricVehicles(1, n_days=20, seed=2, home=[home]) for home in range(3)]
+    for hour in range(24 * 6):
+        present, to_go, missing = together.observe(first + hour)
+        single = [vehicle.observe(int(start) + hour) for vehicle, start in zip(alone, first, strict=True)]
+        np.testing.assert_array_equal([present, to_go, missing], np.concatenate(single, axis=1))
+        taken = together.step([1.0, 3.0, 9.0], first + hour)
+        for home, (power, vehicle) in enumerate(zip([1.0, 3.0, 9.0], alone, strict=True)):
+            assert vehicle.step(power, int(first[home]) + hour) == taken[home]
+            assert vehicle.unmet_kwh == together.unmet_kwh[home]
+    copy = ElectricVehicles(3, n_days=20, seed=2)
+    copy.restore(together.state())
+    np.testing.assert_array_equal(copy.present, together.present)
+
+
 def test_state_goes_on_with_the_same_bits():
     one, two = ElectricVehicles(5, seed=1), ElectricVehicles(5, seed=1)
     for hour in range(30):
