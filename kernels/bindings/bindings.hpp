@@ -118,6 +118,7 @@ inline Connections view(const Array<const int64_t>& ptr, const Array<const int32
 void bind_layers(nb::module_& m);
 void bind_losses(nb::module_& m);
 void bind_topology(nb::module_& m);
+void bind_fleet_topology(nb::module_& m);
 void bind_paths(nb::module_& m);
 void bind_tiled(nb::module_& m);
 void bind_inference(nb::module_& m);
@@ -125,5 +126,6 @@ void bind_input(nb::module_& m);
 void bind_locks(nb::module_& m);
 void bind_soft_update(nb::module_& m);
 void bind_units(nb::module_& m);
+void bind_fleet(nb::module_& m);
 
 }  // namespace ts

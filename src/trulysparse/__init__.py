@@ -61,6 +61,7 @@ from trulysparse.training import (
 if TYPE_CHECKING:
     from trulysparse import rl
     from trulysparse.estimators import SparseMLPClassifier, SparseMLPRegressor
+    from trulysparse.evolution.fleet_evolver import FleetEvolver
     from trulysparse.nn.fleet import Fleet
     from trulysparse.preprocessing import TablePreprocessor
     from trulysparse.unsupervised.autoencoder import SparseAutoencoder
@@ -96,6 +97,7 @@ __all__ = [
     "Evolution",
     "Evolver",
     "Fleet",
+    "FleetEvolver",
     "FrozenMLP",
     "GraNet",
     "History",
@@ -141,6 +143,7 @@ __all__ = [
     "evaluate",
     "fit_side_by_side",
     "forward_all",
+    "grid",
     "load",
     "merge_networks",
     "prune_neurons",
@@ -164,12 +167,16 @@ def __getattr__(name: str) -> Any:
         from trulysparse import unsupervised
 
         return getattr(unsupervised, name)
-    if name == "rl":
-        return import_module("trulysparse.rl")
+    if name in ("grid", "rl"):
+        return import_module(f"trulysparse.{name}")
     if name == "Fleet":
         from trulysparse.nn.fleet import Fleet
 
         return Fleet
+    if name == "FleetEvolver":
+        from trulysparse.evolution.fleet_evolver import FleetEvolver
+
+        return FleetEvolver
     if name == "TablePreprocessor":
         from trulysparse.preprocessing import TablePreprocessor
 
@@ -183,5 +190,5 @@ def _of_rl(name: str) -> Any:
 
 for _name in _UNSUPERVISED:  # files of these are read by their classes, which are imported then
     _kept_models.register(_name, partial(__getattr__, _name))
-for _name in ("Policy", "TD3", "SAC", "DQN", "IQL", "VDN", "QMIX"):
+for _name in ("FleetPolicy", "Policy", "TD3", "SAC", "DQN", "IQL", "VDN", "QMIX"):
     _kept_models.register(_name, partial(_of_rl, _name))

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from trulysparse._core.random import _mix, generator, stream_key
+from trulysparse._core.random import _mix, generator, stream_key, stream_keys
 
 
 def test_mix_gives_the_published_values_of_splitmix64():
@@ -55,3 +55,10 @@ def test_generators_of_a_key_draw_the_same_and_of_another_are_uncorrelated():
     others = [generator(1, "shuffle", 6), generator(2, "shuffle", 5), generator(1, "step", 5)]
     for other in others:
         assert abs(np.corrcoef(draws, other.random(10_000))[0, 1]) < 0.05
+
+
+def test_stream_keys_are_the_keys_of_each_seed():
+    seeds = np.array([0, 1, 2**63, 2**64 - 1], np.uint64)
+    for counters in ((), (3,), (0, 2**40)):
+        expected = [stream_key(seed, "grow", *counters) for seed in seeds.tolist()]
+        assert stream_keys(seeds, "grow", *counters).tolist() == expected

@@ -44,7 +44,8 @@ def test_agents_are_the_networks_of_their_seeds(arguments: dict) -> None:
     assert len(set(fleet.seeds.tolist())) == len(fleet) == 6
     for agent, net in enumerate(fleet):
         alone = ts.SparseMLP(SIZES, seed=fleet.seed_of(agent), threads=1, **arguments)
-        assert same(net, alone) and net.seed == alone.seed
+        assert same(net, alone)
+        assert net.seed == alone.seed
         assert fleet.connections_per_agent[agent] == alone.n_connections
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from trulysparse.optim.clipping import clip_factor, global_norm
+from trulysparse.errors import DivergenceError
+from trulysparse.optim.clipping import clip_blocks, clip_factor, global_norm
 
 SIZES = (0, 1, 15, 16, 17, 2**14 - 1, 2**14 + 3, 300_001)  # around lanes and blocks of the kernel; more than one thread
 
@@ -77,3 +78,28 @@ def test_clipped_gradient_is_that_of_torch(rng, max_norm):
     torch.nn.utils.clip_grad_norm_(parameters, max_norm)
     for parameter, part in zip(parameters, gradient, strict=True):
         np.testing.assert_allclose(part * factor, parameter.grad.numpy(), rtol=1e-5)  # torch adds 1e-6 to the norm
+
+
+def test_blocks_are_clipped_each_by_its_norm(rng):
+    blocks = [np.array([0, 3, 3, 7]), np.array([0, 0, 2, 5])]  # two of them have no connection in a layer
+    gradients = [
+        (rng.standard_normal(ptr[-1]), rng.standard_normal(3 * n)) for ptr, n in zip(blocks, (2, 1), strict=True)
+    ]
+    before = [(weight.copy(), bias.copy()) for weight, bias in gradients]
+
+    def of(number, arrays):
+        parts = []
+        for (weight, bias), ptr in zip(arrays, blocks, strict=True):
+            parts += [weight[ptr[number] : ptr[number + 1]], bias.reshape(3, -1)[number]]
+        return np.concatenate(parts)
+
+    limit = np.sort([np.linalg.norm(of(number, before)) for number in range(3)])[1] * 1.0001
+    clip_blocks(gradients, blocks, limit)
+    for number in range(3):
+        old, new = of(number, before), of(number, gradients)
+        np.testing.assert_allclose(new, old * min(1, limit / np.linalg.norm(old)), rtol=1e-12)
+    gradients[1][0][-1] = np.inf
+    kept = gradients[0][0].copy()
+    with pytest.raises(DivergenceError, match="norm is inf"):
+        clip_blocks(gradients, blocks, limit)
+    np.testing.assert_array_equal(gradients[0][0], kept)

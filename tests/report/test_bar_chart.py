@@ -15,6 +15,11 @@ def test_bars_are_as_long_as_their_values():
     assert lengths == pytest.approx([lengths[0] * value / 3 for value in values], abs=0.02)
 
 
+def test_bars_may_have_colours_of_their_own():
+    svg = bar_chart(["a", "b"], [1.0, 2.0], title="t", colors=["red", "var(--s2,#c44e00)"])
+    assert [rect.get("fill") for rect in found(svg, "rect")] == ["red", "var(--s2,#c44e00)"]
+
+
 @pytest.mark.parametrize("values", [[], [0.0], [np.nan, 1.0], [np.inf], [1e308, 1e-308]])
 def test_bars_of_odd_values(values):
     svg = bar_chart(["<script>"] * len(values), values, title="<t>")

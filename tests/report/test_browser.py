@@ -8,7 +8,9 @@ import pytest
 import browser
 import trulysparse as ts
 from agent_logs import agent_run
+from grid_outcomes import controls, grid_report, home_week, street
 from trulysparse.report import ComparedRun, RunReport, write_comparison, write_report
+from trulysparse.report.grid_page import write_grid_report
 from trulysparse.report.rl_compare_page import write_agent_comparison
 from trulysparse.report.rl_page import AgentReport, write_agent_report
 
@@ -71,6 +73,20 @@ PAGES = {
     ),
     "agents compared": lambda path: write_agent_comparison(
         path, [agent_run(f"{LONG}{i}", n_seeds=i, env=LONG, density=0.1 * i) for i in range(1, 8)]
+    ),
+    "grid": lambda path: write_grid_report(path, grid_report()),
+    "grid, long names": lambda path: write_grid_report(
+        path,
+        grid_report(
+            title=LONG * 2,
+            command="trulysparse grid run " + "x" * 500,
+            controls=controls(oracle=True, n_agents=4, suffix=LONG),
+            weeks=[home_week(LONG, LONG)],
+            feeders={LONG: street(200, long_name=LONG)},
+            device=LONG,
+            facts={"data": "y" * 300},
+            notes=["z" * 300],
+        ),
     ),
     "comparison": lambda path: write_comparison(
         path, [ComparedRun(name=f"{LONG}{i}", config={"data": LONG, "seed": i}, records=RECORDS) for i in range(6)]

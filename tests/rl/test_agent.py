@@ -153,33 +153,36 @@ def test_each_agent_of_a_fleet_learns_as_it_would_alone(algorithm, spaces, optio
     fleet = algorithm(spaces, fleet=3, seed=4, **settings)
     alone = [algorithm(spaces, seed=4, **settings) for _ in range(3)]
     for number, agent in enumerate(alone):
-        for name, learner in agent.learners.items():
-            for own, others in zip((*learner.nets, *learner.targets), of_all(fleet.learners[name]), strict=True):
-                for layer, other in zip(own.layers, others[number].layers, strict=True):
-                    layer.connectivity, layer.values, layer.bias = other.connectivity, other.values, other.bias
+        for layer, other in layers_of(agent, fleet, number):
+            layer.connectivity, layer.values, layer.bias = other.connectivity, other.values, other.bias
+        for learner in agent.learners.values():
             for net, state in zip(learner.nets, learner.optimizer_state, strict=True):
                 state[:] = [layer.new_state(learner.optimizer) for layer in net.layers]
-            for net, target in zip(learner.nets, learner.targets, strict=True):
+            for net, target in zip(learner.nets, learner.targets, strict=False):
                 target.take_topology(net)
     for number, agent in enumerate((fleet, *alone)):
         who = None if agent is fleet else number - 1
         agent.replay, agent.rng = GivenBatches(fleet, who), GivenNoise(3, who)
+        for learner in agent.learners.values():
+            learner.set_total_updates(1000)
         for _ in range(4):
             agent.update()
     for number, agent in enumerate(alone):
-        for name, learner in agent.learners.items():
-            for own, others in zip((*learner.nets, *learner.targets), of_all(fleet.learners[name]), strict=True):
-                for layer, other in zip(own.layers, others[number].layers, strict=True):
-                    np.testing.assert_allclose(layer.values, other.values, rtol=1e-5, atol=1e-6)
-                    np.testing.assert_allclose(layer.bias, other.bias, rtol=1e-5, atol=1e-6)
+        for layer, other in layers_of(agent, fleet, number):
+            np.testing.assert_allclose(layer.values, other.values, rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(layer.bias, other.bias, rtol=1e-5, atol=1e-6)
     for name, value in fleet.metrics.items():
         assert value == pytest.approx(np.mean([agent.metrics[name] for agent in alone]), rel=1e-4)
     if algorithm is SAC:
         np.testing.assert_allclose(fleet.temperature.value, [agent.temperature.value for agent in alone], rtol=1e-6)
 
 
-def of_all(learner):
-    return *learner.nets, *learner.targets
+def layers_of(agent, fleet, number):
+    """Layers of all networks of an agent, beside those of the agent of this number in a fleet."""
+    for name, learner in agent.learners.items():
+        others = fleet.learners[name]
+        for own, many in zip((*learner.nets, *learner.targets), (*others.nets, *others.targets), strict=True):
+            yield from zip(own.layers, many[number].layers, strict=True)
 
 
 @pytest.mark.parametrize("algorithm", [TD3, SAC, DQN])
@@ -189,7 +192,8 @@ def test_agents_of_a_fleet_learn_rules_of_their_own(algorithm):
     settings |= dict(train_freq=1, gradient_steps=1, learning_starts=200)
     agent = algorithm(game, fleet=True, seed=0, buffer_size=1000, normalize_observations=True, **settings)
     agent.learn(6 * 800)
-    assert agent.n_updates == 600 and agent.replay.n_transitions == 6 * 800
+    assert agent.n_updates == 600
+    assert agent.replay.n_transitions == 6 * 800
     observations = np.random.default_rng(5).uniform(-1, 1, (40, 6, 2)).astype(np.float32)
     given = np.array([agent.predict(each, deterministic=True)[0] for each in observations])
     best = np.array([game.best(each) for each in observations])
@@ -218,7 +222,8 @@ def test_a_fleet_in_a_file_goes_on_with_the_same_bits(tmp_path):
     np.testing.assert_array_equal(
         same.predict(observations, deterministic=True)[0], agent.predict(observations, deterministic=True)[0]
     )
-    assert same.metrics == agent.metrics and same.rng.random() == agent.rng.random()
+    assert same.metrics == agent.metrics
+    assert same.rng.random() == agent.rng.random()
     with pytest.raises(ts.InputError, match="an environment for each of 3 agents, not 4"):
         TD3.load(tmp_path / "fleet.safetensors", OwnRules(4))
 

@@ -21,7 +21,8 @@ def test_it_answers_as_the_policy_of_each_agent(rng, head):
     policy = FleetPolicy(fleet(), head=head, n_actions=2, **bounds, **scale)
     observations = rng.standard_normal((5, 3)).astype(np.float32)
     actions, state = policy.predict(observations)
-    assert state is None and len(actions) == len(policy) == 5
+    assert state is None
+    assert len(actions) == len(policy) == 5
     for agent, (action, observation) in enumerate(zip(actions, observations, strict=True)):
         np.testing.assert_allclose(policy[agent](observation), action, atol=1e-5)
 

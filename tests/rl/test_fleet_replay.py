@@ -82,7 +82,8 @@ def test_every_transition_that_is_held_is_as_likely(rng):
     rewards, _ = replay.sample(rng, 4096, before, np.zeros((3, 1, 4096), np.float32), after)
     for agent in range(3):
         _, counts = np.unique(rewards[agent], return_counts=True)
-        assert len(counts) == 14 and counts.min() > 0.7 * 4096 / 14
+        assert len(counts) == 14
+        assert counts.min() > 0.7 * 4096 / 14
 
 
 def test_an_agent_without_transitions_is_named(rng):

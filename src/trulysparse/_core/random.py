@@ -7,6 +7,7 @@ import zlib
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 _MASK = (1 << 64) - 1
 
@@ -39,6 +40,36 @@ def stream_key(seed: int, purpose: str, *counters: int) -> int:
     for part in counters:
         key = _mix(key ^ (int(part) & _MASK))
     return key
+
+
+def stream_keys(seeds: NDArray[np.uint64], purpose: str, *counters: int | NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """`stream_key` of many seeds at once.
+
+    Args:
+        seeds: one per stream, of any shape.
+        purpose: what the streams are for.
+        *counters: see `stream_key`; the same for all, or an array of one per seed.
+
+    Returns:
+        One key per seed.
+
+    Example:
+        >>> keys = stream_keys(np.array([7, 8], np.uint64), "grow", 1)
+        >>> keys.tolist() == [stream_key(7, "grow", 1), stream_key(8, "grow", 1)]
+        True
+    """
+    keys = _mix_all(_mix_all(seeds) ^ np.uint64(zlib.crc32(purpose.encode())))
+    for part in counters:
+        keys = _mix_all(keys ^ (part if isinstance(part, np.ndarray) else np.uint64(int(part) & _MASK)))
+    return keys
+
+
+def _mix_all(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """`_mix` of each element; arrays of uint64 wrap around."""
+    z = z + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
 
 
 @lru_cache(maxsize=256)  # the same few are needed at every step

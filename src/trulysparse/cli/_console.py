@@ -113,12 +113,13 @@ def show(title: str, rows: dict[str, Any]) -> None:
 
 def print_json(values: dict[str, Any]) -> None:
     """One object on one line; a figure that is not finite becomes null, which is what JSON has for it."""
-    print(json.dumps({name: _or_null(value) for name, value in values.items()}, allow_nan=False), flush=True)
+    print(json.dumps({name: or_null(value) for name, value in values.items()}, allow_nan=False), flush=True)
 
 
-def _or_null(value: Any) -> Any:
+def or_null(value: Any) -> Any:
+    """A value with null for figures in it that are not finite."""
     if isinstance(value, dict):
-        return {name: _or_null(each) for name, each in value.items()}
+        return {name: or_null(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_or_null(each) for each in value]
+        return [or_null(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from trulysparse._core import checks
-from trulysparse._core.random import stream_key
 from trulysparse.errors import InputError
+from trulysparse.evolution.clock import Clock, check_method, evolution_key
 from trulysparse.evolution.evolution import Evolution
 from trulysparse.evolution.layers import EvolvableLayers, init_of, listed_states
 from trulysparse.evolution.step import EvolutionStep
@@ -21,7 +21,7 @@ from trulysparse.optim import OptimizerState
 _PREFIX = "evolution_state."
 
 
-class Evolver:
+class Evolver(Clock):
     """Evolves layers in the course of a training loop of one's own; its clock is the number of updates.
 
     With the same seed and number of updates it gives the same bits as a Trainer, for any number of threads.
@@ -96,45 +96,19 @@ class Evolver:
         init: WeightInit | None = None,
         evolving: Sequence[int] | None = None,
     ) -> None:
-        if not isinstance(method, Evolution):
-            raise InputError(f"method must be a method of evolution, such as SET(), not {method!r:.80}")
+        check_method(method)
         method.check_storage(layers, evolving)
         listed_states(layers, optimizer_state)
         init_of(layers, init)
-        if total_updates is not None:
-            checks.integer("total_updates", total_updates, low=1)
-        elif method.needs_total:
-            raise InputError(
-                f"total_updates must be given: {method!r} depends on it; or give the method an end in updates "
-                "(until=50_000)"
-            )
-        if updates_per_epoch is not None:
-            checks.integer("updates_per_epoch", updates_per_epoch, low=1)
-        elif method.schedule.every_epochs is not None:
-            raise InputError(
-                f"updates_per_epoch must be given: {method!r} counts epochs; or give the method an interval in updates "
-                "(every_updates=1000)"
-            )
-        self.method = method
+        super().__init__(method, total_updates, updates_per_epoch)
         self.layers = layers
         self.optimizer_state = optimizer_state
-        self.total_updates = total_updates
-        self.updates_per_epoch = updates_per_epoch
         self.seed = checks.integer("seed", seed, low=0)
         own = layers.threads if isinstance(layers, Network) else None
         self.threads = checks.thread_count(own if threads is None else threads)
         self.init = init
         self.evolving = evolving
-        self.count = 0
         self.evolution_state: dict[str, Any] = {}
-
-    def due(self) -> bool:
-        """Whether to evolve now: after `count` updates, before the next one."""
-        return self.method.due(self.count, self.updates_per_epoch, self.total_updates)
-
-    def step_done(self) -> None:
-        """Advances the clock by one update. An evolution in place of an update counts as one."""
-        self.count += 1
 
     def start(self) -> EvolutionStep:
         """Begins an evolution that is due now.
@@ -143,17 +117,16 @@ class Evolver:
             The step. It is a sink of a backward pass in place of an update; or hand each layer's (x, dy) to its
             `evolve_layer`, or to `decide` and `apply`.
         """
-        total = self.total_updates or self._end()
         return self.method.start(
             self.layers,
             self.optimizer_state,
             key=evolution_key(self.seed, self.count),
             threads=self.threads,
-            training_progress=0.0 if total is None else min(1.0, self.count / total),
+            training_progress=self.progress(),
             evolution_state=self.evolution_state,
             init=self.init,
             evolving=self.evolving,
-            total_updates=total,
+            total_updates=self.end(),
         )
 
     def evolve(self) -> int:
@@ -227,16 +200,6 @@ class Evolver:
             else:
                 remembered[owner] = value
         self.count, self.evolution_state = count, remembered
-
-    def _end(self) -> int | None:
-        """The last update on which anything depends, where the length of the training is not known."""
-        ends = [self.method.schedule.until] + ([self.method.density.until] if self.method.density else [])
-        return max((end for end in ends if isinstance(end, int)), default=None)
-
-
-def evolution_key(seed: int, count: int) -> int:
-    """The key of the random streams of the evolution after `count` updates."""
-    return stream_key(seed, "evolution", count)
 
 
 def forget_connections(evolution_state: dict[str, Any]) -> None:

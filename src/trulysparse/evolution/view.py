@@ -135,9 +135,9 @@ class LayerView:
         """
         if x is not None and dy is not None:
             columns = np.shape(x)[1] if np.ndim(x) == 2 else 0
-            _check_batch("x", x, (self.layer.n_in, columns), self.layer.values.dtype)
-            _check_batch("dy", dy, (self.layer.n_out, columns), self.layer.values.dtype)
-            x, dy = _padded(x), _padded(dy)
+            check_batch("x", x, (self.layer.n_in, columns), self.layer.values.dtype)
+            check_batch("dy", dy, (self.layer.n_out, columns), self.layer.values.dtype)
+            x, dy = padded(x), padded(dy)
         self.x, self.dy = x, dy
 
     def require_batch(self) -> tuple[Floats, Floats]:
@@ -184,13 +184,14 @@ class LayerView:
         return out
 
 
-def _check_batch(name: str, array: object, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
+def check_batch(name: str, array: object, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
+    """InputError where an array is not a batch of one row per neuron."""
     if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != dtype or not array.size:
         given = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
         raise InputError(f"{name} must be {dtype} of shape ({shape[0]}, samples), as many in x and dy, not {given}")
 
 
-def _padded(array: Floats) -> Floats:
+def padded(array: Floats) -> Floats:
     """The array itself or, where its columns are not as many as the kernels take at a time, a copy with zeros."""
     rows, columns = array.shape
     stride = int(_kernels.padded_batch(columns))

@@ -73,6 +73,15 @@ class StartSignals:
 
 
 @dataclass(frozen=True)
+class LayerSizes:
+    """What the scale of weights depends on, where there is no connectivity of that layer alone."""
+
+    n_in: int
+    n_out: int
+    n_connections: int
+
+
+@dataclass(frozen=True)
 class WeightInit:
     """How weights start, and how those of connections grown later do.
 
@@ -120,11 +129,13 @@ class WeightInit:
         checks.choice("init", self.rule, RULES)
         checks.choice("fan", self.fan, ("sparse", "dense"))
 
-    def scale(self, connectivity: Connectivity | TiledConnectivity, activation: LayerActivation) -> WeightScale:
+    def scale(
+        self, connectivity: Connectivity | TiledConnectivity | LayerSizes, activation: LayerActivation
+    ) -> WeightScale:
         """The scale of a hidden layer's weights.
 
         Args:
-            connectivity: of the layer.
+            connectivity: of the layer, or its sizes.
             activation: of the layer.
 
         Returns:
@@ -145,7 +156,7 @@ class WeightInit:
         if xavier:
             fan_out = max(1.0, connectivity.n_connections / connectivity.n_in)
             return WeightScale(math.sqrt(6), by_fan_in=True, added=fan_out)
-        return WeightScale(math.sqrt(3 / max(_power(activation, 1.0), _LEAST_POWER)), by_fan_in=True)
+        return WeightScale(math.sqrt(3 / max(mean_square(activation, 1.0), _LEAST_POWER)), by_fan_in=True)
 
     def output_scale(
         self, connectivity: Connectivity | TiledConnectivity, inputs: StartSignals, activation: LayerActivation
@@ -192,7 +203,7 @@ class WeightInit:
             variance = power * spread * scale.of(1) ** 2  # whatever the neuron's inputs
         else:
             variance = power * spread * fan_in * scale.of(round(fan_in)) ** 2
-        return StartSignals(_power(activation, variance), _power(activation, 0.0), live, inputs.threads)
+        return StartSignals(mean_square(activation, variance), mean_square(activation, 0.0), live, inputs.threads)
 
     @property
     def kind(self) -> Draw:
@@ -257,7 +268,7 @@ def mean_fan_in(connectivity: Connectivity | TiledConnectivity) -> float:
     return max(1.0, connectivity.n_connections / connectivity.n_out)
 
 
-def _power(activation: LayerActivation, variance: float) -> float:
+def mean_square(activation: LayerActivation, variance: float) -> float:
     """Mean square of an activation over normal pre-activations of this variance."""
     kind, slope = activation if isinstance(activation, tuple) else (None, 0.0)
     if kind == Activation.IDENTITY:

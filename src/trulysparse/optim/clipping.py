@@ -100,6 +100,6 @@ def clip_blocks(
     clip_factor(float(norms.max(initial=0)), max_norm)  # refuses what is not finite
     factors = max_norm / np.maximum(norms, max_norm)
     for (weight, bias), ptr in zip(gradients, blocks, strict=True):
-        weight *= np.repeat(factors, np.diff(ptr)).astype(weight.dtype)
-        shaped = bias.reshape(n, -1)
-        shaped *= factors.astype(bias.dtype)[:, None]
+        np.multiply(weight, np.repeat(factors, np.diff(ptr)).astype(weight.dtype), out=weight)
+        rows = bias.reshape(n, -1)
+        np.multiply(rows, factors.astype(bias.dtype)[:, None], out=rows)

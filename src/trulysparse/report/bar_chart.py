@@ -17,7 +17,12 @@ _LARGEST_LINEAR = 60
 
 
 def bar_chart(
-    names: Sequence[str], values: Sequence[float], *, title: str, shown: Callable[[float], str] = number
+    names: Sequence[str],
+    values: Sequence[float],
+    *,
+    title: str,
+    shown: Callable[[float], str] = number,
+    colors: Sequence[str] | None = None,
 ) -> str:
     """Draws a bar for each of some named values, one under the other.
 
@@ -26,6 +31,7 @@ def bar_chart(
         values: what is below 0 or not finite has no bar.
         title: of the picture.
         shown: how a value is written beside its bar.
+        colors: of the bars, such as svg.color gives; None: one for all.
 
     Returns:
         An <svg> element.
@@ -46,8 +52,9 @@ def bar_chart(
         parts.append(label(left - 8, top + 13, name, length=20, text_anchor="end"))
         drawn = value if math.isfinite(value) else 0.0
         note = element("title", escape(f"{name}: {shown(value)}"))
+        fill = color(0) if colors is None else colors[row]
         parts.append(
-            element("rect", note, x=left, y=top + 2, width=max(x(drawn) - left, 0.5), height=_ROW - 6, fill=color(0))
+            element("rect", note, x=left, y=top + 2, width=max(x(drawn) - left, 0.5), height=_ROW - 6, fill=fill)
         )
         parts.append(label(max(x(drawn), left) + 5, top + 13, shown(value), font_size=12))
     return picture(WIDTH, _ROW * len(names) + 6, title, parts)

@@ -8,6 +8,7 @@ LIGHT = {
     "soft": "#515a64",
     "edge": "#d5dae0",
     "accent": "#0068a8",
+    "alarm": "#a8001c",
     "s1": "#0068a8",
     "s2": "#c44e00",
     "s3": "#00795a",
@@ -22,6 +23,7 @@ DARK = {
     "soft": "#aab3bc",
     "edge": "#353d46",
     "accent": "#6cb6ef",
+    "alarm": "#ff9090",
     "s1": "#5aa9e6",
     "s2": "#ff9a56",
     "s3": "#3cc99a",
@@ -48,7 +50,7 @@ a{color:var(--accent)}
 .tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(9rem,1fr));gap:.75rem;margin:1.1rem 0}
 .tile{background:var(--raised);border:1px solid var(--edge);border-radius:.6rem;padding:.7rem .9rem;min-width:0}
 .tile b{display:block;font-size:1.45rem;line-height:1.3;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
-.tile span{color:var(--soft);font-size:.88rem}
+.tile span{color:var(--soft);font-size:.88rem;overflow-wrap:anywhere}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr));gap:1rem;align-items:start}
 figure,.card{background:var(--raised);border:1px solid var(--edge);border-radius:.6rem;padding:.9rem 1rem;margin:0;
 min-width:0}
@@ -72,6 +74,7 @@ white-space:pre-wrap;overflow-wrap:anywhere;font:.92rem/1.5 ui-monospace,SFMono-
 ul{margin:.4rem 0;padding-left:1.2rem}
 li{overflow-wrap:anywhere}
 .warning{border-left:.3rem solid var(--s2);padding-left:.8rem}
+.alarm{color:var(--alarm);border-left:.3rem solid var(--alarm);padding-left:.8rem}
 footer{font-size:.88rem;padding-top:1.5rem;padding-bottom:2.5rem}
 @media(max-width:34rem){main,header,footer{padding-left:.8rem;padding-right:.8rem}figure,.card{padding:.7rem}
 h1{font-size:1.4rem}.tiles{grid-template-columns:1fr 1fr}

@@ -17,6 +17,9 @@ from trulysparse.report.numbers import one_line, short, shortened
 COLORS = ("#0068a8", "#c44e00", "#00795a", "#a3458c", "#7d6200", "#56616b")
 """Of the series of a chart, on a light ground; told apart by colour-blind readers too."""
 
+ALARM = "var(--alarm,#a8001c)"
+"""Of what readers must not take for an ordinary result."""
+
 WIDTH = 400
 """Of pictures; texts stay readable where a phone shrinks them, and do not grow too large on a wide screen."""
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from trulysparse.rl.checkpoint_callback import CheckpointCallback as CheckpointCallback
     from trulysparse.rl.dqn import DQN as DQN
     from trulysparse.rl.evaluate import evaluate_policy as evaluate_policy
+    from trulysparse.rl.fleet_policy import FleetPolicy as FleetPolicy
     from trulysparse.rl.noisy import NoisyFeatures as NoisyFeatures
     from trulysparse.rl.policy import Policy as Policy
     from trulysparse.rl.qmix import QMIX as QMIX
@@ -30,6 +31,7 @@ _MODULES = {
     "evaluate_policy": "evaluate",
     "evaluate_team": "team_evaluation",
     "EveryNTimesteps": "callbacks",
+    "FleetPolicy": "fleet_policy",
     "IQL": "vdn",
     "NoisyFeatures": "noisy",
     "Policy": "policy",

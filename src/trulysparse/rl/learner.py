@@ -11,19 +11,15 @@ import numpy as np
 from trulysparse import _kernels
 from trulysparse._core import checks
 from trulysparse._core.arrays import Floats, zeros
-from trulysparse._core.random import stream_key
-from trulysparse.evolution import Evolution, Evolver
+from trulysparse.evolution import Evolution
 from trulysparse.nn.activations import Activation
-from trulysparse.nn.fleet import Fleet
-from trulysparse.nn.fleet_passes import FleetPasses
-from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.sinks import Gradients, InputGradient, Sink, Update
 from trulysparse.nn.soft_update_all import soft_update_all
 from trulysparse.optim import Adam, Optimizer
 from trulysparse.optim.clipping import clip_blocks, clip_factor, global_norm
 from trulysparse.optim.optimizer import check_optimizer
 from trulysparse.optim.rules import all_fused
-from trulysparse.rl.joint_passes import JointPasses
+from trulysparse.rl.networks import new_evolver, new_networks, new_passes
 
 
 class Learner:
@@ -122,29 +118,22 @@ class Learner:
         self.evolution, self.evolving, self.seed = evolution, evolving, seed
         self.threads = checks.thread_count(threads)
         self.n_agents = None if n_agents is None else checks.integer("n_agents", n_agents, low=1)
-        options: dict[str, Any] = {
-            "density": density,
-            "epsilon": epsilon,
-            "densities": densities,
-            "activation": activation,
-            "output": "identity",
-            "init": "uniform",
-            "fan": "sparse",
-            "balance": False,
-            "threads": self.threads,
-        }
-        seeds = [stream_key(seed, "network", number) >> 1 for number in range(n_networks)]
-        self.nets: list[Any]
-        if self.n_agents is None:
-            self.nets = [SparseMLP(layer_sizes, seed=each, **options) for each in seeds]
-        else:
-            self.nets = [Fleet(self.n_agents, layer_sizes, seed=each, **options) for each in seeds]
+        self.nets = new_networks(
+            n_networks,
+            layer_sizes,
+            self.n_agents,
+            seed,
+            density=density,
+            epsilon=epsilon,
+            densities=densities,
+            activation=activation,
+            threads=self.threads,
+        )
         self.targets = [net.copy() for net in self.nets] if target else []
         self.optimizer_state = [[layer.new_state(self.optimizer) for layer in net.layers] for net in self.nets]
         self.columns = int(_kernels.padded_batch(batch_size))
-        passes: Any = JointPasses if self.n_agents is None else FleetPasses
-        self._online = passes(self.nets, self.columns, self.threads)
-        self._target = passes(self.targets, self.columns, self.threads) if target else None
+        self._online = new_passes(self.nets, self.columns, self.threads)
+        self._target = new_passes(self.targets, self.columns, self.threads) if target else None
         self.x: Floats = self._online.x
         self.target_x: Floats = zeros(0, np.dtype(np.float32)) if self._target is None else self._target.x
         self.dy = [self._batch_array(self.nets[0].layer_sizes[-1]) for _ in self.nets]
@@ -180,19 +169,17 @@ class Learner:
         if self._evolvers is None:
             self._evolvers = []
             if self.evolution is not None:
-                options: dict[str, Any] = {
-                    "total_updates": self.total_updates,
-                    "threads": self.threads,
-                    "evolving": self.evolving,
-                }
-                for net, state in zip(self.nets, self.optimizer_state, strict=True):
-                    if self.n_agents is None:
-                        evolver: Any = Evolver(self.evolution, net, state, seed=net.seed, **options)
-                    else:
-                        from trulysparse.evolution.fleet_evolver import FleetEvolver
-
-                        evolver = FleetEvolver(self.evolution, net, state, **options)
-                    self._evolvers.append(evolver)
+                self._evolvers = [
+                    new_evolver(
+                        self.evolution,
+                        net,
+                        state,
+                        total_updates=self.total_updates,
+                        threads=self.threads,
+                        evolving=self.evolving,
+                    )
+                    for net, state in zip(self.nets, self.optimizer_state, strict=True)
+                ]
         return self._evolvers
 
     @property

@@ -82,7 +82,8 @@ class SAC(ActorCritic[SACSettings]):
         n, outputs = self.spaces.n_actions, self.policy.outputs(observations)
         deviations = np.exp(np.minimum(np.maximum(outputs[:, n:], LOG_STD_MIN), LOG_STD_MAX))
         deviations *= self.rng.standard_normal(deviations.shape, dtype=np.float32)
-        return np.tanh(outputs[:, :n] + deviations)
+        actions: Floats = np.tanh(outputs[:, :n] + deviations)
+        return actions
 
     def update(self) -> None:
         """One update of critics, actor, temperature and targets."""

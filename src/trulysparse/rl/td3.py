@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from trulysparse._core.arrays import Floats
 from trulysparse.rl.actor_critic import ActorCritic
 from trulysparse.rl.heads import squared_error
 from trulysparse.rl.learner import Learner
@@ -63,11 +64,12 @@ class TD3(ActorCritic[TD3Settings]):
 
     def explore(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
         """The policy's actions with Gaussian noise (algorithm 1, line 4)."""
-        actions = np.tanh(self.policy.outputs(observations))
+        actions: Floats = np.tanh(self.policy.outputs(observations))
         noise = self.rng.standard_normal(actions.shape, dtype=np.float32)
         noise *= self.settings.exploration_noise
         actions += noise
-        return np.clip(actions, -1, 1, out=actions)
+        np.clip(actions, -1, 1, out=actions)
+        return actions
 
     def update(self) -> None:
         """One update of the critics, and every policy_delay-th time of the actor and all targets."""

@@ -6,7 +6,8 @@ from typing import Any
 
 from trulysparse._core.progress import Progress
 from trulysparse.evolution import Evolution
-from trulysparse.evolution.evolver import evolution_key, forget_connections
+from trulysparse.evolution.clock import evolution_key
+from trulysparse.evolution.evolver import forget_connections
 from trulysparse.evolution.step import EvolutionStep
 from trulysparse.io.position import Position
 from trulysparse.training.batch import Batch

@@ -16,7 +16,7 @@ from trulysparse.connectivity import Connectivity, TiledConnectivity
 from trulysparse.data import Matrix
 from trulysparse.nn.activations import LayerActivation
 from trulysparse.nn.activations_buffer import Activations
-from trulysparse.nn.initialization import WeightInit
+from trulysparse.nn.initialization import LayerSizes, WeightInit
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.passes import tile_columns
@@ -36,7 +36,9 @@ class SmallNormalInit(WeightInit):
     balance: bool = False
     deviation: ClassVar[float] = 0.05
 
-    def scale(self, connectivity: Connectivity | TiledConnectivity, activation: LayerActivation) -> WeightScale:
+    def scale(
+        self, connectivity: Connectivity | TiledConnectivity | LayerSizes, activation: LayerActivation
+    ) -> WeightScale:
         """See WeightInit.scale."""
         return WeightScale(self.deviation)
 

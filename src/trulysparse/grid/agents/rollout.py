@@ -1,0 +1,174 @@
+"""Rollouts: what candidates cost that live through windows of the year, all side by side in one environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from trulysparse._core.arrays import Floats
+from trulysparse.errors import InputError
+from trulysparse.grid.agents.candidates import Candidates
+from trulysparse.grid.agents.policy import ActionMap
+from trulysparse.grid.bills import mean_cost
+from trulysparse.grid.environment import GridEnvironment
+from trulysparse.grid.scenario import scenario_of
+from trulysparse.grid.tariff import make_tariff
+
+CHARGE_EFFICIENCY = 0.95
+"""What is left of a stored kWh when a home uses it."""
+
+
+class EnvironmentMaker:
+    """Makes environments of chosen homes of a scenario, which may be repeated and live in different hours.
+
+    Args:
+        scenario: Scenario or GridData, of all homes.
+        options: of GridEnvironment by name, such as {"tariff": "peakfee"}.
+        counted: hours whose mean cost without control is the unit of rewards, bool (T,): those that may be learned from.
+
+    Attributes:
+        scenario, tariff: of all homes.
+        reward_scale: $ of each home, (H,).
+        unit: 1 / reward_scale times what a stored kWh is worth when a window ends: the lowest import price, less the
+            loss of discharging; (H,).
+
+    Example:
+        >>> from trulysparse.grid.sample import sample_data
+        >>> maker = EnvironmentMaker(sample_data(), {"tariff": "tou"})
+        >>> maker.make([0, 0, 1], [0, 168, 0], 24).n_homes
+        3
+    """
+
+    def __init__(
+        self, scenario: Any, options: Mapping[str, Any] | None = None, counted: NDArray[np.bool_] | None = None
+    ) -> None:
+        self.scenario = scenario if hasattr(scenario, "window") else scenario_of(scenario)
+        given = dict(options or {})
+        for name in ("first_hour", "n_hours", "communities", "initial_charge"):
+            if name in given:
+                raise InputError(f"environment options must not have {name!r}: training chooses it")
+        n_homes = int(self.scenario.n_homes)
+        self.tariff = make_tariff(given.pop("tariff", "tou"), self.scenario.data, n_homes)
+        scale = given.pop("reward_scale", None)
+        if scale is None:
+            hours = np.ones(int(self.scenario.n_hours), np.bool_) if counted is None else counted
+            scale = mean_cost(self.scenario, self.tariff, hours)
+        self.reward_scale: NDArray[np.float64] = np.array(np.broadcast_to(np.asarray(scale, np.float64), (n_homes,)))
+        lowest = self.tariff.import_price.min(axis=0)
+        kind = 0 if self.tariff.kind is None else self.tariff.kind
+        self.unit: NDArray[np.float64] = CHARGE_EFFICIENCY * lowest[kind] / self.reward_scale
+        self.options = given
+
+    @property
+    def n_homes(self) -> int:
+        """Homes of the scenario."""
+        return len(self.reward_scale)
+
+    def make(
+        self, homes: ArrayLike, first_hour: ArrayLike, n_hours: int, communities: int = 1, **options: Any
+    ) -> GridEnvironment:
+        """An environment.
+
+        Args:
+            homes: indices, which may come more than once.
+            first_hour: in which the episode begins, one number or one for each of these.
+            n_hours: length of the episode.
+            communities: of how many groups of equal size these homes consist.
+            options: others of GridEnvironment.
+        """
+        chosen = np.asarray(homes, np.int64)
+        return GridEnvironment(
+            self.scenario.select(chosen),
+            tariff=self.tariff.of_homes(chosen),
+            reward_scale=self.reward_scale[chosen],
+            first_hour=first_hour,  # type: ignore[arg-type]
+            n_hours=n_hours,
+            communities=communities,
+            **{**self.options, **options},
+        )
+
+
+class Rollouts:
+    """Windows of some homes, lived through by all candidates of their agents at once.
+
+    A neighbourhood, the homes of all agents, is repeated for each candidate and each window: candidate k of all agents
+    lives next to each other in window w, and what one of them does to the community or the feeder is felt by the others.
+
+    Args:
+        maker: of the environment.
+        homes: of the agents, those of one agent next to each other, (N * homes per agent,).
+        n_agents: N.
+        action_map: of outputs to actions.
+
+    Example:
+        >>> import trulysparse as ts
+        >>> from trulysparse.grid.sample import sample_data
+        >>> fleet = ts.Fleet(2, (24, 8, 1), density=0.5, activation="tanh", output="identity", threads=1)
+        >>> rollouts = Rollouts(EnvironmentMaker(sample_data()), [0, 1], 2, ActionMap([-1.0]))
+        >>> candidates = Candidates(fleet, 4, rollouts.columns(2), threads=1)
+        >>> rollouts.costs(candidates, [0, 168], n_hours=24).shape
+        (2, 4)
+    """
+
+    def __init__(self, maker: EnvironmentMaker, homes: ArrayLike, n_agents: int, action_map: ActionMap) -> None:
+        self.maker, self.action_map, self.n_agents = maker, action_map, n_agents
+        self.homes: NDArray[np.int64] = np.asarray(homes, np.int64)
+        if len(self.homes) % n_agents:
+            raise InputError(f"homes must be as many for each of {n_agents} agents, not {len(self.homes)} in all")
+        self.homes_per_agent = len(self.homes) // n_agents
+        self._environment: tuple[Any, GridEnvironment] | None = None
+
+    def columns(self, n_windows: int) -> int:
+        """Samples of a candidate at a time."""
+        return n_windows * self.homes_per_agent
+
+    def costs(self, candidates: Candidates, first_hours: ArrayLike, n_hours: int) -> NDArray[np.float64]:
+        """What each candidate costs its agent: minus the rewards, less what the battery holds at the end.
+
+        Args:
+            candidates: with the weights of their generation.
+            first_hours: of the windows, (W,).
+            n_hours: length of each.
+
+        Returns:
+            (N, K), in hours of mean cost without control, summed over windows and the agent's homes.
+        """
+        environment = self._made(np.asarray(first_hours, np.int64), candidates.count, n_hours)
+        n_windows = len(np.atleast_1d(first_hours))
+        shape = candidates.count, n_windows, self.n_agents, self.homes_per_agent
+        split = (*shape[:1], self.n_agents, -1, n_windows, self.homes_per_agent)
+        x = candidates.x[..., : candidates.columns].reshape(split)
+        actions: Floats = np.empty((*shape, environment.n_actions), np.float32)
+        flat = actions.reshape(environment.n_homes, -1)
+        total = np.zeros(environment.n_homes)
+        observations = environment.reset()
+        while True:
+            x[...] = observations.reshape(*shape, -1).transpose(0, 2, 4, 1, 3)
+            outputs = self.action_map(candidates.forward())  # (K, N, components, W * homes)
+            actions[...] = outputs.reshape(split).transpose(0, 3, 1, 4, 2)
+            step = environment.step(flat)
+            total -= step.rewards
+            if step.ended:
+                break
+            observations = step.observations
+        left = environment.batteries.energy_kwh * np.tile(self.maker.unit[self.homes], candidates.count * n_windows)
+        total -= left
+        costs: NDArray[np.float64] = total.reshape(shape).sum(axis=(1, 3)).T
+        return costs
+
+    def _made(self, first_hours: NDArray[np.int64], count: int, n_hours: int) -> GridEnvironment:
+        """The environment of these windows; the last one again where nothing has changed."""
+        key = count, n_hours, tuple(first_hours.tolist())
+        if self._environment is None or self._environment[0] != key:
+            copies = count * len(first_hours)
+            made = self.maker.make(
+                np.tile(self.homes, copies),
+                np.tile(np.repeat(first_hours, len(self.homes)), count),
+                n_hours,
+                communities=copies,
+            )
+            self._environment = key, made
+        return self._environment[1]

@@ -1,0 +1,280 @@
+"""Figures of a grid: costs beside baselines and bounds, a week of a home, loading and voltage, devices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from trulysparse.report.bar_chart import bar_chart
+from trulysparse.report.distribution import Limit, distribution, outside
+from trulysparse.report.feeder_map import FeederMap, feeder_map
+from trulysparse.report.grid_run import (
+    AGENTS,
+    BOUND,
+    SEEN,
+    UNSEEN,
+    BudgetRow,
+    Control,
+    GridHours,
+    HomeWeek,
+    Share,
+)
+from trulysparse.report.line_chart import Series
+from trulysparse.report.numbers import MISSING, number, percent
+from trulysparse.report.page import Figure, Table
+from trulysparse.report.panels import Panel, panels
+from trulysparse.report.svg import ALARM, color
+
+VOLTAGES = (0.95, 1.05)
+"""What is allowed, p.u."""
+PARTS = tuple((homes, weeks) for homes in (SEEN, UNSEEN) for weeks in (SEEN, UNSEEN))
+_COLORS = {AGENTS: color(0), BOUND: color(2)}
+
+
+def name_of(control: Control) -> str:
+    """Its name; of what knows the future with a word on that."""
+    return f"{control.name} (oracle)" if control.oracle and control.kind != BOUND else control.name
+
+
+def _ink(control: Control) -> str:
+    return ALARM if control.oracle and control.kind != BOUND else _COLORS.get(control.kind, color(5))
+
+
+def costs(controls: Sequence[Control]) -> list[Figure]:
+    """Cost and share of saving of each control.
+
+    Args:
+        controls: of the same homes, hours and tariff.
+
+    Returns:
+        Two figures; that of savings alone where no control has a cost to compare.
+    """
+    names, inks = [name_of(each) for each in controls], [_ink(each) for each in controls]
+    ratios = bar_chart(
+        names,
+        [each.whole.ratio for each in controls],
+        title="cost over that without control",
+        shown=_ratio,
+        colors=inks,
+    )
+    savings = bar_chart(
+        names, [each.whole.saving for each in controls], title="share of saving", shown=percent_or_dash, colors=inks
+    )
+    colors = "Blue: agents that learned; grey: rules; green: bounds, which know the future."
+    if any(each.oracle and each.kind != BOUND for each in controls):
+        colors += " Red: an oracle, which is told what no controller could know."
+    return [
+        Figure("Cost", ratios, f"Cost of all homes over that without control. {colors}", _cost_table(controls)),
+        Figure(
+            "Share of saving",
+            savings,
+            "The cost saved over that which perfect foresight saves: 0 % is no control, 100 % the bound. Below 0 % "
+            "nothing is drawn: the control costs more than none.",
+        ),
+    ]
+
+
+def _cost_table(controls: Sequence[Control]) -> Table:
+    """A row per control; figures that all of them have as columns of their own."""
+    more = list(dict.fromkeys(name for each in controls for name in each.figures))
+    spread = any(each.lowest is not None for each in controls)
+    columns = ["control", "cost, $", "over no control", "share of saving", *(["of the seeds"] if spread else []), *more]
+    rows = []
+    for each in controls:
+        seeds = MISSING if each.lowest is None else f"{percent(each.lowest)} to {percent(each.highest or 0.0)}"
+        cells = [f"{each.cost:,.2f}", _ratio(each.whole.ratio), percent_or_dash(each.whole.saving)]
+        own = [number(_rounded(each.figures.get(name, math.nan))) for name in more]
+        rows.append([name_of(each), *cells, *([seeds] if spread else []), *own])
+    return Table(columns, rows)
+
+
+def _rounded(value: float) -> float:
+    return round(value, 1) if math.isfinite(value) and abs(value) >= 10 else value
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.4f}" if math.isfinite(value) else MISSING
+
+
+def percent_or_dash(share: float) -> str:
+    """A share, with a dash where there is nothing to have a share of."""
+    return percent(share) if math.isfinite(share) else MISSING
+
+
+def seen_and_unseen(controls: Sequence[Control]) -> list[Figure]:
+    """Savings by homes and weeks that were learned from and those that were not.
+
+    Args:
+        controls: of which those count that have parts.
+
+    Returns:
+        A 2 x 2 table of each group of agents, and one of all controls; none where nothing is held out.
+    """
+    known = [each for each in controls if each.parts]
+    if not known:
+        return []
+    figures = [
+        Figure(
+            name_of(each),
+            "",
+            "Share of saving, and in brackets cost over that without control.",
+            Table(
+                ["", f"{SEEN} weeks", f"{UNSEEN} weeks"],
+                [[f"{homes} homes", *(_cell(each.parts.get((homes, weeks))) for weeks in (SEEN, UNSEEN))]
+                 for homes in (SEEN, UNSEEN)],
+            ),
+        )
+        for each in known
+        if each.kind == AGENTS
+    ]  # fmt: skip
+    columns = ["homes, weeks", *(f"{homes}, {weeks}" for homes, weeks in PARTS)]
+    rows = [
+        [
+            name_of(each),
+            *(percent_or_dash(each.parts[part].saving) if part in each.parts else MISSING for part in PARTS),
+        ]
+        for each in known
+    ]
+    return [*figures, Figure("All controls", "", "Share of saving.", Table(columns, rows))]
+
+
+def _cell(share: Share | None) -> str:
+    return MISSING if share is None else f"{percent_or_dash(share.saving)} ({_ratio(share.ratio)})"
+
+
+def week(of: HomeWeek) -> Figure:
+    """Some days of a home: load, PV and net, what is in the battery, the price.
+
+    Args:
+        of: the home.
+
+    Returns:
+        The figure, without a table.
+    """
+    hours = range(len(of.net))
+    power = [
+        Series("load", hours, of.load.tolist(), 5),
+        Series("PV", hours, of.pv.tolist(), 4),
+        Series("at the meter", hours, of.net.tolist(), 0),
+    ]
+    charts = [
+        Panel("kWh in the hour; below 0 the home exports", power, 120, steps=True),
+        Panel("in the battery, kWh", [Series("battery", hours, of.charge.tolist(), 2)], 60),
+        Panel("price of import, $/kWh", [Series("price", hours, of.price.tolist(), 3)], 45, steps=True),
+    ]
+    svg = panels(charts, len(hours), of.days, first_hour=of.first_hour, title=f"a week of {of.home} under {of.control}")
+    caption = "Lines are hourly means. The battery is drawn at the end of each hour."
+    return Figure(f"{of.home} under {of.control}", svg, caption)
+
+
+def grid_hours(each: Sequence[GridHours]) -> list[Figure]:
+    """Distributions of transformer loading and of voltages, and how often limits were passed.
+
+    Args:
+        each: what the grid saw under some controls.
+
+    Returns:
+        Three figures; none of no control.
+    """
+    if not each:
+        return []
+    names = [hours.control for hours in each]
+    loading = distribution(
+        {hours.control: 100 * np.asarray(hours.transformer, np.float64) for hours in each},
+        title="loading of the transformer",
+        x_label="% of the rating",
+        y_label="hours",
+        limits=[Limit(100, "rating, %")],
+    )
+    voltage = distribution(
+        {hours.control: np.concatenate([hours.lowest, hours.highest]) for hours in each},
+        title="lowest and highest voltage of the homes",
+        x_label="voltage, p.u.",
+        y_label="hours",
+        limits=[Limit(VOLTAGES[0], "lowest"), Limit(VOLTAGES[1], "highest")],
+    )
+    rows = [
+        [
+            name,
+            percent(float(np.nanmax(hours.transformer))),
+            str(outside(hours.transformer, high=1.0)),
+            percent(float(np.nanmax(hours.line))) if len(hours.line) else MISSING,
+            f"{np.nanmin(hours.lowest):.3f}",
+            str(outside(hours.lowest, low=VOLTAGES[0])),
+            f"{np.nanmax(hours.highest):.3f}",
+            str(outside(hours.highest, high=VOLTAGES[1])),
+        ]
+        for name, hours in zip(names, each, strict=True)
+    ]
+    columns = [
+        "control",
+        "transformer, highest",
+        "hours above 100 %",
+        "fullest line",
+        "lowest voltage",
+        f"hours below {VOLTAGES[0]}",
+        "highest voltage",
+        f"hours above {VOLTAGES[1]}",
+    ]
+    means = "Of hourly means: peaks within an hour are higher, and a balanced grid of one phase shows no unbalance."
+    return [
+        Figure("Transformer loading", loading, "How many hours have which loading."),
+        Figure("Voltages", voltage, f"The lowest and the highest voltage of all homes in each hour. {means}"),
+        Figure("Limits", "", "", Table(columns, rows)),
+    ]
+
+
+def feeder(of: FeederMap, control: str) -> Figure:
+    """The feeder, drawn by length of cable.
+
+    Args:
+        of: buses, cables and voltages.
+        control: name of the one under which they came about.
+
+    Returns:
+        The figure, with a table of the ten buses farthest from nominal.
+    """
+    worst = of.worst
+    known = np.flatnonzero(np.isfinite(worst))
+    far = known[np.argsort(-np.abs(worst[known] - 1), kind="stable")][:10].tolist()
+    rows = [[of.name(bus), f"{of.low[bus]:.4f}", f"{of.high[bus]:.4f}"] for bus in far]
+    out = f"{of.n_outside} of {len(known)} buses leave {of.limits[0]} to {of.limits[1]} p.u. in some hour."
+    return Figure(
+        f"Voltages under {control}",
+        feeder_map(of, title=f"the feeder under {control}"),
+        f"Each bus by the voltage farthest from 1 p.u. in all hours. {out}",
+        Table(["bus", "lowest, p.u.", "highest, p.u."], rows),
+    )
+
+
+def budgets(rows: Sequence[BudgetRow], device: str | None) -> list[Figure]:
+    """What agents take on their devices.
+
+    Args:
+        rows: the figures.
+        device: name of the class of devices; None: none is asked for.
+
+    Returns:
+        A table; none without rows.
+    """
+    if not rows:
+        return []
+    columns = ["per agent", "mean", "largest"]
+    has_limit = device is not None and any(row.allowed is not None for row in rows)
+    has_dense = any(row.dense is not None for row in rows)
+    columns += [f"allowed on {device}"] if has_limit else []
+    columns += ["dense, same widths"] if has_dense else []
+    cells = [
+        [
+            row.name + (" (more than allowed)" if row.is_over else ""),
+            number(_rounded(row.mean)),
+            number(_rounded(row.largest)),
+            *([number(row.allowed)] if has_limit else []),
+            *([number(row.dense)] if has_dense else []),
+        ]
+        for row in rows
+    ]
+    energy = "Energy is computed, not measured: 1 nJ per multiply-add."
+    return [Figure("On the devices", "", energy if any("J" in row.name for row in rows) else "", Table(columns, cells))]
