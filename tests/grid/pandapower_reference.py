@@ -9,7 +9,7 @@ from typing import Any
 
 
 def solve(feeder: dict[str, Any], p_kw: list[float], q_kvar: list[float]) -> dict[str, Any]:
-    """What pandapower's Newton-Raphson gives for homes that draw p + jq, its transformer and line models as they are."""
+    """What pandapower's Newton-Raphson gives for homes that draw p + jq, with its models of transformer and lines."""
     import pandapower as pp
 
     logging.disable(logging.WARNING)  # that numba is missing

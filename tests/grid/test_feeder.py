@@ -69,7 +69,10 @@ def test_a_feeder_may_be_a_busbar_alone() -> None:
         (lambda: Transformer(0, 4, 1), "kva of the transformer"),
         (lambda: Transformer(100, 4, 5), r"vkr_percent of the transformer must lie in \[0, 4\], not 5"),
         (lambda: feeder(["0-1"], ["1"], source_pu=2.0), "source_pu must lie in"),
-        (lambda: Feeder(TRANSFORMER, [Line("0", "1", 0, CABLE)], ["1"], busbar="0"), r"length_m of lines\[0\] \('0' to"),
+        (
+            lambda: Feeder(TRANSFORMER, [Line("0", "1", 0, CABLE)], ["1"], busbar="0"),
+            r"length_m of lines\[0\] \('0' to",
+        ),
     ],
 )
 def test_figures_out_of_range_are_refused(make: object, message: str) -> None:
@@ -78,7 +81,8 @@ def test_figures_out_of_range_are_refused(make: object, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name, homes, buses, kva, metres", [("vorstadt", 146, 293, 630, 4476), ("dorf", 57, 115, 400, 3412), ("landnetz", 17, 35, 160, 1471)]
+    "name, homes, buses, kva, metres",
+    [("vorstadt", 146, 293, 630, 4476), ("dorf", 57, 115, 400, 3412), ("landnetz", 17, 35, 160, 1471)],
 )
 def test_named_feeders(name: str, homes: int, buses: int, kva: float, metres: float) -> None:
     found = Feeder.named(name)

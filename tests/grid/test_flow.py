@@ -43,7 +43,7 @@ def meets(name: str, expected: dict, precision: str = "single") -> None:
 @pytest.mark.parametrize("case", PANDAPOWER)
 @pytest.mark.parametrize("precision", ["single", "double"])
 def test_flow_meets_figures_of_pandapower(case: str, precision: str) -> None:
-    meets(case.split()[0], PANDAPOWER[case], precision)
+    meets(case.partition(" ")[0], PANDAPOWER[case], precision)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,12 @@ def newton(feeder: Feeder, p: np.ndarray, q: np.ndarray) -> np.ndarray:
     for k, line in enumerate(feeder.lines):
         km = line.length_m / 1000
         shunt = 0.5j * 2 * np.pi * 50 * line.cable.c_nf_per_km * 1e-9 * km * ohm
-        add(int(feeder.parent[k + 1]), k + 1, ohm / (complex(line.cable.r_ohm_per_km, line.cable.x_ohm_per_km) * km), shunt)
+        add(
+            int(feeder.parent[k + 1]),
+            k + 1,
+            ohm / (complex(line.cable.r_ohm_per_km, line.cable.x_ohm_per_km) * km),
+            shunt,
+        )
     t = feeder.transformer
     z = complex(t.vkr_percent, (t.vk_percent**2 - t.vkr_percent**2) ** 0.5) / 100 / t.kva
     # The T circuit with its middle as a bus of its own, then eliminated.

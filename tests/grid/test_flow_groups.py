@@ -32,7 +32,8 @@ def test_groups_give_the_voltages_of_branches(name: str) -> None:
     v = np.einsum("grc,gc->gr", groups.voltage, column)
     ours = (v[:, :rows] + 1j * v[:, rows:]).ravel()[groups.place]
     busbar = matrices.v_n - matrices.z_0 * sum(
-        branch.a[feeder.home_bus[branch.homes] - branch.buses[0]] @ current[branch.homes] for branch in matrices.branches
+        branch.a[feeder.home_bus[branch.homes] - branch.buses[0]] @ current[branch.homes]
+        for branch in matrices.branches
     )
     assert v_0 == pytest.approx([busbar.real, busbar.imag])
     for branch in matrices.branches:

@@ -11,7 +11,7 @@ from trulysparse.grid.limits import curtail, penalties
 
 
 def naive(feeders: Feeders, net: np.ndarray) -> np.ndarray:
-    """5 cents per .01 beyond .95 and 1.05, 50 $ per overload of transformer and lines, split among those who cause it."""
+    """5 cents per .01 beyond .95 and 1.05, 50 $ per overload of transformer and lines, split among who cause it."""
     flow = feeders.flow(net)
     feeder = feeders.feeder
     paid = np.zeros(feeders.n_homes)

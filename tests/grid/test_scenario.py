@@ -68,9 +68,7 @@ def test_days_are_near_in_season_of_the_same_kind_and_all_that_are_occur(data: G
 
     for day in (0, 1, 5, 100, 200, days - 1):
         whole = range(0 if data.hour[0] == 0 else 1, (data.n_hours + int(data.hour[0])) // 24)
-        expected = {
-            d for d in whole if kind(d) == kind(day) and min(abs(d - day), len(whole) - abs(d - day)) <= 10
-        }
+        expected = {d for d in whole if kind(d) == kind(day) and min(abs(d - day), len(whole) - abs(d - day)) <= 10}
         assert set(scenario.day_of[day].tolist()) == expected
 
 

@@ -11,9 +11,9 @@ from trulysparse.grid.feeder import Feeder
 def positions(feeder: Feeder) -> NDArray[np.float64]:
     """A plan of the feeder: every line is drawn as long as it is.
 
-    The busbar lies at the origin. Branches leave it in directions that divide the circle by their numbers of homes. Behind
-    a bus, the line to the most buses goes straight on, the others turn off to the left and to the right in turns, as does
-    a line that is the last.
+    The busbar lies at the origin. Branches leave it in directions that divide the circle, those with more buses with
+    more room. Behind a bus, the line to the most buses goes straight on; the others turn off to the left and to the
+    right in turns, and so does the last line of a street.
 
     Args:
         feeder: the Feeder.
@@ -24,7 +24,7 @@ def positions(feeder: Feeder) -> NDArray[np.float64]:
     Example:
         >>> place = positions(Feeder.named("dorf"))
         >>> place.shape, place[0].tolist()
-        ((116, 2), [0.0, 0.0])
+        ((115, 2), [0.0, 0.0])
     """
     n = feeder.n_buses
     parent = feeder.parent.tolist()
@@ -35,7 +35,7 @@ def positions(feeder: Feeder) -> NDArray[np.float64]:
     for bus in range(1, n):
         children[parent[bus]].append(bus)
     place, angle = np.zeros((n, 2)), np.zeros(n)
-    share = np.sqrt([size[bus] for bus in children[0]])  # between equal parts and parts by size
+    share = np.sqrt([size[bus] for bus in children[0]])
     turn = 2 * np.pi * (np.cumsum(share) - share / 2) / share.sum() if len(share) else []
     for bus, direction in zip(children[0], turn, strict=True):
         angle[bus] = direction
