@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from trulysparse._core.arrays import Floats
 from trulysparse.grid.actions import Actions
+from trulysparse.grid.battery import Batteries
 from trulysparse.grid.hours import HourBlocks
 from trulysparse.grid.tariff import Tariff
 
@@ -24,6 +25,7 @@ class Readings:
     first_hour: Hours
     step_number: int
     groups: int
+    batteries: Batteries
     _actions: Actions
     _blocks: HourBlocks
     _net: Array
@@ -52,6 +54,11 @@ class Readings:
     def t(self) -> Hours:
         """The row of the data that the next step is about, one number or one a home."""
         return self.first_hour + self.step_number
+
+    @property
+    def charge(self) -> Array:
+        """Stored energy of each battery, share of its capacity, (H,)."""
+        return self.batteries.charge
 
     @property
     def price(self) -> Array:
