@@ -16,7 +16,15 @@ MOST_BOUNDED = 200
 """Homes for which perfect foresight is computed where nothing is said of it."""
 MOST_KEPT = 20_000_000
 """Hours x homes up to which load, PV and charge are kept beside energy at the meter."""
-RULES = ("no-control", "basic", "self-consumption", "late-self-consumption", "time-of-use", "tou-fill", "tou-fill-random")
+RULES = (
+    "no-control",
+    "basic",
+    "self-consumption",
+    "late-self-consumption",
+    "time-of-use",
+    "tou-fill",
+    "tou-fill-random",
+)
 
 
 def rules_of(homes: Homes, seed: int = 0) -> dict[str, Any]:

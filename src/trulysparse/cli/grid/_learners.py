@@ -113,3 +113,10 @@ def make_training(learner: Learner, settings: GridSettings, homes: Homes, thread
             seed=learner.seed,
             threads=threads,
         )
+
+
+def device_figures(training: Any, learner: Learner, settings: GridSettings, homes: Homes) -> dict[str, Any]:
+    """TODO"""
+    fleet = training.method.fleet
+    c = fleet.connections_per_agent
+    return {"mean": {"connections": float(c.mean())}, "largest": {"connections": float(c.max())}}

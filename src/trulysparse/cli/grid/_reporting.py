@@ -104,9 +104,7 @@ def write_report_of(out: Path, page: Path | None = None) -> Path:
     return path
 
 
-def report_of(
-    out: Path, settings: GridSettings, homes: Homes, outcomes: RunOutcomes, threads: int
-) -> GridReport:
+def report_of(out: Path, settings: GridSettings, homes: Homes, outcomes: RunOutcomes, threads: int) -> GridReport:
     """What the page of a run shows.
 
     Args:
@@ -201,16 +199,18 @@ def facts_of(out: Path, settings: GridSettings, homes: Homes, threads: int) -> d
         "broadcast": "the sum of all homes' net load, every hour" if settings.broadcast else "",
         "exchange": settings.exchange or "",
         "device": settings.device or "",
-        "synthetic": ", ".join(
-            name for name, on in (("electric vehicles", settings.electric_vehicles), ("heat pumps", settings.heat_pumps))
-            if on
-        ),
+        "synthetic": ", ".join(_synthetic(settings)),
         "seconds": _seconds(out, settings),
         "machine": f"{processor()}; {threads} thread{'s' * (threads > 1)}",
         "version": f"trulysparse {__version__}, Python {python}",
         "written": time.strftime("%Y-%m-%d %H:%M"),
-    }  # fmt: skip
+    }
     return facts
+
+
+def _synthetic(settings: GridSettings) -> list[str]:
+    vehicles = ["electric vehicles"] if settings.electric_vehicles else []
+    return [*vehicles, *(["heat pumps"] if settings.heat_pumps else [])]
 
 
 def _seconds(out: Path, settings: GridSettings) -> str:

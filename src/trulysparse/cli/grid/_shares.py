@@ -195,5 +195,7 @@ def feeder_voltages(outcome: Any, feeder: Any) -> FeederMap | None:
         length=np.array([0.0, *(line.length_m for line in feeder.lines)]),
         low=np.where(np.isfinite(low), low, np.nan),
         high=np.where(np.isfinite(high), high, np.nan),
-        names=[f"{bus}, home {' and '.join(homes[k])}" if k in homes else str(bus) for k, bus in enumerate(feeder.buses)],
+        names=[
+            f"{bus}, home {' and '.join(homes[k])}" if k in homes else str(bus) for k, bus in enumerate(feeder.buses)
+        ],
     )
