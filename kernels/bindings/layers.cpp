@@ -2,41 +2,11 @@
 // arrays costs more than a small layer's arithmetic. It is then called as often as its arrays stay the same.
 #include "bindings/bindings.hpp"
 
-#include <memory>
-#include <tuple>
-
 #include "base/threads.hpp"
-#include "bindings/update_rule.hpp"
-#include "layer/passes.hpp"
+#include "bindings/layer_calls.hpp"
 
 namespace ts {
 namespace {
-
-// Keeps arrays alive, whatever their types.
-template <class... A>
-std::shared_ptr<void> hold(const A&... arrays) {
-    return std::make_shared<std::tuple<A...>>(arrays...);
-}
-
-template <class T>
-struct ForwardCall {
-    ForwardArgs<T> args;
-    int64_t n_in;
-    const int64_t* long_rows;
-    int64_t n_long;
-    std::shared_ptr<void> held;
-
-    // Without the interpreter lock.
-    void compute(uint64_t key, int threads) const {
-        ForwardArgs<T> a = args;
-        a.epilogue.key = key;
-        forward(a, n_in, long_rows, n_long, threads);
-    }
-    void run(uint64_t key, int threads) const {
-        nb::gil_scoped_release free_lock;
-        compute(key, threads);
-    }
-};
 
 template <class T>
 void bind_forward(nb::module_& m, const char* name) {
@@ -76,40 +46,6 @@ void bind_forward(nb::module_& m, const char* name) {
         nb::arg("kept").noconvert().none(), nb::arg("keep_probability"),
         nb::arg("pre_activation").noconvert() = nb::none(), nb::arg("add") = false);
 }
-
-template <class T>
-struct BackwardCall {
-    BackwardArgs<T> args;
-    const int64_t* long_rows;
-    int64_t n_long;
-    bool read_only, biased;
-    std::shared_ptr<void> held;
-
-    void check(const UpdateRule& rule) const {
-        const BackwardArgs<T>& a = args;
-        const Update kind = rule.kind;
-        require(!read_only || !rule.updates(), "parameters are read-only");
-        require((kind != Update::gradient && !rule.add) || (a.weights.gradient && (a.biases.gradient || !biased)),
-                "gradients need an array");
-        require(kind != Update::nesterov || (a.weights.slot0 && (a.biases.slot0 || !biased)),
-                "Nesterov momentum needs its state");
-        require(kind != Update::adam ||
-                    (a.weights.slot0 && a.weights.slot1 && ((a.biases.slot0 && a.biases.slot1) || !biased)),
-                "Adam needs two states");
-    }
-    // Without the interpreter lock, after `check`.
-    void compute(const UpdateRule& rule, int threads) const {
-        BackwardArgs<T> a = args;
-        a.weight_update = rule.args<T>(false);
-        if (biased) a.bias_update = rule.args<T>(true);
-        backward(a, long_rows, n_long, threads);
-    }
-    void run(const UpdateRule& rule, int threads) const {
-        check(rule);
-        nb::gil_scoped_release free_lock;
-        compute(rule, threads);
-    }
-};
 
 // A group of parameters: its values, up to two arrays of optimizer state, and where its gradients go.
 template <class T, class Parameter>

@@ -36,6 +36,7 @@ void bind_enums(nb::module_& m) {
                 new (scale) WeightScale{value, by_fan_in, added, most};
             },
             nb::arg("scale"), nb::arg("by_fan_in") = false, nb::arg("added") = 0.0, nb::arg("most") = 1e300)
+        .def_ro("scale", &WeightScale::scale)
         .def_ro("by_fan_in", &WeightScale::by_fan_in)
         .def("of", &WeightScale::of, nb::arg("fan_in"));
     nb::implicitly_convertible<double, WeightScale>();
@@ -102,6 +103,7 @@ NB_MODULE(_kernels, m) {
     bind_tiled(m);
     bind_input(m);
     bind_inference(m);
+    bind_fleet(m);
     m.def(
         "empty_bytes",
         [](int64_t size) {

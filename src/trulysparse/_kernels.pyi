@@ -42,6 +42,8 @@ class Draw(IntEnum):
 class WeightScale:
     def __init__(self, scale: float, by_fan_in: bool = ..., added: float = ..., most: float = ...) -> None: ...
     @property
+    def scale(self) -> float: ...
+    @property
     def by_fan_in(self) -> bool: ...
     def of(self, fan_in: int) -> float: ...
 
@@ -92,6 +94,25 @@ class BackwardCall64(BackwardCall): ...
 
 def run_forward(chains: Sequence[Sequence[ForwardCall]], keys: Sequence[Sequence[int]], threads: int) -> None: ...
 def run_backward(chains: Sequence[Sequence[tuple[Sequence[BackwardCall], UpdateRule]]], threads: int) -> None: ...
+def run_fleet_forward(chains: Sequence[Sequence[ForwardCall]], agents: int, threads: int) -> None: ...
+def run_fleet_backward(
+    chains: Sequence[Sequence[tuple[Sequence[BackwardCall], UpdateRule]]], agents: int, threads: int
+) -> None: ...
+def is_block_diagonal(ptr: Pointers, index: Indices, columns: int, agents: int) -> bool: ...
+def draw_blocks(
+    rows: int, columns: int, count: int, keys: NDArray[np.uint64], threads: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]: ...
+def draw_block_weights(
+    out: Floats,
+    blocks: Pointers,
+    kind: Draw,
+    scale: WeightScale,
+    scales: NDArray[np.float64],
+    keys: NDArray[np.uint64],
+    threads: int,
+    output: Indices | None = None,
+    fan_in: NDArray[np.int64] | None = None,
+) -> None: ...
 def forward(
     *,
     ptr: Pointers,
@@ -295,6 +316,30 @@ def rewire(
     threads: int,
     fill: Sequence[float] = ...,
 ) -> tuple[Pointers, Indices, list[Floats]]: ...
+FleetBlocks: TypeAlias = tuple[
+    Pointers,
+    Indices,
+    tuple[Pointers, Indices, NDArray[np.uint32]],
+    list[Floats],
+    NDArray[np.int64],
+    int,
+    bool,
+]
+
+def fleet_average(
+    ptr: Pointers,
+    index: Indices,
+    agents: int,
+    n_out: int,
+    arrays: Sequence[Floats],
+    bias: Floats | None,
+    group_ptr: Pointers | None,
+    group: Indices | None,
+    weight: NDArray[np.float64],
+    sent: int,
+    own_topology: bool,
+    threads: int,
+) -> tuple[FleetBlocks, Floats]: ...
 def fleet_evolve(
     ptr: Pointers,
     index: Indices,
@@ -312,15 +357,7 @@ def fleet_evolve(
     scale: WeightScale,
     added: NDArray[np.float64] | None,
     threads: int,
-) -> tuple[
-    Pointers,
-    Indices,
-    tuple[Pointers, Indices, NDArray[np.uint32]],
-    list[Floats],
-    NDArray[np.int64],
-    int,
-    bool,
-]: ...
+) -> FleetBlocks: ...
 def carry(
     from_ptr: Pointers,
     from_index: Indices,

@@ -42,13 +42,13 @@ def stream_key(seed: int, purpose: str, *counters: int) -> int:
     return key
 
 
-def stream_keys(seeds: NDArray[np.uint64], purpose: str, *counters: int) -> NDArray[np.uint64]:
+def stream_keys(seeds: NDArray[np.uint64], purpose: str, *counters: int | NDArray[np.uint64]) -> NDArray[np.uint64]:
     """`stream_key` of many seeds at once.
 
     Args:
         seeds: one per stream, of any shape.
         purpose: what the streams are for.
-        *counters: see `stream_key`; the same for all.
+        *counters: see `stream_key`; the same for all, or an array of one per seed.
 
     Returns:
         One key per seed.
@@ -60,7 +60,7 @@ def stream_keys(seeds: NDArray[np.uint64], purpose: str, *counters: int) -> NDAr
     """
     keys = _mix_all(_mix_all(seeds) ^ np.uint64(zlib.crc32(purpose.encode())))
     for part in counters:
-        keys = _mix_all(keys ^ np.uint64(int(part) & _MASK))
+        keys = _mix_all(keys ^ (part if isinstance(part, np.ndarray) else np.uint64(int(part) & _MASK)))
     return keys
 
 

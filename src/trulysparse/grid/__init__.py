@@ -4,10 +4,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trulysparse.grid.baselines.dynamic_program import dynamic_program as dynamic_program
+    from trulysparse.grid.baselines.linear_program import capped_linear_program as capped_linear_program
+    from trulysparse.grid.baselines.linear_program import linear_program as linear_program
+    from trulysparse.grid.baselines.linear_program import pooled_linear_program as pooled_linear_program
+    from trulysparse.grid.baselines.rules import BasicRBC as BasicRBC
+    from trulysparse.grid.baselines.rules import LateSelfConsumption as LateSelfConsumption
+    from trulysparse.grid.baselines.rules import NoControl as NoControl
+    from trulysparse.grid.baselines.rules import Requests as Requests
+    from trulysparse.grid.baselines.rules import Rule as Rule
+    from trulysparse.grid.baselines.rules import SelfConsumption as SelfConsumption
+    from trulysparse.grid.baselines.rules import TimeOfUse as TimeOfUse
+    from trulysparse.grid.baselines.rules import TimeOfUseFill as TimeOfUseFill
     from trulysparse.grid.battery import Batteries as Batteries
     from trulysparse.grid.data import GridData as GridData
     from trulysparse.grid.environment import GridEnvironment as GridEnvironment
     from trulysparse.grid.rl_environments import GridEnvironments as GridEnvironments
+    from trulysparse.grid.evaluate import run as run
+    from trulysparse.grid.outcome import Outcome as Outcome
     from trulysparse.grid.sample import sample_data as sample_data
     from trulysparse.grid.scenario import Scenario as Scenario
     from trulysparse.grid.scenario import scenario_of as scenario_of
@@ -17,14 +31,28 @@ if TYPE_CHECKING:
     from trulysparse.grid.tariff import Tariff as Tariff
 
 _MODULES = {
+    "BasicRBC": "baselines.rules",
     "Batteries": "battery",
     "GridData": "data",
     "GridEnvironment": "environment",
     "GridEnvironments": "rl_environments",
+    "LateSelfConsumption": "baselines.rules",
+    "NoControl": "baselines.rules",
+    "Outcome": "outcome",
+    "Requests": "baselines.rules",
+    "Rule": "baselines.rules",
     "Scenario": "scenario",
+    "SelfConsumption": "baselines.rules",
     "Split": "splits",
     "Step": "step",
     "Tariff": "tariff",
+    "TimeOfUse": "baselines.rules",
+    "TimeOfUseFill": "baselines.rules",
+    "capped_linear_program": "baselines.linear_program",
+    "dynamic_program": "baselines.dynamic_program",
+    "linear_program": "baselines.linear_program",
+    "pooled_linear_program": "baselines.linear_program",
+    "run": "evaluate",
     "sample_data": "sample",
     "scenario_of": "scenario",
     "split_of": "splits",

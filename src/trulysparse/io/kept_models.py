@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from trulysparse._core import checks, memory
 from trulysparse._core.progress import Progress
 from trulysparse.errors import InputError
+from trulysparse.io.fleets import FleetFile, build_fleet, fleet_settings, fleet_tensors, is_fleet
 from trulysparse.io.model_reader import build, layer_sizes_of
 from trulysparse.io.model_writer import layer_tensors, scaling_tensors, settings
 from trulysparse.io.table_state import VERSIONS, version_of
 from trulysparse.io.tensors import TYPES, PartOfFile, Tensor, TensorFile, write_tensors
 from trulysparse.nn.activations import NAMES, Activation
+from trulysparse.nn.fleet import Fleet
 from trulysparse.nn.mlp import SparseMLP
 
 VERSION = 5
@@ -32,14 +34,14 @@ class Parts:
     """What a file keeps of a model.
 
     Args:
-        networks: by name.
+        networks: by name, also fleets.
         arrays: by name; booleans, integers and float32 or float64, of any shape.
         config: all else, as JSON can hold it.
         large: arrays that are written from where they are, and read straight to where they are wanted: of a file these
             are LargeArrays.
     """
 
-    networks: dict[str, SparseMLP]
+    networks: dict[str, Any]
     arrays: dict[str, NDArray[Any]]
     config: dict[str, Any]
     large: dict[str, Any] = field(default_factory=dict)
@@ -105,7 +107,7 @@ class KeptModel(Protocol):
         """
 
 
-_CLASSES: dict[str, Callable[[], type[KeptModel]]] = {}
+_CLASSES: dict[str, Callable[[], Any]] = {"Fleet": lambda: FleetFile}
 
 
 def register(kind: str, get_class: Callable[[], type[KeptModel]]) -> None:
@@ -151,19 +153,31 @@ def write_parts(parts: Parts, kind: str, path: str | os.PathLike[str], entry: st
     """
     tensors: list[Tensor] = []
     for name, net in parts.networks.items():
-        own = [tensor for number in range(len(net.layers)) for tensor in layer_tensors(net, number)]
-        tensors += [replace(each, name=f"networks.{name}.{each.name}") for each in own + scaling_tensors(net)]
+        tensors += [replace(each, name=f"networks.{name}.{each.name}") for each in _network_tensors(net)]
     tensors += [_tensor(f"arrays.{name}", array) for name, array in parts.arrays.items()]
     tensors += [_tensor(f"large.{name}", array) for name, array in parts.large.items()]
     config = {
         "version": VERSION,
         "kind": kind,
-        "networks": {name: {"version": version_of(net), **settings(net)} for name, net in parts.networks.items()},
+        "networks": {name: _network_settings(net) for name, net in parts.networks.items()},
         "arrays": list(parts.arrays),
         **({"large": list(parts.large)} if parts.large else {}),
         "config": parts.config,
     }
     write_tensors(path, tensors, {entry: json.dumps(config)}, progress)
+
+
+def _network_tensors(net: SparseMLP | Fleet) -> list[Tensor]:
+    if isinstance(net, Fleet):
+        return fleet_tensors(net)
+    own = [tensor for number in range(len(net.layers)) for tensor in layer_tensors(net, number)]
+    return own + scaling_tensors(net)
+
+
+def _network_settings(net: SparseMLP | Fleet) -> dict[str, Any]:
+    if isinstance(net, Fleet):
+        return {"version": 1, **fleet_settings(net)}
+    return {"version": version_of(net), **settings(net)}
 
 
 def _tensor(name: str, array: Any) -> Tensor:
@@ -215,6 +229,7 @@ def read_parts(file: TensorFile, threads: int | None, activation: Activation | N
             raise InputError(f"network {name} has format version {each.get('version')!r:.80}")
         given = activation if each["activation"] not in NAMES else None
         part = PartOfFile(file, f"networks.{name}.")
-        networks[name] = build(each, part, checks.thread_count(threads), activation=given)
+        make: Callable[..., SparseMLP | Fleet] = build_fleet if is_fleet(each) else build
+        networks[name] = make(each, part, checks.thread_count(threads), activation=given)
     values = {str(name): file.read(f"arrays.{name}", finite=False) for name in arrays}
     return Parts(networks, values, config["config"], large)

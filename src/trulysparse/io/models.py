@@ -16,20 +16,24 @@ from trulysparse.io.model_writer import layer_tensors, scaling_tensors, settings
 from trulysparse.io.table_state import VERSIONS, version_of
 from trulysparse.io.tensors import TensorFile, opened, write_tensors
 from trulysparse.nn.activations import NAMES, Activation
+from trulysparse.nn.fleet import Fleet
 from trulysparse.nn.mlp import SparseMLP
 
 # One metadata entry, so that the same network gives the same bytes (several would come in any order).
 ENTRY = "trulysparse"
 
 
-def save(net: SparseMLP | kept_models.KeptModel, path: str | os.PathLike[str], *, progress: Progress = silent) -> None:
-    """Writes a network, or a model that consists of networks, to a safetensors file.
+def save(
+    net: SparseMLP | Fleet | kept_models.KeptModel, path: str | os.PathLike[str], *, progress: Progress = silent
+) -> None:
+    """Writes a network, a fleet, or a model that consists of networks, to a safetensors file.
 
     Tensors of layer l: layers.l.indptr and indices (CSR by output neuron) or, where storage='compact', tiles and places
     (see TiledConnectivity); weight, along them; bias. Settings are in the metadata. Of an activation of your own,
     the name is kept; `load` takes its object. A fitted SparseAutoencoder, SparseRBM or SparseFeatureSelector is kept
     with its parameters, but for `progress`, in a file that older releases refuse; so is a rl.Policy, and an agent of
-    trulysparse.rl without its replay buffer (its own `save` writes that too).
+    trulysparse.rl without its replay buffer (its own `save` writes that too). A fleet is kept as one network whose
+    layers are block-diagonal, with the seeds of its agents; older releases refuse the file.
 
     Args:
         net: the network or model.
@@ -52,11 +56,14 @@ def save(net: SparseMLP | kept_models.KeptModel, path: str | os.PathLike[str], *
         >>> np.array_equal(same.predict(X), net.predict(X))
         True
     """
+    if isinstance(net, Fleet):
+        kept_models.write_parts(kept_models.Parts({"fleet": net}, {}, {}), "Fleet", path, ENTRY, progress)
+        return
     if not isinstance(net, SparseMLP):
         if not kept_models.is_kept(net):
             raise InputError(
-                "net must be a SparseMLP, SparseAutoencoder, SparseRBM, SparseFeatureSelector, a policy or an agent, "
-                f"not {type(net).__name__}; of a classifier or regressor, save its network_"
+                "net must be a SparseMLP, Fleet, SparseAutoencoder, SparseRBM, SparseFeatureSelector, a policy or an "
+                f"agent, not {type(net).__name__}; of a classifier or regressor, save its network_"
             )
         kept_models.write(net, path, ENTRY, progress)
         return
@@ -87,8 +94,8 @@ def load(
         progress: called as the file is read, see trulysparse._core.progress.
 
     Returns:
-        The SparseMLP, with labels, scaling and preprocessing; or the model, an object of the class that was saved; an
-        agent has no environment then (its class's own `load` takes one).
+        The SparseMLP, with labels, scaling and preprocessing; the Fleet; or the model, an object of the class that was
+        saved; an agent has no environment then (its class's own `load` takes one).
 
     Raises:
         InputError: where the file is missing, truncated, not a trulysparse model, or damaged.

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from trulysparse import _kernels
 from trulysparse._core import checks, memory
-from trulysparse._core.random import stream_key
-from trulysparse.connectivity import layer_counts
+from trulysparse._core.arrays import empty, zeros
+from trulysparse._core.random import stream_keys
+from trulysparse.connectivity import Connectivity, layer_counts, make_pattern
 from trulysparse.connectivity.indexed import MAX_WIDTH, check_size
 from trulysparse.errors import InputError
 from trulysparse.nn import memory_use
+from trulysparse.nn.activations import IDENTITY, make_activation, on_layer
 from trulysparse.nn.fleet_blocks import side_by_side
+from trulysparse.nn.fleet_signals import FleetSignals, hidden_scales, output_scales, signals_after
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.layers.fleet_layer import FleetLayer
 from trulysparse.nn.mlp import SparseMLP
@@ -30,9 +35,22 @@ class FleetPlan:
     counts: list[int]
     seeds: NDArray[np.uint64]
     settings: NetworkSettings
-    connectivity: Any
-    bias: bool
-    arguments: dict[str, Any]
+    arguments: dict[str, Any]  # of each agent's SparseMLP
+
+    @property
+    def connectivity(self) -> Any:
+        """Where connections go."""
+        return self.arguments["connectivity"]
+
+    @property
+    def bias(self) -> bool:
+        """Whether neurons have biases."""
+        return bool(self.arguments["bias"])
+
+    @property
+    def activation(self) -> Any:
+        """Of the hidden layers."""
+        return self.arguments["activation"]
 
 
 def make_plan(
@@ -66,6 +84,7 @@ def make_plan(
     )
     one = SparseMLP.without_layers(layer_sizes, settings)  # checks sizes and settings
     checks.flag("bias", bias)
+    make_pattern(connectivity)
     counts = layer_counts(
         one.layer_sizes, epsilon=epsilon, density=density, densities=densities, output_density=output_density
     )
@@ -77,7 +96,10 @@ def make_plan(
         f"a fleet of {n_agents} networks of layers {one.sizes_text} with {sum(counts)} connections each",
         "choose fewer agents, a smaller density or smaller layers",
     )
-    seeds = np.array([stream_key(one.seed, "agent", i) >> 1 for i in range(n_agents)], np.uint64)
+    # Half of the range, so that they are seeds in any signed type.
+    own, numbers = np.uint64(one.seed & (2**64 - 1)), np.arange(n_agents, dtype=np.uint64)
+    keys = stream_keys(np.full(n_agents, own), "agent", numbers)
+    seeds = keys >> np.uint64(1)
     arguments = {
         "epsilon": epsilon,
         "density": density,
@@ -92,15 +114,36 @@ def make_plan(
         "bias": bias,
         "dtype": dtype,
     }
-    return FleetPlan(one.layer_sizes, counts, seeds, one.settings, connectivity, bias, arguments)
+    return FleetPlan(one.layer_sizes, counts, seeds, one.settings, arguments)
 
 
 def draw_fleet(plan: FleetPlan) -> list[FleetLayer]:
     """The layers of all agents."""
-    threads = checks.thread_count(plan.settings.threads)
-    nets = [SparseMLP(plan.layer_sizes, seed=int(seed), threads=1, **plan.arguments) for seed in plan.seeds]
-    ones = [1] * len(nets)
-    return [side_by_side([net.layers[number] for net in nets], ones, threads) for number in range(len(plan.counts))]
+    threads, n_agents = checks.thread_count(plan.settings.threads), len(plan.seeds)
+    if plan.connectivity != "erdos_renyi":
+        nets = [SparseMLP(plan.layer_sizes, seed=int(seed), threads=1, **plan.arguments) for seed in plan.seeds]
+        ones = [1] * n_agents
+        return [side_by_side([net.layers[number] for net in nets], ones, threads) for number in range(len(plan.counts))]
+    init, dtype, activation = plan.settings.init, np.dtype(plan.settings.dtype), make_activation(plan.activation)
+    layers: list[FleetLayer] = []
+    signals = FleetSignals.at_input(n_agents, threads)
+    for number, ((n_in, n_out), count) in enumerate(zip(pairwise(plan.layer_sizes), plan.counts, strict=True)):
+        keys = stream_keys(stream_keys(plan.seeds, "connectivity", number), "erdos-renyi")
+        ptr, index = _kernels.draw_blocks(n_in, n_out, count, keys, threads)
+        con = Connectivity.trusted(n_agents * n_in, n_agents * n_out, ptr, index, threads)
+        last = number == len(plan.counts) - 1
+        f = IDENTITY if last else on_layer(activation, number + 1)
+        values, bias = empty(con.n_connections, dtype), zeros(n_agents * n_out if plan.bias else 0, dtype)
+        layer = FleetLayer(con, values, bias, f, n_agents)
+        layers.append(layer)
+        form, scales = output_scales(init, layer, signals) if last else hidden_scales(init, layer)
+        keys = stream_keys(plan.seeds, "weights", number)
+        fan_in = np.diff(con.indptr) if form.by_fan_in else None
+        along = con.by_input.index if form.by_fan_in else None
+        _kernels.draw_block_weights(values, layer.blocks, init.kind, form, scales, keys, threads, along, fan_in)
+        if not last and init.balance:
+            signals = signals_after(init, layer, signals)
+    return layers
 
 
 def checked_seeds(seeds: ArrayLike, n_agents: int) -> NDArray[np.uint64]:

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from operator import is_
+from typing import Any, Protocol
 
 from trulysparse import _kernels
 from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
+from trulysparse.connectivity import Connectivity
 from trulysparse.errors import InputError
+from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.sinks import InputGradient, Sink
 from trulysparse.nn.tile_pass import TilePass
 
-if TYPE_CHECKING:
-    from trulysparse.nn.fleet import Fleet
+
+class AnyFleet(Protocol):
+    """What passes need of a Fleet."""
+
+    @property
+    def n_agents(self) -> int:
+        """How many."""
+
+    @property
+    def layer_sizes(self) -> tuple[int, ...]:
+        """Of one agent."""
+
+    @property
+    def network(self) -> SparseMLP:
+        """All agents as one network."""
+
+    def check_layers(self) -> None:
+        """InputError where the layers do not fit together."""
 
 
 class FleetPasses:
@@ -39,7 +58,7 @@ class FleetPasses:
         [(3, 2, 16), (3, 2, 16)]
     """
 
-    def __init__(self, fleets: Sequence[Fleet], columns: int, threads: int) -> None:
+    def __init__(self, fleets: Sequence[AnyFleet], columns: int, threads: int) -> None:
         columns = checks.integer("columns", columns, low=1)
         if int(_kernels.padded_batch(columns)) != columns:
             raise InputError(f"columns must be a power of two up to 16 or a multiple of 16, not {columns}")
@@ -53,13 +72,13 @@ class FleetPasses:
                 )
         self.columns, self.threads, self.n_agents = columns, threads, first.n_agents
         self.tiles = [TilePass(f.network, f.network.workspace().signals(columns, 1.0)) for f in fleets]
-        self._keys = [[0] * len(fleet.layers) for fleet in fleets]
         shared = self.tiles[0].signals[0]
         shared.values[:] = 0
         for tile in self.tiles:
             tile.signals[0] = shared
         self.x: Floats = self._by_agent(shared.values)
         self._outputs = [self._by_agent(tile.signals[-1].values) for tile in self.tiles]
+        self._checked: list[tuple[list[Connectivity], bool] | None] = [None] * len(fleets)
         self._views: dict[int, tuple[Floats, Floats]] = {}
 
     def forward(self, number: int | None = None) -> list[Floats]:
@@ -75,13 +94,13 @@ class FleetPasses:
         chains: list[Any] = []
         for each in numbers:
             tile = self.tiles[each]
-            calls = tile.forward_calls()
+            calls = tile.forward_calls() if self._in_blocks(each) else None
             if calls is None:
                 tile.forward(0, self.threads)
             else:
                 chains.append(calls)
         if chains:
-            _kernels.run_forward(chains, self._keys[: len(chains)], self.threads)
+            _kernels.run_fleet_forward(chains, self.n_agents, self.threads)
         return [self._outputs[each] for each in numbers]
 
     def backward(self, dys: Sequence[Floats], sinks: Sequence[Sink], dxs: Sequence[Floats | None]) -> None:
@@ -92,16 +111,17 @@ class FleetPasses:
             sinks: what becomes of the gradients of its parameters.
             dxs: (N, n_inputs, columns), contiguous, where to write the gradient at its input; None: not wanted.
         """
-        chains = []
-        for tile, dy, sink, dx in zip(self.tiles, dys, sinks, dxs, strict=True):
-            flat, flat_dx = self._flat(dy), None if dx is None else self._flat(dx)
-            links = tile.backward_calls(flat, sink, flat_dx)
-            if links is None:
-                tile.backward(flat, sink, self.threads, flat_dx)
-            else:
-                chains.append(links)
-        if chains:
-            _kernels.run_backward(chains, self.threads)
+        self._backward(range(len(self.tiles)), dys, sinks, dxs)
+
+    def backward_one(self, number: int, dy: Floats, sink: Sink) -> None:
+        """As `backward`, of one fleet alone, with whatever sink, such as the start of an evolution by gradient.
+
+        Args:
+            number: of the fleet.
+            dy: (N, n_outputs, columns), contiguous.
+            sink: what becomes of the gradients of its parameters.
+        """
+        self._backward([number], [dy], [sink], [None])
 
     def input_gradient(self, number: int, dy: Floats, dx: Floats) -> None:
         """Takes a gradient at the output of one fleet back to its input; parameters stay as they are.
@@ -111,12 +131,40 @@ class FleetPasses:
             dy: (N, n_outputs, columns), contiguous.
             dx: (N, n_inputs, columns), contiguous, to be written to.
         """
-        self.tiles[number].backward(self._flat(dy), InputGradient(), self.threads, self._flat(dx))
+        self._backward([number], [dy], [InputGradient()], [dx])
 
     def hidden(self, number: int) -> list[Floats]:
         """Activations of the hidden layers of one fleet after `forward`, (N, n_neurons, columns) each, gone after a
         backward pass."""
         return [self._by_agent(signal.values) for signal in self.tiles[number].signals[1:-1]]
+
+    def _backward(
+        self, numbers: Sequence[int], dys: Sequence[Floats], sinks: Sequence[Sink], dxs: Sequence[Floats | None]
+    ) -> None:
+        chains = []
+        for number, dy, sink, dx in zip(numbers, dys, sinks, dxs, strict=True):
+            tile, flat, flat_dx = self.tiles[number], self._flat(dy), None if dx is None else self._flat(dx)
+            links = tile.backward_calls(flat, sink, flat_dx) if self._in_blocks(number) else None
+            if links is None:
+                tile.backward(flat, sink, self.threads, flat_dx)
+            else:
+                chains.append(links)
+        if chains:
+            _kernels.run_fleet_backward(chains, self.n_agents, self.threads)
+
+    def _in_blocks(self, number: int) -> bool:
+        """Whether kernels can take a fleet agent by agent: no neuron has so many connections that threads share it.
+        Looks at each topology once."""
+        found = self._checked[number]
+        cons = [layer.connectivity for layer in self.tiles[number].net.layers]
+        if found is None or not all(map(is_, found[0], cons)):
+            for layer, con in enumerate(cons):
+                rows = con.by_input
+                if not _kernels.is_block_diagonal(rows.ptr, rows.index, con.n_out, self.n_agents):
+                    raise InputError(f"layers[{layer}] of fleet {number} has connections from one agent to another")
+            whole = not any(len(con.by_input.long) or len(con.by_output.long) for con in cons)
+            found = self._checked[number] = cons, whole
+        return found[1]
 
     def _by_agent(self, values: Floats) -> Floats:
         return values.reshape(self.n_agents, -1, self.columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,17 +11,31 @@ from trulysparse import _kernels
 from trulysparse._core import memory
 from trulysparse._core.arrays import as_doubles, not_finite
 from trulysparse.errors import InputError
-from trulysparse.nn.fleet_passes import FleetPasses
+from trulysparse.nn.fleet_passes import AnyFleet, FleetPasses
 from trulysparse.nn.passes import tile_columns
 
-if TYPE_CHECKING:
-    from trulysparse.nn.fleet import Fleet
+
+class Predicting(AnyFleet, Protocol):
+    """What predictions need of a Fleet."""
+
+    @property
+    def output(self) -> str:
+        """The output activation."""
+
+    @property
+    def dtype(self) -> np.dtype[np.floating]:
+        """Of weights and values."""
+
+    @property
+    def threads(self) -> int:
+        """Threads that compute."""
+
 
 # Samples of each agent at a time, as SparseMLP.predict takes them: the order of sums depends on the width of a tile.
 _COLUMNS = 256
 
 
-def predict_fleet(fleet: Fleet, X: ArrayLike, *, activated: bool, decided: bool) -> NDArray[Any]:
+def predict_fleet(fleet: Predicting, X: ArrayLike, *, activated: bool, decided: bool) -> NDArray[Any]:
     """The work of Fleet.predict and its like.
 
     Args:
@@ -57,7 +71,7 @@ def predict_fleet(fleet: Fleet, X: ArrayLike, *, activated: bool, decided: bool)
     return decision if given.ndim == 3 else decision[:, 0]
 
 
-def _activate(fleet: Fleet, z: NDArray[Any]) -> None:
+def _activate(fleet: Predicting, z: NDArray[Any]) -> None:
     if fleet.output == "sigmoid":
         _kernels.sigmoid(z.reshape(-1, z.shape[2]), fleet.threads)
     elif fleet.output == "softmax":
@@ -65,7 +79,7 @@ def _activate(fleet: Fleet, z: NDArray[Any]) -> None:
             _kernels.softmax(agent, 1)
 
 
-def _samples(fleet: Fleet, X: ArrayLike) -> NDArray[Any]:
+def _samples(fleet: Predicting, X: ArrayLike) -> NDArray[Any]:
     given = np.asarray(X)
     wanted = f"({fleet.n_agents}, n, {fleet.layer_sizes[0]}) or ({fleet.n_agents}, {fleet.layer_sizes[0]})"
     if given.ndim not in (2, 3) or given.shape[:: given.ndim - 1] != (fleet.n_agents, fleet.layer_sizes[0]):

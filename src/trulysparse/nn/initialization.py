@@ -156,7 +156,7 @@ class WeightInit:
         if xavier:
             fan_out = max(1.0, connectivity.n_connections / connectivity.n_in)
             return WeightScale(math.sqrt(6), by_fan_in=True, added=fan_out)
-        return WeightScale(math.sqrt(3 / max(_power(activation, 1.0), _LEAST_POWER)), by_fan_in=True)
+        return WeightScale(math.sqrt(3 / max(mean_square(activation, 1.0), _LEAST_POWER)), by_fan_in=True)
 
     def output_scale(
         self, connectivity: Connectivity | TiledConnectivity, inputs: StartSignals, activation: LayerActivation
@@ -203,7 +203,7 @@ class WeightInit:
             variance = power * spread * scale.of(1) ** 2  # whatever the neuron's inputs
         else:
             variance = power * spread * fan_in * scale.of(round(fan_in)) ** 2
-        return StartSignals(_power(activation, variance), _power(activation, 0.0), live, inputs.threads)
+        return StartSignals(mean_square(activation, variance), mean_square(activation, 0.0), live, inputs.threads)
 
     @property
     def kind(self) -> Draw:
@@ -268,7 +268,7 @@ def mean_fan_in(connectivity: Connectivity | TiledConnectivity) -> float:
     return max(1.0, connectivity.n_connections / connectivity.n_out)
 
 
-def _power(activation: LayerActivation, variance: float) -> float:
+def mean_square(activation: LayerActivation, variance: float) -> float:
     """Mean square of an activation over normal pre-activations of this variance."""
     kind, slope = activation if isinstance(activation, tuple) else (None, 0.0)
     if kind == Activation.IDENTITY:
