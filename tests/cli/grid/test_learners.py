@@ -26,7 +26,7 @@ def test_references_are_left_out_where_asked_for_or_where_they_are_there():
 
 def test_labels_are_the_same_for_all_seeds():
     assert {each.label for each in learners_of(GridSettings(agents="dqn", seeds=3, references=False))} == {"dqn"}
-    assert Learner("es", 2, 1.0, shared=True).label == "es, dense, shared by all homes"
+    assert Learner("es", 2, 1.0, shared=True).label == "es, dense, shared"
 
 
 def test_names_that_nothing_has_are_refused():

@@ -175,9 +175,9 @@ def _run(run: GridRun, lock: GridRunLock, overwrite: bool) -> None:
     with run.interrupts.deferred():
         outcomes = read_outcomes(out, settings, homes)
         figures = _figures(run, homes, outcomes, time.perf_counter() - began)
-        write_object(out / RESULTS, figures)
         if run.report:
-            write_grid_report(out / REPORT, report_of(out, settings, homes, outcomes, run.threads))
+            write_grid_report(out / REPORT, report_of(out, settings, homes, outcomes, run.threads, finished=True))
+        write_object(out / RESULTS, figures)
     show_controls(title_of(settings, homes), outcomes.controls(oracle=settings.oracle))
     typer.echo(f"saved to {out}" + (f", report {out / REPORT}" if run.report else ""))
     if run.json_line:
