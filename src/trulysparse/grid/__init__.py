@@ -19,24 +19,38 @@ if TYPE_CHECKING:
     from trulysparse.grid.battery import Batteries as Batteries
     from trulysparse.grid.data import GridData as GridData
     from trulysparse.grid.environment import GridEnvironment as GridEnvironment
-    from trulysparse.grid.rl_environments import GridEnvironments as GridEnvironments
     from trulysparse.grid.evaluate import run as run
+    from trulysparse.grid.feeder import Cable as Cable
+    from trulysparse.grid.feeder import Feeder as Feeder
+    from trulysparse.grid.feeder import Line as Line
+    from trulysparse.grid.feeder import Transformer as Transformer
+    from trulysparse.grid.flow import Feeders as Feeders
     from trulysparse.grid.outcome import Outcome as Outcome
+    from trulysparse.grid.pettingzoo import GridParallelEnv as GridParallelEnv
+    from trulysparse.grid.pettingzoo import parallel_env as parallel_env
+    from trulysparse.grid.rl_environments import GridEnvironments as GridEnvironments
     from trulysparse.grid.sample import sample_data as sample_data
     from trulysparse.grid.scenario import Scenario as Scenario
+    from trulysparse.grid.scenario import resample as resample
     from trulysparse.grid.scenario import scenario_of as scenario_of
     from trulysparse.grid.splits import Split as Split
     from trulysparse.grid.splits import split_of as split_of
     from trulysparse.grid.step import Step as Step
     from trulysparse.grid.tariff import Tariff as Tariff
+    from trulysparse.grid.tariff import make_tariff as make_tariff
 
 _MODULES = {
     "BasicRBC": "baselines.rules",
     "Batteries": "battery",
+    "Cable": "feeder",
+    "Feeder": "feeder",
+    "Feeders": "flow",
     "GridData": "data",
     "GridEnvironment": "environment",
     "GridEnvironments": "rl_environments",
+    "GridParallelEnv": "pettingzoo",
     "LateSelfConsumption": "baselines.rules",
+    "Line": "feeder",
     "NoControl": "baselines.rules",
     "Outcome": "outcome",
     "Requests": "baselines.rules",
@@ -48,10 +62,14 @@ _MODULES = {
     "Tariff": "tariff",
     "TimeOfUse": "baselines.rules",
     "TimeOfUseFill": "baselines.rules",
+    "Transformer": "feeder",
     "capped_linear_program": "baselines.linear_program",
     "dynamic_program": "baselines.dynamic_program",
     "linear_program": "baselines.linear_program",
+    "make_tariff": "tariff",
+    "parallel_env": "pettingzoo",
     "pooled_linear_program": "baselines.linear_program",
+    "resample": "scenario",
     "run": "evaluate",
     "sample_data": "sample",
     "scenario_of": "scenario",
