@@ -112,7 +112,7 @@ def read_citylearn(folder: str | os.PathLike[str]) -> GridData:
         weekday=np.minimum(_whole(energy[0], "day_type", 1, 8)[rows], 7) - np.int8(1),  # 8: a holiday, as Sunday
         month=_whole(energy[0], "month", 1, 12)[rows],
         load=load[rows].astype(np.float32),
-        pv=(pv_kw * sun[rows] / 1000).astype(np.float32),
+        pv=pv_kw.astype(np.float32) * sun[rows].astype(np.float32) / np.float32(1000),
         price=shared["pricing"].numbers("electricity_pricing")[rows],
         carbon=shared["carbon_intensity"].numbers("carbon_intensity")[rows],
         temperature=shared["weather"].numbers("outdoor_dry_bulb_temperature")[rows].astype(np.float32),
