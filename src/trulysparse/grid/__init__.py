@@ -4,10 +4,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trulysparse.grid.baselines.community import CommunityFill as CommunityFill
+    from trulysparse.grid.baselines.community import CommunitySum as CommunitySum
     from trulysparse.grid.baselines.dynamic_program import dynamic_program as dynamic_program
+    from trulysparse.grid.baselines.foresight import perfect_foresight as perfect_foresight
     from trulysparse.grid.baselines.linear_program import capped_linear_program as capped_linear_program
     from trulysparse.grid.baselines.linear_program import linear_program as linear_program
     from trulysparse.grid.baselines.linear_program import pooled_linear_program as pooled_linear_program
+    from trulysparse.grid.baselines.mpc import PredictiveControl as PredictiveControl
+    from trulysparse.grid.baselines.pooled import pooled_dynamic_program as pooled_dynamic_program
     from trulysparse.grid.baselines.rules import BasicRBC as BasicRBC
     from trulysparse.grid.baselines.rules import LateSelfConsumption as LateSelfConsumption
     from trulysparse.grid.baselines.rules import NoControl as NoControl
@@ -19,9 +24,9 @@ if TYPE_CHECKING:
     from trulysparse.grid.battery import Batteries as Batteries
     from trulysparse.grid.data import GridData as GridData
     from trulysparse.grid.environment import GridEnvironment as GridEnvironment
-    from trulysparse.grid.rl_environments import GridEnvironments as GridEnvironments
     from trulysparse.grid.evaluate import run as run
     from trulysparse.grid.outcome import Outcome as Outcome
+    from trulysparse.grid.rl_environments import GridEnvironments as GridEnvironments
     from trulysparse.grid.sample import sample_data as sample_data
     from trulysparse.grid.scenario import Scenario as Scenario
     from trulysparse.grid.scenario import scenario_of as scenario_of
@@ -33,12 +38,15 @@ if TYPE_CHECKING:
 _MODULES = {
     "BasicRBC": "baselines.rules",
     "Batteries": "battery",
+    "CommunityFill": "baselines.community",
+    "CommunitySum": "baselines.community",
     "GridData": "data",
     "GridEnvironment": "environment",
     "GridEnvironments": "rl_environments",
     "LateSelfConsumption": "baselines.rules",
     "NoControl": "baselines.rules",
     "Outcome": "outcome",
+    "PredictiveControl": "baselines.mpc",
     "Requests": "baselines.rules",
     "Rule": "baselines.rules",
     "Scenario": "scenario",
@@ -51,6 +59,8 @@ _MODULES = {
     "capped_linear_program": "baselines.linear_program",
     "dynamic_program": "baselines.dynamic_program",
     "linear_program": "baselines.linear_program",
+    "perfect_foresight": "baselines.foresight",
+    "pooled_dynamic_program": "baselines.pooled",
     "pooled_linear_program": "baselines.linear_program",
     "run": "evaluate",
     "sample_data": "sample",
