@@ -60,12 +60,22 @@ def year(homes: int, data: Path | None, hours: int | None, limits: str) -> dict[
         "processor_seconds": time.process_time() - processor,
         "seconds_to_prepare": prepared - begin,
         "home_hours_per_second": homes * environment.n_hours / seconds,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,
+        "peak_mb": peak_bytes() / 1e6,
         "cost_per_home": cost / homes,
         "transformer_loading": worst,
         "lowest_voltage": lowest,
         "hours_beyond_limits": beyond,
     }
+
+
+def peak_bytes() -> float:
+    """The most memory that this process has held."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # what getrusage says may be the parent's
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return 1024.0 * float(line.split()[1])
+    return 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def batch(hours: int) -> dict[str, Any]:
