@@ -155,7 +155,7 @@ def test_where_there_is_no_solution_batteries_are_turned_down_until_there_is() -
 def test_the_operator_may_keep_a_margin() -> None:
     feeder = Feeder.named("vorstadt")
     strict = Feeders(feeder.limited(loading=0.8, band=0.03))
-    net = np.full(146, 3.7)
+    net = np.full(146, 3.6)
     flow = strict.flow(net)
     assert 0.8 < flow.transformer_loading[0] < 1
     assert 0.95 < flow.voltage.min() < 0.97

@@ -20,10 +20,10 @@ INSIDE = 0.002  # how far inside the limits the search aims
 def penalties(flow: Flow, net_kwh: NDArray[Any]) -> Array:
     """What homes pay in an hour for passing limits.
 
-    Limits are those of the feeder: by default 1 +- .05 p.u. and the rated currents. A home pays 5 cents per .01 p.u. that
-    its own voltage is beyond. An overloaded transformer costs 50 $ per hour and share of overload (at 110 %: 5 $), which
-    homes share in proportion to what they draw where the feeder draws, to what they feed in where it feeds in. An
-    overloaded line likewise, shared by the homes behind it.
+    Limits are those of the feeder: by default 1 +- .05 p.u. and the rated currents. A home pays 5 cents per .01 p.u.
+    that its own voltage is beyond. An overloaded transformer costs 50 $ per hour and share of overload (at 110 %: 5 $),
+    which homes share in proportion to what they draw where the feeder draws, to what they feed in where it feeds in.
+    An overloaded line likewise, shared by the homes behind it.
 
     Args:
         flow: the power flow of one hour.
