@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -87,16 +84,6 @@ def test_an_agent_learns_in_them():
     agent.learn(180)
     assert agent.num_timesteps == 180
     assert agent.n_updates > 0
-
-
-def test_gymnasium_is_not_loaded():
-    code = (
-        "import sys, trulysparse as ts; from trulysparse import grid;"
-        "e = grid.GridEnvironments(grid.GridEnvironment(grid.sample_data(2), n_hours=24));"
-        "e.reset(seed=0); print(sorted({'gymnasium', 'pettingzoo'} & {*sys.modules}))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
 
 
 @pytest.mark.parametrize(

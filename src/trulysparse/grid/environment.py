@@ -11,25 +11,16 @@ from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
 from trulysparse.errors import InputError
 from trulysparse.grid import options
-from trulysparse.grid.actions import CURTAILMENT, MODES, Actions
-from trulysparse.grid.battery import Batteries
-from trulysparse.grid.bills import Bills, mean_cost
-from trulysparse.grid.data import GridData
-from trulysparse.grid.hours import HourBlocks
-from trulysparse.grid.market import MARKETS
-from trulysparse.grid.observation import IMPORT_SCALE, LOAD_SCALE, STATE, TOLD, Observer
-from trulysparse.grid.scenario import Scenario
-from trulysparse.grid.splits import WEEK, split_of
+from trulysparse.grid.actions import CURTAILMENT, Actions
+from trulysparse.grid.coupling import Solved
+from trulysparse.grid.homes import Homes
+from trulysparse.grid.observation import IMPORT_SCALE, LOAD_SCALE, NAMES, STATE, TOLD, VOLTAGE_SCALE
 from trulysparse.grid.step import Step
-from trulysparse.grid.tariff import Tariff, make_tariff
 
 Array = NDArray[np.float64]
-Hours = int | NDArray[np.int64]
-
-FORECASTS = ("persistence", "week")
 
 
-class GridEnvironment:
+class GridEnvironment(Homes):
     """Homes with PV and batteries, each an agent, stepped together by the hour.
 
     All arrays have a row per home. The homes may be there several times (`copies`) and live in different hours
@@ -41,6 +32,9 @@ class GridEnvironment:
         information: 'follow': an action is a behaviour for the hour, and the inverter follows the hour's load and PV;
             'setpoint': it is a power, settled against a load that nobody knows yet. Results of the two are never
             comparable.
+        feeder: the low-voltage feeder behind which the homes are, as often as they fill it, or Feeders; None: no grid.
+        grid_limits: 'penalty': homes pay in their rewards for voltages and currents beyond the limits; 'curtail': the
+            operator turns down batteries, then PV, until limits are met.
         market: how communities settle: 'netting', 'mid-market' or 'supply-demand' (see market.local_prices); None:
             each home for itself, but with tariff 'community' it is 'mid-market'. Adds the exchange to actions under
             'follow'.
@@ -48,6 +42,8 @@ class GridEnvironment:
         broadcast: what every home is told each hour: 'community' (the sum of its homes' net load in the last hour),
             True for the same, 'feeder' (the loading of its transformer), or False for nothing.
         curtailment: whether actions have a component that turns off PV.
+        electric_vehicles: whether each home has one, synthetic.
+        heat_pumps: likewise.
         oracle: whether observations have the data's perfect predictions. Reports must say so.
         copies: how often the homes are there, copy after copy, each with communities of its own.
         first_hour: row of the data in which the episode begins, one number or one a home.
@@ -90,134 +86,11 @@ class GridEnvironment:
         ((6,), dtype('float32'))
     """
 
-    def __init__(
-        self,
-        scenario: Scenario | GridData,
-        *,
-        tariff: str | Tariff | ArrayLike = "tou",
-        information: str = "follow",
-        market: str | None = None,
-        communities: int = 1,
-        broadcast: bool | str = False,
-        curtailment: bool = False,
-        oracle: bool = False,
-        copies: int = 1,
-        first_hour: ArrayLike = 0,
-        n_hours: int | None = None,
-        initial_charge: ArrayLike = 0.0,
-        reward_scale: ArrayLike | None = None,
-        wear: float = 0.01,
-        carbon_weight: float = 0.0,
-        forecasts: str = "persistence",
-        observe: bool = True,
-        seed: int = 0,
-    ) -> None:
-        self.copies = checks.integer("copies", copies, low=1)
-        self.scenario = options.scenario_from(scenario, self.copies)
-        self.data, self.n_homes = self.scenario.data, self.scenario.n_homes
-        n_own, n_rows = self.n_homes // self.copies, self.scenario.n_hours
-        self.information = checks.choice("information", information, MODES)
-        own_tariff = make_tariff(tariff, self.data, n_own)
-        self.tariff = own_tariff.of_homes(np.tile(np.arange(n_own), self.copies))
-        self.first_hour = options.first_hours(first_hour, self.n_homes, n_rows)
-        self.n_hours = options.episode_length(n_hours, self.first_hour, n_rows)
-        communities = checks.integer("communities", communities, low=1)
-        if n_own % communities:
-            raise InputError(f"communities must divide the {n_own} homes into equal groups, not {communities}")
-        self.groups = communities * self.copies
-        if market is None and self.tariff.name == "community":
-            market = "mid-market"
-        self.market = market if market is None else checks.choice("market", market, MARKETS)
-        self.broadcast = options.broadcast_of(broadcast)
-        self.wear = checks.real("wear", wear, low=0)
-        self.carbon_weight = checks.real("carbon_weight", carbon_weight, low=0)
-        self.observe = checks.flag("observe", observe)
-        self.seed = checks.integer("seed", seed, low=0)
-        self.curtails = checks.flag("curtailment", curtailment)
-        self.oracle = checks.flag("oracle", oracle)
-        days = 1 if checks.choice("forecasts", forecasts, FORECASTS) == "persistence" else 7
-        self._require_same_hours(self.first_hour)
-        self.batteries = Batteries(self.scenario.battery_kwh, self.scenario.battery_kw)
-        self._initial_charge = options.of_homes("initial_charge", initial_charge, self.n_homes, 0, 1, self.copies)
-        exchange = self.market is not None and self.information == "follow"
-        self._actions = Actions(self.information, self.n_homes, self.batteries.power_kw, exchange, self.curtails)
-        self.bills = Bills(self.tariff, self.data, self.n_homes, self.market, self.groups)
-        self._blocks = HourBlocks(self.scenario, self.n_homes, self.n_hours, days)
-        self._observer = Observer(self.data, self.tariff, self._blocks, self.oracle)
-        self.observation_names = self._observer.names
-        self.reward_scale = self._scale(reward_scale, own_tariff)
-        self._factor = -1 / self.reward_scale
-        self._columns = {name: self.observation_names.index(name) for name in STATE + TOLD}
-        self._net, self._part, self._pv = (np.zeros(self.n_homes) for _ in range(3))
-        self._need, self._curtailed, self._idle = (np.zeros(self.n_homes) for _ in range(3))
-        self._rewards: Floats = np.zeros(self.n_homes, np.float32)
-        self.step_number, self._begun, self._ended = 0, False, False
-        self._begin_at(self.first_hour)
-
-    @property
-    def n_observations(self) -> int:
-        """Numbers in an observation."""
-        return len(self.observation_names)
-
-    @property
-    def n_actions(self) -> int:
-        """Components of an action."""
-        return len(self.action_names)
-
-    @property
-    def action_names(self) -> tuple[str, ...]:
-        """Names of the components of an action."""
-        return self._actions.names
-
-    @property
-    def start_actions(self) -> Floats:
-        """An action to begin with, float32 (components,): self-consumption under 'follow', idle under 'setpoint'."""
-        return self._actions.start
-
-    @property
-    def t(self) -> Hours:
-        """The row of the data that the next step is about, one number or one a home."""
-        return self.first_hour + self.step_number
-
-    @property
-    def price(self) -> Array:
-        """$/kWh of import in all hours of the data, (T,), or (T, H) where homes pay different prices."""
-        return self.tariff.import_price[:, 0 if self.tariff.kind is None else self.tariff.kind]
-
-    @property
-    def export_price(self) -> Array:
-        """$/kWh of export, likewise."""
-        return self.tariff.export_price[:, 0 if self.tariff.kind is None else self.tariff.kind]
-
-    @property
-    def last_load(self) -> Array:
-        """kWh that each home used in the last hour, (H,); 0 before the first hour of the data."""
-        row = self._row(self.step_number) - 1
-        load: Array = self._blocks.net[row] + self._blocks.pv[row]
-        return load
-
-    @property
-    def last_pv(self) -> Array:
-        """kWh that PV could give in the last hour, (H,)."""
-        pv: Array = self._blocks.pv[self._row(self.step_number) - 1].astype(np.float64)
-        return pv
-
-    @property
-    def last_net(self) -> Array:
-        """kWh at each home's meter in the last hour of the episode, + = import, (H,); 0 at its beginning."""
-        return self._net.copy()
-
-    @property
-    def community_sum(self) -> Array:
-        """The sum of last_net over each community, (groups,)."""
-        sums: Array = self._net.reshape(self.groups, -1).sum(axis=1)
-        return sums
-
     def reset(self, seed: int | None = None, first_hour: ArrayLike | None = None) -> Floats:
         """Begins the episode.
 
         Args:
-            seed: of whatever is random from here on; None: random numbers go on.
+            seed: of whatever is random from here on; None: as before.
             first_hour: where the episode begins from now on, as for the environment; None: as before.
 
         Returns:
@@ -234,6 +107,10 @@ class GridEnvironment:
             self._require_same_hours(first)
             self._begin_at(first)
         self.seed = self.seed if seed is None else seed
+        if self._devices is not None:
+            self._devices.reset(self.seed)
+        if self._coupling is not None:
+            self._coupling.reset()
         self.batteries.reset(self._initial_charge)
         self.bills.reset()
         self._net[:] = 0
@@ -251,6 +128,16 @@ class GridEnvironment:
             size = self.n_homes // self.groups
             told = rows[columns[TOLD[0]]].reshape(self.groups, size)
             told[:] = (self.community_sum / (size * LOAD_SCALE))[:, None]
+        if self._coupling is not None:
+            voltage = np.subtract(self._coupling.voltage, 1, out=rows[columns[STATE[1]]])
+            voltage *= np.float32(1 / VOLTAGE_SCALE)
+            if self.broadcast == "feeder":
+                told = rows[columns[TOLD[1]]].reshape(len(self._coupling.loading), -1)
+                told[:] = self._coupling.loading[:, None]
+        if self._devices is not None:
+            place = len(NAMES)
+            vehicles = 3 * (self._devices.vehicles is not None)
+            self._devices.observe(np.minimum(self.t, self.data.n_hours - 1), rows[place:], rows[place + vehicles :])
         return rows.T
 
     def step(self, actions: ArrayLike | None) -> Step:
@@ -269,15 +156,9 @@ class GridEnvironment:
         """
         self._require_running()
         if actions is None:
-            return self._settle(self._idle, self._blocks.net[self._row(self.step_number)])
+            return self._live(None, self._idle)
         self._take(actions)
-        row = self._row(self.step_number)
-        need = self._blocks.net[row]
-        curtailed = None
-        if self.curtails:
-            curtailed = np.multiply(self._actions.share(CURTAILMENT), self._blocks.pv[row], out=self._curtailed)
-            need = np.add(need, curtailed, out=self._need)
-        return self._settle(self._actions.request(need), need, curtailed)
+        return self._live(self._actions, None)
 
     def settle(self, requested_kwh: ArrayLike) -> Step:
         """Lives through an hour with given requests to the batteries, whatever `information` says: for bounds that know
@@ -293,27 +174,47 @@ class GridEnvironment:
             InputError: as step.
         """
         self._require_running()
-        requested = options.of_homes("requested_kwh", requested_kwh, self.n_homes)
-        return self._settle(requested, self._blocks.net[self._row(self.step_number)])
+        return self._live(None, options.of_homes("requested_kwh", requested_kwh, self.n_homes))
 
-    def _settle(self, requested: Array, need: Array, curtailed: Array | None = None) -> Step:
+    def _live(self, actions: Actions | None, requested: Array | None) -> Step:
+        """An hour with actions that were taken, and with requests where those do not make them."""
         number = self.step_number
-        pv = self._blocks.pv[self._row(number)]
-        if curtailed is not None:
+        row = self._row(number)
+        need, pv, curtailed = self._blocks.net[row], self._blocks.pv[row], None
+        if self._devices is not None:
+            need = np.add(need, self._devices.step(actions, self.t), out=self._need)
+        if actions is not None and self.curtails:
+            curtailed = np.multiply(actions.share(CURTAILMENT), pv, out=self._curtailed)
+            need = np.add(need, curtailed, out=self._need)
             pv = np.subtract(pv, curtailed, out=self._pv)
+        if requested is None:
+            assert actions is not None
+            requested = actions.request(need)
+        before = self.batteries.state() if self._limits == "curtail" else None
         balance = self.batteries.step(requested)
+        solved = None
+        if self._coupling is not None and before is not None:
+            solved, allowed, let_through = self._coupling.turn_down(need, balance, pv, number)
+            if not np.array_equal(allowed, balance):
+                self.batteries.restore(before)
+                balance = self.batteries.step(allowed)
+            less = pv - let_through
+            need, pv, curtailed = need + less, let_through, less if curtailed is None else less + curtailed
         net = np.add(need, balance, out=self._net)
+        if self._coupling is not None and solved is None:
+            solved = self._coupling.pay(net, number)
         cost = self.bills.settle(number, net)
-        rewards = self._reward(number, cost, balance)
+        rewards = self._reward(cost, balance, solved)
         self.step_number = number + 1
-        self._ended = self.step_number == self.n_hours
+        diverged = "" if solved is None else solved.diverged
+        self._ended = self.step_number == self.n_hours or bool(diverged)
         observations = self.observations() if self.observe else None
-        return Step(observations, rewards, self._ended, net, cost, pv, balance, requested, curtailed)
-
-    def _row(self, number: int) -> int:
-        """The row of the block in memory that holds a step of the episode."""
-        self._blocks.at(number)
-        return self._blocks.history + number - self._blocks.start
+        step = Step(observations, rewards, self._ended, net, cost, pv, balance, requested, curtailed)
+        if solved is not None:
+            step.penalty, step.flow, step.diverged = solved.penalty, solved.flow, diverged
+        if self._devices is not None:
+            step.vehicle_missing, step.indoors = self._devices.missing, self._devices.indoors
+        return step
 
     def _take(self, actions: ArrayLike) -> None:
         self._actions.take(np.asarray(actions))
@@ -325,44 +226,23 @@ class GridEnvironment:
                 f"{self.step_number} of the episode"
             )
 
-    def _reward(self, number: int, cost: Array, balance: Array) -> Floats:
+    def _reward(self, cost: Array, balance: Array, solved: Solved | None) -> Floats:
         part = self._part
         np.abs(balance, out=part)
         part *= self.wear
         part += cost
         if self.carbon_weight:
-            part += self.bills.imports * (self.carbon_weight * self.data.carbon[number + self.first_hour])
+            part += self.bills.imports * (self.carbon_weight * self.data.carbon[self.t])
+        if solved is not None:
+            part += solved.penalty
+        if self._devices is not None:
+            part += self._devices.cost()
         np.multiply(part, self._factor, out=self._rewards, casting="same_kind")
         return self._rewards
 
     def _require_running(self) -> None:
         if not self._begun or self._ended:
             raise InputError("the episode has ended: call reset()" if self._ended else "call reset() before step()")
-
-    @property
-    def same_hours(self) -> bool:
-        """Whether the homes of a community have to live in the same hours."""
-        return self.market is not None or self.broadcast is not None
-
-    def _require_same_hours(self, first_hour: Hours) -> None:
-        if self.same_hours:
-            options.require_same_hours(first_hour, self.groups, "a community that has a market or a broadcast")
-
-    def _begin_at(self, first_hour: Hours) -> None:
-        self.first_hour = first_hour
-        for part in (self.bills, self._blocks, self._observer):
-            part.begin_at(first_hour)
-
-    def _scale(self, reward_scale: ArrayLike | None, tariff: Tariff) -> Array:
-        if reward_scale is not None:
-            scale = options.of_homes("reward_scale", reward_scale, self.n_homes, copies=self.copies)
-            if not (scale > 0).all():
-                raise InputError(f"reward_scale must be above 0, not {scale.min():g}")
-            return scale
-        n_rows = self.scenario.n_hours
-        counted = np.ones(n_rows, np.bool_) if n_rows < 4 * WEEK else split_of(("",), n_rows).train_hours
-        once = self.scenario.select(np.arange(self.n_homes // self.copies))
-        return np.tile(mean_cost(once, tariff, counted), self.copies)
 
     def state(self) -> dict[str, Any]:
         """All that an episode needs to go on: copies of arrays, and numbers, by name."""
@@ -374,7 +254,9 @@ class GridEnvironment:
             "first_hour": self.first_hour if isinstance(self.first_hour, int) else self.first_hour.copy(),
             "net": self._net.copy(),
             "peak": self.bills.peak.copy(),
-            **{f"battery.{name}": values for name, values in self.batteries.state().items()},
+            **_named("battery", self.batteries.state()),
+            **({} if self._coupling is None else _named("feeder", self._coupling.state())),
+            **({} if self._devices is None else _named("device", self._devices.state())),
         }
 
     def restore(self, state: dict[str, Any]) -> Floats:
@@ -394,10 +276,24 @@ class GridEnvironment:
         number = checks.integer("state['step_number']", state["step_number"], low=0, high=self.n_hours)
         first = options.first_hours(state["first_hour"], self.n_homes, self.scenario.n_hours)
         options.episode_length(self.n_hours, first, self.scenario.n_hours)
-        self.batteries.restore({name: state[f"battery.{name}"] for name in self.batteries.state()})
+        self.batteries.restore(_of("battery", state))
         self._begin_at(first)
         self.step_number, self._begun, self._ended = number, bool(state["begun"]), bool(state["ended"])
         self.seed = int(state["seed"])
+        if self._coupling is not None:
+            self._coupling.restore(_of("feeder", state))
+        if self._devices is not None:
+            self._devices.restore(_of("device", state), self.seed)
         np.copyto(self._net, state["net"])
         np.copyto(self.bills.peak, state["peak"])
         return self.observations()
+
+
+def _named(part: str, state: dict[str, Any]) -> dict[str, Any]:
+    """A part's state under names of the whole."""
+    return {f"{part}.{name}": value for name, value in state.items()}
+
+
+def _of(part: str, state: dict[str, Any]) -> dict[str, Any]:
+    """The state of a part."""
+    return {name.removeprefix(f"{part}."): value for name, value in state.items() if name.startswith(f"{part}.")}
