@@ -34,6 +34,10 @@ COVERED_BY = {
     "cli/_training.py": "cli/test_train.py",
     "cli/_training_run.py": "cli/test_train.py",
     "estimators/_docs.py": "test_docstrings.py",
+    "grid/homes.py": "grid/test_environment.py",
+    "grid/options.py": "grid/test_environment.py",
+    "grid/readings.py": "grid/test_environment.py",
+    "grid/step.py": "grid/test_environment.py",
     "nn/losses/base.py": "nn/losses/test_custom.py",  # protocols
     "parallel/ray/server_actor.py": "parallel/ray/test_driver.py",  # actors run on a cluster alone: slow tests
     "parallel/ray/worker_actor.py": "parallel/ray/test_driver.py",

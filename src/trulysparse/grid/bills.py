@@ -123,7 +123,7 @@ def mean_cost(source: Scenario, tariff: Tariff, hours: NDArray[np.bool_]) -> Arr
     Returns:
         float64 (H,), at least 1e-3.
     """
-    total, length = np.zeros(source.n_homes), 24
+    total, length = np.zeros(source.n_homes), 168 if source.n_homes < 2000 else 24
     kind = 0 if tariff.kind is None else tariff.kind
     for start in range(0, len(hours), length):
         counted = np.flatnonzero(hours[start : start + length])

@@ -70,7 +70,7 @@ def observation_names(data: GridData, oracle: bool, electric_vehicles: bool, hea
         24 names, and those of the options; what comes from the future begins with 'oracle: '.
 
     Example:
-        >>> from trulysparse.grid.data import sample_data
+        >>> from trulysparse.grid.sample import sample_data
         >>> len(observation_names(sample_data(), False, False, False))
         24
     """
