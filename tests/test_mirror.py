@@ -38,6 +38,10 @@ COVERED_BY = {
     "grid/options.py": "grid/test_environment.py",
     "grid/readings.py": "grid/test_environment.py",
     "grid/step.py": "grid/test_environment.py",
+    "grid/feeder_matrices.py": "grid/test_flow.py",
+    "grid/flow_details.py": "grid/test_flow.py",
+    "grid/flow_result.py": "grid/test_flow.py",
+    "grid/flow_solver.py": "grid/test_flow.py",
     "nn/losses/base.py": "nn/losses/test_custom.py",  # protocols
     "parallel/ray/server_actor.py": "parallel/ray/test_driver.py",  # actors run on a cluster alone: slow tests
     "parallel/ray/worker_actor.py": "parallel/ray/test_driver.py",

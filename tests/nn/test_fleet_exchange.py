@@ -8,6 +8,7 @@ import pytest
 import trulysparse as ts
 from conftest import check_invariants
 from trulysparse.nn.fleet_exchange import average_over_owners, message_bytes
+from trulysparse.nn.fleet_messages import decode_model, encode_model
 from trulysparse.nn.fleet_neighbours import random_neighbours, ring_neighbours
 
 SIZES = (9, 80, 6, 3)
@@ -179,10 +180,8 @@ def test_a_single_agent_and_no_neighbours_change_nothing():
 
 def test_bytes_are_those_of_the_messages():
     fleet, _ = new_fleet()
-    n_biases = sum(SIZES[1:])
-    counts = np.array([net.n_connections for net in fleet])
-    np.testing.assert_array_equal(message_bytes(fleet), 4 * counts + 2 * n_biases)
-    np.testing.assert_array_equal(message_bytes(fleet, 4, 4), 8 * counts + 4 * n_biases)
+    n_biases, counts = sum(SIZES[1:]), fleet.connections_per_agent
+    assert [len(encode_model(fleet, agent)) for agent in range(5)] == message_bytes(fleet).tolist()
     done = average_over_owners(fleet, UNEVEN, values="float32")
     message = 6 * counts + 4 * n_biases
     assert done.bytes_sent.tolist() == (message * [1, 2, 1, 2, 1]).tolist()
@@ -190,9 +189,33 @@ def test_bytes_are_those_of_the_messages():
         message[1] + message[4], 0, message[3] + message[0] + message[1], message[2], message[3]
     ]  # fmt: skip
     wide = ts.Fleet(2, (300, 300), density=0.01, bias=False)
-    with pytest.raises(ts.InputError, match="index_bytes must be 4: layer 0 has 90000 places"):
-        message_bytes(wide)
     assert average_over_owners(wide, "all").bytes_sent.tolist() == [900 * 6] * 2
+
+
+@pytest.mark.parametrize("values", ["bfloat16", "float32"])
+def test_what_is_averaged_is_what_the_messages_say(values):
+    """Two agents, of which one has only the other's message."""
+    fleet, _ = new_fleet(densities=(0.3, 0.6))
+    own = {place: weight for place, (weight,) in places_of(fleet, 0).items()}
+    places, weights, biases = decode_model(fleet, encode_model(fleet, 1, values), values)
+    theirs = dict(zip(places.tolist(), weights.tolist(), strict=True))
+    bias = np.concatenate([layer.bias[: layer.n_out // 2] for layer in fleet.layers])
+    average_over_owners(fleet, [[1], [-1]], values=values)
+    for place, (weight,) in places_of(fleet, 0).items():
+        owners = [each[place] for each in (own, theirs) if place in each]
+        assert weight == np.float32(sum(owners) / len(owners))
+    after = np.concatenate([layer.bias[: layer.n_out // 2] for layer in fleet.layers])
+    np.testing.assert_array_equal(after, ((bias.astype(np.float64) + biases) / 2).astype(np.float32))
+
+
+def places_of(fleet, agent):
+    """Connections of an agent by their place among those of all its layers."""
+    found, first = {}, 0
+    for number, agents in enumerate(connections_of(fleet)):
+        n_in, n_out = fleet.layer_sizes[number : number + 2]
+        found |= {first + row * n_out + int(column): kept for (row, column), kept in agents[agent].items()}
+        first += n_in * n_out
+    return found
 
 
 def test_wrong_input_is_refused_and_changes_nothing():
@@ -223,5 +246,3 @@ def test_wrong_input_is_refused_and_changes_nothing():
         assert layer.connectivity is con
         assert layer.values is values
         np.testing.assert_array_equal(values, copy)
-    with pytest.raises(ts.InputError, match="index_bytes must be 2 or 4"):
-        message_bytes(fleet, 3)

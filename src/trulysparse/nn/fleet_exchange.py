@@ -15,12 +15,13 @@ from trulysparse._core.arrays import Floats
 from trulysparse.connectivity import Connectivity
 from trulysparse.errors import InputError
 from trulysparse.nn.fleet import Fleet
+from trulysparse.nn.fleet_messages import VALUE_BYTES, index_bytes_of
+from trulysparse.nn.fleet_messages import message_bytes as message_bytes  # noqa: PLC0414  # what an exchange counts
 from trulysparse.nn.fleet_neighbours import checked_neighbours, groups_of
 from trulysparse.optim import OptimizerState
 
 SENT = {"exact": 0, "float32": 1, "bfloat16": 2}
 """How values are rounded when they are sent, as the kernels call it."""
-VALUE_BYTES = {"bfloat16": 2, "float32": 4}
 TOPOLOGIES = ("union", "own")
 
 
@@ -37,41 +38,6 @@ class Exchange:
     bytes_sent: NDArray[np.int64]
     bytes_received: NDArray[np.int64]
     new_connections: NDArray[np.int64]
-
-
-def message_bytes(fleet: Fleet, index_bytes: int = 2, value_bytes: int = 2) -> NDArray[np.int64]:
-    """Bytes of the message that each agent sends of its model: an index and a value for each connection, a value for
-    each bias.
-
-    Args:
-        fleet: the fleet.
-        index_bytes: of a connection's place in its layer, input * n_out + output: 2 or 4.
-        value_bytes: of a weight or bias: 2 (bfloat16) or 4 (float32).
-
-    Returns:
-        (N,) bytes, without addresses and checksums of whatever carries the messages.
-
-    Raises:
-        InputError: where the bytes are others, or a layer has more places than the index can tell apart.
-
-    Example:
-        >>> import trulysparse as ts
-        >>> fleet = ts.Fleet(3, (24, 32, 2), density=0.3, output="identity", seed=0)
-        >>> int(fleet.connections_per_agent[0]), message_bytes(fleet).tolist()  # 4 * 250 + 2 * 34
-        (250, [1068, 1068, 1068])
-    """
-    for name, given in (("index_bytes", index_bytes), ("value_bytes", value_bytes)):
-        if given not in (2, 4):
-            raise InputError(f"{name} must be 2 or 4, not {given!r:.80}")
-    for number, (n_in, n_out) in enumerate(zip(fleet.layer_sizes, fleet.layer_sizes[1:], strict=False)):
-        if n_in * n_out > 256**index_bytes:
-            raise InputError(
-                f"index_bytes must be 4: layer {number} has {n_in * n_out} places, and {index_bytes} bytes tell "
-                f"{256**index_bytes} apart"
-            )
-    n_biases = sum(layer.bias.size for layer in fleet.layers) // fleet.n_agents
-    sizes: NDArray[np.int64] = fleet.connections_per_agent * (index_bytes + value_bytes) + n_biases * value_bytes
-    return sizes
 
 
 def average_over_owners(
@@ -107,7 +73,8 @@ def average_over_owners(
         threads: at least 1; None: those of the fleet. The same bits for any number.
 
     Returns:
-        What was sent and what is new. Indices are sent in 2 bytes, in 4 where a layer has more than 65,536 places.
+        What was sent and what is new. A message has 2 bytes for the place of a connection, 4 where the network of an
+        agent has more than 65,536 places, and 2 or 4 for each value; see `fleet_messages.encode_model`.
 
     Raises:
         InputError: where an argument does not fit, or an agent's weights are not finite. Nothing has changed then.
@@ -135,8 +102,7 @@ def average_over_owners(
     group_ptr, group = (None, None) if found is None else groups_of(found)
     n_k = _checked_weights(weights, fleet.n_agents)
     states = _checked_states(fleet, optimizer_state)
-    wide = any(a * b > 256**2 for a, b in zip(fleet.layer_sizes, fleet.layer_sizes[1:], strict=False))
-    message = message_bytes(fleet, 4 if wide else 2, VALUE_BYTES[values])
+    message = message_bytes(fleet, index_bytes_of(fleet), VALUE_BYTES[values])
     sent = SENT[values if fleet.dtype.itemsize > VALUE_BYTES[values] else "exact"]
     changes = []
     for number, (layer, state) in enumerate(zip(fleet.layers, states, strict=True)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,20 @@ MOST_BOUNDED = 200
 """Homes for which perfect foresight is computed where nothing is said of it."""
 MOST_KEPT = 20_000_000
 """Hours x homes up to which load, PV and charge are kept beside energy at the meter."""
-RULES = ("no-control", "basic", "self-consumption", "late-self-consumption", "time-of-use", "tou-fill", "tou-fill-random")
+_SHORT = {
+    "time-of-use, fill, random hours": "fill, random hours",
+    "self-consumption, an hour late": "late self-consumption",
+}
+"""Labels of rules as pictures have room for them."""
+RULES = (
+    "no-control",
+    "basic",
+    "self-consumption",
+    "late-self-consumption",
+    "time-of-use",
+    "tou-fill",
+    "tou-fill-random",
+)
 
 
 def rules_of(homes: Homes, seed: int = 0) -> dict[str, Any]:
@@ -35,7 +49,7 @@ def rules_of(homes: Homes, seed: int = 0) -> dict[str, Any]:
         "late-self-consumption": rules.LateSelfConsumption,
         "time-of-use": rules.TimeOfUse,
         "tou-fill": rules.TimeOfUseFill,
-        "tou-fill-random": lambda: rules.TimeOfUseFill((2, 6), seed=seed),
+        "tou-fill-random": lambda: rules.TimeOfUseFill((1, 3), seed=seed),
     }
     mode = homes.options["information"]
     return {name: rule for name, make in made.items() if (rule := make()).information in (None, mode)}
@@ -58,7 +72,8 @@ def play(homes: Homes, actor: Any, label: str | None = None, progress: Progress 
     environment = homes.environment(observe=hasattr(actor, "act"))
     kept = homes.n_homes * environment.n_hours <= MOST_KEPT
     name = label or getattr(actor, "label", "agents")
-    return evaluate.run(environment, actor, label=label, details=kept, progress=named(progress, name))
+    name = _SHORT.get(name, name)
+    return evaluate.run(environment, actor, label=name, details=kept, progress=named(progress, name))
 
 
 def bound_of(homes: Homes, none: Any, progress: Progress = silent) -> tuple[str, Any]:
@@ -70,46 +85,36 @@ def bound_of(homes: Homes, none: Any, progress: Progress = silent) -> tuple[str,
         progress: is told how far it is.
 
     Returns:
-        (name of its file, Outcome).
+        (name of its file, Outcome). Where months' peaks have a fee, it is a limit that no control can reach.
     """
-    if none.market is not None:
-        return POOLED, _pooled(homes, none)
-    from trulysparse.grid.baselines.dynamic_program import dynamic_program
-    from trulysparse.grid.baselines.rules import Requests
+    environment, told = homes.environment(observe=False), named(progress, "perfect foresight")
+    if environment.tariff.peak_fee:
+        return FORESIGHT, _with_peak_fee(homes, environment.tariff, none, told)
+    from trulysparse.grid.baselines.foresight import perfect_foresight
 
-    tariff = homes.environment(n_hours=1).tariff
-    columns = slice(None) if tariff.kind is None else (slice(None), tariff.kind)
-    plan = dynamic_program(
+    pooled = none.market is not None
+    found = perfect_foresight(environment, pooled=pooled, no_control=none, progress=told)
+    return (POOLED, replace(found, label="pooled foresight")) if pooled else (FORESIGHT, found)
+
+
+def _with_peak_fee(homes: Homes, tariff: Any, none: Any, progress: Progress) -> Any:
+    """The least cost of each home with a fee on its months' peaks."""
+    from trulysparse.grid.baselines.linear_program import linear_program
+
+    found = linear_program(
         none.net,
         homes.scenario.battery_kwh,
         homes.scenario.battery_kw,
-        tariff.import_price[columns],
-        tariff.export_price[columns],
-        progress=named(progress, "perfect foresight"),
-    )
-    return FORESIGHT, play(homes, Requests(plan.requests, "perfect foresight"), None, progress)
-
-
-def _pooled(homes: Homes, none: Any) -> Any:
-    from trulysparse.grid.baselines.linear_program import pooled_linear_program
-    from trulysparse.grid.outcome import Outcome
-
-    found = pooled_linear_program(
-        none.net, homes.scenario.battery_kwh, homes.scenario.battery_kw, none.price, none.export_price
-    )
-    return Outcome(
-        label="perfect foresight, all homes together",
-        information="foresight",
-        tariff=none.tariff,
-        net=np.asarray(found.net, np.float32).reshape(none.n_hours, 1),
-        price=none.price,
-        export_price=none.export_price,
-        carbon=none.carbon,
-        hour=none.hour,
+        none.price,
+        none.export_price,
+        peak_fee=tariff.peak_fee,
         month=none.month,
-        first_hour=none.first_hour,
-        market=none.market,
+        progress=progress,
     )
+    empty = {"load": None, "pv": None, "charge": None, "clipped_kwh": None, "curtailed_kwh": None, "stored_kwh": None}
+    flow = {"voltage": None, "home_voltage": None, "transformer": None, "line": None}
+    net = np.asarray(found.net, np.float32)
+    return replace(none, label="limit of foresight", information="foresight", net=net, **empty, **flow)
 
 
 def wants_bound(bounds: bool | None, n_homes: int) -> bool:

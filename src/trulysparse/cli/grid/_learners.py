@@ -36,9 +36,9 @@ class Learner:
 
         Example:
             >>> Learner("es", 0, 0.1).label, Learner("es", 0, 1.0).label, Learner("td3", 3, 0.1, shared=True).label
-            ('es', 'es, dense', 'td3, shared by all homes')
+            ('es', 'es, dense', 'td3, shared')
         """
-        return self.kind + ", dense" * (self.density == 1) + ", shared by all homes" * self.shared
+        return self.kind + ", dense" * (self.density == 1) + ", shared" * self.shared
 
     @property
     def name(self) -> str:
@@ -113,3 +113,10 @@ def make_training(learner: Learner, settings: GridSettings, homes: Homes, thread
             seed=learner.seed,
             threads=threads,
         )
+
+
+def device_figures(training: Any, learner: Learner, settings: GridSettings, homes: Homes) -> dict[str, Any]:
+    """TODO"""
+    fleet = training.method.fleet
+    c = fleet.connections_per_agent
+    return {"mean": {"connections": float(c.mean())}, "largest": {"connections": float(c.max())}}

@@ -26,7 +26,7 @@ from trulysparse.errors import InputError
 from trulysparse.report.grid_page import GridReport, LearningCurve, write_grid_report
 from trulysparse.report.grid_run import AGENTS, BOUND, RULE, BudgetRow, Control
 
-_CURVES = {"cost": "cost of the homes learned from, over no control", "best": "least cost so far, over no control"}
+_CURVES = {"cost": "cost of the homes learned from", "best": "least cost so far"}
 _BUDGETS = {
     "connections": "connections",
     "ram_bytes": "RAM, bytes",
@@ -100,12 +100,13 @@ def write_report_of(out: Path, page: Path | None = None) -> Path:
     homes = make_homes(settings)
     outcomes = read_outcomes(out, settings, homes)
     path = out / REPORT if page is None else page
-    write_grid_report(path, report_of(out, settings, homes, outcomes, threads))
+    finished = (out / RESULTS).is_file()
+    write_grid_report(path, report_of(out, settings, homes, outcomes, threads, finished=finished))
     return path
 
 
 def report_of(
-    out: Path, settings: GridSettings, homes: Homes, outcomes: RunOutcomes, threads: int
+    out: Path, settings: GridSettings, homes: Homes, outcomes: RunOutcomes, threads: int, *, finished: bool
 ) -> GridReport:
     """What the page of a run shows.
 
@@ -115,6 +116,7 @@ def report_of(
         homes: likewise.
         outcomes: what it has come to.
         threads: of the kernels.
+        finished: whether it has come to its end.
     """
     label, first = outcomes.first
     drawn = {label: first}
@@ -138,7 +140,7 @@ def report_of(
         device=settings.device,
         learning=_learning(out),
         facts=facts_of(out, settings, homes, threads),
-        notes=notes_of(out, settings, homes, outcomes),
+        notes=notes_of(settings, homes, outcomes, finished=finished),
     )
 
 
@@ -175,7 +177,10 @@ def _figures(out: Path, learner: Learner) -> dict[str, Any]:
 def _learning(out: Path) -> dict[str, list[LearningCurve]]:
     rows = read_rows(out / PROGRESS)
     found = {
-        title: [LearningCurve(name, steps, values) for name, (steps, values) in curves(rows, column).items()]
+        title: [
+            LearningCurve(name, steps, values, "generations" if name.startswith("es") else "hours")
+            for name, (steps, values) in curves(rows, column).items()
+        ]
         for column, title in _CURVES.items()
     }
     return {title: each for title, each in found.items() if each}
@@ -201,16 +206,18 @@ def facts_of(out: Path, settings: GridSettings, homes: Homes, threads: int) -> d
         "broadcast": "the sum of all homes' net load, every hour" if settings.broadcast else "",
         "exchange": settings.exchange or "",
         "device": settings.device or "",
-        "synthetic": ", ".join(
-            name for name, on in (("electric vehicles", settings.electric_vehicles), ("heat pumps", settings.heat_pumps))
-            if on
-        ),
+        "synthetic": ", ".join(_synthetic(settings)),
         "seconds": _seconds(out, settings),
         "machine": f"{processor()}; {threads} thread{'s' * (threads > 1)}",
         "version": f"trulysparse {__version__}, Python {python}",
         "written": time.strftime("%Y-%m-%d %H:%M"),
-    }  # fmt: skip
+    }
     return facts
+
+
+def _synthetic(settings: GridSettings) -> list[str]:
+    vehicles = ["electric vehicles"] if settings.electric_vehicles else []
+    return [*vehicles, *(["heat pumps"] if settings.heat_pumps else [])]
 
 
 def _seconds(out: Path, settings: GridSettings) -> str:
@@ -218,10 +225,10 @@ def _seconds(out: Path, settings: GridSettings) -> str:
     return ", ".join(f"{name} {seconds:,.1f}" for name, seconds in each.items() if isinstance(seconds, int | float))
 
 
-def notes_of(out: Path, settings: GridSettings, homes: Homes, outcomes: RunOutcomes) -> list[str]:
+def notes_of(settings: GridSettings, homes: Homes, outcomes: RunOutcomes, *, finished: bool) -> list[str]:
     """Sentences on what there is to know."""
     notes = []
-    if not (out / RESULTS).is_file():
+    if not finished:
         notes.append("The run is not finished: this is what it has come to so far.")
     if outcomes.bound is None:
         notes.append("Perfect foresight was not computed, so that shares of saving are not known.")

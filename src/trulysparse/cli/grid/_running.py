@@ -128,8 +128,8 @@ def resume_run(
 
 
 def _guarded(run: GridRun, lock: GridRunLock, overwrite: bool) -> None:
-    """Runs; a signal or an error ends it with a sentence that says how to go on, where there is something to go on from.
-    Otherwise the folder is left as it was."""
+    """Runs; a signal or an error ends it with a sentence that says how to go on, where there is something to go on
+    from. Otherwise the folder is left as it was."""
     go_on = f"`{how_to_resume(run.out)}` goes on"
     with run.interrupts:
         try:
@@ -175,9 +175,9 @@ def _run(run: GridRun, lock: GridRunLock, overwrite: bool) -> None:
     with run.interrupts.deferred():
         outcomes = read_outcomes(out, settings, homes)
         figures = _figures(run, homes, outcomes, time.perf_counter() - began)
-        write_object(out / RESULTS, figures)
         if run.report:
-            write_grid_report(out / REPORT, report_of(out, settings, homes, outcomes, run.threads))
+            write_grid_report(out / REPORT, report_of(out, settings, homes, outcomes, run.threads, finished=True))
+        write_object(out / RESULTS, figures)
     show_controls(title_of(settings, homes), outcomes.controls(oracle=settings.oracle))
     typer.echo(f"saved to {out}" + (f", report {out / REPORT}" if run.report else ""))
     if run.json_line:
@@ -236,28 +236,28 @@ def _train(run: GridRun, learner: Learner, homes: Homes, progress: Progress) -> 
 
     folder, settings, interrupts = training_folder(run.out, learner.name), run.settings, run.interrupts
     if (folder / TRAINING).is_file():
-        training = agents.Training.resume(folder, homes.scenario, homes.split, threads=run.threads)
+        own = {"environment": dict(homes.options), "threads": run.threads}
+        training = agents.Training.resume(folder, homes.scenario, homes.split, **own)
     else:
         training = make_training(learner, settings, homes, run.threads)
     folder.mkdir(exist_ok=True)
-    file, began = ProgressFile(run.out / PROGRESS), time.perf_counter()
+    file = ProgressFile(run.out / PROGRESS)
     shown = named(progress, learner.label)
 
     def tell(what: str, done: float, total: float) -> None:
         shown(what, done, total)
         file.tell(learner.label, learner.seed, training.log)
+        if interrupts.caught is not None:
+            training.save(folder / TRAINING)
+            raise Stopped(interrupts.caught)
 
     with interrupts.deferred():
-        training.run(folder, progress=tell, stop=lambda: interrupts.caught is not None)
+        training.run(folder, progress=tell)
         file.tell(learner.label, learner.seed, training.log, last=True)
-        if training.done:
-            figures = device_figures(training, learner, settings, homes)
-            seconds = training.log[-1]["seconds"] if training.log else time.perf_counter() - began
-            write_object(figures_file(run.out, learner.name), {**figures, "seconds": round(float(seconds), 3)})
-            training.agents().save(policy_file(run.out, learner.name))
-            clear_training(folder)
-    if interrupts.caught is not None:
-        raise Stopped(interrupts.caught)
+        figures = device_figures(training, learner, settings, homes)
+        write_object(figures_file(run.out, learner.name), {**figures, "seconds": round(training.seconds, 3)})
+        training.agents().save(policy_file(run.out, learner.name))
+        clear_training(folder)
 
 
 def _figures(run: GridRun, homes: Homes, outcomes: RunOutcomes, seconds: float) -> dict[str, Any]:

@@ -45,7 +45,8 @@ class Scale:
         if outcome.n_hours != self.none.n_hours or (homes is not None and outcome.n_homes != self.none.n_homes):
             return Share(nan, nan)
         none, own = self.cost(self.none, homes, hours), self.cost(outcome, homes, hours)
-        ratio = own / none if abs(none) > _LEAST_GAIN else nan
+        alone = float(self.none.cost(homes, hours))  # without control, each home pays for itself
+        ratio = own / alone if abs(alone) > _LEAST_GAIN else nan
         if self.bound is None or (homes is not None and self.bound.n_homes != self.none.n_homes):
             return Share(ratio, nan)
         gain = none - self.cost(self.bound, homes, hours)
@@ -139,8 +140,9 @@ def home_week(outcome: Any, name: str, home: int, first: int, battery_kwh: NDArr
 
 def _kind(outcome: Any, home: int) -> int:
     """The column of a home's prices."""
-    kind = getattr(outcome, "kind", None)
-    return home if kind is None else int(kind[home])
+    if outcome.kind is not None:
+        return int(outcome.kind[home])
+    return home if outcome.price.shape[1] == outcome.n_homes else 0
 
 
 def chosen_home(split: Any, none: Any, battery_kwh: NDArray[Any]) -> int:
@@ -195,5 +197,7 @@ def feeder_voltages(outcome: Any, feeder: Any) -> FeederMap | None:
         length=np.array([0.0, *(line.length_m for line in feeder.lines)]),
         low=np.where(np.isfinite(low), low, np.nan),
         high=np.where(np.isfinite(high), high, np.nan),
-        names=[f"{bus}, home {' and '.join(homes[k])}" if k in homes else str(bus) for k, bus in enumerate(feeder.buses)],
+        names=[
+            f"{bus}, home {' and '.join(homes[k])}" if k in homes else str(bus) for k, bus in enumerate(feeder.buses)
+        ],
     )

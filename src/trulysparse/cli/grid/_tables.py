@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,7 +48,7 @@ def ratio_or_dash(value: float) -> str:
         >>> ratio_or_dash(0.67453)
         '0.6745'
     """
-    return f"{value:.4f}" if value == value else MISSING
+    return f"{value:.4f}" if math.isfinite(value) else MISSING
 
 
 def _saving(control: Control) -> str:

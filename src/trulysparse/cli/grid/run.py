@@ -22,7 +22,8 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder for settings, progress, agents, outcomes and report.")],
     threads: Annotated[int | None, typer.Option(help="Of the kernels. Default: 1, or as before.")] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in --out, whatever its settings; they are not repeated.")
+        bool,
+        typer.Option("--resume", help="Go on with the run in --out, whatever its settings; they are not repeated."),
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Do without another run of this command in --out, finished or not.")
