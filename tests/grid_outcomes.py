@@ -92,7 +92,9 @@ def grid_report(**more: Any) -> GridReport:
         "feeders": {"agents": street()},
         "budgets": BUDGETS,
         "device": "m4",
-        "learning": {"reward": [LearningCurve("seed 0", [24, 48, 72], [-1.0, -0.8, -0.7])]},
+        "learning": {
+            "cost": [LearningCurve("es", [1, 2], [0.9, 0.8], "generations"), LearningCurve("td3", [24], [0.9])]
+        },
         "facts": {"homes": "17", "tariff": "tou"},
         "notes": ["Home 12 has no heat pump."],
     }

@@ -1,5 +1,7 @@
 #include "topology/fleet_evolve.hpp"
 
+#include <mutex>
+
 #include "base/threads.hpp"
 #include "topology/agent_choice.hpp"
 #include "topology/median.hpp"
@@ -26,7 +28,7 @@ template <class T>
 class AgentEvolution {
   public:
     AgentEvolution(const Blocks& layer, const FleetRule<T>& rule, const std::vector<FleetArray<T>>& arrays,
-                   FleetChange<T>& out)
+                   NewBlocks<T>& out)
         : layer_(layer), rule_(rule), arrays_(arrays), out_(out) {
         s_.grown_ptr.assign(size_t(layer.n_in) + 1, 0);
     }
@@ -40,28 +42,20 @@ class AgentEvolution {
         column0_ = int32_t(agent * layer_.n_out);
         base_ = layer_.start(agent);
         count_ = layer_.count(agent);
-        if ((outside_ = has_outside())) return false;
+        if ((outside_ = layer_.leave(agent))) return false;
         const int64_t removed = prune();
         if (!(rule_.grow_keys ? grow_at_random(removed) : grow_by_gradient(removed))) return false;
         if (!rule_.fresh_keys) keep_chosen_again();
         out_.grown[agent] = int64_t(s_.grown.size());
         draw_fresh();
         merge();
-        transpose_block();
+        out_.transpose(layer_, agent, s_.cursor);
         return true;
     }
 
   private:
     int32_t column(int64_t k) const { return layer_.index[k] - column0_; }
     bool kept(int64_t k) const { return s_.keep[size_t(k - base_)] != 0; }
-
-    bool has_outside() const {
-        for (int64_t r = row0_; r < row0_ + layer_.n_in; ++r) {
-            const int64_t begin = layer_.ptr[r], end = layer_.ptr[r + 1];
-            if (begin < end && (column(begin) < 0 || column(end - 1) >= layer_.n_out)) return true;
-        }
-        return false;
-    }
 
     int64_t prune() {
         s_.keep.resize(size_t(count_));
@@ -187,28 +181,10 @@ class AgentEvolution {
         }
     }
 
-    // By output: a counting sort within the block, whose place among all blocks is known.
-    void transpose_block() {
-        auto& cursor = s_.cursor;
-        cursor.assign(size_t(layer_.n_out) + 1, 0);
-        for (int64_t k = base_; k < base_ + count_; ++k) ++cursor[size_t(out_.index[k] - column0_) + 1];
-        cursor[0] = base_;
-        for (int64_t c = 0; c < layer_.n_out; ++c) {
-            cursor[size_t(c) + 1] += cursor[size_t(c)];
-            out_.by_output.ptr[column0_ + c + 1] = cursor[size_t(c) + 1];
-        }
-        for (int64_t r = 0; r < layer_.n_in; ++r)
-            for (int64_t k = r ? out_.ptr[row0_ + r] : base_; k < out_.ptr[row0_ + r + 1]; ++k) {
-                const int64_t at = cursor[size_t(out_.index[k] - column0_)]++;
-                out_.by_output.index[at] = int32_t(row0_ + r);
-                out_.by_output.position[at] = uint32_t(k);
-            }
-    }
-
     const Blocks& layer_;
     const FleetRule<T>& rule_;
     const std::vector<FleetArray<T>>& arrays_;
-    FleetChange<T>& out_;
+    NewBlocks<T>& out_;
     Scratch<T> s_;
     int64_t agent_ = 0, row0_ = 0, base_ = 0, count_ = 0;
     int32_t column0_ = 0;
@@ -218,49 +194,29 @@ class AgentEvolution {
 }  // namespace
 
 template <class T>
-FleetChange<T> fleet_evolve(const Blocks& layer, const FleetRule<T>& rule, const std::vector<FleetArray<T>>& arrays,
-                            int threads) {
-    const int64_t rows = layer.agents * layer.n_in, columns = layer.agents * layer.n_out, size = layer.ptr[rows];
-    FleetChange<T> out{Buffer<int64_t>(rows + 1),
-                       Buffer<int32_t>(size),
-                       {Buffer<int64_t>(columns + 1), Buffer<int32_t>(size), Buffer<uint32_t>(size)},
-                       {},
-                       Buffer<int64_t>(layer.agents)};
-    for (size_t a = 0; a < arrays.size(); ++a) out.arrays.push_back(Buffer<T>(size));
-    out.ptr[0] = out.by_output.ptr[0] = 0;
-    // Parts by connections and neurons; what an agent gets depends on neither.
-    Buffer<int64_t> starts(layer.agents + 1);
-    for (int64_t a = 0; a <= layer.agents; ++a) starts[a] = layer.start(a);
-    int64_t work = (size + rows + columns) * 32;
-    if (!rule.grow_keys) work += rows * layer.n_out * rule.gradient.stride;
-    threads = threads_for(work, threads);
-    const int64_t parts = std::min<int64_t>(layer.agents, threads > 1 ? int64_t(threads) * 8 : 1);
-    struct Failure {
-        int64_t agent = -1;
-        bool outside = false;
-    };
-    std::vector<Failure> failures(static_cast<size_t>(parts));
-    parallel_for(parts, threads, [&](int64_t part) {
-        const int64_t cost = layer.n_in + layer.n_out;
-        const int64_t end = balanced_row(starts.data(), layer.agents, cost, parts, part + 1);
+NewBlocks<T> fleet_evolve(const Blocks& layer, const FleetRule<T>& rule, const std::vector<FleetArray<T>>& arrays,
+                          int threads) {
+    NewBlocks<T> out(layer, arrays.size());
+    int64_t work = (layer.size() + layer.rows() + layer.columns()) * 32;
+    if (!rule.grow_keys) work += layer.rows() * layer.n_out * rule.gradient.stride;
+    std::mutex lock;
+    layer.in_parts(threads_for(work, threads), [&](int64_t first, int64_t last) {
         AgentEvolution<T> evolution(layer, rule, arrays, out);
-        for (int64_t a = balanced_row(starts.data(), layer.agents, cost, parts, part); a < end; ++a)
-            if (!evolution.run(a)) {
-                failures[size_t(part)] = {a, evolution.outside()};
-                return;
+        for (int64_t agent = first; agent < last; ++agent) {
+            if (evolution.run(agent)) continue;
+            const std::lock_guard guard(lock);
+            if (out.failed < 0 || agent < out.failed) {
+                out.failed = agent;
+                out.outside = evolution.outside();
             }
-    });
-    for (const Failure& failure : failures)
-        if (failure.agent >= 0) {
-            out.failed = failure.agent;
-            out.outside = failure.outside;
-            break;
+            return;
         }
+    });
     return out;
 }
-template FleetChange<float> fleet_evolve(const Blocks&, const FleetRule<float>&, const std::vector<FleetArray<float>>&,
-                                         int);
-template FleetChange<double> fleet_evolve(const Blocks&, const FleetRule<double>&,
-                                          const std::vector<FleetArray<double>>&, int);
+template NewBlocks<float> fleet_evolve(const Blocks&, const FleetRule<float>&, const std::vector<FleetArray<float>>&,
+                                       int);
+template NewBlocks<double> fleet_evolve(const Blocks&, const FleetRule<double>&, const std::vector<FleetArray<double>>&,
+                                        int);
 
 }  // namespace ts

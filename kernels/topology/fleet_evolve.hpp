@@ -5,23 +5,11 @@
 
 #include <vector>
 
-#include "base/buffer.hpp"
 #include "base/random.hpp"
+#include "topology/blocks.hpp"
 #include "topology/grow.hpp"
-#include "topology/transpose.hpp"
 
 namespace ts {
-
-// A block-diagonal layer by input: inputs of agent a are rows a * n_in to (a + 1) * n_in, its outputs are numbered from
-// a * n_out.
-struct Blocks {
-    int64_t agents = 0, n_in = 0, n_out = 0;
-    const int64_t* ptr = nullptr;
-    const int32_t* index = nullptr;
-
-    int64_t start(int64_t agent) const { return ptr[agent * n_in]; }
-    int64_t count(int64_t agent) const { return start(agent + 1) - start(agent); }
-};
 
 enum class FleetPrune : int { sign_magnitude = 0, magnitude = 1 };
 
@@ -31,7 +19,7 @@ struct FleetRule {
     FleetPrune prune = FleetPrune::sign_magnitude;
     double fraction = 0;
     const uint64_t* grow_keys = nullptr;  // of each agent, for growth at random; null: where |gradient| is largest
-    GradientArgs<T> gradient;             // rows of all agents
+    GradientArgs<T> gradient;  // rows of all agents
     // Weights of new connections are drawn; null: they are zero, and a connection that is removed and chosen again
     // keeps its weight and state.
     const uint64_t* fresh_keys = nullptr;
@@ -48,21 +36,10 @@ struct FleetArray {
     bool median = false;
 };
 
-template <class T>
-struct FleetChange {
-    Buffer<int64_t> ptr;  // of the new block-diagonal layer
-    Buffer<int32_t> index;
-    Transposed by_output;
-    std::vector<Buffer<T>> arrays;
-    Buffer<int64_t> grown;  // connections that are new, of each agent
-    int64_t failed = -1;    // the first agent that cannot evolve; all else is not complete then
-    bool outside = false;   // because it has connections outside its block, not because of its gradient
-};
-
 // The layer is not written to. Agent a's block becomes what the kernels of a single layer make of it, bit for bit, for
 // any number of threads.
 template <class T>
-FleetChange<T> fleet_evolve(const Blocks& layer, const FleetRule<T>& rule, const std::vector<FleetArray<T>>& arrays,
-                            int threads);
+NewBlocks<T> fleet_evolve(const Blocks& layer, const FleetRule<T>& rule, const std::vector<FleetArray<T>>& arrays,
+                          int threads);
 
 }  // namespace ts

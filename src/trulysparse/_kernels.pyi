@@ -362,6 +362,30 @@ def rewire(
     threads: int,
     fill: Sequence[float] = ...,
 ) -> tuple[Pointers, Indices, list[Floats]]: ...
+FleetBlocks: TypeAlias = tuple[
+    Pointers,
+    Indices,
+    tuple[Pointers, Indices, NDArray[np.uint32]],
+    list[Floats],
+    NDArray[np.int64],
+    int,
+    bool,
+]
+
+def fleet_average(
+    ptr: Pointers,
+    index: Indices,
+    agents: int,
+    n_out: int,
+    arrays: Sequence[Floats],
+    bias: Floats | None,
+    group_ptr: Pointers | None,
+    group: Indices | None,
+    weight: NDArray[np.float64],
+    sent: int,
+    own_topology: bool,
+    threads: int,
+) -> tuple[FleetBlocks, Floats]: ...
 def fleet_evolve(
     ptr: Pointers,
     index: Indices,
@@ -379,15 +403,7 @@ def fleet_evolve(
     scale: WeightScale,
     added: NDArray[np.float64] | None,
     threads: int,
-) -> tuple[
-    Pointers,
-    Indices,
-    tuple[Pointers, Indices, NDArray[np.uint32]],
-    list[Floats],
-    NDArray[np.int64],
-    int,
-    bool,
-]: ...
+) -> FleetBlocks: ...
 def carry(
     from_ptr: Pointers,
     from_index: Indices,

@@ -129,7 +129,15 @@ def test_goes_on_after_a_break_with_the_same_bits():
     assert_same((fleet.layers, joined), (other.layers, other_state))
     assert second.count == 9
     np.testing.assert_array_equal(second.replaced, whole.replaced)
-    for wrong in ({}, {"count": 1, "replaced": np.zeros(4, int)}, {"count": -1, "replaced": np.zeros(5, int)}, 3):
+    first.load_state_dict({"count": 9})
+    assert (first.count, first.replaced.tolist()) == (9, [0] * 5)
+    for wrong in (
+        {},
+        {"count": 1, "other": 2},
+        {"count": 1, "replaced": np.zeros(4, int)},
+        {"count": -1, "replaced": np.zeros(5, int)},
+        3,
+    ):
         with pytest.raises(ts.InputError, match=r"state|count"):
             second.load_state_dict(wrong)
     assert second.count == 9

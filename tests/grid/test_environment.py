@@ -47,7 +47,7 @@ def run(environment, actions):
     kept = []
     for each in actions:
         step = environment.step(each)
-        kept.append((step.net.copy(), step.cost.copy(), environment.charge.copy(), step.rewards.copy()))
+        kept.append((step.net.copy(), step.cost.copy(), environment.batteries.charge.copy(), step.rewards.copy()))
     assert step.ended
     return [np.array(each) for each in zip(*kept, strict=True)]
 
@@ -104,7 +104,7 @@ def test_no_control_and_given_requests():
     step = environment.step(None)
     np.testing.assert_array_equal(step.net, DATA.load[0].astype(float) - DATA.pv[0])
     np.testing.assert_allclose(step.load, DATA.load[0], rtol=1e-6)
-    step = environment.step(None, battery_kwh=[2.0, 0.0, 9.0])
+    step = environment.settle([2.0, 0.0, 9.0])
     np.testing.assert_allclose(step.balance[:2], [2.0, 0.0])
     np.testing.assert_allclose(step.clipped, [0, 0, 9 - step.balance[2]])
     assert step.balance[2] <= 5
@@ -174,7 +174,7 @@ def test_exchange_gives_beyond_the_own_need():
         ({"first_hour": [0, 1, 2], "market": "netting"}, "first_hour must be the same for all homes of a community"),
         ({"market": "auction"}, "market must be one of netting"),
         ({"broadcast": "radio"}, "broadcast must be one of community"),
-        ({"initial_charge": 1.5}, "initial_charge must be finite numbers between 0 and 1"),
+        ({"initial_charge": 1.5}, "initial_charge must be numbers between 0 and 1"),
         ({"reward_scale": 0.0}, "reward_scale must be above 0"),
         ({"forecasts": "magic"}, "forecasts must be one of persistence"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -59,7 +61,8 @@ def test_seen_and_unseen_is_a_table_of_two_by_two():
 
 
 def test_a_week_has_lines_for_load_pv_meter_battery_and_price():
-    svg = grid_figures.week(home_week()).svg
+    [figure] = grid_figures.weeks([home_week()])
+    svg = figure.svg
     assert len(found(svg, "path")) == 5
     assert {"load", "PV", "at the meter", "in the battery, kWh", "price of import, $/kWh", "Wed"} <= set(texts(svg))
 
@@ -102,7 +105,17 @@ def test_budgets_say_what_is_allowed_and_what_passes_it(device):
 
 
 def test_lines_that_are_not_known_are_a_dash():
-    from dataclasses import replace
 
     [*_, limits] = grid_figures.grid_hours([replace(grid_hours(), line=np.zeros(0))])
     assert tables(limits.html())[0][1][3] == MISSING
+
+
+def test_weeks_side_by_side_have_the_same_axes():
+    flat = replace(home_week(control="other"), net=np.zeros(168), load=np.zeros(168), pv=np.zeros(168))
+    alone, [together, _] = grid_figures.weeks([flat]), grid_figures.weeks([flat, home_week()])
+    assert together.svg != alone[0].svg
+    ticks = [
+        [text for text in texts(each.svg) if text in ("0", "1", "2")]
+        for each in grid_figures.weeks([flat, home_week()])
+    ]
+    assert ticks[0] == ticks[1]

@@ -28,7 +28,7 @@ def test_page_has_all_parts():
     assert "<script" not in text
     assert "<th>empty" not in text
     pictures = re.findall("<svg.*?</svg>", text, re.S)
-    assert len(pictures) == 7
+    assert len(pictures) == 8
     for svg in pictures:
         parsed(svg)
     for tile in ("93 %", "87 %", "71 %", "603.5", "0.944"):

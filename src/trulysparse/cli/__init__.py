@@ -12,6 +12,7 @@ from trulysparse.cli._interrupts import Interrupts, Stopped
 from trulysparse.cli.bench import bench
 from trulysparse.cli.compare import compare
 from trulysparse.cli.evaluate import evaluate
+from trulysparse.cli.grid import grid
 from trulysparse.cli.info import info
 from trulysparse.cli.plan import plan
 from trulysparse.cli.predict import predict
@@ -48,6 +49,7 @@ def _whole(
 for command in (train, resume, evaluate, predict, info, select, compare, plan, bench):
     app.command()(command)
 app.add_typer(agents)
+app.add_typer(grid)
 
 
 def main() -> None:

@@ -164,14 +164,14 @@ class FleetEvolver(Clock):
         """Goes on where another FleetEvolver was, given the same arguments, layers and optimizer state.
 
         Args:
-            state: from `state_dict`.
+            state: from `state_dict`; without 'replaced' nothing was replaced.
 
         Raises:
             InputError: where it is not, or of another number of agents; nothing changes then.
         """
-        if not isinstance(state, Mapping) or set(state) != {"count", "replaced"}:
+        if not isinstance(state, Mapping) or "count" not in state or set(state) - {"count", "replaced"}:
             raise InputError(f"state must be what state_dict() returned, not {state!r:.80}")
-        replaced = np.asarray(state["replaced"])
+        replaced = np.asarray(state.get("replaced", np.zeros_like(self.replaced)))
         if replaced.shape != self.replaced.shape or replaced.dtype.kind not in "iu":
             raise InputError(f"state must be of {self.fleet.n_agents} agents, not of shape {replaced.shape}")
         self.count = checks.integer("count", np.asarray(state["count"]).item(), low=0)

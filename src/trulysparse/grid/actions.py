@@ -18,7 +18,6 @@ BATTERY, EXCHANGE, CURTAILMENT, VEHICLE, HEAT_PUMP = (
     "vehicle charging",
     "heat-pump shift",
 )
-SHIFT = 2.0  # K that a heat pump's set point moves at 1
 
 
 class Actions:
@@ -106,10 +105,10 @@ class Actions:
         share: Array = np.maximum(self.values[self._column[name]], 0.0)
         return share
 
-    def shift(self) -> Array:
-        """By how many K the heat pumps' set points move, (H,)."""
-        shift: Array = self.values[self._column[HEAT_PUMP]] * SHIFT
-        return shift
+    def component(self, name: str) -> Array:
+        """What was decided on a component, -1 to 1, (H,)."""
+        decided: Array = self.values[self._column[name]]
+        return decided
 
     def request(self, net: Array) -> Array:
         """What is asked of the batteries, in kWh at the meter, + = charging, (H,); overwritten by the next call.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from trulysparse.errors import InputError
 from trulysparse.grid.data import GridData
 from trulysparse.grid.market import settle
+from trulysparse.grid.scenario import Scenario
 from trulysparse.grid.tariff import Tariff
 
 Array = NDArray[np.float64]
@@ -22,7 +23,6 @@ class Bills:
         tariff: prices.
         data: whose months count for the fee.
         n_homes: H.
-        first_hour: the hour in which the episode begins, int64 (H,), or one number for all.
         market: how communities settle, see market.local_prices; None: each home for itself.
         n_communities: of equal size, one after the other.
 
@@ -36,25 +36,28 @@ class Bills:
         tariff: Tariff,
         data: GridData,
         n_homes: int,
-        first_hour: int | NDArray[np.int64] = 0,
         market: str | None = None,
         n_communities: int = 1,
     ) -> None:
         self.tariff, self.market, self.n_communities = tariff, market, n_communities
-        self._first, self._kind = first_hour, tariff.kind
-        self._one_price = isinstance(first_hour, int) and tariff.kind is None
+        self._kind = tariff.kind
         if market is not None and tariff.kind is not None:
             kinds = tariff.kind.reshape(n_communities, -1)
             if (kinds != kinds[:, :1]).any():
                 raise InputError("market needs one tariff for all homes of a community: these pay different prices")
         month = np.asarray(data.month)
         self._begins = np.r_[True, month[1:] != month[:-1]]
-        self._import_price = tariff.import_price[:, 0].tolist() if self._one_price else []
-        self._export_price = tariff.export_price[:, 0].tolist() if self._one_price else []
+        self._import_price, self._export_price = tariff.import_price[:, 0].tolist(), tariff.export_price[:, 0].tolist()
         self._feed_in = tariff.has_feed_in
         self.imports: Array = np.zeros(n_homes)
         self.peak: Array = np.zeros(n_homes)
         self._cost, self._part = np.zeros(n_homes), np.zeros(n_homes)
+        self.begin_at(0)
+
+    def begin_at(self, first_hour: int | NDArray[np.int64]) -> None:
+        """Episodes begin in this hour from now on, int64 (H,), or one number for all."""
+        self._first = first_hour
+        self._one_price = isinstance(first_hour, int) and self._kind is None
 
     def prices(self, step: int) -> tuple[Any, Any]:
         """$/kWh of import and of export in a step of the episode: two numbers, or (H,) each where homes differ."""
@@ -109,7 +112,7 @@ class Bills:
         self.imports[:] = 0
 
 
-def mean_cost(source: Any, tariff: Tariff, hours: NDArray[np.bool_]) -> Array:
+def mean_cost(source: Scenario, tariff: Tariff, hours: NDArray[np.bool_]) -> Array:
     """What a home pays on average for an hour of import without control, $: the scale of its rewards.
 
     Args:

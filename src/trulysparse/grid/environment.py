@@ -10,28 +10,21 @@ from numpy.typing import ArrayLike, NDArray
 from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
 from trulysparse.errors import InputError
-from trulysparse.grid.actions import CURTAILMENT, MODES, Actions
-from trulysparse.grid.battery import Batteries
-from trulysparse.grid.bills import Bills, mean_cost
-from trulysparse.grid.hours import HourBlocks
-from trulysparse.grid.market import MARKETS
-from trulysparse.grid.observation import IMPORT_SCALE, LOAD_SCALE, STATE, TOLD, Observer
-from trulysparse.grid.splits import WEEK, split_of
+from trulysparse.grid import options
+from trulysparse.grid.actions import CURTAILMENT, Actions
+from trulysparse.grid.coupling import Solved
+from trulysparse.grid.homes import Homes
+from trulysparse.grid.observation import IMPORT_SCALE, LOAD_SCALE, NAMES, STATE, TOLD, VOLTAGE_SCALE
 from trulysparse.grid.step import Step
-from trulysparse.grid.tariff import Tariff, make_tariff
 
 Array = NDArray[np.float64]
 
-FORECASTS = ("persistence", "week")
-BROADCASTS = ("community", "feeder")
-GRID_LIMITS = ("penalty", "curtail")
 
-
-class GridEnvironment:
+class GridEnvironment(Homes):
     """Homes with PV and batteries, each an agent, stepped together by the hour.
 
-    All arrays have a row per home. Homes may be copies of each other (`scenario.select`) and may live in different
-    hours (`first_hour`), so that candidates of a population and weeks of a year run side by side.
+    All arrays have a row per home. The homes may be there several times (`copies`) and live in different hours
+    (`first_hour`), so that candidates of a population and weeks of a year run side by side.
 
     Args:
         scenario: which homes live through which hours; or GridData, whose homes are taken as they are.
@@ -39,6 +32,9 @@ class GridEnvironment:
         information: 'follow': an action is a behaviour for the hour, and the inverter follows the hour's load and PV;
             'setpoint': it is a power, settled against a load that nobody knows yet. Results of the two are never
             comparable.
+        feeder: the low-voltage feeder behind which the homes are, as often as they fill it, or Feeders; None: no grid.
+        grid_limits: 'penalty': homes pay in their rewards for voltages and currents beyond the limits; 'curtail': the
+            operator turns down batteries, then PV, until limits are met.
         market: how communities settle: 'netting', 'mid-market' or 'supply-demand' (see market.local_prices); None:
             each home for itself, but with tariff 'community' it is 'mid-market'. Adds the exchange to actions under
             'follow'.
@@ -46,7 +42,10 @@ class GridEnvironment:
         broadcast: what every home is told each hour: 'community' (the sum of its homes' net load in the last hour),
             True for the same, 'feeder' (the loading of its transformer), or False for nothing.
         curtailment: whether actions have a component that turns off PV.
+        electric_vehicles: whether each home has one, synthetic.
+        heat_pumps: likewise.
         oracle: whether observations have the data's perfect predictions. Reports must say so.
+        copies: how often the homes are there, copy after copy, each with communities of its own.
         first_hour: row of the data in which the episode begins, one number or one a home.
         n_hours: length of the episode; None: to the end of the data.
         initial_charge: of batteries, 0 to 1, one number or one a home.
@@ -59,15 +58,17 @@ class GridEnvironment:
         seed: of whatever is random.
 
     Attributes:
-        scenario: as given.
+        scenario: of all copies.
         tariff: the tariff.
-        n_homes: H.
+        n_homes: H, of all copies.
         n_hours: length of the episode.
-        first_hour: as given: int, or int64 (H,).
+        first_hour: where it begins, int, or int64 (H,).
+        groups: communities of all copies.
         batteries: see battery.Batteries.
         bills: see bills.Bills.
         step_number: steps of the episode so far.
         reward_scale: float64 (H,).
+        observation_names: of the numbers of an observation.
 
     Raises:
         InputError: an argument that is not what it must be; the message says which.
@@ -85,116 +86,31 @@ class GridEnvironment:
         ((6,), dtype('float32'))
     """
 
-    def __init__(
-        self,
-        scenario: Any,
-        *,
-        tariff: str | Tariff | ArrayLike = "tou",
-        information: str = "follow",
-        market: str | None = None,
-        communities: int = 1,
-        broadcast: bool | str = False,
-        curtailment: bool = False,
-        oracle: bool = False,
-        first_hour: int | ArrayLike = 0,
-        n_hours: int | None = None,
-        initial_charge: ArrayLike = 0.0,
-        reward_scale: ArrayLike | None = None,
-        wear: float = 0.01,
-        carbon_weight: float = 0.0,
-        forecasts: str = "persistence",
-        observe: bool = True,
-        seed: int = 0,
-    ) -> None:
-        self.scenario = scenario = _scenario(scenario)
-        self.data, self.n_homes = scenario.data, int(scenario.n_homes)
-        self.information = checks.choice("information", information, MODES)
-        self.tariff = make_tariff(tariff, self.data, self.n_homes)
-        self.first_hour, self.n_hours = _hours(first_hour, n_hours, self.n_homes, int(scenario.n_hours))
-        self.communities = checks.integer("communities", communities, low=1, high=self.n_homes)
-        if self.n_homes % self.communities:
-            raise InputError(
-                f"communities must divide the {self.n_homes} homes into equal groups, not {self.communities}"
-            )
-        if market is None and self.tariff.name == "community":
-            market = "mid-market"
-        self.market = market if market is None else checks.choice("market", market, MARKETS)
-        self.broadcast = _broadcast(broadcast)
-        if self.market is not None or self.broadcast is not None:
-            _require_same_hours(self.first_hour, self.communities)
-        self.wear = checks.real("wear", wear, low=0)
-        self.carbon_weight = checks.real("carbon_weight", carbon_weight, low=0)
-        self.observe = checks.flag("observe", observe)
-        self.seed = checks.integer("seed", seed, low=0)
-        self.curtails = checks.flag("curtailment", curtailment)
-        days = 1 if checks.choice("forecasts", forecasts, FORECASTS) == "persistence" else 7
-        self.batteries = Batteries(scenario.battery_kwh, scenario.battery_kw)
-        self._initial_charge = _of_homes("initial_charge", initial_charge, self.n_homes, 0, 1)
-        self.actions = Actions(
-            self.information,
-            self.n_homes,
-            self.batteries.power_kw,
-            self.market is not None and self.information == "follow",
-            self.curtails,
-        )
-        self.bills = Bills(self.tariff, self.data, self.n_homes, self.first_hour, self.market, self.communities)
-        self.blocks = HourBlocks(scenario, self.n_homes, self.first_hour, self.n_hours, days)
-        oracle = checks.flag("oracle", oracle)
-        self._observer = Observer(self.data, self.tariff, self.blocks, self.first_hour, oracle)
-        self.oracle, self.observation_names = oracle, self._observer.names
-        self.reward_scale = self._scale(reward_scale)
-        self._factor = -1 / self.reward_scale
-        self._columns = {name: self.observation_names.index(name) for name in STATE + TOLD}
-        self._per_kwh = np.divide(
-            1.0, self.batteries.capacity_kwh, out=np.zeros(self.n_homes), where=self.batteries.capacity_kwh > 0
-        )
-        self._net, self._part, self._pv = (np.zeros(self.n_homes) for _ in range(3))
-        self._house, self._curtailed = np.zeros(self.n_homes), np.zeros(self.n_homes)
-        self._idle: Array = np.zeros(self.n_homes)
-        self._rewards: Floats = np.zeros(self.n_homes, np.float32)
-        self.step_number, self._begun, self._ended = 0, False, False
-
-    @property
-    def n_observations(self) -> int:
-        """Numbers in an observation."""
-        return len(self.observation_names)
-
-    @property
-    def n_actions(self) -> int:
-        """Components of an action."""
-        return len(self.actions.names)
-
-    @property
-    def action_names(self) -> tuple[str, ...]:
-        """Names of the components of an action."""
-        return self.actions.names
-
-    @property
-    def start_action(self) -> Floats:
-        """An action to begin with, float32 (components,), see Actions."""
-        return self.actions.start
-
-    @property
-    def hour(self) -> int | NDArray[np.int64]:
-        """The row of the data that the next step is about, one number or one a home."""
-        return self.first_hour + self.step_number
-
-    @property
-    def charge(self) -> Array:
-        """Stored energy of each battery, share of its capacity, (H,)."""
-        return self.batteries.charge
-
-    def reset(self, seed: int | None = None) -> Floats:
+    def reset(self, seed: int | None = None, first_hour: ArrayLike | None = None) -> Floats:
         """Begins the episode.
 
         Args:
-            seed: of whatever is random from here on; None: random numbers go on.
+            seed: of whatever is random from here on; None: as before.
+            first_hour: where the episode begins from now on, as for the environment; None: as before.
 
         Returns:
-            Observations, float32 (H, numbers).
+            Observations, float32 (H, numbers), see observations().
+
+        Raises:
+            InputError: where an episode of n_hours from there is not within the data.
         """
         if seed is not None:
-            self.seed = checks.integer("seed", seed, low=0)
+            seed = checks.integer("seed", seed, low=0)
+        if first_hour is not None:
+            first = options.first_hours(first_hour, self.n_homes, self.scenario.n_hours)
+            options.episode_length(self.n_hours, first, self.scenario.n_hours)
+            self._require_same_hours(first)
+            self._begin_at(first)
+        self.seed = self.seed if seed is None else seed
+        if self._devices is not None:
+            self._devices.reset(self.seed)
+        if self._coupling is not None:
+            self._coupling.reset()
         self.batteries.reset(self._initial_charge)
         self.bills.reset()
         self._net[:] = 0
@@ -202,25 +118,34 @@ class GridEnvironment:
         return self.observations()
 
     def observations(self) -> Floats:
-        """What the homes observe now, float32 (H, numbers); overwritten two steps later."""
-        row = self._observer.at(self.step_number)
+        """What the homes observe now, float32 (H, numbers), of which each column lies together in memory. They are
+        overwritten two steps later."""
+        rows = self._observer.at(self.step_number)
         columns = self._columns
-        np.multiply(self.batteries.energy_kwh, self._per_kwh, out=row[:, columns[STATE[0]]], casting="same_kind")
-        np.multiply(self.bills.peak, 1 / IMPORT_SCALE, out=row[:, columns[STATE[2]]], casting="same_kind")
+        np.copyto(rows[columns[STATE[0]]], self.batteries.charge, casting="same_kind")
+        np.multiply(self.bills.peak, 1 / IMPORT_SCALE, out=rows[columns[STATE[2]]], casting="same_kind")
         if self.broadcast == "community":
-            size = self.n_homes // self.communities
-            sums = self._net.reshape(self.communities, size).sum(axis=1) / (size * LOAD_SCALE)
-            row[:, columns[TOLD[0]]].reshape(self.communities, size)[:] = sums[:, None]
-        return row
+            size = self.n_homes // self.groups
+            told = rows[columns[TOLD[0]]].reshape(self.groups, size)
+            told[:] = (self.community_sum / (size * LOAD_SCALE))[:, None]
+        if self._coupling is not None:
+            voltage = np.subtract(self._coupling.voltage, 1, out=rows[columns[STATE[1]]])
+            voltage *= np.float32(1 / VOLTAGE_SCALE)
+            if self.broadcast == "feeder":
+                told = rows[columns[TOLD[1]]].reshape(len(self._coupling.loading), -1)
+                told[:] = self._coupling.loading[:, None]
+        if self._devices is not None:
+            place = len(NAMES)
+            vehicles = 3 * (self._devices.vehicles is not None)
+            self._devices.observe(np.minimum(self.t, self.data.n_hours - 1), rows[place:], rows[place + vehicles :])
+        return rows.T
 
-    def step(self, actions: ArrayLike | None, *, battery_kwh: ArrayLike | None = None) -> Step:
-        """Lives through an hour.
+    def step(self, actions: ArrayLike | None) -> Step:
+        """Lives through an hour as the homes decide.
 
         Args:
             actions: (H, components), between -1 and 1; what lies outside is cut. None: no control, which leaves
                 batteries idle.
-            battery_kwh: what is asked of each battery in kWh, + = charging, instead of what actions say of it, (H,):
-                for bounds that know the future.
 
         Returns:
             What it gave; its arrays are overwritten by later steps.
@@ -229,69 +154,109 @@ class GridEnvironment:
             InputError: before reset, after the end of the episode, or actions of another shape or not numbers. Nothing
                 has changed then.
         """
-        if not self._begun or self._ended:
-            raise InputError("the episode has ended: call reset()" if self._ended else "call reset() before step()")
-        number, blocks = self.step_number, self.blocks
-        if actions is not None:
-            self._take(actions)
-        asked = None if battery_kwh is None else _of_homes("battery_kwh", battery_kwh, self.n_homes)
-        blocks.at(number)
-        row = blocks.history + number - blocks.start
-        house, pv, curtailed = blocks.net[row], blocks.pv[row], None
+        self._require_running()
+        if actions is None:
+            return self._live(None, self._idle)
+        self._take(actions)
+        return self._live(self._actions, None)
+
+    def settle(self, requested_kwh: ArrayLike) -> Step:
+        """Lives through an hour with given requests to the batteries, whatever `information` says: for bounds that know
+        the future, and for rules that decide on a power.
+
+        Args:
+            requested_kwh: energy at the meter, + = charging, (H,), or one number for all.
+
+        Returns:
+            As step.
+
+        Raises:
+            InputError: as step.
+        """
+        self._require_running()
+        return self._live(None, options.of_homes("requested_kwh", requested_kwh, self.n_homes))
+
+    def _live(self, actions: Actions | None, requested: Array | None) -> Step:
+        """An hour with actions that were taken, and with requests where those do not make them."""
+        number = self.step_number
+        row = self._row(number)
+        need, pv, curtailed = self._blocks.net[row], self._blocks.pv[row], None
+        if self._devices is not None:
+            need = np.add(need, self._devices.step(actions, self.t), out=self._need)
         if actions is not None and self.curtails:
-            curtailed = np.multiply(self.actions.share(CURTAILMENT), pv, out=self._curtailed)
-            house = np.add(house, curtailed, out=self._house)
+            curtailed = np.multiply(actions.share(CURTAILMENT), pv, out=self._curtailed)
+            need = np.add(need, curtailed, out=self._need)
             pv = np.subtract(pv, curtailed, out=self._pv)
-        requested = asked if asked is not None else self._idle if actions is None else self.actions.request(house)
+        if requested is None:
+            assert actions is not None
+            requested = actions.request(need)
+        before = self.batteries.state() if self._limits == "curtail" else None
         balance = self.batteries.step(requested)
-        net = np.add(house, balance, out=self._net)
+        solved = None
+        if self._coupling is not None and before is not None:
+            solved, allowed, let_through = self._coupling.turn_down(need, balance, pv, number)
+            if not np.array_equal(allowed, balance):
+                self.batteries.restore(before)
+                balance = self.batteries.step(allowed)
+            less = pv - let_through
+            need, pv, curtailed = need + less, let_through, less if curtailed is None else less + curtailed
+        net = np.add(need, balance, out=self._net)
+        if self._coupling is not None and solved is None:
+            solved = self._coupling.pay(net, number)
         cost = self.bills.settle(number, net)
-        rewards = self._reward(number, cost, balance)
+        rewards = self._reward(cost, balance, solved)
         self.step_number = number + 1
-        self._ended = self.step_number == self.n_hours
+        diverged = "" if solved is None else solved.diverged
+        self._ended = self.step_number == self.n_hours or bool(diverged)
         observations = self.observations() if self.observe else None
-        return Step(observations, rewards, self._ended, net, cost, pv, balance, requested, curtailed)
+        step = Step(observations, rewards, self._ended, net, cost, pv, balance, requested, curtailed)
+        if solved is not None:
+            step.penalty, step.flow, step.diverged = solved.penalty, solved.flow, diverged
+        if self._devices is not None:
+            step.vehicle_missing, step.indoors = self._devices.missing, self._devices.indoors
+        return step
 
     def _take(self, actions: ArrayLike) -> None:
-        self.actions.take(np.asarray(actions))
-        if not self.actions.is_finite():
-            component, home = np.argwhere(np.isnan(self.actions.values))[0].tolist()
+        self._actions.take(np.asarray(actions))
+        if not self._actions.is_finite():
+            component, home = np.argwhere(np.isnan(self._actions.values))[0].tolist()
             name = self.data.names[int(self.scenario.home[home])]
             raise InputError(
                 f"actions must be numbers: '{self.action_names[component]}' of home {home} ({name}) is not one in hour "
                 f"{self.step_number} of the episode"
             )
 
-    def _reward(self, number: int, cost: Array, balance: Array) -> Floats:
+    def _reward(self, cost: Array, balance: Array, solved: Solved | None) -> Floats:
         part = self._part
         np.abs(balance, out=part)
         part *= self.wear
         part += cost
         if self.carbon_weight:
-            part += self.bills.imports * (self.carbon_weight * self.data.carbon[number + self.first_hour])
+            part += self.bills.imports * (self.carbon_weight * self.data.carbon[self.t])
+        if solved is not None:
+            part += solved.penalty
+        if self._devices is not None:
+            part += self._devices.cost()
         np.multiply(part, self._factor, out=self._rewards, casting="same_kind")
         return self._rewards
 
-    def _scale(self, reward_scale: ArrayLike | None) -> Array:
-        if reward_scale is not None:
-            scale = _of_homes("reward_scale", reward_scale, self.n_homes)
-            if not (scale > 0).all():
-                raise InputError(f"reward_scale must be above 0, not {scale.min():g}")
-            return scale
-        n_hours = int(self.scenario.n_hours)
-        counted = np.ones(n_hours, np.bool_) if n_hours < 4 * WEEK else split_of(("",), n_hours).train_hours
-        return mean_cost(self.scenario, self.tariff, counted)
+    def _require_running(self) -> None:
+        if not self._begun or self._ended:
+            raise InputError("the episode has ended: call reset()" if self._ended else "call reset() before step()")
 
     def state(self) -> dict[str, Any]:
-        """All that an episode needs to go on: copies of arrays and numbers, by name."""
+        """All that an episode needs to go on: copies of arrays, and numbers, by name."""
         return {
             "step_number": self.step_number,
             "begun": self._begun,
             "ended": self._ended,
             "seed": self.seed,
+            "first_hour": self.first_hour if isinstance(self.first_hour, int) else self.first_hour.copy(),
             "net": self._net.copy(),
             "peak": self.bills.peak.copy(),
-            **{f"battery.{name}": values for name, values in self.batteries.state().items()},
+            **_named("battery", self.batteries.state()),
+            **({} if self._coupling is None else _named("feeder", self._coupling.state())),
+            **({} if self._devices is None else _named("device", self._devices.state())),
         }
 
     def restore(self, state: dict[str, Any]) -> Floats:
@@ -309,76 +274,26 @@ class GridEnvironment:
         if not isinstance(state, dict) or np.shape(state.get("net", ())) != (self.n_homes,):
             raise InputError(f"state must be what state() gave of {self.n_homes} homes")
         number = checks.integer("state['step_number']", state["step_number"], low=0, high=self.n_hours)
-        self.batteries.restore({name: state[f"battery.{name}"] for name in self.batteries.state()})
+        first = options.first_hours(state["first_hour"], self.n_homes, self.scenario.n_hours)
+        options.episode_length(self.n_hours, first, self.scenario.n_hours)
+        self.batteries.restore(_of("battery", state))
+        self._begin_at(first)
         self.step_number, self._begun, self._ended = number, bool(state["begun"]), bool(state["ended"])
         self.seed = int(state["seed"])
+        if self._coupling is not None:
+            self._coupling.restore(_of("feeder", state))
+        if self._devices is not None:
+            self._devices.restore(_of("device", state), self.seed)
         np.copyto(self._net, state["net"])
         np.copyto(self.bills.peak, state["peak"])
         return self.observations()
 
 
-def _scenario(given: Any) -> Any:
-    from trulysparse.grid.data import GridData
-
-    if isinstance(given, GridData):
-        from trulysparse.grid.scenario import scenario_of
-
-        return scenario_of(given)
-    if not hasattr(given, "window") or not hasattr(given, "battery_kwh"):
-        raise InputError(f"scenario must be a Scenario or GridData, not {given!r:.80}")
-    return given
+def _named(part: str, state: dict[str, Any]) -> dict[str, Any]:
+    """A part's state under names of the whole."""
+    return {f"{part}.{name}": value for name, value in state.items()}
 
 
-def _hours(
-    first_hour: int | ArrayLike, n_hours: int | None, n_homes: int, available: int
-) -> tuple[int | NDArray[np.int64], int]:
-    """Where the episode begins and how long it is."""
-    if np.ndim(first_hour) == 0:
-        first: int | NDArray[np.int64] = checks.integer("first_hour", first_hour, low=0, high=available - 1)
-        last_begin = int(first)
-    else:
-        given = np.asarray(first_hour)
-        if given.shape != (n_homes,) or not np.issubdtype(given.dtype, np.integer):
-            raise InputError(
-                f"first_hour must be a whole number, or one of each of the {n_homes} homes, not {given!r:.80}"
-            )
-        if given.min() < 0 or given.max() >= available:
-            raise InputError(f"first_hour must lie between 0 and {available - 1}, not {given.min()} to {given.max()}")
-        last_begin = int(given.max())
-        first = last_begin if given.min() == last_begin else given.astype(np.int64)
-    if n_hours is None:
-        return first, available - last_begin
-    n_hours = checks.integer("n_hours", n_hours, low=1)
-    if last_begin + n_hours > available:
-        raise InputError(
-            f"n_hours must be at most {available - last_begin} where the episode begins in hour {last_begin} of "
-            f"{available}, not {n_hours}"
-        )
-    return first, n_hours
-
-
-def _require_same_hours(first_hour: int | NDArray[np.int64], communities: int) -> None:
-    if isinstance(first_hour, int):
-        return
-    groups = first_hour.reshape(communities, -1)
-    if (groups != groups[:, :1]).any():
-        raise InputError("first_hour must be the same for all homes of a community that has a market or a broadcast")
-
-
-def _broadcast(broadcast: bool | str) -> str | None:
-    if isinstance(broadcast, bool | np.bool_):
-        return "community" if broadcast else None
-    return checks.choice("broadcast", broadcast, BROADCASTS)
-
-
-def _of_homes(name: str, values: ArrayLike, n_homes: int, low: float = -np.inf, high: float = np.inf) -> Array:
-    """One number a home, from one for all or one each."""
-    try:
-        given = np.asarray(values, np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"{name} must be numbers, one or one a home, not {values!r:.80}") from None
-    if given.shape not in ((), (n_homes,)):
-        raise InputError(f"{name} must be one number or of shape ({n_homes},), not {given.shape}")
-    if not (np.isfinite(given) & (given >= low) & (given <= high)).all():
-        raise InputError(f"{name} must be finite numbers between {low:g} and {high:g}, not {given!r:.80}")
-    return np.array(np.broadcast_to(given, (n_homes,)))
+def _of(part: str, state: dict[str, Any]) -> dict[str, Any]:
+    """The state of a part."""
+    return {name.removeprefix(f"{part}."): value for name, value in state.items() if name.startswith(f"{part}.")}

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse._core.arrays import Floats
+from trulysparse.grid.scenario import Scenario
 
 Array = NDArray[np.float64]
 
 DAY = 24
 _BLOCK_BYTES = 4 << 20  # of one array of a block
-
-
-class Source(Protocol):
-    """What blocks are read from: a Scenario."""
-
-    def window(self, t0: int, t1: int) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-        """Load and PV in kWh of hours t0 to t1 - 1, each (t1 - t0, H)."""
-
-    def select(self, homes: NDArray[np.int64]) -> Source:
-        """That of some homes."""
 
 
 class HourBlocks:
@@ -34,11 +23,11 @@ class HourBlocks:
     Args:
         source: of all homes.
         n_homes: H.
-        first_hour: the hour in which the episode begins, int64 (H,), or one number for all.
         n_hours: length of the episode.
         history_days: days before a block that its means reach back to, at least 1.
 
     Attributes:
+        first_hour: the hour in which the episode begins, int64 (H,), or one number for all.
         length: hours of a block.
         start: step of the episode at which the block in memory begins.
         net: load - PV in kWh, float64 (history + length, H); row `history` is the block's first hour. Zero before the
@@ -47,16 +36,20 @@ class HourBlocks:
         history: rows of `net` and `pv` before the block.
     """
 
-    def __init__(
-        self, source: Source, n_homes: int, first_hour: int | NDArray[np.int64], n_hours: int, history_days: int = 1
-    ) -> None:
+    def __init__(self, source: Scenario, n_homes: int, n_hours: int, history_days: int = 1) -> None:
         self.n_homes, self.n_hours = n_homes, n_hours
         self.history = DAY * history_days
         self.length = int(min(n_hours, max(DAY, min(7 * DAY, _BLOCK_BYTES // (8 * max(n_homes, 1)) // DAY * DAY))))
         self.start = -1
         self.net: Array = np.zeros((self.history + self.length, n_homes))
         self.pv: Floats = np.zeros((self.history + self.length, n_homes), np.float32)
-        self._parts = _parts(source, first_hour)
+        self._source = source
+        self.begin_at(0)
+
+    def begin_at(self, first_hour: int | NDArray[np.int64]) -> None:
+        """The episode begins in this hour from now on, int64 (H,), or one number for all."""
+        self.first_hour, self.start = first_hour, -1
+        self._parts = _parts(self._source, first_hour)
 
     def at(self, step: int) -> bool:
         """Has the block in memory that holds a step of the episode, and says whether it had to be read.
@@ -98,18 +91,20 @@ class HourBlocks:
                 self.net[offset:end, homes] = np.subtract(load, pv, dtype=np.float64)
                 self.pv[offset:end, homes] = pv
 
-    def known(self, first_hour: int | NDArray[np.int64]) -> NDArray[np.int64]:
+    def known(self) -> NDArray[np.int64]:
         """How many hours the source has before each hour of the block: (length, 1), or (length, H)."""
         steps = self.start + np.arange(self.length)[:, None]
-        hours: NDArray[np.int64] = steps + np.asarray(first_hour)
+        hours: NDArray[np.int64] = steps + np.asarray(self.first_hour)
         return hours
 
 
-def _parts(source: Source, first_hour: int | NDArray[np.int64]) -> list[tuple[Source, int, NDArray[np.int64] | None]]:
+def _parts(
+    source: Scenario, first_hour: int | NDArray[np.int64]
+) -> list[tuple[Scenario, int, NDArray[np.int64] | None]]:
     """Homes that begin in the same hour, with a source of their own."""
     if isinstance(first_hour, int):
         return [(source, first_hour, None)]
-    parts: list[tuple[Source, int, NDArray[np.int64] | None]] = []
+    parts: list[tuple[Scenario, int, NDArray[np.int64] | None]] = []
     for first in np.unique(first_hour).tolist():
         homes = np.flatnonzero(first_hour == first)
         parts.append((source.select(homes), first, homes))
@@ -121,7 +116,6 @@ class Means:
 
     Args:
         blocks: whose block is in memory.
-        first_hour: as in HourBlocks.
 
     Attributes:
         load: mean load of the last 24 hours in kWh, (length, H).
@@ -130,9 +124,9 @@ class Means:
         next_six: likewise, the mean of the six hours that begin.
     """
 
-    def __init__(self, blocks: HourBlocks, first_hour: int | NDArray[np.int64]) -> None:
+    def __init__(self, blocks: HourBlocks) -> None:
         n, history = blocks.length, blocks.history
-        known = blocks.known(first_hour)
+        known = blocks.known()
         pv_sum, net_sum = (_running(array) for array in (blocks.pv, blocks.net))
         per_hour = 1.0 / np.clip(known, 1, DAY)
         day = slice(history - DAY, history - DAY + n)

@@ -86,7 +86,7 @@ def calendar_table(data: GridData, tariff: Tariff) -> Floats:
         tariff: prices, known ahead.
 
     Returns:
-        float32 (T + 1, kinds of customers, 13); the last row is for the end of the last hour.
+        float32 (13, T + 1, kinds of customers); the last hour is for the end of the data.
     """
     n_hours = len(data.hour)
     at = np.minimum(np.arange(n_hours + 1), n_hours - 1)
@@ -103,7 +103,7 @@ def calendar_table(data: GridData, tariff: Tariff) -> Floats:
     table[:, :, len(CALENDAR) + 3] = tariff.export_price[at] / PRICE_SCALE
     table[:, :, len(CALENDAR) + 4] = hours_to_next_peak(tariff)[at] / 24
     table[1:, :, len(CALENDAR) + 5] = data.carbon[:, None] / CARBON_SCALE
-    return table
+    return np.ascontiguousarray(table.transpose(2, 0, 1))
 
 
 def hours_to_next_peak(tariff: Tariff) -> Array:
@@ -133,7 +133,6 @@ class Observer:
         data: calendar, carbon and predictions.
         tariff: prices.
         blocks: load and PV.
-        first_hour: the hour in which the episode begins, int64 (H,), or one number for all.
         oracle: whether the data's perfect predictions are shown.
         electric_vehicles: whether homes have them.
         heat_pumps: likewise.
@@ -147,14 +146,12 @@ class Observer:
         data: GridData,
         tariff: Tariff,
         blocks: HourBlocks,
-        first_hour: int | NDArray[np.int64],
         oracle: bool = False,
         electric_vehicles: bool = False,
         heat_pumps: bool = False,
     ) -> None:
         self.names = observation_names(data, oracle, electric_vehicles, heat_pumps)
-        self.blocks, self.first_hour = blocks, first_hour
-        self.kind = tariff.kind
+        self.blocks, self.kind = blocks, tariff.kind
         self._table = calendar_table(data, tariff)
         self._temperature = (
             np.append(data.temperature, data.temperature[-1:]).astype(np.float32) if heat_pumps else None
@@ -162,13 +159,17 @@ class Observer:
         self._oracle = _oracle_table(data) if oracle else None
         n_homes, width = blocks.n_homes, len(self.names)
         self.rows = max(1, min(blocks.length, _TILE_BYTES // (4 * n_homes * width)))
-        self._tiles = [np.zeros((self.rows, n_homes, width), np.float32) for _ in range(2)]
+        self._tiles = [np.zeros((self.rows, width, n_homes), np.float32) for _ in range(2)]
         self._tile, self._tile_start, self._block_start = 0, -1, -1
         self.outdoor = self.names.index(HEAT_PUMP[1]) if heat_pumps else 0
 
+    def begin_at(self, first_hour: int | NDArray[np.int64]) -> None:
+        """The episode begins in another hour, as the blocks know: what was written is not valid any more."""
+        self._block_start = -1
+
     def at(self, step: int) -> Floats:
-        """The observations at the beginning of a step, float32 (H, numbers), but for the columns of STATE, TOLD and
-        VEHICLE and the indoor temperature, which are zero. They are overwritten two steps later.
+        """The observations at the beginning of a step, float32 (numbers, H), but for the rows of STATE, TOLD, VEHICLE
+        and the indoor temperature, which are zero. They are overwritten two steps later.
 
         Args:
             step: of the episode, 0 to its length; the block of HourBlocks is the one that holds it.
@@ -176,7 +177,7 @@ class Observer:
         blocks = self.blocks
         blocks.at(step)
         if blocks.start != self._block_start:
-            self._means = Means(blocks, self.first_hour)
+            self._means = Means(blocks)
             self._block_start, self._tile_start = blocks.start, -1
         row = step - blocks.start
         start = row // self.rows * self.rows
@@ -192,8 +193,10 @@ class Observer:
         blocks, means = self.blocks, self._means
         end = min(start + self.rows, blocks.length)
         tile = self._tiles[self._tile][: end - start]
-        hours = np.minimum(blocks.start + np.arange(start, end)[:, None] + self.first_hour, len(self._table) - 1)
-        tile[:, :, :_OF_ALL] = self._table[hours, 0 if self.kind is None else self.kind]
+        hours = np.minimum(blocks.start + np.arange(start, end)[:, None] + blocks.first_hour, self._table.shape[1] - 1)
+        kind = 0 if self.kind is None else self.kind
+        for column, table in enumerate(self._table):
+            tile[:, column] = table[hours, kind]
         last = slice(blocks.history + start - 1, blocks.history + end - 1)
         rows = slice(start, end)
         own = (
@@ -205,18 +208,19 @@ class Observer:
             (means.next_six[rows], LOAD_SCALE),
         )
         for column, (values, scale) in enumerate(own, _OF_ALL):
-            np.multiply(values, 1 / scale, out=tile[:, :, column], casting="same_kind")
-        tile[:, :, _OF_ALL + len(own) :] = 0
+            np.multiply(values, 1 / scale, out=tile[:, column], casting="same_kind")
+        tile[:, _OF_ALL + len(own) :] = 0
         if self._temperature is not None:  # that of the last hour
-            tile[:, :, self.outdoor] = self._temperature[np.maximum(hours - 1, 0)] / TEMPERATURE_SCALE
+            tile[:, self.outdoor] = self._temperature[np.maximum(hours - 1, 0)] / TEMPERATURE_SCALE
         if self._oracle is not None:
-            tile[:, :, -self._oracle.shape[1] :] = self._oracle[hours]
+            for column, values in enumerate(self._oracle, len(self.names) - len(self._oracle)):
+                tile[:, column] = values[hours]
 
 
 def _oracle_table(data: GridData) -> Floats:
-    """The data's predictions, (T + 1, numbers), scaled."""
+    """The data's predictions, (numbers, T + 1), scaled."""
     columns = []
     for name, values in data.predicted.items():
         scale = next((scale for part, scale in _ORACLE_SCALES.items() if part in name), 1.0)
         columns.append(np.append(values, values[-1:]) / scale)
-    return np.stack(columns, axis=1).astype(np.float32) if columns else np.zeros((len(data.hour) + 1, 0), np.float32)
+    return np.stack(columns).astype(np.float32) if columns else np.zeros((0, len(data.hour) + 1), np.float32)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse._core.arrays import Floats
+from trulysparse.grid.flow_result import Flow
 
 Array = NDArray[np.float64]
 
@@ -27,13 +29,12 @@ class Step:
         balance: kWh that each battery took from the home, + = charging, (H,).
         requested: what was asked of it, (H,).
         curtailed: kWh of PV that were not let through, (H,); None where nothing curtails.
-        penalty: $ of grid limits, (H,); None without a feeder.
-        voltage: at each home, per unit, (H,); None without a feeder.
-        line_loading: highest of each feeder's lines, share of the rated current; None without a feeder.
-        transformer_loading: of each feeder, share of the rated power; None without a feeder.
+        penalty: $ of grid limits, which rewards count, (H,); None without a feeder.
+        flow: the power flow; None without a feeder.
         vehicle_missing: kWh that vehicles lacked when they left, (H,); None without vehicles.
+        indoors: temperature in each home, degrees Celsius, (H,); None without heat pumps.
         diverged: a sentence where the power flow has no solution, with the step and the bus, else ''. The episode is
-            over then; net and cost are those without a feeder.
+            over then, and net and cost are those of homes that draw what they want.
     """
 
     observations: Floats | None
@@ -46,11 +47,25 @@ class Step:
     requested: Array
     curtailed: Array | None = None
     penalty: Array | None = None
-    voltage: Array | None = None
-    line_loading: Array | None = None
-    transformer_loading: Array | None = None
+    flow: Flow | None = None
     vehicle_missing: Array | None = None
+    indoors: Array | None = None
     diverged: str = ""
+
+    @property
+    def voltage(self) -> NDArray[Any] | None:
+        """At each home, per unit, (H,); None without a feeder."""
+        return None if self.flow is None else self.flow.voltage
+
+    @property
+    def transformer_loading(self) -> Array | None:
+        """Of each feeder, share of the rated power, (feeders,); None without a feeder."""
+        return None if self.flow is None else self.flow.transformer_loading
+
+    @property
+    def line_loading(self) -> Array | None:
+        """Of each feeder's line that is loaded most, share of the rated current, (feeders,); None without a feeder."""
+        return None if self.flow is None else self.flow.line_loading
 
     @property
     def load(self) -> Array:

@@ -13,6 +13,7 @@ from trulysparse.report.svg import WIDTH, Axis, axes, color, element, escape, la
 
 HEIGHT = 220
 _ROW = 21
+_NAME = 22  # characters of a name
 _LARGEST_LINEAR = 60
 
 
@@ -42,14 +43,14 @@ def bar_chart(
         2
     """
     longest = max((len(str(name)) for name in names), default=0)
-    left = 14 + 7.3 * min(longest, 20)
+    left = 14 + 7.3 * min(longest, _NAME)
     largest = max((value for value in values if math.isfinite(value)), default=0.0)
     room = 8 + 7 * max((len(shown(value)) for value in values), default=0)
     x = Axis(0, largest if largest > 0 else 1.0, left, WIDTH - room)
     parts = []
     for row, (name, value) in enumerate(zip(names, values, strict=True)):
         top = _ROW * row + 2
-        parts.append(label(left - 8, top + 13, name, length=20, text_anchor="end"))
+        parts.append(label(left - 8, top + 13, name, length=_NAME, text_anchor="end"))
         drawn = value if math.isfinite(value) else 0.0
         note = element("title", escape(f"{name}: {shown(value)}"))
         fill = color(0) if colors is None else colors[row]

@@ -19,6 +19,7 @@ from trulysparse.report.grid_run import (
     Control,
     GridHours,
     HomeWeek,
+    Hourly,
     Share,
 )
 from trulysparse.report.line_chart import Series
@@ -144,15 +145,25 @@ def _cell(share: Share | None) -> str:
     return MISSING if share is None else f"{percent_or_dash(share.saving)} ({_ratio(share.ratio)})"
 
 
-def week(of: HomeWeek) -> Figure:
-    """Some days of a home: load, PV and net, what is in the battery, the price.
+def weeks(each: Sequence[HomeWeek]) -> list[Figure]:
+    """Some days of homes: load, PV and net, what is in the battery, the price; all on the same axes.
 
     Args:
-        of: the home.
+        each: the homes, or one under several controls.
 
     Returns:
-        The figure, without a table.
+        A figure each, without a table.
     """
+    power = [float(end) for of in each for of_home in (of.load, of.pv, of.net) for end in _ends(of_home)]
+    charge = [float(end) for of in each for end in _ends(of.charge)]
+    return [_week(of, power, charge) for of in each]
+
+
+def _ends(values: Hourly) -> tuple[float, float]:
+    return (float(np.min(values)), float(np.max(values))) if len(values) else (0.0, 0.0)
+
+
+def _week(of: HomeWeek, power_ends: Sequence[float], charge_ends: Sequence[float]) -> Figure:
     hours = range(len(of.net))
     power = [
         Series("load", hours, of.load.tolist(), 5),
@@ -160,8 +171,8 @@ def week(of: HomeWeek) -> Figure:
         Series("at the meter", hours, of.net.tolist(), 0),
     ]
     charts = [
-        Panel("kWh in the hour; below 0 the home exports", power, 120, steps=True),
-        Panel("in the battery, kWh", [Series("battery", hours, of.charge.tolist(), 2)], 60),
+        Panel("kWh in the hour; below 0 the home exports", power, 120, steps=True, also=power_ends),
+        Panel("in the battery, kWh", [Series("battery", hours, of.charge.tolist(), 2)], 60, also=charge_ends),
         Panel("price of import, $/kWh", [Series("price", hours, of.price.tolist(), 3)], 45, steps=True),
     ]
     svg = panels(charts, len(hours), of.days, first_hour=of.first_hour, title=f"a week of {of.home} under {of.control}")

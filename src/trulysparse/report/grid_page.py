@@ -36,18 +36,20 @@ class LearningCurve:
 
     Args:
         name: such as 'seed 0'.
-        x: hours of each home that were learned from, ascending.
+        x: how far the training had gone, ascending.
         y: the figure.
+        unit: of x.
 
     Example:
         >>> from trulysparse.report.grid_page import LearningCurve
-        >>> LearningCurve("seed 0", [24, 48], [0.1, 0.2]).name
-        'seed 0'
+        >>> LearningCurve("es, seed 0", [1, 2], [0.9, 0.8], "generations").unit
+        'generations'
     """
 
     name: str
     x: Sequence[float]
     y: Sequence[float]
+    unit: str = "hours"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,7 @@ class GridReport:
         feeders: maps, by the name of the control.
         budgets: what agents take on their devices.
         device: name of their class.
-        learning: curves, by what they show: {'share of saving': [...]}.
+        learning: curves, by what they show: {'cost': [...]}, over that without control.
         facts: how the run was made, by name.
         notes: sentences on what there is to know.
 
@@ -119,7 +121,7 @@ def grid_html(report: GridReport) -> str:
     figures = [
         ("Cost and saving", grid_figures.costs(report.controls)),
         ("Seen and unseen homes and weeks", grid_figures.seen_and_unseen(report.controls)),
-        ("A week of one home", [grid_figures.week(each) for each in report.weeks]),
+        ("A week of one home", grid_figures.weeks(report.weeks)),
         ("The grid", _grid(report)),
         ("Devices", grid_figures.budgets(report.budgets, report.device)),
         ("While they learned", _learning(report)),
@@ -141,7 +143,7 @@ def _tiles(report: GridReport) -> dict[str, str]:
     """The agents' savings, and what they are to be compared with."""
     tiles = {}
     agents = [each for each in report.controls if each.kind == AGENTS]
-    for each in agents[:2]:
+    for each in agents[:1]:
         tiles[f"share of saving, {grid_figures.name_of(each)}"] = grid_figures.percent_or_dash(each.whole.saving)
         unseen = each.parts.get((UNSEEN, UNSEEN))
         if unseen is not None:
@@ -169,14 +171,11 @@ def _grid(report: GridReport) -> list[Figure]:
 def _learning(report: GridReport) -> list[Figure]:
     figures = []
     for what, curves in report.learning.items():
-        lines = [Series(each.name, each.x, each.y, place) for place, each in enumerate(curves) if len(each.x)]
-        if lines:
-            svg = line_chart(
-                lines,
-                title=f"{what} while agents learned",
-                x_label="hours learned",
-                y_label=what,
-                legend=len(lines) > 1,
-            )
-            figures.append(Figure(what[:1].upper() + what[1:], svg))
+        for unit in dict.fromkeys(each.unit for each in curves):
+            own = [each for each in curves if each.unit == unit and len(each.x)]
+            lines = [Series(each.name, each.x, each.y, place) for place, each in enumerate(own)]
+            if lines:
+                name = f"{what} while agents learned"
+                svg = line_chart(lines, title=name, x_label=unit, y_label="over no control", legend=len(lines) > 1)
+                figures.append(Figure(what[:1].upper() + what[1:], svg, "Over the cost without control."))
     return figures

@@ -26,6 +26,7 @@ class Panel:
         height: of the part that is drawn in.
         steps: whether values hold for their hour, so that lines are steps.
         zero: whether the axis holds 0.
+        also: values that the axis holds too, so that charts side by side have the same one.
 
     Example:
         >>> from trulysparse.report.line_chart import Series
@@ -39,6 +40,7 @@ class Panel:
     height: float = 100
     steps: bool = False
     zero: bool = True
+    also: Sequence[float] = ()
 
 
 def panels(charts: Sequence[Panel], hours: int, days: Sequence[str], *, first_hour: int = 0, title: str) -> str:
@@ -79,7 +81,7 @@ def _chart(chart: Panel, x: Axis, top: float) -> tuple[list[str], float]:
         named, top = _legend(chart.series, top)
         parts += named
     top += 6
-    values = [float(value) for each in chart.series for value in each.y]
+    values = [*chart.also, *(float(value) for each in chart.series for value in each.y)]
     y = Axis(*spanning(values, zero=chart.zero), top + chart.height, top)
     ticks = y.ticks(4)
     for value, name in zip(ticks, tick_names(ticks), strict=True):

@@ -223,12 +223,12 @@ class OffPolicyAgent(ActingAgent, KeptAgent, NotesLosses, Generic[SettingsType])
         found = open_environments(env, self.name)
         try:
             self.spaces.require_same(found.spaces)
+            if self.n_agents is not None and self.n_agents != found.n_envs:
+                raise InputError(f"env must be an environment for each of {self.n_agents} agents, not {found.n_envs}")
             if self.replay is not None and self.replay.n_envs != found.n_envs:
                 raise InputError(
                     f"env must be {self.replay.n_envs} environments, as the replay buffer has, not {found.n_envs}"
                 )
-            if self.n_agents is not None and self.n_agents != found.n_envs:
-                raise InputError(f"env must be an environment for each of {self.n_agents} agents, not {found.n_envs}")
         except InputError:
             found.close()
             raise

@@ -13,6 +13,8 @@ from trulysparse._core.version import __version__
 from trulysparse.cli._json import read_object
 from trulysparse.cli._run import CHECKPOINT, CONFIG, METRICS, MODEL, PARTIAL, REPORT, RESULTS
 from trulysparse.cli._run_lock import LOCK, RunLock
+from trulysparse.cli.grid._controls import FORESIGHT, POOLED, RULES
+from trulysparse.cli.grid._learners import learners_of
 from trulysparse.cli.grid._settings import GridSettings
 from trulysparse.errors import InputError
 
@@ -44,6 +46,11 @@ def outcome_file(out: Path, name: str) -> Path:
 def policy_file(out: Path, name: str) -> Path:
     """Where agents that have learned are kept."""
     return out / AGENTS / f"{name}{SUFFIX}"
+
+
+def figures_file(out: Path, name: str) -> Path:
+    """Where it is kept what agents take: connections, bytes, seconds."""
+    return out / AGENTS / f"{name}.json"
 
 
 def training_folder(out: Path, name: str) -> Path:
@@ -130,12 +137,16 @@ def _kind(name: str) -> str:
 
 def clear(out: Path) -> None:
     """Removes what a run on the grid wrote, and nothing else."""
-    for folder in (out / OUTCOMES, out / AGENTS):
-        for path in folder.glob(f"*{SUFFIX}"):
-            path.unlink()
-        for own in folder.iterdir() if folder.is_dir() else ():
-            clear_training(own)
-        _remove_empty(folder)
+    if is_of_grid(out):
+        learners = [each.name for each in learners_of(read_settings(out, "--out")[0])]
+        for name in learners:
+            policy_file(out, name).unlink(missing_ok=True)
+            figures_file(out, name).unlink(missing_ok=True)
+            clear_training(training_folder(out, name))
+        for name in (*RULES, FORESIGHT, POOLED, *learners):
+            outcome_file(out, name).unlink(missing_ok=True)
+        for folder in (out / OUTCOMES, out / AGENTS):
+            _remove_empty(folder)
     for name in _FILES:
         (out / name).unlink(missing_ok=True)
 

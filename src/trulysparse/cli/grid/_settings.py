@@ -34,11 +34,11 @@ class GridSettings:
         "the name of a rule, such as self-consumption. Several with commas.",
     )
     density: float = option(0.1, "Share of a dense network's connections that each agent has, above 0 to 1.")
-    hidden: tuple[int, ...] = option((64, 64), "Hidden layer sizes of each agent.")
+    hidden: tuple[int, ...] = option((32, 32), "Hidden layer sizes of each agent.")
     tariff: str = option(
         "tou",
-        "tou (the data's prices), tou+feed-in (0.08 $/kWh for export), carbon (0.1 $/kWh + 1 $ per kg CO2), peakfee (10 "
-        "$ per kW of a month's highest import) or community.",
+        "tou (the data's prices), tou+feed-in (0.08 $/kWh for export), carbon (0.1 $/kWh + 1 $ per kg CO2), peakfee "
+        "(10 $ per kW of a month's highest import) or community.",
     )
     data: str | None = option(
         None, "Folder in CityLearn's 2022 layout. Default: the sample that comes with the package, 6 homes, one year."
@@ -146,8 +146,8 @@ class GridSettings:
             The words, quoted for a shell.
 
         Example:
-            >>> GridSettings(homes=17, agents="td3", hidden=(32, 32)).command_line(Path("runs/g"))
-            'trulysparse grid run --out runs/g --homes 17 --agents td3 --hidden 32,32'
+            >>> GridSettings(homes=17, agents="td3", hidden=(64, 64)).command_line(Path("runs/g"))
+            'trulysparse grid run --out runs/g --homes 17 --agents td3 --hidden 64,64'
         """
         words = ["trulysparse", "grid", "run", "--out", str(out)]
         for each in fields(self):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trulysparse._core import checks
 from trulysparse.errors import InputError
-from trulysparse.evolution.methods import SET
+from trulysparse.evolution.methods.set import SET
 from trulysparse.grid.agents.evolution_strategy import EvolutionStrategy
 from trulysparse.grid.agents.exchange import Exchange
 from trulysparse.grid.agents.policy import REACH, ActionMap

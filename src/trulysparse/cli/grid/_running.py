@@ -1,0 +1,276 @@
+"""What `grid run` does: from settings to agents that have learned and a report, in a run folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from trulysparse._core import checks
+from trulysparse._core.bars import bars
+from trulysparse._core.progress import Progress
+from trulysparse.cli._console import os_error_text, peak_rss_mb, print_json
+from trulysparse.cli._interrupts import Interrupts, Stopped
+from trulysparse.cli._json import read_object
+from trulysparse.cli._run import REPORT, RESULTS
+from trulysparse.cli.grid._bounding import title_of
+from trulysparse.cli.grid._controls import FORESIGHT, NO_CONTROL, POOLED, bound_of, named, play, rules_of, wants_bound
+from trulysparse.cli.grid._homes import Homes, make_homes
+from trulysparse.cli.grid._learners import Learner, device_figures, learners_of, make_training, rules_asked_for
+from trulysparse.cli.grid._progress_file import ProgressFile
+from trulysparse.cli.grid._reporting import RunOutcomes, budgets_of, read_outcomes, report_of
+from trulysparse.cli.grid._run_folder import (
+    AGENTS,
+    OUTCOMES,
+    PROGRESS,
+    TRAINING,
+    GridRunLock,
+    check_free,
+    clear,
+    clear_training,
+    figures_file,
+    how_to_resume,
+    outcome_file,
+    policy_file,
+    read_settings,
+    training_folder,
+    write_config,
+    write_object,
+)
+from trulysparse.cli.grid._settings import GridSettings, spelled
+from trulysparse.cli.grid._tables import as_json, show_controls
+from trulysparse.errors import InputError
+from trulysparse.report.grid_page import write_grid_report
+
+
+@dataclass
+class GridRun:
+    """A call of `grid run`.
+
+    Args:
+        settings: of the run.
+        out: its folder.
+        threads: of the kernels.
+        report: whether report.html is written.
+        json_line: whether figures are printed as JSON.
+        going_on: whether the folder holds this run, broken off.
+        began: whether the folder has been made this run's own.
+    """
+
+    settings: GridSettings
+    out: Path
+    threads: int = 1
+    report: bool = True
+    json_line: bool = False
+    going_on: bool = False
+    began: bool = False
+    interrupts: Interrupts = field(default_factory=Interrupts)
+
+
+def start_run(run: GridRun, *, overwrite: bool) -> None:
+    """Runs from the start, or goes on where the folder holds this very run.
+
+    Args:
+        run: the call.
+        overwrite: whether another run in the folder makes way.
+    """
+    run.settings.check()
+    run.threads = checks.integer("--threads", run.threads, low=1, high=checks.MOST_THREADS)
+    with GridRunLock(run.out) as lock:
+        if run.out.is_dir():
+            run.going_on = check_free(run.out, run.settings, overwrite)
+        if run.going_on:
+            typer.echo(f"going on with the run in '{run.out}'", err=True)
+        _guarded(run, lock, overwrite)
+
+
+def resume_run(
+    out: Path,
+    settings: GridSettings,
+    given: Collection[str],
+    *,
+    threads: int | None,
+    report: bool,
+    json_line: bool,
+    overwrite: bool,
+) -> None:
+    """Goes on with the run in a folder, by its own settings.
+
+    Args:
+        out: the folder.
+        settings: what was given with --resume.
+        given: names of the options that were.
+        threads: of the kernels; None: as before.
+        report: whether report.html is written.
+        json_line: whether figures are printed as JSON.
+        overwrite: which goes with no run that goes on.
+    """
+    if overwrite:
+        raise InputError("--resume and --overwrite: a run goes on, or makes way; give one of them")
+    with GridRunLock(out) as lock:
+        before, kept_threads = read_settings(out, "--out")
+        for name in given:
+            if hasattr(before, name) and getattr(before, name) != getattr(settings, name):
+                raise InputError(
+                    f"{spelled(name)} cannot change with --resume: the run in '{out}' has {getattr(before, name)}, not "
+                    f"{getattr(settings, name)}"
+                )
+        if (out / RESULTS).is_file():
+            raise InputError(f"--out: '{out}' has finished; there is nothing to go on with")
+        chosen = kept_threads if threads is None else threads
+        run = GridRun(before, out, checks.integer("--threads", chosen, low=1, high=checks.MOST_THREADS))
+        run.report, run.json_line, run.going_on, run.began = report, json_line, True, True
+        _guarded(run, lock, overwrite=False)
+
+
+def _guarded(run: GridRun, lock: GridRunLock, overwrite: bool) -> None:
+    """Runs; a signal or an error ends it with a sentence that says how to go on, where there is something to go on
+    from. Otherwise the folder is left as it was."""
+    go_on = f"`{how_to_resume(run.out)}` goes on"
+    with run.interrupts:
+        try:
+            _run(run, lock, overwrite)
+        except Stopped as stop:
+            typer.echo(f"stopped: {go_on if _left(run) else 'nothing was kept to go on from'}", err=True)
+            raise typer.Exit(stop.exit_code) from None
+        except OSError as error:
+            if not _left(run) or error.errno is None:
+                raise
+            raise OSError(f"{os_error_text(error)}; once that is mended, {go_on}") from error
+        except BaseException:
+            _left(run)
+            raise
+
+
+def _left(run: GridRun) -> bool:
+    """Whether there is something to go on from; where not, what was begun is removed."""
+    if not run.began:
+        return False
+    kept = any(run.out.glob(f"{OUTCOMES}/*")) or any(run.out.glob(f"{AGENTS}/*/{TRAINING}"))
+    if not kept and not run.going_on:
+        clear(run.out)
+    return kept or run.going_on
+
+
+def _run(run: GridRun, lock: GridRunLock, overwrite: bool) -> None:
+    settings, out, began = run.settings, run.out, time.perf_counter()
+    homes = make_homes(settings)
+    rules = rules_of(homes, settings.seed)
+    rules_asked_for(settings, tuple(rules))
+    learners = learners_of(settings)
+    for learner in learners:  # refused before anything is written
+        device_figures(make_training(learner, settings, homes, run.threads), learner, settings, homes)
+    _claim(run, lock, overwrite)
+    with bars() as progress:
+        for name, rule in rules.items():
+            if not outcome_file(out, name).is_file():
+                _keep(run, name, play(homes, rule, None, progress))
+        _bound(run, homes, progress)
+        for learner in learners:
+            _learn(run, learner, homes, progress)
+    with run.interrupts.deferred():
+        outcomes = read_outcomes(out, settings, homes)
+        figures = _figures(run, homes, outcomes, time.perf_counter() - began)
+        if run.report:
+            write_grid_report(out / REPORT, report_of(out, settings, homes, outcomes, run.threads, finished=True))
+        write_object(out / RESULTS, figures)
+    show_controls(title_of(settings, homes), outcomes.controls(oracle=settings.oracle))
+    typer.echo(f"saved to {out}" + (f", report {out / REPORT}" if run.report else ""))
+    if run.json_line:
+        print_json(read_object(out / RESULTS))
+    if run.interrupts.caught is not None:
+        raise typer.Exit(128 + run.interrupts.caught)
+
+
+def _claim(run: GridRun, lock: GridRunLock, overwrite: bool) -> None:
+    """Makes the folder this run's own; of another run of the kind nothing stays."""
+    lock.claim()
+    if not run.going_on:
+        if check_free(run.out, run.settings, overwrite):  # begun by another process meanwhile
+            run.going_on = True
+        else:
+            clear(run.out)
+    run.began = True
+    write_config(run.out, run.settings, run.threads)
+    for name in (OUTCOMES, AGENTS):
+        (run.out / name).mkdir(exist_ok=True)
+
+
+def _keep(run: GridRun, name: str, outcome: Any) -> None:
+    with run.interrupts.deferred():
+        outcome.save(outcome_file(run.out, name))
+    if run.interrupts.caught is not None:
+        raise Stopped(run.interrupts.caught)
+
+
+def _bound(run: GridRun, homes: Homes, progress: Progress) -> None:
+    """Perfect foresight, where it is wanted and not there yet."""
+    if not wants_bound(run.settings.bounds, homes.n_homes):
+        return
+    if any(outcome_file(run.out, name).is_file() for name in (FORESIGHT, POOLED)):
+        return
+    from trulysparse.grid.outcome import Outcome
+
+    none = Outcome.from_file(outcome_file(run.out, NO_CONTROL))
+    _keep(run, *bound_of(homes, none, progress))
+
+
+def _learn(run: GridRun, learner: Learner, homes: Homes, progress: Progress) -> None:
+    """Trains agents to their end, keeps them and what they come to; nothing where that is there."""
+    from trulysparse.grid import agents
+
+    out, name = run.out, learner.name
+    if not policy_file(out, name).is_file():
+        _train(run, learner, homes, progress)
+    if not outcome_file(out, name).is_file():
+        policy = agents.Agents.load(policy_file(out, name))
+        _keep(run, name, play(homes, policy, learner.label, progress))
+
+
+def _train(run: GridRun, learner: Learner, homes: Homes, progress: Progress) -> None:
+    from trulysparse.grid import agents
+
+    folder, settings, interrupts = training_folder(run.out, learner.name), run.settings, run.interrupts
+    if (folder / TRAINING).is_file():
+        own = {"environment": dict(homes.options), "threads": run.threads}
+        training = agents.Training.resume(folder, homes.scenario, homes.split, **own)
+    else:
+        training = make_training(learner, settings, homes, run.threads)
+    folder.mkdir(exist_ok=True)
+    file = ProgressFile(run.out / PROGRESS)
+    shown = named(progress, learner.label)
+
+    def tell(what: str, done: float, total: float) -> None:
+        shown(what, done, total)
+        file.tell(learner.label, learner.seed, training.log)
+        if interrupts.caught is not None:
+            training.save(folder / TRAINING)
+            raise Stopped(interrupts.caught)
+
+    with interrupts.deferred():
+        training.run(folder, progress=tell)
+        file.tell(learner.label, learner.seed, training.log, last=True)
+        figures = device_figures(training, learner, settings, homes)
+        write_object(figures_file(run.out, learner.name), {**figures, "seconds": round(training.seconds, 3)})
+        training.agents().save(policy_file(run.out, learner.name))
+        clear_training(folder)
+
+
+def _figures(run: GridRun, homes: Homes, outcomes: RunOutcomes, seconds: float) -> dict[str, Any]:
+    """What results.json holds."""
+    settings = run.settings
+    return {
+        "homes": homes.n_homes,
+        "hours": outcomes.scale.none.n_hours,
+        "tariff": settings.tariff,
+        "information": settings.information,
+        "oracle": settings.oracle,
+        "controls": as_json(outcomes.controls(oracle=settings.oracle)),
+        "devices": {row.name: {"mean": row.mean, "largest": row.largest} for row in budgets_of(run.out, settings)},
+        "seconds": round(seconds, 3),
+        "peak_rss_mb": peak_rss_mb(),
+    }

@@ -1,0 +1,1 @@
+"""What agents are measured against: rules, bounds by perfect foresight, and control by forecast."""
