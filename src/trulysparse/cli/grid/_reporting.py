@@ -125,7 +125,7 @@ def report_of(
     grid = dict([outcomes.first, *list(outcomes.rules.items())])
     hours = [found for name, each in grid.items() if (found := grid_hours(each, name)) is not None]
     maps = {}
-    if homes.feeder is not None and (found := feeder_voltages(first, homes.feeder.feeder)) is not None:
+    if homes.feeder is not None and (found := feeder_voltages(first, homes.feeder)) is not None:
         maps[label] = found
     return GridReport(
         title=title_of(settings, homes),
@@ -203,7 +203,7 @@ def facts_of(out: Path, settings: GridSettings, homes: Homes, threads: int) -> d
         "feeder": "" if homes.feeder is None else f"{settings.feeder}, limits: {settings.grid_limits}",
         "agents": ", ".join(each.name for each in learners_of(settings)),
         "networks": f"density {settings.density:g}, hidden layers {', '.join(map(str, settings.hidden))}",
-        "broadcast": "the sum of all homes' net load, every hour" if settings.broadcast else "",
+        "broadcast": f"{settings.broadcast}, one number every hour" if settings.broadcast else "",
         "exchange": settings.exchange or "",
         "device": settings.device or "",
         "synthetic": ", ".join(_synthetic(settings)),
