@@ -34,6 +34,10 @@ COVERED_BY = {
     "cli/_training.py": "cli/test_train.py",
     "cli/_training_run.py": "cli/test_train.py",
     "estimators/_docs.py": "test_docstrings.py",
+    "grid/feeder_matrices.py": "grid/test_flow.py",
+    "grid/flow_details.py": "grid/test_flow.py",
+    "grid/flow_result.py": "grid/test_flow.py",
+    "grid/flow_solver.py": "grid/test_flow.py",
     "nn/losses/base.py": "nn/losses/test_custom.py",  # protocols
     "parallel/ray/server_actor.py": "parallel/ray/test_driver.py",  # actors run on a cluster alone: slow tests
     "parallel/ray/worker_actor.py": "parallel/ray/test_driver.py",

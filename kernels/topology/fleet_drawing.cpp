@@ -9,7 +9,8 @@ Positions draw_blocks(int64_t agents, int64_t rows, int64_t columns, int64_t cou
     out.ptr[0] = 0;
     parallel_ranges(agents, threads_for(agents * (count * 64 + rows), threads), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
-            const Buffer<uint64_t> places = sample_distinct(uint64_t(count), uint64_t(rows * columns), keys[i], 1);
+            Buffer<uint64_t> places;
+            numbered_anew([&] { places = sample_distinct(uint64_t(count), uint64_t(rows * columns), keys[i], 1); });
             int64_t at = 0;
             for (int64_t r = 0; r < rows; ++r) {
                 const uint64_t first = uint64_t(r * columns), last = first + uint64_t(columns);

@@ -61,3 +61,12 @@ def test_predictions_are_those_of_each_network(n: int, output: str) -> None:
             assert np.array_equal(fleet.predict_proba(X)[agent], net.predict_proba(X[agent]))
     if n == 1:
         assert np.array_equal(fleet.predict(X[:, 0]), fleet.predict(X)[:, 0])
+
+
+@pytest.mark.parametrize("density", [0.1, 0.7])
+def test_agents_are_drawn_on_several_threads(density):
+    """Enough work for the pool's threads, of which each draws whole agents: the numbers of threads differ there."""
+    one, many = (ts.Fleet(400, (40, 60, 3), density=density, seed=2, threads=threads) for threads in (1, 4))
+    for layer, other in zip(one.layers, many.layers, strict=True):
+        np.testing.assert_array_equal(layer.connectivity.by_input.index, other.connectivity.by_input.index)
+        np.testing.assert_array_equal(layer.values, other.values)

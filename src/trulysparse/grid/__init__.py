@@ -17,9 +17,19 @@ if TYPE_CHECKING:
     from trulysparse.grid.baselines.rules import TimeOfUse as TimeOfUse
     from trulysparse.grid.baselines.rules import TimeOfUseFill as TimeOfUseFill
     from trulysparse.grid.battery import Batteries as Batteries
+    from trulysparse.grid.citylearn import simulate_citylearn as simulate_citylearn
     from trulysparse.grid.data import GridData as GridData
+    from trulysparse.grid.electric_vehicle import ElectricVehicles as ElectricVehicles
     from trulysparse.grid.environment import GridEnvironment as GridEnvironment
     from trulysparse.grid.evaluate import run as run
+    from trulysparse.grid.heat_pump import HeatPumps as HeatPumps
+    from trulysparse.grid.indicators import citylearn_indicators as citylearn_indicators
+    from trulysparse.grid.indicators import jain_index as jain_index
+    from trulysparse.grid.indicators import self_consumption as self_consumption
+    from trulysparse.grid.indicators import self_sufficiency as self_sufficiency
+    from trulysparse.grid.outcome import Outcome as Outcome
+    from trulysparse.grid.readers.citylearn import read_citylearn as read_citylearn
+    from trulysparse.grid.readers.homes_csv import read_homes as read_homes
     from trulysparse.grid.feeder import Cable as Cable
     from trulysparse.grid.feeder import Feeder as Feeder
     from trulysparse.grid.feeder import Line as Line
@@ -37,11 +47,17 @@ if TYPE_CHECKING:
     from trulysparse.grid.splits import split_of as split_of
     from trulysparse.grid.step import Step as Step
     from trulysparse.grid.tariff import Tariff as Tariff
+    from trulysparse.grid.write_citylearn import write_citylearn as write_citylearn
     from trulysparse.grid.tariff import make_tariff as make_tariff
 
 _MODULES = {
     "BasicRBC": "baselines.rules",
     "Batteries": "battery",
+    "ElectricVehicles": "electric_vehicle",
+    "GridData": "data",
+    "GridEnvironment": "environment",
+    "GridEnvironments": "rl_environments",
+    "HeatPumps": "heat_pump",
     "Cable": "feeder",
     "Feeder": "feeder",
     "Feeders": "flow",
@@ -64,16 +80,24 @@ _MODULES = {
     "TimeOfUseFill": "baselines.rules",
     "Transformer": "feeder",
     "capped_linear_program": "baselines.linear_program",
+    "citylearn_indicators": "indicators",
     "dynamic_program": "baselines.dynamic_program",
+    "jain_index": "indicators",
     "linear_program": "baselines.linear_program",
     "make_tariff": "tariff",
     "parallel_env": "pettingzoo",
     "pooled_linear_program": "baselines.linear_program",
+    "read_citylearn": "readers.citylearn",
+    "read_homes": "readers.homes_csv",
     "resample": "scenario",
     "run": "evaluate",
     "sample_data": "sample",
     "scenario_of": "scenario",
+    "self_consumption": "indicators",
+    "self_sufficiency": "indicators",
+    "simulate_citylearn": "citylearn",
     "split_of": "splits",
+    "write_citylearn": "write_citylearn",
 }
 
 

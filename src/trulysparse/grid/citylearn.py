@@ -43,10 +43,14 @@ def simulate_citylearn(folder: str | os.PathLike[str], rule: Rule, hours: int | 
     Source: CityLearn 3.0.2.
 
     Example:
-        >>> from trulysparse import grid
-        >>> rule = lambda t, load, pv, charge: np.where(pv > load, 0.5, -0.1)
-        >>> ratios = grid.simulate_citylearn("data/citylearn_2022", rule)  # doctest: +SKIP
-        >>> ratios["cost"]  # doctest: +SKIP
+        >>> from trulysparse.grid.sample import sample_data
+        >>> from trulysparse.grid.write_citylearn import write_citylearn
+        >>> write_citylearn(sample_data(2), "two_homes")
+        >>> def follow(t, load, pv, charge):
+        ...     return (pv - load) / 5.0
+        >>> ratios = simulate_citylearn("two_homes", follow, hours=240)
+        >>> ratios["cost"] < 0.9, ratios["peak"] <= 1.0
+        (True, True)
     """
     data = read_citylearn(folder)
     if data.n_hours < 2:

@@ -119,7 +119,8 @@ def _check_calendar(data: GridData) -> None:
     step = (hour[1:] - hour[:-1]) % 24
     if (wrong := np.flatnonzero(step != 1)).size:
         row = int(wrong[0]) + 1
-        what = "the hour is doubled" if step[row - 1] == 0 else f"{(step[row - 1] - 1) % 24} hours are missing"
+        gap = int(step[row - 1] - 1) % 24
+        what = f"{gap} hour{'s are' if gap > 1 else ' is'} missing" if step[row - 1] else "the hour is doubled"
         raise InputError(
             f"hours must follow each other: row {row} begins at {hour[row]}:00 after one that begins at "
             f"{hour[row - 1]}:00, so {what} (or rows are out of order)"

@@ -11,6 +11,7 @@ from trulysparse._core.checks import integer
 from trulysparse.errors import InputError
 
 Array = NDArray[np.float64]
+Hours = int | NDArray[np.int64]
 
 CAPACITY_KWH = 40.0
 POWER_KW = 7.4
@@ -76,39 +77,42 @@ class ElectricVehicles:
         """(H,) whether each is at home, as the last step left it; before the first, at midnight, all are."""
         return self._present(self._hour)
 
-    _hour = 0  # the next one, counted from the first day's midnight
+    _hour: Hours = 0  # the next one, counted from the first day's midnight
 
-    def _present(self, hour: int) -> NDArray[np.bool_]:
-        day, of_day = divmod(hour, 24)
+    def _present(self, hour: Hours) -> NDArray[np.bool_]:
+        day, of_day = hour // 24, hour % 24
         leaves, returns = (each[day % self.n_days, self._kind] for each in (self._leaves, self._returns))
         there: NDArray[np.bool_] = (of_day < leaves) | (of_day >= returns)
         return there
 
-    def observe(self, hour: int) -> tuple[NDArray[np.bool_], Array, Array]:
-        """What a home knows at the beginning of an hour, counted from the first day's midnight.
+    def observe(self, hour: Hours) -> tuple[NDArray[np.bool_], Array, Array]:
+        """What a home knows at the beginning of an hour.
+
+        Args:
+            hour: counted from the first day's midnight, one for all or (H,).
 
         Returns:
             Whether the vehicle is there, the hours until it leaves (0 where it is not there), and the kWh that it
             lacks of being full (0 likewise), each (H,).
         """
         present = self._present(hour)
-        day, of_day = divmod(hour, 24)
+        day, of_day = hour // 24, hour % 24
         today, tomorrow = (self._leaves[each % self.n_days, self._kind].astype(np.float64) for each in (day, day + 1))
         to_go = np.where(of_day < today, today - of_day, tomorrow + 24 - of_day)
         return present, np.where(present, to_go, 0.0), np.where(present, CAPACITY_KWH - self.energy_kwh, 0.0)
 
-    def step(self, power_kw: ArrayLike, hour: int) -> Array:
+    def step(self, power_kw: ArrayLike, hour: Hours) -> Array:
         """One hour of charging, after what happens at its beginning: returns and departures.
 
         Args:
             power_kw: (H,) or one number, power wanted at the meter, cut to 0 to 7.4 kW.
-            hour: counted from the first day's midnight.
+            hour: counted from the first day's midnight, one for all or (H,): homes may live in different hours.
 
         Returns:
             kWh taken from the meter, (H,): no more than there is room for, 0 where the vehicle is away. `unmet_kwh`
             is then what was missing at this hour's departures.
         """
-        day, of_day = divmod(hour, 24)
+        day, of_day = hour // 24, hour % 24
         leaves, returns = (each[day % self.n_days, self._kind] for each in (self._leaves, self._returns))
         self.unmet_kwh = np.where(leaves == of_day, CAPACITY_KWH - self.energy_kwh, 0.0)
         driven = np.where(returns == of_day, self._driven[day % self.n_days, self._kind], 0.0)
@@ -124,7 +128,7 @@ class ElectricVehicles:
 
     def state(self) -> dict[str, Any]:
         """All that changes: the stored energy, the last departure's lack, and the next hour."""
-        return {"energy_kwh": self.energy_kwh.copy(), "unmet_kwh": self.unmet_kwh.copy(), "hour": self._hour}
+        return {"energy_kwh": self.energy_kwh.copy(), "unmet_kwh": self.unmet_kwh.copy(), "hour": np.array(self._hour)}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on from a state() of as many vehicles."""
@@ -133,4 +137,5 @@ class ElectricVehicles:
             if array.shape != self.energy_kwh.shape:
                 raise InputError(f"state is of {array.shape} vehicles, these are {self.energy_kwh.shape}")
         self.energy_kwh, self.unmet_kwh = arrays
-        self._hour = int(state["hour"])
+        hour = np.array(state["hour"], np.int64)
+        self._hour = hour if hour.ndim else int(hour)

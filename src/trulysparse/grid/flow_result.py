@@ -101,7 +101,7 @@ class Flow:
     def line_loadings(self) -> Float:
         """(..., feeders, lines) currents as shares of what each line may carry; the larger of its two ends. Line k is
         `feeder.lines[k]`."""
-        with one_blas_thread():
+        with one_blas_thread(), np.errstate(invalid="ignore"):
             found = self._model.line_loadings(self._columns.v_0, self._currents)
         return found.reshape(*self._feeders, -1)
 
@@ -124,7 +124,7 @@ class Flow:
     @cached_property
     def bus_voltages(self) -> Float:
         """(..., feeders, buses) at all buses, in the order of `feeder.buses`."""
-        with one_blas_thread():
+        with one_blas_thread(), np.errstate(invalid="ignore"):
             found = self._model.bus_voltages(self._columns.v_0, self._currents)
         return np.abs(found).reshape(*self._feeders, -1)
 
@@ -169,4 +169,5 @@ class Flow:
         p, q, droop = self._powers
         power = p + 1j * (q if droop is None else q + droop_kvar(droop, self._columns.size))
         v = self._columns.v_r.astype(complex) + 1j * self._columns.v_i
-        return np.asarray(np.conj(power / v))
+        with np.errstate(invalid="ignore"):  # NaN where a feeder has no solution
+            return np.asarray(np.conj(power / v))

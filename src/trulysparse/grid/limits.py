@@ -91,10 +91,10 @@ def curtail(
 ) -> Curtailed:
     """Turns batteries, and then PV, down as far as a feeder's limits ask for.
 
-    Where a voltage is below .95 or a line or the transformer carries too much of what is drawn, all charging batteries of
-    that feeder are scaled down alike; where a voltage is above 1.05 or too much is fed in, all discharging ones, and where
-    that is not enough, PV. How far is found by bracketing, with four flows of the feeders concerned. Load is never shed, so
-    a feeder may stay beyond its limits.
+    Where a voltage is below .95 or a line or the transformer carries too much of what is drawn, all charging batteries
+    of that feeder are scaled down alike; where a voltage is above 1.05 or too much is fed in, all discharging ones, and
+    where that is not enough, PV. How far is found by bracketing, with four flows of the feeders concerned. Load is
+    never shed, so a feeder may stay beyond its limits.
 
     Args:
         feeders: the Feeders.

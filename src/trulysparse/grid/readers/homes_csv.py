@@ -162,9 +162,8 @@ def _energy(
             "pv": "PV is what the panels make, as a positive number",
         }[what]
         time = str(times[row].astype("datetime64[m]")).replace("T", " ")
-        raise InputError(
-            f"'{table.path}': {what} at {time} is {values[row]:g} kWh ({wrong.size} hours are negative); {hint}"
-        )
+        n_hours = f"{wrong.size} hour{'s are' if wrong.size > 1 else ' is'} negative"
+        raise InputError(f"'{table.path}': {what} at {time} is {values[row]:g} kWh ({n_hours}); {hint}")
     small = {"kwh": "Wh", "kw": "W"}.get(used)
     say = f"give unit={small!r}, or name the column {what}_{small}" if small else "it is too much in that unit too"
     check_units(what, values[:, None], (f"'{table.path}'",), say)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from citylearn.citylearn import CityLearnEnv
 from citylearn.data import DataSet
+
 from citylearn_rules import RULES
 
 KEYS = {
