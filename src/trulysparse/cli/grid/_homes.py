@@ -15,7 +15,19 @@ from trulysparse.errors import InputError, NotEnoughMemoryError
 # Arguments of the grid that have another name as an option.
 _OPTIONS = {"n_homes": "homes", "path": "data", "n_train": "train_homes"}
 # Settings that are arguments of the grid under the same name.
-_SHARED = ("broadcast", "tariff", "information", "market", "grid_limits", "feeder", "homes", "weeks", "device", "density", "oracle")
+_SHARED = (
+    "broadcast",
+    "tariff",
+    "information",
+    "market",
+    "grid_limits",
+    "feeder",
+    "homes",
+    "weeks",
+    "device",
+    "density",
+    "oracle",
+)
 
 
 @dataclass(frozen=True)
@@ -125,7 +137,14 @@ def _environment_options(settings: GridSettings, feeder: Any) -> dict[str, Any]:
     }
     if feeder is not None:
         wanted |= {"feeder": feeder, "grid_limits": settings.grid_limits}
-    off = {"market": None, "broadcast": False, "curtailment": False, "oracle": False, "electric_vehicles": False, "heat_pumps": False}
+    off = {
+        "market": None,
+        "broadcast": False,
+        "curtailment": False,
+        "oracle": False,
+        "electric_vehicles": False,
+        "heat_pumps": False,
+    }
     return {name: value for name, value in wanted.items() if name not in off or value != off[name]}
 
 

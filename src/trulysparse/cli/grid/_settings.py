@@ -61,8 +61,8 @@ class GridSettings:
     )
     broadcast: str | None = option(
         None,
-        "One number that every home is told each hour: community (the sum of the homes' net load) or feeder (the loading "
-        "of their transformer). Default: none.",
+        "One number that every home is told each hour: community (the sum of the homes' net load) or feeder (the "
+        "loading of their transformer). Default: none.",
     )
     curtailment: bool = option(False, "Let agents turn off PV.")
     exchange: str | None = option(
