@@ -71,13 +71,13 @@ def test_hours_as_written_home_by_home(information, first):
 
 
 def test_fees_and_feed_in_as_written_home_by_home():
-    actions = random_actions(800)
-    fee = GridEnvironment(DATA, tariff="peakfee", first_hour=300, n_hours=800)  # over a month's end
-    np.testing.assert_allclose(run(fee, actions)[1], naive(actions, 300, peak_fee=10.0)[1], rtol=1e-9, atol=1e-9)
-    assert len(set(DATA.month[300:1100].tolist())) == 2
-    sold = GridEnvironment(DATA, tariff="tou+feed-in", first_hour=300, n_hours=800)
-    np.testing.assert_allclose(run(sold, actions)[1], naive(actions, 300, export=0.08)[1], rtol=1e-9, atol=1e-9)
-    carbon = GridEnvironment(DATA, tariff="carbon", n_hours=800)
+    actions = random_actions(100)
+    fee = GridEnvironment(DATA, tariff="peakfee", first_hour=700, n_hours=100)  # over a month's end
+    np.testing.assert_allclose(run(fee, actions)[1], naive(actions, 700, peak_fee=10.0)[1], rtol=1e-9, atol=1e-9)
+    assert len(set(DATA.month[700:800].tolist())) == 2
+    sold = GridEnvironment(DATA, tariff="tou+feed-in", first_hour=700, n_hours=100)
+    np.testing.assert_allclose(run(sold, actions)[1], naive(actions, 700, export=0.08)[1], rtol=1e-9, atol=1e-9)
+    carbon = GridEnvironment(DATA, tariff="carbon", n_hours=100)
     np.testing.assert_allclose(
         run(carbon, actions)[1], naive(actions, price=0.1 + DATA.carbon)[1], rtol=1e-9, atol=1e-9
     )
@@ -121,16 +121,16 @@ def test_curtailment_is_not_exported():
 
 
 def test_goes_on_to_the_same_bits():
-    actions = random_actions(400)
+    actions = random_actions(200)
     for options in ({"tariff": "peakfee"}, {"tariff": "community", "broadcast": True, "forecasts": "week"}):
-        first = GridEnvironment(DATA, n_hours=400, **options)
+        first = GridEnvironment(DATA, n_hours=200, **options)
         first.reset()
         pair = actions if first.n_actions == 1 else np.concatenate([actions, actions[::-1]], axis=2)
-        for each in pair[:250]:
+        for each in pair[:120]:
             first.step(each)
-        second = GridEnvironment(DATA, n_hours=400, **options)
+        second = GridEnvironment(DATA, n_hours=200, **options)
         np.testing.assert_array_equal(second.restore(first.state()), first.observations())
-        for each in pair[250:]:
+        for each in pair[120:]:
             ours, theirs = second.step(each), first.step(each)
             for name in ("observations", "rewards", "net", "cost"):
                 np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))

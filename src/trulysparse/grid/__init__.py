@@ -27,22 +27,21 @@ if TYPE_CHECKING:
     from trulysparse.grid.electric_vehicle import ElectricVehicles as ElectricVehicles
     from trulysparse.grid.environment import GridEnvironment as GridEnvironment
     from trulysparse.grid.evaluate import run as run
+    from trulysparse.grid.feeder import Cable as Cable
+    from trulysparse.grid.feeder import Feeder as Feeder
+    from trulysparse.grid.feeder import Line as Line
+    from trulysparse.grid.feeder import Transformer as Transformer
+    from trulysparse.grid.flow import Feeders as Feeders
     from trulysparse.grid.heat_pump import HeatPumps as HeatPumps
     from trulysparse.grid.indicators import citylearn_indicators as citylearn_indicators
     from trulysparse.grid.indicators import jain_index as jain_index
     from trulysparse.grid.indicators import self_consumption as self_consumption
     from trulysparse.grid.indicators import self_sufficiency as self_sufficiency
     from trulysparse.grid.outcome import Outcome as Outcome
-    from trulysparse.grid.readers.citylearn import read_citylearn as read_citylearn
-    from trulysparse.grid.readers.homes_csv import read_homes as read_homes
-    from trulysparse.grid.feeder import Cable as Cable
-    from trulysparse.grid.feeder import Feeder as Feeder
-    from trulysparse.grid.feeder import Line as Line
-    from trulysparse.grid.feeder import Transformer as Transformer
-    from trulysparse.grid.flow import Feeders as Feeders
-    from trulysparse.grid.outcome import Outcome as Outcome
     from trulysparse.grid.pettingzoo import GridParallelEnv as GridParallelEnv
     from trulysparse.grid.pettingzoo import parallel_env as parallel_env
+    from trulysparse.grid.readers.citylearn import read_citylearn as read_citylearn
+    from trulysparse.grid.readers.homes_csv import read_homes as read_homes
     from trulysparse.grid.rl_environments import GridEnvironments as GridEnvironments
     from trulysparse.grid.sample import sample_data as sample_data
     from trulysparse.grid.scenario import Scenario as Scenario
@@ -52,8 +51,8 @@ if TYPE_CHECKING:
     from trulysparse.grid.splits import split_of as split_of
     from trulysparse.grid.step import Step as Step
     from trulysparse.grid.tariff import Tariff as Tariff
-    from trulysparse.grid.write_citylearn import write_citylearn as write_citylearn
     from trulysparse.grid.tariff import make_tariff as make_tariff
+    from trulysparse.grid.write_citylearn import write_citylearn as write_citylearn
 
 _MODULES = {
     "BasicRBC": "baselines.rules",
@@ -66,12 +65,14 @@ _MODULES = {
     "GridEnvironments": "rl_environments",
     "HeatPumps": "heat_pump",
     "Cable": "feeder",
+    "ElectricVehicles": "electric_vehicle",
     "Feeder": "feeder",
     "Feeders": "flow",
     "GridData": "data",
     "GridEnvironment": "environment",
     "GridEnvironments": "rl_environments",
     "GridParallelEnv": "pettingzoo",
+    "HeatPumps": "heat_pump",
     "LateSelfConsumption": "baselines.rules",
     "Line": "feeder",
     "NoControl": "baselines.rules",
