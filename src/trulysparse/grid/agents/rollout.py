@@ -27,7 +27,8 @@ class EnvironmentMaker:
     Args:
         scenario: Scenario or GridData, of all homes.
         options: of GridEnvironment by name, such as {"tariff": "peakfee"}.
-        counted: hours whose mean cost without control is the unit of rewards, bool (T,): those that may be learned from.
+        counted: hours whose mean cost without control is the unit of rewards, bool (T,): those that may be learned
+            from.
 
     Attributes:
         scenario, tariff: of all homes.
@@ -95,7 +96,8 @@ class Rollouts:
     """Windows of some homes, lived through by all candidates of their agents at once.
 
     A neighbourhood, the homes of all agents, is repeated for each candidate and each window: candidate k of all agents
-    lives next to each other in window w, and what one of them does to the community or the feeder is felt by the others.
+    lives next to each other in window w, and what one of them does to the community or the feeder is felt by the
+    others.
 
     Args:
         maker: of the environment.
@@ -149,11 +151,11 @@ class Rollouts:
         observations = environment.reset(first_hour=begin)
         while True:
             x[...] = observations.reshape(*shape, -1).transpose(0, 2, 4, 1, 3)
-            outputs = self.action_map(candidates.forward())  # (K, N, components, W * homes)
+            outputs = candidates.forward()  # (K, N, components, W * homes)
             actions[...] = outputs.reshape(split).transpose(0, 3, 1, 4, 2)
-            step = environment.step(flat)
+            step = environment.step(self.action_map(flat))
             total -= step.rewards
-            if step.ended:
+            if step.ended or step.observations is None:
                 break
             observations = step.observations
         left = environment.batteries.energy_kwh * np.tile(self.maker.unit[self.homes], candidates.count * n_windows)
