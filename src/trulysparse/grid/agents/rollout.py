@@ -38,8 +38,8 @@ class EnvironmentMaker:
     Example:
         >>> from trulysparse.grid.sample import sample_data
         >>> maker = EnvironmentMaker(sample_data(), {"tariff": "tou"})
-        >>> maker.make([0, 0, 1], [0, 168, 0], 24).n_homes
-        3
+        >>> maker.make([0, 1], [0, 0, 168, 168], 24, copies=2).n_homes
+        4
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class EnvironmentMaker:
     ) -> None:
         self.scenario = scenario if hasattr(scenario, "window") else scenario_of(scenario)
         given = dict(options or {})
-        for name in ("first_hour", "n_hours", "communities", "initial_charge"):
+        for name in ("first_hour", "n_hours", "copies", "initial_charge"):
             if name in given:
                 raise InputError(f"environment options must not have {name!r}: training chooses it")
         n_homes = int(self.scenario.n_homes)
@@ -68,15 +68,15 @@ class EnvironmentMaker:
         return len(self.reward_scale)
 
     def make(
-        self, homes: ArrayLike, first_hour: ArrayLike, n_hours: int, communities: int = 1, **options: Any
+        self, homes: ArrayLike, first_hour: ArrayLike, n_hours: int, copies: int = 1, **options: Any
     ) -> GridEnvironment:
         """An environment.
 
         Args:
             homes: indices, which may come more than once.
-            first_hour: in which the episode begins, one number or one for each of these.
+            first_hour: in which the episode begins, one number or one for each home of each copy.
             n_hours: length of the episode.
-            communities: of how many groups of equal size these homes consist.
+            copies: how many times these homes are there.
             options: others of GridEnvironment.
         """
         chosen = np.asarray(homes, np.int64)
@@ -84,9 +84,9 @@ class EnvironmentMaker:
             self.scenario.select(chosen),
             tariff=self.tariff.of_homes(chosen),
             reward_scale=self.reward_scale[chosen],
-            first_hour=first_hour,  # type: ignore[arg-type]
+            first_hour=first_hour,
             n_hours=n_hours,
-            communities=communities,
+            copies=copies,
             **{**self.options, **options},
         )
 
@@ -136,15 +136,17 @@ class Rollouts:
         Returns:
             (N, K), in hours of mean cost without control, summed over windows and the agent's homes.
         """
-        environment = self._made(np.asarray(first_hours, np.int64), candidates.count, n_hours)
-        n_windows = len(np.atleast_1d(first_hours))
+        windows = np.asarray(first_hours, np.int64)
+        n_windows = len(windows)
+        begin = np.tile(np.repeat(windows, len(self.homes)), candidates.count)
+        environment = self._made(begin, n_hours)
         shape = candidates.count, n_windows, self.n_agents, self.homes_per_agent
         split = (*shape[:1], self.n_agents, -1, n_windows, self.homes_per_agent)
         x = candidates.x[..., : candidates.columns].reshape(split)
         actions: Floats = np.empty((*shape, environment.n_actions), np.float32)
         flat = actions.reshape(environment.n_homes, -1)
         total = np.zeros(environment.n_homes)
-        observations = environment.reset()
+        observations = environment.reset(first_hour=begin)
         while True:
             x[...] = observations.reshape(*shape, -1).transpose(0, 2, 4, 1, 3)
             outputs = self.action_map(candidates.forward())  # (K, N, components, W * homes)
@@ -159,16 +161,10 @@ class Rollouts:
         costs: NDArray[np.float64] = total.reshape(shape).sum(axis=(1, 3)).T
         return costs
 
-    def _made(self, first_hours: NDArray[np.int64], count: int, n_hours: int) -> GridEnvironment:
-        """The environment of these windows; the last one again where nothing has changed."""
-        key = count, n_hours, tuple(first_hours.tolist())
+    def _made(self, begin: NDArray[np.int64], n_hours: int) -> GridEnvironment:
+        """The environment of homes that begin in these hours; the last one where there are as many."""
+        key = len(begin), n_hours
         if self._environment is None or self._environment[0] != key:
-            copies = count * len(first_hours)
-            made = self.maker.make(
-                np.tile(self.homes, copies),
-                np.tile(np.repeat(first_hours, len(self.homes)), count),
-                n_hours,
-                communities=copies,
-            )
-            self._environment = key, made
+            copies = len(begin) // len(self.homes)
+            self._environment = key, self.maker.make(self.homes, begin, n_hours, copies)
         return self._environment[1]

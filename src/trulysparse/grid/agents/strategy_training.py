@@ -107,8 +107,8 @@ class StrategyTraining:
     ) -> None:
         self.length = checks.integer("generations", settings.generations, low=1)
         self.homes = homes
-        example = maker.make(homes[:1], 0, 1)
-        self.action_map = ActionMap(example.start_action, settings.reach)
+        example = maker.make(homes, 0, 1)
+        self.action_map = ActionMap(example.start_actions, settings.reach)
         sizes = (example.n_observations, *hidden, example.n_actions)
         self.fleet = new_fleet(sizes, density, 1 if shared else len(homes), settings.activation, seed, threads)
         self.windows = Windows(split, settings.window_hours, settings.windows, seed)
