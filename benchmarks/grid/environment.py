@@ -1,6 +1,7 @@
-"""How long a year of the environment takes: homes of the sample, resampled where there are more than 17, self-consumption.
+"""How long a year of the environment takes: homes of the sample, resampled where more than 17 are wanted.
+Self-consumption, one thread.
 
-python benchmarks/grid/environment.py 1022 vorstadt observe
+    python benchmarks/grid/environment.py 1022 vorstadt observe
 """
 
 from __future__ import annotations
