@@ -59,7 +59,8 @@ class Windows:
         if not first:
             longest = int(np.diff(edges.reshape(-1, 2), axis=1).max()) if len(edges) else 0
             raise InputError(
-                f"window_hours must be at most {longest // DAY * DAY}, the longest stretch of training hours, not {length}"
+                f"window_hours must be at most {longest // DAY * DAY}, the longest stretch of training hours, "
+                f"not {length}"
             )
         self.first: NDArray[np.int64] = np.array(first, np.int64)
         self.slack: NDArray[np.int64] = np.array(slack, np.int64)
