@@ -4,10 +4,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trulysparse.grid.baselines.community import CommunityFill as CommunityFill
+    from trulysparse.grid.baselines.community import CommunitySum as CommunitySum
     from trulysparse.grid.baselines.dynamic_program import dynamic_program as dynamic_program
+    from trulysparse.grid.baselines.foresight import perfect_foresight as perfect_foresight
     from trulysparse.grid.baselines.linear_program import capped_linear_program as capped_linear_program
     from trulysparse.grid.baselines.linear_program import linear_program as linear_program
     from trulysparse.grid.baselines.linear_program import pooled_linear_program as pooled_linear_program
+    from trulysparse.grid.baselines.mpc import PredictiveControl as PredictiveControl
+    from trulysparse.grid.baselines.pooled import pooled_dynamic_program as pooled_dynamic_program
     from trulysparse.grid.baselines.rules import BasicRBC as BasicRBC
     from trulysparse.grid.baselines.rules import LateSelfConsumption as LateSelfConsumption
     from trulysparse.grid.baselines.rules import NoControl as NoControl
@@ -52,6 +57,13 @@ if TYPE_CHECKING:
 _MODULES = {
     "BasicRBC": "baselines.rules",
     "Batteries": "battery",
+    "CommunityFill": "baselines.community",
+    "CommunitySum": "baselines.community",
+    "ElectricVehicles": "electric_vehicle",
+    "GridData": "data",
+    "GridEnvironment": "environment",
+    "GridEnvironments": "rl_environments",
+    "HeatPumps": "heat_pump",
     "Cable": "feeder",
     "ElectricVehicles": "electric_vehicle",
     "Feeder": "feeder",
@@ -65,6 +77,7 @@ _MODULES = {
     "Line": "feeder",
     "NoControl": "baselines.rules",
     "Outcome": "outcome",
+    "PredictiveControl": "baselines.mpc",
     "Requests": "baselines.rules",
     "Rule": "baselines.rules",
     "Scenario": "scenario",
@@ -80,6 +93,8 @@ _MODULES = {
     "dynamic_program": "baselines.dynamic_program",
     "jain_index": "indicators",
     "linear_program": "baselines.linear_program",
+    "perfect_foresight": "baselines.foresight",
+    "pooled_dynamic_program": "baselines.pooled",
     "make_tariff": "tariff",
     "parallel_env": "pettingzoo",
     "pooled_linear_program": "baselines.linear_program",

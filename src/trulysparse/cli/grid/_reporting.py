@@ -27,6 +27,8 @@ from trulysparse.report.grid_page import GridReport, LearningCurve, write_grid_r
 from trulysparse.report.grid_run import AGENTS, BOUND, RULE, BudgetRow, Control
 
 _CURVES = {"cost": "cost of the homes learned from", "best": "least cost so far"}
+_IN_GRID = ("no control", "self-consumption", "time-of-use, fill", "fill, random hours")
+"""Rules whose loading and voltages are drawn."""
 _BUDGETS = {
     "connections": "connections",
     "ram_bytes": "RAM, bytes",
@@ -122,10 +124,10 @@ def report_of(
     drawn = {label: first}
     if outcomes.bound is not None and outcomes.bound.load is not None:
         drawn[outcomes.bound.label] = outcomes.bound
-    grid = dict([outcomes.first, *list(outcomes.rules.items())])
-    hours = [found for name, each in grid.items() if (found := grid_hours(each, name)) is not None]
+    shown = dict([outcomes.first, *((name, outcomes.rules[name]) for name in _IN_GRID if name in outcomes.rules)])
+    hours = [found for name, each in shown.items() if (found := grid_hours(each, name)) is not None]
     maps = {}
-    if homes.feeder is not None and (found := feeder_voltages(first, homes.feeder.feeder)) is not None:
+    if homes.feeder is not None and (found := feeder_voltages(first, homes.feeder)) is not None:
         maps[label] = found
     return GridReport(
         title=title_of(settings, homes),
@@ -134,7 +136,7 @@ def report_of(
         controls=outcomes.controls(oracle=settings.oracle),
         oracle=settings.oracle,
         weeks=[] if first.load is None else _weeks(homes, outcomes, drawn),
-        hours=hours[:4],
+        hours=hours,
         feeders=maps,
         budgets=budgets_of(out, settings),
         device=settings.device,
@@ -203,7 +205,7 @@ def facts_of(out: Path, settings: GridSettings, homes: Homes, threads: int) -> d
         "feeder": "" if homes.feeder is None else f"{settings.feeder}, limits: {settings.grid_limits}",
         "agents": ", ".join(each.name for each in learners_of(settings)),
         "networks": f"density {settings.density:g}, hidden layers {', '.join(map(str, settings.hidden))}",
-        "broadcast": "the sum of all homes' net load, every hour" if settings.broadcast else "",
+        "broadcast": f"{settings.broadcast}, one number every hour" if settings.broadcast else "",
         "exchange": settings.exchange or "",
         "device": settings.device or "",
         "synthetic": ", ".join(_synthetic(settings)),

@@ -45,8 +45,7 @@ class Scale:
         if outcome.n_hours != self.none.n_hours or (homes is not None and outcome.n_homes != self.none.n_homes):
             return Share(nan, nan)
         none, own = self.cost(self.none, homes, hours), self.cost(outcome, homes, hours)
-        alone = float(self.none.cost(homes, hours))  # without control, each home pays for itself
-        ratio = own / alone if abs(alone) > _LEAST_GAIN else nan
+        ratio = own / none if abs(none) > _LEAST_GAIN else nan
         if self.bound is None or (homes is not None and self.bound.n_homes != self.none.n_homes):
             return Share(ratio, nan)
         gain = none - self.cost(self.bound, homes, hours)
