@@ -70,4 +70,16 @@ struct BackwardCall {
     }
 };
 
+// A group of parameters: its values, up to two arrays of optimizer state, and where its gradients go.
+template <class T, class Parameter>
+Parameters<T> parameters(const Array<Parameter>& value, const std::vector<Array<T>>& state,
+                         const Maybe<Array<T>>& gradient, const char* name) {
+    const int64_t size = int64_t(value.shape(0));
+    require(state.size() <= 2, "at most two arrays of optimizer state");
+    for (const Array<T>& array : state) require_length(array, size, name, "one value of optimizer state per parameter");
+    require_length(gradient, size, name, "one gradient per parameter");
+    return {const_cast<T*>(value.data()), state.size() > 0 ? state[0].data() : nullptr,
+            state.size() > 1 ? state[1].data() : nullptr, pointer(gradient)};
+}
+
 }  // namespace ts

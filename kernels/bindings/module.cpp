@@ -104,6 +104,7 @@ NB_MODULE(_kernels, m) {
     bind_input(m);
     bind_inference(m);
     bind_fleet(m);
+    bind_fleet_step(m);
     m.def(
         "empty_bytes",
         [](int64_t size) {

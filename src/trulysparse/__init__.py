@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from trulysparse.evolution.fleet_evolver import FleetEvolver
     from trulysparse.nn.fleet import Fleet
     from trulysparse.preprocessing import TablePreprocessor
+    from trulysparse.training.fleet_trainer import FleetTrainer
     from trulysparse.unsupervised.autoencoder import SparseAutoencoder
     from trulysparse.unsupervised.rbm import SparseRBM
     from trulysparse.unsupervised.selector import SparseFeatureSelector
@@ -98,6 +99,7 @@ __all__ = [
     "Evolver",
     "Fleet",
     "FleetEvolver",
+    "FleetTrainer",
     "FrozenMLP",
     "GraNet",
     "History",
@@ -156,6 +158,14 @@ __all__ = [
 _UNSUPERVISED = ("SparseAutoencoder", "SparseFeatureSelector", "SparseRBM")
 
 
+_LAZY = {
+    "Fleet": "nn.fleet",
+    "FleetEvolver": "evolution.fleet_evolver",
+    "FleetTrainer": "training.fleet_trainer",
+    "TablePreprocessor": "preprocessing",
+}
+
+
 def __getattr__(name: str) -> Any:
     """Imports estimators and TablePreprocessor, and with them all of scikit-learn, and reinforcement learning at their
     first use only: training and inference do without, which matters on small devices."""
@@ -169,18 +179,8 @@ def __getattr__(name: str) -> Any:
         return getattr(unsupervised, name)
     if name in ("grid", "rl"):
         return import_module(f"trulysparse.{name}")
-    if name == "Fleet":
-        from trulysparse.nn.fleet import Fleet
-
-        return Fleet
-    if name == "FleetEvolver":
-        from trulysparse.evolution.fleet_evolver import FleetEvolver
-
-        return FleetEvolver
-    if name == "TablePreprocessor":
-        from trulysparse.preprocessing import TablePreprocessor
-
-        return TablePreprocessor
+    if name in _LAZY:
+        return getattr(import_module(f"trulysparse.{_LAZY[name]}"), name)
     raise AttributeError(f"module 'trulysparse' has no attribute {name!r}")
 
 

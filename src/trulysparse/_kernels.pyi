@@ -87,6 +87,43 @@ class ForwardCall:
 class BackwardCall:
     def __call__(self, rule: UpdateRule, threads: int) -> None: ...
 
+class FleetCall:
+    def add_layer(
+        self,
+        *,
+        ptr: Pointers,
+        index: Indices,
+        out_ptr: Pointers,
+        out_index: Indices,
+        position: NDArray[np.uint32],
+        weight: Floats,
+        state: Sequence[Floats],
+        gradient: Floats | None,
+        bias: Floats,
+        bias_state: Sequence[Floats],
+        bias_gradient: Floats | None,
+        activation: KernelActivation,
+    ) -> None: ...
+    def step(
+        self,
+        x: NDArray[Any],
+        *,
+        labels: NDArray[np.int32] | None,
+        targets: NDArray[Any] | None,
+        first: int,
+        count: int,
+        kind: Loss,
+        delta: float,
+        summed: bool,
+        sample_weight: Floats,
+        rules: Sequence[UpdateRule],
+        losses: NDArray[np.float64],
+        threads: int,
+    ) -> None: ...
+    def outputs(
+        self, x: NDArray[Any], *, first: int, count: int, stride: int, out: Floats, activation: str, threads: int
+    ) -> None: ...
+
 class ForwardCall32(ForwardCall): ...
 class ForwardCall64(ForwardCall): ...
 class BackwardCall32(BackwardCall): ...
@@ -98,6 +135,15 @@ def run_fleet_forward(chains: Sequence[Sequence[ForwardCall]], agents: int, thre
 def run_fleet_backward(
     chains: Sequence[Sequence[tuple[Sequence[BackwardCall], UpdateRule]]], agents: int, threads: int
 ) -> None: ...
+def fleet_call(agents: int, wide: bool) -> FleetCall: ...
+def load_fleet(
+    x: NDArray[Any],
+    rows: NDArray[np.int64],
+    offset: NDArray[np.float64] | None,
+    factor: NDArray[np.float64] | None,
+    out: Floats,
+    threads: int,
+) -> int: ...
 def is_block_diagonal(ptr: Pointers, index: Indices, columns: int, agents: int) -> bool: ...
 def draw_blocks(
     rows: int, columns: int, count: int, keys: NDArray[np.uint64], threads: int

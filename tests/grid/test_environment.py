@@ -201,3 +201,37 @@ def test_bad_actions_change_nothing():
     assert environment.step(None).ended
     with pytest.raises(InputError, match="episode has ended"):
         environment.step(None)
+
+
+def test_a_state_of_another_environment_changes_nothing():
+    environment = GridEnvironment(DATA, n_hours=5)
+    environment.reset()
+    environment.step(None)
+    before = environment.state()
+    for other, message in (
+        (GridEnvironment(DATA, n_hours=5, heat_pumps=True), "'device.heat pumps.inside' does not fit"),
+        (GridEnvironment(DATA, n_hours=5, copies=2), r"state\['net'\] must be of shape \(3,\), not \(6,\)"),
+    ):
+        other.reset()
+        with pytest.raises(InputError, match=message):
+            environment.restore(other.state())
+    longer = GridEnvironment(DATA, n_hours=9)
+    longer.reset()
+    for _ in range(7):
+        longer.step(None)
+    with pytest.raises(InputError, match="must be between 0 and 5, not 7"):
+        environment.restore(longer.state())
+    with pytest.raises(InputError, match="state must be what state"):
+        environment.restore([])
+    for name, value in environment.state().items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_memory_is_refused_before_it_is_taken(monkeypatch):
+    from trulysparse import NotEnoughMemoryError
+    from trulysparse._core import memory
+
+    monkeypatch.setattr(memory, "free_bytes", lambda: memory.MARGIN + 10_000_000)
+    with pytest.raises(NotEnoughMemoryError, match="an environment of 30000 homes needs about"):
+        GridEnvironment(DATA, copies=10_000)
+    GridEnvironment(DATA, copies=10, reward_scale=1.0)

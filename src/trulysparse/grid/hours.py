@@ -41,7 +41,7 @@ class HourBlocks:
     def __init__(self, source: Scenario, n_homes: int, n_hours: int, history_days: int = 1) -> None:
         self.n_homes, self.n_hours = n_homes, n_hours
         self.history = DAY * history_days
-        self.length = int(min(n_hours, max(DAY, min(7 * DAY, _BLOCK_BYTES // (8 * max(n_homes, 1)) // DAY * DAY))))
+        self.length = min(n_hours, _length(n_homes))
         self.start = -1
         self.net: Array = np.zeros((self.history + self.length, n_homes))
         self.pv: Floats = np.zeros((self.history + self.length, n_homes), np.float32)
@@ -52,6 +52,12 @@ class HourBlocks:
         """The episode begins in this hour from now on, int64 (H,), or one number for all."""
         self.first_hour, self.start = first_hour, -1
         self._parts = _parts(self._source, first_hour)
+
+    @staticmethod
+    def bytes_per_home(n_homes: int, history_days: int) -> int:
+        """Memory that each of so many homes takes, with the means of a block."""
+        length = _length(n_homes)
+        return 12 * (DAY * history_days + length) + 8 * (5 * length + 2 * (DAY * history_days + length))
 
     def at(self, step: int) -> bool:
         """Has the block in memory that holds a step of the episode, and says whether it had to be read.
@@ -98,6 +104,11 @@ class HourBlocks:
         steps = self.start + np.arange(self.length)[:, None]
         hours: NDArray[np.int64] = steps + np.asarray(self.first_hour)
         return hours
+
+
+def _length(n_homes: int) -> int:
+    """Hours of a block: a day to a week."""
+    return max(DAY, min(7 * DAY, _BLOCK_BYTES // (8 * n_homes) // DAY * DAY))
 
 
 def _parts(

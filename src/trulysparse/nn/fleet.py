@@ -17,6 +17,7 @@ from trulysparse.errors import InputError
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.fleet_blocks import block, side_by_side, taken
 from trulysparse.nn.fleet_build import FleetPlan, checked_seeds, draw_fleet, make_plan
+from trulysparse.nn.fleet_call import FleetCalls
 from trulysparse.nn.fleet_checks import check_member, check_same_form
 from trulysparse.nn.fleet_passes import FleetPasses
 from trulysparse.nn.fleet_predict import predict_fleet
@@ -61,6 +62,7 @@ class Fleet:
         network: the fleet as one SparseMLP of N times as many neurons per layer. Passes, optimizer state and updates
             work on it as on any network.
         soft_updates: soft updates so far.
+        calls: calls of the kernels that are prepared for predictions.
 
     Raises:
         InputError: where an argument is out of range or does not go with another.
@@ -87,6 +89,7 @@ class Fleet:
     n_agents: int
     seeds: NDArray[np.uint64]
     network: SparseMLP
+    calls: FleetCalls
 
     def __init__(
         self,
@@ -135,7 +138,7 @@ class Fleet:
         seeds: NDArray[np.uint64],
         layers: Sequence[FleetLayer],
     ) -> None:
-        self.n_agents, self.seeds = len(seeds), seeds
+        self.n_agents, self.seeds, self.calls = len(seeds), seeds, FleetCalls()
         network = SparseMLP.without_layers([self.n_agents * n for n in layer_sizes], settings)
         network.layers = list(layers)
         network.check_layers()

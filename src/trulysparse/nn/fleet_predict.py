@@ -11,12 +11,20 @@ from trulysparse import _kernels
 from trulysparse._core import memory
 from trulysparse._core.arrays import as_doubles, not_finite
 from trulysparse.errors import InputError
+from trulysparse.nn.fleet_call import FleetCalls
 from trulysparse.nn.fleet_passes import AnyFleet, FleetPasses
 from trulysparse.nn.passes import tile_columns
 
 
 class Predicting(AnyFleet, Protocol):
     """What predictions need of a Fleet."""
+
+    calls: FleetCalls
+    """Calls that are prepared for predictions."""
+
+    @property
+    def layers(self) -> list[Any]:
+        """First to last."""
 
     @property
     def output(self) -> str:
@@ -48,27 +56,54 @@ def predict_fleet(fleet: Predicting, X: ArrayLike, *, activated: bool, decided: 
     given = _samples(fleet, X)
     samples = given if given.ndim == 3 else given[:, None, :]
     n, n_outputs = samples.shape[1], fleet.layer_sizes[-1]
-    columns = int(_kernels.padded_batch(min(n, _COLUMNS, tile_columns(fleet.layer_sizes))))
     memory.require(
-        fleet.dtype.itemsize * fleet.n_agents * (n * n_outputs + columns * sum(fleet.layer_sizes)),
-        f"predicting {n} samples of each of {fleet.n_agents} agents",
+        fleet.dtype.itemsize * fleet.n_agents * n * n_outputs,
+        f"{n} predictions of each of {fleet.n_agents} agents",
         "predict fewer at a time",
     )
-    out = np.empty((fleet.n_agents, n, n_outputs), fleet.dtype)
-    passes = FleetPasses([fleet], columns, fleet.threads)
-    for start in range(0, n, columns):
-        part = samples[:, start : start + columns]
-        passes.x[:, :, : part.shape[1]] = part.transpose(0, 2, 1)
-        (z,) = passes.forward()
-        if activated:
-            _activate(fleet, z)
-        out[:, start : start + columns] = z[:, :, : part.shape[1]].transpose(0, 2, 1)
+    out: NDArray[Any] = np.empty((fleet.n_agents, n, n_outputs), fleet.dtype)
+    size = min(n, _COLUMNS, tile_columns(fleet.layer_sizes))
+    columns = int(_kernels.padded_batch(size))
+    call = fleet.calls.get(fleet)
+    if call is None:
+        _by_layers(fleet, samples, out, size, columns, activated)
+    else:
+        flat, kind = samples.reshape(-1, samples.shape[2]), fleet.output if activated else "identity"
+        for start in range(0, n, size):
+            call.outputs(
+                flat,
+                first=start,
+                count=min(size, n - start),
+                stride=columns,
+                out=out.reshape(-1, n_outputs),
+                activation=kind,
+                threads=fleet.threads,
+            )
     decision: NDArray[Any] = out
     if decided and fleet.output == "softmax":
         decision = out.argmax(axis=2)
     elif decided and fleet.output == "sigmoid":
         decision = (out > 0).astype(np.int64)
     return decision if given.ndim == 3 else decision[:, 0]
+
+
+def _by_layers(
+    fleet: Predicting, samples: NDArray[Any], out: NDArray[Any], size: int, columns: int, activated: bool
+) -> None:
+    """As the kernels' call, layer by layer, for activations written in Python and the like."""
+    memory.require(
+        fleet.dtype.itemsize * fleet.n_agents * columns * sum(fleet.layer_sizes),
+        f"the activations of {fleet.n_agents} agents",
+        "predict fewer samples of each agent at a time",
+    )
+    passes = FleetPasses([fleet], columns, fleet.threads)
+    for start in range(0, samples.shape[1], size):
+        part = samples[:, start : start + size]
+        passes.x[:, :, : part.shape[1]] = part.transpose(0, 2, 1)
+        (z,) = passes.forward()
+        if activated:
+            _activate(fleet, z)
+        out[:, start : start + size] = z[:, :, : part.shape[1]].transpose(0, 2, 1)
 
 
 def _activate(fleet: Predicting, z: NDArray[Any]) -> None:
@@ -91,4 +126,4 @@ def _samples(fleet: Predicting, X: ArrayLike) -> NDArray[Any]:
     values = given if given.dtype == fleet.dtype else as_doubles(given).astype(fleet.dtype)
     if problem := not_finite(np.ascontiguousarray(values)):
         raise InputError(f"X must hold finite numbers, but it has {problem}")
-    return values
+    return np.ascontiguousarray(values)

@@ -116,6 +116,11 @@ class IndependentTraining:
     ) -> None:
         if shared:
             raise InputError(f"shared is for 'es': {kind} learns in each home alone")
+        if maker.coupled and len(homes) < maker.n_homes:
+            raise InputError(
+                f"{kind} must learn in all homes where a feeder, a market or a broadcast couples them: split must have "
+                f"{maker.n_homes} training homes, not {len(homes)}"
+            )
         own = {each.name for each in fields(IndependentSettings)}
         settings = IndependentSettings(**{name: value for name, value in given.items() if name in own})
         self.kind, self.homes, self.settings = kind, homes, settings
@@ -163,6 +168,11 @@ class IndependentTraining:
     def done(self) -> int:
         """Hours that each agent has lived through."""
         return int(self.agent.num_timesteps) // len(self.homes)
+
+    @property
+    def hours_lived(self) -> float:
+        """Hours of life so far."""
+        return float(self.done)
 
     def advance(self) -> dict[str, float]:
         """One window, as an episode of all agents."""

@@ -109,7 +109,7 @@ class StrategyTraining:
         settings = _settings(given)
         self.length = checks.integer("generations", settings.generations, low=1)
         self.homes = homes
-        example = maker.make(homes[:1], 0, 1)
+        example = maker.make(np.arange(maker.n_homes), 0, 1)
         self.action_map = ActionMap(example.start_actions, settings.reach)
         sizes = (example.n_observations, *hidden, example.n_actions)
         self.fleet = new_fleet(sizes, density, 1 if shared else len(homes), settings.activation, seed, threads)
@@ -141,6 +141,11 @@ class StrategyTraining:
     def done(self) -> int:
         """Generations that are over."""
         return self.strategy.generation
+
+    @property
+    def hours_lived(self) -> float:
+        """Hours of life that the training stands for so far: all of it is the training hours, once."""
+        return self.done * self._hours
 
     def advance(self) -> dict[str, float]:
         """One generation.

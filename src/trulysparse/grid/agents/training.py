@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from trulysparse._core import checks
 from trulysparse._core.progress import Progress, silent
 from trulysparse.errors import InputError
+from trulysparse.grid.agents.exchange import Exchange
 from trulysparse.grid.agents.independent import IndependentTraining
 from trulysparse.grid.agents.new_homes import with_new_homes
 from trulysparse.grid.agents.policy import ActionMap, Agents
@@ -38,6 +39,7 @@ class Method(Protocol):
     homes: NDArray[np.int64]
     action_map: ActionMap
     choices: Any
+    exchange: Exchange | None
     length: int
     unit: str
 
@@ -48,6 +50,10 @@ class Method(Protocol):
     @property
     def done(self) -> int:
         """How much of `length` is over."""
+
+    @property
+    def hours_lived(self) -> float:
+        """Hours of life that the training stands for so far."""
 
     def advance(self) -> dict[str, float]:
         """One part of the training; returns what the log has of it."""
@@ -155,6 +161,7 @@ class Training:
         folder: str | PathLike[str] | None = None,
         *,
         until: int | None = None,
+        stop: Callable[[], bool] = lambda: False,
         progress: Progress = silent,
         checkpoint_seconds: float = 60.0,
     ) -> Training:
@@ -163,7 +170,8 @@ class Training:
         Args:
             folder: where checkpoints are written, in `training.safetensors`; None: nowhere.
             until: stop after so many generations or hours; None: at the end.
-            progress: called after each part, see trulysparse._core.progress.
+            stop: asked after each part; where it says True, a checkpoint is written and learning ends.
+            progress: called after each part, when the log has its row, see trulysparse._core.progress.
             checkpoint_seconds: between checkpoints, at least 0.
 
         Returns:
@@ -180,7 +188,7 @@ class Training:
             path.parent.mkdir(parents=True, exist_ok=True)
         last = written = time.perf_counter()
         with deferred_interrupts() as interrupted:
-            while self.done < end and not interrupted:
+            while self.done < end and not interrupted and not stop():
                 row = self.method.advance()
                 now = time.perf_counter()
                 self.seconds += now - last

@@ -1,0 +1,187 @@
+#include "layer/fleet_step.hpp"
+
+#include <algorithm>
+
+#include "base/buffer.hpp"
+#include "base/threads.hpp"
+#include "isa/dispatch.hpp"
+
+namespace ts {
+namespace {
+
+constexpr int64_t kLine = 64;
+
+// One agent's activations and what goes with them, in memory of one thread.
+template <class T>
+class Workspace {
+  public:
+    Workspace(const FleetNetwork<T>& network, int64_t stride) : network_(network), stride_(stride) {
+        const auto& layers = network.layers;
+        int64_t bytes = 0;
+        const auto take = [&](int64_t size) {
+            const int64_t at = bytes;
+            bytes += (size + kLine - 1) / kLine * kLine;
+            return at;
+        };
+        std::vector<int64_t> values, bits, pre;
+        values.push_back(take(layers[0].n_in * stride * int64_t(sizeof(T))));
+        for (const FleetLayer<T>& layer : layers) {
+            const int64_t size = layer.n_out * stride * int64_t(sizeof(T));
+            values.push_back(take(size));
+            bits.push_back(layer.activation == Activation::leaky ? take(layer.n_out * bit_stride(stride)) : -1);
+            pre.push_back(needs_pre_activation(layer.activation) ? take(size) : -1);
+        }
+        const int64_t target = take(layers.back().n_out * stride * int64_t(sizeof(T)));
+        const int64_t partial = take(std::max(stride, layers.back().n_out) * int64_t(sizeof(double)));
+        const int64_t scratch = take((kSegment + stride + 64) * int64_t(sizeof(T)));
+        memory_ = Buffer<char>(bytes);
+        char* base = memory_.data();
+        for (int64_t at : values) values_.push_back(reinterpret_cast<T*>(base + at));
+        for (int64_t at : bits) bits_.push_back(at < 0 ? nullptr : reinterpret_cast<uint8_t*>(base + at));
+        for (int64_t at : pre) pre_.push_back(at < 0 ? nullptr : reinterpret_cast<T*>(base + at));
+        target_ = reinterpret_cast<T*>(base + target);
+        partial_ = reinterpret_cast<double*>(base + partial);
+        scratch_ = reinterpret_cast<T*>(base + scratch);
+    }
+
+    T* input() { return values_.front(); }
+    T* output() { return values_.back(); }
+    T* target() { return target_; }
+    double* partial() { return partial_; }
+
+    // Connections have the numbers of all agents' neurons: activations begin where those of agent 0 would be.
+    void forward(int64_t agent, const LayerKernels<T>& kernels) {
+        for (size_t l = 0; l < network_.layers.size(); ++l) {
+            const FleetLayer<T>& layer = network_.layers[l];
+            ForwardArgs<T> a;
+            a.by_output = layer.by_output;
+            a.weight = layer.weights.value;
+            a.bias = layer.biases.value;
+            a.x = values_[l] - agent * layer.n_in * stride_;
+            a.y = values_[l + 1] - agent * layer.n_out * stride_;
+            a.stride = stride_;
+            a.epilogue = epilogue(l, agent);
+            kernels.forward_rows(a, agent * layer.n_out, (agent + 1) * layer.n_out, scratch_);
+        }
+    }
+
+    // From the gradient at the output, which `output` holds.
+    void backward(int64_t agent, const LayerKernels<T>& kernels, const FleetStep<T>& step) {
+        for (size_t l = network_.layers.size(); l-- > 0;) {
+            const FleetLayer<T>& layer = network_.layers[l];
+            BackwardArgs<T> a;
+            a.by_input = layer.by_input;
+            a.weights = layer.weights;
+            a.biases = layer.biases;
+            a.weight_update = step.weight_rules[l];
+            a.n_out = network_.agents * layer.n_out;
+            a.dy = values_[l + 1] - agent * layer.n_out * stride_;
+            a.x = values_[l] - agent * layer.n_in * stride_;
+            a.stride = stride_;
+            if (l > 0) {
+                a.dx = a.x;
+                a.input = epilogue(l - 1, agent);
+            }
+            if (layer.biases.value) {
+                a.bias_update = step.bias_rules[l];
+                kernels.bias_rows(a, agent * layer.n_out, (agent + 1) * layer.n_out);
+            }
+            kernels.backward_rows(a, agent * layer.n_in, (agent + 1) * layer.n_in, scratch_);
+        }
+    }
+
+  private:
+    Epilogue epilogue(size_t l, int64_t agent) const {
+        const FleetLayer<T>& layer = network_.layers[l];
+        Epilogue e;
+        e.kind = layer.activation;
+        e.slope = layer.slope;
+        if (bits_[l]) e.positive = bits_[l] - agent * layer.n_out * bit_stride(stride_);
+        if (pre_[l]) e.pre = pre_[l] - agent * layer.n_out * stride_;
+        return e;
+    }
+
+    const FleetNetwork<T>& network_;
+    const int64_t stride_;
+    Buffer<char> memory_;
+    std::vector<T*> values_, pre_;
+    std::vector<uint8_t*> bits_;
+    T* target_ = nullptr;
+    T* scratch_ = nullptr;
+    double* partial_ = nullptr;
+};
+
+// Runs body(agent, workspace of the thread) for all agents.
+template <class T, class Body>
+void over_agents(const FleetNetwork<T>& network, int64_t stride, int64_t passes, int threads, Body&& body) {
+    int64_t work = 0;
+    for (const FleetLayer<T>& layer : network.layers)
+        work += (layer.by_output.ptr[layer.by_output.rows] + layer.by_output.rows * 8) * stride * passes;
+    threads = threads_for(work, threads);
+    std::vector<Workspace<T>> spaces;
+    for (int t = 0; t < threads; ++t) spaces.emplace_back(network, stride);
+    // A few agents at a time: their connections follow each other in memory.
+    const int64_t parts = std::min<int64_t>(network.agents, int64_t(threads) * 64);
+    parallel_for(threads > 1 ? parts : 1, threads, [&](int64_t part) {
+        Workspace<T>& own = spaces[size_t(current_thread())];
+        const int64_t count = threads > 1 ? parts : 1;
+        const int64_t end = range_start(network.agents, count, part + 1);
+        for (int64_t agent = range_start(network.agents, count, part); agent < end; ++agent) body(agent, own);
+    });
+}
+
+template <class T>
+double loss_of(const FleetStep<T>& step, int64_t agent, const FleetNetwork<T>& network, Workspace<T>& own) {
+    const LossKernels<T>& kernels = loss_kernels<T>();
+    LossArgs<T> a = step.loss;
+    a.outputs = network.layers.back().n_out;
+    a.batch = step.batch;
+    a.stride = step.stride;
+    a.z = own.output();
+    a.partial = own.partial();
+    const bool by_column = a.kind == Loss::softmax_cross_entropy;
+    if (by_column) {
+        a.label = step.labels + agent * step.label_stride;
+        kernels.softmax_columns(a, 0, a.stride);
+    } else {
+        step.targets(agent, own.target());
+        a.target = own.target();
+        kernels.output_rows(a, 0, a.outputs);
+    }
+    double total = 0;
+    for (int64_t i = 0; i < (by_column ? a.stride : a.outputs); ++i) total += a.partial[i];
+    return total;
+}
+
+}  // namespace
+
+template <class T>
+void fleet_step(const FleetNetwork<T>& network, const FleetStep<T>& step, double* losses, int threads) {
+    const LayerKernels<T>& kernels = layer_kernels<T>();
+    over_agents(network, step.stride, 3, threads, [&](int64_t agent, Workspace<T>& own) {
+        step.samples(agent, own.input());
+        own.forward(agent, kernels);
+        losses[agent] += loss_of(step, agent, network, own);
+        if (std::isfinite(losses[agent])) own.backward(agent, kernels, step);
+    });
+}
+
+template <class T>
+void fleet_outputs(const FleetNetwork<T>& network, int64_t stride, const FleetLoader<T>& samples,
+                   const std::function<void(int64_t, T*)>& use, int threads) {
+    const LayerKernels<T>& kernels = layer_kernels<T>();
+    over_agents(network, stride, 1, threads, [&](int64_t agent, Workspace<T>& own) {
+        samples(agent, own.input());
+        own.forward(agent, kernels);
+        use(agent, own.output());
+    });
+}
+
+#define TS_INSTANTIATE(T)                                                                \
+    template void fleet_step(const FleetNetwork<T>&, const FleetStep<T>&, double*, int); \
+    template void fleet_outputs(const FleetNetwork<T>&, int64_t, const FleetLoader<T>&,  \
+                                const std::function<void(int64_t, T*)>&, int);
+TS_INSTANTIATE(float)
+TS_INSTANTIATE(double)
+
+}  // namespace ts
