@@ -42,15 +42,15 @@ class StrategySettings:
         reach: see ActionMap.
     """
 
-    generations: int = 200
-    candidates: int = 24
+    generations: int = 400
+    candidates: int = 16
     deviation: float = 0.05
     learning_rate: float = 0.02
-    window_hours: int = 480
-    windows: int | None = None
+    window_hours: int = 168
+    windows: int | None = 4
     replaced: float = 0.2
     evolve_every: int = 10
-    evolve_until: float = 0.7
+    evolve_until: float = 0.6
     activation: str = "tanh"
     reach: float = REACH
 
@@ -195,7 +195,7 @@ def _settings(given: Mapping[str, Any]) -> StrategySettings:
 
 
 def new_fleet(sizes: tuple[int, ...], density: float, n_agents: int, activation: str, seed: int, threads: int) -> Fleet:
-    """Agents that begin with one and the same network, whose output layer is zero and dense.
+    """Agents that begin with one and the same network, whose output layer is zero.
 
     Args:
         sizes: of the layers.
