@@ -129,6 +129,12 @@ void bind_type(nb::module_& m, const char* name) {
                 step.batch = count;
                 step.stride = padded_batch(count);
                 step.samples = any_loader<T>(x, net.agents, first, count, net.layers[0].n_in, step.stride);
+                if (x.stride(1) == 1 && x.stride(0) == net.layers[0].n_in) {
+                    const int64_t row = x.stride(0) * int64_t(x.itemsize());
+                    step.next_samples = static_cast<const char*>(x.data()) + first * row;
+                    step.samples_between = int64_t(x.shape(0)) / net.agents * row;
+                    step.samples_bytes = count * row;
+                }
                 step.loss.kind = kind;
                 step.loss.delta = delta;
                 step.loss.summed = summed;

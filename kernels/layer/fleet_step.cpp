@@ -15,6 +15,40 @@ constexpr int64_t kLine = 64;
 constexpr int64_t kTogether = 1024;
 constexpr int64_t kMargin = 64;  // what the last vector may read and write beyond them
 
+void fetch(const void* begin, const void* end) {
+    for (const char* p = static_cast<const char*>(begin); p < end; p += kLine) __builtin_prefetch(p);
+}
+template <class V>
+void fetch(const std::vector<V>& values, int64_t from, int64_t to) {
+    fetch(values.data() + from, values.data() + to);
+}
+
+// What the passes of an agent's layer will read, which lies in too many places for the processor to foresee. Fetched
+// while the agent before is computed, layer by layer, so that it does not wait for all of it at once.
+template <class T>
+void fetch_forward(const FleetLayer<T>& layer, int64_t agent) {
+    const CompactRows& c = layer.compact;
+    const int64_t o0 = agent * layer.n_out, k0 = c.first[size_t(agent)], k1 = c.first[size_t(agent) + 1];
+    fetch(c.row, o0, o0 + layer.n_out);
+    fetch(c.length, o0, o0 + layer.n_out);
+    fetch(c.index, k0, k1);
+    fetch(c.position, k0, k1);
+    fetch(layer.weights.value + k0, layer.weights.value + k1);
+    if (layer.biases.value) fetch(layer.biases.value + o0, layer.biases.value + o0 + layer.n_out);
+}
+template <class T>
+void fetch_backward(const FleetLayer<T>& layer, int64_t agent) {
+    const CompactRows& c = layer.compact;
+    const int64_t o0 = agent * layer.n_out, i0 = agent * layer.n_in;
+    const int64_t k0 = c.first[size_t(agent)], k1 = c.first[size_t(agent) + 1];
+    fetch(c.input_length, i0, i0 + layer.n_in);
+    fetch(c.input_index, k0, k1);
+    for (const T* slot : {layer.weights.slot0, layer.weights.slot1})
+        if (slot) fetch(slot + k0, slot + k1);
+    for (const T* slot : {layer.biases.slot0, layer.biases.slot1})
+        if (slot) fetch(slot + o0, slot + o0 + layer.n_out);
+}
+
 // One agent's activations and what goes with them, in memory of one thread.
 template <class T>
 class Workspace {
@@ -68,7 +102,8 @@ class Workspace {
             const FleetLayer<T>& layer = network_.layers[l];
             const CompactRows& compact = layer.compact;
             if (loop && !compact.empty()) {
-                const int64_t row = agent * layer.n_out, k = layer.by_output.ptr[row];
+                if (agent + 1 < network_.agents) fetch_forward(layer, agent + 1);
+                const int64_t row = agent * layer.n_out, k = compact.first[size_t(agent)];
                 AgentForward<T> a;
                 a.rows = layer.n_out;
                 a.row = compact.row.data() + row;
@@ -104,9 +139,11 @@ class Workspace {
         const bool fits = fleet.backward && stride_ % fleet.columns == 0;
         for (size_t l = network_.layers.size(); l-- > 0;) {
             const FleetLayer<T>& layer = network_.layers[l];
-            const int64_t row = agent * layer.n_in, output = agent * layer.n_out, k0 = layer.by_input.ptr[row],
-                          count = layer.by_input.ptr[row + layer.n_in] - k0;
-            if (fits && !layer.compact.empty() && count <= kTogether) {
+            const int64_t row = agent * layer.n_in, output = agent * layer.n_out;
+            if (fits && !layer.compact.empty() && layer.most_connections <= kTogether) {
+                if (agent + 1 < network_.agents) fetch_backward(layer, agent + 1);
+                const int64_t k0 = layer.compact.first[size_t(agent)],
+                              count = layer.compact.first[size_t(agent) + 1] - k0;
                 AgentBackward<T> a;
                 a.rows = layer.n_in;
                 a.outputs = layer.n_out;
@@ -193,7 +230,9 @@ void over_agents(const FleetNetwork<T>& network, int64_t stride, int64_t passes,
         const int64_t count = threads > 1 ? parts : 1;
         const int64_t end = range_start(network.agents, count, part + 1);
         for (int64_t agent = range_start(network.agents, count, part); agent < end; ++agent) {
-            body(agent, own);
+            {
+                body(agent, own);
+            }
         }
     });
 }
@@ -230,6 +269,7 @@ CompactRows::CompactRows(const Connections& by_output, const Connections& by_inp
     if (outputs > limit || inputs > limit) return;
     for (int64_t i = 0; i < agents; ++i)
         if (by_input.ptr[(i + 1) * inputs] - by_input.ptr[i * inputs] > limit) return;
+    for (int64_t i = 0; i <= agents; ++i) first.push_back(by_input.ptr[i * inputs]);
     row.resize(size_t(by_output.rows));
     length.resize(size_t(by_output.rows));
     index.resize(size_t(count));
@@ -266,6 +306,10 @@ template <class T>
 void fleet_step(const FleetNetwork<T>& network, const FleetStep<T>& step, double* losses, int threads) {
     over_agents(network, step.stride, 3, threads, [&](int64_t agent, Workspace<T>& own) {
         step.samples(agent, own.input());
+        if (step.next_samples && agent + 1 < network.agents) {
+            const char* next = step.next_samples + (agent + 1) * step.samples_between;
+            fetch(next, next + step.samples_bytes);
+        }
         own.forward(agent);
         losses[agent] += loss_of(step, agent, network, own);
         if (std::isfinite(losses[agent])) own.backward(agent, step);

@@ -14,6 +14,7 @@ namespace ts {
 // A layer's connections with 16 bits for each number, agent by agent, as the loops of fleet_rows.hpp take them. Empty
 // where an agent has too many neurons or connections.
 struct CompactRows {
+    std::vector<int64_t> first;                          // connection of each agent, and how many there are
     std::vector<uint16_t> row, length, index, position;  // by output, in ascending order of lengths
     std::vector<uint16_t> input_length, input_index;     // by input
 
@@ -49,6 +50,10 @@ template <class T>
 struct FleetStep {
     int64_t batch = 0, stride = 0;
     FleetLoader<T> samples;
+    // Where an agent's samples lie, to be fetched ahead, or null: so many bytes from next_samples + agent *
+    // samples_between on.
+    const char* next_samples = nullptr;
+    int64_t samples_between = 0, samples_bytes = 0;
     FleetLoader<T> targets;                    // where there are no labels
     const int32_t* labels = nullptr;           // agent i's begin at i * label_stride
     int64_t label_stride = 0;
