@@ -33,9 +33,22 @@ def citylearn_python() -> Path:
         pytest.skip(
             f"CityLearn {VERSION} needs scikit-learn 1.2.2, which has no wheel for this Python; {PLACE} names another"
         )
+    if folder.exists() and not (folder / "pyvenv.cfg").is_file():
+        pytest.skip(f"'{folder}' is there and is no virtual environment; {PLACE} names another place for one")
     try:
-        venv.create(folder, with_pip=True, clear=True)
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        venv.create(folder, with_pip=True)
+        install = [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--retries",
+            "1",
+            "--timeout",
+            "30",
+        ]
         subprocess.run([*install, *NEEDS], check=True, capture_output=True, text=True, timeout=600)
         subprocess.run(
             [*install, "--no-deps", f"citylearn=={VERSION}"], check=True, capture_output=True, text=True, timeout=120

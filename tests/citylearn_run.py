@@ -44,10 +44,12 @@ def main(folder: str, rule_name: str, hours: int, out: str) -> None:
     load = np.array([home.energy_simulation.non_shiftable_load for home in homes], np.float64).T
     made = np.array([home.energy_simulation.solar_generation for home in homes], np.float64).T
     pv = made * np.array([home.pv.nominal_power for home in homes]) / 1000
+    able = np.array(["electrical_storage" in home.active_actions for home in homes])
     rule, done, t = RULES[rule_name], False, 0
     while not done:
         charge = np.array([home.electrical_storage.soc[t] for home in homes], np.float64)
-        _, _, done, _, _ = env.step([list(rule(t, load[t], pv[t], charge))])
+        actions = np.asarray(rule(t, load[t], pv[t], charge))
+        _, _, done, _, _ = env.step([actions[able].tolist()])
         t += 1
     rows = env.evaluate()
     rows = rows[rows["level"] == "district"]

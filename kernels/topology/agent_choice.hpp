@@ -33,31 +33,35 @@ MagnitudeKey<T> magnitude_key(T value, int64_t place, bool& negative) {
 
 // keep[k] = 0 for the `remove` least keys.
 template <class Key>
-void drop_least(std::vector<Key>& keys, int64_t remove, uint8_t* keep) {
+void drop_least(Key* keys, int64_t count, int64_t remove, uint8_t* keep) {
     if (remove <= 0) return;
-    if (remove < int64_t(keys.size())) std::nth_element(keys.begin(), keys.begin() + (remove - 1), keys.end());
-    for (int64_t i = 0; i < remove; ++i) keep[uint32_t(keys[size_t(i)])] = 0;
+    if (remove < count) std::nth_element(keys, keys + (remove - 1), keys + count);
+    for (int64_t i = 0; i < remove; ++i) keep[uint32_t(keys[i])] = 0;
 }
 
 template <class T>
 struct PruneScratch {
-    std::vector<MagnitudeKey<T>> keys[2];
+    std::vector<MagnitudeKey<T>> keys;
 };
 
 // As keep_by_sign_magnitude; returns the number removed.
 template <class T>
 int64_t keep_signs(const T* value, int64_t count, double fraction, uint8_t* keep, PruneScratch<T>& scratch) {
-    for (auto& keys : scratch.keys) keys.clear();
     std::fill_n(keep, count, uint8_t(1));
+    scratch.keys.resize(size_t(2 * count));
+    MagnitudeKey<T>* keys[2] = {scratch.keys.data(), scratch.keys.data() + count};
+    int64_t n[2] = {0, 0};
     for (int64_t k = 0; k < count; ++k) {
         bool negative;
         const auto key = magnitude_key(value[k], k, negative);
-        scratch.keys[negative].push_back(key);
+        keys[0][n[0]] = keys[1][n[1]] = key;  // without a branch: signs are as good as random
+        n[0] += !negative;
+        n[1] += negative;
     }
     int64_t removed = 0;
-    for (auto& keys : scratch.keys) {
-        const int64_t remove = int64_t(std::floor(fraction * double(keys.size())));
-        drop_least(keys, remove, keep);
+    for (int sign = 0; sign < 2; ++sign) {
+        const int64_t remove = int64_t(std::floor(fraction * double(n[sign])));
+        drop_least(keys[sign], n[sign], remove, keep);
         removed += remove;
     }
     return removed;
@@ -66,14 +70,13 @@ int64_t keep_signs(const T* value, int64_t count, double fraction, uint8_t* keep
 // As keep_by_magnitude of one layer.
 template <class T>
 void keep_largest(const T* value, int64_t count, int64_t remove, uint8_t* keep, PruneScratch<T>& scratch) {
-    auto& keys = scratch.keys[0];
-    keys.clear();
     std::fill_n(keep, count, uint8_t(1));
+    scratch.keys.resize(size_t(count));
     for (int64_t k = 0; k < count; ++k) {
         bool negative;
-        keys.push_back(magnitude_key(value[k], k, negative));
+        scratch.keys[size_t(k)] = magnitude_key(value[k], k, negative);
     }
-    drop_least(keys, remove, keep);
+    drop_least(scratch.keys.data(), count, remove, keep);
 }
 
 // The numbers of sample_distinct, ascending in `out`: the same draws, marked as bits where few words hold the range.
@@ -110,31 +113,41 @@ inline void draw_distinct(int64_t count, int64_t bound, uint64_t key, std::vecto
         for (uint64_t left = bits[size_t(w)]; left; left &= left - 1) out.push_back(w * 64 + std::countr_zero(left));
 }
 
-template <class T>
-struct GradientScratch {
-    struct Candidate {
-        T score;
-        int64_t place;
-        bool operator<(const Candidate& other) const {
-            return score > other.score || (score == other.score && place < other.place);
-        }
-    };
-    std::vector<Candidate> held;
+// A place and its score as one number: the larger score comes first, of equal ones the first place. Place: uint32_t
+// where that is enough.
+template <class T, class Place>
+struct Candidate {
+    using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+    static constexpr int kPlaceBits = 8 * int(sizeof(Place));
+    using Key = std::conditional_t<(sizeof(T) + sizeof(Place) > 8), unsigned __int128, uint64_t>;
+
+    static Key key(T score, int64_t place) {
+        Bits bits;
+        std::memcpy(&bits, &score, sizeof(bits));
+        return (Key(Bits(~bits)) << kPlaceBits) | Key(Place(place));
+    }
+    static T score(Key key) {
+        const Bits bits = Bits(~Bits(key >> kPlaceBits));
+        T value;
+        std::memcpy(&value, &bits, sizeof(bits));
+        return value;
+    }
 };
 
 // As grow_by_gradient, of one block: `taken(row, column0, width, scores)` marks places that are not empty by NaN. The
 // places (row * n_out + column) are left ascending in `out`; fewer than count where the gradient is not finite.
-template <class T, class Taken>
+template <class T, class Place, class Taken>
 void largest_gradients(const T* x, const T* dy, int64_t stride, int64_t n_in, int64_t n_out, int64_t count,
-                       GradientScratch<T>& scratch, std::vector<int64_t>& out, Taken&& taken) {
+                       std::vector<typename Candidate<T, Place>::Key>& held, std::vector<int64_t>& out, Taken&& taken) {
+    using C = Candidate<T, Place>;
     out.clear();
-    auto& held = scratch.held;
-    held.clear();
     if (count == 0) return;
-    const size_t room = size_t(count + std::max<int64_t>(count / 2, 1 << 10));
+    const int64_t room = 2 * count + 1024;
+    held.resize(size_t(room + kTileColumns));
+    int64_t n = 0;
     const auto cut = [&] {
-        std::nth_element(held.begin(), held.begin() + (count - 1), held.end());
-        held.resize(size_t(count));
+        std::nth_element(held.begin(), held.begin() + (count - 1), held.begin() + n);
+        n = count;
     };
     const auto tile_of = growth_kernels<T>().gradient_tile;
     alignas(64) T tile[kTileRows * kTileColumns];
@@ -147,18 +160,19 @@ void largest_gradients(const T* x, const T* dy, int64_t stride, int64_t n_in, in
             for (int64_t r = 0; r < height; ++r) {
                 T* scores = tile + r * kTileColumns;
                 taken(row0 + r, column0, width, scores);
-                for (int64_t c = 0; c < width; ++c) {
-                    if (!(std::abs(scores[c]) >= floor)) continue;
-                    held.push_back({std::abs(scores[c]), (row0 + r) * n_out + column0 + c});
-                    if (held.size() < room) continue;
-                    cut();
-                    floor = held[size_t(count - 1)].score;
+                for (int64_t c = 0; c < width; ++c) {  // without branches
+                    const T score = std::abs(scores[c]);
+                    held[size_t(n)] = C::key(score, (row0 + r) * n_out + column0 + c);
+                    n += score >= floor;
                 }
+                if (n < room) continue;
+                cut();
+                floor = C::score(held[size_t(count - 1)]);
             }
         }
     }
-    if (int64_t(held.size()) > count) cut();
-    for (const auto& one : held) out.push_back(one.place);
+    if (n > count) cut();
+    for (int64_t i = 0; i < n; ++i) out.push_back(int64_t(Place(held[size_t(i)])));
     std::sort(out.begin(), out.end());
 }
 

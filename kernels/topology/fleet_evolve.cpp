@@ -13,7 +13,8 @@ namespace {
 template <class T>
 struct Scratch {
     PruneScratch<T> prune;
-    GradientScratch<T> gradient;
+    std::vector<typename Candidate<T, uint32_t>::Key> few;
+    std::vector<typename Candidate<T, uint64_t>::Key> many;
     std::vector<uint8_t> keep;
     std::vector<uint64_t> bits;
     std::vector<int64_t> places;     // to grow at, of those that are empty or of all
@@ -102,8 +103,13 @@ class AgentEvolution {
             for (; at != end && *at - column0_ < column0 + width; ++at)
                 if (kept(at - layer_.index)) scores[*at - column0_ - column0] = std::numeric_limits<T>::quiet_NaN();
         };
-        largest_gradients<T>(g.x + row0_ * g.stride, g.dy + int64_t(column0_) * g.stride, g.stride, layer_.n_in,
-                             layer_.n_out, count, s_.gradient, s_.places, taken);
+        const T* x = g.x + row0_ * g.stride;
+        const T* dy = g.dy + int64_t(column0_) * g.stride;
+        if (layer_.n_in * layer_.n_out <= int64_t(1) << 32)
+            largest_gradients<T, uint32_t>(x, dy, g.stride, layer_.n_in, layer_.n_out, count, s_.few, s_.places, taken);
+        else
+            largest_gradients<T, uint64_t>(x, dy, g.stride, layer_.n_in, layer_.n_out, count, s_.many, s_.places,
+                                           taken);
         s_.grown.clear();
         size_t at = 0;
         for (int64_t r = 0; r < layer_.n_in; ++r) {

@@ -71,13 +71,13 @@ def test_hours_as_written_home_by_home(information, first):
 
 
 def test_fees_and_feed_in_as_written_home_by_home():
-    actions = random_actions(800)
-    fee = GridEnvironment(DATA, tariff="peakfee", first_hour=300, n_hours=800)  # over a month's end
-    np.testing.assert_allclose(run(fee, actions)[1], naive(actions, 300, peak_fee=10.0)[1], rtol=1e-9, atol=1e-9)
-    assert len(set(DATA.month[300:1100].tolist())) == 2
-    sold = GridEnvironment(DATA, tariff="tou+feed-in", first_hour=300, n_hours=800)
-    np.testing.assert_allclose(run(sold, actions)[1], naive(actions, 300, export=0.08)[1], rtol=1e-9, atol=1e-9)
-    carbon = GridEnvironment(DATA, tariff="carbon", n_hours=800)
+    actions = random_actions(100)
+    fee = GridEnvironment(DATA, tariff="peakfee", first_hour=700, n_hours=100)  # over a month's end
+    np.testing.assert_allclose(run(fee, actions)[1], naive(actions, 700, peak_fee=10.0)[1], rtol=1e-9, atol=1e-9)
+    assert len(set(DATA.month[700:800].tolist())) == 2
+    sold = GridEnvironment(DATA, tariff="tou+feed-in", first_hour=700, n_hours=100)
+    np.testing.assert_allclose(run(sold, actions)[1], naive(actions, 700, export=0.08)[1], rtol=1e-9, atol=1e-9)
+    carbon = GridEnvironment(DATA, tariff="carbon", n_hours=100)
     np.testing.assert_allclose(
         run(carbon, actions)[1], naive(actions, price=0.1 + DATA.carbon)[1], rtol=1e-9, atol=1e-9
     )
@@ -121,16 +121,16 @@ def test_curtailment_is_not_exported():
 
 
 def test_goes_on_to_the_same_bits():
-    actions = random_actions(400)
+    actions = random_actions(200)
     for options in ({"tariff": "peakfee"}, {"tariff": "community", "broadcast": True, "forecasts": "week"}):
-        first = GridEnvironment(DATA, n_hours=400, **options)
+        first = GridEnvironment(DATA, n_hours=200, **options)
         first.reset()
         pair = actions if first.n_actions == 1 else np.concatenate([actions, actions[::-1]], axis=2)
-        for each in pair[:250]:
+        for each in pair[:120]:
             first.step(each)
-        second = GridEnvironment(DATA, n_hours=400, **options)
+        second = GridEnvironment(DATA, n_hours=200, **options)
         np.testing.assert_array_equal(second.restore(first.state()), first.observations())
-        for each in pair[250:]:
+        for each in pair[120:]:
             ours, theirs = second.step(each), first.step(each)
             for name in ("observations", "rewards", "net", "cost"):
                 np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
@@ -201,3 +201,37 @@ def test_bad_actions_change_nothing():
     assert environment.step(None).ended
     with pytest.raises(InputError, match="episode has ended"):
         environment.step(None)
+
+
+def test_a_state_of_another_environment_changes_nothing():
+    environment = GridEnvironment(DATA, n_hours=5)
+    environment.reset()
+    environment.step(None)
+    before = environment.state()
+    for other, message in (
+        (GridEnvironment(DATA, n_hours=5, heat_pumps=True), "'device.heat pumps.inside' does not fit"),
+        (GridEnvironment(DATA, n_hours=5, copies=2), r"state\['net'\] must be of shape \(3,\), not \(6,\)"),
+    ):
+        other.reset()
+        with pytest.raises(InputError, match=message):
+            environment.restore(other.state())
+    longer = GridEnvironment(DATA, n_hours=9)
+    longer.reset()
+    for _ in range(7):
+        longer.step(None)
+    with pytest.raises(InputError, match="must be between 0 and 5, not 7"):
+        environment.restore(longer.state())
+    with pytest.raises(InputError, match="state must be what state"):
+        environment.restore([])
+    for name, value in environment.state().items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_memory_is_refused_before_it_is_taken(monkeypatch):
+    from trulysparse import NotEnoughMemoryError
+    from trulysparse._core import memory
+
+    monkeypatch.setattr(memory, "free_bytes", lambda: memory.MARGIN + 10_000_000)
+    with pytest.raises(NotEnoughMemoryError, match="an environment of 30000 homes needs about"):
+        GridEnvironment(DATA, copies=10_000)
+    GridEnvironment(DATA, copies=10, reward_scale=1.0)

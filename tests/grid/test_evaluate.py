@@ -36,7 +36,7 @@ def test_a_run_keeps_what_steps_gave() -> None:
         assert outcome.load is not None
         assert outcome.charge is not None
         np.testing.assert_allclose(outcome.load[t] - outcome.pv[t] + step.balance, step.net, atol=1e-6)
-        np.testing.assert_array_equal(outcome.charge[t], environment.charge.astype(np.float32))
+        np.testing.assert_array_equal(outcome.charge[t], environment.batteries.charge.astype(np.float32))
         cost += step.cost.sum()
     assert outcome.cost() == pytest.approx(cost, rel=1e-6)
     assert (outcome.label, outcome.information, outcome.tariff, outcome.names) == (

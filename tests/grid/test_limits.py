@@ -150,3 +150,19 @@ def test_where_there_is_no_solution_batteries_are_turned_down_until_there_is() -
     done = curtail(feeders, np.full(17, 1.0), np.full(17, 80.0), np.zeros(17))
     assert within(done.flow)
     assert (done.balance > 0).all()
+
+
+def test_the_operator_may_keep_a_margin() -> None:
+    feeder = Feeder.named("vorstadt")
+    strict = Feeders(feeder.limited(loading=0.8, band=0.03))
+    net = np.full(146, 3.6)
+    flow = strict.flow(net)
+    assert 0.8 < flow.transformer_loading[0] < 1
+    assert 0.95 < flow.voltage.min() < 0.97
+    assert penalties(Feeders(feeder).flow(net), net).sum() == 0
+    beyond = 50 * (flow.transformer_loading[0] - 0.8) + 5 * np.maximum(0.97 - flow.voltage.astype(float), 0).sum()
+    assert penalties(flow, net).sum() == pytest.approx(beyond, rel=1e-5)
+    done = curtail(strict, np.full(146, 1.0), np.full(146, 2.7), np.zeros(146))
+    assert 0.78 < done.flow.transformer_loading[0] <= 0.8 or 0.97 <= done.flow.voltage.min() < 0.971
+    assert done.flow.transformer_loading[0] <= 0.8
+    assert done.flow.voltage.min() >= 0.97

@@ -17,9 +17,11 @@ def test_page_has_all_parts():
     text = grid_html(grid_report(title=NASTY, facts={NASTY: NASTY, "empty": ""}, notes=[NASTY]))
     assert re.findall("<h2>(.*?)</h2>", text) == [
         "Cost and saving",
+        "All figures",
         "Seen and unseen homes and weeks",
         "A week of one home",
         "The grid",
+        "Limits of the grid",
         "Devices",
         "While they learned",
         "Settings",
@@ -60,6 +62,7 @@ def test_page_of_rules_alone():
     text = grid_html(GridReport(title="t", command="c", mode="follow", controls=own))
     assert re.findall("<h2>(.*?)</h2>", text) == [
         "Cost and saving",
+        "All figures",
         "Seen and unseen homes and weeks",
         "To repeat it",
     ]

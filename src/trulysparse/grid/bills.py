@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from trulysparse.errors import InputError
 from trulysparse.grid.data import GridData
+from trulysparse.grid.hours import Distinct
 from trulysparse.grid.market import settle
 from trulysparse.grid.scenario import Scenario
 from trulysparse.grid.tariff import Tariff
@@ -57,6 +58,7 @@ class Bills:
     def begin_at(self, first_hour: int | NDArray[np.int64]) -> None:
         """Episodes begin in this hour from now on, int64 (H,), or one number for all."""
         self._first = first_hour
+        self._distinct = Distinct(first_hour, self._kind)
         self._one_price = isinstance(first_hour, int) and self._kind is None
 
     def prices(self, step: int) -> tuple[Any, Any]:
@@ -64,8 +66,7 @@ class Bills:
         if self._one_price:
             hour = step + self._first
             return self._import_price[hour], self._export_price[hour]
-        hours, kind = step + self._first, 0 if self._kind is None else self._kind
-        return self.tariff.import_price[hours, kind], self.tariff.export_price[hours, kind]
+        return self._distinct.of(self.tariff.import_price, step), self._distinct.of(self.tariff.export_price, step)
 
     def settle(self, step: int, net: Array) -> Array:
         """The bills of a step, and the month's highest import brought up to date.
@@ -123,7 +124,7 @@ def mean_cost(source: Scenario, tariff: Tariff, hours: NDArray[np.bool_]) -> Arr
     Returns:
         float64 (H,), at least 1e-3.
     """
-    total, length = np.zeros(source.n_homes), 24
+    total, length = np.zeros(source.n_homes), 168 if source.n_homes < 2000 else 24
     kind = 0 if tariff.kind is None else tariff.kind
     for start in range(0, len(hours), length):
         counted = np.flatnonzero(hours[start : start + length])

@@ -65,8 +65,10 @@ def simulate_citylearn(folder: str | os.PathLike[str], rule: Rule, hours: int | 
         balance[t] = batteries.step(np.clip(actions, -1.0, 1.0) * data.battery_kw)
         # CityLearn keeps the charge in single precision, which moves single hours by up to 2e-5 kWh.
         np.multiply(batteries.charge.astype(np.float32), data.battery_kwh, out=batteries.energy_kwh)
-    without = load - pv
-    return citylearn_indicators(without + balance, without, data.price[:n_hours], data.carbon[:n_hours])
+    # CityLearn keeps these in single precision too, which shows where a sum is nearly 0.
+    stored = balance.astype(np.float32)
+    net = data.load[:n_hours] + stored - data.pv[:n_hours]
+    return citylearn_indicators(net, net - stored, data.price[:n_hours], data.carbon[:n_hours])
 
 
 def _actions(given: ArrayLike, t: int, n_homes: int) -> Array:

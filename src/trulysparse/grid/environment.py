@@ -19,6 +19,8 @@ from trulysparse.grid.step import Step
 
 Array = NDArray[np.float64]
 
+_ANY_SHAPE = ("first_hour", "feeder.phasors", "device.vehicles.hour")  # of a state: one number, or one a home
+
 
 class GridEnvironment(Homes):
     """Homes with PV and batteries, each an agent, stepped together by the hour.
@@ -271,8 +273,7 @@ class GridEnvironment(Homes):
         Raises:
             InputError: where it is of other homes or of an episode of other length.
         """
-        if not isinstance(state, dict) or np.shape(state.get("net", ())) != (self.n_homes,):
-            raise InputError(f"state must be what state() gave of {self.n_homes} homes")
+        _require_like(state, self.state())
         number = checks.integer("state['step_number']", state["step_number"], low=0, high=self.n_hours)
         first = options.first_hours(state["first_hour"], self.n_homes, self.scenario.n_hours)
         options.episode_length(self.n_hours, first, self.scenario.n_hours)
@@ -287,6 +288,16 @@ class GridEnvironment(Homes):
         np.copyto(self._net, state["net"])
         np.copyto(self.bills.peak, state["peak"])
         return self.observations()
+
+
+def _require_like(given: Any, own: dict[str, Any]) -> None:
+    """InputError where a state is not of an environment with these arguments."""
+    if not isinstance(given, dict) or set(given) != set(own):
+        names = set(given) ^ set(own) if isinstance(given, dict) else {"all"}
+        raise InputError(f"state must be what state() gave of such an environment: {min(names)!r} does not fit")
+    for name, value in own.items():
+        if name not in _ANY_SHAPE and np.shape(given[name]) != np.shape(value):
+            raise InputError(f"state[{name!r}] must be of shape {np.shape(value)}, not {np.shape(given[name])}")
 
 
 def _named(part: str, state: dict[str, Any]) -> dict[str, Any]:

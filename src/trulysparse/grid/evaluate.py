@@ -71,7 +71,7 @@ def run(
         step = step_once(observations)
         observations = step.observations
         done, diverged = number + 1, step.diverged
-        kept.take(number, step, environment.charge)
+        kept.take(number, step, environment.batteries.charge)
         if number % 24 == 23:
             progress("simulating", done, hours)
         if step.ended:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -83,6 +84,8 @@ class Feeder:
         voltage_v: rated voltage between phases (V).
         source_pu: voltage that the medium-voltage side is held at, as a share of the rated one.
         frequency_hz: for the lines' capacitance.
+        loading_limit: what the operator lets transformer and lines carry, as a share of their rated currents.
+        voltage_band: how far voltages may deviate from the rated one, as a share of it.
         source: where the data come from.
 
     Raises:
@@ -110,6 +113,8 @@ class Feeder:
         voltage_v: float = 400.0,
         source_pu: float = 1.0,
         frequency_hz: float = 50.0,
+        loading_limit: float = 1.0,
+        voltage_band: float = 0.05,
         source: str = "",
     ) -> None:
         self.transformer = transformer
@@ -118,6 +123,8 @@ class Feeder:
         self.voltage_v = real("voltage_v", voltage_v, low=0, low_open=True)
         self.source_pu = real("source_pu", source_pu, low=0.5, high=1.5)
         self.frequency_hz = real("frequency_hz", frequency_hz, low=0)
+        self.loading_limit = real("loading_limit", loading_limit, low=0, low_open=True)
+        self.voltage_band = real("voltage_band", voltage_band, low=0, high=0.5, low_open=True)
         self.buses, self.parent, self.lines = _tree(busbar, list(lines))
         if len(homes) == 0:
             raise InputError("homes must name the bus of at least one home, not none")
@@ -160,7 +167,7 @@ class Feeder:
         Args:
             path: a file with `transformer` and `cables` (fields of those classes), `lines` as a list of [start, end,
                 length in m, cable], `homes` as a list of buses, and optionally `name`, `busbar`, `voltage_v`,
-                `source_pu`, `frequency_hz`, `source`.
+                `source_pu`, `frequency_hz`, `loading_limit`, `voltage_band`, `source`.
 
         Returns:
             The Feeder.
@@ -193,6 +200,25 @@ class Feeder:
             raise InputError(f"feeder {where!r}: {error}") from None
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise InputError(f"feeder {where!r} is not of the form that Feeder.read describes: {error!r}") from None
+
+    def limited(self, loading: float = 1.0, band: float = 0.05) -> Feeder:
+        """The same feeder under limits that leave a margin, or none.
+
+        Args:
+            loading: share of their rated currents that transformer and lines may carry.
+            band: share of the rated voltage that voltages may deviate by.
+
+        Returns:
+            A Feeder.
+
+        Example:
+            >>> Feeder.named("dorf").limited(loading=0.85).loading_limit
+            0.85
+        """
+        other = copy(self)
+        other.loading_limit = real("loading", loading, low=0, low_open=True)
+        other.voltage_band = real("band", band, low=0, high=0.5, low_open=True)
+        return other
 
     @property
     def n_homes(self) -> int:

@@ -82,9 +82,9 @@ class FlowModel:
         return np.asarray(np.sqrt(squares) / self.limit)
 
     def within(self, size: NDArray[Any]) -> bool:
-        """Whether lines surely carry less than they may: currents of homes (C, homes) added up without their phases are
-        an upper bound, in a fraction of the time."""
-        return bool((size @ self.bound).max(initial=0) < SURE)
+        """Whether lines surely carry less than the operator lets them. Currents of homes (C, homes), added up without
+        their phases, are an upper bound, in a fraction of the time."""
+        return bool((size @ self.bound).max(initial=0) < SURE * self.feeder.loading_limit)
 
     def bus_voltages(self, v_0: Complex, current: Complex) -> Complex:
         """Voltages of all buses, (C, buses)."""

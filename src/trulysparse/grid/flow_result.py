@@ -107,13 +107,13 @@ class Flow:
 
     @cached_property
     def lines_within(self) -> bool:
-        """Whether no line carries more than it may."""
+        """Whether no line carries more than the operator lets it."""
         p, q, droop = self._powers
         if droop is None and self._columns.done.all():
             with one_blas_thread():
                 if self._model.within(np.sqrt(p * p + q * q) / self._columns.size):
                     return True
-        return not bool((self.line_loadings > 1).any())
+        return not bool((self.line_loadings > self.feeder.loading_limit).any())
 
     @property
     def line_loading(self) -> Float:

@@ -20,7 +20,6 @@ class Solution(NamedTuple):
     v: Real
     v_0: Real
     done: NDArray[np.bool_]
-    change: Real
     steps: int
 
 
@@ -64,9 +63,11 @@ class Solver:
             the last two changes, whose ratio is the rate at which the fixed point contracts.
         """
         groups, rows, columns = self.groups, self.rows, p.shape[-1]
-        x, t0, t1, drop = self._work(columns)
-        x_flat = x.reshape(-1, columns)
-        x_r, x_i, x_0 = x[:, :rows], x[:, rows : 2 * rows], x[:, 2 * rows :]
+        pairs = (len(p), 2, rows, columns)  # real, imaginary
+        x, size, turned, drop = self._work(columns)
+        x_flat, x_0 = x.reshape(-1, columns), x[:, 2 * rows :]
+        x_homes = x[:, : 2 * rows].reshape(pairs)
+        p, q_turned = p[:, None], np.stack([q, -q], axis=1)
         v = start
         turns = np.empty_like(start), np.empty_like(start)
         change = np.empty_like(start)
@@ -75,35 +76,33 @@ class Solver:
         steps = 0
         with np.errstate(all="ignore"):  # a feeder beyond what it can carry: reported, not warned of
             for steps in range(1, most + 1):
-                new = turns[steps % 2]
-                v_r, v_i = v[:, :rows], v[:, rows:]
-                np.multiply(v_r, v_r, out=t0)
-                np.multiply(v_i, v_i, out=t1)
-                t0 += t1
-                q_now = q if droop is None else q + droop_kvar(droop, np.sqrt(t0))
-                np.reciprocal(t0, out=t0)
-                np.multiply(p, v_r, out=x_r)
-                np.multiply(q_now, v_i, out=t1)
-                x_r += t1
-                x_r *= t0
-                np.multiply(p, v_i, out=x_i)
-                np.multiply(q_now, v_r, out=t1)
-                x_i -= t1
-                x_i *= t0
+                new, both = turns[steps % 2], v.reshape(pairs)
+                np.multiply(both, both, out=turned)
+                np.add(turned[:, 0], turned[:, 1], out=size)
+                if droop is not None:
+                    q_now = q + droop_kvar(droop, np.sqrt(size))
+                    np.stack([q_now, -q_now], axis=1, out=q_turned)
+                np.reciprocal(size, out=size)
+                # conj((p + jq) / v) = (p v_r + q v_i + j (p v_i - q v_r)) / |v|^2
+                np.multiply(both, p, out=x_homes)
+                np.multiply(both[:, ::-1], q_turned, out=turned)
+                np.add(x_homes, turned, out=x_homes)
+                np.multiply(x_homes, size[:, None], out=x_homes)
                 np.matmul(groups.busbar, x_flat, out=drop)
                 np.subtract(groups.v_n, drop, out=x_0)
                 np.matmul(groups.voltage, x, out=new)
                 np.subtract(new, v, out=change)
-                size = np.abs(change).max(axis=(0, 1)).astype(np.float64)
-                error = size * size / (before - size)
-                done = (size <= self._nothing) | ((size < before) & (error <= self.tolerance))
+                np.abs(change, out=turned.reshape(change.shape))
+                moved = turned.reshape(-1, columns).max(axis=0).astype(np.float64)
+                error = moved * moved / (before - moved)
+                done = (moved <= self._nothing) | ((moved < before) & (error <= self.tolerance))
                 if damped:
                     new += (v - new) / 2
                 v = new
                 if done.all():
                     break
-                before = size
-        return Solution(v, x_0[0].astype(np.float64), done, change, steps)
+                before = moved
+        return Solution(v, x_0[0].astype(np.float64), done, steps)
 
     def _work(self, columns: int) -> tuple[Real, ...]:
         """Memory that is used again for as many columns."""
@@ -112,6 +111,6 @@ class Solver:
             if len(self._buffers) > 3:
                 self._buffers.clear()
             x = np.zeros((n, 2 * self.rows + 2, columns), self.dtype)
-            t0, t1 = np.empty((2, n, self.rows, columns), self.dtype)
-            self._buffers[columns] = (x, t0, t1, np.empty((2, columns), self.dtype))
+            size, drop = np.empty((n, self.rows, columns), self.dtype), np.empty((2, columns), self.dtype)
+            self._buffers[columns] = (x, size, np.empty((n, 2, self.rows, columns), self.dtype), drop)
         return self._buffers[columns]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trulysparse._core import checks
+from trulysparse._core import checks, memory
 from trulysparse._core.arrays import Floats
 from trulysparse.errors import InputError
 from trulysparse.grid import options
@@ -29,6 +29,7 @@ Array = NDArray[np.float64]
 Hours = int | NDArray[np.int64]
 
 FORECASTS = ("persistence", "week")
+BYTES = 1000  # of a home, besides its hours: two observations and some forty numbers
 
 
 class Homes(Readings):
@@ -64,6 +65,9 @@ class Homes(Readings):
         self.scenario = options.scenario_from(scenario, self.copies)
         self.data, self.n_homes = self.scenario.data, self.scenario.n_homes
         n_own, n_rows = self.n_homes // self.copies, self.scenario.n_hours
+        days = 1 if checks.choice("forecasts", forecasts, FORECASTS) == "persistence" else 7
+        needed = self.n_homes * (BYTES + HourBlocks.bytes_per_home(self.n_homes, days))
+        memory.require(needed, f"an environment of {self.n_homes} homes", "take fewer homes or copies")
         self.information = checks.choice("information", information, MODES)
         own_tariff = make_tariff(tariff, self.data, n_own)
         self.tariff = own_tariff.of_homes(np.tile(np.arange(n_own), self.copies))
@@ -83,7 +87,6 @@ class Homes(Readings):
         self.seed = checks.integer("seed", seed, low=0)
         self.curtails = checks.flag("curtailment", curtailment)
         self.oracle = checks.flag("oracle", oracle)
-        days = 1 if checks.choice("forecasts", forecasts, FORECASTS) == "persistence" else 7
         limits = checks.choice("grid_limits", grid_limits, GRID_LIMITS)
         self._coupling = None if feeder is None else Coupling(feeder, self.n_homes, limits)
         self._limits = None if feeder is None else limits
@@ -107,11 +110,14 @@ class Homes(Readings):
         self.reward_scale = self._scale(reward_scale, own_tariff)
         self._factor = -1 / self.reward_scale
         self._columns = {name: self.observation_names.index(name) for name in STATE + TOLD}
+        self._take_memory()
+        self.step_number, self._begun, self._ended = 0, False, False
+        self._begin_at(self.first_hour)
+
+    def _take_memory(self) -> None:
         self._net, self._part, self._pv = (np.zeros(self.n_homes) for _ in range(3))
         self._need, self._curtailed, self._idle = (np.zeros(self.n_homes) for _ in range(3))
         self._rewards: Floats = np.zeros(self.n_homes, np.float32)
-        self.step_number, self._begun, self._ended = 0, False, False
-        self._begin_at(self.first_hour)
 
     def _require_same_hours(self, first_hour: Hours) -> None:
         if self.same_hours:

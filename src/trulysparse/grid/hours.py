@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,7 +41,7 @@ class HourBlocks:
     def __init__(self, source: Scenario, n_homes: int, n_hours: int, history_days: int = 1) -> None:
         self.n_homes, self.n_hours = n_homes, n_hours
         self.history = DAY * history_days
-        self.length = int(min(n_hours, max(DAY, min(7 * DAY, _BLOCK_BYTES // (8 * max(n_homes, 1)) // DAY * DAY))))
+        self.length = min(n_hours, _length(n_homes))
         self.start = -1
         self.net: Array = np.zeros((self.history + self.length, n_homes))
         self.pv: Floats = np.zeros((self.history + self.length, n_homes), np.float32)
@@ -50,6 +52,12 @@ class HourBlocks:
         """The episode begins in this hour from now on, int64 (H,), or one number for all."""
         self.first_hour, self.start = first_hour, -1
         self._parts = _parts(self._source, first_hour)
+
+    @staticmethod
+    def bytes_per_home(n_homes: int, history_days: int) -> int:
+        """Memory that each of so many homes takes, with the means of a block."""
+        length = _length(n_homes)
+        return 12 * (DAY * history_days + length) + 8 * (5 * length + 2 * (DAY * history_days + length))
 
     def at(self, step: int) -> bool:
         """Has the block in memory that holds a step of the episode, and says whether it had to be read.
@@ -98,6 +106,11 @@ class HourBlocks:
         return hours
 
 
+def _length(n_homes: int) -> int:
+    """Hours of a block: a day to a week."""
+    return max(DAY, min(7 * DAY, _BLOCK_BYTES // (8 * n_homes) // DAY * DAY))
+
+
 def _parts(
     source: Scenario, first_hour: int | NDArray[np.int64]
 ) -> list[tuple[Scenario, int, NDArray[np.int64] | None]]:
@@ -130,24 +143,66 @@ class Means:
         pv_sum, net_sum = (_running(array) for array in (blocks.pv, blocks.net))
         per_hour = 1.0 / np.clip(known, 1, DAY)
         day = slice(history - DAY, history - DAY + n)
-        self.pv = (pv_sum[history : history + n] - pv_sum[day]) * per_hour
-        self.load = (net_sum[history : history + n] - net_sum[day]) * per_hour
+        self.pv: Array = np.subtract(pv_sum[history : history + n], pv_sum[day])
+        self.pv *= per_hour
+        self.load: Array = np.subtract(net_sum[history : history + n], net_sum[day])
+        self.load *= per_hour
         self.load += self.pv
         days = history // DAY
-        self.next_hour = np.zeros((n, blocks.n_homes))
-        self.next_six = np.zeros((n, blocks.n_homes))
-        for back in range(1, days + 1):
+        self.next_hour: Array = blocks.net[history - DAY : history - DAY + n]
+        self.next_six: Array = np.subtract(net_sum[day.start + 6 : day.stop + 6], net_sum[day])
+        for back in range(2, days + 1):
             low = history - back * DAY
-            self.next_hour += blocks.net[low : low + n]
+            self.next_hour = self.next_hour + blocks.net[low : low + n]
             self.next_six += net_sum[low + 6 : low + 6 + n]
             self.next_six -= net_sum[low : low + n]
-        per_day = 1.0 / np.clip(known // DAY, 1, days)
-        self.next_hour *= per_day
+        per_day = 1.0 / np.clip(known // DAY, 1, days)  # before the first day all is 0
+        if days > 1:
+            self.next_hour = self.next_hour * per_day
         self.next_six *= per_day / 6
 
 
 def _running(array: NDArray[np.floating]) -> Array:
     """Sums of all rows before each row, and of all."""
     sums = np.zeros((len(array) + 1, array.shape[1]))
-    np.cumsum(array, axis=0, dtype=np.float64, out=sums[1:])
+    for row, values in enumerate(array):  # ten times as fast as cumsum down the columns
+        np.add(sums[row], values, out=sums[row + 1])
     return sums
+
+
+class Distinct:
+    """Homes that share an hour and a kind of prices, so that what depends on these alone is looked up once for them.
+
+    Args:
+        first_hour: the hour in which the episode begins, int64 (H,), or one number for all.
+        kind: of prices, int64 (H,), or None where there is one.
+
+    Example:
+        >>> distinct = Distinct(np.array([0, 168, 0]), None)
+        >>> distinct.of(np.arange(1000)[:, None], 5).tolist()
+        [5, 173, 5]
+    """
+
+    def __init__(self, first_hour: int | NDArray[np.int64], kind: NDArray[np.int64] | None) -> None:
+        self._place: NDArray[np.intp] | None = None
+        if isinstance(first_hour, int) and kind is None:
+            self._first, self._kind = np.array([first_hour]), np.array([0])
+            return
+        first, kinds = np.broadcast_arrays(first_hour, 0 if kind is None else kind)
+        both = first * (int(kinds.max()) + 1) + kinds
+        _, which, self._place = np.unique(both, return_index=True, return_inverse=True)
+        self._first, self._kind = first[which], kinds[which]
+
+    def of(self, table: NDArray[Any], steps: int | NDArray[np.int64]) -> NDArray[Any]:
+        """Entries of a table in steps of the episode.
+
+        Args:
+            table: (hours, kinds); its last hour stands for later ones.
+            steps: one, or several.
+
+        Returns:
+            (H,) or (steps, H); of one home instead of H where all share them.
+        """
+        hours = np.minimum(np.asarray(steps)[..., None] + self._first, len(table) - 1)
+        entries = table[hours, self._kind]
+        return entries if self._place is None else np.take(entries, self._place, axis=-1)

@@ -11,7 +11,6 @@ from trulysparse.grid.flow import Feeders
 from trulysparse.grid.flow_result import Flow
 
 Array = NDArray[np.float64]
-BAND = 0.05  # deviation from the rated voltage that is allowed
 PER_VOLT = 0.05 / 0.01  # $ per hour and share of the rated voltage beyond the band: 5 cents per .01
 PER_OVERLOAD = 50.0  # $ per hour and share of the rated current beyond it
 SEARCHES = 4  # flows between "nothing" and "all" for how far batteries, and then PV, are turned down
@@ -21,9 +20,10 @@ INSIDE = 0.002  # how far inside the limits the search aims
 def penalties(flow: Flow, net_kwh: NDArray[Any]) -> Array:
     """What homes pay in an hour for passing limits.
 
-    A home pays 5 cents per .01 p.u. that its own voltage is beyond 1 +- .05. An overloaded transformer costs 50 $ per
-    hour and share of overload (at 110 %: 5 $), which homes share in proportion to what they draw where the feeder
-    draws, to what they feed in where it feeds in. An overloaded line likewise, shared by the homes behind it.
+    Limits are those of the feeder: by default 1 +- .05 p.u. and the rated currents. A home pays 5 cents per .01 p.u.
+    that its own voltage is beyond. An overloaded transformer costs 50 $ per hour and share of overload (at 110 %: 5 $),
+    which homes share in proportion to what they draw where the feeder draws, to what they feed in where it feeds in.
+    An overloaded line likewise, shared by the homes behind it.
 
     Args:
         flow: the power flow of one hour.
@@ -43,14 +43,14 @@ def penalties(flow: Flow, net_kwh: NDArray[Any]) -> Array:
     feeder = flow.feeder
     net = np.asarray(net_kwh, np.float64).reshape(-1, feeder.n_homes)
     paid: Array = np.abs(flow.voltage.astype(np.float64) - 1).reshape(net.shape)
-    paid -= BAND
+    paid -= feeder.voltage_band
     np.maximum(paid, 0, out=paid)
     paid *= PER_VOLT
-    over = np.maximum(flow.transformer_loading.reshape(-1, 1) - 1, 0)
+    over = np.maximum(flow.transformer_loading.reshape(-1, 1) - feeder.loading_limit, 0)
     if over.any():
         paid += _split(PER_OVERLOAD * over, np.ones((1, feeder.n_homes)), net)
     if not flow.lines_within:
-        over = np.maximum(flow.line_loadings.reshape(len(net), -1) - 1, 0)
+        over = np.maximum(flow.line_loadings.reshape(len(net), -1) - feeder.loading_limit, 0)
         lines = np.flatnonzero(over.any(axis=0))
         paid += _split(PER_OVERLOAD * over[:, lines], feeder.behind[lines], net)
     return paid.reshape(flow.voltage.shape)
@@ -91,8 +91,8 @@ def curtail(
 ) -> Curtailed:
     """Turns batteries, and then PV, down as far as a feeder's limits ask for.
 
-    Where a voltage is below .95 or a line or the transformer carries too much of what is drawn, all charging batteries
-    of that feeder are scaled down alike; where a voltage is above 1.05 or too much is fed in, all discharging ones, and
+    Where a voltage is too low or a line or the transformer carries too much of what is drawn, all charging batteries
+    of that feeder are scaled down alike; where a voltage is too high or too much is fed in, all discharging ones, and
     where that is not enough, PV. How far is found by bracketing, with four flows of the feeders concerned. Load is
     never shed, so a feeder may stay beyond its limits.
 
@@ -136,11 +136,12 @@ def _excess(flow: Flow, net: Array) -> Array:
     """How far each feeder is beyond its limits, (2, feeders): by what is drawn, by what is fed in; 0 or below:
     within."""
     voltage = flow.voltage.reshape(net.shape).astype(np.float64)
-    beyond = np.stack([1 - BAND - voltage.min(axis=1), voltage.max(axis=1) - 1 - BAND]) / BAND
+    limit, band = flow.feeder.loading_limit, flow.feeder.voltage_band
+    beyond = np.stack([1 - voltage.min(axis=1), voltage.max(axis=1) - 1]) / band - 1
     inwards = net.sum(axis=1) >= 0
-    over = flow.transformer_loading - 1
+    over = flow.transformer_loading - limit
     if not flow.lines_within:
-        lines = flow.line_loadings - 1
+        lines = flow.line_loadings - limit
         line_inwards = net @ flow.feeder.behind.T >= 0
         for row, there in enumerate((line_inwards, ~line_inwards)):
             np.maximum(beyond[row], np.where(there, lines, -1.0).max(axis=1), out=beyond[row])

@@ -85,7 +85,7 @@ def settle(market: str, net: Array, import_price: ArrayLike, export_price: Array
 
     Example:
         >>> settle("netting", np.array([3.0, -1.0]), 0.5, 0.0).tolist()
-        [1.0, -0.0]
+        [1.0, 0.0]
     """
     groups = net.reshape(n_communities, -1)
     imports = np.maximum(groups, 0.0)

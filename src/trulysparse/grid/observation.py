@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from trulysparse._core.arrays import Floats
 from trulysparse.grid.data import GridData
-from trulysparse.grid.hours import HourBlocks, Means
+from trulysparse.grid.hours import Distinct, HourBlocks, Means
 from trulysparse.grid.tariff import Tariff
 
 Array = NDArray[np.float64]
@@ -70,7 +70,7 @@ def observation_names(data: GridData, oracle: bool, electric_vehicles: bool, hea
         24 names, and those of the options; what comes from the future begins with 'oracle: '.
 
     Example:
-        >>> from trulysparse.grid.data import sample_data
+        >>> from trulysparse.grid.sample import sample_data
         >>> len(observation_names(sample_data(), False, False, False))
         24
     """
@@ -153,19 +153,19 @@ class Observer:
         self.names = observation_names(data, oracle, electric_vehicles, heat_pumps)
         self.blocks, self.kind = blocks, tariff.kind
         self._table = calendar_table(data, tariff)
-        self._temperature = (
-            np.append(data.temperature, data.temperature[-1:]).astype(np.float32) if heat_pumps else None
-        )
+        self._temperature = _last_temperature(data) if heat_pumps else None
         self._oracle = _oracle_table(data) if oracle else None
         n_homes, width = blocks.n_homes, len(self.names)
         self.rows = max(1, min(blocks.length, _TILE_BYTES // (4 * n_homes * width)))
         self._tiles = [np.zeros((self.rows, width, n_homes), np.float32) for _ in range(2)]
-        self._tile, self._tile_start, self._block_start = 0, -1, -1
+        self._tile, self._tile_start = 0, -1
+        self.begin_at(blocks.first_hour)
         self.outdoor = self.names.index(HEAT_PUMP[1]) if heat_pumps else 0
 
     def begin_at(self, first_hour: int | NDArray[np.int64]) -> None:
         """The episode begins in another hour, as the blocks know: what was written is not valid any more."""
         self._block_start = -1
+        self._distinct, self._hour = Distinct(first_hour, self.kind), Distinct(first_hour, None)
 
     def at(self, step: int) -> Floats:
         """The observations at the beginning of a step, float32 (numbers, H), but for the rows of STATE, TOLD, VEHICLE
@@ -193,10 +193,9 @@ class Observer:
         blocks, means = self.blocks, self._means
         end = min(start + self.rows, blocks.length)
         tile = self._tiles[self._tile][: end - start]
-        hours = np.minimum(blocks.start + np.arange(start, end)[:, None] + blocks.first_hour, self._table.shape[1] - 1)
-        kind = 0 if self.kind is None else self.kind
+        steps = blocks.start + np.arange(start, end)
         for column, table in enumerate(self._table):
-            tile[:, column] = table[hours, kind]
+            tile[:, column] = self._distinct.of(table, steps)
         last = slice(blocks.history + start - 1, blocks.history + end - 1)
         rows = slice(start, end)
         own = (
@@ -211,10 +210,17 @@ class Observer:
             np.multiply(values, 1 / scale, out=tile[:, column], casting="same_kind")
         tile[:, _OF_ALL + len(own) :] = 0
         if self._temperature is not None:  # that of the last hour
-            tile[:, self.outdoor] = self._temperature[np.maximum(hours - 1, 0)] / TEMPERATURE_SCALE
+            tile[:, self.outdoor] = self._hour.of(self._temperature, steps)
         if self._oracle is not None:
             for column, values in enumerate(self._oracle, len(self.names) - len(self._oracle)):
-                tile[:, column] = values[hours]
+                tile[:, column] = self._hour.of(values[:, None], steps)
+
+
+def _last_temperature(data: GridData) -> Floats:
+    """Outdoors in the hour before each, (T + 1, 1), scaled; in the first hour that of itself."""
+    before = np.concatenate([data.temperature[:1], data.temperature])
+    table: Floats = (before / TEMPERATURE_SCALE).astype(np.float32)[:, None]
+    return table
 
 
 def _oracle_table(data: GridData) -> Floats:

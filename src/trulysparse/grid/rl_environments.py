@@ -13,6 +13,7 @@ from trulysparse._core.arrays import Floats
 from trulysparse.errors import InputError
 from trulysparse.grid.environment import GridEnvironment
 from trulysparse.grid.options import of_homes
+from trulysparse.grid.step import Step
 from trulysparse.rl.environment_interface import Environments, Transition
 from trulysparse.rl.spaces import Spaces
 
@@ -22,10 +23,11 @@ REACH = 0.8
 class GridEnvironments(Environments):
     """The homes of a GridEnvironment, each an environment of its own.
 
-    An agent's output a in [-1, 1] becomes the action `clip(reach s + (1 + reach |s|) a, -1, 1)`, s being what the
-    environment calls start_actions: a network that has learned nothing gives about 0, so that its home begins near
-    self-consumption and can explore on both sides. The end of the hours is a truncation, as life goes on; a power flow
-    without solution terminates.
+    An agent's output a in [-1, 1] becomes the action c + (1 - c) a where a is positive and c + (1 + c) a where it is
+    negative, with c = reach * s and s what the environment calls start_actions. A network that has learned nothing
+    gives about 0, so that its home begins near self-consumption; -1 and 1 are the ends, and nothing in between is cut,
+    so that the values of actions have a slope everywhere. The end of the hours is a truncation, as life goes on; a
+    power flow without solution terminates.
 
     Args:
         environment: the homes.
@@ -72,7 +74,7 @@ class GridEnvironments(Environments):
         super().__init__(environment, spaces, environment.n_homes, False)
         start = environment.start_actions
         self._offset: Floats = np.float32(self.reach) * start
-        self._slope: Floats = 1 + np.abs(self._offset)
+        self._up, self._down = 1 - self._offset, 1 + self._offset
         self._given: Floats = np.tile(start, (environment.n_homes, 1))
         self._windows = None if windows is None else self._checked_windows(windows)
         self._rng = np.random.default_rng(0)
@@ -99,14 +101,13 @@ class GridEnvironments(Environments):
         """See Environments.step."""
         transition, given = self._transition, self._given
         if self._choices is None:
-            np.multiply(actions, self._slope, out=given)
-            np.add(given, self._offset, out=given)
+            self._spread(actions, given)
         else:
             self._choices.take(actions, out=given[:, 0])
         step = self.env.step(given)
         self.n_steps += 1
         np.copyto(transition.next_observations, step.observations)
-        np.copyto(transition.rewards, step.rewards)
+        np.copyto(transition.rewards, self.rewards_of(step))
         self._returns += step.rewards
         self._length += 1
         if step.ended:
@@ -136,8 +137,18 @@ class GridEnvironments(Environments):
             given = self._given.copy()
             given[:, 0] = self._choices[outputs]
             return given
-        actions: Floats = np.clip(outputs * self._slope + self._offset, -1, 1).astype(np.float32)
+        actions: Floats = np.empty(outputs.shape, np.float32)
+        self._spread(np.clip(outputs, -1, 1), actions)
         return actions
+
+    def rewards_of(self, step: Step) -> NDArray[np.floating]:
+        """The rewards of a step that agents learn from, (H,): those of the environment."""
+        return step.rewards
+
+    def _spread(self, outputs: NDArray[Any], out: Floats) -> None:
+        """Outputs in [-1, 1] as actions."""
+        np.multiply(outputs, np.where(outputs > 0, self._up, self._down), out=out, casting="same_kind")
+        out += self._offset
 
     def _checked_windows(self, windows: ArrayLike) -> NDArray[np.int64]:
         given = np.asarray(windows)

@@ -124,7 +124,7 @@ def make_tariff(tariff: str | Tariff | ArrayLike, data: GridData, n_homes: int) 
         InputError: an unknown name, or other hours or homes than the data's.
 
     Example:
-        >>> from trulysparse.grid.data import sample_data
+        >>> from trulysparse.grid.sample import sample_data
         >>> data = sample_data()
         >>> make_tariff("peakfee", data, len(data.names)).peak_fee
         10.0

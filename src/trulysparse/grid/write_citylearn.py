@@ -23,6 +23,11 @@ OF_WEATHER = (
     "diffuse_solar_irradiance",
     "direct_solar_irradiance",
 )
+INDOORS = (  # must be there; nothing is known of them
+    "indoor_dry_bulb_temperature",
+    "average_unmet_cooling_setpoint_difference",
+    "indoor_relative_humidity",
+)
 OBSERVATIONS = (
     "month",
     "day_type",
@@ -67,12 +72,13 @@ def write_citylearn(data: GridData, folder: str | os.PathLike[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     calendar = {"month": data.month, "hour": data.hour + 1, "day_type": data.weekday + 1}
     nothing = np.zeros(data.n_hours)
+    indoors = dict.fromkeys(INDOORS, np.full(data.n_hours, np.nan))
     for home, name in enumerate(data.names):
         kw = data.pv_kw[home]
         per_kw = data.pv[:, home].astype(np.float64) / kw * 1000 if kw > 0 else nothing
         demands = dict.fromkeys(("dhw_demand", "cooling_demand", "heating_demand"), nothing)
         energy = {"non_shiftable_load": data.load[:, home], **demands, "solar_generation": per_kw}
-        _write(folder / f"{name}.csv", calendar | {"daylight_savings_status": nothing} | energy)
+        _write(folder / f"{name}.csv", calendar | {"daylight_savings_status": nothing} | indoors | energy)
     weather = {name: data.temperature if name == OF_WEATHER[0] else nothing for name in OF_WEATHER}
     _write(folder / "weather.csv", weather | _forecasts(weather))
     pricing = {"electricity_pricing": data.price}
@@ -113,7 +119,7 @@ def _building(data: GridData, home: int) -> dict[str, Any]:
         "carbon_intensity": "carbon_intensity.csv",
         "pricing": "pricing.csv",
         "inactive_observations": [],
-        "inactive_actions": [],
+        "inactive_actions": [] if data.battery_kwh[home] > 0 else ["electrical_storage"],
         "electrical_storage": {"type": "citylearn.energy_model.Battery", "autosize": False, "attributes": battery},
         "pv": {
             "type": "citylearn.energy_model.PV",

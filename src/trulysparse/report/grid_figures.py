@@ -67,7 +67,7 @@ def costs(controls: Sequence[Control]) -> list[Figure]:
     if any(each.oracle and each.kind != BOUND for each in controls):
         colors += " Red: an oracle, which is told what no controller could know."
     return [
-        Figure("Cost", ratios, f"Cost of all homes over that without control. {colors}", _cost_table(controls)),
+        Figure("Cost", ratios, f"Cost of all homes over that without control. {colors}"),
         Figure(
             "Share of saving",
             savings,
@@ -77,8 +77,12 @@ def costs(controls: Sequence[Control]) -> list[Figure]:
     ]
 
 
-def _cost_table(controls: Sequence[Control]) -> Table:
-    """A row per control; figures that all of them have as columns of their own."""
+def cost_table(controls: Sequence[Control]) -> Table:
+    """A row per control, with all of its figures.
+
+    Args:
+        controls: of the same homes, hours and tariff.
+    """
     more = list(dict.fromkeys(name for each in controls for name in each.figures))
     spread = any(each.lowest is not None for each in controls)
     columns = ["control", "cost, $", "over no control", "share of saving", *(["of the seeds"] if spread else []), *more]
@@ -181,23 +185,22 @@ def _week(of: HomeWeek, power_ends: Sequence[float], charge_ends: Sequence[float
 
 
 def grid_hours(each: Sequence[GridHours]) -> list[Figure]:
-    """Distributions of transformer loading and of voltages, and how often limits were passed.
+    """Distributions of transformer loading and of voltages.
 
     Args:
         each: what the grid saw under some controls.
 
     Returns:
-        Three figures; none of no control.
+        Two figures; none of no control.
     """
     if not each:
         return []
-    names = [hours.control for hours in each]
     loading = distribution(
         {hours.control: 100 * np.asarray(hours.transformer, np.float64) for hours in each},
         title="loading of the transformer",
         x_label="% of the rating",
         y_label="hours",
-        limits=[Limit(100, "rating, %")],
+        limits=[Limit(100, "rating")],
     )
     voltage = distribution(
         {hours.control: np.concatenate([hours.lowest, hours.highest]) for hours in each},
@@ -206,18 +209,31 @@ def grid_hours(each: Sequence[GridHours]) -> list[Figure]:
         y_label="hours",
         limits=[Limit(VOLTAGES[0], "lowest"), Limit(VOLTAGES[1], "highest")],
     )
+    means = "Of hourly means: peaks within an hour are higher, and a balanced grid of one phase shows no unbalance."
+    return [
+        Figure("Transformer loading", loading, "How many hours have which loading."),
+        Figure("Voltages", voltage, f"The lowest and the highest voltage of all homes in each hour. {means}"),
+    ]
+
+
+def limits_table(each: Sequence[GridHours]) -> Table:
+    """How near controls came to the limits of the grid, and how often they passed them.
+
+    Args:
+        each: what the grid saw under some controls.
+    """
     rows = [
         [
-            name,
+            hours.control,
             percent(float(np.nanmax(hours.transformer))),
             str(outside(hours.transformer, high=1.0)),
             percent(float(np.nanmax(hours.line))) if len(hours.line) else MISSING,
-            f"{np.nanmin(hours.lowest):.3f}",
+            f"{np.nanmin(hours.lowest):.4f}",
             str(outside(hours.lowest, low=VOLTAGES[0])),
-            f"{np.nanmax(hours.highest):.3f}",
+            f"{np.nanmax(hours.highest):.4f}",
             str(outside(hours.highest, high=VOLTAGES[1])),
         ]
-        for name, hours in zip(names, each, strict=True)
+        for hours in each
     ]
     columns = [
         "control",
@@ -229,12 +245,7 @@ def grid_hours(each: Sequence[GridHours]) -> list[Figure]:
         "highest voltage",
         f"hours above {VOLTAGES[1]}",
     ]
-    means = "Of hourly means: peaks within an hour are higher, and a balanced grid of one phase shows no unbalance."
-    return [
-        Figure("Transformer loading", loading, "How many hours have which loading."),
-        Figure("Voltages", voltage, f"The lowest and the highest voltage of all homes in each hour. {means}"),
-        Figure("Limits", "", "", Table(columns, rows)),
-    ]
+    return Table(columns, rows)
 
 
 def feeder(of: FeederMap, control: str) -> Figure:

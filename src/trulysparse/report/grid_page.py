@@ -126,7 +126,15 @@ def grid_html(report: GridReport) -> str:
         ("Devices", grid_figures.budgets(report.budgets, report.device)),
         ("While they learned", _learning(report)),
     ]
-    sections = [Section(title, drawn) for title, drawn in figures if drawn]
+    tables = {"Cost and saving": ("All figures", grid_figures.cost_table(report.controls))}
+    if report.hours:
+        tables["The grid"] = ("Limits of the grid", grid_figures.limits_table(report.hours))
+    sections = []
+    for title, drawn in figures:
+        sections += [Section(title, drawn)] if drawn else []
+        if title in tables:
+            name, table = tables[title]
+            sections.append(Section(name, text=table.html()))
     what = facts_table({name: value for name, value in report.facts.items() if str(value)}) + notes_list(report.notes)
     if what:
         sections.append(Section("Settings", text=what))

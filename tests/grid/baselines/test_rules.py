@@ -34,7 +34,7 @@ def requested(rule: Rule, information: str = "follow") -> tuple[Any, Any, Any]:
     rule.start(environment)
     asked, charges = [], []
     for _ in range(24 * DAYS):
-        charges.append(environment.charge.copy())
+        charges.append(environment.batteries.charge.copy())
         asked.append(rule.step(environment).requested.copy())
     need = (DATA.load.astype(float) - DATA.pv)[: 24 * DAYS]
     return np.array(asked), need, np.array(charges)

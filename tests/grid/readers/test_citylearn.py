@@ -129,11 +129,13 @@ def change_cell(folder, file, line, column, text):
             "1.5",
             "home_2.csv' line 9: cooling_demand is 1.5; homes are modelled by their meter",
         ),
+        ("home_2.csv", "hour", "9", "home_2.csv' line 9: hour 9 follows 6: 2 missing, or rows are out of order"),
+        ("home_2.csv", "hour", "6", "home_2.csv' line 9: hour 6 is doubled"),
         (
             "home_2.csv",
-            "hour",
-            "9",
-            "home_2.csv' line 9: hour is '9' where 'home_1.csv' has '7'; an hour is missing or doubled",
+            "day_type",
+            "5",
+            "home_2.csv' line 9: day_type is '5' where 'home_1.csv' has '2'; both must have",
         ),
         ("weather.csv", "outdoor_dry_bulb_temperature", "warm", "weather.csv' line 9.*'warm' is not a finite number"),
         ("pricing.csv", "electricity_pricing", "22", "price must be in"),
@@ -147,12 +149,39 @@ def test_bad_cells_are_named(folder, file, column, text, message):
 
 
 @pytest.mark.parametrize(
-    "text, message", [("25", "hour must be a whole number from 1 to 24, not 25"), ("8", "1 hour is missing")]
+    "text, message", [("25", "hour must be a whole number from 1 to 24, not 25"), ("8", "hour 8 follows 6: 1 missing")]
 )
 def test_hours_that_no_clock_shows_are_refused(folder, text, message):
     for name in DATA.names:
         change_cell(folder, f"{name}.csv", 9, "hour", text)
     with pytest.raises(InputError, match=message):
+        read_citylearn(folder)
+
+
+@pytest.mark.parametrize("names", [("home_2",), DATA.names])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda rows: rows[:20] + rows[21:], "line 21: hour 20 follows 18: 1 missing"),
+        (lambda rows: rows[:21] + rows[20:], "line 22: hour 19 is doubled"),
+    ],
+)
+def test_missing_and_doubled_hours_are_named(folder, names, change, message):
+    for name in names:
+        path = folder / f"{name}.csv"
+        path.write_text("\n".join(change(path.read_text().splitlines())))
+    with pytest.raises(InputError, match=rf"{names[0]}.csv' {message}"):
+        read_citylearn(folder)
+
+
+def test_sun_in_kilowatts_is_noticed(folder):
+    path = folder / "home_2.csv"
+    header, *rows = (row.split(",") for row in path.read_text().splitlines())
+    column = header.index("solar_generation")
+    for row in rows:
+        row[column] = str(float(row[column]) / 1000)
+    path.write_text("\n".join(",".join(row) for row in (header, *rows)))
+    with pytest.raises(InputError, match=r"solar_generation of home_2 reaches .* probably in kW per kW"):
         read_citylearn(folder)
 
 

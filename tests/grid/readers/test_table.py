@@ -29,7 +29,7 @@ def test_columns_are_read_whatever_separates_them(tmp_path, text):
     assert len(found) == 2
     np.testing.assert_array_equal(found.numbers("x"), [1, 3])
     np.testing.assert_array_equal(found.numbers("y"), [2.5, 4])
-    assert found.text("x") == ["1", "3"]
+    assert found.text("x") == ("1", "3")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,19 @@ from trulysparse.errors import InputError, NotEnoughMemoryError
 # Arguments of the grid that have another name as an option.
 _OPTIONS = {"n_homes": "homes", "path": "data", "n_train": "train_homes"}
 # Settings that are arguments of the grid under the same name.
-_SHARED = ("tariff", "information", "market", "grid_limits", "feeder", "homes", "weeks", "device", "density", "oracle")
+_SHARED = (
+    "broadcast",
+    "tariff",
+    "information",
+    "market",
+    "grid_limits",
+    "feeder",
+    "homes",
+    "weeks",
+    "device",
+    "density",
+    "oracle",
+)
 
 
 @dataclass(frozen=True)
@@ -27,7 +39,7 @@ class Homes:
         split: which homes and hours are learned from.
         names: of the homes.
         drawn: whether homes were drawn from others.
-        feeder: at which they are, or None.
+        feeder: at which they are, as often as they fill it, or None.
         options: of GridEnvironment, by name.
     """
 
@@ -66,7 +78,7 @@ def make_homes(settings: GridSettings) -> Homes:
         data = _data(settings)
         wanted = settings.homes or data.n_homes
         if drawn := wanted > data.n_homes:
-            scenario = resample(data, wanted, settings.seed)
+            scenario = resample(data, wanted, seed=settings.seed)
         else:
             scenario = scenario_of(data).select(list(range(wanted)))
         names = tuple(f"home {k + 1}" for k in range(wanted)) if drawn else tuple(data.names[:wanted])
@@ -84,7 +96,7 @@ def _data(settings: GridSettings) -> Any:
 
         return read_citylearn(Path(settings.data))
     if settings.csv is not None:
-        from trulysparse.grid.readers.homes import read_homes
+        from trulysparse.grid.readers.homes_csv import read_homes
 
         return read_homes(Path(settings.csv))
     from trulysparse.grid.sample import MOST_HOMES, sample_data
@@ -93,11 +105,10 @@ def _data(settings: GridSettings) -> Any:
 
 
 def _feeder(settings: GridSettings, n_homes: int) -> Any:
-    """The feeders of the homes: as many of the same kind as it takes."""
+    """The feeder of the homes, which is there as often as they fill it."""
     if settings.feeder is None:
         return None
     from trulysparse.grid.feeder import Feeder
-    from trulysparse.grid.flow import Feeders
 
     is_file = settings.feeder.endswith(".json")
     if not is_file and settings.feeder not in FEEDERS:
@@ -108,7 +119,7 @@ def _feeder(settings: GridSettings, n_homes: int) -> Any:
             f"--feeder {settings.feeder} has {feeder.n_homes} homes: --homes must be that number or a multiple, "
             f"not {n_homes}"
         )
-    return Feeders(feeder, n_homes // feeder.n_homes)
+    return feeder
 
 
 def _environment_options(settings: GridSettings, feeder: Any) -> dict[str, Any]:
@@ -117,7 +128,8 @@ def _environment_options(settings: GridSettings, feeder: Any) -> dict[str, Any]:
         "tariff": settings.tariff,
         "information": settings.information,
         "market": settings.market,
-        "broadcast": settings.broadcast,
+        "broadcast": settings.broadcast or False,
+        "curtailment": settings.curtailment,
         "oracle": settings.oracle,
         "electric_vehicles": settings.electric_vehicles,
         "heat_pumps": settings.heat_pumps,
@@ -125,7 +137,14 @@ def _environment_options(settings: GridSettings, feeder: Any) -> dict[str, Any]:
     }
     if feeder is not None:
         wanted |= {"feeder": feeder, "grid_limits": settings.grid_limits}
-    off = {"market": None, "broadcast": False, "oracle": False, "electric_vehicles": False, "heat_pumps": False}
+    off = {
+        "market": None,
+        "broadcast": False,
+        "curtailment": False,
+        "oracle": False,
+        "electric_vehicles": False,
+        "heat_pumps": False,
+    }
     return {name: value for name, value in wanted.items() if name not in off or value != off[name]}
 
 

@@ -15,7 +15,7 @@ from trulysparse.bench.report import processor
 from trulysparse.cli._json import read_object
 from trulysparse.cli._run import REPORT, RESULTS
 from trulysparse.cli.grid._bounding import title_of
-from trulysparse.cli.grid._controls import FORESIGHT, NO_CONTROL, POOLED, rules_of
+from trulysparse.cli.grid._controls import FORESIGHT, NO_CONTROL, POOLED, kind_of, rules_of
 from trulysparse.cli.grid._homes import Homes, make_homes
 from trulysparse.cli.grid._learners import Learner, learners_of, rules_asked_for
 from trulysparse.cli.grid._progress_file import curves, read_rows
@@ -24,9 +24,11 @@ from trulysparse.cli.grid._settings import GridSettings
 from trulysparse.cli.grid._shares import Scale, chosen_home, chosen_week, feeder_voltages, grid_hours, home_week
 from trulysparse.errors import InputError
 from trulysparse.report.grid_page import GridReport, LearningCurve, write_grid_report
-from trulysparse.report.grid_run import AGENTS, BOUND, RULE, BudgetRow, Control
+from trulysparse.report.grid_run import AGENTS, BOUND, BudgetRow, Control
 
 _CURVES = {"cost": "cost of the homes learned from", "best": "least cost so far"}
+_IN_GRID = ("no control", "self-consumption", "TOU fill, spread", "TOU fill, random")
+"""Rules whose loading and voltages are drawn."""
 _BUDGETS = {
     "connections": "connections",
     "ram_bytes": "RAM, bytes",
@@ -34,7 +36,7 @@ _BUDGETS = {
     "multiply_adds_per_decision": "multiply-adds per decision",
     "multiply_adds_per_day": "multiply-adds per day",
     "bytes_sent_per_day": "bytes sent per day",
-    "energy_mj_per_day": "energy per day, mJ",
+    "joules_per_day": "energy per day, J",
 }
 
 
@@ -60,10 +62,8 @@ class RunOutcomes:
         """What all of them came to, agents first."""
         scale = self.scale
         found = [scale.control(label, AGENTS, each, oracle=oracle) for label, each in self.agents.items()]
-        found += [scale.control(label, RULE, [each]) for label, each in self.rules.items()]
-        if self.bound is not None:
-            found.append(scale.control(self.bound.label, BOUND, [self.bound], oracle=True))
-        return found
+        every = [*self.rules.values(), *([] if self.bound is None else [self.bound])]
+        return found + [scale.rule(each) for each in sorted(every, key=lambda each: kind_of(each) == BOUND)]
 
 
 def read_outcomes(out: Path, settings: GridSettings, homes: Homes) -> RunOutcomes:
@@ -122,11 +122,11 @@ def report_of(
     drawn = {label: first}
     if outcomes.bound is not None and outcomes.bound.load is not None:
         drawn[outcomes.bound.label] = outcomes.bound
-    grid = dict([outcomes.first, *list(outcomes.rules.items())])
-    hours = [found for name, each in grid.items() if (found := grid_hours(each, name)) is not None]
+    shown = dict([outcomes.first, *((name, outcomes.rules[name]) for name in _IN_GRID if name in outcomes.rules)])
+    hours = [found for name, each in shown.items() if (found := grid_hours(each, name)) is not None]
     maps = {}
-    if homes.feeder is not None and (found := feeder_voltages(first, homes.feeder.feeder)) is not None:
-        maps[label] = found
+    if homes.feeder is not None and (drawn_map := feeder_voltages(first, homes.feeder)) is not None:
+        maps[label] = drawn_map
     return GridReport(
         title=title_of(settings, homes),
         command=settings.command_line(out),
@@ -134,7 +134,7 @@ def report_of(
         controls=outcomes.controls(oracle=settings.oracle),
         oracle=settings.oracle,
         weeks=[] if first.load is None else _weeks(homes, outcomes, drawn),
-        hours=hours[:4],
+        hours=hours,
         feeders=maps,
         budgets=budgets_of(out, settings),
         device=settings.device,
@@ -203,7 +203,7 @@ def facts_of(out: Path, settings: GridSettings, homes: Homes, threads: int) -> d
         "feeder": "" if homes.feeder is None else f"{settings.feeder}, limits: {settings.grid_limits}",
         "agents": ", ".join(each.name for each in learners_of(settings)),
         "networks": f"density {settings.density:g}, hidden layers {', '.join(map(str, settings.hidden))}",
-        "broadcast": "the sum of all homes' net load, every hour" if settings.broadcast else "",
+        "broadcast": f"{settings.broadcast}, one number every hour" if settings.broadcast else "",
         "exchange": settings.exchange or "",
         "device": settings.device or "",
         "synthetic": ", ".join(_synthetic(settings)),

@@ -59,7 +59,12 @@ class GridSettings:
     market: str | None = option(
         None, "How homes settle among themselves: netting, mid-market or supply-demand. Default: each for itself."
     )
-    broadcast: bool = option(False, "Tell every home one number per hour: the sum of all homes' net load, kWh.")
+    broadcast: str | None = option(
+        None,
+        "One number that every home is told each hour: community (the sum of the homes' net load) or feeder (the "
+        "loading of their transformer). Default: none.",
+    )
+    curtailment: bool = option(False, "Let agents turn off PV.")
     exchange: str | None = option(
         None, f"Exchange of models among neighbours: {', '.join(EXCHANGES)}. Default: none, every agent learns alone."
     )

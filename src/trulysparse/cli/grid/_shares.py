@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trulysparse.cli.grid._controls import kind_of
 from trulysparse.report.feeder_map import FeederMap
-from trulysparse.report.grid_run import SEEN, UNSEEN, Control, GridHours, HomeWeek, Share
+from trulysparse.report.grid_run import BOUND, SEEN, UNSEEN, Control, GridHours, HomeWeek, Share
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _WEEK = 168
@@ -45,8 +46,7 @@ class Scale:
         if outcome.n_hours != self.none.n_hours or (homes is not None and outcome.n_homes != self.none.n_homes):
             return Share(nan, nan)
         none, own = self.cost(self.none, homes, hours), self.cost(outcome, homes, hours)
-        alone = float(self.none.cost(homes, hours))  # without control, each home pays for itself
-        ratio = own / alone if abs(alone) > _LEAST_GAIN else nan
+        ratio = own / none if abs(none) > _LEAST_GAIN else nan
         if self.bound is None or (homes is not None and self.bound.n_homes != self.none.n_homes):
             return Share(ratio, nan)
         gain = none - self.cost(self.bound, homes, hours)
@@ -87,6 +87,11 @@ class Scale:
             oracle=oracle,
             figures=_mean_figures([figures(each) for each in outcomes]),
         )
+
+    def rule(self, outcome: Any) -> Control:
+        """What a rule came to, or a bound."""
+        kind = kind_of(outcome)
+        return self.control(outcome.label, kind, [outcome], oracle=kind == BOUND)
 
 
 def _mean(shares: Sequence[Share]) -> Share:

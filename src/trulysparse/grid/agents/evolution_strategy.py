@@ -24,9 +24,9 @@ class EvolutionStrategy:
     In each generation K / 2 directions are drawn along the connections and biases of each agent, normal of a given
     deviation s; a candidate goes each way. Costs count by their rank r among the agent's candidates, from -1/2 (least)
     to 1/2, where equal ones share a rank. The gradient is then estimated as
-    sum_k (r_k+ - r_k-) e_k / (K s), with e_k the direction of deviation 1, and the optimizer takes a step. No agent sees
-    another's costs. Between generations the topology evolves by the weights' magnitudes. Directions are functions of the
-    seed and of the generation's number, so that a run goes on from `state_dict` with the same bits.
+    sum_k (r_k+ - r_k-) e_k / (K s), with e_k the direction of deviation 1, and the optimizer takes a step. No agent
+    sees another's costs. Between generations the topology evolves by the weights' magnitudes. Directions are functions
+    of the seed and of the generation's number, so that a run goes on from `state_dict` with the same bits.
 
     Args:
         fleet: the agents; changed in place.
@@ -129,7 +129,7 @@ class EvolutionStrategy:
                 factor = self.deviation if k < half else -self.deviation
                 for out, mean, direction in zip((own.values, own.bias), (layer.values, layer.bias), pair, strict=True):
                     np.multiply(direction[k % half], out.dtype.type(factor), out=out)
-                    out += mean
+                    np.add(out, mean, out=out)
         return self.candidates
 
     def update(self, costs: ArrayLike) -> None:

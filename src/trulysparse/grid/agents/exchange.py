@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from trulysparse._core import checks
 from trulysparse.errors import InputError
 from trulysparse.nn.fleet import Fleet
-from trulysparse.nn.fleet_exchange import average_over_owners, message_bytes
+from trulysparse.nn.fleet_exchange import average_over_owners
+from trulysparse.nn.fleet_neighbours import ring_neighbours
 from trulysparse.optim import OptimizerState
 
 WEEK = 168
@@ -26,7 +27,7 @@ class Exchange:
     Args:
         n_agents: N.
         every_hours: hours of life between exchanges, at least 1; 168 is weekly.
-        neighbours: models that an agent receives, at least 1, at most N - 1.
+        neighbours: models that an agent receives, at least 1; N - 1 where they are more.
 
     Attributes:
         neighbours: of each agent, int64 (N, m).
@@ -55,8 +56,7 @@ class Exchange:
             raise InputError("exchange needs at least 2 agents: a shared agent has no neighbours")
         self.every_hours = checks.real("exchange", every_hours, low=1)
         count = min(checks.integer("neighbours", neighbours, low=1), n_agents - 1)
-        steps = [(step + 2) // 2 * (1 if step % 2 == 0 else -1) for step in range(count)]
-        self.neighbours: NDArray[np.int64] = (np.arange(n_agents)[:, None] + np.array(steps)) % n_agents
+        self.neighbours: NDArray[np.int64] = ring_neighbours(n_agents, count)
         self.count = 0
         self.bytes_sent: NDArray[np.int64] = np.zeros(n_agents, np.int64)
 
@@ -71,8 +71,6 @@ class Exchange:
             fleet: the agents, changed in place.
             states: optimizer state of each layer, which follows the connections that stay; None: there is none.
         """
-        # Each agent sends what it has before the exchange to each of those that have it as a neighbour.
-        receivers = np.bincount(self.neighbours.ravel(), minlength=len(self.neighbours))
-        self.bytes_sent += message_bytes(fleet) * receivers
-        average_over_owners(fleet, self.neighbours, states=states)
+        done = average_over_owners(fleet, self.neighbours, optimizer_state=states)
+        self.bytes_sent += done.bytes_sent
         self.count += 1

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from trulysparse.errors import InputError
 from trulysparse.grid.agents.policy import ActionMap, Agents
 from trulysparse.nn.fleet import Fleet
-from trulysparse.nn.fleet_exchange import average_of
+from trulysparse.nn.fleet_exchange import average_over_owners
 
 
 def with_new_homes(fleet: Fleet, action_map: ActionMap, trained: ArrayLike, n_homes: int, **options: Any) -> Agents:
@@ -53,6 +53,8 @@ def with_new_homes(fleet: Fleet, action_map: ActionMap, trained: ArrayLike, n_ho
     network_of[homes] = np.arange(len(fleet))
     if len(homes) == n_homes:
         return Agents(fleet, action_map, network_of, **options)
+    averaged = fleet.copy()
+    average_over_owners(averaged, "all")
     both = fleet[np.r_[np.arange(len(fleet)), 0]]
-    both[len(fleet)] = average_of(fleet)
+    both[len(fleet)] = averaged[0]
     return Agents(both, action_map, network_of, **options)

@@ -24,7 +24,7 @@ _KIND = "GridAgents"
 
 
 class ActionMap:
-    """From a network's outputs z to actions: reach * start + span * z, cut to [-1, 1].
+    """From a network's outputs z to actions, with c = reach * start.
 
     Networks start with outputs about 0, so that homes start close to what they would do without an agent (under
     'follow': self-consumption, u = -1), and yet a small change of z either way changes the action: at u = -1 itself the
@@ -33,22 +33,27 @@ class ActionMap:
     Args:
         start: of the environment, float32 (components,).
         reach: share of `start` at z = 0, in (0, 1].
-        span: above 0; with 1 + reach and z = tanh(...) all actions can be reached.
+        squashed: False: actions are c + z, cut to [-1, 1]. True: with a = tanh(z) they are c + (1 - c) a where a is
+            positive, and c + (1 + c) a where it is negative, as in GridEnvironments.
 
     Example:
         >>> ActionMap(np.float32([-1.0]))(np.float32([[0.0], [-0.5], [1.0]])).round(2).ravel().tolist()
         [-0.8, -1.0, 0.2]
+        >>> ActionMap([-1.0], squashed=True)(np.float32([[0.0], [-9.0], [9.0]])).round(2).ravel().tolist()
+        [-0.8, -1.0, 1.0]
     """
 
-    def __init__(self, start: ArrayLike, reach: float = REACH, span: float = 1.0) -> None:
+    def __init__(self, start: ArrayLike, reach: float = REACH, squashed: bool = False) -> None:
         self.start: Floats = np.array(start, np.float32)
         self.reach = checks.real("reach", reach, low=0, high=1, low_open=True)
-        self.span = checks.real("span", span, low=0, low_open=True)
+        self.squashed = checks.flag("squashed", squashed)
         self._center = np.float32(self.reach) * self.start
 
     def __call__(self, outputs: Floats) -> Floats:
         """Actions (..., components), from outputs of that shape, which are overwritten."""
-        outputs *= np.float32(self.span)
+        if self.squashed:
+            np.tanh(outputs, out=outputs)
+            outputs *= np.where(outputs > 0, 1 - self._center, 1 + self._center)
         outputs += self._center
         return np.clip(outputs, -1.0, 1.0, out=outputs)
 
@@ -62,12 +67,11 @@ class Agents:
         action_map: of outputs to actions.
         network_of: number of the network that decides for each home, (H,); None: of each home its own. One network may
             decide for many homes.
-        squashed: whether outputs go through tanh before they become actions, as those of TD3 do.
         choices: the battery's action of each output, (n_outputs,), where the agent takes that of the largest one, as
             DQN does; other components stay at their start.
 
     Attributes:
-        fleet, action_map, network_of, squashed, choices: as given.
+        fleet, action_map, network_of, choices: as given.
 
     Raises:
         InputError: where a home's network does not exist.
@@ -86,7 +90,6 @@ class Agents:
         action_map: ActionMap,
         network_of: ArrayLike | None = None,
         *,
-        squashed: bool = False,
         choices: ArrayLike | None = None,
     ) -> None:
         numbers = np.arange(fleet.n_agents) if network_of is None else np.asarray(network_of)
@@ -100,7 +103,7 @@ class Agents:
         wanted = len(action_map.start) if self.choices is None else len(self.choices)
         if fleet.layer_sizes[-1] != wanted:
             raise InputError(f"fleet must have {wanted} outputs, not {fleet.layer_sizes[-1]}")
-        self.fleet, self.action_map, self.squashed = fleet, action_map, checks.flag("squashed", squashed)
+        self.fleet, self.action_map = fleet, action_map
         self.network_of: NDArray[np.int64] = numbers.astype(np.int64)
         self._passes: FleetPasses | None = None
 
@@ -132,8 +135,6 @@ class Agents:
             actions = np.tile(self.action_map.start, (self.n_homes, 1))
             actions[:, 0] = self.choices[outputs.argmax(axis=1)]
             return actions
-        if self.squashed:
-            np.tanh(outputs, out=outputs)
         return self.action_map(outputs)
 
     def __call__(self, environment: Any) -> Floats:
@@ -143,7 +144,7 @@ class Agents:
     def of_homes(self, homes: ArrayLike) -> Agents:
         """The agents of some homes, which may come more than once; the networks are the same objects."""
         numbers = self.network_of[np.asarray(homes)]
-        return Agents(self.fleet, self.action_map, numbers, squashed=self.squashed, choices=self.choices)
+        return Agents(self.fleet, self.action_map, numbers, choices=self.choices)
 
     # ---- files ----
 
@@ -152,8 +153,8 @@ class Agents:
         arrays: dict[str, NDArray[Any]] = {"network_of": self.network_of, "start": self.action_map.start}
         if self.choices is not None:
             arrays["choices"] = self.choices
-        config = {"reach": self.action_map.reach, "span": self.action_map.span, "squashed": self.squashed}
-        parts = Parts({"fleet": self.fleet}, arrays, config)  # type: ignore[dict-item]
+        config = {"reach": self.action_map.reach, "squashed": self.action_map.squashed}
+        parts = Parts({"fleet": self.fleet}, arrays, config)
         kept_models.write_parts(parts, _KIND, path, models.ENTRY, lambda *_: None)
 
     @classmethod
@@ -174,9 +175,9 @@ class Agents:
                 raise InputError(f"it holds a {kind!s:.40}, not a grid's agents")
             parts = kept_models.read_parts(file, threads, None)
         arrays, config = parts.arrays, parts.config
-        action_map = ActionMap(arrays["start"], config["reach"], config["span"])
+        action_map = ActionMap(arrays["start"], config["reach"], config["squashed"])
         fleet: Any = parts.networks["fleet"]
-        return cls(fleet, action_map, arrays["network_of"], squashed=config["squashed"], choices=arrays.get("choices"))
+        return cls(fleet, action_map, arrays["network_of"], choices=arrays.get("choices"))
 
 
 _Put = Callable[[Floats, Floats], None]
@@ -184,7 +185,7 @@ _Take = Callable[[Floats], Floats]
 
 
 def _prepared(fleet: Fleet, network_of: NDArray[np.int64]) -> tuple[FleetPasses, _Put, _Take]:
-    """Passes for one decision of each home, how observations get into them, and how outputs come out, (H, n_outputs)."""
+    """Passes for one decision of each home; how observations get into them; how outputs, (H, n_outputs), come out."""
     n_homes, counts = len(network_of), np.bincount(network_of, minlength=fleet.n_agents)
     # Each network has a column for each of its homes; homes of one network follow each other in its columns.
     columns = int(counts.max())

@@ -27,10 +27,13 @@ class EnvironmentMaker:
     Args:
         scenario: Scenario or GridData, of all homes.
         options: of GridEnvironment by name, such as {"tariff": "peakfee"}.
-        counted: hours whose mean cost without control is the unit of rewards, bool (T,): those that may be learned from.
+        counted: hours whose mean cost without control is the unit of rewards, bool (T,): those that may be learned
+            from.
 
     Attributes:
         scenario, tariff: of all homes.
+        coupled: whether what a home does is felt by others: by a feeder, a market or a broadcast. Environments are then
+            of all homes, also of those that do not learn.
         reward_scale: $ of each home, (H,).
         unit: 1 / reward_scale times what a stored kWh is worth when a window ends: the lowest import price, less the
             loss of discharging; (H,).
@@ -38,8 +41,8 @@ class EnvironmentMaker:
     Example:
         >>> from trulysparse.grid.sample import sample_data
         >>> maker = EnvironmentMaker(sample_data(), {"tariff": "tou"})
-        >>> maker.make([0, 0, 1], [0, 168, 0], 24).n_homes
-        3
+        >>> maker.make([0, 1], [0, 0, 168, 168], 24, copies=2).n_homes
+        4
     """
 
     def __init__(
@@ -47,7 +50,7 @@ class EnvironmentMaker:
     ) -> None:
         self.scenario = scenario if hasattr(scenario, "window") else scenario_of(scenario)
         given = dict(options or {})
-        for name in ("first_hour", "n_hours", "communities", "initial_charge"):
+        for name in ("first_hour", "n_hours", "copies", "initial_charge"):
             if name in given:
                 raise InputError(f"environment options must not have {name!r}: training chooses it")
         n_homes = int(self.scenario.n_homes)
@@ -61,6 +64,9 @@ class EnvironmentMaker:
         kind = 0 if self.tariff.kind is None else self.tariff.kind
         self.unit: NDArray[np.float64] = CHARGE_EFFICIENCY * lowest[kind] / self.reward_scale
         self.options = given
+        self.coupled = self.tariff.name == "community" or any(
+            given.get(name) not in (None, False) for name in ("market", "broadcast", "feeder")
+        )
 
     @property
     def n_homes(self) -> int:
@@ -68,15 +74,15 @@ class EnvironmentMaker:
         return len(self.reward_scale)
 
     def make(
-        self, homes: ArrayLike, first_hour: ArrayLike, n_hours: int, communities: int = 1, **options: Any
+        self, homes: ArrayLike, first_hour: ArrayLike, n_hours: int, copies: int = 1, **options: Any
     ) -> GridEnvironment:
         """An environment.
 
         Args:
             homes: indices, which may come more than once.
-            first_hour: in which the episode begins, one number or one for each of these.
+            first_hour: in which the episode begins, one number or one for each home of each copy.
             n_hours: length of the episode.
-            communities: of how many groups of equal size these homes consist.
+            copies: how many times these homes are there.
             options: others of GridEnvironment.
         """
         chosen = np.asarray(homes, np.int64)
@@ -84,9 +90,9 @@ class EnvironmentMaker:
             self.scenario.select(chosen),
             tariff=self.tariff.of_homes(chosen),
             reward_scale=self.reward_scale[chosen],
-            first_hour=first_hour,  # type: ignore[arg-type]
+            first_hour=first_hour,
             n_hours=n_hours,
-            communities=communities,
+            copies=copies,
             **{**self.options, **options},
         )
 
@@ -94,8 +100,10 @@ class EnvironmentMaker:
 class Rollouts:
     """Windows of some homes, lived through by all candidates of their agents at once.
 
-    A neighbourhood, the homes of all agents, is repeated for each candidate and each window: candidate k of all agents
-    lives next to each other in window w, and what one of them does to the community or the feeder is felt by the others.
+    A neighbourhood is repeated for each candidate and each window: candidates k of all agents live next to each other
+    in window w, and what one of them does to the community or the feeder is felt by the others. It consists of the
+    agents' homes or, where homes are coupled, of all homes: those without an agent keep to the environment's start
+    actions.
 
     Args:
         maker: of the environment.
@@ -120,6 +128,10 @@ class Rollouts:
             raise InputError(f"homes must be as many for each of {n_agents} agents, not {len(self.homes)} in all")
         self.homes_per_agent = len(self.homes) // n_agents
         self._environment: tuple[Any, GridEnvironment] | None = None
+        everybody = np.arange(maker.n_homes)
+        self._neighbourhood = everybody if maker.coupled else self.homes
+        self._places = self.homes if maker.coupled else np.arange(len(self.homes))
+        self._all_act = np.array_equal(self._places, np.arange(len(self._neighbourhood)))
 
     def columns(self, n_windows: int) -> int:
         """Samples of a candidate at a time."""
@@ -136,39 +148,47 @@ class Rollouts:
         Returns:
             (N, K), in hours of mean cost without control, summed over windows and the agent's homes.
         """
-        environment = self._made(np.asarray(first_hours, np.int64), candidates.count, n_hours)
-        n_windows = len(np.atleast_1d(first_hours))
+        windows = np.asarray(first_hours, np.int64)
+        n_windows, n_near = len(windows), len(self._neighbourhood)
+        begin = np.tile(np.repeat(windows, n_near), candidates.count)
+        environment = self._made(begin, n_hours)
         shape = candidates.count, n_windows, self.n_agents, self.homes_per_agent
         split = (*shape[:1], self.n_agents, -1, n_windows, self.homes_per_agent)
         x = candidates.x[..., : candidates.columns].reshape(split)
         actions: Floats = np.empty((*shape, environment.n_actions), np.float32)
-        flat = actions.reshape(environment.n_homes, -1)
+        flat = actions.reshape(-1, environment.n_actions)
+        near: Floats = np.tile(environment.start_actions, (candidates.count * n_windows, n_near, 1))
         total = np.zeros(environment.n_homes)
-        observations = environment.reset()
+        observations = environment.reset(first_hour=begin)
         while True:
-            x[...] = observations.reshape(*shape, -1).transpose(0, 2, 4, 1, 3)
-            outputs = self.action_map(candidates.forward())  # (K, N, components, W * homes)
+            x[...] = self._of_agents(observations, shape).transpose(0, 2, 4, 1, 3)
+            outputs = candidates.forward()  # (K, N, components, W * homes)
             actions[...] = outputs.reshape(split).transpose(0, 3, 1, 4, 2)
-            step = environment.step(flat)
+            self.action_map(flat)
+            if not self._all_act:
+                near[:, self._places] = actions.reshape(len(near), len(self.homes), -1)
+            step = environment.step(flat if self._all_act else near.reshape(environment.n_homes, -1))
             total -= step.rewards
-            if step.ended:
+            if step.ended or step.observations is None:
                 break
             observations = step.observations
-        left = environment.batteries.energy_kwh * np.tile(self.maker.unit[self.homes], candidates.count * n_windows)
-        total -= left
-        costs: NDArray[np.float64] = total.reshape(shape).sum(axis=(1, 3)).T
+        total -= environment.batteries.energy_kwh * np.tile(
+            self.maker.unit[self._neighbourhood], candidates.count * n_windows
+        )
+        costs: NDArray[np.float64] = self._of_agents(total, shape)[..., 0].sum(axis=(1, 3)).T
         return costs
 
-    def _made(self, first_hours: NDArray[np.int64], count: int, n_hours: int) -> GridEnvironment:
-        """The environment of these windows; the last one again where nothing has changed."""
-        key = count, n_hours, tuple(first_hours.tolist())
+    def _of_agents(self, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+        """Values of all homes of all copies, (H,) or (H, n), as (K, W, N, homes per agent, n) of those with agents."""
+        if not self._all_act:
+            copies = shape[0] * shape[1]
+            values = values.reshape(copies, len(self._neighbourhood), -1)[:, self._places]
+        return values.reshape(*shape, -1)
+
+    def _made(self, begin: NDArray[np.int64], n_hours: int) -> GridEnvironment:
+        """The environment of homes that begin in these hours; the last one where there are as many."""
+        key = len(begin), n_hours
         if self._environment is None or self._environment[0] != key:
-            copies = count * len(first_hours)
-            made = self.maker.make(
-                np.tile(self.homes, copies),
-                np.tile(np.repeat(first_hours, len(self.homes)), count),
-                n_hours,
-                communities=copies,
-            )
-            self._environment = key, made
+            copies = len(begin) // len(self._neighbourhood)
+            self._environment = key, self.maker.make(self._neighbourhood, begin, n_hours, copies)
         return self._environment[1]

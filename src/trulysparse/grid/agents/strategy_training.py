@@ -1,8 +1,9 @@
-"""Training by an evolution strategy: one generation after another, for agents of their own or one that all homes share."""
+"""Training by an evolution strategy, generation after generation, of an agent per home or of one that all share."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from trulysparse.grid.agents.policy import REACH, ActionMap
 from trulysparse.grid.agents.rollout import EnvironmentMaker, Rollouts
 from trulysparse.grid.agents.windows import Windows
 from trulysparse.grid.splits import Split
+from trulysparse.io.kept_models import Parts
 from trulysparse.nn.fleet import Fleet
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import Adam
@@ -40,15 +42,15 @@ class StrategySettings:
         reach: see ActionMap.
     """
 
-    generations: int = 200
-    candidates: int = 24
+    generations: int = 400
+    candidates: int = 16
     deviation: float = 0.05
     learning_rate: float = 0.02
-    window_hours: int = 480
-    windows: int | None = None
+    window_hours: int = 168
+    windows: int | None = 4
     replaced: float = 0.2
     evolve_every: int = 10
-    evolve_until: float = 0.7
+    evolve_until: float = 0.6
     activation: str = "tanh"
     reach: float = REACH
 
@@ -56,14 +58,14 @@ class StrategySettings:
 class StrategyTraining:
     """A training of the agents of some homes by an evolution strategy.
 
-    All agents begin with the same sparse network, whose output layer is dense and zero, so that each home starts close to
-    self-consumption; from there on everybody has weights, costs and, with evolution, a topology of its own.
+    All agents begin with the same sparse network, whose output layer is dense and zero, so that each home starts close
+    to self-consumption; from there on everybody has weights, costs and, with evolution, a topology of its own.
 
     Args:
         maker: of the environment.
         homes: that learn, each from its own data.
         split: the hours to learn from.
-        settings: see StrategySettings.
+        given: settings by name, see StrategySettings.
         hidden: neurons of the hidden layers.
         density: of the network, in (0, 1]; 1 is dense.
         shared: whether one network decides for all these homes, and learns from all of them.
@@ -86,7 +88,6 @@ class StrategyTraining:
     """
 
     unit = "generations"
-    squashed = False
     choices = None
 
     def __init__(
@@ -94,7 +95,7 @@ class StrategyTraining:
         maker: EnvironmentMaker,
         homes: NDArray[np.int64],
         split: Split,
-        settings: StrategySettings,
+        given: Mapping[str, Any],
         *,
         hidden: tuple[int, ...],
         density: float,
@@ -105,10 +106,11 @@ class StrategyTraining:
         seed: int = 0,
         threads: int = 1,
     ) -> None:
+        settings = _settings(given)
         self.length = checks.integer("generations", settings.generations, low=1)
         self.homes = homes
-        example = maker.make(homes[:1], 0, 1)
-        self.action_map = ActionMap(example.start_action, settings.reach)
+        example = maker.make(np.arange(maker.n_homes), 0, 1)
+        self.action_map = ActionMap(example.start_actions, settings.reach)
         sizes = (example.n_observations, *hidden, example.n_actions)
         self.fleet = new_fleet(sizes, density, 1 if shared else len(homes), settings.activation, seed, threads)
         self.windows = Windows(split, settings.window_hours, settings.windows, seed)
@@ -140,6 +142,11 @@ class StrategyTraining:
         """Generations that are over."""
         return self.strategy.generation
 
+    @property
+    def hours_lived(self) -> float:
+        """Hours of life that the training stands for so far: all of it is the training hours, once."""
+        return self.done * self._hours
+
     def advance(self) -> dict[str, float]:
         """One generation.
 
@@ -159,25 +166,36 @@ class StrategyTraining:
         row["sent_bytes"] = 0 if self.exchange is None else int(self.exchange.bytes_sent.sum())
         return row
 
-    def state(self) -> dict[str, Any]:
-        """What a run goes on from, the fleet apart: numbers and arrays by name."""
+    def parts(self) -> Parts:
+        """What a run goes on from: networks, optimizer state, counters."""
         state = self.strategy.state_dict()
         if self.exchange is not None:
-            state |= {"exchange.count": self.exchange.count, "exchange.bytes_sent": self.exchange.bytes_sent.copy()}
-        return state
+            state |= {"exchange.count": self.exchange.count, "exchange.bytes_sent": self.exchange.bytes_sent}
+        arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
+        numbers = {name: value for name, value in state.items() if name not in arrays}
+        return Parts({"fleet": self.fleet}, arrays, numbers)
 
-    def restore(self, fleet: Fleet, state: dict[str, Any]) -> None:
-        """Goes on from a `state` and the fleet of that time."""
+    def restore(self, parts: Parts, threads: int) -> None:
+        """Goes on from `parts` of a training with the same arguments."""
+        fleet: Any = parts.networks["fleet"]
         for own, layer in zip(self.fleet.layers, fleet.layers, strict=True):
             own.connectivity, own.values, own.bias = layer.connectivity, layer.values, layer.bias
-        self.strategy.load_state_dict(state)
+        self.strategy.load_state_dict({**parts.config, **parts.arrays})
         if self.exchange is not None:
-            self.exchange.count = int(state["exchange.count"])
-            self.exchange.bytes_sent[:] = state["exchange.bytes_sent"]
+            self.exchange.count = int(parts.config["exchange.count"])
+            self.exchange.bytes_sent[:] = parts.arrays["exchange.bytes_sent"]
+
+
+def _settings(given: Mapping[str, Any]) -> StrategySettings:
+    known = [each.name for each in fields(StrategySettings)]
+    for name in given:
+        if name not in known:
+            raise InputError(f"there is no setting {name!r:.40}; there are {', '.join(known)}")
+    return StrategySettings(**given)
 
 
 def new_fleet(sizes: tuple[int, ...], density: float, n_agents: int, activation: str, seed: int, threads: int) -> Fleet:
-    """Agents that begin with one and the same network, whose output layer is zero and dense.
+    """Agents that begin with one and the same network, whose output layer is zero.
 
     Args:
         sizes: of the layers.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,10 +14,12 @@ from numpy.typing import NDArray
 from trulysparse._core import checks
 from trulysparse._core.progress import Progress, silent
 from trulysparse.errors import InputError
+from trulysparse.grid.agents.exchange import Exchange
+from trulysparse.grid.agents.independent import IndependentTraining
 from trulysparse.grid.agents.new_homes import with_new_homes
 from trulysparse.grid.agents.policy import ActionMap, Agents
 from trulysparse.grid.agents.rollout import EnvironmentMaker
-from trulysparse.grid.agents.strategy_training import StrategySettings, StrategyTraining
+from trulysparse.grid.agents.strategy_training import StrategyTraining
 from trulysparse.grid.splits import Split
 from trulysparse.io import kept_models, models
 from trulysparse.io.kept_models import Parts
@@ -35,26 +36,33 @@ _KIND = "GridTraining"
 class Method(Protocol):
     """A way to learn: what Training needs of it."""
 
-    fleet: Fleet
     homes: NDArray[np.int64]
     action_map: ActionMap
-    squashed: bool
     choices: Any
+    exchange: Exchange | None
     length: int
     unit: str
+
+    @property
+    def fleet(self) -> Fleet:
+        """The networks that act."""
 
     @property
     def done(self) -> int:
         """How much of `length` is over."""
 
+    @property
+    def hours_lived(self) -> float:
+        """Hours of life that the training stands for so far."""
+
     def advance(self) -> dict[str, float]:
         """One part of the training; returns what the log has of it."""
 
-    def state(self) -> dict[str, Any]:
-        """What a run goes on from, the fleet apart: numbers and arrays by name."""
+    def parts(self) -> Parts:
+        """What a run goes on from."""
 
-    def restore(self, fleet: Fleet, state: dict[str, Any]) -> None:
-        """Goes on from a state and the fleet of that time."""
+    def restore(self, parts: Parts, threads: int) -> None:
+        """Goes on from `parts` of a training with the same arguments."""
 
 
 class Training:
@@ -90,8 +98,9 @@ class Training:
         >>> from trulysparse import grid
         >>> from trulysparse.grid.agents import Training
         >>> data = grid.sample_data()
-        >>> training = Training("es", data, grid.split_of(data.names, len(data.hour)), hidden=(16,), density=0.3, length=2,
-        ...     settings={"candidates": 4, "windows": 1, "window_hours": 24})
+        >>> split = grid.split_of(data.names, len(data.hour))
+        >>> settings = {"candidates": 4, "windows": 1, "window_hours": 24}
+        >>> training = Training("es", data, split, hidden=(16,), density=0.3, length=2, settings=settings)
         >>> agents = training.run().agents()
         >>> training.done, agents.n_homes
         (2, 6)
@@ -132,8 +141,8 @@ class Training:
         homes = split.train_homes
         if not len(homes) or homes.max() >= self.maker.n_homes:
             raise InputError(f"split must name training homes among the {self.maker.n_homes} of scenario")
-        made = _MAKERS[kind](self._settings)
-        self.method: Method = made(self.maker, homes, split, threads=checks.thread_count(threads), **self._arguments)
+        options = {"threads": checks.thread_count(threads), **self._arguments}
+        self.method = _new_method(kind, self._settings, self.maker, split, **options)
         self.log: list[dict[str, float]] = []
         self.seconds = 0.0
 
@@ -152,6 +161,7 @@ class Training:
         folder: str | PathLike[str] | None = None,
         *,
         until: int | None = None,
+        stop: Callable[[], bool] = lambda: False,
         progress: Progress = silent,
         checkpoint_seconds: float = 60.0,
     ) -> Training:
@@ -160,7 +170,8 @@ class Training:
         Args:
             folder: where checkpoints are written, in `training.safetensors`; None: nowhere.
             until: stop after so many generations or hours; None: at the end.
-            progress: called after each part, see trulysparse._core.progress.
+            stop: asked after each part; where it says True, a checkpoint is written and learning ends.
+            progress: called after each part, when the log has its row, see trulysparse._core.progress.
             checkpoint_seconds: between checkpoints, at least 0.
 
         Returns:
@@ -177,7 +188,7 @@ class Training:
             path.parent.mkdir(parents=True, exist_ok=True)
         last = written = time.perf_counter()
         with deferred_interrupts() as interrupted:
-            while self.done < end and not interrupted:
+            while self.done < end and not interrupted and not stop():
                 row = self.method.advance()
                 now = time.perf_counter()
                 self.seconds += now - last
@@ -202,7 +213,6 @@ class Training:
             method.action_map,
             method.homes,
             self.maker.n_homes,
-            squashed=method.squashed,
             choices=method.choices,
         )
 
@@ -210,23 +220,17 @@ class Training:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Writes all that the training goes on from into one file, whole or not at all."""
-        numbers, arrays = {}, {}
-        for name, value in self.method.state().items():
-            if isinstance(value, np.ndarray):
-                arrays[f"state.{name}"] = value
-            else:
-                numbers[name] = value
         columns = sorted({name for row in self.log for name in row})
-        config = {
-            "training": self.kind,
+        own = {
+            "kind": self.kind,
             "arguments": self._arguments,
             "settings": self._settings,
-            "state": numbers,
             "seconds": self.seconds,
             "log": {name: [row.get(name) for row in self.log] for name in columns},
             "homes": self.maker.n_homes,
         }
-        parts = Parts({"fleet": self.method.fleet}, arrays, config)  # type: ignore[dict-item]
+        parts = self.method.parts()
+        parts.config["training"] = own
         kept_models.write_parts(parts, _KIND, path, models.ENTRY, silent)
 
     @classmethod
@@ -259,22 +263,19 @@ class Training:
             if file.config.get("kind", "network") != _KIND:
                 raise InputError(f"it holds a {file.config.get('kind', 'network')!s:.40}, not a grid's training")
             parts = kept_models.read_parts(file, threads, None)
-        config = parts.config
-        training = cls(
-            config["training"],
-            scenario,
-            split,
-            environment=environment,
-            settings=config["settings"],
-            threads=threads,
-            **config["arguments"],
-        )
-        if training.maker.n_homes != config["homes"]:
-            raise InputError(f"scenario must have {config['homes']} homes, as it had, not {training.maker.n_homes}")
-        prefix = "state."
-        arrays = {name[len(prefix) :]: value for name, value in parts.arrays.items() if name.startswith(prefix)}
-        fleet: Any = parts.networks["fleet"]
-        training.method.restore(fleet, {**config["state"], **arrays})
+            config = parts.config["training"]
+            if config["homes"] != (n_homes := EnvironmentMaker(scenario).n_homes):
+                raise InputError(f"scenario must have {config['homes']} homes, as it had, not {n_homes}")
+            training = cls(
+                config["kind"],
+                scenario,
+                split,
+                environment=environment,
+                settings=config["settings"],
+                threads=threads,
+                **config["arguments"],
+            )
+            training.method.restore(parts, threads)
         log = config["log"]
         rows = zip(*log.values(), strict=True)
         training.log = [
@@ -284,23 +285,10 @@ class Training:
         return training
 
 
-def _strategy(given: Mapping[str, Any]) -> Callable[..., Method]:
-    settings = _settings(StrategySettings(), given)
-
-    def make(*args: Any, **kwargs: Any) -> Method:
-        return StrategyTraining(*args, settings, **kwargs)
-
-    return make
-
-
-def _settings(settings: Any, given: Mapping[str, Any]) -> Any:
-    """Settings with some of them replaced, or InputError where one does not exist."""
-    known = [each.name for each in fields(settings)]
-    for name in given:
-        if name not in known:
-            raise InputError(f"there is no setting {name!r:.40}; there are {', '.join(known)}")
-    return replace(settings, **given)
+def _new_method(kind: str, given: Mapping[str, Any], maker: EnvironmentMaker, split: Split, **options: Any) -> Method:
+    if kind == "es":
+        return StrategyTraining(maker, split.train_homes, split, given, **options)
+    return IndependentTraining(kind, maker, split.train_homes, split, given, **options)
 
 
 _LENGTH = {"es": "generations", "td3": "hours", "dqn": "hours"}
-_MAKERS: dict[str, Callable[[Mapping[str, Any]], Callable[..., Method]]] = {"es": _strategy}

@@ -83,9 +83,9 @@ class BasicRBC(Rule):
 
     def step(self, environment: Any) -> Any:
         """An hour."""
-        label = environment.data.hour[environment.hour] + 1  # 1 to 24
+        label = environment.data.hour[environment.t] + 1  # 1 to 24
         share = np.where((label >= 9) & (label <= 21), -0.08, 0.091)
-        return environment.step(None, battery_kwh=share * environment.batteries.power_kw)
+        return environment.settle(share * environment.batteries.power_kw)
 
 
 class SelfConsumption(Rule):
@@ -96,7 +96,8 @@ class SelfConsumption(Rule):
         'follow'
     """
 
-    label, information = "self-consumption", "follow"
+    label = "self-consumption"
+    information: str | None = "follow"
 
     def behaviour(self, environment: Any) -> Array:
         """u of each home in the hour, see Actions: -1 gives what the home lacks, 1 fills the battery from the grid."""
@@ -105,7 +106,7 @@ class SelfConsumption(Rule):
     def start(self, environment: Any) -> None:
         """Prepares the action."""
         super().start(environment)
-        self._action = np.tile(environment.start_action, (environment.n_homes, 1))
+        self._action = np.tile(environment.start_actions, (environment.n_homes, 1))
 
     def step(self, environment: Any) -> Any:
         """An hour."""
@@ -129,7 +130,7 @@ class LateSelfConsumption(Rule):
         self._need = np.zeros(environment.n_homes)
         power = environment.batteries.power_kw
         self._per_kw = np.divide(1.0, power, out=np.zeros(environment.n_homes), where=power > 0)
-        self._action = np.tile(environment.start_action, (environment.n_homes, 1))
+        self._action = np.tile(environment.start_actions, (environment.n_homes, 1))
 
     def step(self, environment: Any) -> Any:
         """An hour."""
@@ -157,7 +158,7 @@ class TimeOfUse(SelfConsumption):
 
     def to_peak(self, environment: Any) -> Array:
         """Hours until the next hour of peak price, 0 in one, at most 24: one number, or one a home."""
-        return np.asarray(self._to_peak[environment.hour, self._kind])
+        return np.asarray(self._to_peak[environment.t, self._kind])
 
     def behaviour(self, environment: Any) -> Array:
         """-1 in peak hours, else 0."""
@@ -220,7 +221,7 @@ class TimeOfUseFill(TimeOfUse):
         waiting = np.where(ahead > self.hold_hours, -1.0, 0.0)
         filling = self._most
         if self.spread:
-            lacking = (1 - environment.charge) * self._hours_to_fill
+            lacking = (1 - environment.batteries.charge) * self._hours_to_fill
             filling = np.minimum(lacking / np.maximum(ahead, 1), filling)
         return np.where(ahead == 0, -1.0, np.where(ahead <= self._fill, filling, waiting))
 
@@ -257,4 +258,4 @@ class Requests(Rule):
 
     def step(self, environment: Any) -> Any:
         """An hour of the plan."""
-        return environment.step(None, battery_kwh=self.requests[environment.step_number])
+        return environment.settle(self.requests[environment.step_number])

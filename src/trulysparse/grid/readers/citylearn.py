@@ -30,6 +30,7 @@ DEVICES = tuple(f"{kind}_{what}" for kind in ("cooling", "heating", "dhw") for w
 DEVICES += ("chargers",)
 DEMANDS = ("cooling_demand", "heating_demand", "dhw_demand")
 CALENDAR = ("month", "hour", "day_type")
+MOST_KW_PER_KW = 1.5
 
 
 def read_citylearn(folder: str | os.PathLike[str]) -> GridData:
@@ -91,15 +92,21 @@ def read_citylearn(folder: str | os.PathLike[str]) -> GridData:
         if any(each is not of_homes[0] for each in of_homes):
             raise InputError(f"'{folder / 'schema.json'}' gives homes several files for {key}; one for all is modelled")
         shared[key] = of_homes[0]
-    same_length([*energy, *shared.values()])
     for each in energy:
-        _check_meter(each)
         _check_calendar(each, energy[0])
+        _check_meter(each)
+    same_length([*energy, *shared.values()])
     rows = _rows(schema, len(energy[0]), folder)
     sizes = [_sizes(name, homes[name]) for name in names]
     pv_kw = np.array([size[2] for size in sizes])
     load = np.stack([each.numbers("non_shiftable_load") for each in energy], axis=1)
     sun = np.stack([each.numbers("solar_generation") for each in energy], axis=1)
+    for name, most in zip(names, sun.max(axis=0), strict=True):
+        if 0 < most <= MOST_KW_PER_KW:
+            raise InputError(
+                f"solar_generation of {name} reaches {most:.3g} W per kW of panels, so it is probably in kW per kW: "
+                "multiply by 1000"
+            )
     predicted = {
         name: shared[key].numbers(name)[rows]
         for key in ("weather", "pricing")
@@ -112,7 +119,7 @@ def read_citylearn(folder: str | os.PathLike[str]) -> GridData:
         weekday=np.minimum(_whole(energy[0], "day_type", 1, 8)[rows], 7) - np.int8(1),  # 8: a holiday, as Sunday
         month=_whole(energy[0], "month", 1, 12)[rows],
         load=load[rows].astype(np.float32),
-        pv=(pv_kw * sun[rows] / 1000).astype(np.float32),
+        pv=pv_kw.astype(np.float32) * sun[rows].astype(np.float32) / np.float32(1000),
         price=shared["pricing"].numbers("electricity_pricing")[rows],
         carbon=shared["carbon_intensity"].numbers("carbon_intensity")[rows],
         temperature=shared["weather"].numbers("outdoor_dry_bulb_temperature")[rows].astype(np.float32),
@@ -192,13 +199,22 @@ def _check_meter(table: Table) -> None:
 
 
 def _check_calendar(table: Table, first: Table) -> None:
-    for name in CALENDAR:
-        mine, theirs = table.text(name), first.text(name)
-        if mine != theirs:
-            row = next(number for number, texts in enumerate(zip(mine, theirs, strict=True)) if len(set(texts)) == 2)
+    """All homes have the hours of the first one, which follow each other."""
+    columns = {name: (table.text(name), first.text(name)) for name in CALENDAR}
+    if table is not first and all(mine == theirs for mine, theirs in columns.values()):
+        return
+    labels = _whole(table, "hour", 1, 24).astype(np.int64)
+    if (wrong := np.flatnonzero((labels[1:] - labels[:-1]) % 24 != 1)).size:
+        row = int(wrong[0]) + 1
+        gap = int(labels[row] - labels[row - 1] - 1) % 24
+        what = "is doubled" if labels[row] == labels[row - 1] else f"follows {labels[row - 1]}: {gap} missing"
+        raise InputError(f"'{table.path}' line {row + 2}: hour {labels[row]} {what}, or rows are out of order")
+    for name, (mine, theirs) in columns.items():
+        differ = (row for row, texts in enumerate(zip(mine, theirs, strict=False)) if len(set(texts)) == 2)
+        for row in differ:
             raise InputError(
                 f"'{table.path}' line {row + 2}: {name} is {mine[row]!r} where '{first.path.name}' has "
-                f"{theirs[row]!r}; an hour is missing or doubled in one of them"
+                f"{theirs[row]!r}; both must have the same hours"
             )
 
 

@@ -46,34 +46,35 @@ class Table:
         if twice:
             raise InputError(f"'{self.path}' has the column {twice[0]!r} twice")
         self.separator = separator
-        self.rows = rows[1:]
-        while self.rows and not "".join(self.rows[-1]).strip():
-            self.rows.pop()
-        for number, row in enumerate(self.rows):
+        del rows[0]
+        while rows and not "".join(rows[-1]).strip():
+            rows.pop()
+        for number, row in enumerate(rows):
             if len(row) != len(self.names):
-                cut = number == len(self.rows) - 1 and len(row) < len(self.names)
+                cut = number == len(rows) - 1 and len(row) < len(self.names)
                 end = "; the file is truncated there" if cut else ""
                 raise InputError(
                     f"'{self.path}' line {number + 2} has {len(row)} fields where the header has {len(self.names)}{end}"
                 )
-        if not self.rows:
+        if not rows:
             raise InputError(f"'{self.path}' has a header and no rows")
+        self._n_rows = len(rows)
+        self._columns = dict(zip(self.names, zip(*rows, strict=True), strict=True))
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return self._n_rows
 
-    def text(self, name: str) -> list[str]:
+    def text(self, name: str) -> tuple[str, ...]:
         """A column as it stands; InputError where the file has none of that name."""
-        if name not in self.names:
+        if name not in self._columns:
             raise InputError(f"'{self.path}' has no column {name!r}; it has {', '.join(self.names)}")
-        column = self.names.index(name)
-        return [row[column].strip() for row in self.rows]
+        return self._columns[name]
 
     def numbers(self, name: str) -> NDArray[np.float64]:
         """A column as finite numbers. A decimal comma is read where fields are not separated by one."""
         texts = self.text(name)
         if self.separator != ",":
-            texts = [text.replace(",", ".") for text in texts]
+            texts = tuple(text.replace(",", ".") for text in texts)
         try:
             values = np.array(list(map(float, texts)))
         except ValueError:
@@ -81,7 +82,7 @@ class Table:
         wrong = np.flatnonzero(~np.isfinite(values))
         if wrong.size:
             row = int(wrong[0])
-            what = f"{texts[row]!r}" if texts[row] else "nothing"
+            what = repr(texts[row]) if texts[row].strip() else "nothing"
             raise InputError(
                 f"'{self.path}' line {row + 2}, column {name!r}: {what} is not a finite number ({wrong.size} of "
                 f"{len(self)} rows are not)"

@@ -73,7 +73,7 @@ def calendar(hours: NDArray[np.datetime64]) -> tuple[NDArray[np.int8], NDArray[n
 
 def _stamp(path: Path, line: int, text: str) -> datetime:
     try:
-        return datetime.fromisoformat(text)
+        return datetime.fromisoformat(text.strip())
     except ValueError:
         raise InputError(
             f"'{path}' line {line}: {text!r} is no time; times are written as 2023-01-31 23:00, or with an offset as "
