@@ -2,31 +2,62 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from command import run
+from trulysparse.cli.grid import _controls
 from trulysparse.grid import sample
 
-HOURS = 5 * 168
+HOURS = 4 * 168
+QUICK = ["--agents", "es", "--hidden", "8", "--density", "0.3", "--length", "2", "--no-references"]
+"""Of a run that takes a second: agents of 8 neurons, two generations, nothing to compare with."""
+
+
+@pytest.fixture(scope="session")
+def short_data() -> Any:
+    """3 homes of the sample in 4 weeks of summer."""
+    whole = sample.sample_data(3)
+    rows = slice(4000, 4000 + HOURS)
+    hourly = ("hour", "weekday", "month", "load", "pv", "price", "carbon", "temperature")
+    return replace(whole, **{name: np.ascontiguousarray(getattr(whole, name)[rows]) for name in hourly})
+
+
+@pytest.fixture(scope="session")
+def short_sample(short_data: Any) -> Iterator[Any]:
+    """In place of the sample; control by forecast, which is slow, and foresight, where nobody asks for it, are left
+    out."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sample, "sample_data", lambda n_homes=3, seed=0: short_data)
+        patch.setattr(_controls, "MOST_BOUNDED", 2)
+        yield short_data
 
 
 @pytest.fixture(autouse=True)
-def short_sample(monkeypatch):
-    """A sample of 3 homes and 5 weeks in summer."""
-    whole = _CACHE.setdefault("whole", sample.sample_data(3))
-    rows = slice(4000, 4000 + HOURS)
-    hourly = ("hour", "weekday", "month", "load", "pv", "price", "carbon", "temperature")
-    short = replace(whole, **{name: np.ascontiguousarray(getattr(whole, name)[rows]) for name in hourly})
-    monkeypatch.setattr(sample, "sample_data", lambda n_homes=3, seed=0: short)
-    return short
-
-
-_CACHE: dict[str, object] = {}
+def _always_short(short_sample: Any) -> None:
+    """All tests here take the short sample."""
 
 
 @pytest.fixture
-def quick():
-    """Options of a run that takes a second: agents of 8 neurons, two generations, no references."""
-    return ["--agents", "es", "--hidden", "8", "--density", "0.3", "--length", "2", "--no-references"]
+def quick() -> list[str]:
+    """Options of a run that takes a second."""
+    return [*QUICK]
+
+
+@pytest.fixture(scope="session")
+def whole_run(tmp_path_factory: pytest.TempPathFactory, short_sample: Any) -> Any:
+    """(folder, what was printed) of a finished run; not to be changed."""
+    out = tmp_path_factory.mktemp("grid") / "r"
+    return out, run("grid", "run", "--out", out, *QUICK, "--bounds", "--json")
+
+
+@pytest.fixture
+def finished(tmp_path: Any, whole_run: Any) -> Any:
+    """A copy of the folder of a finished run."""
+    shutil.copytree(whole_run[0], tmp_path / "r")
+    return tmp_path / "r"

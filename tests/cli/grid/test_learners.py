@@ -14,7 +14,7 @@ def names(**settings):
 
 
 def test_agents_of_all_seeds_then_dense_and_shared_ones_of_the_first():
-    assert names(agents="td3,es", seed=5, seeds=2) == ["td3-5", "td3-6", "es-5", "es-6", "td3-dense-5", "td3-shared-5"]
+    assert names(agents="td3,es", seed=5, seeds=2) == ["td3-5", "td3-6", "es-5", "es-6", "td3-dense-5", "es-shared-5"]
 
 
 def test_references_are_left_out_where_asked_for_or_where_they_are_there():

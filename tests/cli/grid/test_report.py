@@ -2,74 +2,68 @@
 
 from __future__ import annotations
 
+import json
 import re
 
+import numpy as np
 import pytest
 
 from command import contents, refused, run
 from pictures import tables
 
+STREET = {
+    "transformer": {"kva": 10, "vk_percent": 4, "vkr_percent": 1.2},
+    "cables": {"A": {"r_ohm_per_km": 0.2, "x_ohm_per_km": 0.08, "c_nf_per_km": 0, "i_max_a": 275}},
+    "lines": [["busbar", "a", 100, "A"], ["a", "b", 50, "A"]],
+    "homes": ["a", "b", "b"],
+}
 
-def test_the_report_is_that_of_the_run(tmp_path, quick):
-    out = tmp_path / "r"
-    run("grid", "run", "--out", out, *quick)
-    before = contents(out)
-    assert str(out / "report.html") in run("grid", "report", out)
-    assert run("grid", "report", out, "--out", tmp_path / "page.html").strip().endswith("page.html")
 
-    def without_time(text):
-        return re.sub(rb"\d{4}-\d\d-\d\d \d\d:\d\d", b"", text)
+def without_time(text):
+    return re.sub(rb"\d{4}-\d\d-\d\d \d\d:\d\d", b"", text)
 
-    after = contents(out)
-    assert without_time(after.pop("report.html")) == without_time(before.pop("report.html"))
+
+def test_the_report_is_that_of_the_run(finished, whole_run, tmp_path):
+    before = contents(finished)
+    page = without_time((finished / "report.html").read_bytes())
+    page = page.replace(str(whole_run[0]).encode(), str(finished).encode())  # in the command
+    (finished / "report.html").unlink()
+    assert str(finished / "report.html") in run("grid", "report", finished)
+    after = contents(finished)
+    assert without_time(after.pop("report.html")) == page
+    del before["report.html"]
     assert after == before
-    assert without_time((tmp_path / "page.html").read_bytes()) == without_time((out / "report.html").read_bytes())
+    (finished / "results.json").unlink()
+    run("grid", "report", finished, "--out", tmp_path / "page.html")
+    assert "The run is not finished" in (tmp_path / "page.html").read_text()
+    assert without_time((finished / "report.html").read_bytes()) == page
 
 
-def test_a_run_on_a_feeder_shows_the_grid(tmp_path, monkeypatch):
-    import json
-
-    text = {
-        "transformer": {"kva": 10, "vk_percent": 4, "vkr_percent": 1.2},
-        "cables": {"A": {"r_ohm_per_km": 0.2, "x_ohm_per_km": 0.08, "c_nf_per_km": 0, "i_max_a": 275}},
-        "lines": [["busbar", "a", 100, "A"], ["a", "b", 50, "A"]],
-        "homes": ["a", "b", "b"],
-    }
-    (tmp_path / "street.json").write_text(json.dumps(text))
+@pytest.mark.slow
+def test_a_run_on_a_feeder_shows_the_grid(tmp_path):
+    (tmp_path / "street.json").write_text(json.dumps(STREET))
     out = tmp_path / "r"
-    options = ["--feeder", tmp_path / "street.json", "--no-bounds", "--agents", "tou-fill"]
-    run("grid", "run", "--out", out, *options)
+    run("grid", "run", "--out", out, "--feeder", tmp_path / "street.json", "--agents", "tou-fill")
     page = (out / "report.html").read_text()
-    for part in ("Transformer loading", "Voltages under time-of-use, fill", "b, home 2 and 3", "Limits of the grid"):
+    for part in ("Transformer loading", "Voltages under TOU fill", "b, home 2 and 3", "Limits of the grid"):
         assert part in page
     [limits] = [table for table in tables(page) if "transformer, highest" in table[0]]
-    assert [row[0] for row in limits[1:]] == [
-        "time-of-use, fill",
-        "no control",
-        "self-consumption",
-        "fill, random hours",
-    ]
+    names = [row[0] for row in limits[1:]]
+    assert names == ["TOU fill", "no control", "self-consumption", "TOU fill, spread", "TOU fill, random"]
     assert "Perfect foresight was not computed" in page
 
 
-def test_an_unfinished_run_says_so(tmp_path, quick):
+@pytest.mark.slow
+def test_an_oracle_is_marked_red(tmp_path, quick, short_sample):
+    short_sample.predicted["price_1"] = np.roll(short_sample.price, -1)
     out = tmp_path / "r"
-    run("grid", "run", "--out", out, *quick, "--no-report", "--no-bounds")
-    (out / "results.json").unlink()
-    run("grid", "report", out)
-    assert "The run is not finished" in (out / "report.html").read_text()
-
-
-def test_an_oracle_is_marked_red(tmp_path):
-    out = tmp_path / "r"
-    run("grid", "run", "--out", out, "--agents", "self-consumption", "--no-bounds", "--no-report")
-    text = (out / "config.json").read_text()
-    (out / "config.json").write_text(text.replace('"oracle": false', '"oracle": true'))
-    from trulysparse.errors import InputError
-
-    with pytest.raises(AssertionError, match="predicted"):  # the sample has no forecasts
-        run("grid", "report", out)
-    assert InputError
+    try:
+        run("grid", "run", "--out", out, *quick, "--oracle")
+    finally:
+        short_sample.predicted.clear()
+    page = (out / "report.html").read_text()
+    assert "<p class='alarm'><b>Oracle" in page
+    assert "es (oracle)" in page
 
 
 @pytest.mark.parametrize("name", ["none", "file", "empty"])

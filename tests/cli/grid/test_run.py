@@ -16,7 +16,7 @@ from command import contents, last_json, refused, run
 from trulysparse.grid.agents import Agents, Training
 from trulysparse.grid.outcome import Outcome
 
-RULES = ["basic", "no-control", "self-consumption", "time-of-use", "tou-fill", "tou-fill-random"]
+RULES = ["basic", "no-control", "self-consumption", "time-of-use", "tou-fill", "tou-fill-random", "tou-fill-spread"]
 FILES = sorted(
     [
         *("agents/es-0.json", "agents/es-0.safetensors", "config.json", "progress.csv", "report.html", "results.json"),
@@ -25,28 +25,27 @@ FILES = sorted(
 )
 
 
-def signalled(monkeypatch, *arguments, at=1, number=signal.SIGINT):
-    """Standard error of a run that gets a signal as the `at`-th generation from here ends."""
-    from trulysparse.grid.agents import strategy_training
+def signalled(monkeypatch, *arguments, number=signal.SIGINT):
+    """Standard error of a run that gets a signal as its first generation ends."""
+    from trulysparse.grid.agents.strategy_training import StrategyTraining
 
-    advance, count = strategy_training.StrategyTraining.advance, 0
+    advance, sent = StrategyTraining.advance, []
 
     def counted(self):
-        nonlocal count
-        count += 1
         row = advance(self)
-        if count == at:
+        if not sent:
+            sent.append(number)
             os.kill(os.getpid(), number)
         return row
 
     with monkeypatch.context() as patch:
-        patch.setattr(strategy_training.StrategyTraining, "advance", counted)
+        patch.setattr(StrategyTraining, "advance", counted)
         return run(*arguments, code=128 + number)
 
 
-def test_a_run_leaves_what_its_figures_say(tmp_path, quick):
-    out = tmp_path / "r"
-    figures = last_json(run("grid", "run", "--out", out, *quick, "--json"))
+def test_a_run_leaves_what_its_figures_say(whole_run):
+    out, printed = whole_run
+    figures = last_json(printed)
     assert sorted(contents(out)) == FILES
     assert figures == json.loads((out / "results.json").read_text())
     outcomes = {name: Outcome.from_file(out / "outcomes" / f"{name}.safetensors") for name in [*RULES, "es-0"]}
@@ -66,68 +65,69 @@ def test_a_run_leaves_what_its_figures_say(tmp_path, quick):
     assert len(rows) == 3
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits_for_any_number_of_threads(tmp_path, quick):
     for name, options in {"a": [], "b": ["--threads", 2], "c": ["--seed", 1]}.items():
-        run("grid", "run", "--out", tmp_path / name, *quick, *options, "--no-report", "--no-bounds")
+        run("grid", "run", "--out", tmp_path / name, *quick, *options, "--no-report")
     policies = [(tmp_path / name / "agents").glob("*.safetensors") for name in "abc"]
     a, b, c = (next(each).read_bytes() for each in policies)
     assert a == b
     assert a != c
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_was_broken_off_goes_on_with_the_same_bits(tmp_path, quick, monkeypatch, number):
-    whole, out = tmp_path / "whole", tmp_path / "r"
-    options = [*quick, "--no-bounds", "--no-report"]
-    run("grid", "run", "--out", whole, *options)
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+def test_a_run_that_was_broken_off_goes_on_with_the_same_bits(tmp_path, quick, monkeypatch, whole_run, number):
+    out = tmp_path / "broken"
+    options = [*quick, "--bounds", "--no-report"]
     error = signalled(monkeypatch, "grid", "run", "--out", out, *options, number=number)
     assert error == f"stopped: `trulysparse grid run --resume --out {out}` goes on\n"
     assert (out / "agents" / "es-0" / "training.safetensors").is_file()
     assert not (out / "results.json").exists()
     before = contents(out)
-    assert "with another --length; go on with" in refused("grid", "run", "--out", out, *options, "--length", 3)
+    for given, message in {
+        ("--length", "3"): "with another --length; go on with",
+        ("--resume", "--density", "0.5"): "--density cannot change with --resume: the run in",
+    }.items():
+        assert message in refused("grid", "run", "--out", out, *options[: 0 if "--resume" in given else None], *given)
     assert contents(out) == before
     again = ["--out", out, *options] if number == signal.SIGINT else ["--resume", "--out", out, "--no-report"]
     run("grid", "run", *again)
-    for name, text in contents(whole).items():
+    whole, found = contents(whole_run[0]), contents(out)
+    assert sorted(found) == sorted(name for name in whole if name != "report.html")
+    for name, text in whole.items():
         if name.endswith(".safetensors"):
-            assert contents(out)[name] == text, name
-    assert sorted(contents(out)) == sorted(contents(whole))
+            assert found[name] == text, name
     assert "has finished" in refused("grid", "run", "--resume", "--out", out)
     assert "holds a finished run" in refused("grid", "run", "--out", out, *options)
 
 
-def test_what_is_there_after_a_kill_is_not_computed_again(tmp_path, quick, monkeypatch):
-    out = tmp_path / "r"
-    run("grid", "run", "--out", out, *quick, "--no-report")
-    whole = contents(out)
-    (out / "results.json").unlink()
-    (out / "outcomes" / "es-0.safetensors").unlink()  # as where the process died just before
+def test_what_is_there_after_a_kill_is_not_computed_again(finished, quick, monkeypatch):
+    whole = contents(finished)
+    (finished / "results.json").unlink()
+    (finished / "outcomes" / "es-0.safetensors").unlink()  # as where the process died just before
     monkeypatch.setattr(Training, "run", None)
-    run("grid", "run", "--out", out, *quick, "--no-report")
-    changed = [name for name, text in contents(out).items() if whole[name] != text]
+    run("grid", "run", "--out", finished, *quick, "--bounds", "--no-report")
+    changed = [name for name, text in contents(finished).items() if whole[name] != text]
     assert set(changed) <= {"results.json"}
-    assert sorted(contents(out)) == sorted(whole)
+    assert sorted(contents(finished)) == sorted(whole)
 
 
 def test_a_signal_before_anything_is_kept_leaves_nothing(tmp_path, quick, monkeypatch):
     from trulysparse.cli.grid import _running
 
-    def stop(*_):
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    monkeypatch.setattr(_running, "play", stop)
+    monkeypatch.setattr(_running, "play", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     error = run("grid", "run", "--out", tmp_path / "a" / "r", *quick, code=128 + signal.SIGTERM)
     assert error == "stopped: nothing was kept to go on from\n"
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_references_seeds_and_rules_are_compared(tmp_path, quick):
     out = tmp_path / "r"
-    options = ["--references", "--agents", "es,tou-fill", "--seeds", 2, "--no-bounds", "--json"]
+    options = ["--references", "--agents", "es,tou-fill", "--seeds", 2, "--json"]
     figures = last_json(run("grid", "run", "--out", out, *quick, *options))
     names = [each["name"] for each in figures["controls"]]
-    assert names[:4] == ["es", "es, dense", "es, shared", "time-of-use, fill"]
+    assert names[:4] == ["es", "es, dense", "es, shared", "TOU fill"]
     assert sorted(path.stem for path in (out / "agents").glob("*.safetensors")) == [
         "es-0", "es-1", "es-dense-0", "es-shared-0",
     ]  # fmt: skip
@@ -137,13 +137,22 @@ def test_references_seeds_and_rules_are_compared(tmp_path, quick):
     assert first["saving"] is None  # there is no bound
 
 
-def test_overwriting_removes_the_other_run_and_nothing_else(tmp_path, quick):
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["td3", "dqn"])
+def test_other_agents(tmp_path, quick, kind):
     out = tmp_path / "r"
-    run("grid", "run", "--out", out, *quick, "--seeds", 2, "--no-report", "--no-bounds")
-    (out / "notes.txt").write_text("mine")
-    (out / "outcomes" / "mine.safetensors").write_text("mine")
-    run("grid", "run", "--out", out, "--agents", "self-consumption", "--no-bounds", "--overwrite")
-    assert sorted(contents(out)) == sorted(
+    options = ["--agents", kind, "--length", 480, "--exchange", "weekly", "--device", "m4", "--json"]
+    figures = last_json(run("grid", "run", "--out", out, *quick, *options))
+    assert figures["controls"][0]["name"] == kind
+    assert figures["devices"]["bytes sent per day"]["mean"] > 0
+    assert "allowed on m4" in (out / "report.html").read_text()
+
+
+def test_overwriting_removes_the_other_run_and_nothing_else(finished):
+    (finished / "notes.txt").write_text("mine")
+    (finished / "outcomes" / "mine.safetensors").write_text("mine")
+    run("grid", "run", "--out", finished, "--agents", "self-consumption", "--overwrite")
+    assert sorted(contents(finished)) == sorted(
         ["config.json", "notes.txt", "outcomes/mine.safetensors", "report.html", "results.json"]
         + [f"outcomes/{name}.safetensors" for name in RULES]
     )
@@ -154,6 +163,8 @@ REFUSALS = [
     (["--density", "0"], "--density"),
     (["--threads", "0"], "--threads must be between 1 and"),
     (["--tariff", "free"], "--tariff must be one of"),
+    (["--device", "phone"], "--device must be one of meter, m4, esp32"),
+    (["--device", "meter", "--density", "1"], "connections, device Cortex-M0+ with 32 kB takes 600"),
     (["--resume", "--overwrite"], "--resume and --overwrite"),
     (["--resume"], "does not exist"),
 ]
@@ -165,22 +176,16 @@ def test_refusals_leave_nothing(tmp_path, options, message):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_options_that_contradict_the_run_are_refused_with_resume(tmp_path, quick, monkeypatch):
-    out = tmp_path / "r"
-    signalled(monkeypatch, "grid", "run", "--out", out, *quick, "--no-bounds")
-    assert "--density cannot change with --resume: the run in" in refused(
-        "grid", "run", "--resume", "--out", out, "--density", "0.5"
-    )
-    assert "another training is at work" not in run("grid", "run", "--resume", "--out", out, "--density", "0.3")
+def test_the_command_of_the_report_repeats_the_run(tmp_path, whole_run, monkeypatch):
+    from trulysparse.cli.grid import _running
 
-
-def test_the_command_of_the_report_repeats_the_run(tmp_path, quick, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    run("grid", "run", "--out", "r", *quick, "--no-bounds")
-    [line] = re.findall("<pre>(trulysparse grid run.*?)</pre>", (tmp_path / "r" / "report.html").read_text())
-    before = (tmp_path / "r" / "agents" / "es-0.safetensors").read_bytes()
-    run(*shlex.split(html.unescape(line))[1:], "--overwrite", "--no-report")
-    assert (tmp_path / "r" / "agents" / "es-0.safetensors").read_bytes() == before
+    (text,) = re.findall("<pre>(trulysparse grid run.*?)</pre>", (whole_run[0] / "report.html").read_text())
+    seen = []
+    monkeypatch.setattr(_running, "start_run", lambda call, overwrite: seen.append(call.settings.to_json()))
+    run(*shlex.split(html.unescape(text))[1:])
+    config = json.loads((whole_run[0] / "config.json").read_text())
+    assert [json.loads(json.dumps(each)).items() <= config.items() for each in seen] == [True]
 
 
 def test_help_says_units_and_names_the_commands():

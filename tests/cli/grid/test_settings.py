@@ -15,7 +15,8 @@ from trulysparse.errors import InputError
 OTHER = GridSettings(
     homes=17, agents="td3,self-consumption", density=0.2, hidden=(16, 8), tariff="peakfee", data="a b",
     feeder="landnetz", grid_limits="curtail", information="setpoint", market="netting", broadcast="feeder",
-    curtailment=True, exchange="weekly", device="m4", electric_vehicles=True, heat_pumps=True, oracle=True, weeks="last quarter", train_homes=10, length=5,
+    curtailment=True, exchange="weekly", device="m4", electric_vehicles=True, heat_pumps=True, oracle=True,
+    weeks="last quarter", train_homes=10, length=5,
     references=False, bounds=False, seed=3, seeds=2,
 )  # fmt: skip
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from trulysparse._core.bars import bars
 from trulysparse.cli._console import peak_rss_mb, print_json
-from trulysparse.cli.grid._controls import NO_CONTROL, bound_of, play, rules_of
+from trulysparse.cli.grid._controls import NO_CONTROL, bound_of, kind_of, play, rules_of
 from trulysparse.cli.grid._homes import Homes, make_homes
 from trulysparse.cli.grid._settings import GridSettings
 from trulysparse.cli.grid._shares import Scale
 from trulysparse.cli.grid._tables import as_json, show_controls
-from trulysparse.report.grid_run import BOUND, RULE
+from trulysparse.report.grid_run import BOUND
 
 
 def show_bounds(settings: GridSettings, *, foresight: bool, json_line: bool) -> None:
@@ -30,9 +30,8 @@ def show_bounds(settings: GridSettings, *, foresight: bool, json_line: bool) -> 
         outcomes = {name: play(homes, rule, None, progress) for name, rule in rules_of(homes, settings.seed).items()}
         bound = bound_of(homes, outcomes[NO_CONTROL], progress)[1] if foresight else None
     scale = Scale(outcomes[NO_CONTROL], bound, homes.split)
-    controls = [scale.control(each.label, RULE, [each]) for each in outcomes.values()]
-    if bound is not None:
-        controls.append(scale.control(bound.label, BOUND, [bound], oracle=True))
+    every = [*outcomes.values(), *([] if bound is None else [bound])]
+    controls = [scale.rule(each) for each in sorted(every, key=lambda each: kind_of(each) == BOUND)]
     show_controls(title_of(settings, homes), controls)
     if json_line:
         figures: dict[str, Any] = {"homes": homes.n_homes, "hours": scale.none.n_hours, "tariff": settings.tariff}

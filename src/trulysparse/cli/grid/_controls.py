@@ -10,15 +10,20 @@ import numpy as np
 
 from trulysparse._core.progress import Progress, silent
 from trulysparse.cli.grid._homes import Homes
+from trulysparse.report.grid_run import BOUND, RULE
 
 NO_CONTROL, FORESIGHT, POOLED = "no-control", "perfect-foresight", "pooled-foresight"
 """Names of files: without control, each home with perfect foresight, all of them together with it."""
 MOST_BOUNDED = 200
-"""Homes for which perfect foresight is computed where nothing is said of it."""
+"""Homes for which perfect foresight is computed where nothing is said of it, and control by forecast at all."""
 MOST_KEPT = 20_000_000
 """Hours x homes up to which load, PV and charge are kept beside energy at the meter."""
 _SHORT = {
-    "time-of-use, fill, random hours": "fill, random hours",
+    "time-of-use, fill": "TOU fill",
+    "time-of-use, fill, spread": "TOU fill, spread",
+    "time-of-use, fill, random hours": "TOU fill, random",
+    "time-of-use, fill, community an hour late": "TOU fill, community",
+    "rule on the community's sum, hour known": "community, hour known",
     "self-consumption, an hour late": "late self-consumption",
 }
 """Labels of rules as pictures have room for them."""
@@ -29,8 +34,13 @@ RULES = (
     "late-self-consumption",
     "time-of-use",
     "tou-fill",
+    "tou-fill-spread",
     "tou-fill-random",
+    "community-fill",
+    "community-sum",
+    "mpc",
 )
+"""Names of rules; which of them a run has depends on its mode, market and number of homes."""
 
 
 def rules_of(homes: Homes, seed: int = 0) -> dict[str, Any]:
@@ -41,6 +51,8 @@ def rules_of(homes: Homes, seed: int = 0) -> dict[str, Any]:
         seed: of start hours that are drawn.
     """
     from trulysparse.grid.baselines import rules
+    from trulysparse.grid.baselines.community import CommunityFill, CommunitySum
+    from trulysparse.grid.baselines.mpc import PredictiveControl
 
     made: dict[str, Callable[[], Any]] = {
         "no-control": rules.NoControl,
@@ -49,10 +61,20 @@ def rules_of(homes: Homes, seed: int = 0) -> dict[str, Any]:
         "late-self-consumption": rules.LateSelfConsumption,
         "time-of-use": rules.TimeOfUse,
         "tou-fill": rules.TimeOfUseFill,
+        "tou-fill-spread": lambda: rules.TimeOfUseFill(spread=True),
         "tou-fill-random": lambda: rules.TimeOfUseFill((1, 3), seed=seed),
+        "community-fill": CommunityFill,
+        "community-sum": CommunitySum,
+        "mpc": PredictiveControl,
     }
-    mode = homes.options["information"]
-    return {name: rule for name, make in made.items() if (rule := make()).information in (None, mode)}
+    options = homes.options
+    if options.get("market") is None:
+        del made["community-sum"]
+    if options.get("market") is None or options.get("broadcast") != "community":
+        del made["community-fill"]
+    if homes.n_homes > MOST_BOUNDED:
+        del made["mpc"]
+    return {name: rule for name, make in made.items() if (rule := make()).information in (None, options["information"])}
 
 
 def play(homes: Homes, actor: Any, label: str | None = None, progress: Progress = silent) -> Any:
@@ -71,8 +93,8 @@ def play(homes: Homes, actor: Any, label: str | None = None, progress: Progress 
 
     environment = homes.environment(observe=hasattr(actor, "act"))
     kept = homes.n_homes * environment.n_hours <= MOST_KEPT
-    name = label or getattr(actor, "label", "agents")
-    name = _SHORT.get(name, name)
+    own = str(label or getattr(actor, "label", "agents"))
+    name = _SHORT.get(own, own)
     return evaluate.run(environment, actor, label=name, details=kept, progress=named(progress, name))
 
 
@@ -125,6 +147,11 @@ def wants_bound(bounds: bool | None, n_homes: int) -> bool:
         (True, False, True)
     """
     return n_homes <= MOST_BOUNDED if bounds is None else bounds
+
+
+def kind_of(outcome: Any) -> str:
+    """Whether an outcome is of a rule or of a bound, which knows what no home can know."""
+    return BOUND if outcome.information == "foresight" else RULE
 
 
 def named(progress: Progress, name: str) -> Progress:

@@ -78,7 +78,7 @@ def make_homes(settings: GridSettings) -> Homes:
         data = _data(settings)
         wanted = settings.homes or data.n_homes
         if drawn := wanted > data.n_homes:
-            scenario = resample(data, wanted, settings.seed)
+            scenario = resample(data, wanted, seed=settings.seed)
         else:
             scenario = scenario_of(data).select(list(range(wanted)))
         names = tuple(f"home {k + 1}" for k in range(wanted)) if drawn else tuple(data.names[:wanted])
@@ -96,7 +96,7 @@ def _data(settings: GridSettings) -> Any:
 
         return read_citylearn(Path(settings.data))
     if settings.csv is not None:
-        from trulysparse.grid.readers.homes import read_homes
+        from trulysparse.grid.readers.homes_csv import read_homes
 
         return read_homes(Path(settings.csv))
     from trulysparse.grid.sample import MOST_HOMES, sample_data

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from trulysparse.cli.grid._devices import most_replay
 from trulysparse.cli.grid._homes import Homes, as_options
 from trulysparse.cli.grid._settings import EXCHANGES, KINDS, GridSettings
 from trulysparse.errors import InputError
 
 _SHARED = "shared-"
+_LEARNS_SHARED = "es"  # the kind that one network for all homes can learn by
+AGENTS = (*KINDS, _SHARED + _LEARNS_SHARED)
+"""What --agents takes besides rules."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +67,13 @@ def learners_of(settings: GridSettings) -> list[Learner]:
     asked = []
     for name in settings.names:
         kind, shared = name.removeprefix(_SHARED), name.startswith(_SHARED)
-        if kind in KINDS:
+        if name in AGENTS:
             asked += [Learner(kind, seed, settings.density, shared) for seed in settings.all_seeds]
     if not asked or not settings.references:
         return asked
-    first = asked[0].kind
     more = [
-        Learner(first, settings.seed, 1.0, reference=True),
-        Learner(first, settings.seed, settings.density, shared=True, reference=True),
+        Learner(asked[0].kind, settings.seed, 1.0, reference=True),
+        Learner(_LEARNS_SHARED, settings.seed, settings.density, shared=True, reference=True),
     ]
     known = {each.name for each in asked}
     return [*asked, *(each for each in more if each.name not in known)]
@@ -83,7 +86,7 @@ def rules_asked_for(settings: GridSettings, known: tuple[str, ...]) -> list[str]
         settings: of the run.
         known: names of the rules.
     """
-    allowed = (*KINDS, *(_SHARED + kind for kind in KINDS), *known)
+    allowed = (*AGENTS, *known)
     for name in settings.names:
         if name not in allowed:
             raise InputError(f"--agents must be of {', '.join(allowed)}, not '{name}'")
@@ -99,6 +102,7 @@ def make_training(learner: Learner, settings: GridSettings, homes: Homes, thread
     from trulysparse.grid import agents
 
     exchange = EXCHANGES[settings.exchange] if settings.exchange is not None and not learner.shared else None
+    limit = most_replay(settings, learner.kind)
     with as_options():
         return agents.Training(
             learner.kind,
@@ -110,13 +114,7 @@ def make_training(learner: Learner, settings: GridSettings, homes: Homes, thread
             hidden=settings.hidden,
             exchange=exchange,
             length=settings.length,
+            settings={} if limit is None else {"buffer_size": limit},
             seed=learner.seed,
             threads=threads,
         )
-
-
-def device_figures(training: Any, learner: Learner, settings: GridSettings, homes: Homes) -> dict[str, Any]:
-    """TODO"""
-    fleet = training.method.fleet
-    c = fleet.connections_per_agent
-    return {"mean": {"connections": float(c.mean())}, "largest": {"connections": float(c.max())}}

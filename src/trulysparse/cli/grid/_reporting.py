@@ -15,7 +15,7 @@ from trulysparse.bench.report import processor
 from trulysparse.cli._json import read_object
 from trulysparse.cli._run import REPORT, RESULTS
 from trulysparse.cli.grid._bounding import title_of
-from trulysparse.cli.grid._controls import FORESIGHT, NO_CONTROL, POOLED, rules_of
+from trulysparse.cli.grid._controls import FORESIGHT, NO_CONTROL, POOLED, kind_of, rules_of
 from trulysparse.cli.grid._homes import Homes, make_homes
 from trulysparse.cli.grid._learners import Learner, learners_of, rules_asked_for
 from trulysparse.cli.grid._progress_file import curves, read_rows
@@ -24,10 +24,10 @@ from trulysparse.cli.grid._settings import GridSettings
 from trulysparse.cli.grid._shares import Scale, chosen_home, chosen_week, feeder_voltages, grid_hours, home_week
 from trulysparse.errors import InputError
 from trulysparse.report.grid_page import GridReport, LearningCurve, write_grid_report
-from trulysparse.report.grid_run import AGENTS, BOUND, RULE, BudgetRow, Control
+from trulysparse.report.grid_run import AGENTS, BOUND, BudgetRow, Control
 
 _CURVES = {"cost": "cost of the homes learned from", "best": "least cost so far"}
-_IN_GRID = ("no control", "self-consumption", "time-of-use, fill", "fill, random hours")
+_IN_GRID = ("no control", "self-consumption", "TOU fill, spread", "TOU fill, random")
 """Rules whose loading and voltages are drawn."""
 _BUDGETS = {
     "connections": "connections",
@@ -36,7 +36,7 @@ _BUDGETS = {
     "multiply_adds_per_decision": "multiply-adds per decision",
     "multiply_adds_per_day": "multiply-adds per day",
     "bytes_sent_per_day": "bytes sent per day",
-    "energy_mj_per_day": "energy per day, mJ",
+    "joules_per_day": "energy per day, J",
 }
 
 
@@ -62,10 +62,8 @@ class RunOutcomes:
         """What all of them came to, agents first."""
         scale = self.scale
         found = [scale.control(label, AGENTS, each, oracle=oracle) for label, each in self.agents.items()]
-        found += [scale.control(label, RULE, [each]) for label, each in self.rules.items()]
-        if self.bound is not None:
-            found.append(scale.control(self.bound.label, BOUND, [self.bound], oracle=True))
-        return found
+        every = [*self.rules.values(), *([] if self.bound is None else [self.bound])]
+        return found + [scale.rule(each) for each in sorted(every, key=lambda each: kind_of(each) == BOUND)]
 
 
 def read_outcomes(out: Path, settings: GridSettings, homes: Homes) -> RunOutcomes:
@@ -127,8 +125,8 @@ def report_of(
     shown = dict([outcomes.first, *((name, outcomes.rules[name]) for name in _IN_GRID if name in outcomes.rules)])
     hours = [found for name, each in shown.items() if (found := grid_hours(each, name)) is not None]
     maps = {}
-    if homes.feeder is not None and (found := feeder_voltages(first, homes.feeder)) is not None:
-        maps[label] = found
+    if homes.feeder is not None and (drawn_map := feeder_voltages(first, homes.feeder)) is not None:
+        maps[label] = drawn_map
     return GridReport(
         title=title_of(settings, homes),
         command=settings.command_line(out),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from trulysparse.cli._json import read_object
 from trulysparse.cli._run import REPORT, RESULTS
 from trulysparse.cli.grid._bounding import title_of
 from trulysparse.cli.grid._controls import FORESIGHT, NO_CONTROL, POOLED, bound_of, named, play, rules_of, wants_bound
+from trulysparse.cli.grid._devices import device_figures
 from trulysparse.cli.grid._homes import Homes, make_homes
-from trulysparse.cli.grid._learners import Learner, device_figures, learners_of, make_training, rules_asked_for
+from trulysparse.cli.grid._learners import Learner, learners_of, make_training, rules_asked_for
 from trulysparse.cli.grid._progress_file import ProgressFile
 from trulysparse.cli.grid._reporting import RunOutcomes, budgets_of, read_outcomes, report_of
 from trulysparse.cli.grid._run_folder import (
@@ -163,7 +164,7 @@ def _run(run: GridRun, lock: GridRunLock, overwrite: bool) -> None:
     rules_asked_for(settings, tuple(rules))
     learners = learners_of(settings)
     for learner in learners:  # refused before anything is written
-        device_figures(make_training(learner, settings, homes, run.threads), learner, settings, homes)
+        _figures_of(make_training(learner, settings, homes, run.threads), learner, settings)
     _claim(run, lock, overwrite)
     with bars() as progress:
         for name, rule in rules.items():
@@ -231,13 +232,20 @@ def _learn(run: GridRun, learner: Learner, homes: Homes, progress: Progress) -> 
         _keep(run, name, play(homes, policy, learner.label, progress))
 
 
+def _figures_of(training: Any, learner: Learner, settings: GridSettings) -> dict[str, Any]:
+    """What agents take; those that are trained to compare with need not fit on the device."""
+    asked = replace(settings, device=None) if learner.reference else settings
+    return device_figures(training, asked, shared=learner.shared, dense=learner.density == 1)
+
+
 def _train(run: GridRun, learner: Learner, homes: Homes, progress: Progress) -> None:
     from trulysparse.grid import agents
 
     folder, settings, interrupts = training_folder(run.out, learner.name), run.settings, run.interrupts
     if (folder / TRAINING).is_file():
-        own = {"environment": dict(homes.options), "threads": run.threads}
-        training = agents.Training.resume(folder, homes.scenario, homes.split, **own)
+        training = agents.Training.resume(
+            folder, homes.scenario, homes.split, environment=dict(homes.options), threads=run.threads
+        )
     else:
         training = make_training(learner, settings, homes, run.threads)
     folder.mkdir(exist_ok=True)
@@ -254,7 +262,7 @@ def _train(run: GridRun, learner: Learner, homes: Homes, progress: Progress) -> 
     with interrupts.deferred():
         training.run(folder, progress=tell)
         file.tell(learner.label, learner.seed, training.log, last=True)
-        figures = device_figures(training, learner, settings, homes)
+        figures = _figures_of(training, learner, settings)
         write_object(figures_file(run.out, learner.name), {**figures, "seconds": round(training.seconds, 3)})
         training.agents().save(policy_file(run.out, learner.name))
         clear_training(folder)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trulysparse.cli.grid._controls import kind_of
 from trulysparse.report.feeder_map import FeederMap
-from trulysparse.report.grid_run import SEEN, UNSEEN, Control, GridHours, HomeWeek, Share
+from trulysparse.report.grid_run import BOUND, SEEN, UNSEEN, Control, GridHours, HomeWeek, Share
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _WEEK = 168
@@ -86,6 +87,11 @@ class Scale:
             oracle=oracle,
             figures=_mean_figures([figures(each) for each in outcomes]),
         )
+
+    def rule(self, outcome: Any) -> Control:
+        """What a rule came to, or a bound."""
+        kind = kind_of(outcome)
+        return self.control(outcome.label, kind, [outcome], oracle=kind == BOUND)
 
 
 def _mean(shares: Sequence[Share]) -> Share:

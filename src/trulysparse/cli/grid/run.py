@@ -39,4 +39,7 @@ def run(
     if resume:
         resume_run(out, settings, given, threads=threads, report=report, json_line=json, overwrite=overwrite)
     else:
-        start_run(GridRun(settings, out, threads or 1, report=report, json_line=json), overwrite=overwrite)
+        start_run(
+            GridRun(settings, out, 1 if threads is None else threads, report=report, json_line=json),
+            overwrite=overwrite,
+        )
