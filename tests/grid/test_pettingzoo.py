@@ -77,7 +77,7 @@ def test_bad_actions():
     with pytest.raises(InputError, match="the action of 'home_1' must be numbers, not 'x'"):
         env.step(dict.fromkeys(env.agents, "x"))
     with pytest.raises(InputError, match="'battery' of home 0"):
-        env.step(dict.fromkeys(env.agents, [np.nan]))
+        env.step(dict.fromkeys(env.agents, (np.nan,)))
     assert env.environment.step_number == 0
     chosen = grid.parallel_env(DATA, n_hours=3, choices=[-1, 0, 1])
     with pytest.raises(InputError, match="no episode is under way"):
