@@ -107,6 +107,13 @@ def rules(street: Street) -> dict[str, Any]:
     return found | {"perfect foresight": street.figures(bound)}
 
 
+def begin_with(training: Training, fleet: Any) -> None:
+    """Gives agents that have not learned yet the networks of a fleet."""
+    for own, layer in zip(training.method.fleet.layers, fleet.layers, strict=True):
+        own.connectivity, own.values, own.bias = layer.connectivity, layer.values, layer.bias
+    training.method.strategy.follow_topology()
+
+
 def one_seed(street: Street, seed: int, margin: dict[str, float], selfish: bool) -> dict[str, Any]:
     """Trains agents with one seed and lives through the year with them."""
     begin = time.perf_counter()
@@ -117,7 +124,7 @@ def one_seed(street: Street, seed: int, margin: dict[str, float], selfish: bool)
         if name == "selfish agents" and not selfish:
             continue
         training = street.training(seed, OWN, False, options)
-        training.method.restore(shared.method.fleet.repeat(HOMES), training.method.state())
+        begin_with(training, shared.method.fleet.repeat(HOMES))
         training.run()
         agents = training.agents()
         told = TOLD if options else {}
