@@ -122,7 +122,7 @@ def test_a_checkpoint_of_another_grid_is_refused(tmp_path):
     training("es").run(tmp_path, until=1)
     with pytest.raises(InputError, match="scenario must have 4 homes"):
         Training.resume(tmp_path, sample_data(5), SPLIT)
-    with pytest.raises(InputError, match=r"[Nn]o such file|there is no"):
+    with pytest.raises(InputError, match="does not exist"):
         Training.resume(tmp_path / "elsewhere", DATA, SPLIT)
     (tmp_path / FILE).write_bytes((tmp_path / FILE).read_bytes()[:2000])
     with pytest.raises(InputError):
