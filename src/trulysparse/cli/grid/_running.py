@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -166,6 +166,7 @@ def _run(run: GridRun, lock: GridRunLock, overwrite: bool) -> None:
     for learner in learners:  # refused before anything is written
         _figures_of(make_training(learner, settings, homes, run.threads), learner, settings)
     _claim(run, lock, overwrite)
+    typer.echo(what_runs(settings, homes, list(rules), learners), err=True)
     with bars() as progress:
         for name, rule in rules.items():
             if not outcome_file(out, name).is_file():
@@ -185,6 +186,21 @@ def _run(run: GridRun, lock: GridRunLock, overwrite: bool) -> None:
         print_json(read_object(out / RESULTS))
     if run.interrupts.caught is not None:
         raise typer.Exit(128 + run.interrupts.caught)
+
+
+def what_runs(settings: GridSettings, homes: Homes, rules: Sequence[str], learners: Sequence[Learner]) -> str:
+    """What a run does, in a sentence.
+
+    Args:
+        settings: of the run.
+        homes: likewise.
+        rules: names of those that are compared.
+        learners: agents that are trained.
+    """
+    foresight = " and perfect foresight" if wants_bound(settings.bounds, homes.n_homes) else ""
+    hours = f"{homes.scenario.n_hours:,} hours of {homes.n_homes:,} home{'s' * (homes.n_homes > 1)}"
+    learn = f", then {', '.join(each.name for each in learners)} learn" if learners else ""
+    return f"{hours} from {settings.source}: {len(rules)} rules{foresight}{learn}"
 
 
 def _claim(run: GridRun, lock: GridRunLock, overwrite: bool) -> None:
