@@ -36,7 +36,7 @@ _BUDGETS = {
     "multiply_adds_per_decision": "multiply-adds per decision",
     "multiply_adds_per_day": "multiply-adds per day",
     "bytes_sent_per_day": "bytes sent per day",
-    "joules_per_day": "energy per day, J",
+    "joules_per_day": "energy per day, µJ",
 }
 
 
@@ -164,8 +164,10 @@ def budgets_of(out: Path, settings: GridSettings) -> list[BudgetRow]:
     rows = []
     for name, title in _BUDGETS.items():
         if name in own.get("mean", {}):
-            mean, largest = own["mean"][name], own["largest"][name]
-            rows.append(BudgetRow(title, mean, largest, limits.get(name), dense.get("mean", {}).get(name)))
+            scale = 1e6 if name == "joules_per_day" else 1.0
+            beside = dense.get("mean", {}).get(name)
+            mean, largest = scale * own["mean"][name], scale * own["largest"][name]
+            rows.append(BudgetRow(title, mean, largest, limits.get(name), None if beside is None else scale * beside))
     return rows
 
 
