@@ -36,6 +36,14 @@ def test_agents_evolve_as_networks_of_their_own(name, threads):
     assert fleet.connections_per_agent.tolist() == [net.n_connections for net in nets]
 
 
+def test_every_instruction_set_grows_where_networks_do(isa):
+    nets = networks((40, 150, 3), (0.1, 0.5, 0.9))  # more than a tile of the gradient
+    states, fleet, joined = side_by_side(nets)
+    evolvers = [Evolver(METHODS["rigl"], net, state, seed=net.seed) for net, state in zip(nets, states, strict=True)]
+    assert evolve_both(evolvers, nets, ts.FleetEvolver(METHODS["rigl"], fleet, joined), 3).all(), isa
+    assert_agents_are(nets, states, fleet, joined)
+
+
 @pytest.mark.parametrize("init", ["he_uniform", "xavier_uniform", "uniform", "normal"])
 @pytest.mark.parametrize("fan", ["dense", "sparse"])
 def test_fresh_weights_have_the_scale_of_their_agent(init, fan):

@@ -76,3 +76,25 @@ def test_goes_on_to_the_same_bits(option):
         ours, theirs = second.step(each), first.step(each)
         np.testing.assert_array_equal(ours.observations, theirs.observations)
         np.testing.assert_array_equal(ours.net, theirs.net)
+
+
+def test_homes_that_live_in_different_hours_have_their_own_days():
+    options = {"n_hours": 50, "electric_vehicles": True, "heat_pumps": True}
+    first = np.array([0, 300, 4000])
+    together = GridEnvironment(DATA, first_hour=first, **options)
+    together.reset()
+    alone = [GridEnvironment(DATA, first_hour=int(each), **options) for each in first]
+    for each in alone:
+        each.reset()
+    actions = np.random.default_rng(0).uniform(-1, 1, (50, 3, 3))
+    for number, each in enumerate(actions):
+        if number == 20:  # and they go on to the same bits
+            other = GridEnvironment(DATA, **options)
+            other.restore(together.state())
+            together = other
+        step = together.step(each)
+        for home, one in enumerate(alone):
+            own = one.step(each)
+            assert step.net[home] == own.net[home]
+            assert step.rewards[home] == own.rewards[home]
+            np.testing.assert_array_equal(step.observations[home, 24:], own.observations[home, 24:])

@@ -22,7 +22,7 @@ def test_transitions_are_the_environments_steps_and_its_end_truncates():
     for hour in range(70):
         outputs = rng.uniform(-1, 1, (3, 1)).astype(np.float32)
         transition = environments.step(outputs)
-        step = alone.step(np.clip(-0.8 + 1.8 * outputs, -1, 1))
+        step = alone.step(-0.8 + outputs * np.where(outputs > 0, 1.8, 0.2))
         np.testing.assert_allclose(transition.rewards, step.rewards, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(transition.next_observations, step.observations, rtol=1e-5, atol=1e-6)
         returns += step.rewards
@@ -46,6 +46,8 @@ def test_outputs_and_choices_become_actions():
     continuous = GridEnvironments(homes)
     actions = continuous.actions_of(np.float32([[0, 0.5], [1, -1], [-1, 1]]))
     np.testing.assert_allclose(actions, [[-0.8, 0.5], [1, -1], [-1, 1]], atol=1e-6)
+    half = continuous.actions_of(np.float32([[-0.5, 0], [0.5, 0], [0, 0]]))
+    np.testing.assert_allclose(half[:, 0], [-0.9, 0.1, -0.8], atol=1e-6)
     chosen = GridEnvironments(homes, choices=(-1, 0, 0.5))
     assert chosen.spaces.discrete
     assert chosen.spaces.n_actions == 3

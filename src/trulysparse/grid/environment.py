@@ -19,6 +19,8 @@ from trulysparse.grid.step import Step
 
 Array = NDArray[np.float64]
 
+_ANY_SHAPE = ("first_hour", "feeder.phasors", "device.vehicles.hour")  # of a state: one number, or one a home
+
 
 class GridEnvironment(Homes):
     """Homes with PV and batteries, each an agent, stepped together by the hour.
@@ -294,7 +296,7 @@ def _require_like(given: Any, own: dict[str, Any]) -> None:
         names = set(given) ^ set(own) if isinstance(given, dict) else {"all"}
         raise InputError(f"state must be what state() gave of such an environment: {min(names)!r} does not fit")
     for name, value in own.items():
-        if name not in ("first_hour", "feeder.phasors") and np.shape(given[name]) != np.shape(value):
+        if name not in _ANY_SHAPE and np.shape(given[name]) != np.shape(value):
             raise InputError(f"state[{name!r}] must be of shape {np.shape(value)}, not {np.shape(given[name])}")
 
 

@@ -41,7 +41,7 @@ class IndependentSettings:
         choices: of DQN.
     """
 
-    hours: int = 48_000
+    hours: int = 36_000
     window_hours: int = 480
     replaced: float = 0.05
     evolve_every: int = 1000

@@ -21,7 +21,7 @@ from trulysparse.grid.splits import Split
 from trulysparse.io.kept_models import Parts
 from trulysparse.nn.fleet import Fleet
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.optim import Adam
+from trulysparse.optim import Adam, CosineRate
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class StrategySettings:
         generations: of the whole training.
         candidates: of each agent in a generation, even.
         deviation: of the perturbations.
-        learning_rate: of Adam.
+        learning_rate: of Adam at the start; it falls to 0 along a half cosine.
         window_hours: see Windows.
         windows: of a generation, see Windows; None: all that fit side by side.
         replaced: share of the connections that an evolution of the topology replaces, in [0, 1].
@@ -42,15 +42,15 @@ class StrategySettings:
         reach: see ActionMap.
     """
 
-    generations: int = 200
-    candidates: int = 24
+    generations: int = 400
+    candidates: int = 16
     deviation: float = 0.05
     learning_rate: float = 0.02
-    window_hours: int = 480
-    windows: int | None = None
+    window_hours: int = 168
+    windows: int | None = 4
     replaced: float = 0.2
     evolve_every: int = 10
-    evolve_until: float = 0.7
+    evolve_until: float = 0.6
     activation: str = "tanh"
     reach: float = REACH
 
@@ -124,7 +124,7 @@ class StrategyTraining:
             self.rollouts.columns(self.windows.count),
             candidates=settings.candidates,
             deviation=settings.deviation,
-            optimizer=Adam(settings.learning_rate),
+            optimizer=Adam(CosineRate(settings.learning_rate)),
             evolution=evolution,
             generations=self.length,
             seed=seed,
@@ -195,7 +195,7 @@ def _settings(given: Mapping[str, Any]) -> StrategySettings:
 
 
 def new_fleet(sizes: tuple[int, ...], density: float, n_agents: int, activation: str, seed: int, threads: int) -> Fleet:
-    """Agents that begin with one and the same network, whose output layer is zero and dense.
+    """Agents that begin with one and the same network, whose output layer is zero.
 
     Args:
         sizes: of the layers.

@@ -24,12 +24,13 @@ class Windows:
         split: of the hours.
         length: hours of a window, whole days.
         count: windows of a generation; None: as many as lie side by side. Where it is fewer, each generation draws its
-            own, at random, and shifts each by as many days as its stretch of training hours allows.
+            own, at random, shifted by as many days as their stretch of training hours allows.
         seed: of the draws.
 
     Attributes:
         first: of the windows side by side, (n,) int64.
-        slack: days that each may be shifted by, (n,).
+        stretch: number of the stretch of training hours that each lies in, (n,).
+        slack: days that the windows of each stretch may be shifted by together.
         count: windows of a generation.
         length: as given.
 
@@ -51,11 +52,12 @@ class Windows:
             raise InputError(f"window_hours must be whole days, a multiple of {DAY}, not {length}")
         clean = split.clean_train_hours
         edges = np.flatnonzero(np.diff(np.r_[False, clean, False]))
-        first, slack = [], []
-        for begin, end in edges.reshape(-1, 2).tolist():
+        first, stretch, slack = [], [], []
+        for number, (begin, end) in enumerate(edges.reshape(-1, 2).tolist()):
             fit = (end - begin) // self.length
-            first += [begin + number * self.length for number in range(fit)]
-            slack += [(end - begin - fit * self.length) // DAY] * fit
+            first += [begin + place * self.length for place in range(fit)]
+            stretch += [number] * fit
+            slack.append((end - begin - fit * self.length) // DAY)
         if not first:
             longest = int(np.diff(edges.reshape(-1, 2), axis=1).max()) if len(edges) else 0
             raise InputError(
@@ -63,6 +65,7 @@ class Windows:
                 f"not {length}"
             )
         self.first: NDArray[np.int64] = np.array(first, np.int64)
+        self.stretch: NDArray[np.int64] = np.array(stretch, np.int64)
         self.slack: NDArray[np.int64] = np.array(slack, np.int64)
         self.count = len(first) if count is None else checks.integer("windows", count, low=1, high=len(first))
         self.seed = seed
@@ -78,5 +81,5 @@ class Windows:
             return self.first
         rng = generator(self.seed, "windows", generation)
         chosen = rng.choice(len(self.first), self.count, replace=False)
-        shifts: NDArray[np.int64] = rng.integers(0, self.slack[chosen] + 1)
-        return self.first[chosen] + DAY * shifts
+        shifts: NDArray[np.int64] = rng.integers(0, self.slack + 1)
+        return self.first[chosen] + DAY * shifts[self.stretch[chosen]]
