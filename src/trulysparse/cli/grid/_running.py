@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from trulysparse.cli._interrupts import Interrupts, Stopped
 from trulysparse.cli._json import read_object
 from trulysparse.cli._run import REPORT, RESULTS
 from trulysparse.cli.grid._bounding import title_of
-from trulysparse.cli.grid._controls import FORESIGHT, NO_CONTROL, POOLED, bound_of, named, play, rules_of, wants_bound
+from trulysparse.cli.grid._controls import NO_CONTROL, bound_of, bounds_for, named, play, rules_of, wants_bound
 from trulysparse.cli.grid._devices import device_figures
 from trulysparse.cli.grid._homes import Homes, make_homes
 from trulysparse.cli.grid._learners import Learner, learners_of, make_training, rules_asked_for
@@ -171,7 +172,7 @@ def _run(run: GridRun, lock: GridRunLock, overwrite: bool) -> None:
         for name, rule in rules.items():
             if not outcome_file(out, name).is_file():
                 _keep(run, name, play(homes, rule, None, progress))
-        _bound(run, homes, progress)
+        _bounds(run, homes, progress)
         for learner in learners:
             _learn(run, learner, homes, progress)
     with run.interrupts.deferred():
@@ -180,7 +181,7 @@ def _run(run: GridRun, lock: GridRunLock, overwrite: bool) -> None:
         if run.report:
             write_grid_report(out / REPORT, report_of(out, settings, homes, outcomes, run.threads, finished=True))
         write_object(out / RESULTS, figures)
-    show_controls(title_of(settings, homes), outcomes.controls(oracle=settings.oracle))
+    show_controls(title_of(settings, homes), outcomes.controls)
     typer.echo(f"saved to {out}" + (f", report {out / REPORT}" if run.report else ""))
     if run.json_line:
         print_json(read_object(out / RESULTS))
@@ -224,16 +225,18 @@ def _keep(run: GridRun, name: str, outcome: Any) -> None:
         raise Stopped(run.interrupts.caught)
 
 
-def _bound(run: GridRun, homes: Homes, progress: Progress) -> None:
+def _bounds(run: GridRun, homes: Homes, progress: Progress) -> None:
     """Perfect foresight, where it is wanted and not there yet."""
     if not wants_bound(run.settings.bounds, homes.n_homes):
         return
-    if any(outcome_file(run.out, name).is_file() for name in (FORESIGHT, POOLED)):
-        return
     from trulysparse.grid.outcome import Outcome
 
-    none = Outcome.from_file(outcome_file(run.out, NO_CONTROL))
-    _keep(run, *bound_of(homes, none, progress))
+    for name in bounds_for(homes):
+        if not outcome_file(run.out, name).is_file():
+            none = Outcome.from_file(outcome_file(run.out, NO_CONTROL))
+            found = bound_of(homes, none, name, progress)
+            if found is not None:
+                _keep(run, name, found)
 
 
 def _learn(run: GridRun, learner: Learner, homes: Homes, progress: Progress) -> None:
@@ -251,7 +254,7 @@ def _learn(run: GridRun, learner: Learner, homes: Homes, progress: Progress) -> 
 def _figures_of(training: Any, learner: Learner, settings: GridSettings) -> dict[str, Any]:
     """What agents take; those that are trained to compare with need not fit on the device."""
     asked = replace(settings, device=None) if learner.reference else settings
-    return device_figures(training, asked, shared=learner.shared, dense=learner.density == 1)
+    return device_figures(training, asked)
 
 
 def _train(run: GridRun, learner: Learner, homes: Homes, progress: Progress) -> None:
@@ -271,13 +274,12 @@ def _train(run: GridRun, learner: Learner, homes: Homes, progress: Progress) -> 
     def tell(what: str, done: float, total: float) -> None:
         shown(what, done, total)
         file.tell(learner.label, learner.seed, training.log)
-        if interrupts.caught is not None:
-            training.save(folder / TRAINING)
-            raise Stopped(interrupts.caught)
 
     with interrupts.deferred():
-        training.run(folder, progress=tell)
+        training.run(folder, progress=tell, stop=lambda: interrupts.caught is not None)
         file.tell(learner.label, learner.seed, training.log, last=True)
+        if training.done < training.length:
+            raise Stopped(interrupts.caught or signal.SIGINT)
         figures = _figures_of(training, learner, settings)
         write_object(figures_file(run.out, learner.name), {**figures, "seconds": round(training.seconds, 3)})
         training.agents().save(policy_file(run.out, learner.name))
@@ -293,7 +295,7 @@ def _figures(run: GridRun, homes: Homes, outcomes: RunOutcomes, seconds: float) 
         "tariff": settings.tariff,
         "information": settings.information,
         "oracle": settings.oracle,
-        "controls": as_json(outcomes.controls(oracle=settings.oracle)),
+        "controls": as_json(outcomes.controls),
         "devices": {row.name: {"mean": row.mean, "largest": row.largest} for row in budgets_of(run.out, settings)},
         "seconds": round(seconds, 3),
         "peak_rss_mb": peak_rss_mb(),
