@@ -8,6 +8,9 @@ import os
 import re
 import shlex
 import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -199,3 +202,27 @@ def test_help_says_units_and_names_the_commands():
     text = " ".join(run("grid", "run", "--help").split())
     for word in ("$/kWh", "kWh", "--electric-vehicles", "--feeder"):
         assert word in text
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_goes_on_with_the_same_bits(tmp_path):
+    options = ["--homes", "2", "--train-homes", "2", "--hidden", "8", "--density", "0.3", "--no-references"]
+    options += ["--length", "40", "--no-report", "--no-bounds", "--checkpoint-seconds", "0"]
+
+    def command(name):
+        return [sys.executable, "-m", "trulysparse", "grid", "run", *options, "--out", str(tmp_path / name)]
+
+    subprocess.run(command("whole"), check=True, capture_output=True)
+    process = subprocess.Popen(command("killed"), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    checkpoint, end = tmp_path / "killed" / "agents" / "es-0" / "training.safetensors", time.monotonic() + 120
+    while not checkpoint.exists() and time.monotonic() < end:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert checkpoint.exists()
+    done = subprocess.run(command("killed"), check=True, capture_output=True, text=True)
+    assert "going on with the run in" in done.stderr
+    whole, found = contents(tmp_path / "whole"), contents(tmp_path / "killed")
+    assert sorted(whole) == sorted(found)
+    assert all(found[name] == text for name, text in whole.items() if name.endswith(".safetensors"))

@@ -59,6 +59,7 @@ class GridRun:
         threads: of the kernels.
         report: whether report.html is written.
         json_line: whether figures are printed as JSON.
+        checkpoint_seconds: between checkpoints of agents that learn.
         going_on: whether the folder holds this run, broken off.
         began: whether the folder has been made this run's own.
     """
@@ -68,6 +69,7 @@ class GridRun:
     threads: int = 1
     report: bool = True
     json_line: bool = False
+    checkpoint_seconds: float = 60.0
     going_on: bool = False
     began: bool = False
     interrupts: Interrupts = field(default_factory=Interrupts)
@@ -90,27 +92,16 @@ def start_run(run: GridRun, *, overwrite: bool) -> None:
         _guarded(run, lock, overwrite)
 
 
-def resume_run(
-    out: Path,
-    settings: GridSettings,
-    given: Collection[str],
-    *,
-    threads: int | None,
-    report: bool,
-    json_line: bool,
-    overwrite: bool,
-) -> None:
+def resume_run(call: GridRun, given: Collection[str], threads: int | None, *, overwrite: bool) -> None:
     """Goes on with the run in a folder, by its own settings.
 
     Args:
-        out: the folder.
-        settings: what was given with --resume.
+        call: with what was given beside --resume.
         given: names of the options that were.
         threads: of the kernels; None: as before.
-        report: whether report.html is written.
-        json_line: whether figures are printed as JSON.
         overwrite: which goes with no run that goes on.
     """
+    out, settings = call.out, call.settings
     if overwrite:
         raise InputError("--resume and --overwrite: a run goes on, or makes way; give one of them")
     with GridRunLock(out) as lock:
@@ -124,9 +115,8 @@ def resume_run(
         if (out / RESULTS).is_file():
             raise InputError(f"--out: '{out}' has finished; there is nothing to go on with")
         chosen = kept_threads if threads is None else threads
-        run = GridRun(before, out, checks.integer("--threads", chosen, low=1, high=checks.MOST_THREADS))
-        run.report, run.json_line, run.going_on, run.began = report, json_line, True, True
-        _guarded(run, lock, overwrite=False)
+        chosen = checks.integer("--threads", chosen, low=1, high=checks.MOST_THREADS)
+        _guarded(replace(call, settings=before, threads=chosen, going_on=True, began=True), lock, overwrite=False)
 
 
 def _guarded(run: GridRun, lock: GridRunLock, overwrite: bool) -> None:
@@ -276,7 +266,12 @@ def _train(run: GridRun, learner: Learner, homes: Homes, progress: Progress) -> 
         file.tell(learner.label, learner.seed, training.log)
 
     with interrupts.deferred():
-        training.run(folder, progress=tell, stop=lambda: interrupts.caught is not None)
+        training.run(
+            folder,
+            stop=lambda: interrupts.caught is not None,
+            progress=tell,
+            checkpoint_seconds=run.checkpoint_seconds,
+        )
         file.tell(learner.label, learner.seed, training.log, last=True)
         if training.done < training.length:
             raise Stopped(interrupts.caught or signal.SIGINT)
