@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
+from trulysparse.errors import InputError
 
 SIZES = (7, 12, 9, 3)
 
@@ -70,3 +71,16 @@ def test_agents_are_drawn_on_several_threads(density):
     for layer, other in zip(one.layers, many.layers, strict=True):
         np.testing.assert_array_equal(layer.connectivity.by_input.index, other.connectivity.by_input.index)
         np.testing.assert_array_equal(layer.values, other.values)
+
+
+def test_layers_are_named_by_any_integer() -> None:
+    fleet = ts.Fleet(3, SIZES, density=0.5, seed=0)
+    for name in (1, np.int64(1), -2, fleet.layers[1]):
+        assert np.array_equal(fleet.blocks(name), fleet.layers[1].blocks)
+
+
+@pytest.mark.filterwarnings("error")
+def test_samples_beyond_the_range_of_floats_are_refused() -> None:
+    fleet = ts.Fleet(3, SIZES, density=0.5, seed=0)
+    with pytest.raises(InputError, match="X must hold finite numbers, but it has infinity"):
+        fleet.predict(np.full((3, 7), 1e300))
