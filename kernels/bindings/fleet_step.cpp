@@ -5,6 +5,7 @@
 #include "bindings/bindings.hpp"
 #include "bindings/layer_calls.hpp"
 #include "input/batch.hpp"
+#include "isa/dispatch.hpp"
 #include "layer/fleet_passes.hpp"
 
 #include <algorithm>
@@ -56,6 +57,12 @@ FleetLoader<T> any_loader(const AnyMatrix& x, int64_t agents, int64_t first, int
     const int64_t each = int64_t(x.shape(0)) / agents;
     require(first >= 0 && count >= 1 && first + count <= each && count <= stride, "no such samples");
     FleetLoader<T> made;
+    if (x.dtype() == nb::dtype<T>() && x.stride(1) == 1 && x.stride(0) == features) {
+        const T* data = static_cast<const T*>(x.data());
+        return [=](int64_t agent, T* out) {
+            fleet_kernels<T>().transpose(data + (agent * each + first) * features, count, features, out, stride);
+        };
+    }
     const bool known = by_type(
         x, [&](auto* data) { made = loader<T>(data, x.stride(0), x.stride(1), each, first, count, features, stride); });
     if (!known) refuse("no loader for " + type_name(x));
@@ -72,7 +79,7 @@ void bind_type(nb::module_& m, const char* name) {
             [](Call& call, Array<const int64_t> ptr, Array<const int32_t> index, Array<const int64_t> out_ptr,
                Array<const int32_t> out_index, Array<const uint32_t> position, Array<T> weight, State state,
                Maybe<Array<T>> gradient, Array<T> bias, State bias_state, Maybe<Array<T>> bias_gradient,
-               const KernelActivation& activation) {
+               const KernelActivation& activation, int threads) {
                 FleetNetwork<T>& net = call.network;
                 FleetLayer<T> layer;
                 layer.by_input = view(ptr, index);
@@ -97,14 +104,19 @@ void bind_type(nb::module_& m, const char* name) {
                 layer.n_in = layer.by_input.rows / agents;
                 layer.n_out = layer.by_output.rows / agents;
                 require(net.layers.empty() || net.layers.back().n_out == layer.n_in, "layers do not follow each other");
-                net.layers.push_back(layer);
+                layer.compact = CompactRows(layer.by_output, layer.by_input, agents, threads);
+                for (int64_t i = 0; i < agents; ++i)
+                    layer.most_connections = std::max(layer.most_connections, layer.by_input.ptr[(i + 1) * layer.n_in] -
+                                                                                  layer.by_input.ptr[i * layer.n_in]);
+                net.layers.push_back(std::move(layer));
                 call.held.push_back(hold(ptr, index, out_ptr, out_index, position, weight, state, gradient, bias,
                                          bias_state, bias_gradient));
             },
             nb::kw_only(), nb::arg("ptr").noconvert(), nb::arg("index").noconvert(), nb::arg("out_ptr").noconvert(),
             nb::arg("out_index").noconvert(), nb::arg("position").noconvert(), nb::arg("weight").noconvert(),
             nb::arg("state").noconvert(), nb::arg("gradient").noconvert().none(), nb::arg("bias").noconvert(),
-            nb::arg("bias_state").noconvert(), nb::arg("bias_gradient").noconvert().none(), nb::arg("activation"))
+            nb::arg("bias_state").noconvert(), nb::arg("bias_gradient").noconvert().none(), nb::arg("activation"),
+            nb::arg("threads"))
         .def(
             "step",
             [](const Call& call, AnyMatrix x, Maybe<nb::ndarray<const int32_t, nb::ndim<2>, nb::c_contig>> labels,
@@ -117,6 +129,12 @@ void bind_type(nb::module_& m, const char* name) {
                 step.batch = count;
                 step.stride = padded_batch(count);
                 step.samples = any_loader<T>(x, net.agents, first, count, net.layers[0].n_in, step.stride);
+                if (x.stride(1) == 1 && x.stride(0) == net.layers[0].n_in) {
+                    const int64_t row = x.stride(0) * int64_t(x.itemsize());
+                    step.next_samples = static_cast<const char*>(x.data()) + first * row;
+                    step.samples_between = int64_t(x.shape(0)) / net.agents * row;
+                    step.samples_bytes = count * row;
+                }
                 step.loss.kind = kind;
                 step.loss.delta = delta;
                 step.loss.summed = summed;
@@ -179,11 +197,13 @@ void bind_load(nb::module_& m) {
     m.def(
         "load_fleet",
         [](AnyMatrix x, nb::ndarray<const int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu> rows, Maybe<Each> offset,
-           Maybe<Each> factor, nb::ndarray<T, nb::ndim<3>, nb::c_contig, nb::device::cpu> out, int threads) {
+           Maybe<Each> factor, nb::ndarray<T, nb::ndim<3>, nb::device::cpu> out, int threads) {
             const int64_t agents = int64_t(rows.shape(0)), batch = int64_t(rows.shape(1)),
                           features = int64_t(x.shape(1)), stride = int64_t(out.shape(2));
             require(int64_t(out.shape(0)) == agents && int64_t(out.shape(1)) == features, "out has another shape");
             require(batch <= stride, "out has fewer columns than there are rows asked for");
+            require(out.stride(2) == 1 && out.stride(1) == stride,
+                    "an agent's rows of out must lie next to each other");
             require(bool(offset) == bool(factor), "offset and factor must be given together");
             if (offset) {
                 require_shape(*offset, agents, features, "offset", "agents x features");
@@ -204,7 +224,7 @@ void bind_load(nb::module_& m) {
                                     load_dense(data, x.stride(0), x.stride(1), rows.data() + i * batch, batch, features,
                                                offset ? offset->data() + i * features : nullptr,
                                                factor ? factor->data() + i * features : nullptr,
-                                               out.data() + i * features * stride, stride, 1);
+                                               out.data() + i * out.stride(0), stride, 1);
                         });
                 });
             }

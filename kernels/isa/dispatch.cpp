@@ -22,6 +22,8 @@ namespace ts {
     void fill_corrupt(CorruptKernels<T>& table); \
     template <class T>                           \
     void fill_units(UnitKernels<T>& table);      \
+    template <class T>                           \
+    void fill_fleet(FleetKernels<T>& table);     \
     void fill_walk(WalkKernels& table);          \
     void fill_tile_forward(TileKernels& table);  \
     void fill_tile_backward(TileKernels& table); \
@@ -46,6 +48,7 @@ struct Loops {
     MixingKernels<T> mixing;
     CorruptKernels<T> corrupt;
     UnitKernels<T> units;
+    FleetKernels<T> fleet;
 };
 
 struct Tables {
@@ -74,6 +77,7 @@ struct Tables {
             name::fill_mixing(t.mixing);   \
             name::fill_corrupt(t.corrupt); \
             name::fill_units(t.units);     \
+            name::fill_fleet(t.fleet);     \
         };                                 \
         fill(t.f);                         \
         fill(t.d);                         \
@@ -160,6 +164,11 @@ const UnitKernels<T>& unit_kernels() {
     return tables().template loops<T>().units;
 }
 
+template <class T>
+const FleetKernels<T>& fleet_kernels() {
+    return tables().template loops<T>().fleet;
+}
+
 const TileKernels& tile_kernels() { return tables().tiles; }
 
 template <class S>
@@ -179,7 +188,8 @@ const WalkKernels& walk_kernels() { return tables().walk; }
     template const SliceKernels<T>& slice_kernels();     \
     template const GrowthKernels<T>& growth_kernels();   \
     template const CorruptKernels<T>& corrupt_kernels(); \
-    template const UnitKernels<T>& unit_kernels();
+    template const UnitKernels<T>& unit_kernels();       \
+    template const FleetKernels<T>& fleet_kernels();
 TS_INSTANTIATE(float)
 TS_INSTANTIATE(double)
 

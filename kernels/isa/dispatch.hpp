@@ -6,6 +6,7 @@
 
 #include "inference/slices.hpp"
 #include "input/corrupt.hpp"
+#include "layer/fleet_rows.hpp"
 #include "layer/layer.hpp"
 #include "layer/losses.hpp"
 #include "layer/units.hpp"
@@ -37,5 +38,7 @@ template <class T>
 const CorruptKernels<T>& corrupt_kernels();
 template <class T>
 const UnitKernels<T>& unit_kernels();
+template <class T>
+const FleetKernels<T>& fleet_kernels();
 
 }  // namespace ts

@@ -11,6 +11,19 @@
 
 namespace ts {
 
+// A layer's connections with 16 bits for each number, agent by agent, as the loops of fleet_rows.hpp take them. Empty
+// where an agent has too many neurons or connections.
+struct CompactRows {
+    std::vector<int64_t> first;                          // connection of each agent, and how many there are
+    std::vector<uint16_t> row, length, index, position;  // by output, in ascending order of lengths
+    std::vector<uint16_t> input_length, input_index;     // by input
+
+    CompactRows() = default;
+    // by_output with positions.
+    CompactRows(const Connections& by_output, const Connections& by_input, int64_t agents, int threads);
+    bool empty() const { return row.empty(); }
+};
+
 // A block-diagonal layer, see fleet_passes.hpp.
 template <class T>
 struct FleetLayer {
@@ -18,7 +31,8 @@ struct FleetLayer {
     Parameters<T> weights, biases;    // biases without values: none
     Activation activation = Activation::identity;
     double slope = 0;
-    int64_t n_in = 0, n_out = 0;  // of one agent
+    int64_t n_in = 0, n_out = 0, most_connections = 0;  // of one agent
+    CompactRows compact;
 };
 
 template <class T>
@@ -36,6 +50,10 @@ template <class T>
 struct FleetStep {
     int64_t batch = 0, stride = 0;
     FleetLoader<T> samples;
+    // Where an agent's samples lie, to be fetched ahead, or null: so many bytes from next_samples + agent *
+    // samples_between on.
+    const char* next_samples = nullptr;
+    int64_t samples_between = 0, samples_bytes = 0;
     FleetLoader<T> targets;                    // where there are no labels
     const int32_t* labels = nullptr;           // agent i's begin at i * label_stride
     int64_t label_stride = 0;

@@ -103,6 +103,7 @@ class FleetCall:
         bias_state: Sequence[Floats],
         bias_gradient: Floats | None,
         activation: KernelActivation,
+        threads: int,
     ) -> None: ...
     def step(
         self,

@@ -21,6 +21,10 @@ class Layers(Protocol):
         """How many."""
 
     @property
+    def threads(self) -> int:
+        """Threads that prepare calls."""
+
+    @property
     def layers(self) -> list[Any]:
         """The layers, first to last."""
 
@@ -92,6 +96,7 @@ def _prepared(
             bias_state=state.bias,
             bias_gradient=bias_gradient,
             activation=cast(KernelActivation, layer.activation),
+            threads=fleet.threads,
         )
     return call
 
