@@ -42,7 +42,7 @@ class StrategySettings:
         reach: see ActionMap.
     """
 
-    generations: int = 400
+    generations: int = 600
     candidates: int = 16
     deviation: float = 0.05
     learning_rate: float = 0.02
