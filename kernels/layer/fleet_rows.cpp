@@ -120,10 +120,15 @@ void forward_one(const AgentForward<T>& a) {
     for (int64_t row = 0; row < a.rows; ++row) apply_epilogue<T>(a.epilogue, row, a.y + row, 1);
 }
 
+// What becomes of the sums of weight * dy.
+enum class Below { none, leaky, any };
+
 // Columns [c, c + V * N) of the n connections of one row, as in backward.cpp.
-template <class T, int V, bool InputGradient>
+template <class T, int V, Below B>
 TS_INLINE void backward_tile(const AgentBackward<T>& a, const uint16_t* index, const uint16_t* position, int64_t n,
-                             int64_t c, const T* x_row, T* acc_row, T* lanes) {
+                             int64_t c, int64_t row, T* acc_row, T* lanes) {
+    constexpr bool InputGradient = B != Below::none;
+    const T* x_row = a.x + row * a.stride;
     constexpr int N = kLanes<T>;
     using Vec = Vector<T, N>;
     Vec x[V], acc[V] = {};
@@ -148,34 +153,46 @@ TS_INLINE void backward_tile(const AgentBackward<T>& a, const uint16_t* index, c
             even += odd;
             store(lanes + at * N, c == 0 ? even : even + load<Vec>(lanes + at * N));
         }
-    if constexpr (InputGradient)
+    if constexpr (B == Below::leaky) {
+        const uint8_t* bits = a.input.positive + row * bit_stride(a.stride) + c / 8;
+        T* dx = a.dx + row * a.stride + c;
+        for (int v = 0; v < V; ++v)
+            store(dx + v * N,
+                  derive<T, Activation::leaky, N>(acc[v], Vec{}, load_bits<N>(bits + v * N / 8, N), T(a.input.slope)));
+    } else if constexpr (B == Below::any) {
         for (int v = 0; v < V; ++v) store(acc_row + c + v * N, acc[v]);
+    }
 }
 
-template <class T, bool InputGradient>
+template <class T, Below B>
 TS_INLINE void backward_rows(const AgentBackward<T>& a, T* acc_row, T* lanes) {
     constexpr int N = kLanes<T>;
     const uint16_t* index = a.index;
     const uint16_t* position = a.position;
     for (int64_t i = 0; i < a.rows; ++i) {
         const int64_t n = a.length[i], row = a.row[i];
-        const T* x_row = a.x + row * a.stride;
         fetch(a.ahead + i * a.each, a.each);
         int64_t c = 0;
-        for (; c + 8 * N <= a.stride; c += 8 * N)
-            backward_tile<T, 8, InputGradient>(a, index, position, n, c, x_row, acc_row, lanes);
-        if (c < a.stride) backward_tile<T, 4, InputGradient>(a, index, position, n, c, x_row, acc_row, lanes);
-        if constexpr (InputGradient) apply_derivative<T>(a.input, row, acc_row, x_row, a.dx + row * a.stride, a.stride);
+        for (; c + 8 * N <= a.stride; c += 8 * N) backward_tile<T, 8, B>(a, index, position, n, c, row, acc_row, lanes);
+        if (c < a.stride) backward_tile<T, 4, B>(a, index, position, n, c, row, acc_row, lanes);
+        if constexpr (B == Below::any)
+            apply_derivative<T>(a.input, row, acc_row, a.x + row * a.stride, a.dx + row * a.stride, a.stride);
         index += n;
         position += n;
     }
 }
 
 template <class T>
+TS_INLINE void backward_leaky(const AgentBackward<T>& a, T* row, T* lanes) {
+    if constexpr (kEndsInRegisters<T>) backward_rows<T, Below::leaky>(a, row, lanes);
+}
+
+template <class T>
 void backward(const AgentBackward<T>& a, T* row, T* lanes, T* gradient) {
     constexpr int N = kLanes<T>;
-    if (a.dx) backward_rows<T, true>(a, row, lanes);
-    else backward_rows<T, false>(a, row, lanes);
+    if (!a.dx) backward_rows<T, Below::none>(a, row, lanes);
+    else if (kEndsInRegisters<T> && a.input.kind == Activation::leaky) backward_leaky(a, row, lanes);
+    else backward_rows<T, Below::any>(a, row, lanes);
     for (int64_t k = 0; k < a.connections; k += N) store(gradient + k, sum_each<N, T>(lanes + k * N));
     add_earlier<T>(a.weight_update, a.weights, 0, a.connections, gradient);
     apply_update<T>(a.weight_update, a.weights, 0, a.connections, gradient);

@@ -27,7 +27,7 @@ class Lines {
     }
 
     void gather(const FleetNetwork<T>& network, int64_t agent, const char* samples, int64_t sample_bytes) {
-        lines_.clear();
+        count_ = 0;
         if (samples) add(samples, samples + sample_bytes);
         for (const FleetLayer<T>& layer : network.layers) {
             if (layer.outputs.empty()) continue;
@@ -43,8 +43,9 @@ class Lines {
             for (const T* slot : {layer.biases.slot0, layer.biases.slot1})
                 if (slot) add(slot + o0, slot + o1);
         }
-        each_ = (int64_t(lines_.size()) + steps_ - 1) / steps_;
-        lines_.resize(size_t(each_ * steps_), lines_.empty() ? nullptr : lines_.back());
+        each_ = (int64_t(count_) + steps_ - 1) / steps_;
+        reserve(size_t(each_ * steps_));
+        for (size_t i = count_; i < size_t(each_ * steps_); ++i) lines_[i] = lines_[0];
         next_ = lines_.data();
     }
     void none() { each_ = 0; }
@@ -59,7 +60,15 @@ class Lines {
 
   private:
     void add(const void* begin, const void* end) {
-        for (const char* p = static_cast<const char*>(begin); p < end; p += kLine) lines_.push_back(p);
+        const char* first = static_cast<const char*>(begin);
+        const size_t count = size_t(static_cast<const char*>(end) - first + kLine - 1) / size_t(kLine);
+        reserve(count_ + count);
+        const char** to = lines_.data() + count_;
+        for (size_t i = 0; i < count; ++i) to[i] = first + i * size_t(kLine);
+        count_ += count;
+    }
+    void reserve(size_t count) {
+        if (count > lines_.size()) lines_.resize(2 * count);
     }
     template <class V>
     void add(const std::vector<V>& values, int64_t from, int64_t to) {
@@ -75,6 +84,7 @@ class Lines {
 
     bool updates_;
     int64_t steps_ = 0, each_ = 0;
+    size_t count_ = 0;
     std::vector<const char*> lines_;
     const char* const* next_ = nullptr;
 };
