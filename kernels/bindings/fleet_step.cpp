@@ -9,6 +9,8 @@
 #include "layer/fleet_passes.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <bit>
 #include <memory>
 
 namespace ts {
@@ -195,8 +197,29 @@ void bind_type(nb::module_& m, const char* name) {
             nb::arg("out").noconvert(), nb::arg("activation"), nb::arg("threads"));
 }
 
+// Whether no value is NaN or infinite.
+template <class T>
+bool all_finite(const T* values, int64_t size, int threads) {
+    using Word = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+    constexpr Word exponent = sizeof(T) == 4 ? Word(0x7F800000) : Word(0x7FF0000000000000);
+    std::atomic<bool> finite{true};
+    parallel_ranges(size, threads_for(size, threads), [&](int64_t begin, int64_t end) {
+        Word wrong = 0;
+        for (int64_t i = begin; i < end; ++i) wrong |= Word((std::bit_cast<Word>(values[i]) & exponent) == exponent);
+        if (wrong) finite = false;
+    });
+    return finite;
+}
+
 template <class T>
 void bind_load(nb::module_& m) {
+    m.def(
+        "all_finite",
+        [](nb::ndarray<const T, nb::c_contig, nb::device::cpu> values, int threads) {
+            nb::gil_scoped_release free_lock;
+            return all_finite(values.data(), int64_t(values.size()), threads);
+        },
+        nb::arg("values").noconvert(), nb::arg("threads"));
     using Each = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
     m.def(
         "load_fleet",

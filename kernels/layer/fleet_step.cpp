@@ -287,7 +287,7 @@ void over_agents(const FleetNetwork<T>& network, int64_t stride, int64_t passes,
     std::vector<Workspace<T>> spaces;
     for (int t = 0; t < threads; ++t) spaces.emplace_back(network, stride, passes > 1);
     // A few agents at a time: their connections follow each other in memory.
-    const int64_t parts = std::min<int64_t>(network.agents, int64_t(threads) * 64);
+    const int64_t parts = std::min<int64_t>(network.agents, int64_t(threads) * 16);
     parallel_for(threads > 1 ? parts : 1, threads, [&](int64_t part) {
         Workspace<T>& own = spaces[size_t(current_thread())];
         const int64_t count = threads > 1 ? parts : 1;

@@ -123,7 +123,7 @@ def _samples(fleet: Predicting, X: ArrayLike) -> NDArray[Any]:
         raise InputError("X must have at least one sample for each agent")
     if given.dtype.kind not in "fiub":
         raise InputError(f"X must hold numbers, not {given.dtype}")
-    values = given if given.dtype == fleet.dtype else as_doubles(given).astype(fleet.dtype)
-    if problem := not_finite(np.ascontiguousarray(values)):
-        raise InputError(f"X must hold finite numbers, but it has {problem}")
-    return np.ascontiguousarray(values)
+    values = np.ascontiguousarray(given if given.dtype == fleet.dtype else as_doubles(given).astype(fleet.dtype))
+    if not _kernels.all_finite(values, fleet.threads):
+        raise InputError(f"X must hold finite numbers, but it has {not_finite(values)}")
+    return values

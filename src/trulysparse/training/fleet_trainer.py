@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -280,8 +279,6 @@ class FleetTrainer:
             raise InputError(f"X must hold numbers, not {given.dtype}")
         if not given.flags.c_contiguous or not kernel_readable(given):
             given = np.ascontiguousarray(given, fleet.dtype)
-        # A sum over threads first: what is not finite makes it so, as do only the very largest of float64.
-        if given.dtype.kind == "f" and not isfinite(_kernels.sum_of_squares(given.reshape(-1), self.threads)):
-            if problem := not_finite(given):
-                raise InputError(f"X must hold finite numbers, but it has {problem}")
+        if given.dtype.kind == "f" and not _kernels.all_finite(given, self.threads):
+            raise InputError(f"X must hold finite numbers, but it has {not_finite(given)}")
         return given
