@@ -15,8 +15,8 @@ from trulysparse.grid.sample import sample_data
 from trulysparse.grid.scenario import scenario_of
 
 DATA = sample_data(4)
-HOURS = 30
-WINDOWS = [0, 700, 2000]
+HOURS = 14
+WINDOWS = [0, 706, 2010]
 
 
 def fleet(n_agents, n_actions=1):
@@ -57,6 +57,13 @@ def alone(maker, candidates, homes, network_of, everybody, action_map, **options
             left = environment.batteries.energy_kwh * 0.95 * DATA.price.min() / maker.reward_scale[everybody]
             costs[:, k] -= left[places]
     return costs
+
+
+def test_stored_energy_is_worth_what_training_hours_say():
+    counted = np.arange(8760) >= 3000
+    price = np.where(counted, 0.3, 0.1)
+    maker = EnvironmentMaker(DATA, {"tariff": price}, counted)
+    np.testing.assert_allclose(maker.unit * maker.reward_scale, 0.95 * 0.3)
 
 
 @pytest.mark.parametrize("homes", [[0, 1, 2, 3], [2, 0]])
