@@ -45,12 +45,20 @@ COVERED_BY = {
     "grid/flow_details.py": "grid/test_flow.py",
     "grid/flow_result.py": "grid/test_flow.py",
     "grid/flow_solver.py": "grid/test_flow.py",
+    "nn/fleet_blocks.py": "nn/test_fleet.py",
+    "nn/fleet_build.py": "nn/test_fleet.py",
+    "nn/fleet_call.py": "nn/test_fleet.py",
+    "nn/fleet_checks.py": "nn/test_fleet.py",
+    "nn/fleet_predict.py": "nn/test_fleet.py",
+    "nn/fleet_signals.py": "nn/test_fleet.py",
+    "nn/layers/fleet_layer.py": "nn/test_fleet.py",
     "nn/losses/base.py": "nn/losses/test_custom.py",  # protocols
     "parallel/ray/server_actor.py": "parallel/ray/test_driver.py",  # actors run on a cluster alone: slow tests
     "parallel/ray/worker_actor.py": "parallel/ray/test_driver.py",
     "rl/rings.py": "rl/test_replay.py",
     "rl/environment_interface.py": "rl/test_environments.py",
     "rl/learning_agent.py": "rl/test_loop.py",  # a protocol
+    "training/fleet_loss.py": "training/test_fleet_trainer.py",
     "training/callbacks/running.py": "training/callbacks/test_base.py",  # a protocol
     "unsupervised/selection/method.py": "unsupervised/selection/test_registry.py",  # a protocol
 }

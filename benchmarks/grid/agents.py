@@ -113,7 +113,7 @@ def main() -> None:
     environment = GridEnvironment(data)
     none, bound = reference(data, environment)
     results = json.loads(arguments.out.read_text()) if arguments.out.is_file() else {}
-    results["machine"] = machine()
+    results["machine"] = machine(1)
     for rule in RULES:
         outcome = run(environment, rule)
         results.setdefault("rules", {})[rule.label] = cells(outcome, none, bound, seen)

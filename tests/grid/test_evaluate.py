@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from trulysparse.errors import InputError
 from trulysparse.grid.baselines.rules import NoControl, SelfConsumption
 from trulysparse.grid.environment import GridEnvironment
 from trulysparse.grid.evaluate import run
+from trulysparse.grid.feeder import Feeder
 from trulysparse.grid.sample import sample_data
 
 DATA = sample_data(3)
@@ -83,3 +85,40 @@ def test_actors_and_environments_that_cannot_run() -> None:
         run(GridEnvironment(DATA, reward_scale=1.0, n_hours=24, first_hour=[0, 1, 2]), NoControl())
     with pytest.raises(InputError, match="'self-consumption' is for information='follow', not 'setpoint'"):
         run(GridEnvironment(DATA, reward_scale=1.0, n_hours=24, information="setpoint"), SelfConsumption())
+
+
+def test_a_feeder_is_kept_by_hour_and_home() -> None:
+    feeder = Feeder.named("landnetz")
+    data = sample_data(feeder.n_homes)
+    world = GridEnvironment(data, feeder=feeder, n_hours=30, reward_scale=1.0, observe=False)
+    outcome = run(world, SelfConsumption())
+    world.reset()
+    rule = SelfConsumption()
+    rule.start(world)
+    steps = []
+    for _ in range(30):
+        step = rule.step(world)
+        steps.append((step.voltage.copy(), float(step.transformer_loading.max()), float(step.line_loading.max())))
+    voltages = np.array([voltage for voltage, _, _ in steps])
+    assert outcome.voltage is not None
+    assert outcome.home_voltage is not None
+    assert outcome.transformer is not None
+    assert outcome.line is not None
+    np.testing.assert_allclose(outcome.voltage, [voltages.min(1), voltages.max(1)], rtol=1e-6)
+    np.testing.assert_allclose(outcome.home_voltage, [voltages.min(0), voltages.max(0)], rtol=1e-6)
+    np.testing.assert_allclose(outcome.transformer[:, 0], [loading for _, loading, _ in steps], rtol=1e-6)
+    np.testing.assert_allclose(outcome.line, [loading for _, _, loading in steps], rtol=1e-6)
+
+
+def test_a_flow_without_solution_ends_the_run() -> None:
+    feeder = Feeder.named("landnetz")
+    data = sample_data(feeder.n_homes)
+    load = data.load.copy()
+    load[20] = 90.0
+    world = GridEnvironment(replace(data, load=load), feeder=feeder, n_hours=48, reward_scale=1.0, observe=False)
+    outcome = run(world, NoControl())
+    assert outcome.n_hours == 21
+    assert "20" in outcome.details["diverged"]
+    assert outcome.voltage is not None
+    assert np.isnan(outcome.voltage[:, 20]).all()
+    assert np.isfinite(outcome.voltage[:, :20]).all()

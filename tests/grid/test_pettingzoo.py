@@ -54,7 +54,7 @@ def test_dictionaries_are_the_arrays():
         assert set(terminated.values()) == {False}
         assert set(truncated.values()) == {hour == 19}
     assert env.agents == []
-    with pytest.raises(InputError, match="episode has ended"):
+    with pytest.raises(InputError, match="episode is under way, or it has ended"):
         env.step({})
 
 
@@ -71,8 +71,23 @@ def test_bad_actions():
     env.reset()
     with pytest.raises(InputError, match="that of 'home_3' is missing"):
         env.step({"home_1": [0], "home_2": [0]})
-    with pytest.raises(InputError, match="the action of 'home_2' must be of its space"):
-        env.step({"home_1": [0], "home_2": [0, 1], "home_3": [0]})
+    for wrong in ([0, 1], 0.5, [[0]]):
+        with pytest.raises(InputError, match=r"the action of 'home_2' must be of shape \(1,\), not"):
+            env.step({"home_1": [0], "home_2": wrong, "home_3": [0]})
+    with pytest.raises(InputError, match="the action of 'home_1' must be numbers, not 'x'"):
+        env.step(dict.fromkeys(env.agents, "x"))
+    with pytest.raises(InputError, match="'battery' of home 0"):
+        env.step(dict.fromkeys(env.agents, (np.nan,)))
+    assert env.environment.step_number == 0
+    chosen = grid.parallel_env(DATA, n_hours=3, choices=[-1, 0, 1])
+    with pytest.raises(InputError, match="no episode is under way"):
+        chosen.step({})
+    chosen.reset()
+    for wrong in (-1, 3, 1.0, True, None, [0, 1]):  # -1 is no choice, but the last entry of a list
+        with pytest.raises(InputError, match="the action of 'home_1' must be a whole number from 0 to 2"):
+            chosen.step(dict.fromkeys(chosen.agents, wrong))
+    with pytest.raises(InputError, match="environment must observe"):
+        grid.parallel_env(DATA, observe=False)
     with pytest.raises(InputError, match="agent must be one of home_1"):
         env.action_space("home_9")
     with pytest.raises(InputError, match="choices must be at least two"):

@@ -7,6 +7,7 @@ import pytest
 
 import trulysparse as ts
 from conftest import check_invariants
+from trulysparse._core import memory
 from trulysparse.nn.fleet_exchange import average_over_owners, message_bytes
 from trulysparse.nn.fleet_messages import decode_model, encode_model
 from trulysparse.nn.fleet_neighbours import random_neighbours, ring_neighbours
@@ -246,3 +247,35 @@ def test_wrong_input_is_refused_and_changes_nothing():
         assert layer.connectivity is con
         assert layer.values is values
         np.testing.assert_array_equal(values, copy)
+
+
+def test_memory_that_is_not_there_is_refused_before(monkeypatch):
+    fleet, _ = new_fleet(sizes=(400, 500), densities=(0.9, 0.9))  # 360,000 connections of 16 bytes, and neurons
+    values = fleet.layers[0].values
+    monkeypatch.setattr(memory, "free_bytes", lambda: memory.MARGIN + 5_000_000)
+    with pytest.raises(ts.NotEnoughMemoryError, match="the new layers of 2 agents"):
+        average_over_owners(fleet, "all")
+    assert fleet.layers[0].values is values
+    monkeypatch.setattr(memory, "free_bytes", lambda: memory.MARGIN + 6_000_000)
+    average_over_owners(fleet, "all")
+
+
+@pytest.mark.parametrize("topology", ["own", "union"])
+def test_training_goes_on_with_what_the_exchange_made(topology):
+    """Nothing that was prepared for the arrays of before is used again."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((5, 16, 9)), rng.standard_normal((5, 16, 3))
+    fleet, _ = new_fleet()
+    trainer = ts.FleetTrainer(fleet, optimizer=ts.Adam(0.01))
+    trainer.step(X, y)
+    average_over_owners(fleet, RING, topology=topology, optimizer_state=trainer.optimizer_state)
+    twin = fleet.copy()
+    other = ts.FleetTrainer(
+        twin, optimizer=ts.Adam(0.01), optimizer_state=[state.copy() for state in trainer.optimizer_state]
+    )
+    other.step_count = 1
+    for _ in range(2):
+        np.testing.assert_array_equal(trainer.step(X, y), other.step(X, y))
+    for ours, theirs in zip(fleet.layers, twin.layers, strict=True):
+        np.testing.assert_array_equal(ours.values, theirs.values)
+        np.testing.assert_array_equal(ours.bias, theirs.bias)

@@ -28,7 +28,7 @@ from trulysparse.grid.tariff import Tariff, make_tariff
 Array = NDArray[np.float64]
 Hours = int | NDArray[np.int64]
 
-FORECASTS = ("persistence", "week")
+FORECASTS = {"persistence": 1, "week": 7}  # days of the past that each looks back on
 BYTES = 1000  # of a home, besides its hours: two observations and some forty numbers
 
 
@@ -65,7 +65,7 @@ class Homes(Readings):
         self.scenario = options.scenario_from(scenario, self.copies)
         self.data, self.n_homes = self.scenario.data, self.scenario.n_homes
         n_own, n_rows = self.n_homes // self.copies, self.scenario.n_hours
-        days = 1 if checks.choice("forecasts", forecasts, FORECASTS) == "persistence" else 7
+        days = FORECASTS[checks.choice("forecasts", forecasts, tuple(FORECASTS))]
         needed = self.n_homes * (BYTES + HourBlocks.bytes_per_home(self.n_homes, days))
         memory.require(needed, f"an environment of {self.n_homes} homes", "take fewer homes or copies")
         self.information = checks.choice("information", information, MODES)

@@ -35,12 +35,14 @@ class GridParallelEnv(ParallelEnv[str, Floats, Any]):
         agents: the same, or none after the last hour.
 
     Raises:
-        InputError: fewer than two choices, or a choice beyond -1 and 1.
+        InputError: fewer than two choices, a choice beyond -1 and 1, or an environment that does not observe.
     """
 
     metadata = {"name": "trulysparse_grid_v0", "render_modes": [], "is_parallelizable": True}  # noqa: RUF012
 
     def __init__(self, environment: GridEnvironment, choices: Sequence[float] | None = None) -> None:
+        if not environment.observe:
+            raise InputError("environment must observe, as agents do: GridEnvironment(observe=True)")
         self.environment = environment
         self.render_mode = None
         self.possible_agents = agent_names(environment)
@@ -109,18 +111,12 @@ class GridParallelEnv(ParallelEnv[str, Floats, Any]):
             InputError: where an agent's action is missing or not of its space.
         """
         if not self.agents:
-            raise InputError("the episode has ended: call reset()")
+            raise InputError("no episode is under way, or it has ended: call reset()")
         if missing := [agent for agent in self.agents if agent not in actions]:
             raise InputError(f"actions must hold one of each agent: that of {missing[0]!r} is missing")
         given = self._actions
         for row, agent in zip(given, self.agents, strict=True):
-            try:
-                if self._choices is None:
-                    row[:] = actions[agent]
-                else:
-                    row[0] = self._choices[actions[agent]]
-            except (TypeError, ValueError, IndexError) as error:
-                raise InputError(f"the action of {agent!r} must be of its space: {error}") from None
+            self._put(actions[agent], agent, row)
         step = self.environment.step(given)
         self._seen = np.array(step.observations, order="C")
         names = self.agents
@@ -139,6 +135,23 @@ class GridParallelEnv(ParallelEnv[str, Floats, Any]):
         if step.ended:
             self.agents = []
         return result
+
+    def _put(self, action: Any, agent: str, row: Floats) -> None:
+        """Writes an agent's action into its row; InputError where it is not of its space, but for its range."""
+        try:
+            given = np.asarray(action, np.float32 if self._choices is None else None)
+        except (TypeError, ValueError):
+            raise InputError(f"the action of {agent!r} must be numbers, not {action!r:.80}") from None
+        if self._choices is None:
+            if given.shape != row.shape:
+                raise InputError(f"the action of {agent!r} must be of shape {row.shape}, not {given.shape}")
+            row[:] = given
+            return
+        if given.size != 1 or given.dtype.kind not in "iu" or not 0 <= given.item() < len(self._choices):
+            raise InputError(
+                f"the action of {agent!r} must be a whole number from 0 to {len(self._choices) - 1}, not {action!r:.80}"
+            )
+        row[0] = self._choices[given.item()]
 
     def state(self) -> Floats:
         """All observations, one after the other."""

@@ -26,6 +26,7 @@ class Split:
         test_homes: the others.
         test_hours: bool (T,), hours kept for testing. They are simulated through and counted apart.
         flagged: homes whose data are odd, of either kind: a report gives figures with and without them.
+        history_days: days that observations look back on.
 
     Example:
         >>> split = split_of([f"Building_{number}" for number in range(1, 18)], 8760)
@@ -39,6 +40,7 @@ class Split:
     test_homes: NDArray[np.int64]
     test_hours: NDArray[np.bool_]
     flagged: NDArray[np.int64]
+    history_days: int = 1
 
     @property
     def train_hours(self) -> NDArray[np.bool_]:
@@ -47,9 +49,9 @@ class Split:
 
     @property
     def clean_train_hours(self) -> NDArray[np.bool_]:
-        """Of these, the hours whose observations show nothing of a test hour: not the day after one."""
+        """Of these, the hours whose observations show nothing of a test hour: not the days after one."""
         seen = self.test_hours.copy()
-        for lag in range(1, 25):
+        for lag in range(1, 24 * self.history_days + 1):
             seen[lag:] |= self.test_hours[:-lag]
         return ~seen
 

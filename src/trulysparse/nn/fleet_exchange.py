@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trulysparse import _kernels
-from trulysparse._core import checks
+from trulysparse._core import checks, memory
 from trulysparse._core.arrays import Floats
 from trulysparse.connectivity import Connectivity
 from trulysparse.errors import InputError
@@ -18,6 +18,7 @@ from trulysparse.nn.fleet import Fleet
 from trulysparse.nn.fleet_messages import VALUE_BYTES, index_bytes_of
 from trulysparse.nn.fleet_messages import message_bytes as message_bytes  # noqa: PLC0414  # what an exchange counts
 from trulysparse.nn.fleet_neighbours import checked_neighbours, groups_of
+from trulysparse.nn.layers.fleet_layer import FleetLayer
 from trulysparse.optim import OptimizerState
 
 SENT = {"exact": 0, "float32": 1, "bfloat16": 2}
@@ -78,6 +79,7 @@ def average_over_owners(
 
     Raises:
         InputError: where an argument does not fit, or an agent's weights are not finite. Nothing has changed then.
+        NotEnoughMemoryError: where the new layers would not fit into memory beside the old ones.
 
     Source:
         Bibikar et al., "Federated dynamic sparse training" (FedDST), AAAI 2022, algorithm 1, with neighbours in place
@@ -104,6 +106,11 @@ def average_over_owners(
     states = _checked_states(fleet, optimizer_state)
     message = message_bytes(fleet, index_bytes_of(fleet), VALUE_BYTES[values])
     sent = SENT[values if fleet.dtype.itemsize > VALUE_BYTES[values] else "exact"]
+    memory.require(
+        sum(_bytes_of(layer, len(state)) for layer, state in zip(fleet.layers, states, strict=True)),
+        f"the new layers of {fleet.n_agents} agents, beside those that they have",
+        "free other memory, or let fleets of fewer agents exchange",
+    )
     changes = []
     for number, (layer, state) in enumerate(zip(fleet.layers, states, strict=True)):
         rows = layer.connectivity.by_input
@@ -147,6 +154,12 @@ def _traffic(
     there = neighbours >= 0
     takers = np.bincount(neighbours[there], minlength=len(message))
     return message * takers, np.where(there, message[neighbours], 0).sum(axis=1)
+
+
+def _bytes_of(layer: FleetLayer, n_slots: int) -> int:
+    """Of a new layer: both indices and positions, weights, optimizer state, biases."""
+    size = layer.values.itemsize
+    return layer.n_connections * (12 + size * (1 + n_slots)) + (layer.n_in + layer.n_out) * 8 + layer.n_out * size
 
 
 def _checked_weights(weights: ArrayLike | None, n_agents: int) -> NDArray[np.float64]:

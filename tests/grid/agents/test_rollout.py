@@ -59,6 +59,13 @@ def alone(maker, candidates, homes, network_of, everybody, action_map, **options
     return costs
 
 
+def test_stored_energy_is_worth_what_training_hours_say():
+    counted = np.arange(8760) >= 3000
+    price = np.where(counted, 0.3, 0.1)
+    maker = EnvironmentMaker(DATA, {"tariff": price}, counted)
+    np.testing.assert_allclose(maker.unit * maker.reward_scale, 0.95 * 0.3)
+
+
 @pytest.mark.parametrize("homes", [[0, 1, 2, 3], [2, 0]])
 def test_candidates_cost_what_they_cost_alone(homes):
     maker, action_map = EnvironmentMaker(DATA), ActionMap([-1.0])

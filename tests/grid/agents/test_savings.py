@@ -44,6 +44,22 @@ def test_policies_differ_by_what_they_differ_by_in_costs(tariff):
     np.testing.assert_allclose(difference, -want, rtol=1e-4)
 
 
+@pytest.mark.parametrize("options", [{"electric_vehicles": True}, {"heat_pumps": True}, {"curtailment": True}])
+def test_what_devices_draw_is_not_given_back(options):
+    """Rewards and costs of two policies differ alike, also where these decide on more than a battery."""
+    shaped, plain = [], []
+    for component in (-1.0, 1.0):
+        for kind, kept in ((SavingEnvironments, shaped), (GridEnvironments, plain)):
+            made = GridEnvironment(DATA, tariff="tou+feed-in", first_hour=12, n_hours=25, **options)
+            more = {"unit": 0.0, "gamma": 0.9} if kind is SavingEnvironments else {}
+            environments = kind(made, **more)
+            environments.reset(seed=0)
+            actions = np.tile(np.float32([-1.0, component]), (3, 1))
+            kept.append(sum(environments.step(actions).rewards.astype(np.float64) for _ in range(24)))
+    assert np.abs(plain[0] - plain[1]).min() > 0.01
+    np.testing.assert_allclose(shaped[0] - shaped[1], plain[0] - plain[1], atol=1e-4)
+
+
 def test_the_log_has_the_environments_own_returns():
     made = GridEnvironment(DATA, n_hours=24)
     environments = SavingEnvironments(made, 0.3, 0.98)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,14 @@ def test_no_window_touches_a_test_week_or_sees_one(length, count):
         assert not SPLIT.test_hours[before].any()  # nor do the observations of their first day
         seen |= set(first.tolist())
     assert (len(seen) > windows.count) == (count is not None)
+
+
+def test_observations_that_look_back_a_week_show_no_test_hour():
+    back = replace(SPLIT, history_days=7)
+    windows = Windows(back, 168)
+    for first in windows.first.tolist():
+        assert not SPLIT.test_hours[max(0, first - 168) : first + 168].any()
+    assert len(Windows(back, 480).first) == 1 < len(Windows(SPLIT, 480).first)
 
 
 def test_draws_are_functions_of_seed_and_generation():

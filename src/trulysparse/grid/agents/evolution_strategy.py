@@ -36,7 +36,7 @@ class EvolutionStrategy:
         optimizer: such as Adam(0.02).
         evolution: of the topology, counted in generations, such as SET(0.2, every_updates=10, until=200); a method that
             needs no gradients of single samples. None: the topology stays.
-        generations: of the whole training, where the evolution depends on it.
+        generations: of the whole training, which counts as one epoch of the optimizer's schedule; None: not known.
         seed: at least 0.
         threads: at least 1; the same bits for any number.
 
@@ -86,6 +86,7 @@ class EvolutionStrategy:
             raise InputError(f"candidates must be even, as each direction is taken both ways, not {count}")
         self.deviation = checks.real("deviation", deviation, low=0, low_open=True)
         self.fleet, self.optimizer, self.seed, self.threads = fleet, optimizer, seed, checks.thread_count(threads)
+        self.generations = None if generations is None else checks.integer("generations", generations, low=1)
         if evolution is not None and evolution.needs_gradient:
             raise InputError(
                 f"evolution must be one that needs no gradients, such as SET(), not {evolution!r:.80}: an evolution "
@@ -154,7 +155,8 @@ class EvolutionStrategy:
         half = self.count // 2
         ranks = shaped_ranks(given)
         weight = (ranks[:, :half] - ranks[:, half:]) / (self.count * self.deviation)
-        rule = self.optimizer.rule(self.generation, 0.0, None)
+        share = 0.0 if self.generations is None else min(1.0, self.generation / self.generations)
+        rule = self.optimizer.rule(self.generation, share, None if self.generations is None else 1)
         for layer, state, pair in zip(self.fleet.layers, self.states, self._directions, strict=True):
             counts = (layer.connections_per_agent, len(layer.bias) // self.fleet.n_agents)
             gradient = [_weighted(weight, direction, count) for direction, count in zip(pair, counts, strict=True)]

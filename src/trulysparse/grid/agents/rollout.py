@@ -27,8 +27,8 @@ class EnvironmentMaker:
     Args:
         scenario: Scenario or GridData, of all homes.
         options: of GridEnvironment by name, such as {"tariff": "peakfee"}.
-        counted: hours whose mean cost without control is the unit of rewards, bool (T,): those that may be learned
-            from.
+        counted: hours whose mean cost without control is the unit of rewards, and whose lowest price that of stored
+            energy, bool (T,): those that may be learned from. None: all.
 
     Attributes:
         scenario, tariff: of all homes.
@@ -56,11 +56,11 @@ class EnvironmentMaker:
         n_homes = int(self.scenario.n_homes)
         self.tariff = make_tariff(given.pop("tariff", "tou"), self.scenario.data, n_homes)
         scale = given.pop("reward_scale", None)
+        hours = np.ones(int(self.scenario.n_hours), np.bool_) if counted is None else counted
         if scale is None:
-            hours = np.ones(int(self.scenario.n_hours), np.bool_) if counted is None else counted
             scale = mean_cost(self.scenario, self.tariff, hours)
         self.reward_scale: NDArray[np.float64] = np.array(np.broadcast_to(np.asarray(scale, np.float64), (n_homes,)))
-        lowest = self.tariff.import_price.min(axis=0)
+        lowest = self.tariff.import_price[hours].min(axis=0)
         kind = 0 if self.tariff.kind is None else self.tariff.kind
         self.unit: NDArray[np.float64] = CHARGE_EFFICIENCY * lowest[kind] / self.reward_scale
         self.options = given

@@ -17,11 +17,11 @@ from trulysparse.rl.environment_interface import Transition
 class SavingEnvironments(GridEnvironments):
     """GridEnvironments whose rewards lack what no action can change, and pay for stored energy when it is stored.
 
-    r' = r + c0 + gamma phi(E') - phi(E), where c0 is what the hour costs with an idle battery, at the tariff's prices,
-    and phi(E) = unit * E what the energy in the battery is worth. c0 does not depend on actions, and the rest is a
+    r' = r + c0 + gamma phi(E') - phi(E), where c0 is what the hour's load and PV alone cost at the tariff's prices, and
+    phi(E) = unit * E what the energy in the battery is worth. c0 does not depend on actions, and the rest is a
     difference of potentials: neither changes which policy is best, but values become small, and an hour of charging is
-        no longer
-    a loss that pays off half a day later. Where a feeder or a community makes the hour's cost, that part stays in r.
+    no longer a loss that pays off half a day later. What a vehicle or a heat pump draws, PV that is turned off, and
+    what a feeder or a community makes of the hour stay in r.
 
     Args:
         environment: the homes.
@@ -60,7 +60,7 @@ class SavingEnvironments(GridEnvironments):
     def rewards_of(self, step: Step) -> NDArray[np.floating]:
         """See GridEnvironments."""
         homes: GridEnvironment = self.env
-        idle = step.net - step.balance
+        idle = homes.last_load - homes.last_pv  # of the data: what devices draw is the agent's own doing
         prices = np.where(
             idle > 0,
             homes.tariff.import_price[self._hour, self._kind],

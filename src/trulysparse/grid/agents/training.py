@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ from trulysparse.grid.agents.new_homes import with_new_homes
 from trulysparse.grid.agents.policy import ActionMap, Agents
 from trulysparse.grid.agents.rollout import EnvironmentMaker
 from trulysparse.grid.agents.strategy_training import StrategyTraining
+from trulysparse.grid.homes import FORECASTS
 from trulysparse.grid.splits import Split
 from trulysparse.io import kept_models, models
 from trulysparse.io.kept_models import Parts
@@ -126,7 +128,8 @@ class Training:
     ) -> None:
         self.kind = checks.choice("kind", kind, KINDS)
         self.maker = EnvironmentMaker(scenario, environment, split.train_hours)
-        self.split = split
+        forecasts = checks.choice("forecasts", self.maker.options.get("forecasts", "persistence"), tuple(FORECASTS))
+        self.split = split = replace(split, history_days=max(split.history_days, FORECASTS[forecasts]))
         sizes = checks.listed("hidden", hidden, "numbers of neurons")
         self._arguments = {
             "shared": checks.flag("shared", shared),
