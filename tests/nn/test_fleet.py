@@ -10,7 +10,7 @@ import pytest
 
 import trulysparse as ts
 from trulysparse import _kernels
-from trulysparse.errors import InputError
+from trulysparse.errors import InputError, NotEnoughMemoryError
 
 SIZES = (7, 12, 9, 3)
 
@@ -242,3 +242,12 @@ def test_copies_and_pickles() -> None:
         assert np.array_equal(twin.predict_proba(X), expected)
         twin.layers[0].values[:] = 0
     assert np.array_equal(fleet.predict_proba(X), expected)
+
+
+def test_copies_that_do_not_fit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = ts.Fleet(3, SIZES, density=0.5, seed=0)
+    with pytest.raises(InputError, match="times must be between 1 and 715827882, not 10000000000"):
+        fleet.repeat(10**10)
+    monkeypatch.setattr("trulysparse._core.memory.free_bytes", lambda: 2**28)
+    with pytest.raises(NotEnoughMemoryError, match="a fleet of 300000 networks of layers 7-12-9-3 needs about"):
+        fleet.repeat(100_000)
