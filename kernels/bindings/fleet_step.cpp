@@ -69,6 +69,12 @@ FleetLoader<T> any_loader(const AnyMatrix& x, int64_t agents, int64_t first, int
     return made;
 }
 
+NearSamples near_samples(const AnyMatrix& x, int64_t agents, int64_t first, int64_t count) {
+    if (x.stride(1) != 1 || x.stride(0) != int64_t(x.shape(1))) return {};
+    const int64_t row = x.stride(0) * int64_t(x.itemsize());
+    return {static_cast<const char*>(x.data()) + first * row, int64_t(x.shape(0)) / agents * row, count * row};
+}
+
 template <class T>
 void bind_type(nb::module_& m, const char* name) {
     using Call = FleetCall<T>;
@@ -104,7 +110,10 @@ void bind_type(nb::module_& m, const char* name) {
                 layer.n_in = layer.by_input.rows / agents;
                 layer.n_out = layer.by_output.rows / agents;
                 require(net.layers.empty() || net.layers.back().n_out == layer.n_in, "layers do not follow each other");
-                layer.compact = CompactRows(layer.by_output, layer.by_input, agents, threads);
+                layer.outputs =
+                    CompactRows::of(layer.by_output, layer.by_input.rows, agents, kSideBySide, false, threads);
+                layer.inputs = CompactRows::of(layer.by_input, layer.by_output.rows, agents, 1, true, threads);
+                if (layer.inputs.empty() || layer.outputs.empty()) layer.inputs = layer.outputs = {};
                 for (int64_t i = 0; i < agents; ++i)
                     layer.most_connections = std::max(layer.most_connections, layer.by_input.ptr[(i + 1) * layer.n_in] -
                                                                                   layer.by_input.ptr[i * layer.n_in]);
@@ -129,12 +138,7 @@ void bind_type(nb::module_& m, const char* name) {
                 step.batch = count;
                 step.stride = padded_batch(count);
                 step.samples = any_loader<T>(x, net.agents, first, count, net.layers[0].n_in, step.stride);
-                if (x.stride(1) == 1 && x.stride(0) == net.layers[0].n_in) {
-                    const int64_t row = x.stride(0) * int64_t(x.itemsize());
-                    step.next_samples = static_cast<const char*>(x.data()) + first * row;
-                    step.samples_between = int64_t(x.shape(0)) / net.agents * row;
-                    step.samples_bytes = count * row;
-                }
+                step.near = near_samples(x, net.agents, first, count);
                 step.loss.kind = kind;
                 step.loss.delta = delta;
                 step.loss.summed = summed;
@@ -178,7 +182,7 @@ void bind_type(nb::module_& m, const char* name) {
                 T* to = out.data();
                 nb::gil_scoped_release free_lock;
                 fleet_outputs<T>(
-                    net, stride, samples,
+                    net, stride, samples, near_samples(x, net.agents, first, count),
                     [&](int64_t agent, T* z) {
                         if (activation == "softmax") softmax(z, outputs, stride, 1);
                         else if (activation == "sigmoid") sigmoid(z, outputs * stride, 1);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -294,6 +295,8 @@ class FleetTrainer:
             raise InputError(f"X must hold numbers, not {given.dtype}")
         if not given.flags.c_contiguous or not kernel_readable(given):
             given = np.ascontiguousarray(given, fleet.dtype)
-        if given.dtype.kind == "f" and (problem := not_finite(given)):
-            raise InputError(f"X must hold finite numbers, but it has {problem}")
+        # A sum over threads first: what is not finite makes it so, as do only the very largest of float64.
+        if given.dtype.kind == "f" and not isfinite(_kernels.sum_of_squares(given.reshape(-1), self.threads)):
+            if problem := not_finite(given):
+                raise InputError(f"X must hold finite numbers, but it has {problem}")
         return given
