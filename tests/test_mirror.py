@@ -40,6 +40,7 @@ COVERED_BY = {
     "grid/homes.py": "grid/test_environment.py",
     "grid/options.py": "grid/test_environment.py",
     "grid/readings.py": "grid/test_environment.py",
+    "grid/rows.py": "grid/test_outcome.py",
     "grid/step.py": "grid/test_environment.py",
     "grid/feeder_matrices.py": "grid/test_flow.py",
     "grid/flow_details.py": "grid/test_flow.py",

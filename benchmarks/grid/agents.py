@@ -34,16 +34,18 @@ from trulysparse.grid.splits import Split, split_of
 
 RESULTS = Path(__file__).parents[1] / "results"
 WIDE = {"hidden": (128, 128)}
+WEEKLY = {"exchange": 168.0}
 RUNS: dict[str, dict[str, Any]] = {
-    "es, weekly exchange": {"kind": "es", "exchange": 168.0},
+    "es, weekly exchange": {"kind": "es", **WEEKLY},
+    "es, dense, weekly exchange": {"kind": "es", "density": 1.0, **WEEKLY},
+    "es, shared": {"kind": "es", "shared": True},
     "es, alone": {"kind": "es"},
     "es, alone, topology stays": {"kind": "es", "evolve": False},
-    "es, dense, weekly exchange": {"kind": "es", "exchange": 168.0, "density": 1.0},
     "es, dense, alone": {"kind": "es", "density": 1.0},
-    "es, shared": {"kind": "es", "shared": True},
     "es, shared, dense": {"kind": "es", "shared": True, "density": 1.0},
+    "td3, weekly exchange": {"kind": "td3", "neighbours": 1, **WEEKLY, **WIDE},
     "td3, alone": {"kind": "td3", **WIDE},
-    "td3, weekly exchange": {"kind": "td3", "exchange": 168.0, **WIDE},
+    "dqn, weekly exchange": {"kind": "dqn", "neighbours": 1, **WEEKLY, **WIDE},
     "dqn, alone": {"kind": "dqn", **WIDE},
 }
 RULES = (NoControl(), SelfConsumption(), TimeOfUse(), TimeOfUseFill(), TimeOfUseFill(spread=True))
@@ -90,12 +92,12 @@ def reference(data: Any, environment: GridEnvironment) -> tuple[Outcome, Outcome
     return none, run(environment, Requests(plan.requests, "perfect foresight"))
 
 
-def train(data: Any, split: Split, seed: int, options: dict[str, Any]) -> tuple[Training, float]:
-    """One training, and its seconds."""
-    start = time.perf_counter()
+def train(data: Any, split: Split, seed: int, options: dict[str, Any]) -> tuple[Training, float, float]:
+    """One training, its seconds, and those of the processor."""
+    start, cpu = time.perf_counter(), time.process_time()
     given = {name: value for name, value in options.items() if name != "kind"}
     training = Training(options["kind"], data, split, seed=seed, **given).run()
-    return training, time.perf_counter() - start
+    return training, time.perf_counter() - start, time.process_time() - cpu
 
 
 def main() -> None:
@@ -125,12 +127,13 @@ def main() -> None:
             done = results.setdefault("agents", {}).setdefault(key, {})
             if str(seed) in done:
                 continue
-            training, seconds = train(data, split, seed, RUNS[name])
+            training, seconds, cpu = train(data, split, seed, RUNS[name])
             outcome = run(environment, training.agents())
             needs = needs_of(training).mean()
             done[str(seed)] = {
                 **cells(outcome, none, bound, seen),
                 "seconds": round(seconds, 1),
+                "processor seconds": round(cpu, 1),
                 "needs": {what: round(value, 3) for what, value in needs.items()},
                 "peak MB of the process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
             }

@@ -197,11 +197,13 @@ void bind_load(nb::module_& m) {
     m.def(
         "load_fleet",
         [](AnyMatrix x, nb::ndarray<const int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu> rows, Maybe<Each> offset,
-           Maybe<Each> factor, nb::ndarray<T, nb::ndim<3>, nb::c_contig, nb::device::cpu> out, int threads) {
+           Maybe<Each> factor, nb::ndarray<T, nb::ndim<3>, nb::device::cpu> out, int threads) {
             const int64_t agents = int64_t(rows.shape(0)), batch = int64_t(rows.shape(1)),
                           features = int64_t(x.shape(1)), stride = int64_t(out.shape(2));
             require(int64_t(out.shape(0)) == agents && int64_t(out.shape(1)) == features, "out has another shape");
             require(batch <= stride, "out has fewer columns than there are rows asked for");
+            require(out.stride(2) == 1 && out.stride(1) == stride,
+                    "an agent's rows of out must lie next to each other");
             require(bool(offset) == bool(factor), "offset and factor must be given together");
             if (offset) {
                 require_shape(*offset, agents, features, "offset", "agents x features");
@@ -222,7 +224,7 @@ void bind_load(nb::module_& m) {
                                     load_dense(data, x.stride(0), x.stride(1), rows.data() + i * batch, batch, features,
                                                offset ? offset->data() + i * features : nullptr,
                                                factor ? factor->data() + i * features : nullptr,
-                                               out.data() + i * features * stride, stride, 1);
+                                               out.data() + i * out.stride(0), stride, 1);
                         });
                 });
             }

@@ -101,6 +101,33 @@ def test_saving_share_is_0_without_control_and_1_at_the_bound() -> None:
         half.saving_share(replace(none, tariff="carbon"), bound)
 
 
+def test_modes_and_prices_are_not_mixed() -> None:
+    follow, fixed = outcome(), outcome(information="setpoint")
+    bound = replace(outcome(), net=outcome().net - 1, information="foresight")
+    assert follow.saving_share(follow, bound) == fixed.saving_share(fixed, bound) == 0
+    for share in (fixed.saving_share, fixed.community_saving_share):
+        with pytest.raises(InputError, match="no_control is of information 'follow', this of 'setpoint'"):
+            share(follow, bound)
+    with pytest.raises(InputError, match="bound is of information 'follow'"):
+        fixed.saving_share(fixed, follow)
+    dear = replace(bound, price=bound.price * 2)
+    with pytest.raises(InputError, match="bound must be of the same prices: both tariffs are called 'tou'"):
+        follow.saving_share(follow, dear)
+
+
+def test_little_is_copied_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = outcome(peak_fee=3.0), outcome(5)
+    figures = [
+        lambda run: run.home_costs([0, 2]), lambda run: run.community_cost(), lambda run: run.emissions([1]),
+        lambda run: run.self_consumption(hours=np.arange(7, 90)), lambda run: list(run.peaks().values()),
+    ]  # fmt: skip
+    whole = [[figure(run) for figure in figures] for run in runs]
+    monkeypatch.setattr("trulysparse.grid.rows.AT_ONCE", 7)
+    for run, expected in zip(runs, whole, strict=True):
+        for figure, value in zip(figures, expected, strict=True):
+            np.testing.assert_allclose(figure(run), value, rtol=1e-12)
+
+
 def test_energy_carbon_and_peaks() -> None:
     run = outcome()
     assert run.pv is not None

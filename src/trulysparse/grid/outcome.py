@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trulysparse._core import checks
 from trulysparse._core.arrays import type_name
 from trulysparse.errors import InputError
+from trulysparse.grid.rows import indices, parts
 from trulysparse.io.tensors import TYPES, Tensor, opened, write_tensors
 
 Array = NDArray[Any]
@@ -129,12 +129,13 @@ class Outcome:
             $, of each of these homes.
         """
         rows, columns = self.chosen(homes, hours)
-        net = self.net[np.ix_(rows, columns)].astype(np.float64)
-        price, export = self.prices(rows, columns)
-        paid = np.where(net > 0, net * price, net * export)
+        total: NDArray[np.float64] = np.zeros(len(columns))
+        for part in parts(rows, columns):
+            net = self.net[np.ix_(part, columns)].astype(np.float64)
+            price, export = self.prices(part, columns)
+            total += np.where(net > 0, net * price, net * export).sum(0)
         if self.peak_fee:
-            paid += self.peak_fee * self._peak_rises(columns)[rows]
-        total: NDArray[np.float64] = paid.sum(0)
+            total += self.peak_fee * self._peak_rises(rows, columns)
         return total
 
     def cost(self, homes: ArrayLike | None = None, hours: ArrayLike | None = None) -> float:
@@ -145,11 +146,14 @@ class Outcome:
         """What these homes pay together where what one exports serves the others first, $; how they share it, by
         netting or at the mid-market rate, does not change the sum."""
         rows, columns = self.chosen(homes, hours)
-        together = self.net[np.ix_(rows, columns)].sum(1, dtype=np.float64)
-        price, export = self.prices(rows, columns)
-        if np.ptp(price, 1).any() or np.ptp(export, 1).any():
-            raise InputError("community_cost needs one tariff for all homes: these pay different prices")
-        return float(np.where(together > 0, together * price[:, 0], together * export[:, 0]).sum())
+        total = 0.0
+        for part in parts(rows, columns):
+            together = self.net[np.ix_(part, columns)].sum(1, dtype=np.float64)
+            price, export = self.prices(part, columns)
+            if np.ptp(price, 1).any() or np.ptp(export, 1).any():
+                raise InputError("community_cost needs one tariff for all homes: these pay different prices")
+            total += float(np.where(together > 0, together * price[:, 0], together * export[:, 0]).sum())
+        return total
 
     def saving_share(
         self, no_control: Outcome, bound: Outcome, homes: ArrayLike | None = None, hours: ArrayLike | None = None
@@ -166,7 +170,8 @@ class Outcome:
             The share; nan where the bound saves nothing.
 
         Raises:
-            InputError: where the outcomes are of other hours, homes or tariffs.
+            InputError: where the outcomes are of other hours, homes or tariffs, or one is of 'follow' and another of
+                'setpoint'.
         """
         for name, other in (("no_control", no_control), ("bound", bound)):
             self.require_same(name, other)
@@ -189,9 +194,12 @@ class Outcome:
         if self.pv is None or self.load is None:
             raise InputError("self_consumption needs load and PV of every hour: run with details=True")
         rows, columns = self.chosen(homes, hours)
-        net, pv, load = (a[np.ix_(rows, columns)].astype(np.float64) for a in (self.net, self.pv, self.load))
-        pv_sum, load_sum = pv.sum(), load.sum()
-        exported, imported = np.maximum(-net, 0).sum(), np.maximum(net, 0).sum()
+        sums = np.zeros(4)
+        for part in parts(rows, columns):
+            net, pv, load = (a[np.ix_(part, columns)] for a in (self.net, self.pv, self.load))
+            flows = np.maximum(-net, 0), np.maximum(net, 0), pv, load
+            sums += [each.sum(dtype=np.float64) for each in flows]
+        exported, imported, pv_sum, load_sum = sums
         return (
             float(1 - exported / pv_sum) if pv_sum else float("nan"),
             float(1 - imported / load_sum) if load_sum else float("nan"),
@@ -200,13 +208,16 @@ class Outcome:
     def emissions(self, homes: ArrayLike | None = None, hours: ArrayLike | None = None) -> float:
         """kg CO2 of what was imported."""
         rows, columns = self.chosen(homes, hours)
-        imported = np.maximum(self.net[np.ix_(rows, columns)], 0).sum(1, dtype=np.float64)
-        return float(imported @ self.carbon[rows])
+        total = 0.0
+        for part in parts(rows, columns):
+            imported = np.maximum(self.net[np.ix_(part, columns)], 0).sum(1, dtype=np.float64)
+            total += float(imported @ self.carbon[part])
+        return total
 
     def peaks(self, hours: ArrayLike | None = None) -> dict[str, float]:
         """Highest hourly import and export of all homes together, and the mean of the days' highest imports, kWh."""
         rows, columns = self.chosen(None, hours)
-        together = self.net[np.ix_(rows, columns)].sum(1, dtype=np.float64)
+        together = np.concatenate([self.net[part].sum(1, dtype=np.float64) for part in parts(rows, columns)])
         day = (rows + self.first_hour) // 24
         starts = np.flatnonzero(np.r_[True, day[1:] != day[:-1]])
         return {
@@ -223,7 +234,7 @@ class Outcome:
 
     def chosen(self, homes: ArrayLike | None, hours: ArrayLike | None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Indices of the hours and of the homes that are asked for, or InputError."""
-        return _indices("hours", hours, self.n_hours), _indices("homes", homes, self.n_homes)
+        return indices("hours", hours, self.n_hours), indices("homes", homes, self.n_homes)
 
     def prices(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> tuple[Array, Array]:
         """Import and export prices of these hours and homes, each (hours, homes), or (hours, 1) where all pay
@@ -234,7 +245,8 @@ class Outcome:
         return self.price[chosen], self.export_price[chosen]
 
     def require_same(self, name: str, other: Outcome, *, pooled: bool = False) -> None:
-        """InputError where another outcome is not of these hours, this tariff and, unless it is pooled, these homes."""
+        """InputError where another outcome is not of these hours, this tariff and, unless it is pooled, these homes, or
+        where one is of 'follow' and the other of 'setpoint'."""
         if not isinstance(other, Outcome):
             raise InputError(f"{name} must be an Outcome, not {other!r:.80}")
         own, its = ((o.first_hour, o.n_hours, o.tariff) for o in (self, other))
@@ -244,15 +256,24 @@ class Outcome:
                 f"{other.first_hour}, {other.n_homes} homes and '{other.tariff}', this has {self.n_hours} from "
                 f"{self.first_hour}, {self.n_homes} and '{self.tariff}'"
             )
+        if not pooled and not _same_prices(self, other):
+            raise InputError(f"{name} must be of the same prices: both tariffs are called '{self.tariff}' and differ")
+        modes = {self.information, other.information} - {"foresight"}
+        if len(modes) > 1:
+            raise InputError(
+                f"{name} is of information '{other.information}', this of '{self.information}': results of the two are "
+                "never comparable"
+            )
 
-    def _peak_rises(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
-        """By how much each hour raises the month's highest import so far, kW."""
-        imported = np.maximum(self.net[:, columns], 0).astype(np.float64)
-        rises = np.zeros_like(imported)
+    def _peak_rises(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float64]:
+        """By how much these hours raise their months' highest imports so far, kW, of each of these homes."""
+        counted = np.bincount(rows, minlength=self.n_hours).astype(np.float64)
+        rises = np.zeros(len(columns))
         starts = np.flatnonzero(np.r_[True, self.month[1:] != self.month[:-1]])
         for start, stop in zip(starts, np.r_[starts[1:], self.n_hours], strict=True):
-            highest = np.maximum.accumulate(imported[start:stop], 0)
-            rises[start:stop] = np.diff(highest, axis=0, prepend=0.0)
+            imported = np.maximum(self.net[start:stop, columns], 0).astype(np.float64)
+            highest = np.maximum.accumulate(imported, 0, out=imported)
+            rises += counted[start:stop] @ np.diff(highest, axis=0, prepend=0.0)
         return rises
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -294,18 +315,7 @@ class Outcome:
             return cls(**values)
 
 
-def _indices(name: str, chosen: ArrayLike | None, n: int) -> NDArray[np.intp]:
-    if chosen is None:
-        return np.arange(n)
-    given = np.asarray(chosen)
-    if given.dtype == bool and given.shape == (n,):
-        found = np.flatnonzero(given)
-    elif given.ndim == 1 and given.dtype.kind in "iu":
-        found = given.astype(np.intp)
-    else:
-        raise InputError(f"{name} must be indices, or a mask of length {n}, not {checks.plain(given)!r:.80}")
-    if not found.size or found.min() < -n or found.max() >= n:
-        raise InputError(
-            f"{name} must name at least one of {n}, each from 0 to {n - 1}, not {checks.plain(given)!r:.80}"
-        )
-    return np.where(found < 0, found + n, found)
+def _same_prices(one: Outcome, other: Outcome) -> bool:
+    every = ((one.price, other.price), (one.export_price, other.export_price), (one.kind, other.kind))
+    fees = one.peak_fee == other.peak_fee
+    return fees and all(a is b or (a is not None and b is not None and np.array_equal(a, b)) for a, b in every)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from os import PathLike
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -279,8 +280,8 @@ class OffPolicyAgent(ActingAgent, KeptAgent, NotesLosses, Generic[SettingsType])
             n_envs = 1 if self.environments is None else self.environments.n_envs
         n_agents = self.n_agents or 1
         checks.integer("buffer_size", s.buffer_size, low=3 * n_envs // n_agents)
-        kind = ReplayBuffer if self.n_agents is None else FleetReplay
-        return kind(
+        kind: Any = ReplayBuffer if self.n_agents is None else partial(FleetReplay, threads=self.threads)
+        replay: ReplayBuffer = kind(
             s.buffer_size * n_agents,
             spaces.n_observations,
             n_actions=0 if spaces.discrete else spaces.n_actions,
@@ -290,6 +291,7 @@ class OffPolicyAgent(ActingAgent, KeptAgent, NotesLosses, Generic[SettingsType])
             gamma=s.gamma,
             folder=self.replay_folder,
         )
+        return replay
 
     def _look_ahead(self, before: int, total: int) -> None:
         """Notes how long a call of `learn` will be, which begins with `before` steps."""

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trulysparse import _kernels
+from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
 from trulysparse.errors import InputError
 from trulysparse.rl.replay import Doubles, ReplayBuffer
@@ -16,7 +18,10 @@ class FleetReplay(ReplayBuffer):
     """Transitions of one agent per environment. Draws are as ReplayBuffer's, but a batch per agent, of its own ring.
 
     Args:
-        capacity: see ReplayBuffer, as all that follow; of all agents together.
+        capacity: see ReplayBuffer; of all agents together.
+        n_observations: see there.
+        threads: that gather batches, at least 1; the same bits for any number.
+        options: see ReplayBuffer, whose other arguments these are.
 
     Example:
         Two agents, of which each sees its own number:
@@ -35,6 +40,10 @@ class FleetReplay(ReplayBuffer):
         >>> before[:, 0, :3].tolist()
         [[10.0, 12.0, 12.0], [21.0, 21.0, 20.0]]
     """
+
+    def __init__(self, capacity: int, n_observations: int, *, threads: int = 1, **options: Any) -> None:
+        super().__init__(capacity, n_observations, **options)
+        self._threads = checks.thread_count(threads)
 
     def sample(
         self,
@@ -69,7 +78,7 @@ class FleetReplay(ReplayBuffer):
         self._load_each(rows, observations, offset, factor)
         self._load_each(self._after(last).reshape(rows.shape), next_observations, offset, factor)
         if self.n_actions:
-            _scatter(self._actions[rows], actions)
+            _kernels.load_fleet(self._actions, rows, None, None, actions, self._threads)
         else:
             actions[:, :batch_size] = self._actions[rows]
             actions[:, batch_size:] = 0
@@ -106,16 +115,9 @@ class FleetReplay(ReplayBuffer):
 
     def _load_each(self, rows: NDArray[np.int64], out: Floats, offset: Doubles | None, factor: Doubles | None) -> None:
         """Copies the observations of rows (n_agents, size) into (n_agents, n_observations, columns)."""
-        values = self._observations[rows]
         if self.boolean:
-            values = np.unpackbits(values, axis=-1, count=self.n_observations)
-        if offset is not None and factor is not None:
-            values = (values - offset[:, None]) * factor[:, None]
-        _scatter(values, out)
-
-
-def _scatter(values: NDArray[Any], out: Floats) -> None:
-    """Puts (n_agents, size, n) values into the columns of (n_agents, n, columns), and 0 beyond."""
-    size = values.shape[1]
-    out[..., :size] = values.transpose(0, 2, 1)
-    out[..., size:] = 0
+            values = np.unpackbits(self._observations[rows.ravel()], axis=1, count=self.n_observations)
+            numbers = np.arange(rows.size).reshape(rows.shape)
+            _kernels.load_fleet(values, numbers, offset, factor, out, self._threads)
+        else:
+            _kernels.load_fleet(self._observations, rows, offset, factor, out, self._threads)

@@ -15,8 +15,8 @@ from trulysparse.grid.sample import sample_data
 from trulysparse.grid.scenario import scenario_of
 
 DATA = sample_data(4)
-HOURS = 30
-WINDOWS = [0, 700, 2000]
+HOURS = 14
+WINDOWS = [0, 706, 2010]
 
 
 def fleet(n_agents, n_actions=1):

@@ -51,10 +51,14 @@ def test_draws_are_functions_of_seed_and_generation():
     [
         ((100,), "window_hours must be whole days"),
         ((528,), "window_hours must be at most 504"),
-        ((480, 14), "windows must be between 1 and 13"),
+        ((480, 0), "windows must be at least 1"),
         ((0,), "window_hours must be at least 24"),
     ],
 )
 def test_lengths_are_checked(arguments, message):
     with pytest.raises(InputError, match=message):
         Windows(SPLIT, *arguments)
+
+
+def test_more_than_fit_means_all_that_fit():
+    assert Windows(split_of(["a"], 1344), 168, 40).of_generation(5).tolist() == [0, 168, 336, 696, 864]

@@ -50,7 +50,7 @@ class IndependentSettings:
     choices: tuple[float, ...] = CHOICES
 
 
-_COMMON = {"batch_size": 64, "gamma": 0.98, "buffer_size": 35_040, "learning_starts": 2000}
+_COMMON = {"batch_size": 64, "gamma": 0.98, "buffer_size": 4096, "learning_starts": 2000}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "td3": {**_COMMON, "exploration_noise": 0.4},
     "dqn": {

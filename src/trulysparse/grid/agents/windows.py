@@ -23,8 +23,8 @@ class Windows:
     Args:
         split: of the hours.
         length: hours of a window, whole days.
-        count: windows of a generation; None: as many as lie side by side. Where it is fewer, each generation draws its
-            own, at random, shifted by as many days as their stretch of training hours allows.
+        count: most windows of a generation; None: as many as lie side by side. Where it is fewer, each generation draws
+            its own, at random, shifted by as many days as their stretch of training hours allows.
         seed: of the draws.
 
     Attributes:
@@ -35,7 +35,7 @@ class Windows:
         length: as given.
 
     Raises:
-        InputError: where no window of this length fits between test hours, or count is more than fit.
+        InputError: where no window of this length fits between test hours, or an argument is out of range.
 
     Example:
         >>> from trulysparse.grid.splits import split_of
@@ -67,7 +67,7 @@ class Windows:
         self.first: NDArray[np.int64] = np.array(first, np.int64)
         self.stretch: NDArray[np.int64] = np.array(stretch, np.int64)
         self.slack: NDArray[np.int64] = np.array(slack, np.int64)
-        self.count = len(first) if count is None else checks.integer("windows", count, low=1, high=len(first))
+        self.count = len(first) if count is None else min(checks.integer("windows", count, low=1), len(first))
         self.seed = seed
 
     @property
