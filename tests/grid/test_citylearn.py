@@ -13,8 +13,8 @@ from grid_files import real_folder, some_days
 from trulysparse.errors import InputError
 from trulysparse.grid.battery import Batteries
 from trulysparse.grid.citylearn import simulate_citylearn
+from trulysparse.grid.citylearn_files import write_citylearn
 from trulysparse.grid.indicators import citylearn_indicators
-from trulysparse.grid.write_citylearn import write_citylearn
 
 CLOSE = 1e-6  # relative, of every indicator
 

@@ -26,3 +26,15 @@ def test_types_see_the_same_names_each_once():
     for name in grid._MODULES:
         assert source.count(f"import {name} as {name}\n") == 1, name
         assert source.count(f'    "{name}": ') == 1, name
+
+
+def test_each_name_is_the_same_each_time():
+    """A module of a name's own name would take its place as soon as it is imported."""
+    pytest.importorskip("pettingzoo", reason="PettingZoo comes with the extra trulysparse[grid]")
+    for name, module in grid._MODULES.items():
+        assert module.split(".")[0] != name
+        for _ in range(2):
+            made: dict[str, object] = {}
+            exec(f"from trulysparse.grid import {name}", made)
+            assert made[name] is getattr(grid, name), name
+            assert not inspect.ismodule(made[name]), name

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from trulysparse.grid.baselines.rules import TimeOfUseFill as TimeOfUseFill
     from trulysparse.grid.battery import Batteries as Batteries
     from trulysparse.grid.citylearn import simulate_citylearn as simulate_citylearn
+    from trulysparse.grid.citylearn_files import write_citylearn as write_citylearn
     from trulysparse.grid.data import GridData as GridData
     from trulysparse.grid.electric_vehicle import ElectricVehicles as ElectricVehicles
     from trulysparse.grid.environment import GridEnvironment as GridEnvironment
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from trulysparse.grid.step import Step as Step
     from trulysparse.grid.tariff import Tariff as Tariff
     from trulysparse.grid.tariff import make_tariff as make_tariff
-    from trulysparse.grid.write_citylearn import write_citylearn as write_citylearn
 
 _MODULES = {
     "BasicRBC": "baselines.rules",
@@ -103,7 +103,7 @@ _MODULES = {
     "self_sufficiency": "indicators",
     "simulate_citylearn": "citylearn",
     "split_of": "splits",
-    "write_citylearn": "write_citylearn",
+    "write_citylearn": "citylearn_files",
 }
 
 

@@ -44,7 +44,7 @@ def simulate_citylearn(folder: str | os.PathLike[str], rule: Rule, hours: int | 
 
     Example:
         >>> from trulysparse.grid.sample import sample_data
-        >>> from trulysparse.grid.write_citylearn import write_citylearn
+        >>> from trulysparse.grid.citylearn_files import write_citylearn
         >>> write_citylearn(sample_data(2), "two_homes")
         >>> def follow(t, load, pv, charge):
         ...     return (pv - load) / 5.0

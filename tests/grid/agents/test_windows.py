@@ -38,6 +38,11 @@ def test_observations_that_look_back_a_week_show_no_test_hour():
     assert len(Windows(back, 480).first) == 1 < len(Windows(SPLIT, 480).first)
 
 
+def test_short_data_have_fewer_windows():
+    assert Windows(split_of(["a"], 5 * 168), 168, count=4).first.tolist() == [0, 168, 336]
+    assert Windows(SPLIT, 480, 14).count == 13
+
+
 def test_draws_are_functions_of_seed_and_generation():
     one, same, other = (Windows(SPLIT, 168, 4, seed) for seed in (1, 1, 2))
     for _ in range(3):

@@ -9,8 +9,8 @@ import pytest
 
 from grid_files import real_folder, some_days
 from trulysparse.errors import InputError
+from trulysparse.grid.citylearn_files import write_citylearn
 from trulysparse.grid.readers.citylearn import read_citylearn
-from trulysparse.grid.write_citylearn import write_citylearn
 
 DATA = some_days(3, 23, 60)
 

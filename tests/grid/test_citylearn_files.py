@@ -8,8 +8,8 @@ import pytest
 
 from grid_files import some_days
 from trulysparse.errors import InputError
+from trulysparse.grid.citylearn_files import write_citylearn
 from trulysparse.grid.readers.citylearn import read_citylearn
-from trulysparse.grid.write_citylearn import write_citylearn
 
 DATA = some_days(2, 0, 30)
 
