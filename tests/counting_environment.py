@@ -101,6 +101,7 @@ class StubAgent:
         self.environments = open_environments(env, algorithm)
         self.spaces = self.environments.spaces
         self.replay = Recorder()
+        self.n_agents = None
         self.normalization = None
         self.rng = np.random.default_rng(seed)
         self.seed = seed

@@ -77,7 +77,7 @@ BUDGETS = [
     BudgetRow("connections", 603.5, 610, allowed=2000, dense=5600),
     BudgetRow("RAM, bytes", 9000, 9400, allowed=96_000, dense=70_000),
     BudgetRow("bytes sent per day", 1000, 1200, allowed=1100),
-    BudgetRow("energy per day, mJ", 0.01, 0.02),
+    BudgetRow("energy per day, µJ", 0.01, 0.02),
 ]
 
 

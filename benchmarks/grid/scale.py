@@ -3,8 +3,8 @@ power flow every hour, penalties, bills; and a batch of a year's power flows alo
 
     python benchmarks/grid/scale.py --data FOLDER
 
-FOLDER has CityLearn's 2022 layout; without it the sample that ships is used, whose homes are resampled alike. Each size runs
-in a process of its own, on one thread; its memory is the most that the process held."""
+FOLDER has CityLearn's 2022 layout; without it the sample that ships is used, whose homes are resampled alike. Each size
+runs in a process of its own, on one thread; its memory is the most that the process held."""
 
 from __future__ import annotations
 

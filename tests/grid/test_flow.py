@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import trulysparse
-from trulysparse.errors import InputError
+from trulysparse.errors import InputError, NotEnoughMemoryError
 from trulysparse.grid.feeder import Cable, Feeder, Line, Transformer
 from trulysparse.grid.flow import Feeders
 
@@ -294,3 +294,23 @@ def test_feeders_refused(options: dict, message: str) -> None:
         Feeders(Feeder.named("landnetz"), **options)
     with pytest.raises(InputError, match="feeder must be a Feeder"):
         Feeders("landnetz")
+
+
+def test_results_that_are_asked_for_later_are_of_the_powers_given() -> None:
+    for precision, dtype in (("single", np.float32), ("double", np.float64)):
+        feeders = Feeders(Feeder.named("landnetz"), precision=precision)
+        p = np.full(17, 4, dtype)
+        flow, same = feeders.flow(p), feeders.flow(p.copy())
+        p[:] = 0
+        np.testing.assert_array_equal(flow.losses_kw, same.losses_kw)
+        np.testing.assert_array_equal(flow.line_loadings, same.line_loadings)
+
+
+def test_a_feeder_whose_matrices_do_not_fit_is_refused_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trulysparse._core.memory.free_bytes", lambda: 100 << 20)
+    lines = [Line("busbar" if i == 0 else f"b{i - 1}", f"b{i}", 5, CABLE) for i in range(2000)]
+    feeder = Feeder(Transformer(100, 4, 1.5), lines, ["b1999"] * 2)
+    with pytest.raises(NotEnoughMemoryError, match="a feeder of 2 homes and 2000 lines needs about 24"):
+        Feeders(feeder)
+    with pytest.raises(NotEnoughMemoryError, match="the power flow of 400000 feeders needs"):
+        Feeders(Feeder.named("landnetz")).flow(np.broadcast_to(np.zeros(17, np.float32), (400_000, 17)))

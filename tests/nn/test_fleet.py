@@ -229,3 +229,16 @@ def test_copies_and_pickles() -> None:
         assert np.array_equal(twin.predict_proba(X), expected)
         twin.layers[0].values[:] = 0
     assert np.array_equal(fleet.predict_proba(X), expected)
+
+
+def test_layers_are_named_by_any_integer() -> None:
+    fleet = ts.Fleet(3, SIZES, density=0.5, seed=0)
+    for name in (1, np.int64(1), -2, fleet.layers[1]):
+        assert np.array_equal(fleet.blocks(name), fleet.layers[1].blocks)
+
+
+@pytest.mark.filterwarnings("error")
+def test_samples_beyond_the_range_of_floats_are_refused() -> None:
+    fleet = ts.Fleet(3, SIZES, density=0.5, seed=0)
+    with pytest.raises(InputError, match="X must hold finite numbers, but it has infinity"):
+        fleet.predict(np.full((3, 7), 1e300))

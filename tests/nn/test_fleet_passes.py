@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from trulysparse.errors import InputError
+from trulysparse.errors import InputError, NotEnoughMemoryError
 from trulysparse.nn.fleet_passes import FleetPasses
 from trulysparse.nn.sinks import Gradients, InputGradient, Update
 from trulysparse.nn.tile_pass import TilePass
@@ -140,3 +140,9 @@ def test_bad_input() -> None:
     passes.forward()
     with pytest.raises(InputError, match="must be contiguous"):
         passes.backward([np.zeros((3, 2, 4), np.float32)], [InputGradient()], [None])
+
+
+def test_memory_is_asked_for_before_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trulysparse._core.memory.free_bytes", lambda: 2**28)
+    with pytest.raises(NotEnoughMemoryError, match="the activations of 16 agents on 1048576 samples each needs about"):
+        fleets()[0].passes(2**20)

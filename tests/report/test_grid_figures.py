@@ -48,9 +48,9 @@ def test_a_saving_that_has_no_bound_is_a_dash():
 def test_seen_and_unseen_is_a_table_of_two_by_two():
     agents, everything = grid_figures.seen_and_unseen(controls())
     assert tables(agents.html())[0] == [
-        ["", "seen weeks", "unseen weeks"],
-        ["seen homes", "93 % (0.6745)", "91 % (0.6845)"],
-        ["unseen homes", "89 % (0.6945)", "87 % (0.7045)"],
+        ["", "saving, seen weeks", "saving, unseen weeks", "cost, seen weeks", "cost, unseen weeks"],
+        ["seen homes", "93 %", "91 %", "0.6745", "0.6845"],
+        ["unseen homes", "89 %", "87 %", "0.6945", "0.7045"],
     ]
     [table] = tables(everything.html())
     assert table[0][1:] == [f"{homes}, {weeks}" for homes in ("seen", "unseen") for weeks in ("seen", "unseen")]
@@ -99,7 +99,7 @@ def test_budgets_say_what_is_allowed_and_what_passes_it(device):
     assert rows["connections"][1:3] == ["603.5", "610"]
     assert rows["connections"][-1] == "5,600"
     assert "bytes sent per day (more than allowed)" in rows
-    assert rows["energy per day, mJ"][-1] == MISSING
+    assert rows["energy per day, µJ"][-1] == MISSING
     assert "computed, not measured" in figure.caption
     assert grid_figures.budgets([], device) == []
 

@@ -74,6 +74,14 @@ def test_target_update_interval_counts_steps(train_freq, gradient_steps, interva
     assert learns.target_update_every == updates
 
 
+def test_target_update_interval_counts_the_steps_of_each_agent_of_a_fleet():
+    gymnasium = pytest.importorskip("gymnasium")
+    environments = gymnasium.make_vec("CartPole-v1", num_envs=3, vectorization_mode="sync")
+    settings = {"hidden_layer_sizes": (8,), "train_freq": 10, "gradient_steps": 1, "target_update_interval": 500}
+    assert DQN(environments, fleet=True, **settings).target_update_every == 50
+    assert DQN(environments, **settings).target_update_every == 17  # one agent, which sees the steps of all of them
+
+
 def test_learns_the_values_of_a_known_problem():
     """A row of four places, a step left, a step right, and an end on the right that pays 1; places left of the first
     do not exist. Values are those of value iteration."""

@@ -167,3 +167,16 @@ def test_same_figures_as_stable_baselines():
         assert theirs == pytest.approx(evaluate_policy(agent, same, 3))
         policy = agent.freeze()
         assert theirs == evaluation.evaluate_policy(policy, type(env)(discrete=agent.spaces.discrete), 3, warn=False)
+
+
+def test_each_agent_of_a_fleet_has_an_environment_and_an_episode():
+    make = lambda n: SyncVectorEnv([lambda: CountingEnvironment(length=3)] * n)  # noqa: E731
+    agent = TD3(make(3), fleet=True, hidden_layer_sizes=(8,))
+    for model in (agent, agent.freeze()):
+        assert len(evaluate_policy(model, make(3), 3, return_episode_rewards=True)[0]) == 3
+        with pytest.raises(InputError, match="env must be an environment for each of 3 agents, not 4"):
+            evaluate_policy(model, make(4), 4)
+        with pytest.raises(InputError, match="n_eval_episodes must be at least 3, one for each agent, not 2"):
+            evaluate_policy(model, make(3), 2)
+        with pytest.raises(InputError, match="observation"):
+            evaluate_policy(model, SyncVectorEnv([lambda: gymnasium.make("Pendulum-v1")] * 3), 3)

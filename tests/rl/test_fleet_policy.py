@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -74,3 +77,11 @@ def test_observations_are_checked():
         policy.predict(observations)
     with pytest.raises(InputError, match="fleet must be a Fleet"):
         FleetPolicy(ts.SparseMLP((3, 4, 2), epsilon=1), head="tanh", n_actions=2)
+
+
+def test_pickles_answer_for_themselves(rng):
+    policy = FleetPolicy(fleet(), head="tanh", n_actions=2)
+    policy.predict(np.zeros((5, 3)))
+    for same in (pickle.loads(pickle.dumps(policy)), copy.deepcopy(policy)):
+        observations = rng.standard_normal((5, 3))
+        np.testing.assert_array_equal(same.predict(observations)[0], policy.predict(observations)[0])

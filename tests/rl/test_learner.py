@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -233,7 +236,6 @@ def test_a_fleet_learns_as_its_agents_alone(rng, evolution, clip):
         learner.targets = [each[agent] for each in fleet.targets]
         learner._online = JointPasses(learner.nets, learner.columns, 1)
         learner._target = JointPasses(learner.targets, learner.columns, 1)
-        learner.x, learner.target_x = learner._online.x, learner._target.x
         alone.append(learner)
     for _ in range(7):
         x, dy = rng.standard_normal((3, 4, fleet.columns)), rng.standard_normal((2, 3, 3, fleet.columns))
@@ -265,3 +267,23 @@ def test_a_fleet_learns_as_its_agents_alone(rng, evolution, clip):
     assert fleet.n_connections == sum(learner.n_connections for learner in alone)
     assert fleet.replaced == sum(learner.replaced for learner in alone)
     assert (fleet.replaced > 0) == (evolution is not None)
+
+
+@pytest.mark.parametrize("n_agents", [None, 3])
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+def test_copies_learn_on(n_agents, copied):
+    first = learner(n_agents=n_agents)
+    random = np.random.default_rng(0)
+    first.x[:] = random.standard_normal(first.x.shape)
+    first.forward()
+    second, inputs = copied(first), random.standard_normal(first.x.shape)
+    for each in (first, second):
+        each.x[:] = each.target_x[:] = inputs
+        for z, dy in zip(each.forward(), each.dy, strict=True):
+            dy[:] = z - 1
+        each.update()
+        each.soft_update(0.5)
+    for one, two in zip(
+        first.forward() + first.forward_targets(), second.forward() + second.forward_targets(), strict=True
+    ):
+        np.testing.assert_array_equal(one, two)

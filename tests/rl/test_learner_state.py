@@ -125,3 +125,10 @@ def test_arrays_of_another_size_are_refused():
     parts.arrays["0.layers.1.slot0"] = np.zeros(3, np.float32)
     with pytest.raises(ts.InputError, match=r"0.layers.1.slot0 is float32\(3,\), not float32"):
         restore_learner(new(1), parts)
+
+
+def test_another_number_of_agents_is_refused():
+    parts = learner_parts(new(n_agents=2, evolution="none"))
+    for n_agents, words in ((3, "of 2 agents, not of 3"), (None, "of 2 agents, not of none")):
+        with pytest.raises(ts.InputError, match=words):
+            restore_learner(new(n_agents=n_agents, evolution="none"), parts)

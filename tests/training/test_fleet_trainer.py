@@ -156,3 +156,21 @@ def test_bad_arguments() -> None:
         ts.FleetTrainer(fleet, loss="huber")
     with pytest.raises(InputError, match=r"optimizer_state\[0\] must hold"):
         ts.FleetTrainer(fleet, optimizer_state=[layer.new_state(ts.Adam()) for layer in fleet.layers])
+
+
+@pytest.mark.parametrize("output", ["softmax", "identity"])
+def test_gradients_refuse_targets_of_other_samples(output: str) -> None:
+    trainer = ts.FleetTrainer(ts.Fleet(N, SIZES, density=0.5, output=output, seed=4))
+    X, y = batch(output, 6, 0)
+    for n in (5, 7):
+        with pytest.raises(InputError, match=rf"y must have the {n} samples of each agent of X, not 6"):
+            trainer.gradients(np.resize(X, (N, n, 5)), y)
+
+
+def test_agents_that_diverge_do_not_evolve() -> None:
+    fleet = ts.Fleet(N, SIZES, density=0.5, output="identity", seed=4)
+    fleet.layers[1].values[fleet.blocks(1)[5] : fleet.blocks(1)[6]] = 1e38
+    trainer, before = ts.FleetTrainer(fleet, evolution=ts.SET(0.3, every_updates=1)), fleet[5]
+    with pytest.raises(DivergenceError):
+        trainer.step(*batch("identity", 16, 0))
+    assert np.array_equal(fleet[5].layers[1].connectivity.by_input.index, before.layers[1].connectivity.by_input.index)

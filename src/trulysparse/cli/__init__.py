@@ -12,7 +12,7 @@ from trulysparse.cli._interrupts import Interrupts, Stopped
 from trulysparse.cli.bench import bench
 from trulysparse.cli.compare import compare
 from trulysparse.cli.evaluate import evaluate
-from trulysparse.cli.grid import grid
+from trulysparse.cli.grid import smart_grid
 from trulysparse.cli.info import info
 from trulysparse.cli.plan import plan
 from trulysparse.cli.predict import predict
@@ -49,7 +49,7 @@ def _whole(
 for command in (train, resume, evaluate, predict, info, select, compare, plan, bench):
     app.command()(command)
 app.add_typer(agents)
-app.add_typer(grid)
+app.add_typer(smart_grid)
 
 
 def main() -> None:

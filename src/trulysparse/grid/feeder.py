@@ -23,8 +23,22 @@ NAMES = ("vorstadt", "dorf", "landnetz")
 
 @dataclass(frozen=True)
 class Cable:
-    """What a kilometre of a cable or overhead line does: resistance and reactance per km (ohm), capacitance per km
-    (nF), and the current it may carry (A)."""
+    """What a cable or overhead line is made of.
+
+    Args:
+        name: what it is called.
+        r_ohm_per_km: resistance, above 0.
+        x_ohm_per_km: reactance.
+        c_nf_per_km: capacitance, nF/km.
+        i_max_a: the current it may carry, A, above 0.
+
+    Raises:
+        InputError: for a figure out of its range.
+
+    Example:
+        >>> Cable("NAYY 4x150", 0.2067, 0.0804, 830, 275).i_max_a
+        275
+    """
 
     name: str
     r_ohm_per_km: float
@@ -42,7 +56,18 @@ class Cable:
 
 @dataclass(frozen=True)
 class Line:
-    """A line between two buses: its length (m) and its cable."""
+    """A line between two buses.
+
+    Args:
+        start: name of the bus at one end.
+        end: name of the bus at the other end.
+        length_m: its length, m.
+        cable: its Cable.
+
+    Example:
+        >>> print(Line("busbar", "a", 40, Cable("NAYY 4x50", 0.6417, 0.0848, 670, 141)))
+        'busbar' to 'a'
+    """
 
     start: str
     end: str
@@ -55,8 +80,22 @@ class Line:
 
 @dataclass(frozen=True)
 class Transformer:
-    """The transformer that feeds the busbar: rated power (kVA), short-circuit voltage and its resistive part (% of the
-    rated voltage), iron losses (kW), current without load (% of the rated current)."""
+    """The transformer that feeds the busbar.
+
+    Args:
+        kva: rated power, kVA.
+        vk_percent: short-circuit voltage, % of the rated voltage.
+        vkr_percent: its resistive part, at most vk_percent.
+        iron_loss_kw: losses without load, kW.
+        no_load_current_percent: current without load, % of the rated current.
+
+    Raises:
+        InputError: for a figure out of its range.
+
+    Example:
+        >>> Transformer(630, 4, 1.0794, 1.18, 0.1873).kva
+        630
+    """
 
     kva: float
     vk_percent: float

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from trulysparse._core import memory
 from trulysparse.grid.feeder import Feeder, Transformer
 
+LARGE = 1 << 24  # bytes of matrices from which on free memory is looked at
+
 Complex = NDArray[np.complexfloating[Any, Any]]
 
 
@@ -74,7 +76,7 @@ def feeder_matrices(feeder: Feeder) -> FeederMatrices:
     """The equations of a feeder.
 
     Raises:
-        NotEnoughMemoryError: where the matrices of a branch would not fit.
+        NotEnoughMemoryError: where the matrices would not fit.
     """
     base_ohm = feeder.voltage_v**2 / 1000
     km = np.array([line.length_m for line in feeder.lines]) / 1000
@@ -86,7 +88,9 @@ def feeder_matrices(feeder: Feeder) -> FeederMatrices:
     heads = np.flatnonzero(feeder.parent == 0)
     sizes = np.bincount(feeder.branch, minlength=feeder.n_buses)
     largest = int(sizes[heads].max(initial=0))
-    memory.require(48 * largest**2, f"the matrix of a branch of {largest} buses", "split the feeder")
+    needed = 64 * largest**2 + 64 * len(feeder.lines) * feeder.n_homes
+    if needed > LARGE:
+        memory.require(needed, f"a feeder of {feeder.n_homes} homes and {len(feeder.lines)} lines", "split the feeder")
     at_busbar = circuit.series + circuit.shunt
     branches = []
     for head in heads.tolist():

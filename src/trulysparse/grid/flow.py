@@ -29,7 +29,7 @@ Real = NDArray[Any]
 
 
 class Feeders:
-    """Several feeders of one kind, whose power flows are solved together.
+    """Several feeders of one kind, whose power flows are solved together. They are for one thread at a time.
 
     Args:
         feeder: the Feeder.
@@ -43,7 +43,7 @@ class Feeders:
 
     Raises:
         InputError: for an argument out of its range.
-        NotEnoughMemoryError: where the matrices of a branch would not fit.
+        NotEnoughMemoryError: where the matrices would not fit.
 
     Example:
         >>> feeders = Feeders(Feeder.named("vorstadt"), n_copies=7)
@@ -202,7 +202,7 @@ class Feeders:
     def _energies(self, name: str, values: ArrayLike) -> NDArray[Any]:
         """`values` in the precision of the flow, checked."""
         try:
-            a = np.asarray(values, self._solver.dtype)
+            a = np.array(values, self._solver.dtype)  # a copy: results are computed from it when they are asked for
         except (TypeError, ValueError):
             raise InputError(f"{name} must be numbers of shape (..., {self.n_homes}), not {values!r:.80}") from None
         if a.ndim not in (1, 2) or a.shape[-1] != self.n_homes or a.size == 0:

@@ -321,7 +321,7 @@ class Fleet:
             >>> ts.Fleet(3, (4, 8, 2), density=0.5, seed=0).blocks(0).tolist()
             [0, 13, 26, 39]
         """
-        return (self.layers[layer] if isinstance(layer, int) else layer).blocks
+        return (layer if isinstance(layer, FleetLayer) else self.layers[layer]).blocks
 
     def __len__(self) -> int:
         return self.n_agents
@@ -357,9 +357,12 @@ class Fleet:
         check_same_form("net", net, "this fleet", self)
         numbers = np.arange(self.n_agents)
         numbers[place] = self.n_agents
-        for layer, own in zip(self.layers, net.layers, strict=True):
-            joined = taken(side_by_side([layer, own], [self.n_agents, 1], self.threads), numbers, self.threads)
-            layer.connectivity, layer.values, layer.bias = joined.connectivity, joined.values, joined.bias
+        made = [
+            taken(side_by_side([layer, own], [self.n_agents, 1], self.threads), numbers, self.threads)
+            for layer, own in zip(self.layers, net.layers, strict=True)
+        ]
+        for layer, new in zip(self.layers, made, strict=True):  # all of them, or none
+            layer.connectivity, layer.values, layer.bias = new.connectivity, new.values, new.bias
         self.seeds = self.seeds.copy()
         self.seeds[place] = net.seed & (2**64 - 1)
 

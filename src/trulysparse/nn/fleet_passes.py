@@ -7,7 +7,7 @@ from operator import is_
 from typing import Any, Protocol
 
 from trulysparse import _kernels
-from trulysparse._core import checks
+from trulysparse._core import checks, memory
 from trulysparse._core.arrays import Floats
 from trulysparse.connectivity import Connectivity
 from trulysparse.errors import InputError
@@ -48,6 +48,10 @@ class FleetPasses:
         columns: as given.
         threads: as given.
 
+    Raises:
+        InputError: where columns is another number, or the fleets differ in their agents or sizes.
+        NotEnoughMemoryError: where the activations would not fit into memory.
+
     Example:
         >>> import trulysparse as ts
         >>> from trulysparse.nn.fleet_passes import FleetPasses
@@ -70,16 +74,33 @@ class FleetPasses:
                 raise InputError(
                     f"fleets[{number}] must have {first.n_agents} agents of sizes {first.layer_sizes}, not {form}"
                 )
+        memory.require(
+            first.network.dtype.itemsize * first.n_agents * columns * sum(first.layer_sizes) * len(fleets),
+            f"the activations of {first.n_agents} agents on {columns} samples each",
+            "choose fewer agents, smaller layers or smaller batches",
+        )
         self.columns, self.threads, self.n_agents = columns, threads, first.n_agents
         self.tiles = [TilePass(f.network, f.network.workspace().signals(columns, 1.0)) for f in fleets]
         shared = self.tiles[0].signals[0]
         shared.values[:] = 0
         for tile in self.tiles:
             tile.signals[0] = shared
-        self.x: Floats = self._by_agent(shared.values)
+        self._look()
+
+    def _look(self) -> None:
+        """Makes what looks at the memory of the tiles."""
+        self.x: Floats = self._by_agent(self.tiles[0].signals[0].values)
         self._outputs = [self._by_agent(tile.signals[-1].values) for tile in self.tiles]
-        self._checked: list[tuple[list[Connectivity], bool] | None] = [None] * len(fleets)
+        self._checked: list[tuple[list[Connectivity], bool] | None] = [None] * len(self.tiles)
         self._views: dict[int, tuple[Floats, Floats]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles look at memory of their own."""
+        return {name: getattr(self, name) for name in ("columns", "threads", "n_agents", "tiles")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._look()
 
     def forward(self, number: int | None = None) -> list[Floats]:
         """Computes all fleets, or one, on `x`.

@@ -91,11 +91,6 @@ def _by_layers(
     fleet: Predicting, samples: NDArray[Any], out: NDArray[Any], size: int, columns: int, activated: bool
 ) -> None:
     """As the kernels' call, layer by layer, for activations written in Python and the like."""
-    memory.require(
-        fleet.dtype.itemsize * fleet.n_agents * columns * sum(fleet.layer_sizes),
-        f"the activations of {fleet.n_agents} agents",
-        "predict fewer samples of each agent at a time",
-    )
     passes = FleetPasses([fleet], columns, fleet.threads)
     for start in range(0, samples.shape[1], size):
         part = samples[:, start : start + size]
@@ -123,7 +118,10 @@ def _samples(fleet: Predicting, X: ArrayLike) -> NDArray[Any]:
         raise InputError("X must have at least one sample for each agent")
     if given.dtype.kind not in "fiub":
         raise InputError(f"X must hold numbers, not {given.dtype}")
-    values = given if given.dtype == fleet.dtype else as_doubles(given).astype(fleet.dtype)
+    values = given
+    if given.dtype != fleet.dtype:
+        with np.errstate(over="ignore"):  # found below
+            values = as_doubles(given).astype(fleet.dtype)
     if problem := not_finite(np.ascontiguousarray(values)):
         raise InputError(f"X must hold finite numbers, but it has {problem}")
     return np.ascontiguousarray(values)

@@ -20,7 +20,6 @@ from trulysparse.report.grid_run import (
     GridHours,
     HomeWeek,
     Hourly,
-    Share,
 )
 from trulysparse.report.line_chart import Series
 from trulysparse.report.numbers import MISSING, number, percent
@@ -120,20 +119,7 @@ def seen_and_unseen(controls: Sequence[Control]) -> list[Figure]:
     known = [each for each in controls if each.parts]
     if not known:
         return []
-    figures = [
-        Figure(
-            name_of(each),
-            "",
-            "Share of saving, and in brackets cost over that without control.",
-            Table(
-                ["", f"{SEEN} weeks", f"{UNSEEN} weeks"],
-                [[f"{homes} homes", *(_cell(each.parts.get((homes, weeks))) for weeks in (SEEN, UNSEEN))]
-                 for homes in (SEEN, UNSEEN)],
-            ),
-        )
-        for each in known
-        if each.kind == AGENTS
-    ]  # fmt: skip
+    figures = [_two_by_two(each) for each in known if each.kind == AGENTS]
     columns = ["homes, weeks", *(f"{homes}, {weeks}" for homes, weeks in PARTS)]
     rows = [
         [
@@ -145,8 +131,16 @@ def seen_and_unseen(controls: Sequence[Control]) -> list[Figure]:
     return [*figures, Figure("All controls", "", "Share of saving.", Table(columns, rows))]
 
 
-def _cell(share: Share | None) -> str:
-    return MISSING if share is None else f"{percent_or_dash(share.saving)} ({_ratio(share.ratio)})"
+def _two_by_two(control: Control) -> Figure:
+    """Its savings, and its costs beside them."""
+    rows = []
+    for homes in (SEEN, UNSEEN):
+        shares = [control.parts.get((homes, weeks)) for weeks in (SEEN, UNSEEN)]
+        savings = [MISSING if share is None else percent_or_dash(share.saving) for share in shares]
+        ratios = [MISSING if share is None else _ratio(share.ratio) for share in shares]
+        rows.append([f"{homes} homes", *savings, *ratios])
+    columns = ["", *(f"{what}, {weeks} weeks" for what in ("saving", "cost") for weeks in (SEEN, UNSEEN))]
+    return Figure(name_of(control), "", "Share of saving, and cost over that without control.", Table(columns, rows))
 
 
 def weeks(each: Sequence[HomeWeek]) -> list[Figure]:
@@ -298,5 +292,6 @@ def budgets(rows: Sequence[BudgetRow], device: str | None) -> list[Figure]:
         ]
         for row in rows
     ]
-    energy = "Energy is computed, not measured: 1 nJ per multiply-add."
-    return [Figure("On the devices", "", energy if any("J" in row.name for row in rows) else "", Table(columns, cells))]
+    energy = "Energy is computed, not measured: 1 nJ per multiply-add, 2 µJ per byte that is sent."
+    caption = energy if any(row.name.startswith("energy") for row in rows) else ""
+    return [Figure("On the devices", "", caption, Table(columns, cells))]

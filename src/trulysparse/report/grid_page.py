@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from trulysparse._core.files import write_whole
 from trulysparse.report import grid_figures
 from trulysparse.report.feeder_map import FeederMap
@@ -161,8 +163,8 @@ def _tiles(report: GridReport) -> dict[str, str]:
     if best is not None:
         tiles[f"share of saving, {best.name}, the best rule"] = percent(best.whole.saving)
     for hours in report.hours[:1]:
-        tiles[f"highest transformer loading, {hours.control}"] = percent(float(hours.transformer.max()))
-        tiles[f"lowest voltage in p.u., {hours.control}"] = f"{hours.lowest.min():.3f}"
+        tiles[f"highest transformer loading, {hours.control}"] = percent(float(np.nanmax(hours.transformer)))
+        tiles[f"lowest voltage in p.u., {hours.control}"] = f"{np.nanmin(hours.lowest):.3f}"
     connections = next((row for row in report.budgets if row.name.startswith("connections")), None)
     if connections is not None:
         tiles["connections per agent, mean"] = number(round(connections.mean, 1))

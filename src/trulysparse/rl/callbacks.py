@@ -16,7 +16,7 @@ from trulysparse.errors import InputError
 from trulysparse.rl.base_callback import BaseCallback, folder_path, make_callbacks
 from trulysparse.rl.environment_interface import Environments
 from trulysparse.rl.environments import open_environments
-from trulysparse.rl.evaluate import evaluate_policy
+from trulysparse.rl.evaluate import check_agents, evaluate_policy
 from trulysparse.rl.seeds import seed_of
 
 
@@ -168,6 +168,7 @@ class EvalCallback(BaseCallback):
         environments = self._environments or open_environments(self.eval_env)
         try:
             model.environments.spaces.require_same(environments.spaces, "eval_env")
+            check_agents(model, environments, self.n_eval_episodes)
         except InputError:
             environments.close()
             raise

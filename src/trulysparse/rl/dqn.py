@@ -79,8 +79,10 @@ class DQN(OffPolicyAgent[DQNSettings]):
 
     @property
     def target_update_every(self) -> int:
-        """Updates of the network from one of its target to the next: target_update_interval counts steps."""
-        s, n_envs = self.settings, 1 if self.environments is None else self.environments.n_envs
+        """Updates of the network from one of its target to the next: target_update_interval counts an agent's steps."""
+        s, n_envs = self.settings, 1  # of one agent
+        if self.environments is not None and self.n_agents is None:
+            n_envs = self.environments.n_envs
         per_step = 1.0 if s.gradient_steps < 0 else s.gradient_steps / (s.train_freq * n_envs)
         return max(1, round(s.target_update_interval * per_step))
 

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from trulysparse._core import checks
 from trulysparse.errors import InputError
+from trulysparse.rl.acting import ActingAgent
 from trulysparse.rl.environment_interface import Environments
 from trulysparse.rl.environments import open_environments
+from trulysparse.rl.fleet_policy import FleetPolicy
 from trulysparse.rl.policy import Policy
 from trulysparse.rl.spaces import Spaces
 
@@ -51,9 +53,10 @@ def evaluate_policy(
 
     Args:
         model: an agent, a Policy, or anything with Stable-Baselines3's
-            `predict(observation, state, episode_start, deterministic) -> (action, state)`.
+            `predict(observation, state, episode_start, deterministic) -> (action, state)`; or a fleet of agents or its
+            FleetPolicy, each of whose agents acts in an environment of its own.
         env: the id of an environment, a Gymnasium environment or a vector environment; it is reset.
-        n_eval_episodes: how many.
+        n_eval_episodes: how many; of a fleet at least one for each agent.
         deterministic: whether the policy acts without noise.
         seed: of the environments' random numbers; None where they go on.
         return_episode_rewards: whether to return lists of returns and lengths in place of mean and deviation.
@@ -63,7 +66,7 @@ def evaluate_policy(
 
     Raises:
         InputError: where an argument is not what it must be, the environment has other spaces than the agent or policy
-            is for, or it gives a number that is not finite.
+            is for, there is no environment for each agent of a fleet, or it gives a number that is not finite.
         MissingExtraError: where Gymnasium is not installed.
 
     Example:
@@ -81,6 +84,7 @@ def evaluate_policy(
     environments = env if isinstance(env, Environments) else open_environments(env)
     try:
         _check_spaces(model, environments.spaces)
+        check_agents(model, environments, n_episodes)
         returns, lengths = _episodes(model, environments, n_episodes, deterministic, seed)
     finally:
         if environments is not env:
@@ -93,11 +97,28 @@ def evaluate_policy(
 def _check_spaces(model: Any, spaces: Spaces) -> None:
     """InputError where an agent or a policy is for other spaces."""
     own = getattr(model, "spaces", None)
-    if isinstance(model, Policy):
+    if isinstance(model, Policy | FleetPolicy):
         low, high = (None if each is None else each.astype(np.float32) for each in (model.low, model.high))
         own = Spaces(model.n_observations, False, model.n_actions, model.head == "argmax", low, high)
     if isinstance(own, Spaces):
         own.require_same(spaces)
+
+
+def check_agents(model: Any, environments: Environments, n_episodes: int) -> None:
+    """InputError where a fleet has not an environment and an episode for each of its agents.
+
+    Args:
+        model: see `evaluate_policy`.
+        environments: that it acts in.
+        n_episodes: in all of them together.
+    """
+    n_agents = getattr(model, "n_agents", None)
+    if n_agents is None or not isinstance(model, ActingAgent | FleetPolicy):
+        return
+    if environments.n_envs != n_agents:
+        raise InputError(f"env must be an environment for each of {n_agents} agents, not {environments.n_envs}")
+    if n_episodes < n_agents:
+        raise InputError(f"n_eval_episodes must be at least {n_agents}, one for each agent, not {n_episodes}")
 
 
 def _episodes(

@@ -134,8 +134,6 @@ class Learner:
         self.columns = int(_kernels.padded_batch(batch_size))
         self._online = new_passes(self.nets, self.columns, self.threads)
         self._target = new_passes(self.targets, self.columns, self.threads) if target else None
-        self.x: Floats = self._online.x
-        self.target_x: Floats = zeros(0, np.dtype(np.float32)) if self._target is None else self._target.x
         self.dy = [self._batch_array(self.nets[0].layer_sizes[-1]) for _ in self.nets]
         self._dx = [self._batch_array(self.nets[0].layer_sizes[0]) for _ in self.nets]
         self.n_updates = 0
@@ -148,6 +146,18 @@ class Learner:
         """(n, columns) zeros, or those of a fleet."""
         shape = (n, self.columns) if self.n_agents is None else (self.n_agents, n, self.columns)
         return zeros(math.prod(shape), self.nets[0].dtype).reshape(shape)
+
+    @property
+    def x(self) -> Floats:
+        """The input of `nets`."""
+        inputs: Floats = self._online.x
+        return inputs
+
+    @property
+    def target_x(self) -> Floats:
+        """The input of `targets`; empty without."""
+        inputs: Floats = zeros(0, np.dtype(np.float32)) if self._target is None else self._target.x
+        return inputs
 
     def set_total_updates(self, total: int | None) -> None:
         """Says how many updates the whole training will have, on which ends and decays that are shares of it depend.

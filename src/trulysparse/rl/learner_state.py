@@ -77,6 +77,9 @@ def restore_learner(learner: Learner, parts: Parts) -> None:
         kept = parts.networks[str(number)]
         if tuple(kept.layer_sizes) != tuple(net.layer_sizes):
             raise InputError(f"a network has layers of {kept.layer_sizes} neurons, not {net.layer_sizes}")
+        agents, own = getattr(kept, "n_agents", None), getattr(net, "n_agents", None)
+        if agents != own:
+            raise InputError(f"a network is of {agents or 'no'} agents, not of {own or 'none'}")
         for n, (layer, other) in enumerate(zip(net.layers, kept.layers, strict=True)):
             layer.connectivity, layer.values, layer.bias = other.connectivity, _own(other.values), _own(other.bias)
             state, name = learner.optimizer_state[number][n], f"{number}.layers.{n}"

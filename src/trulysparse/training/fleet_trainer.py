@@ -127,13 +127,11 @@ class FleetTrainer:
 
         Raises:
             InputError: where the samples do not fit the fleet or each other; nothing has changed then.
-            DivergenceError: where the loss of agents is not finite. Those agents are as they were, all others have been
-                updated; its message names the first.
+            DivergenceError: where the loss of agents is not finite; its message names the first. Those agents are as
+                they were, all others have been updated, but for an optimizer of your own and an evolution that looks at
+                gradients: of these no agent is changed. No topology evolves after the update then.
         """
-        self.fleet.check_layers()
-        samples, targets = self._samples(X), self.loss.targets(y, self.fleet)
-        if targets.shape[:2] != samples.shape[:2]:
-            raise InputError(f"y must have the {samples.shape[1]} samples of each agent of X, not {targets.shape[1]}")
+        samples, targets = self._batch(X, y)
         evolver = self.evolver
         if evolver is not None and evolver.method.needs_gradient and evolver.due():
             losses = self._evolve_by_gradient(evolver, samples, targets)
@@ -142,14 +140,14 @@ class FleetTrainer:
         self.step_count += 1
         if evolver is not None:
             evolver.step_done()
-            if not evolver.method.needs_gradient and evolver.due():
-                evolver.evolve()
         bad = np.flatnonzero(~np.isfinite(losses))
         if len(bad):
             raise DivergenceError(
                 f"the loss of agent {bad[0]} is {losses[bad[0]]} at step {self.step_count - 1}, and {len(bad)} of "
                 f"{len(losses)} agents have such a loss: lower the learning rate or scale the features"
             )
+        if evolver is not None and not evolver.method.needs_gradient and evolver.due():
+            evolver.evolve()
         return losses
 
     def gradients(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], list[ParameterGradient]]:
@@ -173,9 +171,9 @@ class FleetTrainer:
             >>> losses.shape, gradients[0][0].shape == trainer.fleet.layers[0].values.shape
             ((3,), True)
         """
-        self.fleet.check_layers()
+        samples, targets = self._batch(X, y)
         arrays = [layer.new_gradient() for layer in self.fleet.layers]
-        return self._gradients(self._samples(X), self.loss.targets(y, self.fleet), arrays), arrays
+        return self._gradients(samples, targets, arrays), arrays
 
     def _update(self, samples: NDArray[Any], targets: NDArray[Any]) -> NDArray[np.float64]:
         total = self.total_updates
@@ -268,6 +266,14 @@ class FleetTrainer:
         if np.isfinite(losses).all():
             passes.backward_one(0, z, evolver.start())
         return losses
+
+    def _batch(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Samples and targets as the kernels take them, or InputError."""
+        self.fleet.check_layers()
+        samples, targets = self._samples(X), self.loss.targets(y, self.fleet)
+        if targets.shape[:2] != samples.shape[:2]:
+            raise InputError(f"y must have the {samples.shape[1]} samples of each agent of X, not {targets.shape[1]}")
+        return samples, targets
 
     def _samples(self, X: ArrayLike) -> NDArray[Any]:
         given = np.asarray(X)

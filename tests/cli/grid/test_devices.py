@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from trulysparse.cli.grid._devices import device_figures, most_replay
 from trulysparse.cli.grid._settings import GridSettings
 from trulysparse.errors import InputError
 from trulysparse.grid.agents import Training
-from trulysparse.grid.budget import DEVICES
+from trulysparse.grid.budget import DEVICES, JOULES_PER_BYTE
 from trulysparse.grid.splits import split_of
-from trulysparse.nn.fleet_messages import message_bytes
 
 
 @pytest.fixture
@@ -21,7 +19,7 @@ def training(short_sample):
 
 
 def test_figures_are_those_of_the_networks(training):
-    found = device_figures(training, GridSettings(device="m4"), shared=False, dense=False)
+    found = device_figures(training, GridSettings(device="m4"))
     fleet = training.method.fleet
     assert found["mean"]["connections"] == fleet.connections_per_agent.mean()
     assert found["largest"]["multiply_adds_per_day"] == 24 * fleet.connections_per_agent.max()
@@ -30,25 +28,22 @@ def test_figures_are_those_of_the_networks(training):
     assert found["allowed"] == {
         "connections": device.connections, "ram_bytes": device.ram_bytes, "flash_bytes": device.flash_bytes,
     }  # fmt: skip
-    assert device_figures(training, GridSettings(), shared=False, dense=False)["allowed"] == {}
+    assert device_figures(training, GridSettings())["allowed"] == {}
 
 
-def test_messages_are_those_to_neighbours_and_to_the_community(training):
-    fleet = training.method.fleet
-    assert len(fleet) == 2  # each has one neighbour
-    weekly = GridSettings(exchange="weekly", broadcast="community")
-    sent = device_figures(training, weekly, shared=False, dense=False)["mean"]["bytes_sent_per_day"]
-    assert sent == pytest.approx(np.mean(message_bytes(fleet)) / 7 + 48)
-    assert device_figures(training, weekly, shared=True, dense=False)["mean"]["bytes_sent_per_day"] == 48
+def test_readings_for_the_community_are_messages_too(training):
+    alone, told = (device_figures(training, GridSettings(broadcast=name))["mean"] for name in (None, "community"))
+    assert told["bytes_sent_per_day"] == 48
+    assert told["joules_per_day"] - alone["joules_per_day"] == pytest.approx(48 * JOULES_PER_BYTE)
 
 
 def test_what_does_not_fit_is_refused(short_sample):
     split = split_of(short_sample.names, short_sample.n_hours)
     dense = Training("es", short_sample, split, hidden=(32, 32), density=1.0)
     with pytest.raises(InputError, match=r"an agent has 1,8\d\d connections, device Cortex-M0\+ with 32 kB takes 600"):
-        device_figures(dense, GridSettings(device="meter"), shared=False, dense=True)
+        device_figures(dense, GridSettings(device="meter"))
     with pytest.raises(InputError, match="--device must be one of meter, m4, esp32, not 'phone'"):
-        device_figures(dense, GridSettings(device="phone"), shared=False, dense=True)
+        device_figures(dense, GridSettings(device="phone"))
 
 
 def test_memories_of_those_that_learn_there_are_as_large_as_the_device_allows():

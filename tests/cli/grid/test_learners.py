@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
-from trulysparse.cli.grid._learners import Learner, learners_of, rules_asked_for
+from trulysparse.cli.grid._homes import make_homes
+from trulysparse.cli.grid._learners import Learner, exchange_of, learners_of, make_training, rules_asked_for
 from trulysparse.cli.grid._settings import GridSettings
 from trulysparse.errors import InputError
 
@@ -34,3 +37,20 @@ def test_names_that_nothing_has_are_refused():
     assert rules_asked_for(GridSettings(agents="es,self-consumption"), known) == ["self-consumption"]
     with pytest.raises(InputError, match=r"--agents must be of es, td3, dqn, shared-es.*self-consumption, not 'sac'"):
         rules_asked_for(GridSettings(agents="es,sac"), known)
+
+
+def test_agents_exchange_weekly_where_homes_are_unseen():
+    def homes(n_train, n_test):
+        return SimpleNamespace(split=SimpleNamespace(train_homes=range(n_train), test_homes=range(n_test)))
+
+    assert exchange_of(GridSettings(), homes(10, 7)) == "weekly"
+    assert exchange_of(GridSettings(), homes(10, 0)) == "none"
+    assert exchange_of(GridSettings(), homes(1, 3)) == "none"
+    assert exchange_of(GridSettings(exchange="daily"), homes(10, 0)) == "daily"
+    assert exchange_of(GridSettings(exchange="none"), homes(10, 7)) == "none"
+
+
+def test_td3_learns_in_all_homes_where_they_are_coupled():
+    settings = GridSettings(agents="td3", broadcast="community")
+    with pytest.raises(InputError, match=r"--agents td3 learns in all homes .* give --train-homes 3"):
+        make_training(learners_of(settings)[0], settings, make_homes(settings), 1)

@@ -56,7 +56,7 @@ def test_differing_settings_are_named_as_options():
         ({"seeds": 0}, "--seeds"),
         ({"length": 0}, "--length"),
         ({"train_homes": 0}, "--train-homes"),
-        ({"exchange": "yearly"}, "--exchange must be one of daily, weekly, monthly, not 'yearly'"),
+        ({"exchange": "yearly"}, "--exchange must be one of none, daily, weekly, monthly, not 'yearly'"),
         ({"data": "a", "csv": "b"}, "--data and --csv"),
         ({"grid_limits": "curtail"}, "--grid-limits curtail needs a --feeder"),
         ({"agents": " , "}, "--agents must name"),

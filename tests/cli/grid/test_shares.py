@@ -41,7 +41,7 @@ def test_shares_are_those_of_sums_of_homes_and_hours():
     none, bound, own = outcome(), outcome(0.5), outcome(0.6)
     half = own.net.copy()
     half[:, :3] = none.net[:, :3]  # saves in the unseen home alone
-    control = Scale(none, bound, SPLIT).control("half", "rule", [replace(own, net=half)])
+    control = Scale(none, {"perfect-foresight": bound}, SPLIT).control("half", "rule", [replace(own, net=half)])
     paid = (none.net * none.price[:, None]).sum(0, dtype=np.float64)
     assert control.cost == pytest.approx(paid[:3].sum() + 0.6 * paid[3], rel=1e-5)
     assert control.whole.ratio == pytest.approx(control.cost / paid.sum(), rel=1e-5)
@@ -56,13 +56,13 @@ def test_weeks_are_counted_apart():
     none, bound = outcome(), outcome(0.5)
     net = none.net.copy()
     net[SPLIT.test_hours] *= 0.75
-    parts = Scale(none, bound, SPLIT).parts(replace(none, net=net))
+    parts = Scale(none, {"perfect-foresight": bound}, SPLIT).parts(replace(none, net=net))
     assert parts["seen", "unseen"].saving == pytest.approx(0.5, rel=1e-4)
     assert parts["seen", "seen"].saving == pytest.approx(0, abs=1e-6)
 
 
 def test_several_seeds_are_averaged_with_their_spread():
-    scale = Scale(outcome(), outcome(0.5), SPLIT)
+    scale = Scale(outcome(), {"perfect-foresight": outcome(0.5)}, SPLIT)
     control = scale.control("es", "agents", [outcome(0.6), outcome(0.7)])
     assert control.whole.saving == pytest.approx(0.7, rel=1e-4)
     assert (control.lowest, control.highest) == pytest.approx((0.6, 0.8), rel=1e-4)
@@ -70,13 +70,13 @@ def test_several_seeds_are_averaged_with_their_spread():
 
 
 def test_without_a_bound_or_with_a_run_that_ended_early_shares_are_not_known():
-    alone = Scale(outcome(), None, SPLIT).control("a", "rule", [outcome(0.6)])
+    alone = Scale(outcome(), {}, SPLIT).control("a", "rule", [outcome(0.6)])
     assert alone.whole.ratio == pytest.approx(0.6)
     assert np.isnan(alone.whole.saving)
     short = outcome(0.6)
     cut = {name: getattr(short, name)[:100] for name in ("price", "export_price", "carbon", "hour", "month")}
     cut |= {name: getattr(short, name)[:100] for name in ("net", "load", "pv", "charge")}
-    ended = Scale(outcome(), outcome(0.5), SPLIT).control("a", "rule", [replace(short, **cut)])
+    ended = Scale(outcome(), {"perfect-foresight": outcome(0.5)}, SPLIT).control("a", "rule", [replace(short, **cut)])
     assert np.isnan(ended.whole.ratio)
     assert np.isnan(ended.parts["seen", "seen"].saving)
 
@@ -92,7 +92,9 @@ def test_a_community_counts_its_sum():
         charge=None,
         names=(),
     )
-    control = Scale(none, pooled, SPLIT).control("a", "rule", [replace(none, net=net)])
+    control = Scale(none, {"perfect-foresight": outcome(0.7), "pooled-foresight": pooled}, SPLIT).control(
+        "a", "rule", [replace(none, net=net)]
+    )
     assert control.cost == pytest.approx(0.5 * none.price.sum())
     assert np.isfinite(control.whole.saving)
     assert np.isnan(control.parts["seen", "seen"].saving)  # the bound has no homes

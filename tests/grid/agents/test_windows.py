@@ -63,3 +63,7 @@ def test_draws_are_functions_of_seed_and_generation():
 def test_lengths_are_checked(arguments, message):
     with pytest.raises(InputError, match=message):
         Windows(SPLIT, *arguments)
+
+
+def test_more_than_fit_means_all_that_fit():
+    assert Windows(split_of(["a"], 1344), 168, 40).of_generation(5).tolist() == [0, 168, 336, 696, 864]

@@ -90,7 +90,7 @@ def test_random_hours_are_each_homes_own_and_the_seeds() -> None:
     first = begins(0)
     drawn = np.random.default_rng(0).integers(2, 7, 3)
     assert first == (15 - drawn).tolist() == begins(0)
-    assert len({tuple(begins(seed)) for seed in range(4)}) > 1
+    assert len({tuple(begins(seed)) for seed in (1, 2)}) > 1
 
 
 def test_a_plan_is_asked_for_as_it_is() -> None:

@@ -8,9 +8,9 @@ from trulysparse.cli.grid.bound import bound
 from trulysparse.cli.grid.report import report
 from trulysparse.cli.grid.run import run
 
-grid = typer.Typer(name="grid", help="Homes with PV and batteries that each learn: a smart grid.", no_args_is_help=True)
+smart_grid = typer.Typer(name="grid", help="Homes with PV and batteries that each learn: a smart grid.", no_args_is_help=True)
 
 for command in (run, bound, report):
-    grid.command()(command)
+    smart_grid.command()(command)
 
-__all__ = ["grid"]
+__all__ = ["smart_grid"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from trulysparse._core.bars import bars
 from trulysparse.cli._console import peak_rss_mb, print_json
-from trulysparse.cli.grid._controls import NO_CONTROL, bound_of, kind_of, play, rules_of
+from trulysparse.cli.grid._controls import NO_CONTROL, bound_of, bounds_for, kind_of, play, rules_of
 from trulysparse.cli.grid._homes import Homes, make_homes
 from trulysparse.cli.grid._settings import GridSettings
 from trulysparse.cli.grid._shares import Scale
@@ -28,9 +28,11 @@ def show_bounds(settings: GridSettings, *, foresight: bool, json_line: bool) -> 
     homes = make_homes(settings)
     with bars() as progress:
         outcomes = {name: play(homes, rule, None, progress) for name, rule in rules_of(homes, settings.seed).items()}
-        bound = bound_of(homes, outcomes[NO_CONTROL], progress)[1] if foresight else None
-    scale = Scale(outcomes[NO_CONTROL], bound, homes.split)
-    every = [*outcomes.values(), *([] if bound is None else [bound])]
+        none = outcomes[NO_CONTROL]
+        names = bounds_for(homes) if foresight else []
+        bounds = {name: found for name in names if (found := bound_of(homes, none, name, progress)) is not None}
+    scale = Scale(none, bounds, homes.split)
+    every = [*outcomes.values(), *bounds.values()]
     controls = [scale.rule(each) for each in sorted(every, key=lambda each: kind_of(each) == BOUND)]
     show_controls(title_of(settings, homes), controls)
     if json_line:
@@ -42,6 +44,6 @@ def show_bounds(settings: GridSettings, *, foresight: bool, json_line: bool) -> 
 def title_of(settings: GridSettings, homes: Homes) -> str:
     """What a run is of, in words."""
     count = f"{homes.n_homes:,} home{'s' * (homes.n_homes > 1)}"
-    market = "" if settings.market is None else f", {settings.market}"
+    market = "" if settings.settled is None else f", {settings.settled}"
     feeder = "" if settings.feeder is None else f" on {settings.feeder}"
     return f"{count}{feeder}, tariff {settings.tariff}{market}, {settings.information}"

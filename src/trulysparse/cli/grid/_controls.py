@@ -10,10 +10,18 @@ import numpy as np
 
 from trulysparse._core.progress import Progress, silent
 from trulysparse.cli.grid._homes import Homes
+from trulysparse.errors import InputError
 from trulysparse.report.grid_run import BOUND, RULE
 
 NO_CONTROL, FORESIGHT, POOLED = "no-control", "perfect-foresight", "pooled-foresight"
-"""Names of files: without control, each home with perfect foresight, all of them together with it."""
+LIMIT, POOLED_LIMIT = "foresight-limit", "pooled-limit"
+"""Names of files: without control; each home with perfect foresight; all of them together with it; and of both what
+no battery can go below, by linear programs."""
+BOUNDS = (FORESIGHT, LIMIT, POOLED, POOLED_LIMIT)
+SCALES = {False: (FORESIGHT, LIMIT), True: (POOLED, POOLED_LIMIT)}
+"""Bounds by which savings are measured, the first one that is there: of homes for themselves, and of a community."""
+MOST_LIMITED = 20
+"""Homes for which linear programs of each are solved."""
 MOST_BOUNDED = 200
 """Homes for which perfect foresight is computed where nothing is said of it, and control by forecast at all."""
 MOST_KEPT = 20_000_000
@@ -98,45 +106,74 @@ def play(homes: Homes, actor: Any, label: str | None = None, progress: Progress 
     return evaluate.run(environment, actor, label=name, details=kept, progress=named(progress, name))
 
 
-def bound_of(homes: Homes, none: Any, progress: Progress = silent) -> tuple[str, Any]:
-    """What perfect foresight makes of the homes: of each for itself, or of a community together.
+def bounds_for(homes: Homes) -> list[str]:
+    """The bounds that homes have, by name: with a market of each home for itself and of all together.
+
+    Args:
+        homes: of the run.
+    """
+    if homes.options.get("market") is not None:
+        return [FORESIGHT, POOLED, POOLED_LIMIT]
+    names = [] if homes.environment(observe=False, n_hours=1).tariff.peak_fee else [FORESIGHT]
+    return [*names, LIMIT] if homes.n_homes <= MOST_LIMITED else names
+
+
+def bound_of(homes: Homes, none: Any, name: str, progress: Progress = silent) -> Any:
+    """What perfect foresight makes of the homes.
 
     Args:
         homes: of the run.
         none: the outcome without control.
+        name: of the bound, see bounds_for.
         progress: is told how far it is.
 
     Returns:
-        (name of its file, Outcome). Where months' peaks have a fee, it is a limit that no control can reach.
+        An Outcome; None where there is no such bound: batteries of all homes are not one where their hours to fill
+        differ.
     """
-    environment, told = homes.environment(observe=False), named(progress, "perfect foresight")
-    if environment.tariff.peak_fee:
-        return FORESIGHT, _with_peak_fee(homes, environment.tariff, none, told)
+    told = named(progress, name.replace("-", " "))
+    if name in (LIMIT, POOLED_LIMIT):
+        return _limit(homes, none, name == POOLED_LIMIT, told)
     from trulysparse.grid.baselines.foresight import perfect_foresight
 
-    pooled = none.market is not None
-    found = perfect_foresight(environment, pooled=pooled, no_control=none, progress=told)
-    return (POOLED, replace(found, label="pooled foresight")) if pooled else (FORESIGHT, found)
+    environment = homes.environment(observe=False)
+    try:
+        found = perfect_foresight(environment, pooled=name == POOLED, no_control=none, progress=told)
+    except InputError:
+        if name != POOLED:
+            raise
+        return None
+    return replace(found, label="pooled foresight") if name == POOLED else found
 
 
-def _with_peak_fee(homes: Homes, tariff: Any, none: Any, progress: Progress) -> Any:
-    """The least cost of each home with a fee on its months' peaks."""
-    from trulysparse.grid.baselines.linear_program import linear_program
+def _limit(homes: Homes, none: Any, pooled: bool, progress: Progress) -> Any:
+    """The least cost, by a linear program: nothing that a battery can do, as it loses too little."""
+    from trulysparse.grid.baselines.linear_program import linear_program, pooled_linear_program
 
-    found = linear_program(
-        none.net,
-        homes.scenario.battery_kwh,
-        homes.scenario.battery_kw,
-        none.price,
-        none.export_price,
-        peak_fee=tariff.peak_fee,
-        month=none.month,
-        progress=progress,
-    )
+    batteries = homes.scenario.battery_kwh, homes.scenario.battery_kw
+    if pooled:
+        found = pooled_linear_program(none.net, *batteries, none.price, none.export_price)
+    else:
+        fee = none.peak_fee
+        months = {"peak_fee": fee, "month": none.month} if fee else {}
+        prices = (_by_home(none.price, none), _by_home(none.export_price, none))
+        found = linear_program(none.net, *batteries, *prices, progress=progress, **months)
     empty = {"load": None, "pv": None, "charge": None, "clipped_kwh": None, "curtailed_kwh": None, "stored_kwh": None}
-    flow = {"voltage": None, "home_voltage": None, "transformer": None, "line": None}
-    net = np.asarray(found.net, np.float32)
-    return replace(none, label="limit of foresight", information="foresight", net=net, **empty, **flow)
+    flow: dict[str, Any] = {"voltage": None, "home_voltage": None, "transformer": None, "line": None, "details": {}}
+    if pooled:
+        flow |= {"names": (), "kind": None}
+    net = np.asarray(found.net, np.float32).reshape(none.n_hours, -1)
+    return replace(none, label=_LIMITS[pooled], information="foresight", net=net, **empty, **flow)
+
+
+_LIMITS = {False: "limit (LP)", True: "pooled limit (LP)"}
+
+
+def _by_home(prices: Any, none: Any) -> Any:
+    """Prices as linear programs take them: one column for all homes, or one for each."""
+    if prices.ndim == 1:
+        return prices
+    return prices[:, 0] if none.kind is None else prices[:, none.kind]
 
 
 def wants_bound(bounds: bool | None, n_homes: int) -> bool:

@@ -127,7 +127,7 @@ def _environment_options(settings: GridSettings, feeder: Any) -> dict[str, Any]:
     wanted: dict[str, Any] = {
         "tariff": settings.tariff,
         "information": settings.information,
-        "market": settings.market,
+        "market": settings.settled,
         "broadcast": settings.broadcast or False,
         "curtailment": settings.curtailment,
         "oracle": settings.oracle,

@@ -7,7 +7,7 @@ from typing import Any
 
 from trulysparse.cli.grid._devices import most_replay
 from trulysparse.cli.grid._homes import Homes, as_options
-from trulysparse.cli.grid._settings import EXCHANGES, KINDS, GridSettings
+from trulysparse.cli.grid._settings import EXCHANGES, HIDDEN, KINDS, GridSettings
 from trulysparse.errors import InputError
 
 _SHARED = "shared-"
@@ -93,6 +93,12 @@ def rules_asked_for(settings: GridSettings, known: tuple[str, ...]) -> list[str]
     return [name for name in settings.names if name in known]
 
 
+def exchange_of(settings: GridSettings, homes: Homes) -> str:
+    """How often agents exchange models: as asked for, else weekly where homes are unseen."""
+    alone = not len(homes.split.test_homes) or len(homes.split.train_homes) == 1
+    return settings.exchange or ("none" if alone else "weekly")
+
+
 def make_training(learner: Learner, settings: GridSettings, homes: Homes, threads: int) -> Any:
     """The training of such agents, at its start; nothing is computed yet.
 
@@ -101,7 +107,12 @@ def make_training(learner: Learner, settings: GridSettings, homes: Homes, thread
     """
     from trulysparse.grid import agents
 
-    exchange = EXCHANGES[settings.exchange] if settings.exchange is not None and not learner.shared else None
+    if learner.kind != _LEARNS_SHARED and settings.is_coupled and len(homes.split.test_homes):
+        raise InputError(
+            f"--agents {learner.kind} learns in all homes where a feeder, a market or a broadcast couples them: give "
+            f"--train-homes {homes.n_homes}"
+        )
+    exchange = None if learner.shared else EXCHANGES[exchange_of(settings, homes)]
     limit = most_replay(settings, learner.kind)
     with as_options():
         return agents.Training(
@@ -111,7 +122,7 @@ def make_training(learner: Learner, settings: GridSettings, homes: Homes, thread
             environment=dict(homes.options),
             shared=learner.shared,
             density=learner.density,
-            hidden=settings.hidden,
+            hidden=settings.hidden or HIDDEN[learner.kind],
             exchange=exchange,
             length=settings.length,
             settings={} if limit is None else {"buffer_size": limit},

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,16 @@ from trulysparse.bench.report import processor
 from trulysparse.cli._json import read_object
 from trulysparse.cli._run import REPORT, RESULTS
 from trulysparse.cli.grid._bounding import title_of
-from trulysparse.cli.grid._controls import FORESIGHT, NO_CONTROL, POOLED, kind_of, rules_of
+from trulysparse.cli.grid._controls import BOUNDS, MOST_BOUNDED, MOST_LIMITED, NO_CONTROL, SCALES, rules_of
 from trulysparse.cli.grid._homes import Homes, make_homes
-from trulysparse.cli.grid._learners import Learner, learners_of, rules_asked_for
+from trulysparse.cli.grid._learners import Learner, exchange_of, learners_of, rules_asked_for
 from trulysparse.cli.grid._progress_file import curves, read_rows
 from trulysparse.cli.grid._run_folder import PROGRESS, figures_file, outcome_file, read_settings
-from trulysparse.cli.grid._settings import GridSettings
+from trulysparse.cli.grid._settings import HIDDEN, GridSettings
 from trulysparse.cli.grid._shares import Scale, chosen_home, chosen_week, feeder_voltages, grid_hours, home_week
 from trulysparse.errors import InputError
 from trulysparse.report.grid_page import GridReport, LearningCurve, write_grid_report
-from trulysparse.report.grid_run import AGENTS, BOUND, BudgetRow, Control
+from trulysparse.report.grid_run import AGENTS, BOUND, BudgetRow, Control, GridHours
 
 _CURVES = {"cost": "cost of the homes learned from", "best": "least cost so far"}
 _IN_GRID = ("no control", "self-consumption", "TOU fill, spread", "TOU fill, random")
@@ -36,34 +35,27 @@ _BUDGETS = {
     "multiply_adds_per_decision": "multiply-adds per decision",
     "multiply_adds_per_day": "multiply-adds per day",
     "bytes_sent_per_day": "bytes sent per day",
-    "joules_per_day": "energy per day, J",
+    "joules_per_day": "energy per day, µJ",
 }
 
 
 @dataclass(frozen=True)
 class RunOutcomes:
-    """What a run has come to so far.
+    """What a run has come to so far. Of most outcomes only figures are kept: those of thousands of homes are large.
 
     Args:
+        controls: all of them: agents, rules, bounds.
         scale: by which costs are measured.
-        agents: outcomes of the seeds of agents, by label.
-        rules: outcomes by label, the one that is asked for first.
-        bound: perfect foresight, or None.
-        first: (label, outcome) of what is drawn: the first agents, or the first rule.
+        first: what is drawn: the outcome of the first agents, or of the first rule.
+        hours: what the grid saw, the first control first.
+        notes: sentences on single outcomes.
     """
 
+    controls: Sequence[Control]
     scale: Scale
-    agents: Mapping[str, Sequence[Any]]
-    rules: Mapping[str, Any]
-    bound: Any
-    first: tuple[str, Any]
-
-    def controls(self, *, oracle: bool) -> list[Control]:
-        """What all of them came to, agents first."""
-        scale = self.scale
-        found = [scale.control(label, AGENTS, each, oracle=oracle) for label, each in self.agents.items()]
-        every = [*self.rules.values(), *([] if self.bound is None else [self.bound])]
-        return found + [scale.rule(each) for each in sorted(every, key=lambda each: kind_of(each) == BOUND)]
+    first: Any
+    hours: Sequence[GridHours]
+    notes: Sequence[str]
 
 
 def read_outcomes(out: Path, settings: GridSettings, homes: Homes) -> RunOutcomes:
@@ -72,15 +64,29 @@ def read_outcomes(out: Path, settings: GridSettings, homes: Homes) -> RunOutcome
         raise InputError(f"RUN: '{out}' holds no outcomes yet")
     known = rules_of(homes, settings.seed)
     asked = rules_asked_for(settings, tuple(known))
-    names = [*asked, *(name for name in known if name not in asked)]
-    rules = {each.label: each for name in names if (each := _outcome(out, name)) is not None}
-    agents: dict[str, list[Any]] = {}
+    measures = {name: found for name in SCALES[settings.settled is not None] if (found := _outcome(out, name))}
+    scale = Scale(_outcome(out, NO_CONTROL), measures, homes.split)
+    agents: dict[str, list[str]] = {}
     for learner in learners_of(settings):
-        if (found := _outcome(out, learner.name)) is not None:
-            agents.setdefault(learner.label, []).append(found)
-    none, bound = _outcome(out, NO_CONTROL), _outcome(out, FORESIGHT) or _outcome(out, POOLED)
-    first = next(((label, each[0]) for label, each in agents.items()), None) or next(iter(rules.items()))
-    return RunOutcomes(Scale(none, bound, homes.split), agents, rules, bound, first)
+        if outcome_file(out, learner.name).is_file():
+            agents.setdefault(learner.label, []).append(learner.name)
+    rules = [*asked, *(name for name in known if name not in asked), *BOUNDS]
+    controls, hours, notes, first = [], [], [], None
+    for names in [*agents.values(), *([name] for name in rules)]:
+        outcomes = [found for name in names if (found := _outcome(out, name)) is not None]
+        if not outcomes:
+            continue
+        own = outcomes[0]
+        is_agents = names in agents.values()
+        oracle = settings.oracle and is_agents
+        control = scale.control(own.label, AGENTS, outcomes, oracle=oracle) if is_agents else scale.rule(own)
+        controls.append(control)
+        if first is None or own.label in _IN_GRID:
+            hours += [seen for seen in [grid_hours(own, own.label)] if seen is not None]
+        first = own if first is None else first
+        notes += _notes_on(own)
+    ordered = sorted(controls, key=lambda each: each.kind == BOUND)
+    return RunOutcomes(ordered, scale, first, hours, notes)
 
 
 def _outcome(out: Path, name: str) -> Any:
@@ -88,6 +94,16 @@ def _outcome(out: Path, name: str) -> Any:
 
     path = outcome_file(out, name)
     return Outcome.from_file(path) if path.is_file() else None
+
+
+def _notes_on(outcome: Any) -> list[str]:
+    notes = []
+    if (sentence := outcome.details.get("diverged")) is not None:
+        notes.append(f"{outcome.label} ended before the others, so that its cost cannot be compared: {sentence}")
+    missing = outcome.details.get("vehicle_missing_kwh")
+    if isinstance(missing, int | float) and missing > 0:
+        notes.append(f"Under {outcome.label}, vehicles left with {missing:,.1f} kWh less than they needed, in all.")
+    return notes
 
 
 def write_report_of(out: Path, page: Path | None = None) -> Path:
@@ -118,24 +134,18 @@ def report_of(
         threads: of the kernels.
         finished: whether it has come to its end.
     """
-    label, first = outcomes.first
-    drawn = {label: first}
-    if outcomes.bound is not None and outcomes.bound.load is not None:
-        drawn[outcomes.bound.label] = outcomes.bound
-    shown = dict([outcomes.first, *((name, outcomes.rules[name]) for name in _IN_GRID if name in outcomes.rules)])
-    hours = [found for name, each in shown.items() if (found := grid_hours(each, name)) is not None]
-    maps = {}
-    if homes.feeder is not None and (drawn_map := feeder_voltages(first, homes.feeder)) is not None:
-        maps[label] = drawn_map
+    first, bound = outcomes.first, outcomes.scale.bound
+    drawn = [first, *([bound] if bound is not None and bound.load is not None else [])]
+    seen = None if homes.feeder is None else feeder_voltages(first, homes.feeder)
     return GridReport(
         title=title_of(settings, homes),
         command=settings.command_line(out),
         mode=settings.information,
-        controls=outcomes.controls(oracle=settings.oracle),
+        controls=outcomes.controls,
         oracle=settings.oracle,
         weeks=[] if first.load is None else _weeks(homes, outcomes, drawn),
-        hours=hours,
-        feeders=maps,
+        hours=outcomes.hours,
+        feeders={} if seen is None else {first.label: seen},
         budgets=budgets_of(out, settings),
         device=settings.device,
         learning=_learning(out),
@@ -144,12 +154,12 @@ def report_of(
     )
 
 
-def _weeks(homes: Homes, outcomes: RunOutcomes, drawn: Mapping[str, Any]) -> list[Any]:
+def _weeks(homes: Homes, outcomes: RunOutcomes, drawn: Sequence[Any]) -> list[Any]:
     capacity = homes.scenario.battery_kwh
     none, weekday = outcomes.scale.none, homes.scenario.data.weekday
     home, first = chosen_home(homes.split, none, capacity), chosen_week(homes.split, none.n_hours)
-    whole = {name: each for name, each in drawn.items() if each.n_hours > first}
-    return [home_week(each, name, home, first, capacity, weekday) for name, each in whole.items()]
+    whole = [each for each in drawn if each.n_hours > first]
+    return [home_week(each, each.label, home, first, capacity, weekday) for each in whole]
 
 
 def budgets_of(out: Path, settings: GridSettings) -> list[BudgetRow]:
@@ -164,8 +174,10 @@ def budgets_of(out: Path, settings: GridSettings) -> list[BudgetRow]:
     rows = []
     for name, title in _BUDGETS.items():
         if name in own.get("mean", {}):
-            mean, largest = own["mean"][name], own["largest"][name]
-            rows.append(BudgetRow(title, mean, largest, limits.get(name), dense.get("mean", {}).get(name)))
+            scale = 1e6 if name == "joules_per_day" else 1.0
+            beside = dense.get("mean", {}).get(name)
+            mean, largest = scale * own["mean"][name], scale * own["largest"][name]
+            rows.append(BudgetRow(title, mean, largest, limits.get(name), None if beside is None else scale * beside))
     return rows
 
 
@@ -199,12 +211,12 @@ def facts_of(out: Path, settings: GridSettings, homes: Homes, threads: int) -> d
         "hours": f"{data.n_hours:,}, {hours:,} of them unseen (weeks: {settings.weeks})",
         "tariff": settings.tariff,
         "information": settings.information,
-        "market": settings.market or "",
+        "market": settings.settled or "",
         "feeder": "" if homes.feeder is None else f"{settings.feeder}, limits: {settings.grid_limits}",
         "agents": ", ".join(each.name for each in learners_of(settings)),
-        "networks": f"density {settings.density:g}, hidden layers {', '.join(map(str, settings.hidden))}",
+        "networks": _networks(settings),
         "broadcast": f"{settings.broadcast}, one number every hour" if settings.broadcast else "",
-        "exchange": settings.exchange or "",
+        "exchange": exchange_of(settings, homes),
         "device": settings.device or "",
         "synthetic": ", ".join(_synthetic(settings)),
         "seconds": _seconds(out, settings),
@@ -213,6 +225,13 @@ def facts_of(out: Path, settings: GridSettings, homes: Homes, threads: int) -> d
         "written": time.strftime("%Y-%m-%d %H:%M"),
     }
     return facts
+
+
+def _networks(settings: GridSettings) -> str:
+    kinds = dict.fromkeys(each.kind for each in learners_of(settings))
+    sizes = [settings.hidden or HIDDEN[kind] for kind in kinds]
+    layers = "; ".join(dict.fromkeys(f"hidden layers {', '.join(map(str, each))}" for each in sizes))
+    return f"density {settings.density:g}, {layers}" if kinds else ""
 
 
 def _synthetic(settings: GridSettings) -> list[str]:
@@ -230,18 +249,22 @@ def notes_of(settings: GridSettings, homes: Homes, outcomes: RunOutcomes, *, fin
     notes = []
     if not finished:
         notes.append("The run is not finished: this is what it has come to so far.")
-    if outcomes.bound is None:
+    if outcomes.scale.bound is None:
         notes.append("Perfect foresight was not computed, so that shares of saving are not known.")
+    elif homes.n_homes > MOST_LIMITED and settings.settled is None:
+        notes.append(f"The linear program's limit is left out: it takes too long for more than {MOST_LIMITED} homes.")
+    if homes.n_homes > MOST_BOUNDED:
+        notes.append(f"Control by forecast (MPC) is left out: it takes too long for more than {MOST_BOUNDED} homes.")
+    if outcomes.scale.bound is not None and settings.settled is not None and outcomes.scale.bound.n_homes == 1:
+        notes.append("Savings are measured by the limit of a linear program, which no batteries reach.")
     if homes.drawn:
         notes.append("Homes are drawn from the same few homes of the data: none of them is unseen.")
     if settings.electric_vehicles or settings.heat_pumps:
-        notes.append("Vehicles and heat pumps are synthetic: they are not in the data.")
-    for label, each in {**{name: every[0] for name, every in outcomes.agents.items()}, **outcomes.rules}.items():
-        if (sentence := each.details.get("diverged")) is not None:
-            notes.append(f"{label} ended before the others, so that its cost cannot be compared: {sentence}")
-        missing = each.details.get("vehicle_missing_kwh")
-        if isinstance(missing, int | float) and math.isfinite(missing) and missing > 0:
-            notes.append(f"Under {label}, vehicles left with {missing:,.1f} kWh less than they needed, in all.")
+        notes.append(
+            "Vehicles and heat pumps are synthetic: they are not in the data. Perfect foresight plans batteries alone, "
+            "so that agents, which also decide on these, can save more than 100 %."
+        )
+    notes += outcomes.notes
     flagged = [homes.names[home] for home in homes.split.flagged.tolist() if home < homes.n_homes]
     if flagged and not homes.drawn:
         notes.append(f"Data of {' and '.join(flagged)} are odd (repeated loads, or PV in one month only); they count.")

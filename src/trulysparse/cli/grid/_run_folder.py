@@ -13,7 +13,7 @@ from trulysparse._core.version import __version__
 from trulysparse.cli._json import read_object
 from trulysparse.cli._run import CHECKPOINT, CONFIG, METRICS, MODEL, PARTIAL, REPORT, RESULTS
 from trulysparse.cli._run_lock import LOCK, RunLock
-from trulysparse.cli.grid._controls import FORESIGHT, POOLED, RULES
+from trulysparse.cli.grid._controls import BOUNDS, RULES
 from trulysparse.cli.grid._learners import learners_of
 from trulysparse.cli.grid._settings import GridSettings
 from trulysparse.errors import InputError
@@ -143,7 +143,7 @@ def clear(out: Path) -> None:
             policy_file(out, name).unlink(missing_ok=True)
             figures_file(out, name).unlink(missing_ok=True)
             clear_training(training_folder(out, name))
-        for name in (*RULES, FORESIGHT, POOLED, *learners):
+        for name in (*RULES, *BOUNDS, *learners):
             outcome_file(out, name).unlink(missing_ok=True)
         for folder in (out / OUTCOMES, out / AGENTS):
             _remove_empty(folder)

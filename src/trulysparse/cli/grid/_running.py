@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from trulysparse.cli._interrupts import Interrupts, Stopped
 from trulysparse.cli._json import read_object
 from trulysparse.cli._run import REPORT, RESULTS
 from trulysparse.cli.grid._bounding import title_of
-from trulysparse.cli.grid._controls import FORESIGHT, NO_CONTROL, POOLED, bound_of, named, play, rules_of, wants_bound
+from trulysparse.cli.grid._controls import NO_CONTROL, bound_of, bounds_for, named, play, rules_of, wants_bound
 from trulysparse.cli.grid._devices import device_figures
 from trulysparse.cli.grid._homes import Homes, make_homes
 from trulysparse.cli.grid._learners import Learner, learners_of, make_training, rules_asked_for
@@ -58,6 +59,7 @@ class GridRun:
         threads: of the kernels.
         report: whether report.html is written.
         json_line: whether figures are printed as JSON.
+        checkpoint_seconds: between checkpoints of agents that learn.
         going_on: whether the folder holds this run, broken off.
         began: whether the folder has been made this run's own.
     """
@@ -67,6 +69,7 @@ class GridRun:
     threads: int = 1
     report: bool = True
     json_line: bool = False
+    checkpoint_seconds: float = 60.0
     going_on: bool = False
     began: bool = False
     interrupts: Interrupts = field(default_factory=Interrupts)
@@ -89,27 +92,16 @@ def start_run(run: GridRun, *, overwrite: bool) -> None:
         _guarded(run, lock, overwrite)
 
 
-def resume_run(
-    out: Path,
-    settings: GridSettings,
-    given: Collection[str],
-    *,
-    threads: int | None,
-    report: bool,
-    json_line: bool,
-    overwrite: bool,
-) -> None:
+def resume_run(call: GridRun, given: Collection[str], threads: int | None, *, overwrite: bool) -> None:
     """Goes on with the run in a folder, by its own settings.
 
     Args:
-        out: the folder.
-        settings: what was given with --resume.
+        call: with what was given beside --resume.
         given: names of the options that were.
         threads: of the kernels; None: as before.
-        report: whether report.html is written.
-        json_line: whether figures are printed as JSON.
         overwrite: which goes with no run that goes on.
     """
+    out, settings = call.out, call.settings
     if overwrite:
         raise InputError("--resume and --overwrite: a run goes on, or makes way; give one of them")
     with GridRunLock(out) as lock:
@@ -123,9 +115,8 @@ def resume_run(
         if (out / RESULTS).is_file():
             raise InputError(f"--out: '{out}' has finished; there is nothing to go on with")
         chosen = kept_threads if threads is None else threads
-        run = GridRun(before, out, checks.integer("--threads", chosen, low=1, high=checks.MOST_THREADS))
-        run.report, run.json_line, run.going_on, run.began = report, json_line, True, True
-        _guarded(run, lock, overwrite=False)
+        chosen = checks.integer("--threads", chosen, low=1, high=checks.MOST_THREADS)
+        _guarded(replace(call, settings=before, threads=chosen, going_on=True, began=True), lock, overwrite=False)
 
 
 def _guarded(run: GridRun, lock: GridRunLock, overwrite: bool) -> None:
@@ -166,11 +157,12 @@ def _run(run: GridRun, lock: GridRunLock, overwrite: bool) -> None:
     for learner in learners:  # refused before anything is written
         _figures_of(make_training(learner, settings, homes, run.threads), learner, settings)
     _claim(run, lock, overwrite)
+    typer.echo(what_runs(settings, homes, list(rules), learners), err=True)
     with bars() as progress:
         for name, rule in rules.items():
             if not outcome_file(out, name).is_file():
                 _keep(run, name, play(homes, rule, None, progress))
-        _bound(run, homes, progress)
+        _bounds(run, homes, progress)
         for learner in learners:
             _learn(run, learner, homes, progress)
     with run.interrupts.deferred():
@@ -179,12 +171,27 @@ def _run(run: GridRun, lock: GridRunLock, overwrite: bool) -> None:
         if run.report:
             write_grid_report(out / REPORT, report_of(out, settings, homes, outcomes, run.threads, finished=True))
         write_object(out / RESULTS, figures)
-    show_controls(title_of(settings, homes), outcomes.controls(oracle=settings.oracle))
+    show_controls(title_of(settings, homes), outcomes.controls)
     typer.echo(f"saved to {out}" + (f", report {out / REPORT}" if run.report else ""))
     if run.json_line:
         print_json(read_object(out / RESULTS))
     if run.interrupts.caught is not None:
         raise typer.Exit(128 + run.interrupts.caught)
+
+
+def what_runs(settings: GridSettings, homes: Homes, rules: Sequence[str], learners: Sequence[Learner]) -> str:
+    """What a run does, in a sentence.
+
+    Args:
+        settings: of the run.
+        homes: likewise.
+        rules: names of those that are compared.
+        learners: agents that are trained.
+    """
+    foresight = " and perfect foresight" if wants_bound(settings.bounds, homes.n_homes) else ""
+    hours = f"{homes.scenario.n_hours:,} hours of {homes.n_homes:,} home{'s' * (homes.n_homes > 1)}"
+    learn = f", then {', '.join(each.name for each in learners)} learn" if learners else ""
+    return f"{hours} from {settings.source}: {len(rules)} rules{foresight}{learn}"
 
 
 def _claim(run: GridRun, lock: GridRunLock, overwrite: bool) -> None:
@@ -208,16 +215,18 @@ def _keep(run: GridRun, name: str, outcome: Any) -> None:
         raise Stopped(run.interrupts.caught)
 
 
-def _bound(run: GridRun, homes: Homes, progress: Progress) -> None:
+def _bounds(run: GridRun, homes: Homes, progress: Progress) -> None:
     """Perfect foresight, where it is wanted and not there yet."""
     if not wants_bound(run.settings.bounds, homes.n_homes):
         return
-    if any(outcome_file(run.out, name).is_file() for name in (FORESIGHT, POOLED)):
-        return
     from trulysparse.grid.outcome import Outcome
 
-    none = Outcome.from_file(outcome_file(run.out, NO_CONTROL))
-    _keep(run, *bound_of(homes, none, progress))
+    for name in bounds_for(homes):
+        if not outcome_file(run.out, name).is_file():
+            none = Outcome.from_file(outcome_file(run.out, NO_CONTROL))
+            found = bound_of(homes, none, name, progress)
+            if found is not None:
+                _keep(run, name, found)
 
 
 def _learn(run: GridRun, learner: Learner, homes: Homes, progress: Progress) -> None:
@@ -235,7 +244,7 @@ def _learn(run: GridRun, learner: Learner, homes: Homes, progress: Progress) -> 
 def _figures_of(training: Any, learner: Learner, settings: GridSettings) -> dict[str, Any]:
     """What agents take; those that are trained to compare with need not fit on the device."""
     asked = replace(settings, device=None) if learner.reference else settings
-    return device_figures(training, asked, shared=learner.shared, dense=learner.density == 1)
+    return device_figures(training, asked)
 
 
 def _train(run: GridRun, learner: Learner, homes: Homes, progress: Progress) -> None:
@@ -255,13 +264,17 @@ def _train(run: GridRun, learner: Learner, homes: Homes, progress: Progress) -> 
     def tell(what: str, done: float, total: float) -> None:
         shown(what, done, total)
         file.tell(learner.label, learner.seed, training.log)
-        if interrupts.caught is not None:
-            training.save(folder / TRAINING)
-            raise Stopped(interrupts.caught)
 
     with interrupts.deferred():
-        training.run(folder, progress=tell)
+        training.run(
+            folder,
+            stop=lambda: interrupts.caught is not None,
+            progress=tell,
+            checkpoint_seconds=run.checkpoint_seconds,
+        )
         file.tell(learner.label, learner.seed, training.log, last=True)
+        if training.done < training.length:
+            raise Stopped(interrupts.caught or signal.SIGINT)
         figures = _figures_of(training, learner, settings)
         write_object(figures_file(run.out, learner.name), {**figures, "seconds": round(training.seconds, 3)})
         training.agents().save(policy_file(run.out, learner.name))
@@ -277,7 +290,7 @@ def _figures(run: GridRun, homes: Homes, outcomes: RunOutcomes, seconds: float) 
         "tariff": settings.tariff,
         "information": settings.information,
         "oracle": settings.oracle,
-        "controls": as_json(outcomes.controls(oracle=settings.oracle)),
+        "controls": as_json(outcomes.controls),
         "devices": {row.name: {"mean": row.mean, "largest": row.largest} for row in budgets_of(run.out, settings)},
         "seconds": round(seconds, 3),
         "peak_rss_mb": peak_rss_mb(),

@@ -15,8 +15,12 @@ from trulysparse.recipe import option
 
 KINDS = ("es", "td3", "dqn")
 FEEDERS = ("landnetz", "dorf", "vorstadt")
-EXCHANGES = {"daily": 24, "weekly": 168, "monthly": 730}
+EXCHANGES = {"none": None, "daily": 24, "weekly": 168, "monthly": 730}
 """Hours between exchanges of models among neighbours, by name."""
+HIDDEN = {"es": (32, 32), "td3": (128, 128), "dqn": (128, 128)}
+"""Hidden layers of each kind of agents, where nothing is said of them."""
+INNER_MARKET = "mid-market"
+"""How homes settle among themselves under the tariff community, where nothing is said of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +38,9 @@ class GridSettings:
         "the name of a rule, such as self-consumption. Several with commas.",
     )
     density: float = option(0.1, "Share of a dense network's connections that each agent has, above 0 to 1.")
-    hidden: tuple[int, ...] = option((32, 32), "Hidden layer sizes of each agent.")
+    hidden: tuple[int, ...] | None = option(
+        None, "Hidden layer sizes of each agent. Default: 32,32 for es, 128,128 for td3 and dqn.", numbers=True
+    )
     tariff: str = option(
         "tou",
         "tou (the data's prices), tou+feed-in (0.08 $/kWh for export), carbon (0.1 $/kWh + 1 $ per kg CO2), peakfee "
@@ -57,7 +63,9 @@ class GridSettings:
         "Results of the two are never comparable.",
     )
     market: str | None = option(
-        None, "How homes settle among themselves: netting, mid-market or supply-demand. Default: each for itself."
+        None,
+        "How homes settle among themselves: netting, mid-market or supply-demand. Default: each for itself; with "
+        f"tariff community {INNER_MARKET}.",
     )
     broadcast: str | None = option(
         None,
@@ -66,7 +74,9 @@ class GridSettings:
     )
     curtailment: bool = option(False, "Let agents turn off PV.")
     exchange: str | None = option(
-        None, f"Exchange of models among neighbours: {', '.join(EXCHANGES)}. Default: none, every agent learns alone."
+        None,
+        f"Exchange of models among neighbours: {', '.join(EXCHANGES)}. Default: weekly where some homes are unseen, "
+        "which begin with the agents' average; else none: every agent learns alone.",
     )
     device: str | None = option(
         None, "Class of device whose memory agents must fit, or the run is refused: meter, m4 or esp32."
@@ -104,7 +114,7 @@ class GridSettings:
             if getattr(self, name) is not None:
                 checks.integer(spelled(name), getattr(self, name), low=1)
         checks.real("--density", self.density, low=0, high=1, low_open=True)
-        for size in self.hidden:
+        for size in self.hidden or ():
             checks.integer("--hidden", size, low=1)
         checks.integer("--seed", self.seed, low=0)
         checks.integer("--seeds", self.seeds, low=1)
@@ -126,6 +136,21 @@ class GridSettings:
     def all_seeds(self) -> range:
         """Those that are trained."""
         return range(self.seed, self.seed + self.seeds)
+
+    @property
+    def settled(self) -> str | None:
+        """How homes settle among themselves.
+
+        Example:
+            >>> GridSettings().settled, GridSettings(tariff="community").settled
+            (None, 'mid-market')
+        """
+        return INNER_MARKET if self.market is None and self.tariff == "community" else self.market
+
+    @property
+    def is_coupled(self) -> bool:
+        """Whether what one home does is felt by the others."""
+        return self.settled is not None or self.broadcast is not None or self.feeder is not None
 
     @property
     def source(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse.cli.grid._controls import kind_of
+from trulysparse.cli.grid._controls import SCALES, kind_of
 from trulysparse.report.feeder_map import FeederMap
 from trulysparse.report.grid_run import BOUND, SEEN, UNSEEN, Control, GridHours, HomeWeek, Share
 
@@ -22,12 +22,17 @@ class Scale:
 
     Args:
         none: the outcome without control.
-        bound: that of perfect foresight; None where it is not computed, and shares of saving are not known.
+        bounds: outcomes of perfect foresight by name; none of them: shares of saving are not known.
         split: which homes and hours are learned from.
+
+    Attributes:
+        none, split: as given.
+        bound: the outcome by which savings are measured, or None.
     """
 
-    def __init__(self, none: Any, bound: Any, split: Any) -> None:
-        self.none, self.bound, self.split = none, bound, split
+    def __init__(self, none: Any, bounds: Mapping[str, Any], split: Any) -> None:
+        self.none, self.split = none, split
+        self.bound = next((bounds[name] for name in SCALES[self.together] if name in bounds), None)
 
     @property
     def together(self) -> bool:

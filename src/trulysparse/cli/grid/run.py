@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from trulysparse._core import checks
 from trulysparse.cli._console import handle_user_errors
 from trulysparse.cli._options import JsonLine, takes_recipe
 from trulysparse.cli.grid._settings import GridSettings
@@ -28,6 +29,7 @@ def run(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Do without another run of this command in --out, finished or not.")
     ] = False,
+    checkpoint_seconds: Annotated[float, typer.Option(help="Seconds between checkpoints of agents that learn.")] = 60.0,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
     json: JsonLine = False,
 ) -> None:
@@ -36,8 +38,10 @@ def run(
     with the same command."""
     from trulysparse.cli.grid._running import GridRun, resume_run, start_run
 
+    pause = checks.real("--checkpoint-seconds", checkpoint_seconds, low=0)
     if resume:
-        resume_run(out, settings, given, threads=threads, report=report, json_line=json, overwrite=overwrite)
+        call = GridRun(settings, out, 1, report, json, pause)
+        resume_run(call, given, threads, overwrite=overwrite)
     else:
         start_run(
             GridRun(settings, out, 1 if threads is None else threads, report=report, json_line=json),

@@ -37,10 +37,10 @@ class ActionMap:
             positive, and c + (1 + c) a where it is negative, as in GridEnvironments.
 
     Example:
-        >>> ActionMap(np.float32([-1.0]))(np.float32([[0.0], [-0.5], [1.0]])).round(2).ravel().tolist()
-        [-0.8, -1.0, 0.2]
-        >>> ActionMap([-1.0], squashed=True)(np.float32([[0.0], [-9.0], [9.0]])).round(2).ravel().tolist()
-        [-0.8, -1.0, 1.0]
+        >>> ActionMap([-1.0], reach=0.75)(np.float32([[0.0], [-0.5], [1.0]])).ravel().tolist()
+        [-0.75, -1.0, 0.25]
+        >>> ActionMap([-1.0], reach=0.75, squashed=True)(np.float32([[0.0], [-9.0], [9.0]])).ravel().tolist()
+        [-0.75, -1.0, 1.0]
     """
 
     def __init__(self, start: ArrayLike, reach: float = REACH, squashed: bool = False) -> None:

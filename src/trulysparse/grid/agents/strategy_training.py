@@ -34,7 +34,7 @@ class StrategySettings:
         deviation: of the perturbations.
         learning_rate: of Adam at the start; it falls to 0 along a half cosine.
         window_hours: see Windows.
-        windows: of a generation, see Windows; None: all that fit side by side.
+        windows: most of a generation, see Windows; None: all that fit side by side.
         replaced: share of the connections that an evolution of the topology replaces, in [0, 1].
         evolve_every: generations between two evolutions.
         evolve_until: share of the training after which the topology stays, in [0, 1].

@@ -23,8 +23,8 @@ class Windows:
     Args:
         split: of the hours.
         length: hours of a window, whole days.
-        count: windows of a generation, or as many as lie side by side where these are fewer, as with None. Otherwise
-            each generation draws its own, at random, shifted by as many days as their stretch of training hours allows.
+        count: most windows of a generation; None: as many as lie side by side. Where it is fewer, each generation draws
+            its own, at random, shifted by as many days as their stretch of training hours allows.
         seed: of the draws.
 
     Attributes:
@@ -35,7 +35,7 @@ class Windows:
         length: as given.
 
     Raises:
-        InputError: where no window of this length fits between test hours, or count is below 1.
+        InputError: where no window of this length fits between test hours, or an argument is out of range.
 
     Example:
         >>> from trulysparse.grid.splits import split_of
