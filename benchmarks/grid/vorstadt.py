@@ -119,6 +119,10 @@ def one_seed(street: Street, seed: int, margin: dict[str, float], selfish: bool)
     begin = time.perf_counter()
     shared = street.training(seed, SHARED, True, {}).run()
     found: dict[str, Any] = {"seed": seed, "margin": margin, "seconds_shared": shared.seconds}
+    if selfish:
+        outcome = grid.run(street.environment(), shared.agents(), label="one shared agent")
+        found["one shared agent"] = street.figures(outcome)
+        print("one shared agent", found["one shared agent"]["all"], flush=True)
     careful = {"feeder": street.feeder.limited(**margin), **TOLD}
     for name, options in {"selfish agents": {}, "agents that pay for limits": careful}.items():
         if name == "selfish agents" and not selfish:
@@ -169,7 +173,7 @@ def summed_up(found: dict[str, Any], seeds: list[dict[str, Any]], others: list[d
     none, bound = (found[name]["all"]["cost"] for name in ("no control", "perfect foresight"))
     lines = [(name, figures["all"]) for name, figures in found.items()]
     for run in seeds:
-        for name in ("selfish agents", "agents that pay for limits"):
+        for name in ("one shared agent", "selfish agents", "agents that pay for limits"):
             lines.append((f"{name}, seed {run['seed']}", run[name]["all"]))
     table(
         f"{HOMES} homes, a year",

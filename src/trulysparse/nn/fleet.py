@@ -10,10 +10,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trulysparse._core import checks
+from trulysparse._core import checks, memory
 from trulysparse._core.arrays import Floats
+from trulysparse.connectivity.indexed import MAX_WIDTH
 from trulysparse.connectivity.network_patterns import AnyPattern
 from trulysparse.errors import InputError
+from trulysparse.nn import memory_use
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.fleet_blocks import block, side_by_side, taken
 from trulysparse.nn.fleet_build import FleetPlan, checked_seeds, draw_fleet, make_plan
@@ -388,7 +390,8 @@ class Fleet:
             >>> [fleet.repeat(3).seeds.tolist().count(seed) for seed in fleet.seeds.tolist()]
             [3, 3]
         """
-        return self._taken(np.repeat(np.arange(self.n_agents), checks.integer("times", times, low=1)))
+        times = checks.integer("times", times, low=1, high=MAX_WIDTH // self.n_agents)
+        return self._taken(np.repeat(np.arange(self.n_agents), times))
 
     def copy(self) -> Self:
         """A fleet with weights and biases of its own; connectivity, which never changes, is shared.
@@ -405,6 +408,15 @@ class Fleet:
         return self.from_layers([layer.copy() for layer in self.layers], self.seeds, self.settings)
 
     def _taken(self, numbers: NDArray[np.int64]) -> Self:
+        memory.require(
+            memory_use.network_bytes(
+                [n * len(numbers) for n in self.layer_sizes],
+                [int(layer.connections_per_agent[numbers].sum()) for layer in self.layers],
+                self.storage_config,
+            ),
+            f"a fleet of {len(numbers)} networks of layers {self.sizes_text}",
+            "choose fewer agents",
+        )
         layers = [taken(layer, numbers, self.threads) for layer in self.layers]
         return self.from_layers(layers, self.seeds[numbers], self.settings)
 
