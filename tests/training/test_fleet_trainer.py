@@ -210,3 +210,8 @@ def test_a_trainer_goes_on_where_another_was() -> None:
     second.evolver.load_state_dict(first.evolver.state_dict())
     for X, y in batches[5:]:
         assert np.array_equal(first.step(X, y), second.step(X, y))
+
+
+def test_a_trainer_of_one_network_refuses_a_fleet() -> None:
+    with pytest.raises(InputError, match="net must be a SparseMLP, not Fleet; a fleet is trained by FleetTrainer"):
+        ts.Trainer(ts.Fleet(N, SIZES, density=0.5))  # type: ignore[arg-type]
