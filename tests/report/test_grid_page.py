@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
-from grid_outcomes import controls, grid_report
-from pictures import parsed
+from grid_outcomes import controls, grid_hours, grid_report
+from pictures import parsed, tables
 from trulysparse.report.grid_page import GridReport, grid_html, write_grid_report
+from trulysparse.report.numbers import MISSING
 
 NASTY = "<script>alert(1)</script>"
 
@@ -73,3 +75,17 @@ def test_page_is_written_whole(tmp_path):
     write_grid_report(path, grid_report())
     assert path.read_text() == grid_html(grid_report())
     assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize("first", [0, 400])
+def test_page_of_a_flow_without_solution(first):
+    """Hours from the first without solution on are not numbers."""
+    hours = grid_hours()
+    for values in (hours.transformer, hours.lowest, hours.highest, hours.line):
+        values[first:] = np.nan
+    text = grid_html(grid_report(hours=[hours]))
+    [limits] = [table for table in tables(text) if "transformer, highest" in table[0]]
+    assert "nan" not in text.replace("financ", "")
+    assert (limits[1][1] == MISSING) == (first == 0)
+    for svg in re.findall("<svg.*?</svg>", text, re.S):
+        parsed(svg)

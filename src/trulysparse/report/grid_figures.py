@@ -65,13 +65,15 @@ def costs(controls: Sequence[Control]) -> list[Figure]:
     colors = "Blue: agents that learned; grey: rules; green: bounds, which know the future."
     if any(each.oracle and each.kind != BOUND for each in controls):
         colors += " Red: an oracle, which is told what no controller could know."
+    beyond = any(each.kind == BOUND and each.whole.saving > 1 for each in controls)
+    limit = " A linear program's batteries lose less than real ones: its limit lies beyond." if beyond else ""
     return [
         Figure("Cost", ratios, f"Cost of all homes over that without control. {colors}"),
         Figure(
             "Share of saving",
             savings,
             "The cost saved over that which perfect foresight saves: 0 % is no control, 100 % the bound. Below 0 % "
-            "nothing is drawn: the control costs more than none.",
+            f"nothing is drawn: the control costs more than none.{limit}",
         ),
     ]
 
@@ -210,6 +212,23 @@ def grid_hours(each: Sequence[GridHours]) -> list[Figure]:
     ]
 
 
+def highest(values: Hourly) -> float:
+    """The highest value that is a number; NaN where there is none, as where a flow had no solution.
+
+    Example:
+        >>> import numpy as np
+        >>> from trulysparse.report.grid_figures import highest
+        >>> highest(np.array([0.4, np.nan, 0.7])), highest(np.zeros(0))
+        (0.7, nan)
+    """
+    known = values[np.isfinite(values)]
+    return float(known.max()) if len(known) else math.nan
+
+
+def _per_unit(voltage: float) -> str:
+    return f"{voltage:.4f}" if math.isfinite(voltage) else MISSING
+
+
 def limits_table(each: Sequence[GridHours]) -> Table:
     """How near controls came to the limits of the grid, and how often they passed them.
 
@@ -219,12 +238,12 @@ def limits_table(each: Sequence[GridHours]) -> Table:
     rows = [
         [
             hours.control,
-            percent(float(np.nanmax(hours.transformer))),
+            percent_or_dash(highest(hours.transformer)),
             str(outside(hours.transformer, high=1.0)),
-            percent(float(np.nanmax(hours.line))) if len(hours.line) else MISSING,
-            f"{np.nanmin(hours.lowest):.4f}",
+            percent_or_dash(highest(hours.line)),
+            _per_unit(-highest(-hours.lowest)),
             str(outside(hours.lowest, low=VOLTAGES[0])),
-            f"{np.nanmax(hours.highest):.4f}",
+            _per_unit(highest(hours.highest)),
             str(outside(hours.highest, high=VOLTAGES[1])),
         ]
         for hours in each

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from trulysparse._core.files import write_whole
 from trulysparse.report import grid_figures
 from trulysparse.report.feeder_map import FeederMap
@@ -163,8 +161,10 @@ def _tiles(report: GridReport) -> dict[str, str]:
     if best is not None:
         tiles[f"share of saving, {best.name}, the best rule"] = percent(best.whole.saving)
     for hours in report.hours[:1]:
-        tiles[f"highest transformer loading, {hours.control}"] = percent(float(np.nanmax(hours.transformer)))
-        tiles[f"lowest voltage in p.u., {hours.control}"] = f"{np.nanmin(hours.lowest):.3f}"
+        tiles[f"highest transformer loading, {hours.control}"] = grid_figures.percent_or_dash(
+            grid_figures.highest(hours.transformer)
+        )
+        tiles[f"lowest voltage in p.u., {hours.control}"] = number(round(-grid_figures.highest(-hours.lowest), 3))
     connections = next((row for row in report.budgets if row.name.startswith("connections")), None)
     if connections is not None:
         tiles["connections per agent, mean"] = number(round(connections.mean, 1))
@@ -187,5 +187,5 @@ def _learning(report: GridReport) -> list[Figure]:
             if lines:
                 name = f"{what} while agents learned"
                 svg = line_chart(lines, title=name, x_label=unit, y_label="over no control", legend=len(lines) > 1)
-                figures.append(Figure(what[:1].upper() + what[1:], svg, "Over the cost without control."))
+                figures.append(Figure(what[:1].upper() + what[1:], svg, "Over the cost without control, in weeks drawn at random."))
     return figures

@@ -8,7 +8,8 @@ from trulysparse.cli.grid.bound import bound
 from trulysparse.cli.grid.report import report
 from trulysparse.cli.grid.run import run
 
-smart_grid = typer.Typer(name="grid", help="Homes with PV and batteries that each learn: a smart grid.", no_args_is_help=True)
+_HELP = "Homes with PV and batteries that each learn: a smart grid."
+smart_grid = typer.Typer(name="grid", help=_HELP, no_args_is_help=True)
 
 for command in (run, bound, report):
     smart_grid.command()(command)

@@ -12,8 +12,8 @@ from trulysparse.cli._options import JsonLine, takes_recipe
 from trulysparse.cli.grid._settings import GridSettings
 
 OPTIONS = (
-    "homes", "tariff", "data", "csv", "feeder", "grid_limits", "information", "market", "electric_vehicles",
-    "heat_pumps", "weeks", "train_homes", "seed",
+    "homes", "tariff", "data", "csv", "feeder", "grid_limits", "information", "market", "broadcast",
+    "electric_vehicles", "heat_pumps", "weeks", "train_homes", "seed",
 )  # fmt: skip
 
 

@@ -39,11 +39,8 @@ def run(
     from trulysparse.cli.grid._running import GridRun, resume_run, start_run
 
     pause = checks.real("--checkpoint-seconds", checkpoint_seconds, low=0)
+    call = GridRun(settings, out, 1 if threads is None else threads, report, json, pause)
     if resume:
-        call = GridRun(settings, out, 1, report, json, pause)
         resume_run(call, given, threads, overwrite=overwrite)
     else:
-        start_run(
-            GridRun(settings, out, 1 if threads is None else threads, report=report, json_line=json),
-            overwrite=overwrite,
-        )
+        start_run(call, overwrite=overwrite)
