@@ -36,6 +36,8 @@ NETWORK = {"hidden": (16,), "density": 0.3}
 LEARNING = {"candidates": 16, "windows": 3, "window_hours": 168, "deviation": 0.1}
 SHARED = {"learning_rate": 0.05, "generations": 80}
 OWN = {"learning_rate": 0.03, "generations": 80}
+# Of (.5, .03), (.35, .02) and (.25, .02) the one with which the transformer stays below 80 % in the training weeks of
+# every seed.
 MARGIN = {"loading": 0.25, "band": 0.02}
 STUCK, ATTEMPTS = 0.99, 4  # of the cost of self-consumption in the training weeks
 TOLD = {"broadcast": "feeder"}
