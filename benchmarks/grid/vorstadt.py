@@ -36,7 +36,8 @@ NETWORK = {"hidden": (16,), "density": 0.3}
 LEARNING = {"candidates": 16, "windows": 3, "window_hours": 168, "deviation": 0.1}
 SHARED = {"learning_rate": 0.05, "generations": 80}
 OWN = {"learning_rate": 0.03, "generations": 80}
-MARGIN = {"loading": 0.5, "band": 0.03}
+MARGIN = {"loading": 0.35, "band": 0.02}
+STUCK, ATTEMPTS = 0.99, 4  # of the cost of self-consumption in the training weeks
 TOLD = {"broadcast": "feeder"}
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -48,6 +49,11 @@ class Street:
         self.scenario = grid.resample(grid.read_citylearn(data), HOMES, seed=SCENARIO_SEED, battery_factors=(1,))
         self.feeder = grid.Feeder.named("vorstadt")
         self.split = grid.split_of([f"home {i}" for i in range(HOMES)], self.scenario.n_hours, n_train=HOMES)
+
+    @property
+    def learned(self) -> np.ndarray:
+        """Hours of the training weeks."""
+        return self.split.train_hours
 
     def environment(self, **options: Any) -> grid.GridEnvironment:
         """A year of all homes behind the real feeder."""
@@ -118,14 +124,20 @@ def one_run(street: Street, seed: int, kind: str, margin: dict[str, float]) -> d
     begin = time.perf_counter()
     options: dict[str, Any] = {} if kind == "selfish" else {"feeder": street.feeder.limited(**margin), **TOLD}
     told = {} if kind == "selfish" else TOLD
-    shared = street.training(seed, SHARED, True, options).run()
+    limit = STUCK * grid.run(street.environment(observe=False), grid.SelfConsumption()).cost(hours=street.learned)
+    for attempt in range(ATTEMPTS):  # a network that stays at self-consumption, where it began, is drawn anew
+        shared = street.training(seed + 100 * attempt, SHARED, True, options).run()
+        outcome = grid.run(street.environment(**told), shared.agents(), label="shared")
+        print(kind, seed, "attempt", attempt, street.figures(outcome)["training weeks"], flush=True)
+        if outcome.cost(hours=street.learned) < limit:
+            break
     training = street.training(seed, OWN, False, options)
     begin_with(training, shared.method.fleet.repeat(HOMES))
     training.run()
-    found: dict[str, Any] = {"seed": seed, "kind": kind}
-    for name, agents in {"shared": shared.agents(), "own": training.agents()}.items():
-        found[name] = street.figures(grid.run(street.environment(**told), agents, label=name))
-        print(kind, seed, name, found[name]["all"], flush=True)
+    agents = training.agents()
+    found: dict[str, Any] = {"seed": seed, "kind": kind, "attempts": attempt + 1, "shared": street.figures(outcome)}
+    found["own"] = street.figures(grid.run(street.environment(**told), agents, label="own"))
+    print(kind, seed, found["own"]["all"], flush=True)
     return found | {
         "margin": None if kind == "selfish" else margin,
         "seconds_shared": shared.seconds,
