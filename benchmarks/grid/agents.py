@@ -37,6 +37,7 @@ WIDE = {"hidden": (128, 128)}
 WEEKLY = {"exchange": 168.0}
 RUNS: dict[str, dict[str, Any]] = {
     "es, weekly exchange": {"kind": "es", **WEEKLY},
+    "es, exchange three times a week, 1200 generations": {"kind": "es", "exchange": 56.0, "length": 1200},
     "es, dense, weekly exchange": {"kind": "es", "density": 1.0, **WEEKLY},
     "es, shared": {"kind": "es", "shared": True},
     "es, alone": {"kind": "es"},
