@@ -1,93 +1,18 @@
 #include "layer/fleet_step.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 #include "base/buffer.hpp"
 #include "base/threads.hpp"
 #include "isa/dispatch.hpp"
+#include "layer/fleet_lines.hpp"
 
 namespace ts {
 namespace {
 
-constexpr int64_t kLine = 64;
 // An agent's layer of more connections has its gradients summed a few at a time, not all together.
 constexpr int64_t kTogether = 1024;
 constexpr int64_t kMargin = 64;  // what the last vector may read and write beyond them
-
-// The cache lines that an agent's passes will read. They lie in too many places for the processor to foresee, so they
-// are fetched while the agent before is computed, a few per row.
-template <class T>
-class Lines {
-  public:
-    // updates: whether there is a backward pass.
-    Lines(const FleetNetwork<T>& network, bool updates) : updates_(updates) {
-        for (const FleetLayer<T>& layer : network.layers)
-            steps_ += (layer.n_out + kSideBySide - 1) / kSideBySide + (updates ? layer.n_in : 0);
-    }
-
-    void gather(const FleetNetwork<T>& network, int64_t agent, const char* samples, int64_t sample_bytes) {
-        count_ = 0;
-        if (samples) add(samples, samples + sample_bytes);
-        for (const FleetLayer<T>& layer : network.layers) {
-            if (layer.outputs.empty()) continue;
-            const int64_t o0 = agent * layer.n_out, o1 = o0 + layer.n_out;
-            const int64_t k0 = layer.outputs.first[size_t(agent)], k1 = layer.outputs.first[size_t(agent) + 1];
-            add_rows(layer.outputs, agent, layer.n_out);
-            add(layer.weights.value + k0, layer.weights.value + k1);
-            if (layer.biases.value) add(layer.biases.value + o0, layer.biases.value + o1);
-            if (!updates_) continue;
-            add_rows(layer.inputs, agent, layer.n_in);
-            for (const T* slot : {layer.weights.slot0, layer.weights.slot1})
-                if (slot) add(slot + k0, slot + k1);
-            for (const T* slot : {layer.biases.slot0, layer.biases.slot1})
-                if (slot) add(slot + o0, slot + o1);
-        }
-        each_ = (int64_t(count_) + steps_ - 1) / steps_;
-        reserve(size_t(each_ * steps_));
-        for (size_t i = count_; i < size_t(each_ * steps_); ++i) lines_[i] = lines_[0];
-        next_ = lines_.data();
-    }
-    void none() { each_ = 0; }
-
-    int64_t each() const { return each_; }
-    // Those of the next `steps` steps.
-    const char* const* take(int64_t steps) {
-        const char* const* taken = next_;
-        next_ += steps * each_;
-        return taken;
-    }
-
-  private:
-    void add(const void* begin, const void* end) {
-        const char* first = static_cast<const char*>(begin);
-        const size_t count = size_t(static_cast<const char*>(end) - first + kLine - 1) / size_t(kLine);
-        reserve(count_ + count);
-        const char** to = lines_.data() + count_;
-        for (size_t i = 0; i < count; ++i) to[i] = first + i * size_t(kLine);
-        count_ += count;
-    }
-    void reserve(size_t count) {
-        if (count > lines_.size()) lines_.resize(2 * count);
-    }
-    template <class V>
-    void add(const std::vector<V>& values, int64_t from, int64_t to) {
-        add(values.data() + from, values.data() + to);
-    }
-    void add_rows(const CompactRows& rows, int64_t agent, int64_t count) {
-        const int64_t e0 = rows.first_entry[size_t(agent)], e1 = rows.first_entry[size_t(agent) + 1];
-        add(rows.row, agent * count, (agent + 1) * count);
-        add(rows.length, agent * count, (agent + 1) * count);
-        add(rows.index, e0, e1);
-        add(rows.position, e0, e1);
-    }
-
-    bool updates_;
-    int64_t steps_ = 0, each_ = 0;
-    size_t count_ = 0;
-    std::vector<const char*> lines_;
-    const char* const* next_ = nullptr;
-};
 
 // One agent's activations and what goes with them, in memory of one thread.
 template <class T>
@@ -327,60 +252,6 @@ double loss_of(const FleetStep<T>& step, int64_t agent, const FleetNetwork<T>& n
 }
 
 }  // namespace
-
-CompactRows CompactRows::of(const Connections& rows, int64_t columns, int64_t agents, int64_t sides, bool padded,
-                            int threads) {
-    constexpr int64_t limit = (1 << 16) - 1;  // and one more for padding
-    const int64_t each = rows.rows / agents, gathered = columns / agents;
-    CompactRows made;
-    if (each > limit || gathered > limit) return made;
-    for (int64_t i = 0; i < agents; ++i)
-        if (rows.ptr[(i + 1) * each] - rows.ptr[i * each] > limit) return made;
-    for (int64_t i = 0; i <= agents; ++i) made.first.push_back(rows.ptr[i * each]);
-    made.first_entry.assign(size_t(agents) + 1, 0);
-    made.row.resize(size_t(rows.rows));
-    made.length.resize(size_t(rows.rows));
-    threads = threads_for(rows.ptr[rows.rows] * 16, threads);
-    const auto length = [&](int64_t r) { return rows.ptr[r + 1] - rows.ptr[r]; };
-    // The length that row j of an agent has with the others beside it.
-    const auto padded_row = [&](int64_t i, int64_t j) {
-        const int64_t last = std::min(j / sides * sides + sides, each) - 1;
-        return padded_length(length(i * each + made.row[size_t(i * each + last)]));
-    };
-    parallel_ranges(agents, threads, [&](int64_t begin, int64_t end) {
-        std::vector<int32_t> order(static_cast<size_t>(each));
-        for (int64_t i = begin; i < end; ++i) {
-            std::iota(order.begin(), order.end(), 0);
-            std::stable_sort(order.begin(), order.end(),
-                             [&](int32_t a, int32_t b) { return length(i * each + a) < length(i * each + b); });
-            std::copy(order.begin(), order.end(), made.row.begin() + i * each);
-            int64_t entries = 0;
-            for (int64_t j = 0; j < each; ++j) entries += padded_row(i, j);
-            made.first_entry[size_t(i) + 1] = entries;
-        }
-    });
-    for (size_t i = 0; i < size_t(agents); ++i) made.first_entry[i + 1] += made.first_entry[i];
-    made.index.resize(size_t(made.first_entry.back()));
-    made.position.resize(made.index.size());
-    parallel_ranges(agents, threads, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-            const int64_t k0 = made.first[size_t(i)], count = made.first[size_t(i) + 1] - k0;
-            size_t at = size_t(made.first_entry[size_t(i)]);
-            for (int64_t j = 0; j < each; ++j) {
-                const int64_t r = i * each + made.row[size_t(i * each + j)], n = padded_row(i, j);
-                made.length[size_t(i * each + j)] = uint16_t(padded ? n : length(r));
-                for (int64_t k = rows.ptr[r]; k < rows.ptr[r] + n; ++k, ++at) {
-                    const bool real = k < rows.ptr[r + 1];
-                    made.index[at] = uint16_t(real ? rows.index[k] - i * gathered : gathered);
-                    made.position[at] = uint16_t(!real           ? count
-                                                 : rows.position ? int64_t(rows.position[k]) - k0
-                                                                 : k - k0);
-                }
-            }
-        }
-    });
-    return made;
-}
 
 template <class T>
 void fleet_step(const FleetNetwork<T>& network, const FleetStep<T>& step, double* losses, int threads) {

@@ -6,24 +6,11 @@
 #include <functional>
 #include <vector>
 
+#include "layer/compact_rows.hpp"
 #include "layer/layer.hpp"
 #include "layer/losses.hpp"
 
 namespace ts {
-
-// A layer's rows with 16 bits for each number, agent by agent, as the loops of fleet_rows.hpp take them. Empty where an
-// agent has too many neurons or connections.
-struct CompactRows {
-    std::vector<int64_t> first;        // connection of each agent, and how many there are
-    std::vector<int64_t> first_entry;  // of `index` and `position`, likewise
-    std::vector<uint16_t> row, length, index, position;
-
-    // rows: with positions, or those along which weights lie. sides: how many rows are padded together; padded: whether
-    // `length` is.
-    static CompactRows of(const Connections& rows, int64_t columns, int64_t agents, int64_t sides, bool padded,
-                          int threads);
-    bool empty() const { return row.empty(); }
-};
 
 // A block-diagonal layer, see fleet_passes.hpp.
 template <class T>

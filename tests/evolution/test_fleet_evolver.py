@@ -197,3 +197,11 @@ def test_wrong_input_is_refused_and_changes_nothing():
     evolver = ts.FleetEvolver(METHODS["rigl"], fleet, states)
     with pytest.raises(ts.InputError, match="RigL needs gradients"):
         evolver.evolve()
+
+
+def test_an_evolver_refuses_the_layers_of_a_fleet():
+    fleet = ts.Fleet(3, (4, 8, 2), density=0.5, seed=0)
+    states = [layer.new_state(ts.Adam()) for layer in fleet.layers]
+    for layers in (fleet.layers, fleet.network):
+        with pytest.raises(ts.InputError, match="layers of a fleet must evolve by FleetEvolver"):
+            ts.Evolver(ts.SET(0.5, every_updates=1), layers, states)

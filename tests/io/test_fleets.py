@@ -67,7 +67,11 @@ def test_damage_is_told(tmp_path: Path, place: float) -> None:
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"n_agents": 4}, "no multiple of 4 agents"), ({"n_agents": 1}, "seeds"), ({"n_agents": 0}, "n_agents must be at least 1")],
+    [
+        ({"n_agents": 4}, "no multiple of 4 agents"),
+        ({"n_agents": 1}, "seeds"),
+        ({"n_agents": 0}, "n_agents must be at least 1"),
+    ],
 )
 def test_settings_that_do_not_fit(tmp_path: Path, change: dict, words: str) -> None:
     from safetensors import safe_open

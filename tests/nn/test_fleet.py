@@ -251,3 +251,12 @@ def test_copies_that_do_not_fit_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("trulysparse._core.memory.free_bytes", lambda: 2**28)
     with pytest.raises(NotEnoughMemoryError, match="a fleet of 300000 networks of layers 7-12-9-3 needs about"):
         fleet.repeat(100_000)
+
+
+def test_agents_whose_connections_lead_elsewhere_are_not_taken_out() -> None:
+    fleet = ts.Fleet(3, SIZES, density=0.5, seed=0)
+    joined = ts.SparseMLP((21, 36, 27, 9), density=0.2, seed=0)
+    fleet.layers[0].connectivity, fleet.layers[0].values = joined.layers[0].connectivity, joined.layers[0].values
+    for agents in (1, [0, 2]):
+        with pytest.raises(InputError, match="a layer has connections from one agent to another"):
+            fleet[agents]

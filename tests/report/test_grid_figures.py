@@ -119,3 +119,9 @@ def test_weeks_side_by_side_have_the_same_axes():
         for each in grid_figures.weeks([flat, home_week()])
     ]
     assert ticks[0] == ticks[1]
+
+
+def test_a_limit_beyond_the_bound_is_explained():
+    beyond = [*controls(), Control(name="limit (LP)", kind="bound", cost=1.0, whole=Share(0.6, 1.03), oracle=True)]
+    assert "limit lies beyond" in grid_figures.costs(beyond)[1].caption
+    assert "limit lies beyond" not in grid_figures.costs(controls())[1].caption

@@ -191,3 +191,27 @@ def test_layers_that_have_been_replaced_are_refused() -> None:
     ):
         trainer.step(X, y)
     assert trainer.step_count == 0
+
+
+def test_a_trainer_goes_on_where_another_was() -> None:
+    options = {"optimizer": ts.Adam(0.01), "evolution": ts.RigL(0.3, every_updates=3, until=30)}
+    first = ts.FleetTrainer(ts.Fleet(N, SIZES, density=0.5, seed=4), **options)
+    batches = [batch("softmax", 6, seed) for seed in range(9)]
+    for X, y in batches[:5]:
+        first.step(X, y)
+    state = [
+        ts.optim.OptimizerState(*([np.array(a) for a in each] for each in (s.weight, s.bias)))
+        for s in first.optimizer_state
+    ]
+    second = ts.FleetTrainer(first.fleet.copy(), optimizer_state=state, **options)
+    second.step_count = first.step_count
+    assert first.evolver
+    assert second.evolver
+    second.evolver.load_state_dict(first.evolver.state_dict())
+    for X, y in batches[5:]:
+        assert np.array_equal(first.step(X, y), second.step(X, y))
+
+
+def test_a_trainer_of_one_network_refuses_a_fleet() -> None:
+    with pytest.raises(InputError, match="net must be a SparseMLP, not Fleet; a fleet is trained by FleetTrainer"):
+        ts.Trainer(ts.Fleet(N, SIZES, density=0.5))  # type: ignore[arg-type]

@@ -19,6 +19,7 @@ from trulysparse.evolution.prune import LayerPrune, NetworkPrune, decides_across
 from trulysparse.evolution.schedule import Schedule
 from trulysparse.evolution.step import EvolutionStep
 from trulysparse.nn.initialization import WeightInit
+from trulysparse.nn.layers.fleet_layer import FleetLayer
 from trulysparse.nn.network import Network
 from trulysparse.optim import OptimizerState
 
@@ -149,6 +150,8 @@ class Evolution:
         """
         storages = self.storages
         for number, layer in evolving_layers(layers, self.output_layer, evolving).items():
+            if isinstance(layer, FleetLayer):
+                raise InputError("layers of a fleet must evolve by FleetEvolver, agent by agent")
             wanted = "tiled" if layer.tiled else "indexed"
             if wanted in storages:
                 continue

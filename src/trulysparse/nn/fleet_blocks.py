@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trulysparse import _kernels
 from trulysparse._core.arrays import Floats, empty
 from trulysparse.connectivity import Connectivity
 from trulysparse.connectivity.indexed import check_size
+from trulysparse.errors import InputError
 from trulysparse.nn.layers.fleet_layer import FleetLayer
 from trulysparse.nn.layers.indexed import IndexedLayer
 
@@ -53,6 +55,9 @@ def taken(layer: FleetLayer, agents: NDArray[np.int64], threads: int) -> FleetLa
 
     Returns:
         The layer.
+
+    Raises:
+        InputError: where connections lead from one of the blocks to another.
     """
     rows, outputs = layer.n_in // layer.n_agents, layer.n_out // layer.n_agents
     inputs, blocks = layer.connectivity.by_input, layer.blocks
@@ -66,7 +71,10 @@ def taken(layer: FleetLayer, agents: NDArray[np.int64], threads: int) -> FleetLa
     offset = ((np.arange(len(agents)) - agents) * outputs).astype(np.int32)
     index = inputs.index[source]
     index += np.repeat(offset, counts)
-    con = Connectivity.trusted(rows * len(agents), outputs * len(agents), _pointers(lengths), index, threads)
+    ptr = _pointers(lengths)
+    if not _kernels.is_block_diagonal(ptr, index, outputs * len(agents), len(agents)):
+        raise InputError("a layer has connections from one agent to another")
+    con = Connectivity.trusted(rows * len(agents), outputs * len(agents), ptr, index, threads)
     values = empty(len(source), layer.values.dtype)
     np.take(layer.values, source, out=values, mode="clip")  # "clip": without a buffer; all of them are in range
     bias = layer.bias.reshape(layer.n_agents, -1)[agents].ravel()

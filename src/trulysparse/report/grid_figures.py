@@ -65,13 +65,15 @@ def costs(controls: Sequence[Control]) -> list[Figure]:
     colors = "Blue: agents that learned; grey: rules; green: bounds, which know the future."
     if any(each.oracle and each.kind != BOUND for each in controls):
         colors += " Red: an oracle, which is told what no controller could know."
+    beyond = any(each.kind == BOUND and each.whole.saving > 1 for each in controls)
+    limit = " A linear program's batteries lose less than real ones: its limit lies beyond." if beyond else ""
     return [
         Figure("Cost", ratios, f"Cost of all homes over that without control. {colors}"),
         Figure(
             "Share of saving",
             savings,
             "The cost saved over that which perfect foresight saves: 0 % is no control, 100 % the bound. Below 0 % "
-            "nothing is drawn: the control costs more than none.",
+            f"nothing is drawn: the control costs more than none.{limit}",
         ),
     ]
 

@@ -41,6 +41,9 @@ class FleetTrainer:
     for any number of threads. With an evolution they are those of such a Trainer beside an Evolver(evolution, fleet[i],
     state, total_updates=..., seed=fleet.seed_of(i)) that is asked after each update.
 
+    To go on where another FleetTrainer was, with the same bits: give its fleet and optimizer_state, set step_count, and
+    call evolver.load_state_dict.
+
     Args:
         fleet: its layers are changed in place.
         optimizer: SGD, Adam or one of your own, of all agents, each with a state of its own; None: SGD().

@@ -18,6 +18,7 @@ from trulysparse.evolution import Evolution
 from trulysparse.io import checkpoint_folder
 from trulysparse.io.position import Position
 from trulysparse.nn import memory_use
+from trulysparse.nn.fleet import Fleet
 from trulysparse.nn.losses import AnyLoss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import LayerRates, Optimizer, OptimizerState, check_optimizer
@@ -124,6 +125,8 @@ class Trainer(TrainingLoop):
         recompute: int = 1,
         max_gradient_norm: float | None = None,
     ) -> None:
+        if isinstance(net, Fleet):
+            raise InputError("net must be a SparseMLP, not Fleet; a fleet is trained by FleetTrainer")
         optimizer = SGD() if optimizer is None else optimizer
         check_optimizer(optimizer)
         if not isinstance(evolution, Evolution | None):

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from trulysparse._core.version import __version__
 from trulysparse.bench.report import processor
 from trulysparse.cli._json import read_object
@@ -25,7 +27,7 @@ from trulysparse.errors import InputError
 from trulysparse.report.grid_page import GridReport, LearningCurve, write_grid_report
 from trulysparse.report.grid_run import AGENTS, BOUND, BudgetRow, Control, GridHours
 
-_CURVES = {"cost": "cost of the homes learned from", "best": "least cost so far"}
+_POINTS = 16  # of a curve: as many rows of its log as lie between two of them are averaged
 _IN_GRID = ("no control", "self-consumption", "TOU fill, spread", "TOU fill, random")
 """Rules whose loading and voltages are drawn."""
 _BUDGETS = {
@@ -190,15 +192,20 @@ def _figures(out: Path, learner: Learner) -> dict[str, Any]:
 
 
 def _learning(out: Path) -> dict[str, list[LearningCurve]]:
-    rows = read_rows(out / PROGRESS)
-    found = {
-        title: [
-            LearningCurve(name, steps, values, "generations" if name.startswith("es") else "hours")
-            for name, (steps, values) in curves(rows, column).items()
-        ]
-        for column, title in _CURVES.items()
-    }
-    return {title: each for title, each in found.items() if each}
+    """The costs that agents' homes had as they learned, in weeks drawn at random: means over some rows of each log."""
+    found: dict[str, list[LearningCurve]] = {}
+    for name, (steps, values) in curves(read_rows(out / PROGRESS), "cost").items():
+        unit = "generations" if name.startswith("es") else "hours"
+        rows = max(1, len(values) // _POINTS)
+        title = "cost of the homes learned from" + (f", means of {rows} entries" if rows > 1 else "")
+        found.setdefault(title, []).append(LearningCurve(name, steps[rows - 1 :], _running_mean(values, rows), unit))
+    return found
+
+
+def _running_mean(values: Sequence[float], rows: int) -> list[float]:
+    total = np.cumsum([0.0, *values])
+    means: list[float] = ((total[rows:] - total[:-rows]) / rows).tolist()
+    return means
 
 
 def facts_of(out: Path, settings: GridSettings, homes: Homes, threads: int) -> dict[str, str]:
