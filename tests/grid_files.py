@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from trulysparse.grid.data import GridData
@@ -20,6 +21,17 @@ def some_days(n_homes: int, first: int, n_hours: int, seed: int = 0) -> GridData
     data = sample_data(n_homes, seed)
     rows = slice(first, first + n_hours)
     return replace(data, **{name: getattr(data, name)[rows] for name in HOURLY})
+
+
+def other_future(data: GridData, cut: int, seed: int = 0) -> GridData:
+    """The same homes, whose load, PV, carbon and weather are others from row `cut` on; prices, which are known ahead,
+    stay."""
+    rng, changed = np.random.default_rng(seed), {}
+    for name in ("load", "pv", "carbon", "temperature"):
+        values = np.array(getattr(data, name))
+        values[cut:] = np.abs(values[cut:] * rng.uniform(0.3, 1.3, values[cut:].shape))
+        changed[name] = values
+    return replace(data, **changed)
 
 
 def real_folder() -> Path:

@@ -46,6 +46,7 @@ COVERED_BY = {
     "grid/flow_details.py": "grid/test_flow.py",
     "grid/flow_result.py": "grid/test_flow.py",
     "grid/flow_solver.py": "grid/test_flow.py",
+    "nn/fleet_base.py": "nn/test_fleet.py",
     "nn/fleet_blocks.py": "nn/test_fleet.py",
     "nn/fleet_build.py": "nn/test_fleet.py",
     "nn/fleet_call.py": "nn/test_fleet.py",

@@ -3,14 +3,13 @@
     python benchmarks/grid/vorstadt.py --data FOLDER
 
 Homes are resampled from FOLDER (CityLearn's 2022 layout), each with a battery of its own, under the time-of-use tariff.
-Every home has an agent with its own sparse network. One shared network learns first, from all homes and for their bills
-alone; each home then goes on from a copy of it, alone, with weights and a topology of its own: the selfish agents for
-the bill alone, the others for the bill and the penalties of a feeder whose limits keep a margin (MARGIN, chosen on the
-training weeks). These also observe their own voltage and the transformer's loading of the last hour. Learning is by
-evolution strategy on the training weeks; every fourth week is a test week. What is reported is the real feeder under
-its real limits.
+Every home has an agent with its own sparse network. One shared network learns first, from all homes; each home then
+goes on from a copy of it, alone, with weights and a topology of its own. Selfish agents learn for their bill alone.
+Careful ones also pay the penalties of a feeder whose limits keep a margin (MARGIN, chosen on the training weeks), and
+observe their own voltage and the transformer's loading of the last hour. Learning is by evolution strategy on the
+training weeks; every fourth week is a test week. What is reported is the real feeder under its real limits.
 
-Seeds are runs of their own: `--seed N` makes one; without it the script makes those that are missing and sums up."""
+Runs are kept: `--one "careful 0"` makes one; without it the script makes those that are missing and sums up."""
 
 from __future__ import annotations
 
@@ -114,27 +113,27 @@ def begin_with(training: Training, fleet: Any) -> None:
     training.method.strategy.follow_topology()
 
 
-def one_seed(street: Street, seed: int, margin: dict[str, float], selfish: bool) -> dict[str, Any]:
-    """Trains agents with one seed and lives through the year with them."""
+def one_run(street: Street, seed: int, kind: str, margin: dict[str, float]) -> dict[str, Any]:
+    """Trains agents with one seed and lives through the year with them; and with the network that they shared first."""
     begin = time.perf_counter()
-    shared = street.training(seed, SHARED, True, {}).run()
-    found: dict[str, Any] = {"seed": seed, "margin": margin, "seconds_shared": shared.seconds}
-    careful = {"feeder": street.feeder.limited(**margin), **TOLD}
-    for name, options in {"selfish agents": {}, "agents that pay for limits": careful}.items():
-        if name == "selfish agents" and not selfish:
-            continue
-        training = street.training(seed, OWN, False, options)
-        begin_with(training, shared.method.fleet.repeat(HOMES))
-        training.run()
-        agents = training.agents()
-        told = TOLD if options else {}
-        found[name] = street.figures(grid.run(street.environment(**told), agents, label=name)) | {
-            "seconds": training.seconds,
-            "connections_per_agent": float(agents.fleet.connections_per_agent.mean()),
-            "replaced": training.log[-1]["replaced"],
-        }
-        print(name, found[name]["all"], flush=True)
-    return found | {"seconds_in_all": time.perf_counter() - begin}
+    options: dict[str, Any] = {} if kind == "selfish" else {"feeder": street.feeder.limited(**margin), **TOLD}
+    told = {} if kind == "selfish" else TOLD
+    shared = street.training(seed, SHARED, True, options).run()
+    training = street.training(seed, OWN, False, options)
+    begin_with(training, shared.method.fleet.repeat(HOMES))
+    training.run()
+    found: dict[str, Any] = {"seed": seed, "kind": kind}
+    for name, agents in {"shared": shared.agents(), "own": training.agents()}.items():
+        found[name] = street.figures(grid.run(street.environment(**told), agents, label=name))
+        print(kind, seed, name, found[name]["all"], flush=True)
+    return found | {
+        "margin": None if kind == "selfish" else margin,
+        "seconds_shared": shared.seconds,
+        "seconds_own": training.seconds,
+        "seconds_in_all": time.perf_counter() - begin,
+        "connections_per_agent": float(agents.fleet.connections_per_agent.mean()),
+        "replaced": training.log[-1]["replaced"],
+    }
 
 
 def main() -> None:
@@ -142,35 +141,32 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder in CityLearn's 2022 layout")
     parser.add_argument("--runs", type=Path, default=Path("runs/grid/vorstadt"), help="where runs are kept")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--seed", help="makes this seed's run, or 'rules', in this process")
+    parser.add_argument("--one", help="makes this run in this process: 'rules', 'selfish 0', 'careful 0' and so on")
     parser.add_argument("--margin", type=float, nargs=2, metavar=("LOADING", "BAND"), help="instead of MARGIN")
     arguments = parser.parse_args()
-    if arguments.seed is not None:
+    if arguments.one is not None:
         street = Street(arguments.data)
         margin = MARGIN if arguments.margin is None else dict(zip(("loading", "band"), arguments.margin, strict=True))
-        if arguments.seed == "rules":
-            found = rules(street)
-        else:
-            found = one_seed(street, int(arguments.seed), margin, selfish=arguments.margin is None)
-        name = arguments.seed if arguments.margin is None else f"{arguments.seed}-{margin['loading']}-{margin['band']}"
-        save_json(arguments.runs / f"{name}.json", found)
+        kind, *seed = arguments.one.split()
+        found = one_run(street, int(seed[0]), kind, margin) if seed else rules(street)
+        save_json(arguments.runs / f"{arguments.one}.json", found)
         return
-    for name in ("rules", *map(str, range(arguments.seeds))):
-        if not (arguments.runs / f"{name}.json").is_file():
+    runs = [f"{kind} {seed}" for seed in range(arguments.seeds) for kind in ("selfish", "careful")]
+    read = {}
+    for name in ("rules", *runs):
+        path = arguments.runs / f"{name}.json"
+        if not path.is_file():
             command = [sys.executable, __file__, "--data", str(arguments.data), "--runs", str(arguments.runs)]
-            subprocess.run([*command, "--seed", name], env=os.environ | THREADS, check=True)
-    seeds = [json.loads((arguments.runs / f"{seed}.json").read_text()) for seed in range(arguments.seeds)]
-    others = [json.loads(path.read_text()) for path in sorted(arguments.runs.glob("*-*.json"))]
-    summed_up(json.loads((arguments.runs / "rules.json").read_text()), seeds, others)
+            subprocess.run([*command, "--one", name], env=os.environ | THREADS, check=True)
+        read[name] = json.loads(path.read_text())
+    summed_up(read.pop("rules"), read)
 
 
-def summed_up(found: dict[str, Any], seeds: list[dict[str, Any]], others: list[dict[str, Any]]) -> None:
+def summed_up(found: dict[str, Any], runs: dict[str, Any]) -> None:
     """The table and the result file."""
     none, bound = (found[name]["all"]["cost"] for name in ("no control", "perfect foresight"))
     lines = [(name, figures["all"]) for name, figures in found.items()]
-    for run in seeds:
-        for name in ("selfish agents", "agents that pay for limits"):
-            lines.append((f"{name}, seed {run['seed']}", run[name]["all"]))
+    lines += [(f"{name}, {stage}", run[stage]["all"]) for name, run in runs.items() for stage in ("shared", "own")]
     table(
         f"{HOMES} homes, a year",
         ["", "cost / no control", "saving share", "transformer", "h > 95 %", "V min", "h < .95"],
@@ -187,9 +183,9 @@ def summed_up(found: dict[str, Any], seeds: list[dict[str, Any]], others: list[d
             for name, f in lines
         ],
     )
-    extra = [
-        run["agents that pay for limits"]["all"]["cost"] / run["selfish agents"]["all"]["cost"] - 1 for run in seeds
-    ]
+    seeds = sorted({run["seed"] for run in runs.values()})
+    costs = {name: run["own"]["all"]["cost"] for name, run in runs.items()}
+    extra = [costs[f"careful {seed}"] / costs[f"selfish {seed}"] - 1 for seed in seeds]
     print("cost over the selfish agents of the same seed:", ", ".join(f"{100 * e:+.2f} %" for e in extra))
     values = {
         "machine": machine(threads=1),
@@ -197,8 +193,7 @@ def summed_up(found: dict[str, Any], seeds: list[dict[str, Any]], others: list[d
         "learning": {"all": LEARNING, "shared": SHARED, "own": OWN},
         "margin": MARGIN,
         "rules": found,
-        "seeds": seeds,
-        "other_margins": others,
+        "runs": runs,
         "cost_over_selfish": extra,
     }
     save_json(RESULTS, values)

@@ -9,6 +9,8 @@
 #include "layer/fleet_passes.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <bit>
 #include <memory>
 
 namespace ts {
@@ -69,6 +71,12 @@ FleetLoader<T> any_loader(const AnyMatrix& x, int64_t agents, int64_t first, int
     return made;
 }
 
+NearSamples near_samples(const AnyMatrix& x, int64_t agents, int64_t first, int64_t count) {
+    if (x.stride(1) != 1 || x.stride(0) != int64_t(x.shape(1))) return {};
+    const int64_t row = x.stride(0) * int64_t(x.itemsize());
+    return {static_cast<const char*>(x.data()) + first * row, int64_t(x.shape(0)) / agents * row, count * row};
+}
+
 template <class T>
 void bind_type(nb::module_& m, const char* name) {
     using Call = FleetCall<T>;
@@ -104,7 +112,10 @@ void bind_type(nb::module_& m, const char* name) {
                 layer.n_in = layer.by_input.rows / agents;
                 layer.n_out = layer.by_output.rows / agents;
                 require(net.layers.empty() || net.layers.back().n_out == layer.n_in, "layers do not follow each other");
-                layer.compact = CompactRows(layer.by_output, layer.by_input, agents, threads);
+                layer.outputs =
+                    CompactRows::of(layer.by_output, layer.by_input.rows, agents, kSideBySide, false, threads);
+                layer.inputs = CompactRows::of(layer.by_input, layer.by_output.rows, agents, 1, true, threads);
+                if (layer.inputs.empty() || layer.outputs.empty()) layer.inputs = layer.outputs = {};
                 for (int64_t i = 0; i < agents; ++i)
                     layer.most_connections = std::max(layer.most_connections, layer.by_input.ptr[(i + 1) * layer.n_in] -
                                                                                   layer.by_input.ptr[i * layer.n_in]);
@@ -129,12 +140,7 @@ void bind_type(nb::module_& m, const char* name) {
                 step.batch = count;
                 step.stride = padded_batch(count);
                 step.samples = any_loader<T>(x, net.agents, first, count, net.layers[0].n_in, step.stride);
-                if (x.stride(1) == 1 && x.stride(0) == net.layers[0].n_in) {
-                    const int64_t row = x.stride(0) * int64_t(x.itemsize());
-                    step.next_samples = static_cast<const char*>(x.data()) + first * row;
-                    step.samples_between = int64_t(x.shape(0)) / net.agents * row;
-                    step.samples_bytes = count * row;
-                }
+                step.near = near_samples(x, net.agents, first, count);
                 step.loss.kind = kind;
                 step.loss.delta = delta;
                 step.loss.summed = summed;
@@ -178,7 +184,7 @@ void bind_type(nb::module_& m, const char* name) {
                 T* to = out.data();
                 nb::gil_scoped_release free_lock;
                 fleet_outputs<T>(
-                    net, stride, samples,
+                    net, stride, samples, near_samples(x, net.agents, first, count),
                     [&](int64_t agent, T* z) {
                         if (activation == "softmax") softmax(z, outputs, stride, 1);
                         else if (activation == "sigmoid") sigmoid(z, outputs * stride, 1);
@@ -191,8 +197,29 @@ void bind_type(nb::module_& m, const char* name) {
             nb::arg("out").noconvert(), nb::arg("activation"), nb::arg("threads"));
 }
 
+// Whether no value is NaN or infinite.
+template <class T>
+bool all_finite(const T* values, int64_t size, int threads) {
+    using Word = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+    constexpr Word exponent = sizeof(T) == 4 ? Word(0x7F800000) : Word(0x7FF0000000000000);
+    std::atomic<bool> finite{true};
+    parallel_ranges(size, threads_for(size, threads), [&](int64_t begin, int64_t end) {
+        Word wrong = 0;
+        for (int64_t i = begin; i < end; ++i) wrong |= Word((std::bit_cast<Word>(values[i]) & exponent) == exponent);
+        if (wrong) finite = false;
+    });
+    return finite;
+}
+
 template <class T>
 void bind_load(nb::module_& m) {
+    m.def(
+        "all_finite",
+        [](nb::ndarray<const T, nb::c_contig, nb::device::cpu> values, int threads) {
+            nb::gil_scoped_release free_lock;
+            return all_finite(values.data(), int64_t(values.size()), threads);
+        },
+        nb::arg("values").noconvert(), nb::arg("threads"));
     using Each = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
     m.def(
         "load_fleet",

@@ -6,23 +6,11 @@
 #include <functional>
 #include <vector>
 
+#include "layer/compact_rows.hpp"
 #include "layer/layer.hpp"
 #include "layer/losses.hpp"
 
 namespace ts {
-
-// A layer's connections with 16 bits for each number, agent by agent, as the loops of fleet_rows.hpp take them. Empty
-// where an agent has too many neurons or connections.
-struct CompactRows {
-    std::vector<int64_t> first;                          // connection of each agent, and how many there are
-    std::vector<uint16_t> row, length, index, position;  // by output, in ascending order of lengths
-    std::vector<uint16_t> input_length, input_index;     // by input
-
-    CompactRows() = default;
-    // by_output with positions.
-    CompactRows(const Connections& by_output, const Connections& by_input, int64_t agents, int threads);
-    bool empty() const { return row.empty(); }
-};
 
 // A block-diagonal layer, see fleet_passes.hpp.
 template <class T>
@@ -32,7 +20,7 @@ struct FleetLayer {
     Activation activation = Activation::identity;
     double slope = 0;
     int64_t n_in = 0, n_out = 0, most_connections = 0;  // of one agent
-    CompactRows compact;
+    CompactRows outputs, inputs;
 };
 
 template <class T>
@@ -45,15 +33,20 @@ struct FleetNetwork {
 template <class T>
 using FleetLoader = std::function<void(int64_t agent, T* out)>;
 
+// Where agents' samples lie, to be fetched ahead: `bytes` bytes each, `between` bytes apart. Null: nowhere near.
+struct NearSamples {
+    const char* first = nullptr;
+    int64_t between = 0, bytes = 0;
+
+    const char* of(int64_t agent) const { return first ? first + agent * between : nullptr; }
+};
+
 // What an update of all agents takes. Weights are those of one batch, the same for all agents.
 template <class T>
 struct FleetStep {
     int64_t batch = 0, stride = 0;
     FleetLoader<T> samples;
-    // Where an agent's samples lie, to be fetched ahead, or null: so many bytes from next_samples + agent *
-    // samples_between on.
-    const char* next_samples = nullptr;
-    int64_t samples_between = 0, samples_bytes = 0;
+    NearSamples near;
     FleetLoader<T> targets;                    // where there are no labels
     const int32_t* labels = nullptr;           // agent i's begin at i * label_stride
     int64_t label_stride = 0;
@@ -69,6 +62,6 @@ void fleet_step(const FleetNetwork<T>& network, const FleetStep<T>& step, double
 // Calls use(agent, outputs x stride values of the output layer) for each agent, on any thread.
 template <class T>
 void fleet_outputs(const FleetNetwork<T>& network, int64_t stride, const FleetLoader<T>& samples,
-                   const std::function<void(int64_t, T*)>& use, int threads);
+                   const NearSamples& near, const std::function<void(int64_t, T*)>& use, int threads);
 
 }  // namespace ts

@@ -38,6 +38,13 @@ def changed(name, where, value):
             "battery of home_3 is too large for its inverter: 6400 kWh at 5 kW means 1280 h",
         ),
         (
+            {"battery_kwh": DATA.battery_kwh * 1000, "battery_kw": DATA.battery_kw * 1000},
+            "battery_kwh must be in kWh: that of home_1 is 6400, too much for a home, so it is probably in Wh",
+        ),
+        ({"pv_kw": DATA.pv_kw * 1000}, "pv_kw must be in kW: that of home_1 is .* probably in W"),
+        ({"carbon": DATA.carbon * 1000}, "carbon must be in kg CO2/kWh: row 0 has .* divide by 1000 where it is in g"),
+        ({"temperature": DATA.temperature + np.float32(273.15)}, "temperature must be in degrees Celsius, -90 to 65"),
+        (
             changed("battery_kw", 0, 0.0),
             "battery of home_1 is too large for its inverter: 6.4 kWh at 0 kW means no power",
         ),

@@ -7,6 +7,7 @@ import pytest
 
 from trulysparse.grid.electric_vehicle import POWER_KW, ElectricVehicles
 from trulysparse.grid.environment import GridEnvironment
+from trulysparse.grid.evaluate import run
 from trulysparse.grid.heat_pump import SET_POINT, HeatPumps
 from trulysparse.grid.sample import sample_data
 
@@ -34,10 +35,29 @@ def test_load_cost_and_observations_are_those_of_the_devices():
         np.testing.assert_allclose(step.load, DATA.load[hour] + drawn, rtol=1e-6)
         np.testing.assert_allclose(step.indoors, pumps.inside)
         np.testing.assert_allclose(step.vehicle_missing, vehicles.unmet_kwh)
-        np.testing.assert_allclose(step.rewards, -(step.cost + vehicles.unmet_kwh), rtol=1e-5, atol=1e-6)
+        too_cold = np.maximum(SET_POINT - pumps.inside, 0)
+        np.testing.assert_allclose(step.discomfort, too_cold, atol=1e-12)
+        paid = step.cost + vehicles.unmet_kwh + 0.05 * too_cold
+        np.testing.assert_allclose(step.rewards, -paid, rtol=1e-5, atol=1e-6)
         lacked += vehicles.unmet_kwh.sum()
         seen = step.observations.copy()
     assert lacked > 0
+
+
+def test_a_cold_room_costs_more_than_it_saves():
+    """Over two cold weeks: else every agent would learn to freeze its home."""
+    returns, costs, cold = [], [], []
+    for shift in (0.0, -1.0):
+        homes = GridEnvironment(DATA, n_hours=336, heat_pumps=True, reward_scale=1.0, observe=False)
+        outcome = run(homes, lambda homes, shift=shift: np.tile([-1.0, shift], (3, 1)))
+        costs.append(outcome.cost())
+        cold.append(outcome.details["too_cold_kelvin_hours"])
+        homes.reset()
+        returns.append(sum(homes.step(np.tile([-1.0, shift], (3, 1))).rewards.sum(dtype=float) for _ in range(336)))
+    assert costs[1] < costs[0]
+    assert returns[1] < returns[0]
+    assert cold[0] < 1e-6
+    assert 1500 < cold[1] < 2.0 * 3 * 336
 
 
 def test_without_control_vehicles_charge_at_once():

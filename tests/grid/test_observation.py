@@ -7,7 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from grid_files import other_future
 from trulysparse.grid.environment import GridEnvironment
+from trulysparse.grid.feeder import Feeder
 from trulysparse.grid.observation import NAMES, hours_to_next_peak
 from trulysparse.grid.sample import sample_data
 from trulysparse.grid.tariff import make_tariff
@@ -116,3 +118,30 @@ def test_hours_to_the_next_peak():
     for row in (0, 10, 15, 19, 20, 4000, 8759):
         ahead = np.flatnonzero(DATA.price[row : row + 24] > 0.375)
         assert hours[row] == (ahead[0] if ahead.size else 24)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"forecasts": "week", "information": "setpoint"},
+        {"electric_vehicles": True, "heat_pumps": True, "curtailment": True},
+        {"market": "netting", "broadcast": True, "tariff": "peakfee"},
+        {"feeder": Feeder.named("landnetz"), "broadcast": "feeder"},
+    ],
+)
+def test_another_future_changes_nothing_before(options):
+    n_homes = 17 if "feeder" in options else 3
+    first, cut = 190, 190 + 29
+    data = sample_data(n_homes)
+    seen = []
+    for each in (data, other_future(data, cut)):
+        environment = GridEnvironment(each, first_hour=first, n_hours=48, reward_scale=1.0, **options)
+        rng = np.random.default_rng(0)
+        kept = [environment.reset().copy()]
+        for _ in range(36):
+            actions = rng.uniform(-1, 1, (n_homes, environment.n_actions))
+            kept.append(environment.step(actions).observations.copy())
+        seen.append(np.array(kept))
+    np.testing.assert_array_equal(seen[0][: cut - first + 1], seen[1][: cut - first + 1])
+    assert (seen[0][cut - first + 1 :] != seen[1][cut - first + 1 :]).any(axis=(1, 2)).all()

@@ -10,7 +10,7 @@ import pytest
 
 import trulysparse as ts
 from trulysparse import _kernels
-from trulysparse.errors import InputError
+from trulysparse.errors import InputError, NotEnoughMemoryError
 
 SIZES = (7, 12, 9, 3)
 
@@ -75,6 +75,19 @@ def test_agents_are_drawn_on_several_threads(density):
     for layer, other in zip(one.layers, many.layers, strict=True):
         np.testing.assert_array_equal(layer.connectivity.by_input.index, other.connectivity.by_input.index)
         np.testing.assert_array_equal(layer.values, other.values)
+
+
+def test_layers_are_named_by_any_integer() -> None:
+    fleet = ts.Fleet(3, SIZES, density=0.5, seed=0)
+    for name in (1, np.int64(1), -2, fleet.layers[1]):
+        assert np.array_equal(fleet.blocks(name), fleet.layers[1].blocks)
+
+
+@pytest.mark.filterwarnings("error")
+def test_samples_beyond_the_range_of_floats_are_refused() -> None:
+    fleet = ts.Fleet(3, SIZES, density=0.5, seed=0)
+    with pytest.raises(InputError, match="X must hold finite numbers, but it has infinity"):
+        fleet.predict(np.full((3, 7), 1e300))
 
 
 def test_agents_are_taken_out_and_put_in() -> None:
@@ -231,14 +244,10 @@ def test_copies_and_pickles() -> None:
     assert np.array_equal(fleet.predict_proba(X), expected)
 
 
-def test_layers_are_named_by_any_integer() -> None:
+def test_copies_that_do_not_fit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     fleet = ts.Fleet(3, SIZES, density=0.5, seed=0)
-    for name in (1, np.int64(1), -2, fleet.layers[1]):
-        assert np.array_equal(fleet.blocks(name), fleet.layers[1].blocks)
-
-
-@pytest.mark.filterwarnings("error")
-def test_samples_beyond_the_range_of_floats_are_refused() -> None:
-    fleet = ts.Fleet(3, SIZES, density=0.5, seed=0)
-    with pytest.raises(InputError, match="X must hold finite numbers, but it has infinity"):
-        fleet.predict(np.full((3, 7), 1e300))
+    with pytest.raises(InputError, match="times must be between 1 and 715827882, not 10000000000"):
+        fleet.repeat(10**10)
+    monkeypatch.setattr("trulysparse._core.memory.free_bytes", lambda: 2**28)
+    with pytest.raises(NotEnoughMemoryError, match="a fleet of 300000 networks of layers 7-12-9-3 needs about"):
+        fleet.repeat(100_000)

@@ -138,7 +138,7 @@ def test_bad_input() -> None:
         FleetPasses([fleet, fleet.repeat(2)], 16, 1)
     passes = fleet.passes(4)
     passes.forward()
-    with pytest.raises(InputError, match="must be contiguous"):
+    with pytest.raises(InputError, match="dy must be a contiguous array"):
         passes.backward([np.zeros((3, 2, 4), np.float32)], [InputGradient()], [None])
 
 
@@ -146,3 +146,30 @@ def test_memory_is_asked_for_before_it_is_taken(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("trulysparse._core.memory.free_bytes", lambda: 2**28)
     with pytest.raises(NotEnoughMemoryError, match="the activations of 16 agents on 1048576 samples each needs about"):
         fleets()[0].passes(2**20)
+
+
+@pytest.mark.parametrize(
+    "dy",
+    [
+        np.zeros((N, 3, 16)),
+        np.zeros((N, 2, 16), np.float32),
+        np.zeros((N, 16, 3), np.float32).transpose(0, 2, 1),
+        [[0.0]],
+    ],
+)
+def test_other_gradients_are_refused(dy: np.ndarray) -> None:
+    passes = fleets()[0].passes(16)
+    passes.forward()
+    with pytest.raises(InputError, match=r"dy must be a contiguous array, float32 of shape \(16, 3, 16\), not"):
+        passes.backward([dy], [InputGradient()], [None])
+    dx = np.zeros((N, 6, 16), np.float32)
+    dx.flags.writeable = False
+    with pytest.raises(InputError, match="dx must be a contiguous and writable array"):
+        passes.input_gradient(0, np.zeros((N, 3, 16), np.float32), dx)
+
+
+def test_fleets_of_other_types_are_refused() -> None:
+    with pytest.raises(InputError, match=r"fleets\[1\] must have 16 agents .* in float32, not 16 of .* in float64"):
+        FleetPasses([fleets()[0], fleets(dtype="float64")[0]], 16, 1)
+    with pytest.raises(InputError, match="at least one"):
+        FleetPasses([], 16, 1)

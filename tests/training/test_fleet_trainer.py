@@ -174,3 +174,39 @@ def test_agents_that_diverge_do_not_evolve() -> None:
     with pytest.raises(DivergenceError):
         trainer.step(*batch("identity", 16, 0))
     assert np.array_equal(fleet[5].layers[1].connectivity.by_input.index, before.layers[1].connectivity.by_input.index)
+
+
+def test_layers_that_have_been_replaced_are_refused() -> None:
+    fleet = ts.Fleet(N, SIZES, density=0.5, seed=4)
+    trainer, (X, y) = ts.FleetTrainer(fleet, optimizer=ts.Adam()), batch("softmax", 6, 0)
+    kept = fleet.layers[0].values
+    fleet.layers[0].values = kept.copy()
+    fleet.layers[0].values.setflags(write=False)
+    with pytest.raises(InputError, match="weights that can be written to"):
+        trainer.step(X, y)
+    fleet.layers[0].values = kept
+    fleet[3] = ts.SparseMLP(SIZES, density=0.9, seed=1)
+    with pytest.raises(
+        InputError, match=r"optimizer_state\[0\] does not fit the .* connections that the layer has now"
+    ):
+        trainer.step(X, y)
+    assert trainer.step_count == 0
+
+
+def test_a_trainer_goes_on_where_another_was() -> None:
+    options = {"optimizer": ts.Adam(0.01), "evolution": ts.RigL(0.3, every_updates=3, until=30)}
+    first = ts.FleetTrainer(ts.Fleet(N, SIZES, density=0.5, seed=4), **options)
+    batches = [batch("softmax", 6, seed) for seed in range(9)]
+    for X, y in batches[:5]:
+        first.step(X, y)
+    state = [
+        ts.optim.OptimizerState(*([np.array(a) for a in each] for each in (s.weight, s.bias)))
+        for s in first.optimizer_state
+    ]
+    second = ts.FleetTrainer(first.fleet.copy(), optimizer_state=state, **options)
+    second.step_count = first.step_count
+    assert first.evolver
+    assert second.evolver
+    second.evolver.load_state_dict(first.evolver.state_dict())
+    for X, y in batches[5:]:
+        assert np.array_equal(first.step(X, y), second.step(X, y))

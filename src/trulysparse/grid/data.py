@@ -13,11 +13,14 @@ from trulysparse.errors import InputError
 
 Array = NDArray[np.float64]
 
-# A home that uses more than MOST_KWH in an hour, or on average, is not one; where both are passed, units are mistaken.
-MOST_KWH = 100.0
+# What uses or makes more than these in an hour, or on average, is not a home, or its units are mistaken.
+MOST_KWH = 1000.0
 MOST_MEAN_KWH = 20.0
+MOST_SIZE = 500.0  # kWh or kW of a home's battery, kW of its panels
 MOST_HOURS_TO_FILL = 48.0
 MOST_PRICE = 10.0  # $/kWh
+MOST_CARBON = 5.0  # kg/kWh; coal makes about 1
+COLDEST, HOTTEST = -90.0, 65.0  # degrees Celsius
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +157,18 @@ def _check_numbers(data: GridData) -> None:
             f"price must be in $/kWh: row {dear[0]} has {data.price[dear[0]]:g}, which is more than {MOST_PRICE:g}; "
             "divide by 100 where it is in cents, by 1000 where it is per MWh"
         )
+    dirty = np.flatnonzero(data.carbon > MOST_CARBON)
+    if dirty.size:
+        raise InputError(
+            f"carbon must be in kg CO2/kWh: row {dirty[0]} has {data.carbon[dirty[0]]:g}, which is more than "
+            f"{MOST_CARBON:g}; divide by 1000 where it is in g"
+        )
+    odd = np.flatnonzero((data.temperature < COLDEST) | (data.temperature > HOTTEST))
+    if odd.size:
+        raise InputError(
+            f"temperature must be in degrees Celsius, {COLDEST:g} to {HOTTEST:g}: row {odd[0]} has "
+            f"{data.temperature[odd[0]]:g}; subtract 273.15 where it is in kelvin"
+        )
     for name, values in (("load", data.load), ("pv", data.pv)):
         check_units(name, values, data.names)
 
@@ -161,7 +176,7 @@ def _check_numbers(data: GridData) -> None:
 def check_units(name: str, values: NDArray[Any], homes: tuple[str, ...], advice: str = "divide by 1000") -> None:
     """InputError where a mean or a maximum over (hours, homes) cannot be a home's kWh; `advice`: what to do instead."""
     mean, most = values.mean(axis=0, dtype=np.float64), values.max(axis=0)
-    wrong = np.flatnonzero((mean > MOST_MEAN_KWH) | (most > 10 * MOST_KWH))
+    wrong = np.flatnonzero((mean > MOST_MEAN_KWH) | (most > MOST_KWH))
     if wrong.size:
         home = int(wrong[0])
         raise InputError(
@@ -177,6 +192,14 @@ def _check_sizes(data: GridData) -> None:
             raise InputError(
                 f"the battery of {name} is too large for its inverter: {capacity:g} kWh at {power:g} kW means {hours}, "
                 f"allowed are {MOST_HOURS_TO_FILL:g}; battery_kwh is in kWh, battery_kw in kW"
+            )
+    for name, unit in (("battery_kwh", "kWh"), ("battery_kw", "kW"), ("pv_kw", "kW")):
+        sizes = np.asarray(getattr(data, name))
+        large = np.flatnonzero(sizes > MOST_SIZE)
+        if large.size:
+            raise InputError(
+                f"{name} must be in {unit}: that of {data.names[large[0]]} is {sizes[large[0]]:g}, too much for a "
+                f"home, so it is probably in {unit[1:]}: divide by 1000"
             )
     made = data.pv.max(axis=0)
     beyond = np.flatnonzero((made > 1e-3) & (made > 1.5 * np.asarray(data.pv_kw)))

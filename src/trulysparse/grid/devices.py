@@ -11,7 +11,7 @@ from trulysparse._core.arrays import Floats
 from trulysparse.grid.actions import HEAT_PUMP, VEHICLE, Actions
 from trulysparse.grid.data import GridData
 from trulysparse.grid.electric_vehicle import POWER_KW, UNMET_PRICE, ElectricVehicles
-from trulysparse.grid.heat_pump import SET_POINT, HeatPumps
+from trulysparse.grid.heat_pump import DISCOMFORT_PRICE, SET_POINT, HeatPumps
 from trulysparse.grid.observation import INDOOR_SCALE, VEHICLE_ENERGY_SCALE, VEHICLE_HOURS_SCALE
 
 Array = NDArray[np.float64]
@@ -62,9 +62,9 @@ class Devices:
         return drawn
 
     def cost(self) -> Array | float:
-        """$ of each home for what its vehicle lacked when it left in the last hour."""
-        missing = self.missing
-        return 0.0 if missing is None else UNMET_PRICE * missing
+        """$ of each home in the last hour for what its vehicle lacked when it left, and for a room that is too cold."""
+        cost: Array | float = 0.0 if self.vehicles is None else UNMET_PRICE * self.vehicles.unmet_kwh
+        return cost if self.heat_pumps is None else cost + DISCOMFORT_PRICE * self.heat_pumps.discomfort
 
     def observe(self, row: Hours, vehicle: Floats, indoors: Floats) -> None:
         """Writes what homes know of their devices at the beginning of an hour.
@@ -97,6 +97,11 @@ class Devices:
     def missing(self) -> Array | None:
         """kWh that vehicles lacked which left in the last hour, (H,)."""
         return None if self.vehicles is None else self.vehicles.unmet_kwh
+
+    @property
+    def discomfort(self) -> Array | None:
+        """Kelvins by which each home is colder than its set point, (H,)."""
+        return None if self.heat_pumps is None else self.heat_pumps.discomfort
 
     @property
     def indoors(self) -> Array | None:

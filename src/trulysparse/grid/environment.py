@@ -45,7 +45,7 @@ class GridEnvironment(Homes):
             True for the same, 'feeder' (the loading of its transformer), or False for nothing.
         curtailment: whether actions have a component that turns off PV.
         electric_vehicles: whether each home has one, synthetic.
-        heat_pumps: likewise.
+        heat_pumps: likewise; rewards count .05 $ per hour and kelvin by which a home is too cold.
         oracle: whether observations have the data's perfect predictions. Reports must say so.
         copies: how often the homes are there, copy after copy, each with communities of its own.
         first_hour: row of the data in which the episode begins, one number or one a home.
@@ -215,7 +215,8 @@ class GridEnvironment(Homes):
         if solved is not None:
             step.penalty, step.flow, step.diverged = solved.penalty, solved.flow, diverged
         if self._devices is not None:
-            step.vehicle_missing, step.indoors = self._devices.missing, self._devices.indoors
+            devices = self._devices
+            step.vehicle_missing, step.indoors, step.discomfort = devices.missing, devices.indoors, devices.discomfort
         return step
 
     def _take(self, actions: ArrayLike) -> None:

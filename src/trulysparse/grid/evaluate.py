@@ -110,6 +110,7 @@ class _Kept:
         self.home_voltage = np.stack([np.full(homes, np.inf), np.full(homes, -np.inf)])
         self.transformer: NDArray[np.float32] | None = None
         self.vehicle_missing: float | None = None
+        self.discomfort: float | None = None
 
     def take(self, hour: int, step: Any, charge: NDArray[np.float64]) -> None:
         self.net[hour] = step.net
@@ -122,6 +123,8 @@ class _Kept:
             self.curtailed += step.curtailed
         if step.vehicle_missing is not None:
             self.vehicle_missing = (self.vehicle_missing or 0.0) + float(step.vehicle_missing.sum())
+        if step.discomfort is not None:
+            self.discomfort = (self.discomfort or 0.0) + float(step.discomfort.sum())
         if step.voltage is not None and not step.diverged:
             if self.transformer is None:
                 self.transformer = np.empty((len(self.net), len(np.atleast_1d(step.transformer_loading))), np.float32)
@@ -145,6 +148,8 @@ class _Kept:
                 array[done - 1] = np.nan  # type: ignore[index]
         if self.vehicle_missing is not None:
             more["vehicle_missing_kwh"] = self.vehicle_missing
+        if self.discomfort is not None:
+            more["too_cold_kelvin_hours"] = self.discomfort
         return Outcome(
             label=label,
             information="foresight" if foresight else environment.information,

@@ -21,6 +21,7 @@ POWER_KW = 3.0  # electric
 SUPPLY = 47.5  # degrees Celsius of the heating water
 QUALITY = 0.25  # share of the ideal efficiency
 MOST_COP = 8.0
+DISCOMFORT_PRICE = 0.05  # $ per hour and kelvin below the set point: above what a colder room saves
 KEEP = float(np.exp(-1.0 / (RESISTANCE * CAPACITY)))  # share of the difference to outside that an hour leaves
 
 

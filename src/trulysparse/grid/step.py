@@ -33,6 +33,7 @@ class Step:
         flow: the power flow; None without a feeder.
         vehicle_missing: kWh that vehicles lacked when they left, (H,); None without vehicles.
         indoors: temperature in each home, degrees Celsius, (H,); None without heat pumps.
+        discomfort: kelvins by which each home is colder than its set point, (H,); None without heat pumps.
         diverged: a sentence where the power flow has no solution, with the step and the bus, else ''. The episode is
             over then, and net and cost are those of homes that draw what they want.
     """
@@ -50,6 +51,7 @@ class Step:
     flow: Flow | None = None
     vehicle_missing: Array | None = None
     indoors: Array | None = None
+    discomfort: Array | None = None
     diverged: str = ""
 
     @property

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from operator import is_
 from typing import Any, Protocol
 
+import numpy as np
+
 from trulysparse import _kernels
 from trulysparse._core import checks, memory
 from trulysparse._core.arrays import Floats
@@ -49,7 +51,7 @@ class FleetPasses:
         threads: as given.
 
     Raises:
-        InputError: where columns is another number, or the fleets differ in their agents or sizes.
+        InputError: where columns is another number, or the fleets differ in their agents, sizes or types.
         NotEnoughMemoryError: where the activations would not fit into memory.
 
     Example:
@@ -66,13 +68,17 @@ class FleetPasses:
         columns = checks.integer("columns", columns, low=1)
         if int(_kernels.padded_batch(columns)) != columns:
             raise InputError(f"columns must be a power of two up to 16 or a multiple of 16, not {columns}")
+        if not fleets:
+            raise InputError("fleets must have at least one entry")
         first = fleets[0]
         for number, fleet in enumerate(fleets):
             fleet.check_layers()
-            form = fleet.n_agents, fleet.layer_sizes
-            if form != (first.n_agents, first.layer_sizes):
+            forms = [(each.n_agents, each.layer_sizes, each.network.dtype.name) for each in (first, fleet)]
+            if forms[0] != forms[1]:
                 raise InputError(
-                    f"fleets[{number}] must have {first.n_agents} agents of sizes {first.layer_sizes}, not {form}"
+                    "fleets[{}] must have {} agents of sizes {} in {}, not {} of {} in {}".format(
+                        number, *forms[0], *forms[1]
+                    )
                 )
         memory.require(
             first.network.dtype.itemsize * first.n_agents * columns * sum(first.layer_sizes) * len(fleets),
@@ -131,6 +137,9 @@ class FleetPasses:
             dys: (N, n_outputs, columns) of each fleet, contiguous; 0 in columns beyond the samples.
             sinks: what becomes of the gradients of its parameters.
             dxs: (N, n_inputs, columns), contiguous, where to write the gradient at its input; None: not wanted.
+
+        Raises:
+            InputError: where an array has another shape or type, or is not contiguous.
         """
         self._backward(range(len(self.tiles)), dys, sinks, dxs)
 
@@ -164,7 +173,8 @@ class FleetPasses:
     ) -> None:
         chains = []
         for number, dy, sink, dx in zip(numbers, dys, sinks, dxs, strict=True):
-            tile, flat, flat_dx = self.tiles[number], self._flat(dy), None if dx is None else self._flat(dx)
+            tile, flat = self.tiles[number], self._flat("dy", dy, self._outputs[number])
+            flat_dx = None if dx is None else self._flat("dx", dx, self.x)
             links = tile.backward_calls(flat, sink, flat_dx) if self._in_blocks(number) else None
             if links is None:
                 tile.backward(flat, sink, self.threads, flat_dx)
@@ -190,14 +200,15 @@ class FleetPasses:
     def _by_agent(self, values: Floats) -> Floats:
         return values.reshape(self.n_agents, -1, self.columns)
 
-    def _flat(self, array: Floats) -> Floats:
+    def _flat(self, name: str, array: Floats, like: Floats) -> Floats:
         """(N, n, columns) as the rows of one layer; the same object for the same array, as prepared calls know it."""
+        fits = isinstance(array, np.ndarray) and array.shape == like.shape and array.dtype == like.dtype
+        if not fits or not array.flags.c_contiguous or (name == "dx" and not array.flags.writeable):
+            given = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+            what = "contiguous " + ("and writable " if name == "dx" else "")
+            raise InputError(f"{name} must be a {what}array, {like.dtype} of shape {like.shape}, not {given}")
         known = self._views.get(id(array))
         if known is None or known[0] is not array:
-            if array.ndim != 3 or array.shape[::2] != (self.n_agents, self.columns) or not array.flags.c_contiguous:
-                raise InputError(
-                    f"an array of shape {array.shape} must be contiguous and ({self.n_agents}, n, {self.columns})"
-                )
             if len(self._views) >= 8:  # arrays that come and go
                 self._views.clear()
             known = self._views[id(array)] = array, array.reshape(-1, self.columns)

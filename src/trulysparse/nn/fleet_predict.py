@@ -122,6 +122,7 @@ def _samples(fleet: Predicting, X: ArrayLike) -> NDArray[Any]:
     if given.dtype != fleet.dtype:
         with np.errstate(over="ignore"):  # found below
             values = as_doubles(given).astype(fleet.dtype)
-    if problem := not_finite(np.ascontiguousarray(values)):
-        raise InputError(f"X must hold finite numbers, but it has {problem}")
-    return np.ascontiguousarray(values)
+    values = np.ascontiguousarray(values)
+    if not _kernels.all_finite(values, fleet.threads):
+        raise InputError(f"X must hold finite numbers, but it has {not_finite(values)}")
+    return values

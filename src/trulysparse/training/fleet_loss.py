@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from trulysparse import _kernels
 from trulysparse._core.arrays import Floats, as_doubles, not_finite
 from trulysparse._kernels import Loss as Kind
 from trulysparse.errors import InputError
@@ -64,8 +65,8 @@ class FleetLoss:
             with np.errstate(over="ignore"):
                 values = as_doubles(given).astype(fleet.dtype)
         values = np.ascontiguousarray(values)
-        if problem := not_finite(values):
-            raise InputError(f"y must hold finite numbers, but it has {problem}")
+        if not _kernels.all_finite(values, fleet.threads):
+            raise InputError(f"y must hold finite numbers, but it has {not_finite(values)}")
         if self.kind == Kind.BINARY_CROSS_ENTROPY and (values.min() < 0 or values.max() > 1):
             raise InputError(f"y must lie in [0, 1], but it has {values.min() if values.min() < 0 else values.max()}")
         return values

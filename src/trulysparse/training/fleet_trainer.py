@@ -27,6 +27,11 @@ from trulysparse.optim.sgd import SGD
 from trulysparse.training.fleet_loss import FleetLoss, checked_loss
 from trulysparse.training.layer_watch import check_optimizer_state
 
+_NOT_TRAINED = (
+    "fleet must have a built-in activation, weights that can be written to, and neurons of at most 16384 connections "
+    "to be trained"
+)
+
 
 class FleetTrainer:
     """Trains all agents of a fleet, each by samples of its own.
@@ -35,6 +40,9 @@ class FleetTrainer:
     Agent i ends with the very bits that Trainer(fleet[i], optimizer=..., loss=...).step gives with the same samples,
     for any number of threads. With an evolution they are those of such a Trainer beside an Evolver(evolution, fleet[i],
     state, total_updates=..., seed=fleet.seed_of(i)) that is asked after each update.
+
+    To go on where another FleetTrainer was, with the same bits: give its fleet and optimizer_state, set step_count, and
+    call evolver.load_state_dict.
 
     Args:
         fleet: its layers are changed in place.
@@ -92,10 +100,7 @@ class FleetTrainer:
         self._gradient_calls = FleetCalls()
         self._passes: FleetPasses | None = None
         if self._calls.get(fleet) is None:
-            raise InputError(
-                "fleet must have a built-in activation, weights that can be written to, and neurons of at most 16384 "
-                "connections to be trained"
-            )
+            raise InputError(_NOT_TRAINED)
         parameters = sum(layer.n_connections + layer.bias.size for layer in fleet.layers)
         if optimizer_state is None:
             memory.require(
@@ -231,7 +236,8 @@ class FleetTrainer:
         rules: list[Any],
         losses: NDArray[np.float64],
     ) -> None:
-        assert call is not None  # checked when the trainer was made
+        if call is None:  # layers have been replaced, or a neuron has grown too many connections
+            raise InputError(_NOT_TRAINED)
         share: Floats = np.zeros(int(_kernels.padded_batch(count)), self.fleet.dtype)
         share[:count] = 1.0 / samples.shape[1]
         labels = targets if targets.ndim == 2 else None
@@ -270,6 +276,12 @@ class FleetTrainer:
     def _batch(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
         """Samples and targets as the kernels take them, or InputError."""
         self.fleet.check_layers()
+        for number, (layer, state) in enumerate(zip(self.fleet.layers, self.optimizer_state, strict=True)):
+            if any(values.shape != layer.values.shape for values in state.weight):
+                raise InputError(
+                    f"optimizer_state[{number}] does not fit the {layer.n_connections} connections that the layer has "
+                    "now: agents have been replaced; make a trainer anew"
+                )
         samples, targets = self._samples(X), self.loss.targets(y, self.fleet)
         if targets.shape[:2] != samples.shape[:2]:
             raise InputError(f"y must have the {samples.shape[1]} samples of each agent of X, not {targets.shape[1]}")
@@ -285,6 +297,6 @@ class FleetTrainer:
             raise InputError(f"X must hold numbers, not {given.dtype}")
         if not given.flags.c_contiguous or not kernel_readable(given):
             given = np.ascontiguousarray(given, fleet.dtype)
-        if given.dtype.kind == "f" and (problem := not_finite(given)):
-            raise InputError(f"X must hold finite numbers, but it has {problem}")
+        if given.dtype.kind == "f" and not _kernels.all_finite(given, self.threads):
+            raise InputError(f"X must hold finite numbers, but it has {not_finite(given)}")
         return given

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from grid_files import other_future
 from trulysparse.errors import InputError
+from trulysparse.grid.baselines.community import CommunityFill
+from trulysparse.grid.baselines.mpc import PredictiveControl
 from trulysparse.grid.baselines.rules import (
     BasicRBC,
     LateSelfConsumption,
@@ -108,3 +111,34 @@ def test_a_plan_is_asked_for_as_it_is() -> None:
 def test_bad_rules(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(wrong))):
         TimeOfUseFill(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("rule", "options"),
+    [
+        (BasicRBC, {}),
+        (TimeOfUse, {}),
+        (lambda: TimeOfUseFill((1, 3), spread=True), {}),
+        (LateSelfConsumption, {"information": "setpoint"}),
+        (lambda: PredictiveControl(n_levels=9), {}),
+        (lambda: PredictiveControl(n_levels=9), {"information": "setpoint"}),
+        (CommunityFill, {"market": "netting", "broadcast": True}),
+    ],
+)
+def test_rules_do_not_know_the_hour_that_they_decide_for(rule: Any, options: dict[str, Any]) -> None:
+    """Up to the hour from which loads, PV, carbon and weather differ, decisions are the same, and that hour's too."""
+    first, cut = 180, 180 + 45
+    decided = []
+    for data in (DATA, other_future(DATA, cut)):
+        environment = GridEnvironment(data, first_hour=first, n_hours=96, reward_scale=1.0, observe=False, **options)
+        environment.reset()
+        made = rule()
+        made.start(environment)
+        kept = []
+        for _ in range(cut - first + 27):
+            step = made.step(environment)
+            asks = isinstance(made, BasicRBC)  # else what is asked follows the hour; decisions are actions
+            kept.append(step.requested.copy() if asks else environment._actions.values.copy())
+        decided.append(np.array(kept))
+    np.testing.assert_array_equal(decided[0][: cut - first + 1], decided[1][: cut - first + 1])
+    assert isinstance(made, BasicRBC | TimeOfUse) or (decided[0] != decided[1]).any()

@@ -215,3 +215,15 @@ def test_the_real_set_has_its_known_sums():
     assert data.pv.sum(dtype=np.float64) == pytest.approx(103_425, abs=1)
     assert (data.hour[0], data.weekday[0], data.month[0]) == (23, 6, 7)
     assert set(data.hour[data.price > 0.3]) == set(range(15, 20))
+
+
+def test_holidays_are_the_days_that_they_are(folder):
+    for path in folder.glob("home_*.csv"):
+        lines = path.read_text().splitlines()
+        place = lines[0].split(",").index("day_type")
+        rows = [line.split(",") for line in lines]
+        for row, day in zip(rows[1:], DATA.weekday, strict=True):
+            row[place] = "8" if day == 1 else row[place]
+        path.write_text("\n".join(",".join(row) for row in rows))
+    assert (DATA.weekday == 1).any()
+    np.testing.assert_array_equal(read_citylearn(folder).weekday, DATA.weekday)

@@ -129,8 +129,10 @@ def bound_of(homes: Homes, none: Any, name: str, progress: Progress = silent) ->
 
     Returns:
         An Outcome; None where there is no such bound: batteries of all homes are not one where their hours to fill
-        differ.
+        differ, and hours that a run without control did not come to are not known.
     """
+    if none.n_hours < homes.scenario.n_hours:  # its power flow had no solution
+        return None
     told = named(progress, name.replace("-", " "))
     if name in (LIMIT, POOLED_LIMIT):
         return _limit(homes, none, name == POOLED_LIMIT, told)

@@ -105,6 +105,9 @@ def _notes_on(outcome: Any) -> list[str]:
     missing = outcome.details.get("vehicle_missing_kwh")
     if isinstance(missing, int | float) and missing > 0:
         notes.append(f"Under {outcome.label}, vehicles left with {missing:,.1f} kWh less than they needed, in all.")
+    cold = outcome.details.get("too_cold_kelvin_hours")
+    if isinstance(cold, int | float) and cold >= 1:
+        notes.append(f"Under {outcome.label}, homes were colder than their set point by {cold:,.0f} K h, in all.")
     return notes
 
 

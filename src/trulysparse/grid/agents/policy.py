@@ -39,7 +39,7 @@ class ActionMap:
     Example:
         >>> ActionMap([-1.0], reach=0.75)(np.float32([[0.0], [-0.5], [1.0]])).ravel().tolist()
         [-0.75, -1.0, 0.25]
-        >>> ActionMap([-1.0], reach=0.75, squashed=True)(np.float32([[0.0], [-9.0], [9.0]])).ravel().tolist()
+        >>> ActionMap([-1.0], reach=0.75, squashed=True)(np.float32([[0.0], [-20.0], [20.0]])).ravel().tolist()
         [-0.75, -1.0, 1.0]
     """
 

@@ -42,10 +42,10 @@ class StrategySettings:
         reach: see ActionMap.
     """
 
-    generations: int = 600
+    generations: int = 800
     candidates: int = 16
-    deviation: float = 0.05
-    learning_rate: float = 0.02
+    deviation: float = 0.1
+    learning_rate: float = 0.1
     window_hours: int = 168
     windows: int | None = 4
     replaced: float = 0.2

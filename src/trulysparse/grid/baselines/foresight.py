@@ -38,7 +38,8 @@ def perfect_foresight(
         The outcome.
 
     Raises:
-        InputError: a tariff with a peak fee, which `linear_program` takes, or what the plans refuse.
+        InputError: a tariff with a peak fee, which `linear_program` takes, a power flow without solution in the run
+            without control, or what the plans refuse.
         NotEnoughMemoryError: where the plan's values do not fit in memory.
 
     Example:
@@ -55,6 +56,11 @@ def perfect_foresight(
     if checks.flag("pooled", pooled) and tariff.kind is not None:
         raise InputError("pooled needs one tariff for all homes: these pay different prices")
     none = run(environment, NoControl()) if no_control is None else no_control
+    if none.n_hours != environment.n_hours:
+        ended = none.details.get("diverged", "it is of other hours")
+        raise InputError(
+            f"no_control must be of the environment's {environment.n_hours} hours, not of {none.n_hours}: {ended}"
+        )
     rows = slice(environment.first_hour, environment.first_hour + environment.n_hours)
     prices = [_by_home(table[rows], tariff.kind) for table in (tariff.import_price, tariff.export_price)]
     batteries = environment.batteries

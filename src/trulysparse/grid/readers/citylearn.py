@@ -116,7 +116,7 @@ def read_citylearn(folder: str | os.PathLike[str]) -> GridData:
     return GridData(
         names=names,
         hour=_whole(energy[0], "hour", 1, 24)[rows] - np.int8(1),
-        weekday=np.minimum(_whole(energy[0], "day_type", 1, 8)[rows], 7) - np.int8(1),  # 8: a holiday, as Sunday
+        weekday=_weekday(energy[0])[rows],
         month=_whole(energy[0], "month", 1, 12)[rows],
         load=load[rows].astype(np.float32),
         pv=pv_kw.astype(np.float32) * sun[rows].astype(np.float32) / np.float32(1000),
@@ -216,6 +216,17 @@ def _check_calendar(table: Table, first: Table) -> None:
                 f"'{table.path}' line {row + 2}: {name} is {mine[row]!r} where '{first.path.name}' has "
                 f"{theirs[row]!r}; both must have the same hours"
             )
+
+
+def _weekday(table: Table) -> NDArray[np.int8]:
+    """0 = Monday to 6. A holiday, day_type 8, is the day between those before and after it."""
+    day_type = _whole(table, "day_type", 1, 8)
+    known = np.flatnonzero(day_type < 8)
+    if not known.size:
+        raise InputError(f"'{table.path}' has holidays alone (day_type 8): no weekday is known")
+    day = np.cumsum(_whole(table, "hour", 1, 24) == 1)
+    ahead = day - day[known[0]] + day_type[known[0]] - 1
+    return np.where(day_type == 8, ahead % 7, day_type - 1).astype(np.int8)
 
 
 def _whole(table: Table, name: str, low: int, high: int) -> NDArray[np.int8]:
