@@ -57,5 +57,5 @@ def test_there_is_no_bound_of_hours_that_a_flow_without_solution_cut_off() -> No
     weak = Feeder(Transformer(100, 4, 1.2), [Line("busbar", "a", 900, cable)], homes=["a"] * 3)
     world = GridEnvironment(DATA, feeder=weak, n_hours=96, reward_scale=1.0, observe=False)
     assert "diverged" in run(world, NoControl()).details
-    with pytest.raises(InputError, match="of the environment's 96 hours, not of .* has no solution"):
+    with pytest.raises(InputError, match=r"of the environment's 96 hours, not of .* has no solution"):
         perfect_foresight(world)
