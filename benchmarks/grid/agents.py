@@ -37,15 +37,16 @@ WIDE = {"hidden": (128, 128)}
 WEEKLY = {"exchange": 168.0}
 RUNS: dict[str, dict[str, Any]] = {
     "es, weekly exchange": {"kind": "es", **WEEKLY},
+    "es, exchange three times a week, 1200 generations": {"kind": "es", "exchange": 56.0, "length": 1200},
     "es, dense, weekly exchange": {"kind": "es", "density": 1.0, **WEEKLY},
     "es, shared": {"kind": "es", "shared": True},
     "es, alone": {"kind": "es"},
     "es, alone, topology stays": {"kind": "es", "evolve": False},
     "es, dense, alone": {"kind": "es", "density": 1.0},
     "es, shared, dense": {"kind": "es", "shared": True, "density": 1.0},
-    "td3, weekly exchange": {"kind": "td3", "neighbours": 1, **WEEKLY, **WIDE},
+    "td3, exchange every 20 days": {"kind": "td3", "neighbours": 1, "exchange": 480.0, **WIDE},
     "td3, alone": {"kind": "td3", **WIDE},
-    "dqn, weekly exchange": {"kind": "dqn", "neighbours": 1, **WEEKLY, **WIDE},
+    "dqn, exchange every 20 days": {"kind": "dqn", "neighbours": 1, "exchange": 480.0, **WIDE},
     "dqn, alone": {"kind": "dqn", **WIDE},
 }
 RULES = (NoControl(), SelfConsumption(), TimeOfUse(), TimeOfUseFill(), TimeOfUseFill(spread=True))

@@ -68,7 +68,7 @@ def main() -> None:
     key = f"{n_homes} homes, {'a month' if arguments.month else 'a year'}"
     results = json.loads(arguments.out.read_text()) if arguments.out.is_file() else {}
     for seed in range(arguments.seeds):
-        scenario = resample(data, n_homes, seed)
+        scenario = resample(data, n_homes, seed=seed)
         length = MONTH if arguments.month else n_hours
         tested = split.test_hours[:length]
         environment = GridEnvironment(scenario, n_hours=length)

@@ -254,6 +254,40 @@ TS_INLINE Vector<T, L> exp_lanes(Vector<T, L> x) {
 TS_INLINE Eight<float> exp8(Eight<float> x) { return exp_lanes<float, 8>(x); }
 TS_INLINE Eight<double> exp8(Eight<double> x) { return exp_lanes<double, 8>(x); }
 
+// log x, x > 0. float: the significand between sqrt(1/2) and sqrt(2) and a degree-9 polynomial, about a unit in the
+// last place; infinity and NaN stay. double: the library's function, lane by lane.
+TS_INLINE Eight<double> log8(Eight<double> x) {
+    Eight<double> y{};
+    for (int i = 0; i < 8; ++i) y[i] = __builtin_log(x[i]);
+    return y;
+}
+TS_INLINE Eight<float> log8(Eight<float> x) {
+    using V = Eight<float>;
+    using I = Vector<int32_t, 8>;
+    I bits;
+    __builtin_memcpy(&bits, &x, sizeof(bits));
+    I exponent = ((bits >> 23) & 255) - 126;
+    bits = (bits & 0x007fffff) | 0x3f000000;
+    V m;
+    __builtin_memcpy(&m, &bits, sizeof(m));  // in [1/2, 1)
+    const I small = m < 0.707106781f;
+    exponent += small;  // -1 where true
+    m = small ? m + m - 1.0f : m - 1.0f;
+    const V e = __builtin_convertvector(exponent, V), square = m * m;
+    V p = V{} + 7.0376836292e-2f;
+    p = p * m - 1.1514610310e-1f;
+    p = p * m + 1.1676998740e-1f;
+    p = p * m - 1.2420140846e-1f;
+    p = p * m + 1.4249322787e-1f;
+    p = p * m - 1.6668057665e-1f;
+    p = p * m + 2.0000714765e-1f;
+    p = p * m - 2.4999993993e-1f;
+    p = p * m + 3.3333331174e-1f;
+    V y = p * m * square - e * 2.12194440e-4f - square * 0.5f;
+    y = m + y + e * 0.693359375f;
+    return x < __builtin_inff() ? y : x;
+}
+
 template <class T>
 TS_INLINE Eight<T> sigmoid8(Eight<T> x) {
     return T(1) / (exp8(-x) + T(1));

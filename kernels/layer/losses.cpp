@@ -21,15 +21,15 @@ TS_INLINE void store_group(T* p, Eight<T> v, int64_t width) {
     for (int64_t i = 0; i < width; ++i) p[i] = v[i];
 }
 
-// Softmax of one group of columns in place; returns each column's (maximum, log of the sum).
+// Softmax of one group of columns in place.
 template <class T>
-TS_INLINE void softmax_group(T* z, int64_t outputs, int64_t stride, int64_t width, Eight<T>& top, Eight<T>& sum) {
-    top = load_group(z, width);
+TS_INLINE void softmax_group(T* z, int64_t outputs, int64_t stride, int64_t width) {
+    Eight<T> top = load_group(z, width);
     for (int64_t o = 1; o < outputs; ++o) {
         const Eight<T> v = load_group(z + o * stride, width);
         top = v > top ? v : top;
     }
-    sum = Eight<T>{};
+    Eight<T> sum{};
     for (int64_t o = 0; o < outputs; ++o) {
         const Eight<T> e = exp8(load_group(z + o * stride, width) - top);
         sum += e;
@@ -42,29 +42,40 @@ TS_INLINE void softmax_group(T* z, int64_t outputs, int64_t stride, int64_t widt
 
 template <class T>
 void softmax(T* z, int64_t outputs, int64_t stride, int64_t column0, int64_t column1) {
-    Eight<T> top, sum;
     for (int64_t c = column0; c < column1; c += 8)
-        softmax_group(z + c, outputs, stride, column1 - c < 8 ? column1 - c : 8, top, sum);
+        softmax_group(z + c, outputs, stride, column1 - c < 8 ? column1 - c : 8);
 }
 
-// loss_b = -weight_b * log softmax(z_b)[label_b]; gradient = weight_b * (softmax(z_b) - onehot).
+// loss_b = -weight_b * log softmax(z_b)[label_b]; gradient = weight_b * (softmax(z_b) - onehot). Columns beyond the
+// batch have weight 0.
 template <class T>
 void softmax_columns(const LossArgs<T>& a, int64_t column0, int64_t column1) {
+    using I = IntegerOf<T, 8>;
     for (int64_t c = column0; c < column1; c += 8) {
         const int64_t width = column1 - c < 8 ? column1 - c : 8;
-        T picked[8] = {};
-        for (int64_t i = 0; i < width && c + i < a.batch; ++i) picked[i] = a.z[a.label[c + i] * a.stride + c + i];
-        Eight<T> top, sum;
-        softmax_group(a.z + c, a.outputs, a.stride, width, top, sum);
-        for (int64_t i = 0; i < width; ++i) {
-            const bool real = c + i < a.batch;
-            const double loss = __builtin_log(double(sum[i])) + double(top[i]) - double(picked[i]);
-            a.partial[c + i] = real ? double(a.sample_weight[c + i]) * loss : 0.0;
-            if (real) a.z[a.label[c + i] * a.stride + c + i] -= T(1);
+        T* z = a.z + c;
+        Vector<I, 8> label;
+        for (int64_t i = 0; i < 8; ++i) label[i] = i < width && c + i < a.batch ? I(a.label[c + i]) : I(-1);
+        Eight<T> top = load_group(z, width), picked = top;
+        for (int64_t o = 1; o < a.outputs; ++o) {
+            const Eight<T> v = load_group(z + o * a.stride, width);
+            top = v > top ? v : top;
+            picked = label == I(o) ? v : picked;
         }
-        const Eight<T> weight = load_group(a.sample_weight + c, width);
-        for (int64_t o = 0; o < a.outputs; ++o)
-            store_group(a.z + o * a.stride + c, load_group(a.z + o * a.stride + c, width) * weight, width);
+        Eight<T> sum{};
+        for (int64_t o = 0; o < a.outputs; ++o) {
+            const Eight<T> e = exp8(load_group(z + o * a.stride, width) - top);
+            sum += e;
+            store_group(z + o * a.stride, e, width);
+        }
+        const Eight<T> inverse = T(1) / sum, weight = load_group(a.sample_weight + c, width);
+        for (int64_t o = 0; o < a.outputs; ++o) {
+            const Eight<T> p = load_group(z + o * a.stride, width) * inverse;
+            store_group(z + o * a.stride, (label == I(o) ? p - T(1) : p) * weight, width);
+        }
+        const auto wide = [](Eight<T> v) { return __builtin_convertvector(v, Eight<double>); };
+        const Eight<double> loss = wide(weight) * (wide(log8(sum)) + wide(top) - wide(picked));
+        for (int64_t i = 0; i < width; ++i) a.partial[c + i] = c + i < a.batch ? loss[i] : 0.0;
     }
 }
 

@@ -187,5 +187,6 @@ def _learning(report: GridReport) -> list[Figure]:
             if lines:
                 name = f"{what} while agents learned"
                 svg = line_chart(lines, title=name, x_label=unit, y_label="over no control", legend=len(lines) > 1)
-                figures.append(Figure(what[:1].upper() + what[1:], svg, "Over the cost without control, in weeks drawn at random."))
+                caption = "Over the cost without control, in weeks drawn at random."
+                figures.append(Figure(what[:1].upper() + what[1:], svg, caption))
     return figures

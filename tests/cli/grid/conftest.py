@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,6 +16,13 @@ from trulysparse.cli.grid import _controls
 from trulysparse.grid import sample
 
 HOURS = 4 * 168
+STREET = {
+    "transformer": {"kva": 10, "vk_percent": 4, "vkr_percent": 1.2},
+    "cables": {"A": {"r_ohm_per_km": 0.2, "x_ohm_per_km": 0.08, "c_nf_per_km": 0, "i_max_a": 275}},
+    "lines": [["busbar", "a", 100, "A"], ["a", "b", 50, "A"]],
+    "homes": ["a", "b", "b"],
+}
+"""A feeder of three homes."""
 QUICK = ["--agents", "es", "--hidden", "8", "--density", "0.3", "--length", "2", "--no-references"]
 """Of a run that takes a second: agents of 8 neurons, two generations, nothing to compare with."""
 
@@ -61,3 +69,11 @@ def finished(tmp_path: Any, whole_run: Any) -> Any:
     """A copy of the folder of a finished run."""
     shutil.copytree(whole_run[0], tmp_path / "r")
     return tmp_path / "r"
+
+
+@pytest.fixture
+def street(tmp_path: Any) -> Any:
+    """A file with a feeder of three homes."""
+    path = tmp_path / "street.json"
+    path.write_text(json.dumps(STREET))
+    return path

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from trulysparse.cli.grid import _controls
-from trulysparse.cli.grid._controls import RULES, kind_of, rules_of
+from trulysparse.cli.grid._controls import BOUNDS, RULES, bound_of, kind_of, rules_of
 from trulysparse.cli.grid._homes import make_homes
 from trulysparse.cli.grid._settings import GridSettings
 
@@ -46,3 +46,9 @@ def test_labels_are_short_enough_for_pictures(monkeypatch):
     labels = [_controls._SHORT.get(rule.label, rule.label) for rule in rules_of(homes).values()]
     assert max(map(len, labels)) <= 22
     assert len(set(labels)) == len(labels)
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_hours_that_no_control_did_not_come_to_have_no_bound(name):
+    homes = make_homes(GridSettings())
+    assert bound_of(homes, SimpleNamespace(n_hours=homes.scenario.n_hours - 1), name) is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import numpy as np
@@ -10,13 +9,6 @@ import pytest
 
 from command import contents, refused, run
 from pictures import tables
-
-STREET = {
-    "transformer": {"kva": 10, "vk_percent": 4, "vkr_percent": 1.2},
-    "cables": {"A": {"r_ohm_per_km": 0.2, "x_ohm_per_km": 0.08, "c_nf_per_km": 0, "i_max_a": 275}},
-    "lines": [["busbar", "a", 100, "A"], ["a", "b", 50, "A"]],
-    "homes": ["a", "b", "b"],
-}
 
 
 def without_time(text):
@@ -40,10 +32,9 @@ def test_the_report_is_that_of_the_run(finished, whole_run, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_on_a_feeder_shows_the_grid(tmp_path):
-    (tmp_path / "street.json").write_text(json.dumps(STREET))
+def test_a_run_on_a_feeder_shows_the_grid(tmp_path, street):
     out = tmp_path / "r"
-    run("grid", "run", "--out", out, "--feeder", tmp_path / "street.json", "--agents", "tou-fill")
+    run("grid", "run", "--out", out, "--feeder", street, "--agents", "tou-fill")
     page = (out / "report.html").read_text()
     for part in ("Transformer loading", "Voltages under TOU fill", "b, home 2 and 3", "Limits of the grid"):
         assert part in page

@@ -154,6 +154,26 @@ def test_other_agents(tmp_path, quick, kind):
     assert "allowed on m4" in (out / "report.html").read_text()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options, part",
+    [
+        (["--feeder", "street.json", "--grid-limits", "curtail", "--broadcast", "feeder"], "Voltages under es"),
+        (["--market", "netting", "--broadcast", "community"], "netting"),
+        (["--tariff", "community", "--train-homes", "3"], "mid-market"),
+        (["--electric-vehicles", "--heat-pumps", "--curtailment"], "electric vehicles, heat pumps"),
+        (["--information", "setpoint", "--tariff", "carbon"], "Mode setpoint"),
+        (["--tariff", "peakfee", "--weeks", "last quarter", "--exchange", "daily"], "last quarter"),
+    ],
+)
+def test_options_of_the_grid(tmp_path, quick, monkeypatch, street, options, part):
+    monkeypatch.chdir(street.parent)
+    figures = last_json(run("grid", "run", "--out", "r", *quick, *options, "--json"))
+    assert figures["controls"][0]["name"] == "es"
+    assert 0 < figures["controls"][0]["ratio"] < 1.2
+    assert part in (tmp_path / "r" / "report.html").read_text()
+
+
 def test_overwriting_removes_the_other_run_and_nothing_else(finished):
     (finished / "notes.txt").write_text("mine")
     (finished / "outcomes" / "mine.safetensors").write_text("mine")

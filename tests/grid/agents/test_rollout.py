@@ -66,7 +66,7 @@ def test_stored_energy_is_worth_what_training_hours_say():
     np.testing.assert_allclose(maker.unit * maker.reward_scale, 0.95 * 0.3)
 
 
-@pytest.mark.parametrize("homes", [[0, 1, 2, 3], [2, 0]])
+@pytest.mark.parametrize("homes", [pytest.param([0, 1, 2, 3], marks=pytest.mark.slow), [2, 0]])
 def test_candidates_cost_what_they_cost_alone(homes):
     maker, action_map = EnvironmentMaker(DATA), ActionMap([-1.0])
     rollouts = Rollouts(maker, homes, len(homes), action_map)

@@ -33,7 +33,15 @@ def test_all_begin_alike_and_close_to_self_consumption():
     assert not net.predict(x).any()
 
 
-@pytest.mark.parametrize("options", [{}, {"shared": True}, {"density": 1.0}, {"exchange": 400.0, "neighbours": 1}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"exchange": 400.0, "neighbours": 1},
+        pytest.param({}, marks=pytest.mark.slow),
+        pytest.param({"shared": True}, marks=pytest.mark.slow),
+        pytest.param({"density": 1.0}, marks=pytest.mark.slow),
+    ],
+)
 def test_costs_fall_below_the_start(options):
     made = training(**options)
     windows = made.windows.of_generation(0)

@@ -111,6 +111,7 @@ def test_it_can_be_stopped(tmp_path):
     assert Training.resume(tmp_path, DATA, SPLIT).done == made.done == 2
 
 
+@pytest.mark.slow
 def test_checkpoints_are_written_on_the_way(tmp_path):
     made, seen = training("es"), []
 

@@ -11,6 +11,7 @@ from trulysparse.grid.baselines.linear_program import linear_program
 from trulysparse.grid.baselines.rules import NoControl, TimeOfUseFill
 from trulysparse.grid.environment import GridEnvironment
 from trulysparse.grid.evaluate import run
+from trulysparse.grid.feeder import Cable, Feeder, Line, Transformer
 from trulysparse.grid.sample import sample_data
 from trulysparse.grid.tariff import Tariff
 
@@ -49,3 +50,12 @@ def test_what_no_plan_is_made_for() -> None:
     world = GridEnvironment(DATA, n_hours=24, reward_scale=1.0)
     with pytest.raises(InputError, match="details=True"):
         perfect_foresight(world, no_control=run(world, NoControl(), details=False))
+
+
+def test_there_is_no_bound_of_hours_that_a_flow_without_solution_cut_off() -> None:
+    cable = Cable("thin", 500.0, 80.0, 0.0, 50.0)
+    weak = Feeder(Transformer(100, 4, 1.2), [Line("busbar", "a", 900, cable)], homes=["a"] * 3)
+    world = GridEnvironment(DATA, feeder=weak, n_hours=96, reward_scale=1.0, observe=False)
+    assert "diverged" in run(world, NoControl()).details
+    with pytest.raises(InputError, match=r"of the environment's 96 hours, not of .* has no solution"):
+        perfect_foresight(world)

@@ -80,7 +80,8 @@ class IndependentTraining:
         density: of all networks, in (0, 1].
         shared: see Training; refused, as only an evolution strategy has it.
         evolve: whether topologies evolve.
-        exchange: hours between averaging the acting networks with neighbours; None: there is none.
+        exchange: hours between averaging the acting networks with neighbours, at the end of a window; None: there is
+            none. There is one exchange at the end of a window at most.
         neighbours: see Exchange.
         seed: of everything random.
         threads: at least 1.

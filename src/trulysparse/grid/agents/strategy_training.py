@@ -21,7 +21,7 @@ from trulysparse.grid.splits import Split
 from trulysparse.io.kept_models import Parts
 from trulysparse.nn.fleet import Fleet
 from trulysparse.nn.mlp import SparseMLP
-from trulysparse.optim import Adam, CosineRate
+from trulysparse.optim import Adam
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class StrategySettings:
         generations: of the whole training.
         candidates: of each agent in a generation, even.
         deviation: of the perturbations.
-        learning_rate: of Adam at the start; it falls to 0 along a half cosine.
+        learning_rate: of Adam.
         window_hours: see Windows.
         windows: most of a generation, see Windows; None: all that fit side by side.
         replaced: share of the connections that an evolution of the topology replaces, in [0, 1].
@@ -42,10 +42,10 @@ class StrategySettings:
         reach: see ActionMap.
     """
 
-    generations: int = 800
+    generations: int = 400
     candidates: int = 16
-    deviation: float = 0.1
-    learning_rate: float = 0.1
+    deviation: float = 0.05
+    learning_rate: float = 0.02
     window_hours: int = 168
     windows: int | None = 4
     replaced: float = 0.2
@@ -124,7 +124,7 @@ class StrategyTraining:
             self.rollouts.columns(self.windows.count),
             candidates=settings.candidates,
             deviation=settings.deviation,
-            optimizer=Adam(CosineRate(settings.learning_rate)),
+            optimizer=Adam(settings.learning_rate),
             evolution=evolution,
             generations=self.length,
             seed=seed,
