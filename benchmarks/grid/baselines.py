@@ -93,7 +93,7 @@ def main() -> None:
                 else f"fills {low} hours before the peak"
             )
         mode = rule.information or "follow"
-        shown = "foresight" if rule.foresight else rule.information or "both"
+        shown = "foresight" if rule.foresight else rule.information or mode
         rows.add(rule.label, shown, lambda rule=rule, mode=mode: grid.run(environments[mode], rule), note)
     late = grid.PredictiveControl()
     rows.add(late.label, "setpoint", lambda: grid.run(environments["setpoint"], late))
