@@ -23,8 +23,8 @@ import scipy.sparse as sp
 
 import trulysparse as ts
 from trulysparse.bench.report import machine, save_json, table
-from trulysparse.nn.fleet_exchange import average_over_owners, message_bytes
-from trulysparse.nn.fleet_neighbours import random_neighbours
+from trulysparse.nn.fleet.exchange import average_over_owners, message_bytes
+from trulysparse.nn.fleet.neighbours import random_neighbours
 
 RESULTS = Path(__file__).parents[1] / "results"
 SIZES, DENSITY, BATCH = (24, 32, 32, 2), 0.33, 64

@@ -18,8 +18,8 @@ import numpy as np
 
 import trulysparse as ts
 from trulysparse.bench.report import machine, save_json, table
-from trulysparse.nn.fleet_exchange import average_over_owners
-from trulysparse.nn.fleet_neighbours import random_neighbours
+from trulysparse.nn.fleet.exchange import average_over_owners
+from trulysparse.nn.fleet.neighbours import random_neighbours
 
 RESULTS = Path(__file__).parents[1] / "results"
 AGENTS, SAMPLES, UPDATES, EVERY, SEEDS = 50, 40, 1049, 50, 5

@@ -81,7 +81,7 @@ def peak_bytes() -> float:
 def batch(hours: int) -> dict[str, Any]:
     """A year of power flows of one feeder, in one call."""
     from trulysparse.grid.feeder import Feeder
-    from trulysparse.grid.flow import Feeders
+    from trulysparse.grid.power_flow.flow import Feeders
 
     feeders = Feeders(Feeder.named("vorstadt"))
     net = np.random.default_rng(0).normal(0.5, 1.5, (hours, 146))

@@ -364,6 +364,7 @@ def rewire(
     threads: int,
     fill: Sequence[float] = ...,
 ) -> tuple[Pointers, Indices, list[Floats]]: ...
+
 FleetBlocks: TypeAlias = tuple[
     Pointers,
     Indices,

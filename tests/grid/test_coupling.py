@@ -9,8 +9,8 @@ from trulysparse.errors import InputError
 from trulysparse.grid.coupling import Coupling
 from trulysparse.grid.environment import GridEnvironment
 from trulysparse.grid.feeder import Cable, Feeder, Line, Transformer
-from trulysparse.grid.flow import Feeders
 from trulysparse.grid.limits import penalties
+from trulysparse.grid.power_flow.flow import Feeders
 from trulysparse.grid.sample import sample_data
 
 DATA = sample_data(3)

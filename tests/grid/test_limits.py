@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from trulysparse.grid.feeder import Feeder
-from trulysparse.grid.flow import Feeders
 from trulysparse.grid.limits import curtail, penalties
+from trulysparse.grid.power_flow.flow import Feeders
 
 
 def naive(feeders: Feeders, net: np.ndarray) -> np.ndarray:

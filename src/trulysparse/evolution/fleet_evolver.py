@@ -15,8 +15,8 @@ from trulysparse.evolution.clock import Clock, check_method
 from trulysparse.evolution.evolution import Evolution
 from trulysparse.evolution.fleet_step import FleetEvolutionStep, check_fleet_method
 from trulysparse.evolution.layers import evolving_layers, init_of, listed_states
-from trulysparse.nn.fleet import Fleet
-from trulysparse.nn.fleet_build import checked_seeds
+from trulysparse.nn.fleet.build import checked_seeds
+from trulysparse.nn.fleet.fleet import Fleet
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.optim import OptimizerState
 

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from trulysparse.grid.feeder import Feeder as Feeder
     from trulysparse.grid.feeder import Line as Line
     from trulysparse.grid.feeder import Transformer as Transformer
-    from trulysparse.grid.flow import Feeders as Feeders
     from trulysparse.grid.heat_pump import HeatPumps as HeatPumps
     from trulysparse.grid.indicators import citylearn_indicators as citylearn_indicators
     from trulysparse.grid.indicators import jain_index as jain_index
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from trulysparse.grid.outcome import Outcome as Outcome
     from trulysparse.grid.pettingzoo import GridParallelEnv as GridParallelEnv
     from trulysparse.grid.pettingzoo import parallel_env as parallel_env
+    from trulysparse.grid.power_flow.flow import Feeders as Feeders
     from trulysparse.grid.readers.citylearn import read_citylearn as read_citylearn
     from trulysparse.grid.readers.homes_csv import read_homes as read_homes
     from trulysparse.grid.rl_environments import GridEnvironments as GridEnvironments
@@ -62,7 +62,7 @@ _MODULES = {
     "CommunitySum": "baselines.community",
     "ElectricVehicles": "electric_vehicle",
     "Feeder": "feeder",
-    "Feeders": "flow",
+    "Feeders": "power_flow.flow",
     "GridData": "data",
     "GridEnvironment": "environment",
     "GridEnvironments": "rl_environments",

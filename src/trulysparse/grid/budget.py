@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from trulysparse._core import checks
 from trulysparse.errors import InputError
-from trulysparse.nn.fleet import Fleet
+from trulysparse.nn.fleet.fleet import Fleet
 from trulysparse.nn.mlp import SparseMLP
 
 Counts = NDArray[np.int64]

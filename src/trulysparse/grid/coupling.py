@@ -11,9 +11,9 @@ from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
 from trulysparse.errors import InputError
 from trulysparse.grid.feeder import Feeder
-from trulysparse.grid.flow import Feeders
-from trulysparse.grid.flow_result import Flow
 from trulysparse.grid.limits import curtail, penalties
+from trulysparse.grid.power_flow.flow import Feeders
+from trulysparse.grid.power_flow.result import Flow
 
 Array = NDArray[np.float64]
 

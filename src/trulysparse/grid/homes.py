@@ -16,10 +16,10 @@ from trulysparse.grid.coupling import GRID_LIMITS, Coupling
 from trulysparse.grid.data import GridData
 from trulysparse.grid.devices import Devices
 from trulysparse.grid.feeder import Feeder
-from trulysparse.grid.flow import Feeders
 from trulysparse.grid.hours import HourBlocks
 from trulysparse.grid.market import MARKETS
 from trulysparse.grid.observation import STATE, TOLD, Observer
+from trulysparse.grid.power_flow.flow import Feeders
 from trulysparse.grid.readings import Readings
 from trulysparse.grid.scenario import Scenario
 from trulysparse.grid.splits import WEEK, split_of

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse.grid.flow import Feeders
-from trulysparse.grid.flow_result import Flow
+from trulysparse.grid.power_flow.flow import Feeders
+from trulysparse.grid.power_flow.result import Flow
 
 Array = NDArray[np.float64]
 PER_VOLT = 0.05 / 0.01  # $ per hour and share of the rated voltage beyond the band: 5 cents per .01

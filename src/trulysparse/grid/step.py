@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse._core.arrays import Floats
-from trulysparse.grid.flow_result import Flow
+from trulysparse.grid.power_flow.result import Flow
 
 Array = NDArray[np.float64]
 

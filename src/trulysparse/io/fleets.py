@@ -12,7 +12,7 @@ from trulysparse.io.model_reader import build
 from trulysparse.io.model_writer import layer_tensors, settings
 from trulysparse.io.tensors import Arrays, Tensor
 from trulysparse.nn.activations import Activation
-from trulysparse.nn.fleet import Fleet
+from trulysparse.nn.fleet.fleet import Fleet
 from trulysparse.nn.layers.fleet_layer import FleetLayer
 from trulysparse.nn.mlp import SparseMLP
 

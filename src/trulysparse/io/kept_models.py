@@ -22,7 +22,7 @@ from trulysparse.io.model_writer import layer_tensors, scaling_tensors, settings
 from trulysparse.io.table_state import VERSIONS, version_of
 from trulysparse.io.tensors import TYPES, PartOfFile, Tensor, TensorFile, write_tensors
 from trulysparse.nn.activations import NAMES, Activation
-from trulysparse.nn.fleet import Fleet
+from trulysparse.nn.fleet.fleet import Fleet
 from trulysparse.nn.mlp import SparseMLP
 
 VERSION = 5

@@ -16,7 +16,7 @@ from trulysparse.io.model_writer import layer_tensors, scaling_tensors, settings
 from trulysparse.io.table_state import VERSIONS, version_of
 from trulysparse.io.tensors import TensorFile, opened, write_tensors
 from trulysparse.nn.activations import NAMES, Activation
-from trulysparse.nn.fleet import Fleet
+from trulysparse.nn.fleet.fleet import Fleet
 from trulysparse.nn.mlp import SparseMLP
 
 # One metadata entry, so that the same network gives the same bytes (several would come in any order).

@@ -14,8 +14,8 @@ from trulysparse.errors import InputError
 from trulysparse.io import models
 from trulysparse.io.kept_models import Parts
 from trulysparse.nn.activations import Activation
-from trulysparse.nn.fleet import Fleet
-from trulysparse.nn.fleet_passes import FleetPasses
+from trulysparse.nn.fleet.fleet import Fleet
+from trulysparse.nn.fleet.passes import FleetPasses
 from trulysparse.rl.observations import finite_row, observation_array
 from trulysparse.rl.policy import HEADS, Head, Policy
 

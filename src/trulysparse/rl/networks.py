@@ -8,8 +8,8 @@ from typing import Any
 from trulysparse._core.random import stream_key
 from trulysparse.evolution import Evolution, Evolver
 from trulysparse.evolution.fleet_evolver import FleetEvolver
-from trulysparse.nn.fleet import Fleet
-from trulysparse.nn.fleet_passes import FleetPasses
+from trulysparse.nn.fleet.fleet import Fleet
+from trulysparse.nn.fleet.passes import FleetPasses
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import OptimizerState
 from trulysparse.rl.joint_passes import JointPasses

@@ -12,7 +12,7 @@ from trulysparse import _kernels
 from trulysparse._core.arrays import Floats, as_doubles, not_finite
 from trulysparse._kernels import Loss as Kind
 from trulysparse.errors import InputError
-from trulysparse.nn.fleet import Fleet
+from trulysparse.nn.fleet.fleet import Fleet
 from trulysparse.nn.losses import BinaryCrossEntropy, Huber, Loss, MeanSquaredError, SoftmaxCrossEntropy
 
 

@@ -14,9 +14,9 @@ from trulysparse._core.arrays import Floats, kernel_readable, not_finite
 from trulysparse.errors import DivergenceError, InputError
 from trulysparse.evolution import Evolution
 from trulysparse.evolution.fleet_evolver import FleetEvolver
-from trulysparse.nn.fleet import Fleet
-from trulysparse.nn.fleet_call import FleetCalls
-from trulysparse.nn.fleet_passes import FleetPasses
+from trulysparse.nn.fleet.call import FleetCalls
+from trulysparse.nn.fleet.fleet import Fleet
+from trulysparse.nn.fleet.passes import FleetPasses
 from trulysparse.nn.layers.base import ParameterGradient
 from trulysparse.nn.losses import make_loss
 from trulysparse.nn.passes import tile_columns

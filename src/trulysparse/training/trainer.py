@@ -18,7 +18,7 @@ from trulysparse.evolution import Evolution
 from trulysparse.io import checkpoint_folder
 from trulysparse.io.position import Position
 from trulysparse.nn import memory_use
-from trulysparse.nn.fleet import Fleet
+from trulysparse.nn.fleet.fleet import Fleet
 from trulysparse.nn.losses import AnyLoss
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import LayerRates, Optimizer, OptimizerState, check_optimizer

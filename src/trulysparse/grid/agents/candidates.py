@@ -11,7 +11,7 @@ from trulysparse import _kernels
 from trulysparse._core import checks, memory
 from trulysparse._core.arrays import Floats, zeros
 from trulysparse.nn.activations_buffer import Activations
-from trulysparse.nn.fleet import Fleet
+from trulysparse.nn.fleet.fleet import Fleet
 from trulysparse.nn.tile_pass import TilePass
 
 

@@ -14,7 +14,7 @@ from trulysparse.errors import InputError
 from trulysparse.evolution.evolution import Evolution
 from trulysparse.evolution.fleet_evolver import FleetEvolver
 from trulysparse.grid.agents.candidates import Candidates
-from trulysparse.nn.fleet import Fleet
+from trulysparse.nn.fleet.fleet import Fleet
 from trulysparse.optim import Optimizer
 
 

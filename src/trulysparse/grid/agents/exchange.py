@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from trulysparse._core import checks
 from trulysparse.errors import InputError
-from trulysparse.nn.fleet import Fleet
-from trulysparse.nn.fleet_exchange import average_over_owners
-from trulysparse.nn.fleet_neighbours import ring_neighbours
+from trulysparse.nn.fleet.exchange import average_over_owners
+from trulysparse.nn.fleet.fleet import Fleet
+from trulysparse.nn.fleet.neighbours import ring_neighbours
 from trulysparse.optim import OptimizerState
 
 WEEK = 168

@@ -20,7 +20,7 @@ from trulysparse.grid.agents.savings import SavingEnvironments
 from trulysparse.grid.agents.windows import Windows
 from trulysparse.grid.splits import Split
 from trulysparse.io.kept_models import Parts
-from trulysparse.nn.fleet import Fleet
+from trulysparse.nn.fleet.fleet import Fleet
 from trulysparse.rl.learner import Learner
 
 CHOICES = (-1.0, -0.5, 0.0, 0.2, 0.5, 1.0)

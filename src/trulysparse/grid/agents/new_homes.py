@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from trulysparse.errors import InputError
 from trulysparse.grid.agents.policy import ActionMap, Agents
-from trulysparse.nn.fleet import Fleet
-from trulysparse.nn.fleet_exchange import average_over_owners
+from trulysparse.nn.fleet.exchange import average_over_owners
+from trulysparse.nn.fleet.fleet import Fleet
 
 
 def with_new_homes(fleet: Fleet, action_map: ActionMap, trained: ArrayLike, n_homes: int, **options: Any) -> Agents:

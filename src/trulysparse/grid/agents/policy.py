@@ -16,8 +16,8 @@ from trulysparse.io import kept_models, models
 from trulysparse.io.kept_models import Parts
 from trulysparse.io.table_state import VERSIONS
 from trulysparse.io.tensors import opened
-from trulysparse.nn.fleet import Fleet
-from trulysparse.nn.fleet_passes import FleetPasses
+from trulysparse.nn.fleet.fleet import Fleet
+from trulysparse.nn.fleet.passes import FleetPasses
 
 REACH = 0.8
 _KIND = "GridAgents"

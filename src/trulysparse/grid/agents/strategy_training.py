@@ -19,7 +19,7 @@ from trulysparse.grid.agents.rollout import EnvironmentMaker, Rollouts
 from trulysparse.grid.agents.windows import Windows
 from trulysparse.grid.splits import Split
 from trulysparse.io.kept_models import Parts
-from trulysparse.nn.fleet import Fleet
+from trulysparse.nn.fleet.fleet import Fleet
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.optim import Adam
 

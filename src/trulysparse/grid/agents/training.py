@@ -27,7 +27,7 @@ from trulysparse.io import kept_models, models
 from trulysparse.io.kept_models import Parts
 from trulysparse.io.table_state import VERSIONS
 from trulysparse.io.tensors import opened
-from trulysparse.nn.fleet import Fleet
+from trulysparse.nn.fleet.fleet import Fleet
 from trulysparse.rl.interrupts import deferred_interrupts
 
 KINDS = ("es", "td3", "dqn")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse.grid.feeder import Feeder
-from trulysparse.grid.feeder_matrices import BranchMatrices, FeederMatrices
+from trulysparse.grid.power_flow.matrices import BranchMatrices, FeederMatrices
 
 Complex = NDArray[np.complex128]
 Float = NDArray[np.float64]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController
 
-from trulysparse.grid.blas_threads import one_blas_thread
+from trulysparse.grid.power_flow.blas_threads import one_blas_thread
 
 
 def test_one_thread_within_and_as_many_as_before_afterwards() -> None:

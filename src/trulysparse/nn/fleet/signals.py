@@ -13,7 +13,7 @@ from trulysparse._kernels import Activation, WeightScale
 from trulysparse.connectivity import Connectivity
 from trulysparse.connectivity.indexed import count_marked
 from trulysparse.nn.activations import LayerActivation
-from trulysparse.nn.fleet_blocks import block
+from trulysparse.nn.fleet.blocks import block
 from trulysparse.nn.initialization import (
     MAX_OUTPUT_WEIGHT,
     OUTPUT_DEVIATION,

@@ -14,7 +14,7 @@ import pytest
 import trulysparse
 from trulysparse.errors import InputError, NotEnoughMemoryError
 from trulysparse.grid.feeder import Cable, Feeder, Line, Transformer
-from trulysparse.grid.flow import Feeders
+from trulysparse.grid.power_flow.flow import Feeders
 
 HERE = Path(__file__).parent
 NETWORKS = Path(trulysparse.__file__).parent / "grid" / "networks"

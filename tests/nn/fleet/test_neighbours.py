@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from trulysparse.nn.fleet_neighbours import checked_neighbours, groups_of, random_neighbours, ring_neighbours
+from trulysparse.nn.fleet.neighbours import checked_neighbours, groups_of, random_neighbours, ring_neighbours
 
 
 @pytest.mark.parametrize("n_agents, k", [(2, 1), (5, 4), (50, 1), (50, 3), (50, 49)])

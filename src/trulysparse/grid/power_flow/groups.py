@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trulysparse.grid.feeder import Feeder
-from trulysparse.grid.feeder_matrices import BranchMatrices, FeederMatrices
+from trulysparse.grid.power_flow.matrices import BranchMatrices, FeederMatrices
 
 Real = NDArray[Any]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from trulysparse.nn.fleet_messages import decode_model, encode_model, index_bytes_of, message_bytes
+from trulysparse.nn.fleet.messages import decode_model, encode_model, index_bytes_of, message_bytes
 
 
 def small(**settings):

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse.grid.blas_threads import one_blas_thread
 from trulysparse.grid.feeder import Feeder
-from trulysparse.grid.flow_details import Complex, Float, FlowModel
-from trulysparse.grid.flow_solver import droop_kvar
+from trulysparse.grid.power_flow.blas_threads import one_blas_thread
+from trulysparse.grid.power_flow.details import Complex, Float, FlowModel
+from trulysparse.grid.power_flow.solver import droop_kvar
 
 
 class Columns(NamedTuple):
@@ -50,7 +50,7 @@ class Flow:
     Example:
         >>> import numpy as np
         >>> from trulysparse.grid.feeder import Feeder
-        >>> from trulysparse.grid.flow import Feeders
+        >>> from trulysparse.grid.power_flow.flow import Feeders
         >>> flow = Feeders(Feeder.named("dorf")).flow(np.full(57, 4.0))
         >>> flow.voltage.shape, bool(flow.converged[0]), round(float(flow.voltage.min()), 4)
         ((57,), True, 0.9629)
@@ -145,7 +145,7 @@ class Flow:
         Example:
             >>> import numpy as np
             >>> from trulysparse.grid.feeder import Feeder
-            >>> from trulysparse.grid.flow import Feeders
+            >>> from trulysparse.grid.power_flow.flow import Feeders
             >>> Feeders(Feeder.named("landnetz")).flow(np.full(17, 60.0)).divergence(hour=7)
             "hour 7: ... of feeder 0 has no solution: homes draw 1020 kW, and the voltage at bus 'home 1-12' breaks
             down"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from trulysparse.grid.feeder import Feeder
-from trulysparse.grid.feeder_matrices import feeder_matrices
-from trulysparse.grid.flow_groups import make_groups, pack
+from trulysparse.grid.power_flow.groups import make_groups, pack
+from trulysparse.grid.power_flow.matrices import feeder_matrices
 
 
 @pytest.mark.parametrize("sizes", [[14, 14, 14, 19, 19, 10, 10, 10, 32, 4], [1], [5, 5, 5], [0, 3, 0, 2, 1]])

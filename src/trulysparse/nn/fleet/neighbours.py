@@ -24,7 +24,7 @@ def ring_neighbours(n_agents: int, k: int) -> NDArray[np.int64]:
         InputError: where an argument is out of range.
 
     Example:
-        >>> from trulysparse.nn.fleet_neighbours import ring_neighbours
+        >>> from trulysparse.nn.fleet.neighbours import ring_neighbours
         >>> ring_neighbours(5, 2).tolist()
         [[1, 4], [2, 0], [3, 1], [4, 2], [0, 3]]
     """
@@ -57,7 +57,7 @@ def random_neighbours(n_agents: int, k: int, *, seed: int, count: int = 0) -> ND
 
     Example:
         >>> import numpy as np
-        >>> from trulysparse.nn.fleet_neighbours import random_neighbours
+        >>> from trulysparse.nn.fleet.neighbours import random_neighbours
         >>> drawn = random_neighbours(1000, 3, seed=0, count=7)
         >>> drawn.shape, np.unique(drawn, return_counts=True)[1].tolist() == [3] * 1000
         ((1000, 3), True)

@@ -9,7 +9,7 @@ from trulysparse import _kernels
 from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
 from trulysparse.errors import InputError
-from trulysparse.nn.fleet import Fleet
+from trulysparse.nn.fleet.fleet import Fleet
 
 VALUE_BYTES = {"bfloat16": 2, "float32": 4}
 """Of a weight or bias, by how it is rounded when it is sent."""
@@ -42,7 +42,7 @@ def message_bytes(fleet: Fleet, index_bytes: int = 2, value_bytes: int = 2) -> N
 
     Example:
         >>> import trulysparse as ts
-        >>> from trulysparse.nn.fleet_messages import message_bytes
+        >>> from trulysparse.nn.fleet.messages import message_bytes
         >>> fleet = ts.Fleet(3, (24, 32, 2), density=0.3, output="identity", seed=0)
         >>> int(fleet.connections_per_agent[0]), message_bytes(fleet).tolist()  # 4 * 250 + 2 * 34
         (250, [1068, 1068, 1068])
@@ -81,7 +81,7 @@ def encode_model(fleet: Fleet, agent: int, values: str = "bfloat16") -> bytes:
 
     Example:
         >>> import trulysparse as ts
-        >>> from trulysparse.nn.fleet_messages import encode_model
+        >>> from trulysparse.nn.fleet.messages import encode_model
         >>> fleet = ts.Fleet(3, (24, 32, 2), density=0.3, output="identity", seed=0)
         >>> len(encode_model(fleet, 1))
         1068
@@ -115,7 +115,7 @@ def decode_model(fleet: Fleet, message: bytes, values: str = "bfloat16") -> tupl
 
     Example:
         >>> import trulysparse as ts
-        >>> from trulysparse.nn.fleet_messages import decode_model, encode_model
+        >>> from trulysparse.nn.fleet.messages import decode_model, encode_model
         >>> fleet = ts.Fleet(3, (24, 32, 2), density=0.3, output="identity", seed=0)
         >>> [len(part) for part in decode_model(fleet, encode_model(fleet, 1))]
         [250, 250, 34]

@@ -11,8 +11,8 @@ from trulysparse import _kernels
 from trulysparse._core import memory
 from trulysparse._core.arrays import as_doubles, not_finite
 from trulysparse.errors import InputError
-from trulysparse.nn.fleet_call import FleetCalls
-from trulysparse.nn.fleet_passes import AnyFleet, FleetPasses
+from trulysparse.nn.fleet.call import FleetCalls
+from trulysparse.nn.fleet.passes import AnyFleet, FleetPasses
 from trulysparse.nn.passes import tile_columns
 
 

@@ -14,10 +14,10 @@ from trulysparse._core import checks, memory
 from trulysparse._core.arrays import Floats
 from trulysparse.connectivity import Connectivity
 from trulysparse.errors import InputError
-from trulysparse.nn.fleet import Fleet
-from trulysparse.nn.fleet_messages import VALUE_BYTES, index_bytes_of
-from trulysparse.nn.fleet_messages import message_bytes as message_bytes  # noqa: PLC0414  # what an exchange counts
-from trulysparse.nn.fleet_neighbours import checked_neighbours, groups_of
+from trulysparse.nn.fleet.fleet import Fleet
+from trulysparse.nn.fleet.messages import VALUE_BYTES, index_bytes_of
+from trulysparse.nn.fleet.messages import message_bytes as message_bytes  # noqa: PLC0414  # what an exchange counts
+from trulysparse.nn.fleet.neighbours import checked_neighbours, groups_of
 from trulysparse.nn.layers.fleet_layer import FleetLayer
 from trulysparse.optim import OptimizerState
 
@@ -75,7 +75,7 @@ def average_over_owners(
 
     Returns:
         What was sent and what is new. A message has 2 bytes for the place of a connection, 4 where the network of an
-        agent has more than 65,536 places, and 2 or 4 for each value; see `fleet_messages.encode_model`.
+        agent has more than 65,536 places, and 2 or 4 for each value; see `messages.encode_model`.
 
     Raises:
         InputError: where an argument does not fit, or an agent's weights are not finite. Nothing has changed then.
@@ -87,8 +87,8 @@ def average_over_owners(
 
     Example:
         >>> import trulysparse as ts
-        >>> from trulysparse.nn.fleet_exchange import average_over_owners
-        >>> from trulysparse.nn.fleet_neighbours import random_neighbours
+        >>> from trulysparse.nn.fleet.exchange import average_over_owners
+        >>> from trulysparse.nn.fleet.neighbours import random_neighbours
         >>> fleet = ts.Fleet(100, (24, 32, 2), density=0.3, output="identity", seed=0)
         >>> done = average_over_owners(fleet, random_neighbours(100, 3, seed=1))
         >>> fleet.connections_per_agent.tolist() == [250] * 100, done.bytes_sent.tolist() == [3 * 1068] * 100

@@ -15,11 +15,11 @@ from trulysparse.connectivity.network_patterns import AnyPattern
 from trulysparse.errors import InputError
 from trulysparse.nn import memory_use
 from trulysparse.nn.activations import Activation
-from trulysparse.nn.fleet_base import FleetBase
-from trulysparse.nn.fleet_blocks import block, side_by_side, taken
-from trulysparse.nn.fleet_build import FleetPlan, checked_seeds, draw_fleet, make_plan
-from trulysparse.nn.fleet_call import FleetCalls
-from trulysparse.nn.fleet_checks import check_member, check_same_form
+from trulysparse.nn.fleet.base import FleetBase
+from trulysparse.nn.fleet.blocks import block, side_by_side, taken
+from trulysparse.nn.fleet.build import FleetPlan, checked_seeds, draw_fleet, make_plan
+from trulysparse.nn.fleet.call import FleetCalls
+from trulysparse.nn.fleet.checks import check_member, check_same_form
 from trulysparse.nn.layers.fleet_layer import FleetLayer
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.settings import NetworkSettings

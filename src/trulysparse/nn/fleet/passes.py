@@ -56,7 +56,7 @@ class FleetPasses:
 
     Example:
         >>> import trulysparse as ts
-        >>> from trulysparse.nn.fleet_passes import FleetPasses
+        >>> from trulysparse.nn.fleet.passes import FleetPasses
         >>> fleets = [ts.Fleet(3, (4, 8, 2), density=0.5, seed=seed) for seed in (0, 1)]
         >>> passes = FleetPasses(fleets, columns=16, threads=1)
         >>> passes.x[:] = 1

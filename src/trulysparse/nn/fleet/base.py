@@ -12,9 +12,9 @@ from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
 from trulysparse.errors import InputError
 from trulysparse.nn.activations import Activation
-from trulysparse.nn.fleet_call import FleetCalls
-from trulysparse.nn.fleet_passes import FleetPasses
-from trulysparse.nn.fleet_predict import predict_fleet
+from trulysparse.nn.fleet.call import FleetCalls
+from trulysparse.nn.fleet.passes import FleetPasses
+from trulysparse.nn.fleet.predict import predict_fleet
 from trulysparse.nn.layers.fleet_layer import FleetLayer
 from trulysparse.nn.layers.storage import StorageConfig
 from trulysparse.nn.mlp import SparseMLP

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trulysparse.grid.flow_groups import Groups
+from trulysparse.grid.power_flow.groups import Groups
 
 Real = NDArray[Any]
 DROOP_PU = 0.05  # deviation from the rated voltage at which an inverter gives or takes all its reactive power

@@ -7,7 +7,7 @@ import pytest
 
 import trulysparse as ts
 from trulysparse.errors import InputError, NotEnoughMemoryError
-from trulysparse.nn.fleet_passes import FleetPasses
+from trulysparse.nn.fleet.passes import FleetPasses
 from trulysparse.nn.sinks import Gradients, InputGradient, Update
 from trulysparse.nn.tile_pass import TilePass
 

@@ -19,8 +19,8 @@ from trulysparse.connectivity.indexed import MAX_WIDTH, check_size
 from trulysparse.errors import InputError
 from trulysparse.nn import memory_use
 from trulysparse.nn.activations import IDENTITY, make_activation, on_layer
-from trulysparse.nn.fleet_blocks import side_by_side
-from trulysparse.nn.fleet_signals import FleetSignals, hidden_scales, output_scales, signals_after
+from trulysparse.nn.fleet.blocks import side_by_side
+from trulysparse.nn.fleet.signals import FleetSignals, hidden_scales, output_scales, signals_after
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.layers.fleet_layer import FleetLayer
 from trulysparse.nn.mlp import SparseMLP

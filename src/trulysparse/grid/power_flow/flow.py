@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from trulysparse._core import memory
 from trulysparse._core.checks import choice, integer, plain, real
 from trulysparse.errors import InputError
-from trulysparse.grid.blas_threads import one_blas_thread
 from trulysparse.grid.feeder import Feeder
-from trulysparse.grid.feeder_matrices import feeder_matrices
-from trulysparse.grid.flow_details import FlowModel
-from trulysparse.grid.flow_groups import make_groups
-from trulysparse.grid.flow_result import Columns, Flow
-from trulysparse.grid.flow_solver import Solution, Solver
+from trulysparse.grid.power_flow.blas_threads import one_blas_thread
+from trulysparse.grid.power_flow.details import FlowModel
+from trulysparse.grid.power_flow.groups import make_groups
+from trulysparse.grid.power_flow.matrices import feeder_matrices
+from trulysparse.grid.power_flow.result import Columns, Flow
+from trulysparse.grid.power_flow.solver import Solution, Solver
 
 TAN_PHI = 0.25  # reactive over active power of homes that draw: cos phi .97
 TOGETHER = 128  # feeders solved together: what they need stays in cache
@@ -103,7 +103,7 @@ class Feeders:
             NotEnoughMemoryError: where the results would not fit.
 
         Source:
-            The implicit Z-bus method; see `flow_solver.py`. Lines are pi circuits, the transformer is a T circuit with
+            The implicit Z-bus method; see `solver.py`. Lines are pi circuits, the transformer is a T circuit with
             iron losses, loads are constant power, and the three phases are alike.
 
         Example:

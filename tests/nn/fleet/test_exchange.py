@@ -8,9 +8,9 @@ import pytest
 import trulysparse as ts
 from conftest import check_invariants
 from trulysparse._core import memory
-from trulysparse.nn.fleet_exchange import average_over_owners, message_bytes
-from trulysparse.nn.fleet_messages import decode_model, encode_model
-from trulysparse.nn.fleet_neighbours import random_neighbours, ring_neighbours
+from trulysparse.nn.fleet.exchange import average_over_owners, message_bytes
+from trulysparse.nn.fleet.messages import decode_model, encode_model
+from trulysparse.nn.fleet.neighbours import random_neighbours, ring_neighbours
 
 SIZES = (9, 80, 6, 3)
 DENSITIES = (0.05, 0.3, 0.7, 1.0, 0.3)

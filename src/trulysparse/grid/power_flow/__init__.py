@@ -1,0 +1,1 @@
+"""The AC power flow of radial feeders, many at once."""
