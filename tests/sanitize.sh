@@ -9,8 +9,8 @@ trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install -q scikit-build-core nanobind ninja cmake numpy scipy scikit-learn safetensors rich \
   pytest pytest-xdist hypothesis
-tests=(tests/kernels tests/connectivity tests/evolution tests/training tests/parallel tests/nn/test_frozen.py tests/nn/layers
-  tests/nn/test_tape.py tests/nn/test_tapes.py tests/nn/test_tile_pass.py tests/nn/test_soft_update.py
+tests=(tests/kernels tests/connectivity tests/evolution tests/training tests/parallel tests/nn/fleet tests/nn/test_frozen.py
+  tests/nn/layers tests/nn/test_tape.py tests/nn/test_tapes.py tests/nn/test_tile_pass.py tests/nn/test_soft_update.py
   tests/nn/test_soft_update_all.py tests/nn/test_unfreeze.py tests/rl/test_policy.py)
 # The baseline and one set of wide vectors: all come from one source, and each takes minutes to compile with sanitizers.
 isas=baseline
