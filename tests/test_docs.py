@@ -11,7 +11,7 @@ import pytest
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-@pytest.mark.parametrize("page", ["estimators", "networks", "optimizers", "unsupervised", "own_loops", "own_rules"])
+@pytest.mark.parametrize("page", ["estimators", "networks", "optimizers", "unsupervised", "own_loops", "own_rules", "fleet"])
 def test_code_of_a_page_runs(page, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / f"{page}.md").read_text(), flags=re.DOTALL)
@@ -31,3 +31,13 @@ def test_code_of_the_page_about_agents_runs(monkeypatch, tmp_path):
     assert n > 3
     code = re.sub(r"learning_starts=\d+", "learning_starts=100", code)
     exec(compile(code.replace("n_eval_episodes=10", "n_eval_episodes=1"), "rl.md", "exec"), {"__name__": "page"})
+
+
+@pytest.mark.parametrize("page", ["grid", "grid_environment"])
+def test_code_of_the_pages_about_the_grid_runs(page, monkeypatch, tmp_path):
+    """With fewer generations, so that agents learn nothing."""
+    if page == "grid_environment":
+        pytest.importorskip("pettingzoo")
+    monkeypatch.chdir(tmp_path)
+    code = "\n".join(re.findall(r"```python\n(.*?)```", (DOCS / f"{page}.md").read_text(), flags=re.DOTALL))
+    exec(compile(code.replace("length=150", "length=1"), f"{page}.md", "exec"), {"__name__": "page"})
