@@ -10,30 +10,6 @@ namespace {
 // They set the streams of the zeros, of what is swapped and of what with apart from that of the noise.
 constexpr uint64_t kMask = 0x6A09E667F3BCC909u, kSwap = 0xBB67AE8584CAA73Bu, kOther = 0x3C6EF372FE94F82Bu;
 
-// ln x for x in (0, 1]: the mantissa's logarithm by the polynomial of Cephes' logf, about 1e-7 off.
-TS_INLINE Eight<float> log8(Eight<float> x) {
-    using I = Vector<int32_t, 8>;
-    I bits;
-    __builtin_memcpy(&bits, &x, sizeof(bits));
-    const I mantissa = (bits & 0x7FFFFF) | 0x3F000000;
-    Eight<float> m, n = __builtin_convertvector((bits >> 23) - 126, Eight<float>);
-    __builtin_memcpy(&m, &mantissa, sizeof(m));
-    const I low = m < 0.707106781f;
-    n = low ? n - 1.0f : n;
-    m = low ? m + m - 1.0f : m - 1.0f;
-    const Eight<float> square = m * m;
-    Eight<float> p = m * 7.0376836292e-2f - 1.1514610310e-1f;
-    p = p * m + 1.1676998740e-1f;
-    p = p * m - 1.2420140846e-1f;
-    p = p * m + 1.4249322787e-1f;
-    p = p * m - 1.6668057665e-1f;
-    p = p * m + 2.0000714765e-1f;
-    p = p * m - 2.4999993993e-1f;
-    p = p * m + 3.3333331174e-1f;
-    p = p * m * square - n * 2.12194440e-4f - square * 0.5f;
-    return m + p + n * 0.693359375f;
-}
-
 TS_INLINE Eight<float> root8(Eight<float> x) {
 #if defined(__AVX__)
     return (Eight<float>)_mm256_sqrt_ps((__m256)x);

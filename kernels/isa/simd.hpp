@@ -254,8 +254,8 @@ TS_INLINE Vector<T, L> exp_lanes(Vector<T, L> x) {
 TS_INLINE Eight<float> exp8(Eight<float> x) { return exp_lanes<float, 8>(x); }
 TS_INLINE Eight<double> exp8(Eight<double> x) { return exp_lanes<double, 8>(x); }
 
-// log x, x > 0. float: the significand between sqrt(1/2) and sqrt(2) and a degree-9 polynomial, about a unit in the
-// last place; infinity and NaN stay. double: the library's function, lane by lane.
+// log x, x > 0. float: the polynomial of Cephes' logf on a significand between sqrt(1/2) and sqrt(2), about 1e-7 off;
+// infinity and NaN stay. double: the library's function, lane by lane.
 TS_INLINE Eight<double> log8(Eight<double> x) {
     Eight<double> y{};
     for (int i = 0; i < 8; ++i) y[i] = __builtin_log(x[i]);
