@@ -11,7 +11,9 @@ import pytest
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-@pytest.mark.parametrize("page", ["estimators", "networks", "optimizers", "unsupervised", "own_loops", "own_rules", "fleet"])
+@pytest.mark.parametrize(
+    "page", ["estimators", "networks", "optimizers", "unsupervised", "own_loops", "own_rules", "fleet"]
+)
 def test_code_of_a_page_runs(page, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / f"{page}.md").read_text(), flags=re.DOTALL)

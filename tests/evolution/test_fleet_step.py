@@ -9,6 +9,7 @@ import trulysparse as ts
 from evolution.fleets import METHODS, SIZES, networks, side_by_side, state_of
 from evolution.training import assert_same
 from trulysparse.evolution import Evolver
+from trulysparse.nn.tile_pass import TilePass
 
 
 def test_a_step_is_the_sink_of_a_backward_pass():
@@ -25,15 +26,14 @@ def test_a_step_is_the_sink_of_a_backward_pass():
     step = together.start()
     passes.backward([dy], [step], [dx])
     for agent, (net, state) in enumerate(zip(nets, states, strict=True)):
-        own = ts.Fleet.from_networks([net])
-        alone = own.passes(16, threads=1)
-        alone.x[:] = x[agent : agent + 1]
-        alone.forward()
-        evolver = Evolver(method, own.layers, state, seed=net.seed)
-        dx_alone = np.empty_like(x[:1])
-        alone.backward([dy[agent : agent + 1].copy()], [evolver.start()], [dx_alone])
-        np.testing.assert_array_equal(dx_alone[0], dx[agent])
-        assert_same((own.layers, state), (fleet[agent].layers, state_of(fleet, joined, agent)))
+        alone = TilePass(net, net.workspace().signals(16, 1.0))
+        alone.signals[0].values[:] = x[agent]
+        alone.forward(0, threads=1)
+        evolver = Evolver(method, net, state, seed=net.seed)
+        dx_alone = np.empty_like(x[0])
+        alone.backward(dy[agent].copy(), evolver.start(), 1, dx_alone)
+        np.testing.assert_array_equal(dx_alone, dx[agent])
+        assert_same((net.layers, state), (fleet[agent].layers, state_of(fleet, joined, agent)))
     assert together.replaced.sum() == step.n_added > 0
 
 

@@ -58,6 +58,7 @@ def test_a_run_leaves_what_its_figures_say(whole_run):
     assert controls["es"]["ratio"] == pytest.approx(outcomes["es-0"].cost() / outcomes["no-control"].cost())
     agents = Agents.load(out / "agents" / "es-0.safetensors")
     assert agents.n_homes == 3
+    assert figures["notes"] == []
     assert figures["devices"]["connections"]["mean"] == pytest.approx(agents.fleet.connections_per_agent.mean())
     text = (out / "report.html").read_text()
     assert "Mode follow" in text
@@ -168,10 +169,22 @@ def test_other_agents(tmp_path, quick, kind):
 )
 def test_options_of_the_grid(tmp_path, quick, monkeypatch, street, options, part):
     monkeypatch.chdir(street.parent)
-    figures = last_json(run("grid", "run", "--out", "r", *quick, *options, "--json"))
+    printed = run("grid", "run", "--out", "r", *quick, *options, "--json")
+    figures = last_json(printed)
+    assert all(f"note: {note}" in printed for note in figures["notes"])
     assert figures["controls"][0]["name"] == "es"
     assert 0 < figures["controls"][0]["ratio"] < 1.2
     assert part in (tmp_path / "r" / "report.html").read_text()
+
+
+def test_what_is_odd_about_an_outcome_is_said_at_the_end(finished, monkeypatch):
+    from trulysparse.cli.grid import _reporting
+
+    monkeypatch.setattr(_reporting, "_notes_on", lambda outcome: [f"{outcome.label} ended early."])
+    (finished / "results.json").unlink()
+    printed = run("grid", "run", "--resume", "--out", finished, "--json")
+    assert "note: no control ended early." in printed.splitlines()
+    assert "no control ended early." in last_json(printed)["notes"]
 
 
 def test_overwriting_removes_the_other_run_and_nothing_else(finished):

@@ -172,6 +172,8 @@ def _run(run: GridRun, lock: GridRunLock, overwrite: bool) -> None:
             write_grid_report(out / REPORT, report_of(out, settings, homes, outcomes, run.threads, finished=True))
         write_object(out / RESULTS, figures)
     show_controls(title_of(settings, homes), outcomes.controls)
+    for note in outcomes.notes:
+        typer.echo(f"note: {note}")
     typer.echo(f"saved to {out}" + (f", report {out / REPORT}" if run.report else ""))
     if run.json_line:
         print_json(read_object(out / RESULTS))
@@ -291,6 +293,7 @@ def _figures(run: GridRun, homes: Homes, outcomes: RunOutcomes, seconds: float) 
         "information": settings.information,
         "oracle": settings.oracle,
         "controls": as_json(outcomes.controls),
+        "notes": list(outcomes.notes),
         "devices": {row.name: {"mean": row.mean, "largest": row.largest} for row in budgets_of(run.out, settings)},
         "seconds": round(seconds, 3),
         "peak_rss_mb": peak_rss_mb(),
