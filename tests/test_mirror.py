@@ -38,7 +38,6 @@ COVERED_BY = {
     "cli/_training_run.py": "cli/test_train.py",
     "estimators/_docs.py": "test_docstrings.py",
     "grid/homes.py": "grid/test_environment.py",
-    "grid/options.py": "grid/test_environment.py",
     "grid/readings.py": "grid/test_environment.py",
     "grid/rows.py": "grid/test_outcome.py",
     "grid/step.py": "grid/test_environment.py",

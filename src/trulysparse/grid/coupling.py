@@ -39,7 +39,7 @@ class Coupling:
     """Homes on feeders.
 
     Args:
-        feeder: a Feeder, as often as the homes fill it; or Feeders of all homes.
+        feeder: a Feeder or the name of one, as often as the homes fill it; or Feeders of all homes.
         n_homes: H.
         limits: 'penalty': homes pay for limits that are passed; 'curtail': the operator turns down batteries, then PV.
 
@@ -54,8 +54,10 @@ class Coupling:
         (34,)
     """
 
-    def __init__(self, feeder: Feeder | Feeders, n_homes: int, limits: str) -> None:
+    def __init__(self, feeder: Feeder | Feeders | str, n_homes: int, limits: str) -> None:
         self.limits = checks.choice("grid_limits", limits, GRID_LIMITS)
+        if isinstance(feeder, str):
+            feeder = Feeder.named(feeder)
         if isinstance(feeder, Feeder):
             if n_homes % feeder.n_homes:
                 raise InputError(
@@ -64,7 +66,7 @@ class Coupling:
                 )
             feeder = Feeders(feeder, n_homes // feeder.n_homes)
         if not isinstance(feeder, Feeders):
-            raise InputError(f"feeder must be a Feeder or Feeders, not {feeder!r:.80}")
+            raise InputError(f"feeder must be a Feeder, the name of one, or Feeders, not {feeder!r:.80}")
         if feeder.n_homes != n_homes:
             raise InputError(f"feeder must be of the scenario's {n_homes} homes, not of {feeder.n_homes}")
         self.feeders = feeder

@@ -29,12 +29,14 @@ class GridEnvironment(Homes):
     (`first_hour`), so that candidates of a population and weeks of a year run side by side.
 
     Args:
-        scenario: which homes live through which hours; or GridData, whose homes are taken as they are.
+        scenario: which homes live through which hours; GridData, whose homes are taken as they are; a folder in
+            CityLearn's layout; or None, for the sample that comes with the package.
         tariff: see make_tariff.
         information: 'follow': an action is a behaviour for the hour, and the inverter follows the hour's load and PV;
             'setpoint': it is a power, settled against a load that nobody knows yet. Results of the two are never
             comparable.
-        feeder: the low-voltage feeder behind which the homes are, as often as they fill it, or Feeders; None: no grid.
+        feeder: the low-voltage feeder behind which the homes are, or its name ('vorstadt', 'dorf', 'landnetz'), as
+            often as they fill it, or Feeders; None: no grid.
         grid_limits: 'penalty': homes pay in their rewards for voltages and currents beyond the limits; 'curtail': the
             operator turns down batteries, then PV, until limits are met.
         market: how communities settle: 'netting', 'mid-market' or 'supply-demand' (see market.local_prices); None:

@@ -13,7 +13,6 @@ from trulysparse.grid.actions import MODES, Actions
 from trulysparse.grid.battery import Batteries
 from trulysparse.grid.bills import Bills, mean_cost
 from trulysparse.grid.coupling import GRID_LIMITS, Coupling
-from trulysparse.grid.data import GridData
 from trulysparse.grid.devices import Devices
 from trulysparse.grid.feeder import Feeder
 from trulysparse.grid.hours import HourBlocks
@@ -21,7 +20,6 @@ from trulysparse.grid.market import MARKETS
 from trulysparse.grid.observation import STATE, TOLD, Observer
 from trulysparse.grid.power_flow.flow import Feeders
 from trulysparse.grid.readings import Readings
-from trulysparse.grid.scenario import Scenario
 from trulysparse.grid.splits import WEEK, split_of
 from trulysparse.grid.tariff import Tariff, make_tariff
 
@@ -37,11 +35,11 @@ class Homes(Readings):
 
     def __init__(
         self,
-        scenario: Scenario | GridData,
+        scenario: options.AnyScenario = None,
         *,
         tariff: str | Tariff | ArrayLike = "tou",
         information: str = "follow",
-        feeder: Feeder | Feeders | None = None,
+        feeder: Feeder | Feeders | str | None = None,
         grid_limits: str = "penalty",
         market: str | None = None,
         communities: int = 1,

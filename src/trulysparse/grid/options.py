@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from trulysparse._core import checks
 from trulysparse.errors import InputError
 from trulysparse.grid.data import GridData
+from trulysparse.grid.readers.citylearn import read_citylearn
+from trulysparse.grid.sample import sample_data
 from trulysparse.grid.scenario import Scenario, scenario_of
 
 Array = NDArray[np.float64]
@@ -18,12 +21,23 @@ Hours = int | NDArray[np.int64]
 BROADCASTS = ("community", "feeder")
 
 
-def scenario_from(given: Scenario | GridData, copies: int) -> Scenario:
+AnyScenario: TypeAlias = "Scenario | GridData | str | os.PathLike[str] | None"
+"""Which homes live through which hours: a Scenario; GridData, whose homes are taken as they are; a folder in
+CityLearn's layout; or None, for the sample."""
+
+
+def scenario_from(given: AnyScenario, copies: int) -> Scenario:
     """The scenario, of so many copies one after the other."""
+    if given is None:
+        given = sample_data()
+    elif isinstance(given, str | os.PathLike):
+        given = read_citylearn(given)
     if isinstance(given, GridData):
         given = scenario_of(given)
     if not isinstance(given, Scenario):
-        raise InputError(f"scenario must be a Scenario or GridData, not {given!r:.80}")
+        raise InputError(
+            f"scenario must be a Scenario, GridData, a folder in CityLearn's layout, or None for the sample, not {given!r:.80}"
+        )
     return given if copies == 1 else given.select(np.tile(np.arange(given.n_homes), copies))
 
 

@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 
 from trulysparse._core.arrays import Floats
 from trulysparse.errors import InputError, MissingExtraError
-from trulysparse.grid.data import GridData
 from trulysparse.grid.environment import GridEnvironment
-from trulysparse.grid.options import of_homes
-from trulysparse.grid.scenario import Scenario
+from trulysparse.grid.options import AnyScenario, of_homes
 
 try:
     from gymnasium.spaces import Box, Discrete
@@ -186,12 +184,13 @@ def agent_names(environment: GridEnvironment) -> list[str]:
 
 
 def parallel_env(
-    scenario: Scenario | GridData, *, choices: Sequence[float] | None = None, **options: Any
+    scenario: AnyScenario = None, *, choices: Sequence[float] | None = None, **options: Any
 ) -> GridParallelEnv:
     """The homes as a PettingZoo parallel environment.
 
     Args:
-        scenario: which homes live through which hours; or GridData, whose homes are taken as they are.
+        scenario: which homes live through which hours; GridData, whose homes are taken as they are; a folder in
+            CityLearn's layout; or None, for the sample that comes with the package.
         choices: values of the battery's component, -1 to 1, among which an action chooses (Discrete), as VDN and QMIX
             need it; None: actions are vectors between -1 and 1 (Box).
         options: those of GridEnvironment.
