@@ -134,7 +134,8 @@ def test_copies_are_feeders_of_their_own():
     [
         ({"feeder": Feeder.named("landnetz")}, "feeder has 17 homes, of which the scenario's 3 are no multiple"),
         ({"feeder": Feeders(small_feeder(), 2)}, "feeder must be of the scenario's 3 homes, not of 6"),
-        ({"feeder": "landnetz"}, "feeder must be a Feeder, the name of one, or Feeders"),
+        ({"feeder": "landnetz"}, "feeder has 17 homes, of which"),
+        ({"feeder": 3}, "feeder must be a Feeder, the name of one, or Feeders"),
         ({"grid_limits": "none"}, "grid_limits must be one of penalty, curtail"),
         ({"first_hour": [0, 1, 2]}, "first_hour must be the same for all homes of a feeder"),
         ({"feeder": None, "broadcast": "feeder"}, "broadcast='feeder' needs a feeder"),

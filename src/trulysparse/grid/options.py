@@ -36,7 +36,8 @@ def scenario_from(given: AnyScenario, copies: int) -> Scenario:
         given = scenario_of(given)
     if not isinstance(given, Scenario):
         raise InputError(
-            f"scenario must be a Scenario, GridData, a folder in CityLearn's layout, or None for the sample, not {given!r:.80}"
+            "scenario must be a Scenario, GridData, a folder in CityLearn's layout, or None for the sample, not "
+            + f"{given!r:.80}"
         )
     return given if copies == 1 else given.select(np.tile(np.arange(given.n_homes), copies))
 
