@@ -68,7 +68,9 @@ class Method(Protocol):
 
 
 class Training:
-    """Agents of the training homes learn in the training weeks; no other home and no test hour has any part in it.
+    """Agents of the training homes learn in the training weeks. No test hour has any part in it, and no other home but
+    where homes are coupled (a feeder, a market, a broadcast): there all homes of the scenario live side by side, and
+    those that do not learn keep to self-consumption.
 
     Args:
         kind: 'es' (evolution strategy), 'td3' or 'dqn'.
