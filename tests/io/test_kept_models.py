@@ -116,7 +116,7 @@ def test_a_changed_value_is_noticed(path):
 
 def test_what_is_not_kept(model, tmp_path):
     for wrong in (5, ts.SparseMLPClassifier(), np.zeros(3), TinyModel):
-        with pytest.raises(ts.InputError, match="net must be a SparseMLP, SparseAutoencoder, SparseRBM"):
+        with pytest.raises(ts.InputError, match="net must be a SparseMLP, Fleet, SparseAutoencoder, SparseRBM"):
             ts.save(wrong, tmp_path / "m")
     for wrong in (np.zeros(3, np.uint16), np.array(1.0), np.zeros(2, complex), [1.0], np.zeros(2, ">f8")):
         model.offset_ = wrong

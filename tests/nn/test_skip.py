@@ -179,7 +179,7 @@ def test_prepared_calls_and_single_layers_give_the_same_bits(monkeypatch, layer_
     X, y = samples(200)
     found = []
     for limit in (PREPARED_CONNECTIONS, 0):
-        monkeypatch.setattr("trulysparse.nn.layers.indexed.PREPARED_CONNECTIONS", limit)
+        monkeypatch.setattr("trulysparse.nn.layers.indexed.IndexedLayer.largest_prepared", limit)
         monkeypatch.setattr("trulysparse.nn.activations_buffer.PREPARED_CONNECTIONS", limit)
         net = filled()
         given = {"batch_size": 64, "dropout": 0.2, "evolution": ts.SET(0.2), "layer_rates": layer_rates}

@@ -45,7 +45,7 @@ def test_mixed_lists_give_the_same_as_each_alone(rng, calls):
 
 
 def test_large_layers_hold_on_to_no_prepared_call(rng, calls, monkeypatch):
-    monkeypatch.setattr("trulysparse.nn.layers.indexed.PREPARED_CONNECTIONS", 10)
+    monkeypatch.setattr("trulysparse.nn.layers.indexed.IndexedLayer.largest_prepared", 10)
     net, X = ts.SparseMLP((5, 70, 3), epsilon=2, output="identity", dtype="float64"), rng.standard_normal((30, 5))
     tape = net.forward(X)
     np.testing.assert_allclose(tape.output, net.decision_function(X), rtol=1e-12)

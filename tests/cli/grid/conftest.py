@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -36,19 +37,21 @@ def short_data() -> Any:
     return replace(whole, **{name: np.ascontiguousarray(getattr(whole, name)[rows]) for name in hourly})
 
 
-@pytest.fixture(scope="session")
-def short_sample(short_data: Any) -> Iterator[Any]:
-    """In place of the sample; control by forecast, which is slow, and foresight, where nobody asks for it, are left
-    out."""
+@contextmanager
+def short(data: Any) -> Iterator[None]:
+    """Homes in place of the sample; control by forecast, which is slow, and foresight, where nobody asks for it, are
+    left out."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sample, "sample_data", lambda n_homes=3, seed=0: short_data)
+        patch.setattr(sample, "sample_data", lambda n_homes=3, seed=0: data)
         patch.setattr(_controls, "MOST_BOUNDED", 2)
-        yield short_data
+        yield
 
 
 @pytest.fixture(autouse=True)
-def _always_short(short_sample: Any) -> None:
+def short_sample(short_data: Any) -> Iterator[Any]:
     """All tests here take the short sample."""
+    with short(short_data):
+        yield short_data
 
 
 @pytest.fixture
@@ -58,10 +61,11 @@ def quick() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def whole_run(tmp_path_factory: pytest.TempPathFactory, short_sample: Any) -> Any:
+def whole_run(tmp_path_factory: pytest.TempPathFactory, short_data: Any) -> Any:
     """(folder, what was printed) of a finished run; not to be changed."""
     out = tmp_path_factory.mktemp("grid") / "r"
-    return out, run("grid", "run", "--out", out, *QUICK, "--bounds", "--json")
+    with short(short_data):
+        return out, run("grid", "run", "--out", out, *QUICK, "--bounds", "--json")
 
 
 @pytest.fixture
