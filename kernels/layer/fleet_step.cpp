@@ -96,6 +96,7 @@ class Workspace {
             // Connections have the numbers of all agents' neurons: activations begin where those of agent 0 would be.
             ForwardArgs<T> a;
             a.by_output = layer.by_output;
+            a.by_output.rows = (agent + 1) * layer.n_out;  // weights are read ahead, but not those of others at work
             a.weight = layer.weights.value;
             a.bias = layer.biases.value;
             a.x = values_[l] - agent * layer.n_in * stride_;
