@@ -21,6 +21,7 @@ def test_code_of_a_page_runs(page, monkeypatch, tmp_path):
     exec(compile("\n".join(blocks), f"{page}.md", "exec"), {"__name__": "page"})
 
 
+@pytest.mark.slow
 def test_code_of_the_page_about_agents_runs(monkeypatch, tmp_path):
     """With fewer steps, so that agents learn nothing."""
     pytest.importorskip("gymnasium")
