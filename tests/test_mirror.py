@@ -41,6 +41,7 @@ COVERED_BY = {
     "grid/readings.py": "grid/test_environment.py",
     "grid/rows.py": "grid/test_outcome.py",
     "grid/step.py": "grid/test_environment.py",
+    "grid/agents/topology.py": "grid/agents/test_training.py",
     "grid/power_flow/matrices.py": "grid/power_flow/test_flow.py",
     "grid/power_flow/details.py": "grid/power_flow/test_flow.py",
     "grid/power_flow/result.py": "grid/power_flow/test_flow.py",
@@ -56,6 +57,7 @@ COVERED_BY = {
     "nn/losses/base.py": "nn/losses/test_custom.py",  # protocols
     "parallel/ray/server_actor.py": "parallel/ray/test_driver.py",  # actors run on a cluster alone: slow tests
     "parallel/ray/worker_actor.py": "parallel/ray/test_driver.py",
+    "rl/policy_file.py": "rl/test_policy.py",
     "rl/rings.py": "rl/test_replay.py",
     "rl/environment_interface.py": "rl/test_environments.py",
     "rl/learning_agent.py": "rl/test_loop.py",  # a protocol

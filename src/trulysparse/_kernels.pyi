@@ -263,6 +263,18 @@ class SharedLock:
     def try_acquire(self) -> bool: ...
     def release(self) -> None: ...
 
+def loss_and_gradient_each(
+    kind: Loss,
+    z: Floats,
+    batch: int,
+    labels: NDArray[np.int32] | None,
+    targets: Floats | None,
+    sample_weight: Floats,
+    losses: NDArray[np.float64],
+    threads: int,
+    delta: float = 1.0,
+    summed: bool = False,
+) -> None: ...
 def loss_and_gradient(
     kind: Loss,
     z: Floats,

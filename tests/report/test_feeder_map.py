@@ -12,7 +12,7 @@ from pictures import floats, found, parsed
 from trulysparse.errors import InputError
 from trulysparse.report.feeder_map import FeederMap, feeder_map
 from trulysparse.report.svg import ALARM
-from trulysparse.report.tree_layout import street_layout
+from trulysparse.report.tree_layout import tree_layout
 
 
 def buses(svg):
@@ -27,7 +27,7 @@ def test_buses_lie_as_the_cables_are_long_and_colours_grow_with_the_distance_fro
     drawn = buses(svg)
     assert sorted(drawn) == [2, 3, 4, 5, 6, 7, 8, 9, 10]  # neither the transformer nor the joint
     of = list(drawn)
-    metres, rows = street_layout(feeder.parent, feeder.length)
+    metres, rows = tree_layout(feeder.parent, feeder.length)
     x, y = (np.array([floats(circle, name)[0] for circle in drawn.values()]) for name in ("cx", "cy"))
     assert x == pytest.approx(20 + (388 - 20) * metres[of] / metres.max(), abs=0.02)
     assert y - y[0] == pytest.approx(40 * (rows[of] - rows[of[0]]), abs=0.02)

@@ -9,6 +9,7 @@ import pytest
 
 import trulysparse as ts
 from trulysparse.errors import DivergenceError, InputError
+from trulysparse.training.fleet_trainer import FleetTrainer
 
 N, SIZES = 12, (5, 12, 10, 3)
 
@@ -215,3 +216,26 @@ def test_a_trainer_goes_on_where_another_was() -> None:
 def test_a_trainer_of_one_network_refuses_a_fleet() -> None:
     with pytest.raises(InputError, match="net must be a SparseMLP, not Fleet; a fleet is trained by FleetTrainer"):
         ts.Trainer(ts.Fleet(N, SIZES, density=0.5))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("output", ["softmax", "sigmoid", "identity"])
+def test_losses_by_gradient_are_those_of_each_agent(output: str, threads: int) -> None:
+    """On enough agents for the pool's threads."""
+    n, agents, outputs = 50, 300, 5
+    random = np.random.default_rng(3)
+    fleet = ts.Fleet(agents, (4, outputs), density=0.5, output=output, seed=0, threads=threads)
+    loss = FleetTrainer(fleet).loss
+    y = random.integers(0, outputs, (agents, n)) if output == "softmax" else random.random((agents, n, outputs))
+    targets = loss.targets(y, fleet)
+    z = random.standard_normal((agents, outputs, 64)).astype(np.float32)
+    alone, own = z.copy(), ts.Trainer(fleet[0]).loss
+    losses = loss.gradients(z, targets, threads)
+    share = np.where(np.arange(64) < n, 1 / n, 0).astype(np.float32)
+    for agent in range(agents):
+        given = targets[agent]
+        if output != "softmax":
+            given = np.zeros((outputs, 64), np.float32)
+            given[:, :n] = targets[agent].T
+        assert own.gradient(alone[agent], given, share, 1) == losses[agent]
+    np.testing.assert_array_equal(z, alone)

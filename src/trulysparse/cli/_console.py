@@ -103,12 +103,21 @@ def show(title: str, rows: dict[str, Any]) -> None:
     table.add_column()
     for name, value in rows.items():
         table.add_row(name, Text(str(value)))
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=120)
+    print_table(table)
+
+
+def print_table(table: Table) -> None:
+    """Prints a table as wide as the terminal, or in 120 columns where there is none."""
+    console = wide_console()
     with console.capture() as text:
         console.print(table)
     print(text.get(), end="", flush=True)
+
+
+def wide_console() -> Console:
+    """A console as wide as the terminal, or of 120 columns where there is none."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
 
 
 def print_json(values: dict[str, Any]) -> None:

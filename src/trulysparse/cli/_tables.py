@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from trulysparse.cli._console import print_table, wide_console
 from trulysparse.errors import InputError
 
 # Columns that a run's figures take at least.
@@ -28,11 +28,8 @@ def check_page(out: Path | None) -> None:
 
 def show_runs(title: str, rows: Mapping[str, Sequence[str]], names: Sequence[str]) -> None:
     """Tables with a column per run, as many beside each other as fit."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=120)
     first = max((len(name) for name in rows), default=0) + 4
-    some = max(1, (console.width - first) // (_LEAST_WIDTH + 3))
+    some = max(1, (wide_console().width - first) // (_LEAST_WIDTH + 3))
     for start in range(0, len(names), some):
         table = Table(title=Text(title), title_justify="left", title_style="bold")
         table.add_column(no_wrap=True, style="cyan")
@@ -40,9 +37,7 @@ def show_runs(title: str, rows: Mapping[str, Sequence[str]], names: Sequence[str
             table.add_column(Text(name), overflow="fold", justify="right")
         for name, values in rows.items():
             table.add_row(Text(name), *(Text(value) for value in values[start : start + some]))
-        with console.capture() as text:
-            console.print(table)
-        print(text.get(), end="", flush=True)
+        print_table(table)
 
 
 def show_comparison(

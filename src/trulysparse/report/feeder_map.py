@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from trulysparse.errors import InputError
 from trulysparse.report.svg import ALARM, WIDTH, Axis, color, element, escape, label, picture, tick_names
-from trulysparse.report.tree_layout import street_layout
+from trulysparse.report.tree_layout import tree_layout
 
 _LEGEND, _MARGIN, _ROW, _LEAST, _TALLEST = 44, 12, 40.0, 12.0, 640.0
 _LOW, _HIGH = color(1), color(0)  # below nominal orange, above it blue
@@ -74,7 +74,7 @@ class FeederMap:
 
 
 def feeder_map(feeder: FeederMap, *, title: str) -> str:
-    """Draws the feeder: to the right by length of cable, each street in a row.
+    """Draws the feeder: to the right by length of cable, each lateral in a row.
 
     Args:
         feeder: with its voltages.
@@ -88,10 +88,10 @@ def feeder_map(feeder: FeederMap, *, title: str) -> str:
         >>> from trulysparse.report.feeder_map import FeederMap, feeder_map
         >>> feeder = FeederMap(parent=np.array([-1, 0, 1]), length=np.array([0.0, 40, 40]),
         ...                    low=np.array([1.0, 0.97, 0.94]), high=np.array([1.0, 1.01, 1.02]))
-        >>> feeder_map(feeder, title="a street").count("<title")
+        >>> feeder_map(feeder, title="a feeder").count("<title")
         4
     """
-    metres, rows = street_layout(np.asarray(feeder.parent), np.asarray(feeder.length, np.float64))
+    metres, rows = tree_layout(np.asarray(feeder.parent), np.asarray(feeder.length, np.float64))
     low, high = min(float(rows.min()), 0.0), max(float(rows.max()), 0.0)
     row = min(_ROW, max(_LEAST, _TALLEST / (high - low + 1)))
     top = _LEGEND + _MARGIN - row * low

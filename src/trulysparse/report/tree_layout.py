@@ -1,14 +1,14 @@
-"""Where the buses of a radial feeder are drawn: to the right by length of cable, each street in a row of its own."""
+"""Where the buses of a radial feeder are drawn: to the right by length of cable, each lateral in a row of its own."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-_ASIDE = 0.36  # of a row: how far a house lies beside its street
+_ASIDE = 0.36  # of a row: how far a house connection lies beside its lateral
 
 
-def street_layout(
+def tree_layout(
     parent: NDArray[np.int64], length: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Positions of the buses of a tree.
@@ -26,8 +26,8 @@ def street_layout(
 
     Example:
         >>> import numpy as np
-        >>> from trulysparse.report.tree_layout import street_layout
-        >>> x, y = street_layout(np.array([-1, 0, 1, 0, 3]), np.array([0.0, 50, 20, 30, 30]))
+        >>> from trulysparse.report.tree_layout import tree_layout
+        >>> x, y = tree_layout(np.array([-1, 0, 1, 0, 3]), np.array([0.0, 50, 20, 30, 30]))
         >>> x.tolist(), y.tolist()
         ([0.0, 50.0, 70.0, 30.0, 60.0], [0.5, 0.0, 0.0, 1.0, 1.0])
     """
@@ -46,7 +46,7 @@ def street_layout(
 
 
 def _rows(children: list[list[int]], behind: NDArray[np.int64], reach: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The row of each bus; a street's side streets come right after it."""
+    """The row of each bus; the laterals that branch off a lateral come right after it."""
     y, rows, side = np.zeros(len(children)), 0, 1
     waiting = list(reversed(children[0]))
     while waiting:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from os import PathLike
 from typing import Any, Self
 
 import numpy as np
@@ -11,16 +10,16 @@ from numpy.typing import ArrayLike, NDArray
 from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
 from trulysparse.errors import InputError
-from trulysparse.io import models
 from trulysparse.io.kept_models import Parts
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.fleet.fleet import Fleet
 from trulysparse.nn.fleet.passes import FleetPasses
 from trulysparse.rl.observations import finite_row, observation_array
 from trulysparse.rl.policy import HEADS, Head, Policy
+from trulysparse.rl.policy_file import PolicyFile
 
 
-class FleetPolicy:
+class FleetPolicy(PolicyFile):
     """A fleet with all that makes actions of observations: one policy per agent; see Policy.
 
     The policy answers with the weights that its fleet has at that moment. `agent.freeze()` gives one with a fleet of
@@ -51,6 +50,8 @@ class FleetPolicy:
         >>> actions.shape, bool(np.allclose(policy[3](np.ones(3)), actions[3], atol=1e-6))
         ((5, 2), True)
     """
+
+    described = "the policies of a fleet"
 
     def __init__(
         self,
@@ -168,35 +169,6 @@ class FleetPolicy:
         return self.fleet.n_connections
 
     # ---- files ----
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Writes the policies to one safetensors file; see Policy.save.
-
-        Args:
-            path: of the file; one that is there is replaced as a whole.
-
-        Raises:
-            OSError: where the file cannot be written; one that was there stays then.
-        """
-        models.save(self, path)
-
-    @classmethod
-    def load(cls, path: str | PathLike[str]) -> Self:
-        """Reads what `save` wrote.
-
-        Args:
-            path: of the file.
-
-        Returns:
-            The policies.
-
-        Raises:
-            InputError: where the file is missing, truncated, damaged, or holds something else.
-        """
-        policy = models.load(path, threads=1)
-        if not isinstance(policy, cls):
-            raise InputError(f"{path} holds a {type(policy).__name__}, not the policies of a fleet")
-        return policy
 
     def to_parts(self) -> Parts:
         """What a file keeps of it; see io.kept_models."""

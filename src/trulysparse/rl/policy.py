@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from os import PathLike
 from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
@@ -12,7 +11,6 @@ from trulysparse import _kernels
 from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
 from trulysparse.errors import InputError
-from trulysparse.io import models
 from trulysparse.io.kept_models import Parts
 from trulysparse.nn.activations import Activation
 from trulysparse.nn.frozen import FrozenMLP, parameters_of
@@ -20,6 +18,7 @@ from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.network import Network
 from trulysparse.nn.unfreeze import unfreeze
 from trulysparse.rl.observations import finite_row, observation_array, refusal, require_shape
+from trulysparse.rl.policy_file import PolicyFile
 
 Head: TypeAlias = Literal["tanh", "argmax", "identity"]
 Scale: TypeAlias = tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]
@@ -30,7 +29,7 @@ HEADS = {"tanh": _kernels.Head.TANH, "argmax": _kernels.Head.ARGMAX, "identity":
 _DONE, _OTHER_TYPE = -1, -3
 
 
-class Policy:
+class Policy(PolicyFile):
     """A frozen network with all that makes actions of observations: normalisation, head and the actions' bounds.
 
     It knows no environment and needs no Gymnasium. Threads may ask at the same time, and while one refreshes: each
@@ -74,6 +73,8 @@ class Policy:
         >>> Policy(net, head="argmax", n_actions=2).predict(np.eye(3, dtype=np.float32))
         (array([0, 1, 1]), None)
     """
+
+    described = "a policy"
 
     def __init__(
         self,
@@ -204,46 +205,6 @@ class Policy:
             self._frozen, self._scale, self._kernels = frozen, scale, kernels
 
     # ---- files ----
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Writes the policy to one safetensors file, which `load` and `trulysparse.load` read without Gymnasium.
-
-        Args:
-            path: of the file; one that is there is replaced as a whole.
-
-        Raises:
-            OSError: where the file cannot be written; one that was there stays then.
-        """
-        models.save(self, path)
-
-    @classmethod
-    def load(cls, path: str | PathLike[str]) -> Self:
-        """Reads a policy that `save` wrote.
-
-        Args:
-            path: of the file.
-
-        Returns:
-            The policy.
-
-        Raises:
-            InputError: where the file is missing, truncated, damaged, or not a policy.
-
-        Example:
-            >>> import tempfile
-            >>> import trulysparse as ts
-            >>> net = ts.SparseMLP((3, 8, 2), epsilon=1, output="identity", seed=0)
-            >>> policy = Policy(net, head="tanh", n_actions=2)
-            >>> with tempfile.TemporaryDirectory() as folder:
-            ...     policy.save(folder + "/policy.safetensors")
-            ...     same = Policy.load(folder + "/policy.safetensors")
-            >>> bool((same([1, 2, 3]) == policy([1, 2, 3])).all())
-            True
-        """
-        policy = models.load(path, threads=1)
-        if not isinstance(policy, cls):
-            raise InputError(f"{path} holds a {type(policy).__name__}, not a policy: read it with trulysparse.load")
-        return policy
 
     def to_parts(self) -> Parts:
         """What a file keeps of it; see io.kept_models."""

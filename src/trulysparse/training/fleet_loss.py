@@ -21,13 +21,11 @@ class FleetLoss:
     """A built-in loss, of each agent.
 
     Args:
-        loss: the loss.
         kind: the kernels' name of it.
         delta: of Huber.
         summed: whether it is the sum over outputs.
     """
 
-    loss: Loss
     kind: Kind
     delta: float = 1.0
     summed: bool = False
@@ -79,17 +77,18 @@ class FleetLoss:
             targets: from `targets`.
             threads: at least 1.
         """
-        n, columns = targets.shape[1], z.shape[2]
-        share: Floats = np.zeros(columns, z.dtype)
+        n = targets.shape[1]
+        share: Floats = np.zeros(z.shape[2], z.dtype)
         share[:n] = 1.0 / n
         losses = np.empty(len(z))
-        laid_out = np.zeros(z.shape[1:], z.dtype)
-        for agent, values in enumerate(z):  # only where topologies evolve by gradients
-            if targets.ndim == 2:
-                losses[agent] = self.loss.gradient(values, targets[agent], share, threads)
-            else:
-                laid_out[:, :n] = targets[agent].T
-                losses[agent] = self.loss.gradient(values, laid_out, share, threads)
+        labels = targets if targets.ndim == 2 else None
+        laid_out = None
+        if labels is None:
+            laid_out = np.zeros(z.shape, z.dtype)
+            laid_out[:, :, :n] = targets.transpose(0, 2, 1)
+        _kernels.loss_and_gradient_each(
+            self.kind, z, n, labels, laid_out, share, losses, threads, self.delta, self.summed
+        )
         return losses
 
 
@@ -100,11 +99,11 @@ def checked_loss(loss: Loss) -> FleetLoss:
         loss: as make_loss returns it.
     """
     if isinstance(loss, SoftmaxCrossEntropy):
-        return FleetLoss(loss, Kind.SOFTMAX_CROSS_ENTROPY)
+        return FleetLoss(Kind.SOFTMAX_CROSS_ENTROPY)
     if isinstance(loss, BinaryCrossEntropy):
-        return FleetLoss(loss, Kind.BINARY_CROSS_ENTROPY, summed=loss.reduction == "sum")
+        return FleetLoss(Kind.BINARY_CROSS_ENTROPY, summed=loss.reduction == "sum")
     if isinstance(loss, MeanSquaredError):
-        return FleetLoss(loss, Kind.MEAN_SQUARED_ERROR, summed=loss.reduction == "sum")
+        return FleetLoss(Kind.MEAN_SQUARED_ERROR, summed=loss.reduction == "sum")
     if isinstance(loss, Huber):
-        return FleetLoss(loss, Kind.HUBER, loss.delta)
+        return FleetLoss(Kind.HUBER, loss.delta)
     raise InputError(f"loss must be a built-in one for a fleet, not {loss.name}; train such agents by Trainer")

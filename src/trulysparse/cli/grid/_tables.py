@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from trulysparse.cli._console import print_table
 from trulysparse.report.grid_figures import name_of, percent_or_dash
 from trulysparse.report.grid_run import UNSEEN, Control
 from trulysparse.report.numbers import MISSING
@@ -33,12 +33,7 @@ def show_controls(title: str, controls: Sequence[Control]) -> None:
             part = each.parts.get((UNSEEN, UNSEEN))
             cells.append(MISSING if part is None else percent_or_dash(part.saving))
         table.add_row(Text(name_of(each)), *cells)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=120)
-    with console.capture() as text:
-        console.print(table)
-    print(text.get(), end="", flush=True)
+    print_table(table)
 
 
 def ratio_or_dash(value: float) -> str:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from trulysparse import rl
 from trulysparse._core import checks
 from trulysparse.errors import InputError
-from trulysparse.evolution.methods.set import SET
 from trulysparse.grid.agents.exchange import Exchange
 from trulysparse.grid.agents.policy import REACH, ActionMap
 from trulysparse.grid.agents.rollout import EnvironmentMaker
 from trulysparse.grid.agents.savings import SavingEnvironments
+from trulysparse.grid.agents.topology import evolution_of
 from trulysparse.grid.agents.windows import Windows
 from trulysparse.grid.splits import Split
 from trulysparse.io.kept_models import Parts
@@ -130,9 +130,8 @@ class IndependentTraining:
         self.length = hours // self.windows.length * self.windows.length
         algorithm = {**DEFAULTS[kind], **{name: value for name, value in given.items() if name not in own}}
         evolution = None
-        if evolve and density < 1 and settings.replaced > 0:
-            until = round(checks.real("evolve_until", settings.evolve_until, low=0, high=1) * self.length)
-            evolution = SET(settings.replaced, every_updates=settings.evolve_every, until=max(1, until))
+        if evolve and density < 1:
+            evolution = evolution_of(settings.replaced, settings.evolve_every, settings.evolve_until, self.length)
         environment = maker.make(homes, 0, self.windows.length)
         self.choices = settings.choices if kind == "dqn" else None
         self.action_map = ActionMap(environment.start_actions, settings.reach, squashed=kind == "td3")

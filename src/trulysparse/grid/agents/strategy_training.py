@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from trulysparse._core import checks
 from trulysparse.errors import InputError
-from trulysparse.evolution.methods.set import SET
 from trulysparse.grid.agents.evolution_strategy import EvolutionStrategy
 from trulysparse.grid.agents.exchange import Exchange
 from trulysparse.grid.agents.policy import REACH, ActionMap
 from trulysparse.grid.agents.rollout import EnvironmentMaker, Rollouts
+from trulysparse.grid.agents.topology import evolution_of
 from trulysparse.grid.agents.windows import Windows
 from trulysparse.grid.splits import Split
 from trulysparse.io.kept_models import Parts
@@ -116,9 +116,8 @@ class StrategyTraining:
         self.windows = Windows(split, settings.window_hours, settings.windows, seed)
         self.rollouts = Rollouts(maker, homes, len(self.fleet), self.action_map)
         evolution = None
-        if evolve and density < 1 and settings.replaced > 0:
-            until = round(checks.real("evolve_until", settings.evolve_until, low=0, high=1) * self.length)
-            evolution = SET(settings.replaced, every_updates=settings.evolve_every, until=until)
+        if evolve and density < 1:
+            evolution = evolution_of(settings.replaced, settings.evolve_every, settings.evolve_until, self.length)
         self.strategy = EvolutionStrategy(
             self.fleet,
             self.rollouts.columns(self.windows.count),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ Array = NDArray[np.float64]
 _ONE_WAY = 0.93  # efficiency of charging, about
 
 
-class Rule:
+class Rule(ABC):
     """What decides for all homes of an environment, an hour at a time: the base of rules and bounds.
 
     A rule of one's own overrides `step`, or, of those here, `behaviour`.
@@ -48,9 +49,9 @@ class Rule:
                 f"rule '{self.label}' is for information='{self.information}', not '{environment.information}'"
             )
 
+    @abstractmethod
     def step(self, environment: Any) -> Any:
         """Takes the environment one hour further: a Step."""
-        raise NotImplementedError
 
 
 class NoControl(Rule):
