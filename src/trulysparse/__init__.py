@@ -59,7 +59,7 @@ from trulysparse.training import (
 )
 
 if TYPE_CHECKING:
-    from trulysparse import rl
+    from trulysparse import export, rl
     from trulysparse.estimators import SparseMLPClassifier, SparseMLPRegressor
     from trulysparse.evolution.fleet_evolver import FleetEvolver
     from trulysparse.nn.fleet import Fleet
@@ -143,6 +143,7 @@ __all__ = [
     "Trainer",
     "WeightInit",
     "evaluate",
+    "export",
     "fit_side_by_side",
     "forward_all",
     "grid",
@@ -177,7 +178,7 @@ def __getattr__(name: str) -> Any:
         from trulysparse import unsupervised
 
         return getattr(unsupervised, name)
-    if name in ("grid", "rl"):
+    if name in ("export", "grid", "rl"):
         return import_module(f"trulysparse.{name}")
     if name in _LAZY:
         return getattr(import_module(f"trulysparse.{_LAZY[name]}"), name)
