@@ -19,6 +19,7 @@ namespace ts {
 namespace {
 
 thread_local int thread_number = 0;
+thread_local ParallelRegion borrowed = nullptr;
 
 // How long a waiting thread spins before it sleeps: up to kSpin without yielding, then up to kWait while yielding the
 // core. Where cores are virtual, waking a sleeping thread may take longer than a loop.
@@ -50,6 +51,36 @@ bool spin(Ready&& ready) {
 struct alignas(64) Share {
     std::atomic<int64_t> next{0};
     int64_t end = 0;
+};
+
+// A loop on the threads of another library.
+struct BorrowedLoop {
+    int64_t count;
+    int threads;
+    void (*call)(void*, int64_t);
+    void* context;
+    std::atomic<int> arrived{1};  // number 0 is the caller
+    std::atomic<int64_t> next{0};
+    std::mutex failure_lock;
+    std::exception_ptr failure;
+    std::thread::id caller = std::this_thread::get_id();
+
+    static void enter(void* given) {
+        auto& loop = *static_cast<BorrowedLoop*>(given);
+        const int number = std::this_thread::get_id() == loop.caller ? 0 : loop.arrived.fetch_add(1);
+        if (number >= loop.threads) return;
+        const int before = std::exchange(thread_number, number);
+        const ParallelRegion region = std::exchange(borrowed, nullptr);  // an item starts no threads
+        try {
+            for (int64_t i; (i = loop.next.fetch_add(1, std::memory_order_relaxed)) < loop.count;)
+                loop.call(loop.context, i);
+        } catch (...) {
+            const std::lock_guard guard(loop.failure_lock);
+            if (!loop.failure) loop.failure = std::current_exception();
+        }
+        thread_number = before;
+        borrowed = region;
+    }
 };
 
 class Pool {
@@ -160,7 +191,16 @@ int current_thread() { return thread_number; }
 
 int set_current_thread(int number) { return std::exchange(thread_number, number); }
 
+BorrowedThreads::BorrowedThreads(ParallelRegion region) : before_(std::exchange(borrowed, region)) {}
+BorrowedThreads::~BorrowedThreads() { borrowed = before_; }
+
 void run_on_pool(int64_t count, int threads, void (*call)(void*, int64_t), void* context) {
+    if (borrowed) {
+        BorrowedLoop loop{count, threads, call, context};
+        borrowed(BorrowedLoop::enter, &loop, unsigned(std::min<int64_t>(threads, count)), 0);
+        if (loop.failure) std::rethrow_exception(loop.failure);
+        return;
+    }
     numbered_anew([&] {
         Pool& shared = pool();
         if (!shared.claim()) {

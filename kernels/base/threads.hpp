@@ -30,6 +30,24 @@ void numbered_anew(Body&& body) {
 // others. Rethrows the first exception of an item.
 void run_on_pool(int64_t count, int threads, void (*call)(void*, int64_t), void* context);
 
+// What begins a parallel region of an OpenMP library: calls body(context) on as many threads as are given, the caller's
+// among them, as GOMP_parallel does.
+using ParallelRegion = void (*)(void (*body)(void*), void* context, unsigned threads, unsigned flags);
+
+// Loops of this thread run on the threads of such a library while this lives, in place of the pool's; null: on the
+// pool's. Another library's threads spin for a moment after each of its loops: a pool beside them would have to share
+// the cores with them.
+class BorrowedThreads {
+  public:
+    explicit BorrowedThreads(ParallelRegion region);
+    ~BorrowedThreads();
+    BorrowedThreads(const BorrowedThreads&) = delete;
+    BorrowedThreads& operator=(const BorrowedThreads&) = delete;
+
+  private:
+    ParallelRegion before_;
+};
+
 // Multiply-adds below which waking a second thread costs more than it saves.
 constexpr int64_t kWorkPerThread = 1 << 17;
 

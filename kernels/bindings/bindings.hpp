@@ -128,5 +128,6 @@ void bind_soft_update(nb::module_& m);
 void bind_units(nb::module_& m);
 void bind_fleet(nb::module_& m);
 void bind_fleet_step(nb::module_& m);
+void bind_samples(nb::module_& m);
 
 }  // namespace ts

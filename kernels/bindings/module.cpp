@@ -105,6 +105,7 @@ NB_MODULE(_kernels, m) {
     bind_inference(m);
     bind_fleet(m);
     bind_fleet_step(m);
+    bind_samples(m);
     m.def(
         "empty_bytes",
         [](int64_t size) {
