@@ -1,0 +1,158 @@
+"""SparseLinear: a linear layer whose weight is one number per connection."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import nn
+
+from trulysparse._core import checks
+from trulysparse._core.arrays import empty
+from trulysparse._core.random import stream_key
+from trulysparse.connectivity import Connectivity
+from trulysparse.connectivity.counts import DEFAULT_EPSILON, connection_count, uniform_counts
+from trulysparse.connectivity.matrices import from_matrix
+from trulysparse.connectivity.network_patterns import drawn_layers, make_pattern
+from trulysparse.errors import InputError
+from trulysparse.nn.activations import IDENTITY
+from trulysparse.nn.initialization import WeightInit
+from trulysparse.torch.functional import SparseLinearFunction
+from trulysparse.torch.operators import sparse_linear
+from trulysparse.torch.topology import Topology
+
+INIT = WeightInit("uniform", fan="sparse", balance=False)
+"""Uniform within 1 / sqrt(fan-in), torch's rule of a linear layer, where fan-in is that of the very neuron."""
+
+
+class SparseLinear(nn.Module):
+    """y = x W^T + b with a weight for each connection, and nothing for the others.
+
+    Works as torch.nn.Linear does, but for `weight`, which has one dimension: the connections, in the order of
+    `connectivity.by_input`. Any torch optimizer trains it; `Evolver` replaces connections.
+
+    Args:
+        in_features: 1 to 2^31 - 1.
+        out_features: likewise.
+        density: share of all connections that exist, in (0, 1]; or give epsilon.
+        epsilon: epsilon * (in_features + out_features) connections exist, at most all; None, where density is too: 20.
+        bias: whether there is one.
+        connectivity: a pattern by name or function, as SparseMLP takes it for one layer; a Connectivity; or a SciPy
+            matrix (out_features, in_features), of which each stored value is a connection.
+        seed: of connections and weights, at least 0; None: drawn from torch's generator, so torch.manual_seed fixes it.
+        dtype: torch.float32 or torch.float64; None: torch's default.
+        layout: how outputs lie in memory: 'samples': as torch.nn.Linear's; 'features': feature by feature, which is
+            kept by what works element by element and read by the next sparse layer without transposing; 'auto': the
+            latter where inputs have two dimensions.
+
+    Attributes:
+        weight: Parameter (n_connections,).
+        bias: Parameter (out_features,), or None.
+        connectivity: the connections; immutable.
+
+    Raises:
+        InputError: where an argument is out of range.
+
+    Source:
+        Mocanu et al. (2018), eq. 3, for epsilon.
+
+    Example:
+        >>> import torch, trulysparse as ts
+        >>> layer = ts.torch.SparseLinear(512, 2048, density=0.05, seed=0)
+        >>> layer(torch.randn(8, 512)).shape, layer.weight.shape
+        (torch.Size([8, 2048]), torch.Size([52429]))
+    """
+
+    weight: nn.Parameter
+    bias: nn.Parameter | None
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        density: float | None = None,
+        epsilon: float | None = None,
+        bias: bool = True,
+        connectivity: Any = "erdos_renyi",
+        seed: int | None = None,
+        dtype: torch.dtype | None = None,
+        layout: str = "auto",
+    ) -> None:
+        super().__init__()
+        self.in_features = checks.integer("in_features", in_features, low=1)
+        self.out_features = checks.integer("out_features", out_features, low=1)
+        self.layout = checks.choice("layout", layout, ("auto", "samples", "features"))
+        dtype = torch.get_default_dtype() if dtype is None else dtype
+        if dtype not in (torch.float32, torch.float64):
+            raise InputError(f"dtype must be torch.float32 or torch.float64, not {dtype!r}")
+        key = int(torch.randint(2**62, ()).item()) if seed is None else checks.integer("seed", seed, low=0)
+        con = _connections(self.in_features, self.out_features, density, epsilon, connectivity, key)
+        values = empty(con.n_connections, np.dtype("float32" if dtype == torch.float32 else "float64"))
+        INIT.fill(values, con, INIT.scale(con, IDENTITY), stream_key(key, "weights", 0), torch.get_num_threads())
+        self.weight = nn.Parameter(torch.from_numpy(values))
+        self.register_parameter("bias", nn.Parameter(_bias(con, dtype, key)) if bias else None)
+        self._set_topology(Topology(con))
+
+    @property
+    def connectivity(self) -> Connectivity:
+        """The connections."""
+        return self._topology.connectivity
+
+    @property
+    def density(self) -> float:
+        """Connections as a share of all that could exist."""
+        return self.connectivity.n_connections / (self.in_features * self.out_features)
+
+    def _set_topology(self, topology: Topology) -> None:
+        self._topology = topology
+        self._token = topology.token()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """W x + b of (..., in_features), of the type of weight or, under autocast, of autocast's."""
+        features = self.layout == "features" or (self.layout == "auto" and x.dim() == 2)
+        if torch.compiler.is_compiling():
+            return sparse_linear(x, self.weight, self.bias, self._token, self.out_features, features)
+        return SparseLinearFunction.apply(x, self.weight, self.bias, self._topology, features)
+
+    def to_csr(self) -> sp.csr_array:
+        """The weight as a csr_array (out_features, in_features). A copy."""
+        con = self.connectivity
+        values = self.weight.detach().numpy()[con.position]
+        return sp.csr_array((values, con.indices.copy(), con.indptr.copy()), shape=(con.n_out, con.n_in))
+
+    def extra_repr(self) -> str:
+        """What repr shows."""
+        return (
+            f"in_features={self.in_features}, out_features={self.out_features}, "
+            f"connections={self.connectivity.n_connections}, density={self.density:.3g}, bias={self.bias is not None}"
+        )
+
+
+def _connections(n_in: int, n_out: int, density: Any, epsilon: Any, connectivity: Any, seed: int) -> Connectivity:
+    threads = torch.get_num_threads()
+    if isinstance(connectivity, Connectivity) or sp.issparse(connectivity):
+        if density is not None or epsilon is not None:
+            raise InputError("density and epsilon go with a pattern, not with given connections")
+        con = connectivity if isinstance(connectivity, Connectivity) else from_matrix(connectivity, name="connectivity")[0]
+        if (con.n_in, con.n_out) != (n_in, n_out):
+            raise InputError(f"connectivity must be of {n_in} inputs and {n_out} outputs, not {con.n_in} and {con.n_out}")
+        return con
+    if density is not None and epsilon is not None:
+        raise InputError("epsilon cannot be combined with density, which takes its place")
+    if density is not None:
+        (count,) = uniform_counts((n_in, n_out), checks.real("density", density, low=0, high=1, low_open=True))
+    else:
+        epsilon = DEFAULT_EPSILON if epsilon is None else checks.real("epsilon", epsilon, low=0, low_open=True)
+        count = max(1, connection_count(n_in, n_out, epsilon))
+    (con,) = drawn_layers(make_pattern(connectivity), (n_in, n_out), [count], seed, threads)
+    return con
+
+
+def _bias(con: Connectivity, dtype: torch.dtype, seed: int) -> torch.Tensor:
+    """Uniform within 1 / sqrt(inputs of the very neuron)."""
+    generator = torch.Generator().manual_seed(stream_key(seed, "bias", 0) & (2**63 - 1))
+    limit = torch.from_numpy(1 / np.sqrt(np.maximum(np.diff(con.indptr), 1))).to(dtype)
+    return (torch.rand(con.n_out, generator=generator, dtype=dtype) * 2 - 1) * limit
