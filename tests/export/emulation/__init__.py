@@ -1,0 +1,15 @@
+"""C programs on emulated microcontrollers: built by cross compilers, run by QEMU, measured exactly.
+
+    program = build({"main.c": text, "net.c": path}, BOARDS["M4F"], folder)
+    program.text, program.data, program.bss           # bytes
+    output = run(program, samples.tobytes())
+    output.code, output.printed, output.data          # main's value, what it printed, the bytes it wrote
+
+A program includes device.h: device_read, device_write, COUNT_START, COUNT_STOP, device_stack_used.
+"""
+
+from .boards import BOARDS, Board, missing
+from .forward import Forward, forward
+from .programs import BuildError, Output, Program, build, object_sizes, run
+
+__all__ = ["BOARDS", "Board", "BuildError", "Forward", "Output", "Program", "build", "forward", "missing", "object_sizes", "run"]
