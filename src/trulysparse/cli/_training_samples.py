@@ -74,7 +74,7 @@ def samples_in_file(path: str, run: Run | None, model: Any) -> Any:
         raise InputError(f"--calibrate: {str(error).removeprefix('DATA: ')}") from None
     n_inputs = getattr(model, "n_observations", matrix.n_features)
     if matrix.n_features != n_inputs:
-        raise InputError(f"--calibrate: '{path}' has {matrix.n_features} features, not the {n_inputs} of an observation")
+        raise InputError(f"--calibrate: '{path}' has {matrix.n_features} features, but observations have {n_inputs}")
     return _in_memory(matrix)
 
 

@@ -61,7 +61,9 @@ def policy_of(agents: Any, home: int) -> tuple[Any, str]:
     center = np.float32(agents.action_map.reach) * agents.action_map.start
     listed = ", ".join(f"{value:g}" for value in center.tolist())
     if agents.action_map.squashed:
-        note = f"of outputs z and a = tanh(z) the actions are c + (1 - c) a where a > 0, else c + (1 + c) a, c = {listed}"
+        note = (
+            f"of outputs z, with a = tanh(z), actions are c + (1 - c) a where a > 0, else c + (1 + c) a; c = {listed}"
+        )
     else:
         bias = net.layers[-1].bias
         net.layers[-1].bias = (bias if bias.size else np.zeros(len(center), net.dtype)) + center
