@@ -82,65 +82,75 @@ TS_FN ts_int8_place ts_int8_first(const ts_int8_layer *layer) {
     return place;
 }
 
-/* sum + the products of the next row with x. Four connections a turn, and no branch in them. */
-TS_UNUSED static inline int32_t ts_int8_row(const ts_int8_layer *layer, ts_int8_place *place, const int8_t *x,
-                                            int32_t sum) {
+#if defined(__GNUC__)
+#define TS_INT8_INLINE __attribute__((always_inline)) inline
+#else
+#define TS_INT8_INLINE inline
+#endif
+
+/* Runs STEP n > 0 times, eight in a turn; the first turn begins in the middle. */
+#define TS_INT8_REPEAT(n, STEP)             \
+    {                                       \
+        uint32_t turns = ((n) + 7u) >> 3;   \
+        switch ((n) & 7u) {                 \
+            do {                            \
+                default: STEP TS_INT8_NEXT  \
+                case 7: STEP TS_INT8_NEXT   \
+                case 6: STEP TS_INT8_NEXT   \
+                case 5: STEP TS_INT8_NEXT   \
+                case 4: STEP TS_INT8_NEXT   \
+                case 3: STEP TS_INT8_NEXT   \
+                case 2: STEP TS_INT8_NEXT   \
+                case 1: STEP                \
+            } while (--turns != 0);         \
+        }                                   \
+    }
+#if defined(__GNUC__) && (__GNUC__ >= 7 || defined(__clang__))
+#define TS_INT8_NEXT __attribute__((fallthrough));
+#else
+#define TS_INT8_NEXT
+#endif
+
+/* sum + the products of the next row with x. */
+static TS_INT8_INLINE int32_t ts_int8_row(const ts_int8_layer *layer, ts_int8_place *place, const int8_t *x,
+                                          int32_t sum) {
     const int8_t *w = place->weight;
-    uint32_t n;
 #ifdef TS_INT8_FULL
 #if defined(TS_INT8_DELTA8) || defined(TS_INT8_U16)
     if (layer->form == ts_int8_full)
 #endif
     {
-        for (n = layer->n_in; n >= 4; n -= 4, w += 4, x += 4) {
-            sum += w[0] * x[0];
-            sum += w[1] * x[1];
-            sum += w[2] * x[2];
-            sum += w[3] * x[3];
-        }
-        for (; n != 0; n--) sum += *w++ * *x++;
+        const uint32_t n = layer->n_in;
+        TS_INT8_REPEAT(n, sum += *w++ * *x++;)
         place->weight = w;
         return sum;
     }
 #endif
+#if defined(TS_INT8_DELTA8) || defined(TS_INT8_U16)
+    {
+        const uint32_t n = *place->length++;
+        if (n == 0) return sum;
 #ifdef TS_INT8_DELTA8
 #ifdef TS_INT8_U16
-    if (layer->form == ts_int8_delta8)
+        if (layer->form == ts_int8_delta8)
 #endif
-    {
-        const uint8_t *d = (const uint8_t *)place->index;
-        for (n = *place->length++; n >= 4; n -= 4, w += 4, d += 4) {
-            x += d[0];
-            sum += w[0] * x[0];
-            x += d[1];
-            sum += w[1] * x[0];
-            x += d[2];
-            sum += w[2] * x[0];
-            x += d[3];
-            sum += w[3] * x[0];
+        {
+            const uint8_t *d = (const uint8_t *)place->index;
+            TS_INT8_REPEAT(n, x += *d++; sum += *w++ * *x;)
+            place->index = d;
+            place->weight = w;
+            return sum;
         }
-        for (; n != 0; n--) {
-            x += *d++;
-            sum += *w++ * x[0];
-        }
-        place->index = d;
-        place->weight = w;
-        return sum;
-    }
 #endif
 #ifdef TS_INT8_U16
-    {
-        const uint16_t *i = (const uint16_t *)place->index;
-        for (n = *place->length++; n >= 4; n -= 4, w += 4, i += 4) {
-            sum += w[0] * x[i[0]];
-            sum += w[1] * x[i[1]];
-            sum += w[2] * x[i[2]];
-            sum += w[3] * x[i[3]];
+        {
+            const uint16_t *i = (const uint16_t *)place->index;
+            TS_INT8_REPEAT(n, sum += *w++ * x[*i++];)
+            place->index = i;
+            place->weight = w;
+            return sum;
         }
-        for (; n != 0; n--) sum += *w++ * x[*i++];
-        place->index = i;
-        place->weight = w;
-        return sum;
+#endif
     }
 #endif
 }
