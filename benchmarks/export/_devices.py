@@ -12,9 +12,23 @@ BENCHMARKS = Path(__file__).parents[1]
 for folder in (BENCHMARKS, BENCHMARKS.parent / "tests"):
     sys.path.insert(0, str(folder))
 
-from export.emulation import BOARDS, Board, build, missing, run  # noqa: E402
+from export.emulation import BOARDS, Board, build, frozen_scores, missing, run  # noqa: E402
 
 import trulysparse as ts  # noqa: E402
+
+__all__ = [
+    "BOARDS",
+    "DIGITS",
+    "FASHION",
+    "boards",
+    "build",
+    "cost",
+    "digits_network",
+    "fashion_network",
+    "frozen_scores",
+    "random_samples",
+    "run",
+]
 
 DIGITS, FASHION = (64, 100, 100, 10), (784, 1000, 1000, 1000, 10)
 

@@ -56,7 +56,7 @@ def emlearn(sizes: tuple[int, ...], folder: Path) -> Row:
 
     model, X = dense(sizes)
     header = tool.convert(model, method="loadable").save(name="peer", inference=["loadable"])
-    glue = f'{header}\nint32_t predict_one(const float *x) {{ return peer_predict(x, {sizes[0]}); }}\n'
+    glue = f"{header}\nint32_t predict_one(const float *x) {{ return peer_predict(x, {sizes[0]}); }}\n"
     flags = ("-w", f"-I{Path(tool.__file__).parent}")
     measured = cost({"peer.c": "#include <math.h>\n" + glue}, M4F, folder, X, flags)
     agree = float(np.mean(model.predict(X) == measured["labels"]))
@@ -92,7 +92,9 @@ def onnx2c(sizes: tuple[int, ...], folder: Path) -> Row:
         if k < last:
             cast = f"[{sizes[k + 1]}])"
             lines.append(f"  relu_{k}((const float (*){cast}tensor_1.a, (float (*){cast}tensor_2.a);")
-    lines.append(f"  int32_t best = 0;\n  for (int32_t i = 1; i < {sizes[-1]}; i++) if (z[0][i] > z[0][best]) best = i;")
+    lines.append(
+        f"  int32_t best = 0;\n  for (int32_t i = 1; i < {sizes[-1]}; i++) if (z[0][i] > z[0][best]) best = i;"
+    )
     lines.append("  return best;\n}\n")
     measured = cost({"peer.c": "\n".join(lines)}, M4F, folder, X, ("-w",))
     assert np.mean(model.predict(X) == measured["labels"]) > 0.95
