@@ -141,7 +141,9 @@ class GraphNodes:
     def add(self, operator: str, inputs: list[str], output: str | None = None, **attributes: Any) -> str:
         """See Nodes."""
         result = self._new(operator.lower()) if output is None else output
-        self._nodes.append(self.package.helper.make_node(operator, inputs, [result], name=f"{result}.node", **attributes))
+        self._nodes.append(
+            self.package.helper.make_node(operator, inputs, [result], name=f"{result}.node", **attributes)
+        )
         return result
 
     def constant(self, name: str, array: NDArray[Any]) -> str:
@@ -317,7 +319,9 @@ def _metadata(source: Source) -> dict[str, str]:
         found["head"] = source.head
     if net.labels is not None:
         labels = np.asarray(net.labels)
-        found["labels"] = json.dumps((labels.astype(str) if labels.dtype.kind in "SMm" else labels).tolist(), default=str)
+        found["labels"] = json.dumps(
+            (labels.astype(str) if labels.dtype.kind in "SMm" else labels).tolist(), default=str
+        )
     if net.feature_names is not None:
         found["feature_names"] = json.dumps(net.feature_names)
     return found

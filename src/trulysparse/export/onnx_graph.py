@@ -137,9 +137,7 @@ def cast(name: str, values: Any, dtype: np.dtype[Any]) -> Floats:
     return array
 
 
-def _product(
-    nodes: Nodes, name: str, layer: Any, x: str, dtype: np.dtype[Any], form: str, added: str | None
-) -> str:
+def _product(nodes: Nodes, name: str, layer: Any, x: str, dtype: np.dtype[Any], form: str, added: str | None) -> str:
     """W x + b, or W x + added."""
     weight = layer.weight
     weight.data = cast(f"{name}.weight", weight.data, dtype)
@@ -153,23 +151,21 @@ def _product(
     return nodes.add("Gemm", [x, matrix, *([] if added is None else [added])], transB=1)
 
 
-def _scattered(
-    nodes: Nodes, name: str, layer: Any, x: str, dtype: np.dtype[Any], form: str, added: str | None
-) -> str:
+def _scattered(nodes: Nodes, name: str, layer: Any, x: str, dtype: np.dtype[Any], form: str, added: str | None) -> str:
     """As _product, of neurons x samples, without weights that are not there."""
     weight = layer.weight
     rows = np.repeat(np.arange(layer.n_out), np.diff(weight.indptr))[:, None]
     if added is None:
         bias = cast(f"{name}.bias", layer.bias if layer.bias.size else np.zeros(layer.n_out), dtype)
-        samples = nodes.add("Slice", [nodes.add("Shape", [x]), *_integers(nodes, "one", 1), *_integers(nodes, "two", 2)])
+        samples = nodes.add(
+            "Slice", [nodes.add("Shape", [x]), *_integers(nodes, "one", 1), *_integers(nodes, "two", 2)]
+        )
         shape = nodes.add("Concat", [*_integers(nodes, f"{name}.width", layer.n_out), samples], axis=0)
         added = nodes.add("Expand", [nodes.constant(f"{name}.bias", bias[:, None]), shape])
     values = nodes.constant(f"{name}.weight", cast(f"{name}.weight", weight.data, dtype)[:, None])
     inputs = nodes.constant(f"{name}.inputs", weight.indices.astype(np.int64))
     products = nodes.add("Mul", [nodes.add("Gather", [x, inputs], axis=0), values])
-    return nodes.add(
-        "ScatterND", [added, nodes.constant(f"{name}.outputs", rows), products], reduction="add"
-    )
+    return nodes.add("ScatterND", [added, nodes.constant(f"{name}.outputs", rows), products], reduction="add")
 
 
 def _integers(nodes: Nodes, name: str, *values: int) -> list[str]:

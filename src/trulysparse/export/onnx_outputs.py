@@ -62,8 +62,9 @@ def add_output(nodes: Nodes, kind: str, source: Source, z: str, dtype: np.dtype[
         return _action(nodes, source, z, dtype)
     if kind == "label":
         return label(nodes, source, z, class_labels(source), dtype)
-    values = probabilities(nodes, source.net.output, z)
-    return values if kind == "probabilities" else _in_unit(nodes, values, source.net.target_scaling, dtype)
+    if kind == "prediction":
+        return prediction(nodes, source, z, dtype)
+    return probabilities(nodes, source.net.output, z)
 
 
 def shape_of(kind: str, source: Source) -> tuple[int, ...]:
@@ -78,6 +79,11 @@ def probabilities(nodes: Nodes, output: str, z: str) -> str:
     if output == "softmax":
         return nodes.add("Softmax", [z], axis=1)
     return nodes.add("Sigmoid", [z]) if output == "sigmoid" else z
+
+
+def prediction(nodes: Nodes, source: Source, z: str, dtype: np.dtype[Any]) -> str:
+    """Adds the output activation, and takes its result into the unit of the targets."""
+    return _in_unit(nodes, probabilities(nodes, source.net.output, z), source.net.target_scaling, dtype)
 
 
 def label(nodes: Nodes, source: Source, z: str, labels: NDArray[Any] | None, dtype: np.dtype[Any]) -> str:
