@@ -3,10 +3,10 @@
     python benchmarks/export/linux_program.py [FILE.ts] [--data fashion_mnist.npz] [--seconds 5]
 
 FILE.ts is a trained network (784-1000-1000-1000-10, 125,680 connections); without it an untrained one. The program is
-main() of this file and what export.c wrote, nothing else; it gets samples through a pipe. Contenders take turns, in each
-of which they predict samples one by one. Resident sets are the program's own figures (/proc/self/status): VmHWM, the
-most it ever had, and of it RssAnon, what no file stands behind. Scores of the float32 programs are compared with the
-frozen network's, labels of all with it.
+main() of this file and what export.c wrote, nothing else; it gets samples through a pipe. Contenders take turns, in
+each of which they predict samples one by one. Resident sets are the program's own figures (/proc/self/status): VmHWM,
+the most it ever had, and of it RssAnon, what no file stands behind. Scores of the float32 programs are compared with
+the frozen network's, labels of all with it.
 """
 
 from __future__ import annotations

@@ -3,15 +3,16 @@
     python benchmarks/export/peers.py [--fashion FILE.ts]
 
 Bytes and instructions are what a program has more than one whose prediction does nothing; libraries that it pulls in
-(expf) count. "built": the tool's own C was compiled and run here. "rebuilt": the tool cannot be had from PyPI, Debian or
-npm; C of the form that its source describes was compiled and run. "computed": from sizes alone.
+(expf) count. "built": the tool's own C was compiled and run here. "rebuilt": the tool cannot be had from PyPI, Debian
+or npm; C of the form that its source describes was compiled and run. "computed": from sizes alone.
 
-  trulysparse   export.c, in its four forms
-  emlearn       an MLPClassifier of scikit-learn with the same layers, converted by emlearn (0.23.2, method loadable:
-                inline fails on networks in this release); and one whose layers are so narrow that it has as many weights as the sparse network
+  trulysparse   export.c, in its four forms; and of a dense network in int8
+  emlearn       an MLPClassifier of scikit-learn with the same layers, converted by emlearn 0.23.2 (method loadable:
+                inline fails on networks in this release); and one whose layers are so narrow that it has as many
+                weights as the sparse network
   onnx2c        a Gemm per layer over float arrays [n_out][n_in], tensors between layers in a union
-  dense int8    int8 weights, int32 biases and a scale a row, int8 activations of the two widest layers together; what
-                TensorFlow Lite for Microcontrollers stores without its interpreter and its model file's structure
+  dense int8    int8 weights, int32 biases and a scale a row, int8 activations of the two widest layers together: what
+                TensorFlow Lite for Microcontrollers stores, without its interpreter and its model file's structure
 
 The dense Fashion-MNIST network (2,794,000 weights) exceeds the board's 4 MB of flash in float: computed.
 """
