@@ -18,7 +18,15 @@ def digits(tmp_path):
 
 @pytest.mark.parametrize(
     "text, count",
-    [("64k", 65536), ("256K", 262144), ("1M", 1 << 20), ("512", 512), ("1.5kB", 1536), ("2 MiB", 2 << 20), ("20KB", 20480)],
+    [
+        ("64k", 65536),
+        ("256K", 262144),
+        ("1M", 1 << 20),
+        ("512", 512),
+        ("1.5kB", 1536),
+        ("2 MiB", 2 << 20),
+        ("20KB", 20480),
+    ],
 )
 def test_sizes_are_as_data_sheets_mean_them(text, count):
     assert byte_count("--ram", text) == count
