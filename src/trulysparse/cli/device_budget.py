@@ -94,8 +94,8 @@ def _show(run: Path, budget: Any) -> None:
         table.add_row(*row, *([_advice(each)] if len(budget.forms) > len(budget.fitting) else []))
     print_table(table)
     typer.echo(
-        "Flash: arrays and functions (those as GCC makes them for a Cortex-M4F). RAM: all but the stack. A network drawn "
-        "with the epsilon, or pruned, was counted; it has to be trained."
+        "Flash: arrays and functions, those as GCC makes them for a Cortex-M4F. RAM: all but the stack. Networks that "
+        "would fit were drawn, or pruned, and counted; they have to be trained."
     )
 
 

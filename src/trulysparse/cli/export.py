@@ -9,7 +9,7 @@ import typer
 
 from trulysparse._core import checks
 from trulysparse.cli._console import handle_user_errors, print_json, show, show_notes
-from trulysparse.cli._export_tables import show_size, size_figures
+from trulysparse.cli._export_tables import show_size
 from trulysparse.cli._exportable import Choice, Exportable, open_exportable
 from trulysparse.cli._options import JsonLine
 from trulysparse.errors import InputError
@@ -69,7 +69,7 @@ def export(
     learner: LearnerName = None,
     json: JsonLine = False,
 ) -> None:
-    """Write a network or a policy for where no Python runs: one C file, ONNX, or sparse matrices of SciPy or PyTorch."""
+    """Write a network or a policy for where this library is not: one C file, ONNX, sparse matrices of SciPy or PyTorch."""
     checks.choice("--to", to, tuple(_ENDINGS))
     given = {
         "int8": int8 or None,
@@ -84,12 +84,11 @@ def export(
     written = _write(opened, to, out, given)
     show_notes(opened.notes)
     if to == "c":
-        show_size(f"{run} in C", out, written)
+        show_size(run, written)
     else:
         show(f"{run} for {to}", {"file": f"{out} ({out.stat().st_size:,} bytes)"})
     if json:
-        more = size_figures(written) if to == "c" else {}
-        print_json({"file": str(out), "bytes": out.stat().st_size, **more})
+        print_json({"file": str(out), "bytes": out.stat().st_size, **(written.to_json() if to == "c" else {})})
 
 
 def _check(to: str, out: Path, given: set[str]) -> None:
@@ -101,9 +100,7 @@ def _check(to: str, out: Path, given: set[str]) -> None:
         raise InputError("--calibrate is for --int8: float32 needs no calibration")
     for option in ("int8", "index"):
         if "training" in given and option in given:
-            raise InputError(
-                f"--{option} cannot be combined with --training, which computes with float32 weights and 16-bit indices"
-            )
+            raise InputError(f"--{option} cannot be combined with --training, which has weights of its own kind")
     if out.suffix not in _ENDINGS[to]:
         raise InputError(f"--out must end in {' or '.join(_ENDINGS[to])} with --to {to}, not '{out}'")
     if not out.parent.is_dir():

@@ -135,7 +135,7 @@ def device_budget(
     forms = []
     for form in FORMS:
         try:
-            taken = bytes_of(network, form, batch)
+            taken = bytes_of(source.net, network, form, batch)
         except InputError as error:
             forms.append(FormBudget(form, None, False, str(error)))
             continue
@@ -173,7 +173,11 @@ class _Search:
 
         def drawn(hundredths: int) -> Smaller:
             epsilon = hundredths / 100
-            other = SparseMLP(sizes, epsilon=epsilon, skip=net.skip, activation=net.activation, seed=0, threads=1)
+            other = SparseMLP(
+                sizes, epsilon=epsilon, skip=net.skip, activation=net.activation, output=net.output, seed=0, threads=1
+            )
+            for name in ("scaling", "target_scaling", "labels", "feature_names"):
+                setattr(other, name, getattr(net, name))
             return replace(self._counted(other), epsilon=epsilon)
 
         return _largest(drawn, range(round(100 * _LEAST_EPSILON), int(100 * most) + 1), self._fits)
@@ -202,10 +206,10 @@ class _Search:
         return connections / min(a + b for a, b in pairwise(self.network.layer_sizes))
 
     def _counted(self, net: SparseMLP) -> Smaller:
-        """What another network takes where the rest of the model stays as it is."""
-        part = DeviceNetwork.of(net)
-        network = replace(self.network, layers=part.layers, layer_sizes=part.layer_sizes)
-        return Smaller(net.n_connections, net.density, net.layer_sizes, bytes_of(network, self.form, self.batch))
+        """What another network takes where the head of a policy stays as it is."""
+        own = self.network
+        network = replace(DeviceNetwork.of(net), head=own.head, n_actions=own.n_actions, low=own.low, high=own.high)
+        return Smaller(net.n_connections, net.density, net.layer_sizes, bytes_of(net, network, self.form, self.batch))
 
 
 def _largest(make: Callable[[int], Smaller], numbers: Sequence[int], fits: Callable[[Smaller], bool]) -> Smaller | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trulysparse.export.device_network import DeviceNetwork
+from trulysparse.export.blob import blob_of, train_memory
 from trulysparse.export.size import size_of
-from trulysparse.export.train_memory import train_memory
+from trulysparse.nn.mlp import SparseMLP
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,12 @@ FORMS = (
 """Those that there are."""
 
 
-def bytes_of(network: DeviceNetwork, form: Form, batch: int = 1) -> Bytes:
+def bytes_of(net: SparseMLP, network: DeviceNetwork, form: Form, batch: int = 1) -> Bytes:
     """What a network takes in a form.
 
     Args:
-        network: to be on the device.
+        net: the network, of which a training has a blob.
+        network: the same, as it is on the device.
         form: that it is to have there.
         batch: samples of a training step.
 
@@ -88,11 +90,13 @@ def bytes_of(network: DeviceNetwork, form: Form, batch: int = 1) -> Bytes:
 
     Example:
         >>> import trulysparse as ts
-        >>> network = ts.export.DeviceNetwork.of(ts.SparseMLP((64, 100, 100, 10), epsilon=10, seed=0))
-        >>> small, large = (bytes_of(network, form) for form in (FORMS[5], FORMS[-1]))
-        >>> small.flash < large.flash, small.ram < 1000, 40_000 < large.ram < 64 * 1024
+        >>> net = ts.SparseMLP((64, 100, 100, 10), epsilon=10, seed=0)
+        >>> network = ts.export.DeviceNetwork.of(net)
+        >>> small, large = (bytes_of(net, network, form) for form in (FORMS[5], FORMS[-1]))
+        >>> small.flash < large.flash, small.ram < 1000, 50_000 < large.ram < 64 * 1024
         (True, True, True)
     """
-    size = size_of(network, form.weights, form.index, training=form.training)
-    ram = train_memory(network, velocity=form.velocity, batch=batch) if form.training else size.ram
-    return Bytes(size.flash + form.code, ram)
+    if form.training:
+        return Bytes(len(blob_of(net)) + form.code, train_memory(net, velocity=form.velocity, batch=batch))
+    size = size_of(network, form.weights, form.index)
+    return Bytes(size.flash + form.code, size.ram)
