@@ -1,4 +1,4 @@
-"""The scaling of inputs: part of the first layer's weights where that costs no accuracy, else computed by the device."""
+"""The scaling of inputs: in the first layer's weights where that costs no accuracy, else computed by the device."""
 
 from __future__ import annotations
 
