@@ -105,7 +105,8 @@ def test_policy_has_normalisation_head_and_bounds() -> None:
     assert device.low.tolist() == [-3, 0]
     assert device.high.tolist() == [3, 1]
     observation = np.linspace(-1, 1, 12)
-    z = scores(device, observation[None])[0, :2]
+    z = scores(device, observation[None])[0]
+    assert z.shape == (2,)
     action = device.low + (np.tanh(z) + 1) / 2 * (device.high - device.low)
     assert np.allclose(policy(observation), action, atol=1e-5)
     agent = SimpleNamespace(policy=Policy(net, head="argmax", n_actions=3))
@@ -152,7 +153,7 @@ class Cube:
 
 
 def test_what_cannot_be_exported_is_refused() -> None:
-    with pytest.raises(InputError, match=r"activation .* in layers\[0\].* all_relu, relu"):
+    with pytest.raises(InputError, match=r"activation of your own, 'cube', in layers\[0\].* all_relu, relu"):
         DeviceNetwork.of(ts.SparseMLP((3, 4, 2), activation=Cube()))
     with pytest.raises(InputError, match=r"as model\[0\]"):
         DeviceNetwork.of(ts.Fleet(2, (3, 4, 2)))

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from trulysparse.export.blob import save_blob as save_blob
     from trulysparse.export.c_file import c as c
     from trulysparse.export.device_network import DeviceNetwork as DeviceNetwork
+    from trulysparse.export.onnx_estimators import register_onnx_converters as register_onnx_converters
     from trulysparse.export.onnx_file import onnx as onnx
     from trulysparse.export.scipy_form import from_scipy as from_scipy
     from trulysparse.export.scipy_form import scipy as scipy
@@ -22,6 +23,7 @@ _MODULES = {
     "from_scipy": "scipy_form",
     "from_torch": "torch_form",
     "onnx": "onnx_file",
+    "register_onnx_converters": "onnx_estimators",
     "save_blob": "blob",
     "scipy": "scipy_form",
     "torch": "torch_form",

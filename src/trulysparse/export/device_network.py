@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -11,13 +11,8 @@ from numpy.typing import NDArray
 from trulysparse._kernels import Activation as Kind
 from trulysparse.data.scaling import Scaling
 from trulysparse.errors import InputError
-from trulysparse.nn.activations import NAMES, KernelActivation
-from trulysparse.nn.fleet import Fleet
-from trulysparse.nn.frozen import FrozenMLP
-from trulysparse.nn.network import Network
-from trulysparse.nn.unfreeze import unfreeze
-from trulysparse.rl.fleet_policy import FleetPolicy
-from trulysparse.rl.policy import Policy
+from trulysparse.export.source import source_of
+from trulysparse.nn.activations import KernelActivation
 
 Row32 = NDArray[np.float32]
 
@@ -80,7 +75,7 @@ class DeviceNetwork:
         encoded: whether samples go through a table's preprocessor first: inputs are its outputs.
         rounded: whether weights were float64.
         head: of a policy 'tanh', 'argmax' or 'identity', see Policy; else None.
-        n_actions: of a policy: how many of the outputs its head takes; else 0.
+        n_actions: of a policy the number of outputs: others than those that its head takes are left out; else 0.
         low: (n_actions,) float32, of head 'tanh'; else None.
         high: (n_actions,) float32, likewise.
 
@@ -128,22 +123,35 @@ class DeviceNetwork:
             >>> ts.export.DeviceNetwork.of(model).labels
             (0, 1)
         """
-        if isinstance(model, Network):
-            return cls._of_network(model)
-        if isinstance(model, FrozenMLP):
-            return cls._of_network(unfreeze(model))
-        if isinstance(model, Policy):
-            return cls._of_policy(model)
-        if isinstance(model, Fleet | FleetPolicy):
-            raise InputError("model must be one network: take an agent out of a fleet by its number, as model[0]")
-        if isinstance(getattr(model, "network_", None), Network):
-            return cls._of_network(model.network_)
-        policy = getattr(model, "policy", None)
-        if isinstance(policy, Policy | FleetPolicy):
-            return cls.of(policy)
-        raise InputError(
-            f"model must be a SparseMLP, a FrozenMLP, a Policy, an agent or a fitted estimator, not "
-            f"{type(model).__name__}"
+        source = source_of(model)
+        source.check_built_in()
+        net = source.net
+        layers = [_device_layer(f"layers[{number}]", layer) for number, layer in enumerate(net.layers)]
+        if net.skip:
+            layers[-1] = replace(layers[-1], skip=True)
+        sizes = net.layer_sizes
+        if source.head is not None and source.n_actions < sizes[-1]:  # of SAC: deviations, which acting does without
+            sizes = (*sizes[:-1], source.n_actions)
+            for number in range(len(sizes) - 2, len(layers)):
+                layers[number] = _first_outputs(layers[number], source.n_actions)
+        offset, factor = _scale_arrays("scaling", net.scaling)
+        target_offset, target_factor = _target_arrays(net.target_scaling)
+        return cls(
+            sizes,
+            tuple(layers),
+            net.output,
+            offset,
+            factor,
+            target_offset,
+            target_factor,
+            labels=None if net.labels is None else tuple(np.asarray(net.labels).tolist()),
+            feature_names=net.feature_names,
+            encoded=net.preprocessor is not None,
+            rounded=net.dtype == np.float64,
+            head=source.head,
+            n_actions=source.n_actions,
+            low=None if source.low is None else _float32("low", source.low),
+            high=None if source.high is None else _float32("high", source.high),
         )
 
     @property
@@ -170,48 +178,6 @@ class DeviceNetwork:
     def skip_layer(self) -> DeviceLayer | None:
         """The layer from the inputs to the outputs, or None."""
         return self.layers[-1] if self.layers[-1].skip else None
-
-    @classmethod
-    def _of_network(cls, net: Network, **policy: Any) -> Self:
-        net.check_layers()
-        for number, layer in enumerate(net.layers):
-            if not isinstance(layer.activation, tuple):
-                raise InputError(
-                    f"model has the activation {type(layer.activation).__name__} in layers[{number}]; exported "
-                    f"networks have built-in activations only: {', '.join(NAMES)}"
-                )
-        if net.storage_config.tiled:
-            net = net.indexed()
-        layers = [_device_layer(f"layers[{number}]", layer) for number, layer in enumerate(net.layers)]
-        if net.skip:
-            layers[-1] = _as_skip(layers[-1])
-        offset, factor = _scale_arrays("scaling", net.scaling)
-        target_offset, target_factor = _target_arrays(net.target_scaling)
-        return cls(
-            net.layer_sizes,
-            tuple(layers),
-            net.output,
-            offset,
-            factor,
-            target_offset,
-            target_factor,
-            labels=None if net.labels is None else tuple(np.asarray(net.labels).tolist()),
-            feature_names=net.feature_names,
-            encoded=net.preprocessor is not None,
-            rounded=net.dtype == np.float64,
-            **policy,
-        )
-
-    @classmethod
-    def _of_policy(cls, policy: Policy) -> Self:
-        parts = policy.to_parts()
-        net = parts.networks["network"]
-        if "offset" in parts.arrays:
-            net.scaling = Scaling("standard", parts.arrays["offset"], parts.arrays["factor"])
-        low, high = (
-            None if name not in parts.arrays else _float32(name, parts.arrays[name]) for name in ("low", "high")
-        )
-        return cls._of_network(net, head=policy.head, n_actions=policy.n_actions, low=low, high=high)
 
 
 def activation_name(activation: KernelActivation) -> str:
@@ -252,8 +218,17 @@ def _device_layer(name: str, layer: Any) -> DeviceLayer:
     )
 
 
-def _as_skip(layer: DeviceLayer) -> DeviceLayer:
-    return DeviceLayer(**{**vars(layer), "skip": True})
+def _first_outputs(layer: DeviceLayer, n_out: int) -> DeviceLayer:
+    """The layer without the outputs behind the first n_out."""
+    stop = int(layer.ptr[n_out])
+    return replace(
+        layer,
+        n_out=n_out,
+        ptr=layer.ptr[: n_out + 1].copy(),
+        index=layer.index[:stop].copy(),
+        weight=layer.weight[:stop].copy(),
+        bias=layer.bias[:n_out].copy(),
+    )
 
 
 def _float32(name: str, values: Any) -> Row32:

@@ -1,4 +1,9 @@
-"""What an agent takes on its device: memory, work, messages and energy, held against what devices have."""
+"""What an agent takes on its device: memory, work, messages and energy, held against what devices have.
+
+These are counts of a plan, made before there is a network: the whole agent with its replay memory and its hours of
+load and PV, on a firmware that keeps weights in bfloat16. What the files of export.c take, which keep weights in
+float32 or int8, is counted by export.budget.
+"""
 
 from __future__ import annotations
 

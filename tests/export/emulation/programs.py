@@ -167,7 +167,8 @@ def _compiler(board: Board, *arguments: str) -> None:
     command = (board.prefix + "gcc", *board.flags, *WARNINGS, *SECTIONS, "-I", str(HERE), *arguments)
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode:
-        raise BuildError(f"{' '.join(command)}\n{ended.stderr}")
+        lines = (line[:300] for line in ended.stderr.splitlines()[:40])  # a line may hold a whole array
+        raise BuildError("\n".join((" ".join(command), *lines)))
 
 
 def _sizes(board: Board, program: Path) -> dict[str, int]:

@@ -1,0 +1,105 @@
+/* The innermost loops: one row of connections, those that lead from an input neuron to outputs. */
+#ifndef TS_ROWS_H
+#define TS_ROWS_H
+
+#include "ts_math.h"
+#include "ts_network.h"
+#include "ts_rows_arm.h"
+
+/* How weights of a layer follow their gradient in one step. */
+typedef struct {
+    float momentum, l2, keep; /* l2: times the rate; keep: 1 - decay */
+    uint32_t velocity, nesterov;
+    int plain;    /* neither decay nor Nesterov's momentum */
+    uint32_t key; /* of the numbers that round bfloat16 */
+} ts_rule;
+
+#if !TS_ARM_ROWS
+/* y[index] += weight * x for one sample. */
+TS_API void ts_scatter(float* y, const uint16_t* index, const float* weight, uint32_t count, float x) {
+    for (uint32_t k = 0; k < count; ++k) y[index[k]] += weight[k] * x;
+}
+
+/* One sample, float momentum, no decay: returns sum(weight * dy), with the weights before v = momentum * v - step * dy,
+ * weight += v, where `step` is the rate times the input. */
+TS_API float ts_update(const float* dy, const uint16_t* index, float* weight, float* velocity, uint32_t count,
+                       float step, float momentum) {
+    float dx = 0.0f;
+    for (uint32_t k = 0; k < count; ++k) {
+        const float d = dy[index[k]], w = weight[k], v = momentum * velocity[k] - step * d;
+        dx += w * d;
+        velocity[k] = v;
+        weight[k] = w + v;
+    }
+    return dx;
+}
+#endif
+
+/* The same without momentum: weight -= step * dy. */
+TS_API float ts_update_still(const float* dy, const uint16_t* index, float* weight, uint32_t count, float step) {
+    float dx = 0.0f;
+    for (uint32_t k = 0; k < count; ++k) {
+        const float d = dy[index[k]], w = weight[k];
+        dx += w * d;
+        weight[k] = w - step * d;
+    }
+    return dx;
+}
+
+/* y[index] += weight * x for n samples: y is outputs x n. */
+TS_API void ts_scatter_batch(float* y, const uint16_t* index, const float* weight, uint32_t count, const float* x,
+                             uint32_t n) {
+    for (uint32_t k = 0; k < count; ++k) {
+        float* to = y + (size_t)index[k] * n;
+        const float w = weight[k];
+        for (uint32_t b = 0; b < n; ++b) to[b] += w * x[b];
+    }
+}
+
+/* bfloat16, the upper half of a float, and back. Rounded down or up at random, so that the mean is the number. */
+TS_API float ts_of_half(uint16_t half) { return ts_of_bits((uint32_t)half << 16); }
+TS_API uint16_t ts_to_half(float value, uint32_t random) {
+    const uint32_t bits = ts_bits(value);
+    if (!ts_is_finite(value)) return (uint16_t)(bits >> 16);
+    return (uint16_t)((bits + (random >> 16)) >> 16);
+}
+
+/* Applies the gradient of connection k of a layer: `step` is the rate times it. */
+TS_API void ts_apply(ts_layer* y, uint32_t k, float step, const ts_rule* r) {
+    const float w = y->weight[k];
+    step += r->l2 * w;
+    float v = -step;
+    if (r->velocity == TS_FLOAT32) {
+        float* at = (float*)y->velocity + k;
+        *at = v = r->momentum * *at - step;
+    } else if (r->velocity == TS_BFLOAT16) {
+        uint16_t* at = (uint16_t*)y->velocity + k;
+        v = r->momentum * ts_of_half(*at) - step;
+        *at = ts_to_half(v, ts_hash(r->key, k));
+    }
+    y->weight[k] = r->keep * w + (r->nesterov ? r->momentum * v - step : v);
+}
+
+/* The row of connections [first, first + count) for n samples: adds sum(weight * dy) to dx, and updates by the gradient
+ * of the mini-batch as a whole. step: the rate times the n values of the input. */
+TS_API void ts_update_batch(ts_layer* y, uint32_t first, uint32_t count, const float* step, float* dx, uint32_t n,
+                            const ts_rule* r) {
+    for (uint32_t k = first; k < first + count; ++k) {
+        const float* dy = y->values + (size_t)y->index[k] * n;
+        const float w = y->weight[k];
+        float sum = 0.0f;
+        for (uint32_t b = 0; b < n; ++b) {
+            dx[b] += w * dy[b];
+            sum += step[b] * dy[b];
+        }
+        ts_apply(y, k, sum, r);
+    }
+}
+
+/* The row of an input that is 0 in all samples and whose gradient nobody wants. */
+TS_API void ts_update_idle(ts_layer* y, uint32_t first, uint32_t count, const ts_rule* r) {
+    if (r->plain && r->velocity == TS_NO_VELOCITY) return;
+    for (uint32_t k = first; k < first + count; ++k) ts_apply(y, k, 0.0f, r);
+}
+
+#endif
