@@ -87,6 +87,8 @@ void bind_norm(nb::module_& m) {
 using namespace ts;
 
 NB_MODULE(_kernels, m) {
+    // PyTorch keeps operators, and what they refer to, until after the interpreter has ended.
+    nb::set_leak_warnings(false);
     m.doc() = "Truly sparse kernels: forward, backward with update, losses, connectivity and its evolution.";
     bind_enums(m);
     bind_update_rule(m);

@@ -23,6 +23,7 @@ from trulysparse.torch.functional import SparseLinearFunction
 from trulysparse.torch.operators import sparse_linear
 from trulysparse.torch.topology import Topology
 
+DTYPES = (torch.float32, torch.float64)
 INIT = WeightInit("uniform", fan="sparse", balance=False)
 """Uniform within 1 / sqrt(fan-in), torch's rule of a linear layer, where fan-in is that of the very neuron."""
 
@@ -86,7 +87,7 @@ class SparseLinear(nn.Module):
         self.out_features = checks.integer("out_features", out_features, low=1)
         self.layout = checks.choice("layout", layout, ("auto", "samples", "features"))
         dtype = torch.get_default_dtype() if dtype is None else dtype
-        if dtype not in (torch.float32, torch.float64):
+        if dtype not in DTYPES:
             raise InputError(f"dtype must be torch.float32 or torch.float64, not {dtype!r}")
         key = int(torch.randint(2**62, ()).item()) if seed is None else checks.integer("seed", seed, low=0)
         con = _connections(self.in_features, self.out_features, density, epsilon, connectivity, key)
@@ -94,7 +95,8 @@ class SparseLinear(nn.Module):
         INIT.fill(values, con, INIT.scale(con, IDENTITY), stream_key(key, "weights", 0), torch.get_num_threads())
         self.weight = nn.Parameter(torch.from_numpy(values))
         self.register_parameter("bias", nn.Parameter(_bias(con, dtype, key)) if bias else None)
-        self._set_topology(Topology(con))
+        self._topology = Topology(con)
+        self._token = self._topology.token()
 
     @property
     def connectivity(self) -> Connectivity:
@@ -106,16 +108,109 @@ class SparseLinear(nn.Module):
         """Connections as a share of all that could exist."""
         return self.connectivity.n_connections / (self.in_features * self.out_features)
 
-    def _set_topology(self, topology: Topology) -> None:
-        self._topology = topology
-        self._token = topology.token()
+    def set_topology(self, connectivity: Connectivity) -> None:
+        """Replaces the connections. The caller has brought `weight`, and what lies along it, into their order.
+
+        Args:
+            connectivity: of as many inputs and outputs, with a connection for each value of weight.
+
+        Raises:
+            InputError: where it has others.
+        """
+        _check_fit(connectivity, self.in_features, self.out_features)
+        if self.weight.shape != (connectivity.n_connections,):
+            raise InputError(f"connectivity has {connectivity.n_connections} connections, weight {len(self.weight)}")
+        self._topology = Topology(connectivity)
+        self._token = self._topology.token()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """W x + b of (..., in_features), of the type of weight or, under autocast, of autocast's."""
+        """Computes W x + b.
+
+        Args:
+            x: (..., in_features), of the type of weight; under autocast also of another floating type.
+
+        Returns:
+            (..., out_features), of the type of weight or, under autocast, of autocast's.
+
+        Raises:
+            InputError: where x has another shape, type or device, or the layer was cast to a type that it cannot have.
+        """
+        weight = self.weight
+        wanted = weight.dtype
+        if torch.is_autocast_enabled("cpu") and wanted == torch.float32 and x.dtype != torch.float64:
+            wanted = torch.get_autocast_dtype("cpu")
+            x = x.to(torch.bfloat16 if wanted == torch.bfloat16 else torch.float32)
+        elif x.dtype != wanted:
+            raise InputError(f"x must be {wanted}, as the weight of the layer, not {x.dtype}; or use torch.autocast")
+        if x.dim() == 0 or x.shape[-1] != self.in_features:
+            raise InputError(f"x must have shape (..., {self.in_features}), not {tuple(x.shape)}")
+        if weight.dtype not in DTYPES or not (x.is_cpu and weight.is_cpu):
+            raise self._refusal(x)
         features = self.layout == "features" or (self.layout == "auto" and x.dim() == 2)
         if torch.compiler.is_compiling():
-            return sparse_linear(x, self.weight, self.bias, self._token, self.out_features, features)
-        return SparseLinearFunction.apply(x, self.weight, self.bias, self._topology, features)
+            y = sparse_linear(x, weight, self.bias, self._token, self.out_features, features)
+        else:
+            y = SparseLinearFunction.apply(x, weight, self.bias, self._topology, features)
+        return y if y.dtype == wanted else y.to(wanted)
+
+    def _refusal(self, x: torch.Tensor) -> InputError:
+        """What is wrong with a layer or a sample that the kernels cannot take."""
+        if self.weight.dtype not in DTYPES:
+            return InputError(
+                f"the layer's weight must be float32 or float64, not {self.weight.dtype}; for bfloat16 leave the model in "
+                "float32 and use torch.autocast('cpu')"
+            )
+        device = x.device if self.weight.is_cpu else self.weight.device
+        return InputError(f"a SparseLinear computes on the CPU, but got a tensor on {device}; there are no GPU kernels yet")
+
+    # ---- files and copies ----
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        rows = self.connectivity.by_input
+        destination[f"{prefix}indptr"] = torch.from_numpy(rows.ptr.copy())
+        destination[f"{prefix}indices"] = torch.from_numpy(rows.index.copy())
+
+    def _load_from_state_dict(
+        self,
+        state_dict: Any,
+        prefix: str,
+        local_metadata: Any,
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        """Takes the connections of the file, which may be others, and other in number."""
+        names = [f"{prefix}{name}" for name in ("indptr", "indices")]
+        missing_keys += [name for name in names if name not in state_dict and strict]
+        if all(name in state_dict for name in names):
+            try:
+                self._take_rows(*(state_dict.pop(name) for name in names), state_dict.get(f"{prefix}weight"))
+            except InputError as error:
+                error_msgs.append(f"{prefix.rstrip('.') or 'the layer'}: {error}")
+                return
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
+
+    def _take_rows(self, indptr: torch.Tensor, indices: torch.Tensor, weight: torch.Tensor | None) -> None:
+        rows, own = (indptr.numpy(), indices.numpy()), self.connectivity.by_input
+        if np.array_equal(rows[0], own.ptr) and np.array_equal(rows[1], own.index):
+            return
+        con = Connectivity.from_inputs(self.in_features, self.out_features, *rows, threads=torch.get_num_threads())
+        if weight is None or weight.shape != (con.n_connections,):
+            given = "none" if weight is None else tuple(weight.shape)
+            raise InputError(f"weight must have one value for each of {con.n_connections} connections, not {given}")
+        replace_data(self.weight, self.weight.new_zeros(con.n_connections))
+        self.set_topology(con)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Pickles and copies: numbers of topologies belong to a process."""
+        super().__setstate__(state)
+        self._token = self._topology.token()
+
+    # ---- other forms ----
 
     def to_csr(self) -> sp.csr_array:
         """The weight as a csr_array (out_features, in_features). A copy."""
@@ -137,9 +232,7 @@ def _connections(n_in: int, n_out: int, density: Any, epsilon: Any, connectivity
         if density is not None or epsilon is not None:
             raise InputError("density and epsilon go with a pattern, not with given connections")
         con = connectivity if isinstance(connectivity, Connectivity) else from_matrix(connectivity, name="connectivity")[0]
-        if (con.n_in, con.n_out) != (n_in, n_out):
-            raise InputError(f"connectivity must be of {n_in} inputs and {n_out} outputs, not {con.n_in} and {con.n_out}")
-        return con
+        return _check_fit(con, n_in, n_out)
     if density is not None and epsilon is not None:
         raise InputError("epsilon cannot be combined with density, which takes its place")
     if density is not None:
@@ -149,6 +242,26 @@ def _connections(n_in: int, n_out: int, density: Any, epsilon: Any, connectivity
         count = max(1, connection_count(n_in, n_out, epsilon))
     (con,) = drawn_layers(make_pattern(connectivity), (n_in, n_out), [count], seed, threads)
     return con
+
+
+def _check_fit(con: Connectivity, n_in: int, n_out: int) -> Connectivity:
+    if (con.n_in, con.n_out) != (n_in, n_out):
+        raise InputError(f"connectivity must be of {n_in} inputs and {n_out} outputs, not {con.n_in} and {con.n_out}")
+    return con
+
+
+def replace_data(parameter: nn.Parameter, values: torch.Tensor) -> None:
+    """Gives a parameter, which stays the same object, values of another length.
+
+    Args:
+        parameter: a leaf.
+        values: of its type.
+    """
+    # A node of the graph that remembers the old length lives as long as any tensor computed from it: another type in
+    # between makes PyTorch forget the node.
+    parameter.data = torch.empty(0, dtype=torch.float32 if parameter.dtype == torch.float64 else torch.float64)
+    parameter.data = values
+    parameter.grad = None
 
 
 def _bias(con: Connectivity, dtype: torch.dtype, seed: int) -> torch.Tensor:

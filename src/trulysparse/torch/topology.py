@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from functools import cache
 from itertools import count
+from typing import Any, Self
 from weakref import WeakValueDictionary
 
 import torch
@@ -26,6 +27,8 @@ class Topology:
         connectivity: as given.
         kernels: both passes.
         number: its own in this process, by which operators find it.
+        captured: None; or a list, to which each backward pass adds (x, dy), samples as rows, for evolution methods that
+            need gradients.
 
     Example:
         >>> from trulysparse.connectivity import uniform
@@ -48,8 +51,16 @@ class Topology:
             long_inputs=rows.long,
             long_outputs=columns.long,
         )
+        self.captured: list[tuple[torch.Tensor, torch.Tensor]] | None = None
         self.number = next(_NUMBERS)
         _KNOWN[self.number] = self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Copies of a layer share what never changes."""
+        return self
+
+    def __reduce__(self) -> tuple[type[Topology], tuple[Connectivity]]:
+        return Topology, (self.connectivity,)
 
     def token(self) -> torch.Tensor:
         """(1,) int64 on the CPU: its number, as operators take it. Tensors are the one input of a compiled graph whose
