@@ -48,7 +48,7 @@ T* at(uint64_t address) {
 }  // namespace
 
 void bind_samples(nb::module_& m) {
-    nb::enum_<Held>(m, "Held")
+    nb::enum_<Held>(m, "Held", nb::is_arithmetic())
         .value("FLOAT32", Held::float32)
         .value("BFLOAT16", Held::bfloat16)
         .value("FLOAT64", Held::float64);

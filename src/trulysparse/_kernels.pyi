@@ -710,3 +710,39 @@ class FrozenPolicy32:
     def run(self, x: Any, out: NDArray[Any], ndim: int, raw: bool = False) -> int: ...
 
 class FrozenPolicy64(FrozenPolicy32): ...
+
+class Held(IntEnum):
+    FLOAT32 = ...
+    BFLOAT16 = ...
+    FLOAT64 = ...
+
+Place: TypeAlias = tuple[int, int, int]
+"""Address of a matrix of samples, and its strides of samples and features in elements; one of them is 1."""
+
+class SampleLayer:
+    def __init__(
+        self,
+        *,
+        in_ptr: Pointers,
+        in_index: Indices,
+        out_ptr: Pointers,
+        out_index: Indices,
+        position: NDArray[np.uint32],
+        long_inputs: NDArray[np.int64],
+        long_outputs: NDArray[np.int64],
+    ) -> None: ...
+    def forward(self, held: Held, weight: int, bias: int, x: Place, y: Place, count: int, threads: int) -> None: ...
+    def backward(
+        self,
+        held: Held,
+        weight: int,
+        x: Place,
+        dy: Place,
+        dx: Place,
+        weight_gradient: int,
+        bias_gradient: int,
+        count: int,
+        threads: int,
+    ) -> None: ...
+
+def borrow_threads(address: int) -> None: ...
