@@ -58,7 +58,7 @@ class Form:
     velocity: str | None = None
 
 
-_CODE = {"float32": 600, "int8": 1100}
+_CODE = {"float32": 1000, "int8": 1300}
 _TRAINING_CODE = 8000
 FORMS = (
     *(
