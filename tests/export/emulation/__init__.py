@@ -9,7 +9,20 @@ A program includes device.h: device_read, device_write, COUNT_START, COUNT_STOP,
 """
 
 from .boards import BOARDS, Board, missing
-from .forward import Forward, forward
+from .forward import Forward, forward, frozen_scores
 from .programs import BuildError, Output, Program, build, object_sizes, run
 
-__all__ = ["BOARDS", "Board", "BuildError", "Forward", "Output", "Program", "build", "forward", "missing", "object_sizes", "run"]
+__all__ = [
+    "BOARDS",
+    "Board",
+    "BuildError",
+    "Forward",
+    "Output",
+    "Program",
+    "build",
+    "forward",
+    "frozen_scores",
+    "missing",
+    "object_sizes",
+    "run",
+]
