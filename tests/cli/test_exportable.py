@@ -12,7 +12,8 @@ from trulysparse.rl.fleet_policy import FleetPolicy
 
 def test_a_run_of_train_has_its_network_and_its_training_samples(trained):
     opened = open_exportable(trained / "r", Choice())
-    assert opened.model.layer_sizes[0] == 6 and not opened.notes
+    assert opened.model.layer_sizes[0] == 6
+    assert not opened.notes
     assert opened.calibration(None).shape == (120, 6)
     assert opened.calibration(str(trained / "nolabels.npz")).shape == (150, 6)
 

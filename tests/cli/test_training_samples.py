@@ -43,7 +43,8 @@ def test_columns_of_a_table_are_encoded(tmp_path, table):
     run("train", tmp_path / "t.csv", "--target", "kind", "--out", tmp_path / "r", *SMALL)
     opened = Run.open(tmp_path / "r")
     samples = training_samples(opened)
-    assert samples.shape == (120, opened.net.layer_sizes[0]) and samples.dtype.kind == "f"
+    assert samples.shape == (120, opened.net.layer_sizes[0])
+    assert samples.dtype.kind == "f"
     frame.drop(columns="kind").to_csv(tmp_path / "new.csv", index=False)
     from_file = samples_in_file(str(tmp_path / "new.csv"), opened, opened.net)
     assert rows_of(samples) < rows_of(from_file)
@@ -56,7 +57,8 @@ def test_samples_in_files_are_read_from_the_first_on(tmp_path, table, monkeypatc
     run("train", tmp_path / "X.npy", "--stream", "--out", tmp_path / "r", *SMALL)
     monkeypatch.setattr("trulysparse.cli._training_samples._MOST_STREAMED", 50)
     samples = training_samples(Run.open(tmp_path / "r"))
-    assert len(samples) == 50 and rows_of(samples) < rows_of(X)
+    assert len(samples) == 50
+    assert rows_of(samples) < rows_of(X)
 
 
 def test_data_that_are_gone_or_have_changed_are_refused_with_advice(trained, table):

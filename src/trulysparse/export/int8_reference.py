@@ -122,8 +122,8 @@ class Int8Reference:
         return self.scores_of(self.quantized_inputs(X))
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
-        """The number of the largest score, the first of equal ones; of one output whether its score is above 0. Of a
-        policy, of its actions' scores.
+        """The number of the largest score, the first of equal ones; of one output that is no softmax and no policy's,
+        whether its score is above 0.
 
         Args:
             X: (n_samples, n_inputs), taken as float32.
@@ -142,9 +142,9 @@ class Int8Reference:
         Returns:
             (n_samples,) int64.
         """
-        scores = scores[:, : self.quantized.network.n_actions or None]
-        one = scores.shape[1] == 1 and not self.quantized.network.n_actions
-        return (scores[:, 0] > 0).astype(np.int64) if one else scores.argmax(axis=1)
+        network = self.quantized.network
+        above = scores.shape[1] == 1 and network.head is None and network.output != "softmax"
+        return (scores[:, 0] > 0).astype(np.int64) if above else scores.argmax(axis=1)
 
     def act(self, X: ArrayLike) -> Scores:
         """A policy's actions.
@@ -161,7 +161,7 @@ class Int8Reference:
         network = self.quantized.network
         if network.head not in ("tanh", "identity"):
             raise InputError(f"model must be a policy of head 'tanh' or 'identity', not {network.head!r}")
-        z = self.scores(X)[:, : network.n_actions]
+        z = self.scores(X)
         if network.head == "identity":
             return z
         middle, half = action_scale(self.quantized)

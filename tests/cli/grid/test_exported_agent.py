@@ -18,7 +18,8 @@ def test_the_agent_of_a_home_is_exported_with_what_it_saw_in_the_hours_that_it_l
     opened = open_exportable(tmp_path / "r", Choice(agent="2"))
     agents = Agents.load(tmp_path / "r" / "agents" / "es-0.safetensors")
     seen = opened.calibration(None)
-    assert seen.shape[1] == agents.fleet.layer_sizes[0] and 200 < len(seen) < 4 * 168
+    assert seen.shape[1] == agents.fleet.layer_sizes[0]
+    assert 200 < len(seen) < 4 * 168
     observations = rng.choice(seen, 3)
     for row in observations:
         outputs, _ = opened.model.predict(row)

@@ -22,7 +22,9 @@ def test_the_policy_of_a_seed_is_exported_and_sees_its_own_environment(agents):
         opened = open_exportable(agents, Choice(seed=seed))
         saved = ts.load(agents / f"seed-{seed}" / "policy.safetensors")
         seen = opened.calibration(None)
-        assert seen.shape[1] == 4 and len(seen) > 20 and np.abs(seen).max() < 10
+        assert seen.shape[1] == 4
+        assert len(seen) > 20
+        assert np.abs(seen).max() < 10
         assert np.array_equal(opened.model.predict(seen)[0], saved.predict(seen)[0])
     best = open_exportable(agents, Choice(seed=0, best=True)).model
     assert best.n_connections == ts.load(agents / "seed-0" / "best_policy.safetensors").n_connections

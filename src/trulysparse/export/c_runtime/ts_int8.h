@@ -11,6 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifndef TS_FN
+#define TS_FN static inline
+#endif
 #ifndef TS_UNUSED
 #if defined(__GNUC__)
 #define TS_UNUSED __attribute__((unused))
@@ -19,17 +22,31 @@
 #endif
 #endif
 
+#if defined(__GNUC__)
+#define TS_INT8_INLINE static __attribute__((always_inline)) inline
+#else
+#define TS_INT8_INLINE static inline
+#endif
+
+/* Defined before this file where they are known. TS_INT8_LENGTH: type of the rows' lengths. TS_INT8_TABLE: whether
+ * there are activations by table. */
+#ifndef TS_INT8_LENGTH
+#define TS_INT8_LENGTH uint16_t
+#define TS_INT8_TABLE 1
+#endif
+
 /* A float in which an operation ends: volatile, so that no compiler fuses a multiplication with the addition after it.
  * Where floats are computed with more digits than they have (x87), each result goes through memory for the same end. */
 typedef volatile float ts_int8_rounded;
 
-enum { TS_INT8_FULL = 0, TS_INT8_U16 = 1, TS_INT8_DELTA8 = 2 };
+/* Forms of the rows. */
+enum { ts_int8_full, ts_int8_u16, ts_int8_delta8 };
 
 /* A layer by output neuron. Its rows lie one after the other in `weight` and `index`.
  *
- * index: of form U16 the numbers of inputs (uint16_t); of DELTA8 the distance to the input before, in one byte, the
- *   first from input 0 (connections of weight 0 bridge what is further); of FULL none, each row has all inputs.
- * length: connections of each row in 1, 2 or 4 bytes (length_bytes); of FULL none.
+ * index: of form u16 the numbers of inputs (uint16_t); of delta8 the distance to the input before (uint8_t), the first
+ *   from input 0 (connections of weight 0 bridge what is further); of full none, each row has all inputs.
+ * length: connections of each row; of full none.
  * bias: in the unit of the sums. For each row 128 * sum |weight| + |bias| < 2^31.
  * Of a hidden layer an output is sum * multiplier * (sum < 0 ? negative : positive) / 2^shift, rounded to the nearest,
  *   halves up, and clamped to [-127, 127]; then table[it as uint8_t], where there is a table. 33 <= shift <= 62,
@@ -38,7 +55,7 @@ enum { TS_INT8_FULL = 0, TS_INT8_U16 = 1, TS_INT8_DELTA8 = 2 };
 typedef struct {
     const int8_t *weight;
     const void *index;
-    const void *length;
+    const TS_INT8_LENGTH *length;
     const int32_t *bias;
     const uint16_t *multiplier;
     const int8_t *table;
@@ -46,133 +63,135 @@ typedef struct {
     uint32_t n_out;
     int32_t positive;
     int32_t negative;
-    uint8_t form;
-    uint8_t length_bytes;
-    uint8_t shift;
+    uint32_t shift;
 } ts_int8_layer;
 
 /* Where a walk through a layer's rows has come to. */
 typedef struct {
     const int8_t *weight;
-    const uint8_t *index;
-    const uint8_t *length;
+    const void *index;
+    const TS_INT8_LENGTH *length;
 } ts_int8_place;
 
-static inline ts_int8_place ts_int8_first(const ts_int8_layer *layer) {
+TS_INT8_INLINE ts_int8_place ts_int8_first(const ts_int8_layer *layer) {
     ts_int8_place place;
     place.weight = layer->weight;
-    place.index = (const uint8_t *)layer->index;
-    place.length = (const uint8_t *)layer->length;
+    place.index = layer->index;
+    place.length = layer->length;
     return place;
 }
 
-/* sum + the products of the next row with x. Four connections a turn, and no branch in them. */
-static inline int32_t ts_int8_row(const ts_int8_layer *layer, ts_int8_place *place, const int8_t *x, int32_t sum) {
-    const int8_t *w = place->weight;
-    uint32_t n;
-    if (layer->length_bytes == 1) {
-        n = *place->length++;
-    } else if (layer->length_bytes == 2) {
-        n = *(const uint16_t *)(const void *)place->length;
-        place->length += 2;
-    } else if (layer->length_bytes == 4) {
-        n = *(const uint32_t *)(const void *)place->length;
-        place->length += 4;
-    } else {
-        n = layer->n_in;
+#if defined(__GNUC__) && (__GNUC__ >= 7 || defined(__clang__))
+#define TS_INT8_NEXT __attribute__((fallthrough));
+#else
+#define TS_INT8_NEXT
+#endif
+
+/* Runs STEP n > 0 times, eight in a turn; the first turn begins in the middle. */
+#define TS_INT8_REPEAT(n, STEP)            \
+    {                                      \
+        uint32_t turns = ((n) + 7u) >> 3;  \
+        switch ((n) & 7u) {                \
+            do {                           \
+                TS_INT8_NEXT               \
+                case 0: STEP TS_INT8_NEXT  \
+                case 7: STEP TS_INT8_NEXT  \
+                case 6: STEP TS_INT8_NEXT  \
+                case 5: STEP TS_INT8_NEXT  \
+                case 4: STEP TS_INT8_NEXT  \
+                case 3: STEP TS_INT8_NEXT  \
+                case 2: STEP TS_INT8_NEXT  \
+                case 1: STEP               \
+            } while (--turns != 0);        \
+        }                                  \
     }
-    if (layer->form == TS_INT8_DELTA8) {
-        const uint8_t *d = place->index;
-        for (; n >= 4; n -= 4, w += 4, d += 4) {
-            x += d[0];
-            sum += w[0] * x[0];
-            x += d[1];
-            sum += w[1] * x[0];
-            x += d[2];
-            sum += w[2] * x[0];
-            x += d[3];
-            sum += w[3] * x[0];
-        }
-        for (; n != 0; n--) {
-            x += *d++;
-            sum += *w++ * x[0];
-        }
+
+/* sum + the products of the next row with x. `form` is a constant where this is called, so that one loop is left. */
+TS_INT8_INLINE int32_t ts_int8_row(const ts_int8_layer *layer, int form, ts_int8_place *place, const int8_t *x,
+                                   int32_t sum) {
+    const int8_t *w = place->weight;
+    const uint32_t n = form == ts_int8_full ? layer->n_in : *place->length++;
+    if (n == 0) return sum;
+    if (form == ts_int8_delta8) {
+        const uint8_t *d = (const uint8_t *)place->index;
+        TS_INT8_REPEAT(n, x += *d++; sum += *w++ * *x;)
         place->index = d;
-    } else if (layer->form == TS_INT8_U16) {
-        const uint16_t *i = (const uint16_t *)(const void *)place->index;
-        for (; n >= 4; n -= 4, w += 4, i += 4) {
-            sum += w[0] * x[i[0]];
-            sum += w[1] * x[i[1]];
-            sum += w[2] * x[i[2]];
-            sum += w[3] * x[i[3]];
-        }
-        for (; n != 0; n--) sum += *w++ * x[*i++];
-        place->index = (const uint8_t *)i;
+    } else if (form == ts_int8_u16) {
+        const uint16_t *i = (const uint16_t *)place->index;
+        TS_INT8_REPEAT(n, sum += *w++ * x[*i++];)
+        place->index = i;
     } else {
-        for (; n >= 4; n -= 4, w += 4, x += 4) {
-            sum += w[0] * x[0];
-            sum += w[1] * x[1];
-            sum += w[2] * x[2];
-            sum += w[3] * x[3];
-        }
-        for (; n != 0; n--) sum += *w++ * *x++;
+        TS_INT8_REPEAT(n, sum += *w++ * *x++;)
     }
     place->weight = w;
     return sum;
 }
 
 /* A hidden layer: y[o] in [-127, 127]. */
-TS_UNUSED static void ts_int8_hidden(const ts_int8_layer *layer, const int8_t *x, int8_t *y) {
+TS_INT8_INLINE void ts_int8_hidden(const ts_int8_layer *layer, int form, const int8_t *x, int8_t *y) {
     ts_int8_place place = ts_int8_first(layer);
-    /* Shifts of unsigned numbers alone: those of negative ones are left to the compiler by C99. The lower half of the
-     * product cannot change what is left of it after a shift by 33 or more. */
+    /* The lower half of a product cannot change what is left of it after a shift by 33 or more. */
     const uint32_t shift = layer->shift - 32u;
-    const uint32_t lift = 0x80000000u + ((uint32_t)1 << (shift - 1u));
-    const int32_t zero = (int32_t)(0x80000000u >> shift);
+    const int32_t half = (int32_t)1 << (shift - 1u);
     uint32_t o;
     for (o = 0; o < layer->n_out; o++) {
-        const int32_t sum = ts_int8_row(layer, &place, x, layer->bias[o]);
+        const int32_t sum = ts_int8_row(layer, form, &place, x, layer->bias[o]);
         const int32_t factor = layer->multiplier[o] * (sum < 0 ? layer->negative : layer->positive);
-        const uint32_t high = (uint32_t)((uint64_t)((int64_t)sum * factor) >> 32);
-        int32_t value = (int32_t)((high + lift) >> shift) - zero;
-        if (value > 127) value = 127;
-        if (value < -127) value = -127;
-        y[o] = layer->table != NULL ? layer->table[(uint8_t)value] : (int8_t)value;
+        const int64_t product = (int64_t)sum * factor;
+        const int32_t high = (int32_t)(product < 0 ? ~(~product >> 32) : product >> 32) + half;
+        int32_t value = high < 0 ? ~(~high >> shift) : high >> shift; /* C99 has no other shift of negative numbers */
+        if ((uint32_t)value + 127u > 254u) value = value < 0 ? -127 : 127;
+#ifdef TS_INT8_TABLE
+        if (layer->table != NULL) value = layer->table[(uint8_t)value];
+#endif
+        y[o] = (int8_t)value;
     }
 }
 
-/* The output layer: z[o] = sum * scale[o] + offset[o]. skip: a layer from the network's inputs `first` whose products
- * are in the same unit, or NULL. */
-TS_UNUSED static void ts_int8_outputs(const ts_int8_layer *layer, const int8_t *x, const ts_int8_layer *skip,
-                                      const int8_t *first, const float *scale, const float *offset, float *z) {
-    const int32_t *bias = layer->bias;
-    const uint32_t n_out = layer->n_out;
+TS_UNUSED TS_FN void ts_int8_hidden_full(const ts_int8_layer *layer, const int8_t *x, int8_t *y) {
+    ts_int8_hidden(layer, ts_int8_full, x, y);
+}
+
+TS_UNUSED TS_FN void ts_int8_hidden_u16(const ts_int8_layer *layer, const int8_t *x, int8_t *y) {
+    ts_int8_hidden(layer, ts_int8_u16, x, y);
+}
+
+TS_UNUSED TS_FN void ts_int8_hidden_delta8(const ts_int8_layer *layer, const int8_t *x, int8_t *y) {
+    ts_int8_hidden(layer, ts_int8_delta8, x, y);
+}
+
+/* A score of the output layer; `offset` may be NULL. */
+TS_INT8_INLINE float ts_int8_score(int32_t sum, const float *scale, const float *offset, uint32_t o) {
+    const float rounded = (float)sum;
+    const ts_int8_rounded product = rounded * scale[o];
+    return offset != NULL ? product + offset[o] : product;
+}
+
+/* The output layer: z[o] = sum * scale[o] + offset[o], without offset where that is NULL. */
+TS_INT8_INLINE void ts_int8_scores(const ts_int8_layer *layer, int form, const int8_t *x, const float *scale,
+                                   const float *offset, float *z) {
     ts_int8_place place = ts_int8_first(layer);
-    ts_int8_place beside = ts_int8_first(skip != NULL ? skip : layer);
     uint32_t o;
-    for (o = 0; o < n_out; o++) {
-        int32_t sum = bias[o];
-        const ts_int8_layer *each = layer;
-        const int8_t *inputs = x;
-        ts_int8_place *at = &place;
-        for (;;) { /* once, or twice with a skip layer */
-            sum = ts_int8_row(each, at, inputs, sum);
-            if (each == skip || skip == NULL) break;
-            each = skip;
-            inputs = first;
-            at = &beside;
-        }
-        {
-            const float rounded = (float)sum;
-            const ts_int8_rounded product = rounded * scale[o];
-            z[o] = offset != NULL ? product + offset[o] : product;
-        }
+    for (o = 0; o < layer->n_out; o++)
+        z[o] = ts_int8_score(ts_int8_row(layer, form, &place, x, layer->bias[o]), scale, offset, o);
+}
+
+/* The same with the products of the network's inputs `first` and a skip layer, which are in the same unit. */
+TS_INT8_INLINE void ts_int8_scores_skip(const ts_int8_layer *layer, int form, const int8_t *x,
+                                        const ts_int8_layer *skip, int skip_form, const int8_t *first,
+                                        const float *scale, const float *offset, float *z) {
+    ts_int8_place place = ts_int8_first(layer);
+    ts_int8_place beside = ts_int8_first(skip);
+    uint32_t o;
+    for (o = 0; o < layer->n_out; o++) {
+        const int32_t sum = ts_int8_row(layer, form, &place, x, layer->bias[o]);
+        z[o] = ts_int8_score(ts_int8_row(skip, skip_form, &beside, first, sum), scale, offset, o);
     }
 }
 
 /* A sample in eight bits: q[i] = (x[i] - offset[i]) * factor[i] to 16 binary digits, clamped to [-127, 127] and
  * rounded to the nearest, halves up. shared: whether offset and factor have one element, for all features; else n. */
-TS_UNUSED static void ts_int8_quantize(const float *x, uint32_t n, const float *offset, const float *factor,
+TS_UNUSED TS_FN void ts_int8_quantize(const float *x, uint32_t n, const float *offset, const float *factor,
                                        uint32_t shared, int8_t *q) {
     const float most = 127.0f * 65536.0f;
     uint32_t i;
@@ -193,7 +212,7 @@ TS_UNUSED static void ts_int8_quantize(const float *x, uint32_t n, const float *
 }
 
 /* The index of the largest score, the first of equal ones; of a single score whether it is above 0. */
-TS_UNUSED static int ts_int8_largest(const float *z, uint32_t n) {
+TS_UNUSED TS_FN int ts_int8_largest(const float *z, uint32_t n) {
     uint32_t best = 0;
     uint32_t i;
     if (n == 1) return z[0] > 0.0f;
@@ -206,7 +225,7 @@ TS_UNUSED static int ts_int8_largest(const float *z, uint32_t n) {
 #define TS_INT8_TANH_STEPS 128
 
 /* Actions of a policy: middle + tanh(z) * half, within [low, high]; tanh by straight lines through `table`. */
-TS_UNUSED static void ts_int8_actions(const float *z, uint32_t n, const uint16_t *table, const float *middle,
+TS_UNUSED TS_FN void ts_int8_actions(const float *z, uint32_t n, const uint16_t *table, const float *middle,
                                       const float *half, const float *low, const float *high, float *action) {
     const int32_t most = TS_INT8_TANH_STEPS * 256;
     uint32_t o;
