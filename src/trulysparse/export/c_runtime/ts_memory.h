@@ -39,6 +39,7 @@ TS_API int ts_config_problem(const ts_train_config* c) {
 TS_API int ts_drawing_problem(const ts_train_config* c) {
     if (!c->sizes || c->n_sizes < 2u || c->n_sizes > TS_BLOB_LAYERS || !(c->epsilon > 0.0f)) return TS_BAD_ARGUMENT;
     if (c->activation > TS_SILU || c->output > TS_OUTPUT_IDENTITY || !ts_is_finite(c->slope)) return TS_BAD_ARGUMENT;
+    if (c->all_relu > 1u) return TS_BAD_ARGUMENT;
     for (uint32_t l = 0; l < c->n_sizes; ++l) {
         if (c->sizes[l] == 0) return TS_BAD_ARGUMENT;
         if (c->sizes[l] > TS_MAX_WIDTH) return TS_TOO_LARGE;
@@ -57,7 +58,7 @@ TS_API void ts_shape_of(const ts_train_config* c, const ts_blob* b, uint32_t lay
     s->count = ts_drawn_count(c->epsilon, s->n_in, s->n_out);
     s->activation = layer + 2u < c->n_sizes ? c->activation : (uint32_t)TS_IDENTITY;
     s->has_bias = 1;
-    s->slope = c->slope;
+    s->slope = c->all_relu && layer % 2u == 0 ? -c->slope : c->slope;
 }
 
 /* Gives each layer its arrays; their numbers are not set. Returns the bytes that all of them take. memory: a multiple

@@ -59,6 +59,7 @@ typedef struct {
     float epsilon;
     uint32_t activation, output; /* of its hidden layers; of its output layer */
     float slope;
+    uint32_t all_relu; /* 1: the slope counts negative on the first, third, ... hidden layer, as in AllReLU */
 
     uint32_t seed;           /* of all that is random */
     uint32_t batch;          /* samples of a step at most, at least 1 */
