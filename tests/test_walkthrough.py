@@ -16,7 +16,10 @@ import pytest
 import trulysparse
 
 DOCS = Path(__file__).parents[1] / "docs"
-BLOCK = re.compile(r"(?:<!-- (?:exits with (?P<code>\d+)|needs (?P<needs>.*?)) -->\n)?```(?P<kind>bash|python)\n(?P<text>.*?)```", re.DOTALL)
+BLOCK = re.compile(
+    r"(?:<!-- (?:exits with (?P<code>\d+)|needs (?P<needs>.*?)) -->\n)?```(?P<kind>bash|python)\n(?P<text>.*?)```",
+    re.DOTALL,
+)
 
 
 class Folder:

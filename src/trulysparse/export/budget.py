@@ -178,6 +178,8 @@ class _Search:
             )
             for name in ("scaling", "target_scaling", "labels", "feature_names"):
                 setattr(other, name, getattr(net, name))
+            for layer in other.layers:
+                layer.bias[:] = 1  # files leave out biases that are all 0, which training changes
             return replace(self._counted(other), epsilon=epsilon)
 
         return _largest(drawn, range(round(100 * _LEAST_EPSILON), int(100 * most) + 1), self._fits)
