@@ -118,7 +118,7 @@ def device_budget(
     Example:
         >>> import trulysparse as ts
         >>> from trulysparse.export.budget import device_budget
-        >>> budget = device_budget(ts.SparseMLP((64, 100, 100, 10), epsilon=10, seed=0), ram=64 * 1024, flash=16 * 1024)
+        >>> budget = device_budget(ts.SparseMLP((64, 100, 100, 10), epsilon=10, seed=0), ram=64 * 1024, flash=14 * 1024)
         >>> budget.fitting
         ['int8, delta8', 'int8, auto']
         >>> first = budget.forms[0]
