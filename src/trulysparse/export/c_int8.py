@@ -49,10 +49,8 @@ def int8_part(quantized: QuantizedNetwork, rows: Sequence[IndexedRows], name: st
         *_network_arrays(quantized, name),
     ]
     buffers = _buffers(quantized)
-    defines = sorted({f"TS_INT8_{each.form.upper()}" for each in rows})
-    defines += ["TS_INT8_TABLE"] * any(by_table(layer.activation) for layer in network.layers)
-    defines += ["TS_INT8_SKIP"] * (network.skip_layer is not None)
-    defines.append(f"TS_INT8_LENGTH {C_TYPES[length]}")
+    defines = [f"TS_INT8_LENGTH {C_TYPES[length]}"]
+    defines += ["TS_INT8_TABLE 1"] * any(by_table(layer.activation) for layer in network.layers)
     functions = [_scores_int8(quantized, rows, name), *_ways_in(network, name, len(quantized.offset) == 1)]
     lines = [f"static {kind} {name}_{what}[{size}];" for what, (kind, size) in buffers.items()]
     ram = sum(size * (4 if kind == "float" else 1) for kind, size in buffers.values())
@@ -123,16 +121,16 @@ def _scores_int8(quantized: QuantizedNetwork, rows: Sequence[IndexedRows], name:
     x = "q"
     for number in range(len(quantized.chain) - 1):
         y = f"{name}_{'even' if number % 2 else 'odd'}"
-        lines.append(f"    ts_int8_hidden(&layer{number}, {x}, {y});")
+        lines.append(f"    ts_int8_hidden_{rows[number].form}(&layer{number}, {x}, {y});")
         x = y
     last = len(quantized.chain) - 1
     offset = "NULL" if network.target_offset is None else f"{name}_target_offset"
+    end = f"{name}_scale{last}, {offset}, z);"
+    output = f"(&layer{last}, ts_int8_{rows[last].form}, {x},"
     if quantized.skip_layer is None:
-        lines.append(f"    ts_int8_scores(&layer{last}, {x}, {name}_scale{last}, {offset}, z);")
+        lines.append(f"    ts_int8_scores{output} {end}")
     else:
-        lines.append(
-            f"    ts_int8_scores_skip(&layer{last}, {x}, &layer{last + 1}, q, {name}_scale{last}, {offset}, z);"
-        )
+        lines.append(f"    ts_int8_scores_skip{output} &layer{last + 1}, ts_int8_{rows[last + 1].form}, q, {end}")
     return f"void {name}_scores_int8(const int8_t *q, float *z)", "\n".join(lines) + "\n"
 
 
@@ -151,7 +149,7 @@ def _initializer(layer: QuantizedLayer, rows: IndexedRows, prefix: str, number: 
         of("table", layer.table is not None),
     ]
     numbers = [f"{layer.n_in}u", f"{layer.n_out}u", str(layer.positive), str(layer.negative), f"{layer.shift}u"]
-    return "{" + ", ".join([*pointers, *numbers, f"ts_int8_{rows.form}"]) + "}"
+    return "{" + ", ".join([*pointers, *numbers]) + "}"
 
 
 def _ways_in(network: DeviceNetwork, name: str, shared: bool) -> Iterator[tuple[str, str]]:
