@@ -35,7 +35,7 @@ def test_bytes_are_those_of_the_files(net, rng, tmp_path):
 
 
 def test_bytes_are_those_counted_by_hand(net):
-    """4 bytes a weight, 2 an index but for the full last layer, 4 a bias, 1 a row's length; RAM of two hidden layers."""
+    """4 bytes a weight, 2 an index but in the last, full layer, 4 a bias, 1 a row's length; RAM: two hidden layers."""
     taken = bytes_of(net, DeviceNetwork.of(net), BY_NAME["float32, u16"])
     indexed = net.layers[0].n_connections + net.layers[1].n_connections
     assert net.layers[2].n_connections == 1000

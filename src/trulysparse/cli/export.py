@@ -69,7 +69,7 @@ def export(
     learner: LearnerName = None,
     json: JsonLine = False,
 ) -> None:
-    """Write a network or a policy for where this library is not: a C file, ONNX, sparse matrices of SciPy or PyTorch."""
+    """Write a network or a policy for where this library is not: C, ONNX, sparse matrices of SciPy or PyTorch."""
     checks.choice("--to", to, tuple(_ENDINGS))
     given = {
         "int8": int8 or None,
