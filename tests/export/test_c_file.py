@@ -214,7 +214,8 @@ def test_other_compilers(command: str, tmp_path: Path) -> None:
     if not compiler():
         pytest.skip("needs a C compiler")
     first, *flags = command.split()
-    for name, (model, arguments) in FORMS.items():
+    training = {"training": (network(), {"training": True})}
+    for name, (model, arguments) in (FORMS | training).items():
         ts.export.c(model, path := tmp_path / f"{name}.c", name=name, **arguments)
         standard = [] if "c++" in flags else ["-std=c99", "-pedantic", "-Wdouble-promotion", "-Wconversion"]
         call = [first, *standard, "-Wall", "-Wextra", "-Werror", *flags, "-c", str(path), "-o", str(tmp_path / "o")]
