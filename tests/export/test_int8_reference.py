@@ -35,7 +35,7 @@ def scores_one_by_one(quantized, q):
         for o in range(layer.n_out):
             sum_ = row_sum(layer, o, values) + int(layer.bias[o])
             assert abs(sum_) < 2**31
-            factor = int(layer.multiplier[o]) * (layer.negative if sum_ < 0 else layer.positive)
+            factor = int(layer.multiplier[o]) * (layer.negative if sum_ < 0 else 2**15)
             value = min(127, max(-127, (2 * sum_ * factor + 2**layer.shift) // 2 ** (layer.shift + 1)))
             after.append(value if layer.table is None else int(layer.table[value + 128]))
         values = after

@@ -31,7 +31,7 @@ Doubles: TypeAlias = NDArray[np.float64]
 class QuantizedLayer:
     """A layer by output neuron in integers.
 
-    A hidden layer's output is sum * multiplier * (negative if sum < 0 else positive) / 2^shift, rounded to the nearest
+    A hidden layer's output is sum * multiplier * (negative if sum < 0 else 2^15) / 2^shift, rounded to the nearest
     (halves up) and clamped to -127..127; then table[it + 128], where there is a table. A score of the output layer is
     float32(sum) * scale.
 
@@ -45,8 +45,7 @@ class QuantizedLayer:
         unit: (n_out,) float64, what 1 of a row's sum stands for.
         step: what 1 of an output stands for; 0 of other than hidden layers.
         multiplier: (n_out,) uint16, of a hidden layer; else None.
-        positive: factor of sums from 0 on.
-        negative: factor of sums below 0, at most 2^15 in magnitude.
+        negative: factor of sums below 0, at most 2^15 in magnitude; that of others is 2^15.
         shift: 33..62; 0 of other than hidden layers.
         table: (256,) int8, or None.
         scale: (n_out,) float32, of the output layer; else None.
@@ -62,7 +61,6 @@ class QuantizedLayer:
     unit: Doubles
     step: float = 0.0
     multiplier: NDArray[np.uint16] | None = None
-    positive: int = 0
     negative: int = 0
     shift: int = 0
     table: NDArray[np.int8] | None = None
@@ -179,7 +177,6 @@ def _hidden(number: int, layer: DeviceLayer, step: float, output: float, sums: f
         unit,
         after,
         multiplier.astype(np.uint16),
-        ONE,
         negative,
         shift + 15,
         values,
