@@ -78,6 +78,7 @@ def modules() -> list[str]:
 NEEDS = {"mlflow": ("mlflow", "mlflow"), "tensorboard": ("tensorboardX", "tensorboard")}
 NEEDS |= dict.fromkeys(("dqn", "environments", "evaluate", "noisy", "sac"), ("gymnasium", "rl"))
 NEEDS |= dict.fromkeys(("qmix", "team_environment", "team_evaluation", "vdn"), ("mpe2", "multiagent"))
+NEEDS |= {"onnx_estimators": ("skl2onnx", "onnx"), "onnx_file": ("onnx", "onnx"), "torch_form": ("torch", "torch")}
 NEEDS["pettingzoo"] = ("pettingzoo", "grid")
 NEEDS["video"] = ("pygame", "rl")  # for Pendulum's pictures
 

@@ -12,9 +12,25 @@ BENCHMARKS = Path(__file__).parents[1]
 for folder in (BENCHMARKS, BENCHMARKS.parent / "tests"):
     sys.path.insert(0, str(folder))
 
-from export.emulation import BOARDS, Board, build, missing, run  # noqa: E402
-
 import trulysparse as ts  # noqa: E402
+from export.emulation import BOARDS, HOST, Board, Program, build, frozen_scores, missing, run  # noqa: E402
+
+__all__ = [
+    "BOARDS",
+    "DIGITS",
+    "FASHION",
+    "HOST",
+    "Board",
+    "Program",
+    "boards",
+    "build",
+    "cost",
+    "digits_network",
+    "fashion_network",
+    "frozen_scores",
+    "random_samples",
+    "run",
+]
 
 DIGITS, FASHION = (64, 100, 100, 10), (784, 1000, 1000, 1000, 10)
 
@@ -43,7 +59,11 @@ def random_samples(net: ts.SparseMLP, n: int = 200) -> np.ndarray:
     return np.random.default_rng(1).standard_normal((n, net.layer_sizes[0]), dtype=np.float32)
 
 
-_EMPTY = "#include <stdint.h>\nint32_t predict_one(const float *x);\nint32_t predict_one(const float *x) { return x[0] > 0; }\n"
+_EMPTY = """
+#include <stdint.h>
+int32_t predict_one(const float *x);
+int32_t predict_one(const float *x) { return x[0] > 0; }
+"""
 _MAIN = """
 #include "device.h"
 int32_t predict_one(const float *x);

@@ -3,15 +3,16 @@
     python benchmarks/export/peers.py [--fashion FILE.ts]
 
 Bytes and instructions are what a program has more than one whose prediction does nothing; libraries that it pulls in
-(expf) count. "built": the tool's own C was compiled and run here. "rebuilt": the tool cannot be had from PyPI, Debian or
-npm; C of the form that its source describes was compiled and run. "computed": from sizes alone.
+(expf) count. "built": the tool's own C was compiled and run here. "rebuilt": the tool cannot be had from PyPI, Debian
+or npm; C of the form that its source describes was compiled and run. "computed": from sizes alone.
 
-  trulysparse   export.c, in its four forms
-  emlearn       an MLPClassifier of scikit-learn with the same layers, converted by emlearn (0.23.2, method loadable:
-                inline fails on networks in this release); and one whose layers are so narrow that it has as many weights as the sparse network
+  trulysparse   export.c, in its four forms; and of a dense network in int8
+  emlearn       an MLPClassifier of scikit-learn with the same layers, converted by emlearn 0.23.2 (method loadable:
+                inline fails on networks in this release); and one whose layers are so narrow that it has as many
+                weights as the sparse network
   onnx2c        a Gemm per layer over float arrays [n_out][n_in], tensors between layers in a union
-  dense int8    int8 weights, int32 biases and a scale a row, int8 activations of the two widest layers together; what
-                TensorFlow Lite for Microcontrollers stores without its interpreter and its model file's structure
+  dense int8    int8 weights, int32 biases and a scale a row, int8 activations of the two widest layers together: what
+                TensorFlow Lite for Microcontrollers stores, without its interpreter and its model file's structure
 
 The dense Fashion-MNIST network (2,794,000 weights) exceeds the board's 4 MB of flash in float: computed.
 """
@@ -56,7 +57,7 @@ def emlearn(sizes: tuple[int, ...], folder: Path) -> Row:
 
     model, X = dense(sizes)
     header = tool.convert(model, method="loadable").save(name="peer", inference=["loadable"])
-    glue = f'{header}\nint32_t predict_one(const float *x) {{ return peer_predict(x, {sizes[0]}); }}\n'
+    glue = f"{header}\nint32_t predict_one(const float *x) {{ return peer_predict(x, {sizes[0]}); }}\n"
     flags = ("-w", f"-I{Path(tool.__file__).parent}")
     measured = cost({"peer.c": "#include <math.h>\n" + glue}, M4F, folder, X, flags)
     agree = float(np.mean(model.predict(X) == measured["labels"]))
@@ -92,7 +93,9 @@ def onnx2c(sizes: tuple[int, ...], folder: Path) -> Row:
         if k < last:
             cast = f"[{sizes[k + 1]}])"
             lines.append(f"  relu_{k}((const float (*){cast}tensor_1.a, (float (*){cast}tensor_2.a);")
-    lines.append(f"  int32_t best = 0;\n  for (int32_t i = 1; i < {sizes[-1]}; i++) if (z[0][i] > z[0][best]) best = i;")
+    lines.append(
+        f"  int32_t best = 0;\n  for (int32_t i = 1; i < {sizes[-1]}; i++) if (z[0][i] > z[0][best]) best = i;"
+    )
     lines.append("  return best;\n}\n")
     measured = cost({"peer.c": "\n".join(lines)}, M4F, folder, X, ("-w",))
     assert np.mean(model.predict(X) == measured["labels"]) > 0.95

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from trulysparse.errors import InputError, MissingExtraError
 from trulysparse.estimators import SparseMLPClassifier, SparseMLPRegressor
-from trulysparse.export.onnx_file import sparse_tensor
 from trulysparse.export.onnx_graph import Nodes, scaled, scores
+from trulysparse.export.onnx_nodes import sparse_tensor
 from trulysparse.export.onnx_outputs import label, prediction, probabilities
 from trulysparse.export.source import Source, source_of
 
@@ -160,9 +160,7 @@ def _labels(model: Any) -> NDArray[Any]:
     """The classes as skl2onnx gives them: int64 (floats and booleans too) or texts."""
     classes = model.classes_
     if classes.dtype.kind in "iubf":
-        whole: NDArray[Any] = classes.astype(np.int64)
-        if not (whole == classes).all():
-            raise InputError("classes_ must be texts or integers for skl2onnx, not fractions; see its option nocl=True")
+        whole: NDArray[Any] = classes.astype(np.int64)  # the classifiers take no fractions
         return whole
     if not all(isinstance(each, str) for each in classes.tolist()):
         raise InputError("classes_ must be all texts or all integers for skl2onnx; see its option nocl=True")

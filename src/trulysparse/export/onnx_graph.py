@@ -35,25 +35,23 @@ class Nodes(Protocol):
         """Adds a sparse matrix that Gemm can read; returns its name."""
 
 
-def is_sparse(weight: sp.csr_array, form: str) -> bool:
+def is_sparse(n_connections: int, n_weights: int, itemsize: int, form: str) -> bool:
     """Whether a layer's weights are written sparse: where asked for, and smaller than all weights.
 
     Args:
-        weight: (n_out, n_in).
+        n_connections: stored weights of the layer.
+        n_weights: of the dense layer.
+        itemsize: bytes of a weight.
         form: 'sparse' or another.
 
     Returns:
         The answer.
 
     Example:
-        >>> import numpy as np, scipy.sparse as sp
-        >>> is_sparse(sp.csr_array(np.eye(8, dtype=np.float32)), "sparse")
-        True
-        >>> is_sparse(sp.csr_array(np.ones((8, 8), np.float32)), "sparse")
-        False
+        >>> is_sparse(30, 100, 4, "sparse"), is_sparse(40, 100, 4, "sparse"), is_sparse(30, 100, 4, "dense")
+        (True, False, False)
     """
-    each = weight.dtype.itemsize
-    return form == "sparse" and weight.nnz * (each + INDEX_BYTES) < weight.shape[0] * weight.shape[1] * each
+    return form == "sparse" and n_connections * (itemsize + INDEX_BYTES) < n_weights * itemsize
 
 
 def scores(nodes: Nodes, source: Source, x: str, dtype: np.dtype[Any], form: str) -> str:
@@ -143,7 +141,7 @@ def _product(nodes: Nodes, name: str, layer: Any, x: str, dtype: np.dtype[Any], 
     weight.data = cast(f"{name}.weight", weight.data, dtype)
     matrix = (
         nodes.sparse(f"{name}.weight", weight)
-        if is_sparse(weight, form)
+        if is_sparse(weight.nnz, layer.n_in * layer.n_out, dtype.itemsize, form)
         else nodes.constant(f"{name}.weight", weight.toarray())
     )
     if added is None and layer.bias.size:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -122,14 +120,15 @@ def _write(path: Path, arrays: dict[str, Any], compressed: bool) -> None:
 def _read(path: Path) -> dict[str, Any]:
     """What a file holds, in the form of `scipy`."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if isinstance(file, np.ndarray):
-                raise InputError("it is an array, not a .npz file of export.scipy")
+        file = np.load(path, allow_pickle=False)
+        if isinstance(file, np.ndarray):
+            raise InputError("it is an array, not a .npz file of export.scipy")
+        with file:
             held = {name: file[name] for name in file.files}
         config = json.loads(str(held.pop("config", "null")))
     except InputError:
         raise
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, RecursionError) as error:
+    except Exception as error:  # of a damaged file NumPy and zipfile raise whatever they run into
         raise InputError(f"it is damaged or not a .npz file of export.scipy ({error})") from error
     found: dict[str, Any] = {"config": config}
     for name in [each for each in held if each.endswith(".weight.data")]:

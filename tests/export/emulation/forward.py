@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -82,3 +83,9 @@ def forward(
     rows = np.frombuffer(output.data, kind, len(X))
     stack = int(np.frombuffer(output.data[-4:], "<u4")[0])
     return Forward(rows["z"], rows["label"], rows["count"][:, 0], rows["count"][:, 1], stack, program)
+
+
+def frozen_scores(model: Any, X: np.ndarray) -> np.ndarray:
+    """What an exported network should give: the outputs of `model.freeze()` before softmax and sigmoid."""
+    X = np.ascontiguousarray(X, np.float32)
+    return np.concatenate([np.array(z.T) for _, z in model.freeze().output_batches(X, activated=False)])
