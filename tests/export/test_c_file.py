@@ -28,8 +28,7 @@ def network(sizes: tuple[int, ...] = (30, 40, 20, 4), **changes: Any) -> ts.Spar
     scaled, targets = changes.pop("scaled", None), changes.pop("targets", False)
     net, rng = ts.SparseMLP(sizes, **{"epsilon": 4, "seed": seed} | changes), np.random.default_rng(seed)
     for layer in net.layers:
-        if layer.bias.dtype != np.uint16:
-            layer.bias[:] = rng.standard_normal(layer.bias.size)
+        layer.bias[:] = rng.standard_normal(layer.bias.size)
     if net.skip:
         net.layers[-1].values[:] = rng.standard_normal(net.layers[-1].values.size)
     if scaled is not None:
@@ -64,10 +63,6 @@ FORMS: dict[str, tuple[Any, dict[str, Any]]] = {
     "one_class": (network((30, 9, 1), seed=11), {}),
     "narrow": (network((1, 1, 1), seed=12, output="identity"), {}),
     "doubles": (network(seed=13, dtype="float64", bias=False), {}),
-    "compact": (network(seed=14, storage="compact", weights="bfloat16"), {}),
-    "tied": (network((30, 7, 30), seed=15, tied=True, output="identity"), {}),
-    "merged": (ts.merge_networks([network(seed=16), network(seed=17)]), {}),
-    "frozen": (network(seed=18).freeze(), {}),
     "wide": (wide_rows(), {}),
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 import trulysparse as ts
@@ -16,7 +15,10 @@ INFERENCE = [form for form in FORMS if not form.training]
 
 @pytest.fixture(scope="module")
 def net() -> ts.SparseMLP:
-    return ts.SparseMLP((64, 100, 100, 10), epsilon=10, seed=0, threads=1)
+    net = ts.SparseMLP((64, 100, 100, 10), epsilon=10, seed=0, threads=1)
+    for layer in net.layers:
+        layer.bias[:] = 0.5  # biases that are all 0 take nothing
+    return net
 
 
 def test_bytes_are_those_of_the_files(net, rng, tmp_path):
@@ -33,8 +35,7 @@ def test_bytes_are_those_of_the_files(net, rng, tmp_path):
 
 
 def test_bytes_are_those_counted_by_hand(net):
-    """float32 with 16-bit indices: 4 bytes a weight, 2 an index but for the full last layer, 4 a bias, 1 a row's length;
-    RAM of the two hidden layers side by side."""
+    """4 bytes a weight, 2 an index but in the last, full layer, 4 a bias, 1 a row's length; RAM: two hidden layers."""
     taken = bytes_of(net, DeviceNetwork.of(net), BY_NAME["float32, u16"])
     indexed = net.layers[0].n_connections + net.layers[1].n_connections
     assert net.layers[2].n_connections == 1000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trulysparse.export.device_network import DeviceNetwork
 from trulysparse.export.blob import blob_of, train_memory
+from trulysparse.export.device_network import DeviceNetwork
 from trulysparse.export.size import size_of
 from trulysparse.nn.mlp import SparseMLP
 
