@@ -11,7 +11,9 @@ from trulysparse._core.version import __version__
 from trulysparse.cli._interrupts import Interrupts, Stopped
 from trulysparse.cli.bench import bench
 from trulysparse.cli.compare import compare
+from trulysparse.cli.device_budget import device_budget
 from trulysparse.cli.evaluate import evaluate
+from trulysparse.cli.export import export
 from trulysparse.cli.grid import smart_grid
 from trulysparse.cli.info import info
 from trulysparse.cli.plan import plan
@@ -46,7 +48,7 @@ def _whole(
     """Train and use truly sparse neural networks."""
 
 
-for command in (train, resume, evaluate, predict, info, select, compare, plan, bench):
+for command in (train, resume, evaluate, predict, info, export, device_budget, select, compare, plan, bench):
     app.command()(command)
 app.add_typer(agents)
 app.add_typer(smart_grid)

@@ -118,7 +118,7 @@ def device_budget(
     Example:
         >>> import trulysparse as ts
         >>> from trulysparse.export.budget import device_budget
-        >>> budget = device_budget(ts.SparseMLP((64, 100, 100, 10), epsilon=10, seed=0), ram=64 * 1024, flash=16 * 1024)
+        >>> budget = device_budget(ts.SparseMLP((64, 100, 100, 10), epsilon=10, seed=0), ram=64 * 1024, flash=14 * 1024)
         >>> budget.fitting
         ['int8, delta8', 'int8, auto']
         >>> first = budget.forms[0]
@@ -178,6 +178,8 @@ class _Search:
             )
             for name in ("scaling", "target_scaling", "labels", "feature_names"):
                 setattr(other, name, getattr(net, name))
+            for layer in other.layers:
+                layer.bias[:] = 1  # files leave out biases that are all 0, which training changes
             return replace(self._counted(other), epsilon=epsilon)
 
         return _largest(drawn, range(round(100 * _LEAST_EPSILON), int(100 * most) + 1), self._fits)

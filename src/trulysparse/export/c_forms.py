@@ -90,4 +90,4 @@ def emit(
 def _no_samples(network: DeviceNetwork) -> Ranges:
     """Ranges of 1 everywhere: sizes do not depend on them."""
     hidden = len(network.chain) - 1
-    return Ranges(1.0, (1.0,) * hidden, (None,) * hidden)
+    return Ranges(1.0, (1.0,) * hidden, (1.0,) * hidden)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trulysparse.export.device_network import DeviceNetwork
 from trulysparse.export.blob import blob_of, train_memory
+from trulysparse.export.device_network import DeviceNetwork
 from trulysparse.export.size import size_of
 from trulysparse.nn.mlp import SparseMLP
 
@@ -58,7 +58,7 @@ class Form:
     velocity: str | None = None
 
 
-_CODE = {"float32": 600, "int8": 1100}
+_CODE = {"float32": 1000, "int8": 1300}
 _TRAINING_CODE = 8000
 FORMS = (
     *(
