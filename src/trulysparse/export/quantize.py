@@ -8,7 +8,7 @@ multiplier per row and one shift: the multiplier comes first, and the weights' s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -188,6 +188,10 @@ def _outputs(network: DeviceNetwork, step: float, input_step: float) -> list[Qua
     number = len(network.chain) - 1
     if layer.activation[0] != Kind.IDENTITY:
         raise InputError(f"layers[{number}], the output layer, must have no activation of its own in eight bits")
+    if network.output == "sigmoid" and network.target_factor is not None:
+        raise InputError(
+            "model has output='sigmoid' and target_scaling; in eight bits regression has output='identity'"
+        )
     parts = [(layer, step)] + ([] if skip is None else [(skip, input_step)])
     unit = _least_units(number, parts)
     unit[unit == 0] = 1.0
@@ -197,8 +201,9 @@ def _outputs(network: DeviceNetwork, step: float, input_step: float) -> list[Qua
     if not np.isfinite(scale).all():
         raise InputError(f"layers[{number}] has scores beyond float32")
     integers = [_integers(each, each_step, unit) for each, each_step in parts]
-    _require_no_overflow(number, [(each, weight) for (each, _), (weight, _) in zip(parts, integers, strict=True)],
-                         integers[0][1])
+    _require_no_overflow(
+        number, [(each, weight) for (each, _), (weight, _) in zip(parts, integers, strict=True)], integers[0][1]
+    )
     made = [
         QuantizedLayer(each.n_in, each.n_out, each.ptr, each.index, weight, bias, skip=each.skip)
         for (each, _), (weight, bias) in zip(parts, integers, strict=True)
@@ -256,7 +261,7 @@ def _require_no_overflow(
         raise InputError(f"layers[{number}] has sums of up to {most.max()}, beyond 32 bits")
 
 
-def _by_row(ufunc: np.ufunc, values: NDArray[np.generic], ptr: NDArray[np.int64]) -> NDArray[np.generic]:
+def _by_row(ufunc: np.ufunc, values: NDArray[Any], ptr: NDArray[np.int64]) -> NDArray[Any]:
     """The maximum or sum of each row's values, 0 of an empty row."""
     out = np.zeros(len(ptr) - 1, values.dtype)
     some = np.diff(ptr) > 0

@@ -11,6 +11,7 @@ A program includes device.h: device_read, device_write, COUNT_START, COUNT_STOP,
 from .boards import BOARDS, HOST, Board, missing
 from .forward import Forward, forward, frozen_scores
 from .programs import BuildError, Output, Program, build, object_sizes, run
+from .training import Training, train
 
 __all__ = [
     "BOARDS",
@@ -20,10 +21,12 @@ __all__ = [
     "Forward",
     "Output",
     "Program",
+    "Training",
     "build",
     "forward",
     "frozen_scores",
     "missing",
     "object_sizes",
     "run",
+    "train",
 ]

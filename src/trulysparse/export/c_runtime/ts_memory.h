@@ -20,8 +20,12 @@ TS_API void* ts_take(ts_room* room, uint64_t count, uint32_t size) {
 /* Connections of a layer that is drawn: epsilon * (n_in + n_out), rounded, at most all. */
 TS_API uint32_t ts_drawn_count(float epsilon, uint32_t n_in, uint32_t n_out) {
     const uint64_t all = (uint64_t)n_in * n_out;
-    const float wanted = epsilon * (float)(n_in + n_out) + 0.5f;
-    const uint64_t count = wanted < 4294967040.0f ? (uint64_t)(uint32_t)wanted : all;
+    const float wanted = epsilon * (float)(n_in + n_out);
+    uint64_t count = all;
+    if (wanted < 4294967040.0f) {
+        const float half = wanted - (float)(uint32_t)wanted - 0.5f; /* rounded as the library does: halves to even */
+        count = (uint64_t)(uint32_t)wanted + (half > 0.0f || (half == 0.0f && (uint32_t)wanted % 2u));
+    }
     return (uint32_t)(count < all ? count : all);
 }
 
@@ -69,7 +73,7 @@ TS_API uint64_t ts_place(ts_train* t, void* memory, const ts_train_config* c, co
     const uint32_t n_layers = b ? b->n_layers : c->n_sizes - 1u, skip = b ? b->skip : 0u;
     const uint32_t half = c->velocity == TS_BFLOAT16, moving = c->velocity != TS_NO_VELOCITY;
     ts_layer* layers = (ts_layer*)ts_take(&room, n_layers, sizeof(ts_layer));
-    float* scratch = (float*)ts_take(&room, 2u * c->batch, 4);
+    float* scratch = (float*)ts_take(&room, 4u * (uint64_t)c->batch, 4);
     for (uint32_t l = 0; l < n_layers; ++l) {
         ts_shape s;
         ts_layer y;
