@@ -69,7 +69,7 @@ def export(
     learner: LearnerName = None,
     json: JsonLine = False,
 ) -> None:
-    """Write a network or a policy for where this library is not: one C file, ONNX, sparse matrices of SciPy or PyTorch."""
+    """Write a network or a policy for where this library is not: C, ONNX, sparse matrices of SciPy or PyTorch."""
     checks.choice("--to", to, tuple(_ENDINGS))
     given = {
         "int8": int8 or None,
@@ -120,4 +120,5 @@ def _write(opened: Exportable, to: str, out: Path, given: dict[str, Any]) -> Any
         return forms.c(
             opened.model, out, weights=weights, calibrate=samples, training=bool(given["training"]), **options
         )
-    return {"onnx": forms.onnx, "scipy": forms.scipy, "torch": forms.torch}[to](opened.model, out, **options)
+    write = {"onnx": forms.onnx, "scipy": forms.scipy, "torch": forms.torch}[to]
+    return write(opened.model, out, **options)  # type: ignore[operator]

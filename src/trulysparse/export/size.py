@@ -53,9 +53,9 @@ class Size:
     Args:
         weights: 'float32' or 'int8'.
         layers: a skip layer last.
-        other: bytes of what belongs to no layer: scaling, bounds of actions, the head of a data file, the blob of a
-            training.
-        ram: bytes of the static buffers; of a training, those of the caller's memory are not among them.
+        other: bytes of what belongs to no layer: scaling, bounds of actions, the head of a data file or blob.
+        ram: bytes of the static buffers; of a training, of the memory that it takes without momentum, a sample a step,
+            where pointers have 32 bits (see train_memory).
         files: those that were written.
 
     Example:
