@@ -10,7 +10,8 @@ import typer
 from trulysparse._core import checks
 from trulysparse.cli._console import handle_user_errors, print_json, show, show_notes
 from trulysparse.cli._export_tables import show_size
-from trulysparse.cli._exportable import Choice, Exportable, open_exportable
+from trulysparse.cli._exportable import Choice, Exportable
+from trulysparse.cli._exporting import open_exportable
 from trulysparse.cli._options import JsonLine
 from trulysparse.errors import InputError
 
