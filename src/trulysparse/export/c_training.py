@@ -18,7 +18,7 @@ from trulysparse.export.size import LayerSize, Size
 from trulysparse.export.source import Source, source_of
 from trulysparse.io.blob_format import Blob, unpack
 
-_RUNTIME = ("ts_train.h", "ts_evolve.h", "ts_td.h")
+_RUNTIME = ("ts_train.h", "ts_evolve.h", "ts_draw.h", "ts_td.h")
 
 
 @dataclass(frozen=True, eq=False)
