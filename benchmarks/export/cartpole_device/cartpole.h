@@ -1,5 +1,5 @@
-/* CartPole-v1 of Gymnasium: a pole on a cart that is pushed left (0) or right (1), 1 for every step until the pole leans
- * by more than 12 degrees, the cart leaves +-2.4, or 500 steps are over. In float32, without libm. */
+/* CartPole-v1 of Gymnasium: a pole on a cart that is pushed left (0) or right (1), 1 for every step until the pole
+ * leans by more than 12 degrees, the cart leaves +-2.4, or 500 steps are over. In float32, without libm. */
 #ifndef CARTPOLE_H
 #define CARTPOLE_H
 
