@@ -46,6 +46,7 @@ class Settings:
     momentum: float = 0.9
     zeta: float = 0.2
     dropout: float = 0.0
+    slope: float = 0.0  # of All-ReLU; 0: ReLU
 
     def packed(self) -> bytes:
         """As the program's struct."""
@@ -64,6 +65,14 @@ class Falling:
 
 
 CHOSEN = Settings()
+TRIED = {
+    "epochs": (20, 40),
+    "rate": (0.004, 0.008),
+    "last": (0.02,),
+    "zeta": (0.1, 0.3),
+    "dropout": (0.1, 0.2, 0.3),
+    "slope": (0.0, 0.6),
+}
 
 
 def samples() -> Samples:
@@ -133,8 +142,9 @@ class Device:
 def library(split: Samples, settings: Settings) -> float:
     """Accuracy of the library's own training with these settings."""
     X_train, X_test, y_train, y_test = split
+    activation = ts.AllReLU(settings.slope) if settings.slope else "relu"
     sizes = (64, settings.hidden, settings.hidden, 10)
-    net = ts.SparseMLP(sizes, epsilon=settings.epsilon, activation="relu", seed=settings.seed, threads=1)
+    net = ts.SparseMLP(sizes, epsilon=settings.epsilon, activation=activation, seed=settings.seed, threads=1)
     trainer = ts.Trainer(
         net,
         optimizer=ts.SGD(Falling(settings.rate, settings.last), momentum=settings.momentum),
@@ -153,13 +163,13 @@ def choose(split: Samples, folder: Path) -> None:
     inner = train_test_split(X, y, test_size=280, stratify=y, random_state=1)
     device = Device(inner, "train.c", "float32", folder, HOST)
     rows = []
-    for rate, last, zeta, dropout in product((0.002, 0.004, 0.008), (0.02, 0.2), (0.1, 0.3), (0.0, 0.1, 0.2)):
-        tried = replace(CHOSEN, rate=rate, last=last, zeta=zeta, dropout=dropout)
+    for values in product(*TRIED.values()):
+        tried = replace(CHOSEN, **dict(zip(TRIED, values, strict=True)))
         found = [device.train(replace(tried, seed=100 + seed))["accuracy"] for seed in range(5)]
-        rows.append((float(np.mean(found)), float(np.std(found)), rate, last, zeta, dropout))
+        rows.append((float(np.mean(found)), float(np.std(found)), *values))
         print(*(f"{value:.4g}" for value in rows[-1]), flush=True)
     rows.sort(reverse=True)
-    table("On 280 validation samples", ["accuracy", "deviation", "rate", "last", "zeta", "dropout"], rows)
+    table("On 280 validation samples", ["accuracy", "deviation", *TRIED], rows)
 
 
 parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])

@@ -7,7 +7,7 @@
 
 typedef struct {
   uint32_t seed, epochs, hidden;
-  float epsilon, rate, last, momentum, zeta, dropout; /* the rate falls along a line to `last` times itself */
+  float epsilon, rate, last, momentum, zeta, dropout, slope; /* the rate falls along a line to `last` times itself */
 } settings;
 
 static uint64_t memory[MEMORY / 8];
@@ -37,6 +37,7 @@ int main(void) {
   const uint32_t sizes[4] = {PIXELS, s.hidden, s.hidden, CLASSES};
   ts_train_config c = ts_train_defaults();
   c.sizes = sizes, c.n_sizes = 4, c.epsilon = s.epsilon, c.seed = s.seed;
+  c.slope = s.slope, c.all_relu = s.slope != 0.0f; /* All-ReLU, or ReLU */
   c.momentum = s.momentum, c.velocity = VELOCITY, c.dropout = s.dropout;
   const int32_t needed = (int32_t)ts_train_draw(&t, memory, sizeof memory, &c);
   device_write(&needed, sizeof needed); /* 0, or the bytes that MEMORY should be */
