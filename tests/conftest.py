@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -11,6 +12,14 @@ import scipy.sparse as sp
 
 from trulysparse import _kernels
 from trulysparse.connectivity import Connectivity
+
+gc.disable()  # while modules are imported and tests are collected: all of that stays, and looking through it takes long
+
+
+def pytest_collection_finish() -> None:
+    """Has the garbage collector pass over what is there by now."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(params=_kernels.available_isas())

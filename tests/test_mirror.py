@@ -18,6 +18,8 @@ FEW_LINES = 25
 # Modules that are tested through another, and the test file that does so.
 COVERED_BY = {
     "cli/_checkpoints.py": "cli/test_resume.py",
+    "cli/_export_tables.py": "cli/test_export.py",
+    "cli/_exporting.py": "cli/test_exportable.py",
     "cli/_plan_text.py": "cli/test_plan.py",
     "cli/_results.py": "cli/test_train.py",
     "cli/_select_command.py": "cli/test_select.py",
@@ -36,6 +38,11 @@ COVERED_BY = {
     "cli/rl/resume.py": "cli/rl/test_train.py",
     "cli/_training.py": "cli/test_train.py",
     "cli/_training_run.py": "cli/test_train.py",
+    "export/c_data_file.py": "export/test_c_file.py",
+    "export/c_float.py": "export/test_c_file.py",
+    "export/c_forms.py": "export/test_c_file.py",
+    "export/c_part.py": "export/test_c_file.py",
+    "export/c_source.py": "export/test_c_file.py",
     "estimators/_docs.py": "test_docstrings.py",
     "export/network_state.py": "export/test_scipy_form.py",
     "export/onnx_graph.py": "export/test_onnx_file.py",

@@ -13,12 +13,15 @@ for folder in (BENCHMARKS, BENCHMARKS.parent / "tests"):
     sys.path.insert(0, str(folder))
 
 import trulysparse as ts  # noqa: E402
-from export.emulation import BOARDS, Board, build, frozen_scores, missing, run  # noqa: E402
+from export.emulation import BOARDS, HOST, Board, Program, build, frozen_scores, missing, run  # noqa: E402
 
 __all__ = [
     "BOARDS",
     "DIGITS",
     "FASHION",
+    "HOST",
+    "Board",
+    "Program",
     "boards",
     "build",
     "cost",

@@ -1,8 +1,9 @@
-"""Networks and policies drawn at random, with the shapes that an exported form may get wrong: no connections in a row or
-a layer, all of them, one neuron, 65,536 of them, gaps between connections around what a byte holds."""
+"""Networks and policies drawn at random, with the shapes that an exported form may get wrong: no connections in a row
+or a layer, all of them, one neuron, 65,536 of them, gaps between connections around what a byte holds."""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,10 +34,11 @@ class Case:
     X: np.ndarray
     words: str
     n_inputs: int
-    n_outputs: int
+    n_outputs: int  # of the exported network: of a policy those alone that its head takes
     n_actions: int  # of a policy with actions of numbers, else 0
     widest: int  # inputs of its widest layer
     policy: bool
+    network: ts.SparseMLP  # the model, or the policy's
 
 
 def draw(seed: int) -> Case:
@@ -46,7 +48,7 @@ def draw(seed: int) -> Case:
     policy = rng.random() < 0.2
     output = "identity" if policy else ("softmax", "sigmoid", "identity")[rng.integers(3)]
     skip = len(sizes) > 2 and rng.random() < 0.25
-    pairs = [*zip(sizes[:-1], sizes[1:], strict=True), *([(sizes[0], sizes[-1])] if skip else [])]
+    pairs = [*itertools.pairwise(sizes), *([(sizes[0], sizes[-1])] if skip else [])]
     patterns = [str(rng.choice(PATTERNS)) for _ in pairs]
     cons = [connectivity(rng, *pair, pattern) for pair, pattern in zip(pairs, patterns, strict=True)]
     dtype = "float64" if rng.random() < 0.15 else "float32"
@@ -66,12 +68,14 @@ def draw(seed: int) -> Case:
         net.target_scaling = _scaling(rng, sizes[-1])
     words = f"seed {seed}: {'-'.join(map(str, sizes))} {patterns} {activation!r} {output} {dtype}"
     words += "".join(f" {name}" for name in ("scaling", "target_scaling") if getattr(net, name) is not None)
-    n_actions, model = 0, net
+    model, n_outputs, n_actions = net, sizes[-1], 0
     if policy:
-        model, n_actions = _policy(rng, net)
-        words += f" policy {model.head}"
+        model = _policy(rng, net)
+        n_outputs = model.n_actions
+        n_actions = 0 if model.head == "argmax" else n_outputs
+        words += f" policy {model.head} of {n_outputs}"
     widest = max(con.n_in for con in cons)
-    return Case(model, X.astype(np.float32), words, sizes[0], sizes[-1], n_actions, widest, policy)
+    return Case(model, X.astype(np.float32), words, sizes[0], n_outputs, n_actions, widest, policy, net)
 
 
 def connectivity(rng: np.random.Generator, n_in: int, n_out: int, pattern: str) -> Connectivity:
@@ -136,7 +140,7 @@ def _scaling(rng: np.random.Generator, n: int) -> Scaling:
     return Scaling("standard", rng.standard_normal(n), factor)
 
 
-def _policy(rng: np.random.Generator, net: ts.SparseMLP) -> tuple[Policy, int]:
+def _policy(rng: np.random.Generator, net: ts.SparseMLP) -> Policy:
     n_outputs = net.layer_sizes[-1]
     n_actions = int(rng.integers(1, n_outputs + 1))
     head = ("tanh", "argmax", "identity")[rng.integers(3)]
@@ -144,4 +148,4 @@ def _policy(rng: np.random.Generator, net: ts.SparseMLP) -> tuple[Policy, int]:
     if head == "tanh":
         low = rng.standard_normal(n_actions)
         bounds = {"low": low, "high": low + np.exp(rng.standard_normal(n_actions))}
-    return Policy(net, head=head, n_actions=n_actions, **bounds), n_actions if head != "argmax" else 0
+    return Policy(net, head=head, n_actions=n_actions, **bounds)

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from trulysparse._core import checks
 from trulysparse.cli._console import handle_user_errors, print_json, print_table
-from trulysparse.cli._exportable import Choice, open_exportable
+from trulysparse.cli._exportable import Choice
+from trulysparse.cli._exporting import open_exportable
 from trulysparse.cli._options import JsonLine
 from trulysparse.cli.export import Agent, Best, LearnerName, Seed
 from trulysparse.errors import InputError
@@ -63,10 +64,10 @@ def device_budget(
     for the others. Exit code 2 where nothing fits."""
     from trulysparse.export.budget import device_budget as budget_of
 
-    limits = {"ram": byte_count("--ram", ram), "flash": byte_count("--flash", flash)}
+    ram_bytes, flash_bytes = byte_count("--ram", ram), byte_count("--flash", flash)
     checks.integer("--batch", batch, low=1)
     opened = open_exportable(run, Choice(seed=seed, best=best, agent=agent, learner=learner))
-    budget = budget_of(opened.model, **limits, batch=batch)
+    budget = budget_of(opened.model, ram=ram_bytes, flash=flash_bytes, batch=batch)
     _show(run, budget)
     if json:
         print_json(budget.to_json())

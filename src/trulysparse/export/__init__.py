@@ -4,7 +4,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trulysparse.export.blob import blob_of as blob_of
     from trulysparse.export.blob import save_blob as save_blob
+    from trulysparse.export.blob import train_memory as train_memory
     from trulysparse.export.c_file import c as c
     from trulysparse.export.device_network import DeviceNetwork as DeviceNetwork
     from trulysparse.export.onnx_estimators import register_onnx_converters as register_onnx_converters
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "DeviceNetwork": "device_network",
     "Size": "size",
+    "blob_of": "blob",
     "c": "c_file",
     "from_scipy": "scipy_form",
     "from_torch": "torch_form",
@@ -27,6 +30,7 @@ _MODULES = {
     "save_blob": "blob",
     "scipy": "scipy_form",
     "torch": "torch_form",
+    "train_memory": "blob",
 }
 
 __all__ = list(_MODULES)  # the names that __getattr__ knows

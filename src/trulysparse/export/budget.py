@@ -118,7 +118,7 @@ def device_budget(
     Example:
         >>> import trulysparse as ts
         >>> from trulysparse.export.budget import device_budget
-        >>> budget = device_budget(ts.SparseMLP((64, 100, 100, 10), epsilon=10, seed=0), ram=64 * 1024, flash=16 * 1024)
+        >>> budget = device_budget(ts.SparseMLP((64, 100, 100, 10), epsilon=10, seed=0), ram=64 * 1024, flash=14 * 1024)
         >>> budget.fitting
         ['int8, delta8', 'int8, auto']
         >>> first = budget.forms[0]
@@ -135,7 +135,7 @@ def device_budget(
     forms = []
     for form in FORMS:
         try:
-            taken = bytes_of(source.net, network, form, batch)
+            taken = bytes_of(source, network, form, batch)
         except InputError as error:
             forms.append(FormBudget(form, None, False, str(error)))
             continue
@@ -178,6 +178,8 @@ class _Search:
             )
             for name in ("scaling", "target_scaling", "labels", "feature_names"):
                 setattr(other, name, getattr(net, name))
+            for layer in other.layers:
+                layer.bias[:] = 1  # files leave out biases that are all 0, which training changes
             return replace(self._counted(other), epsilon=epsilon)
 
         return _largest(drawn, range(round(100 * _LEAST_EPSILON), int(100 * most) + 1), self._fits)
@@ -209,7 +211,12 @@ class _Search:
         """What another network takes where the head of a policy stays as it is."""
         own = self.network
         network = replace(DeviceNetwork.of(net), head=own.head, n_actions=own.n_actions, low=own.low, high=own.high)
-        return Smaller(net.n_connections, net.density, net.layer_sizes, bytes_of(net, network, self.form, self.batch))
+        return Smaller(
+            net.n_connections,
+            net.density,
+            net.layer_sizes,
+            bytes_of(replace(self.source, net=net), network, self.form, self.batch),
+        )
 
 
 def _largest(make: Callable[[int], Smaller], numbers: Sequence[int], fits: Callable[[Smaller], bool]) -> Smaller | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from trulysparse.export.c_data_file import HEAD_BYTES, DataFile, data_file
 from trulysparse.export.c_forms import WEIGHTS, Emitted, emit
 from trulysparse.export.c_source import CSource
 from trulysparse.export.c_text import checked_name
+from trulysparse.export.c_training import training_file
 from trulysparse.export.calibration import calibrate as calibrated
 from trulysparse.export.device_network import DeviceNetwork
 from trulysparse.export.size import Size, size_of_emitted
+from trulysparse.export.source import source_of
 
 MOST_INLINE = 1_000_000
 """Connections up to which arrays are C text: beyond that, compilers take minutes and gigabytes."""
@@ -39,9 +42,9 @@ def c(
 
     Functions, with `name` in front: `void net_scores(const float *x, float *z)`, the outputs before softmax or sigmoid,
     or of regression in the unit of the targets; `int net_predict(const float *x)`, the number of the largest output, of
-    equal ones the first, and of one output whether it is above 0; of policies of head 'tanh' or 'identity'
-    `void net_act(const float *x, float *action)`. Macros: NET_INPUTS, NET_OUTPUTS and, of classes, NET_LABELS, the
-    texts of an array of strings. Several such files can be in one program.
+    equal ones the first (of one output that is neither a class nor an action, whether it is above 0); of policies of
+    head 'tanh' or 'identity' `void net_act(const float *x, float *action)`. Macros: NET_INPUTS, NET_OUTPUTS and, of
+    classes, NET_LABELS, the texts of an array of strings. Several such files can be in one program.
 
     Scaling of inputs and targets, normalisation of observations and bounds of actions are inside. Tables go through the
     preprocessor before: x has the columns that it gives. Weights of float64 are rounded to float32.
@@ -56,7 +59,9 @@ def c(
             weight 0; 'auto', of each layer the smaller. Full layers need none.
         calibrate: for 'int8': samples, (n, n_inputs) in any form that predict takes, by which the ranges of activations
             are chosen; else None.
-        training: write a network that learns on the device, with ts_train.h and all that it needs in the one file.
+        training: write a network that learns on the device: the training runtime in the one file, to be included where
+            it is used, and the network as a blob (see blob_of). net_scores and net_predict are those of the network as
+            it is now; the file says how to begin. Other forms of weights, index and data cannot be chosen then.
         name: of the functions, a C identifier.
         scaling: of inputs: 'folded' into the weights, 'kept' as arrays, which the device computes with, or 'auto':
             folded where |offset * factor| is at most 4 for each input, which costs no accuracy. For 'float32'.
@@ -86,7 +91,8 @@ def c(
     checks.choice("data", data, ("auto", "inline", "file"))
     name, target = checked_name(name), _checked_path(path)
     if checks.flag("training", training):
-        raise InputError("training is not there yet")
+        given = {"weights": weights, "index": index, "scaling": scaling, "data": data}
+        return _write_training(model, target, name, given, calibrate is not None or probabilities)
     if (calibrate is None) == (weights == "int8"):
         raise InputError(
             "calibrate must be samples for weights='int8': ranges of activations are chosen by them"
@@ -94,7 +100,7 @@ def c(
             else "calibrate is for weights='int8'; float32 needs no samples"
         )
     network = DeviceNetwork.of(model)
-    ranges = None if calibrate is None else calibrated(network, calibrate)
+    ranges = None if calibrate is None else calibrated(network, source_of(model).net.matrix(calibrate, "calibrate"))
     emitted = emit(network, weights, index, scaling=scaling, probabilities=probabilities, ranges=ranges, name=name)
     apart = data == "file" or (data == "auto" and network.n_connections > MOST_INLINE)
     return _write(emitted, weights, name, target, data_file(emitted.part.arrays) if apart else None)
@@ -115,10 +121,22 @@ def _write(emitted: Emitted, weights: str, name: str, path: Path, data: DataFile
     source = CSource(emitted, size, name, weights, data, beside.name)
     contents[path] = (source.header() if is_header else source.c_file()).encode()
     if path.with_suffix(".h") in names and not is_header:
-        contents[path.with_suffix(".h")] = source.prototypes().encode()
+        contents[path.with_suffix(".h")] = source.prototypes(path.name).encode()
     for file, content in contents.items():
         write_whole(file, lambda temporary, content=content: temporary.write_bytes(content))  # type: ignore[misc]
     return size
+
+
+def _write_training(model: Any, path: Path, name: str, given: dict[str, Any], more: bool) -> Size:
+    """Writes a network that learns on the device. It has one form: what chooses another is refused."""
+    for argument, usual in {"weights": "float32", "index": "auto", "scaling": "auto", "data": "auto"}.items():
+        if given[argument] != usual:
+            raise InputError(f"{argument} must be {usual!r} with training=True, not {given[argument]!r}")
+    if more:
+        raise InputError("calibrate and probabilities cannot be combined with training=True")
+    made = training_file(model, name, header=path.suffix == ".h")
+    write_whole(path, lambda temporary: temporary.write_text(made.text))
+    return replace(made.size, files=(path,))
 
 
 def _checked_path(path: Any) -> Path:

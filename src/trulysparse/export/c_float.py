@@ -150,7 +150,7 @@ class _Writer:
         z = self._buffer("ab"[(len(self.network.chain) - 1) % 2], n)  # not where the last hidden layer lies
         call = f"{self.name}_scores(x, {z});"
         if n == 1:
-            return [call, "return 0;" if self.network.output == "softmax" else f"return {z}[0] > 0.0f;"]
+            return [call, "return 0;" if only_choice(self.network) else f"return {z}[0] > 0.0f;"]
         self.used.add("TS_NET_LARGEST")
         return [call, f"return ts_largest({z}, {n});"]
 
@@ -177,6 +177,12 @@ class _Writer:
 
     def _function(self, prototype: str, steps: Sequence[str]) -> tuple[str, str]:
         return prototype, f"{prototype} {{\n" + "".join(f"    {step}\n" for step in steps) + "}\n"
+
+
+def only_choice(network: DeviceNetwork) -> bool:
+    """Whether a network of one output has one choice to make, its number 0: a class among one, a policy's only action.
+    Others say whether the output is above 0."""
+    return network.output == "softmax" or network.head is not None
 
 
 def _float_text(value: float) -> str:

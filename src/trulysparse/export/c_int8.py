@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from trulysparse.export.c_part import C_TYPES, CArray, CPart
 from trulysparse.export.calibration import by_table
-from trulysparse.export.device_network import DeviceNetwork
 from trulysparse.export.index_forms import IndexedRows, length_type
-from trulysparse.export.int8_reference import action_scale, tanh_table
+from trulysparse.export.int8_reference import action_scale, chooses_by_sign, tanh_table
 from trulysparse.export.quantize import QuantizedLayer, QuantizedNetwork
 
 
@@ -51,13 +50,13 @@ def int8_part(quantized: QuantizedNetwork, rows: Sequence[IndexedRows], name: st
     buffers = _buffers(quantized)
     defines = [f"TS_INT8_LENGTH {C_TYPES[length]}"]
     defines += ["TS_INT8_TABLE 1"] * any(by_table(layer.activation) for layer in network.layers)
-    functions = [_scores_int8(quantized, rows, name), *_ways_in(network, name, len(quantized.offset) == 1)]
+    functions = [_scores_int8(quantized, rows, name), *_ways_in(quantized, name)]
     lines = [f"static {kind} {name}_{what}[{size}];" for what, (kind, size) in buffers.items()]
     ram = sum(size * (4 if kind == "float" else 1) for kind, size in buffers.values())
     code = "\n".join([*lines, "", *(f"{head} {{\n{body}}}\n" for head, body in functions)])
     public = [head for head, _ in functions]
     # Users look for float samples first.
-    public.sort(key=lambda head: ("int8" in head or "quantize" in head))
+    public.sort(key=lambda head: "int8" in head or "quantize" in head)
     return CPart(tuple(arrays), ("ts_int8.h",), tuple(defines), code, tuple(public), ram)
 
 
@@ -91,7 +90,8 @@ def _network_arrays(quantized: QuantizedNetwork, name: str) -> Iterator[CArray]:
     if network.target_offset is not None:
         yield CArray(f"{name}_target_offset", network.target_offset, "other")
     if network.head == "tanh":
-        assert network.low is not None and network.high is not None  # of this head
+        assert network.low is not None, "of this head"
+        assert network.high is not None
         middle, half = action_scale(quantized)
         yield CArray(f"{name}_tanh", tanh_table(), "other")
         yield CArray(f"{name}_middle", middle, "other")
@@ -114,10 +114,9 @@ def _buffers(quantized: QuantizedNetwork) -> dict[str, tuple[str, int]]:
 def _scores_int8(quantized: QuantizedNetwork, rows: Sequence[IndexedRows], name: str) -> tuple[str, str]:
     """The function that runs the layers: its head and body."""
     network = quantized.network
-    lines = [
-        f"    const ts_int8_layer layer{number} = {_initializer(layer, rows[number], f'{name}_', number)};"
-        for number, layer in enumerate(quantized.layers)
-    ]
+    lines = [f"    ts_int8_layer {', '.join(f'layer{number}' for number in range(len(rows)))};"]
+    for number, layer in enumerate(quantized.layers):
+        lines += _set(layer, rows[number], name, number)
     x = "q"
     for number in range(len(quantized.chain) - 1):
         y = f"{name}_{'even' if number % 2 else 'odd'}"
@@ -134,47 +133,45 @@ def _scores_int8(quantized: QuantizedNetwork, rows: Sequence[IndexedRows], name:
     return f"void {name}_scores_int8(const int8_t *q, float *z)", "\n".join(lines) + "\n"
 
 
-def _initializer(layer: QuantizedLayer, rows: IndexedRows, prefix: str, number: int) -> str:
-    """A ts_int8_layer in C."""
+def _set(layer: QuantizedLayer, rows: IndexedRows, name: str, number: int) -> Iterator[str]:
+    """The calls that fill a ts_int8_layer."""
 
-    def of(what: str, there: bool) -> str:
-        return f"{prefix}{what}{number}" if there else "NULL"
+    def of(what: str, there: bool = True) -> str:
+        return f"{name}_{what}{number}" if there else "NULL"
 
-    pointers = [
-        of("weight", True),
-        of("index", rows.index is not None),
-        of("length", rows.index is not None),
-        of("bias", not layer.skip),
-        of("multiplier", layer.multiplier is not None),
-        of("table", layer.table is not None),
-    ]
-    numbers = [f"{layer.n_in}u", f"{layer.n_out}u", str(layer.positive), str(layer.negative), f"{layer.shift}u"]
-    return "{" + ", ".join([*pointers, *numbers]) + "}"
+    indexed = rows.index is not None
+    pointers = [of("weight"), of("index", indexed), of("length", indexed), of("bias", not layer.skip)]
+    yield f"    ts_int8_set(&layer{number}, {', '.join(pointers)}, {layer.n_in}u, {layer.n_out}u);"
+    if layer.multiplier is not None:
+        pointers = [of("multiplier"), of("table", layer.table is not None)]
+        yield f"    ts_int8_set_hidden(&layer{number}, {', '.join(pointers)}, {layer.negative}, {layer.shift}u);"
 
 
-def _ways_in(network: DeviceNetwork, name: str, shared: bool) -> Iterator[tuple[str, str]]:
+def _ways_in(quantized: QuantizedNetwork, name: str) -> Iterator[tuple[str, str]]:
     """The functions around the one that runs the layers: heads and bodies."""
+    network, shared, by_sign = quantized.network, len(quantized.offset) == 1, chooses_by_sign(quantized)
     inputs = f"{name}_{'even' if network.skip_layer is None else 'inputs'}"
     n_in, n_out = network.n_inputs, network.n_outputs
     yield (
         f"void {name}_quantize(const float *x, int8_t *q)",
         f"    ts_int8_quantize(x, {n_in}u, {name}_offset, {name}_factor, {int(shared)}u, q);\n",
     )
-    quantized = f"    {name}_quantize(x, {inputs});\n"
+    first = f"    {name}_quantize(x, {inputs});\n"
     yield (
         f"void {name}_scores(const float *x, float *z)",
-        f"{quantized}    {name}_scores_int8({inputs}, z);\n",
+        f"{first}    {name}_scores_int8({inputs}, z);\n",
     )
-    above = n_out == 1 and network.head is None and network.output != "softmax"
-    predict = f"{name}_sums[0] > 0.0f" if above else f"ts_int8_largest({name}_sums, {n_out}u)"
+    predict = f"{name}_sums[0] > 0.0f" if by_sign else f"ts_int8_largest({name}_sums, {n_out}u)"
     yield (
         f"int {name}_predict_int8(const int8_t *q)",
         f"    {name}_scores_int8(q, {name}_sums);\n    return {predict};\n",
     )
-    yield f"int {name}_predict(const float *x)", f"{quantized}    return {name}_predict_int8({inputs});\n"
+    yield f"int {name}_predict(const float *x)", f"{first}    return {name}_predict_int8({inputs});\n"
     if network.head == "tanh":
         bounds = ", ".join(f"{name}_{each}" for each in ("tanh", "middle", "half", "low", "high"))
-        act = f"    {name}_scores_int8(q, {name}_sums);\n    ts_int8_actions({name}_sums, {n_out}u, {bounds}, action);\n"
+        act = (
+            f"    {name}_scores_int8(q, {name}_sums);\n    ts_int8_actions({name}_sums, {n_out}u, {bounds}, action);\n"
+        )
     else:
         act = f"    {name}_scores_int8(q, action);\n"
     if network.head in ("tanh", "identity"):

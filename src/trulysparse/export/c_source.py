@@ -10,6 +10,7 @@ from importlib.resources import files
 
 from trulysparse._core.version import __version__
 from trulysparse.export.c_data_file import DataFile, attach_prototype, data_text
+from trulysparse.export.c_float import only_choice
 from trulysparse.export.c_forms import Emitted
 from trulysparse.export.c_part import CPart
 from trulysparse.export.c_text import array_text, comment_text, string_text
@@ -60,8 +61,11 @@ class CSource:
         text = re.sub(r"\bTS_(\w+)", rf"{self.name.upper()}_TS_\1", text)
         return self._guarded(self._about(True) + self._includes(), text)
 
-    def prototypes(self) -> str:
+    def prototypes(self, c_name: str) -> str:
         """A header for the C file.
+
+        Args:
+            c_name: of that file.
 
         Returns:
             C99 text.
@@ -69,7 +73,7 @@ class CSource:
         functions = "".join(f"{prototype};\n" for prototype in self._public())
         linkage = ('#ifdef __cplusplus\nextern "C" {\n#endif\n', "#ifdef __cplusplus\n}\n#endif\n")
         return self._guarded(
-            f"/* What {self.name}.c defines, which says what it is. */\n" + self._includes(),
+            f"/* What {comment_text(c_name)} defines; see there. */\n" + self._includes(),
             self._macros() + linkage[0] + functions + linkage[1],
         )
 
@@ -177,7 +181,7 @@ def _purpose(prototype: str, network: DeviceNetwork, name: str) -> list[str]:
         unit = ", in the unit of the targets" if network.target_factor is not None else unit
         return [f"The {n_out} outputs z{unit}, of {n_in} inputs x{scale}."]
     if what == "predict":
-        if n_out == 1 and network.output != "softmax":
+        if n_out == 1 and not only_choice(network):
             return ["1 where the output is above 0, else 0."]
         return ["The number, from 0, of the largest output; of equal ones the first."]
     return {

@@ -24,7 +24,7 @@ _MOST_VALUES = 2**28  # of samples, read in all
 _BATCH_VALUES = 2**21  # of neurons and samples, at a time
 _DIGITS = 9  # binary ones after a value's first, by which values are counted
 _BINS = 1 << (8 + _DIGITS)
-_CANDIDATES = np.exp2(np.arange(0, -8.01, -1 / 12))  # parts of the largest value at which to clip
+_CANDIDATES = np.exp2(np.arange(0, -8.01, -1 / 24))  # parts of the largest value at which to clip
 
 Values32 = NDArray[np.float32]
 Function = Callable[[NDArray[Any]], NDArray[Any]]
@@ -57,17 +57,19 @@ class _Magnitudes:
 
     def __init__(self) -> None:
         self.counts = np.zeros((2, _BINS), np.int64)
+        self.largest = 0.0
 
     def add(self, values: Values32) -> None:
         bits = np.ascontiguousarray(values).view(np.uint32)
         place = (bits >> (23 - _DIGITS)).ravel()  # the sign in front
         self.counts += np.bincount(place, minlength=2 * _BINS).reshape(2, _BINS)
+        self.largest = max(self.largest, float(np.abs(values).max(initial=0)))
 
     def seen(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """(values, how often each), but for zeros."""
         bits = (np.arange(_BINS, dtype=np.uint32) << np.uint32(23 - _DIGITS)) | np.uint32(1 << (22 - _DIGITS))
         with np.errstate(invalid="ignore"):
-            middle = bits.view(np.float32).astype(np.float64)
+            middle = np.minimum(bits.view(np.float32).astype(np.float64), self.largest)
         sign, place = np.nonzero(self.counts)
         some = place > 0
         sign, place = sign[some], place[some]
@@ -76,8 +78,8 @@ class _Magnitudes:
 
 def least_error_clip(values: NDArray[np.float64], counts: NDArray[np.int64], function: Function | None = None) -> float:
     """The magnitude at which to clip so that eight bits lose least: the sum over values of the squared difference of
-    f(value) and f(value in eight bits) is smallest. Candidates are the largest magnitude and twelfths of powers of two
-    below it, down to a 256th.
+    f(value) and f(value in eight bits) is smallest. Candidates are the largest magnitude and, 24 to a power of two,
+    those below it, down to a 256th.
 
     Args:
         values: (n,) float64.
@@ -187,9 +189,7 @@ def calibrate(network: DeviceNetwork, samples: Any, *, most_samples: int = MOST_
     """
     matrix = as_matrix(samples, "calibrate")
     if matrix.n_features != network.n_inputs:
-        raise InputError(
-            f"calibrate has {matrix.n_features} features, but the network has {network.n_inputs} inputs"
-        )
+        raise InputError(f"calibrate has {matrix.n_features} features, but the network has {network.n_inputs} inputs")
     hidden = network.chain[:-1]
     weights = [sp.csr_array((each.weight, each.index, each.ptr), shape=(each.n_out, each.n_in)) for each in hidden]
     seen = _Magnitudes(), [_Magnitudes() for _ in hidden], [_Magnitudes() for _ in hidden]

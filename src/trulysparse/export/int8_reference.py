@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from trulysparse.errors import InputError
 from trulysparse.export.calibration import STEPS
-from trulysparse.export.quantize import FRACTION, QuantizedLayer, QuantizedNetwork
+from trulysparse.export.quantize import FRACTION, ONE, QuantizedLayer, QuantizedNetwork
 
 TANH_STEPS = 128
 _PARTS = 256  # of a step of a sixteenth
@@ -30,7 +30,8 @@ def tanh_table() -> NDArray[np.uint16]:
         >>> tanh_table()[[0, 16, 128]].tolist()
         [0, 24956, 32768]
     """
-    return np.rint(np.tanh(np.arange(TANH_STEPS + 1) / 16) * 2**15).astype(np.uint16)
+    table: NDArray[np.uint16] = np.rint(np.tanh(np.arange(TANH_STEPS + 1) / 16) * 2**15).astype(np.uint16)
+    return table
 
 
 class Int8Reference:
@@ -105,6 +106,7 @@ class Int8Reference:
         sums = _sums(layer, self._weights[-1], (self.hidden(values) or [values])[-1])
         if self._skip is not None:
             sums += (self._skip @ values.astype(np.int32).T).T
+        assert layer.scale is not None, "an output layer has it"
         z = sums.astype(np.float32) * layer.scale
         offset = self.quantized.network.target_offset
         scores: Scores = z if offset is None else z + offset
@@ -122,8 +124,8 @@ class Int8Reference:
         return self.scores_of(self.quantized_inputs(X))
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
-        """The number of the largest score, the first of equal ones; of one output that is no softmax and no policy's,
-        whether its score is above 0.
+        """The number of the largest score, the first of equal ones; where there is one score that is no softmax and no
+        choice of actions, whether it is above 0.
 
         Args:
             X: (n_samples, n_inputs), taken as float32.
@@ -142,9 +144,7 @@ class Int8Reference:
         Returns:
             (n_samples,) int64.
         """
-        network = self.quantized.network
-        above = scores.shape[1] == 1 and network.head is None and network.output != "softmax"
-        return (scores[:, 0] > 0).astype(np.int64) if above else scores.argmax(axis=1)
+        return (scores[:, 0] > 0).astype(np.int64) if chooses_by_sign(self.quantized) else scores.argmax(axis=1)
 
     def act(self, X: ArrayLike) -> Scores:
         """A policy's actions.
@@ -165,13 +165,27 @@ class Int8Reference:
         if network.head == "identity":
             return z
         middle, half = action_scale(self.quantized)
-        return np.clip(middle + _tanh(z).astype(np.float32) * half, network.low, network.high)
+        actions: Scores = np.clip(middle + _tanh(z).astype(np.float32) * half, network.low, network.high)
+        return actions
 
     def _checked(self, values: Any) -> Any:
         n_inputs = self.quantized.network.n_inputs
         if values.ndim != 2 or values.shape[1] != n_inputs:
             raise InputError(f"X must have shape (n_samples, {n_inputs}), not {values.shape}")
         return values
+
+
+def chooses_by_sign(quantized: QuantizedNetwork) -> bool:
+    """Whether a prediction is that the score is above 0, not the number of the largest.
+
+    Args:
+        quantized: any.
+
+    Returns:
+        True of one output that is no softmax and no choice of actions.
+    """
+    network = quantized.network
+    return network.n_outputs == 1 and network.output != "softmax" and network.head != "argmax"
 
 
 def action_scale(quantized: QuantizedNetwork) -> tuple[Scores, Scores]:
@@ -184,7 +198,8 @@ def action_scale(quantized: QuantizedNetwork) -> tuple[Scores, Scores]:
         (middle, half), (n_actions,) float32.
     """
     network = quantized.network
-    assert network.low is not None and network.high is not None  # of head 'tanh'
+    assert network.low is not None, "of a policy of head 'tanh'"
+    assert network.high is not None
     low, high = network.low.astype(np.float64), network.high.astype(np.float64)
     return ((low + high) / 2).astype(np.float32), ((high - low) / 2 / 2**15).astype(np.float32)
 
@@ -201,10 +216,12 @@ def _sums(layer: QuantizedLayer, weights: Any, values: Eights) -> NDArray[np.int
 
 def _outputs(layer: QuantizedLayer, sums: NDArray[np.int32]) -> Eights:
     """A hidden layer's outputs."""
-    factor = layer.multiplier * np.where(sums < 0, np.int64(layer.negative), np.int64(layer.positive))
+    assert layer.multiplier is not None, "a hidden layer has it"
+    factor = layer.multiplier * np.where(sums < 0, np.int64(layer.negative), np.int64(ONE))
     values = (sums.astype(np.int64) * factor + (1 << (layer.shift - 1))) >> layer.shift
     values = np.clip(values, -STEPS, STEPS)
-    return values.astype(np.int8) if layer.table is None else layer.table[values + STEPS + 1]
+    outputs: Eights = values.astype(np.int8) if layer.table is None else layer.table[values + STEPS + 1]
+    return outputs
 
 
 def _tanh(z: Scores) -> NDArray[np.int32]:
@@ -214,4 +231,5 @@ def _tanh(z: Scores) -> NDArray[np.int32]:
     table = np.append(tanh_table(), 2**15).astype(np.int32)
     step, part = np.divmod(np.abs(place), _PARTS)
     value = (table[step] * (_PARTS - part) + table[step + 1] * part + _PARTS // 2) >> 8
-    return np.where(place < 0, -value, value)
+    signed: NDArray[np.int32] = np.where(place < 0, -value, value)
+    return signed

@@ -11,6 +11,7 @@ from trulysparse._core import checks, memory
 from trulysparse._core.progress import Progress, silent
 from trulysparse.errors import InputError
 from trulysparse.io import kept_models
+from trulysparse.io.blobs import is_blob, load_blob
 from trulysparse.io.model_reader import build, layer_sizes_of, storage_config_of
 from trulysparse.io.model_writer import layer_tensors, scaling_tensors, settings
 from trulysparse.io.table_state import VERSIONS, version_of
@@ -82,7 +83,7 @@ def load(
     activation: Activation | None = None,
     progress: Progress = silent,
 ) -> Any:
-    """Reads a network or model that `save` wrote.
+    """Reads a network or model that `save` wrote, or a blob that a device saved (see trulysparse.export.save_blob).
 
     Args:
         path: of the file.
@@ -108,6 +109,11 @@ def load(
         ...
         trulysparse.errors.InputError: trulysparse model nowhere.safetensors does not exist
     """
+    if is_blob(path):
+        for name, given in (("folder", folder), ("activation", activation)):
+            if given is not None:
+                raise InputError(f"{name} is not for the blob of a device, which {path} is")
+        return load_blob(path, threads)
     with opened(path, ENTRY, (*VERSIONS, kept_models.VERSION), "trulysparse model", progress) as file:
         if file.config["version"] == kept_models.VERSION:
             if folder is not None:
@@ -131,6 +137,8 @@ def load_network(path: str | os.PathLike[str], *, threads: int | None = None, pr
         InputError: see `load`.
         NotEnoughMemoryError: see `load`.
     """
+    if is_blob(path):
+        return load_blob(path, threads)
     with opened(path, ENTRY, (*VERSIONS, kept_models.VERSION), "trulysparse model", progress) as file:
         if file.config["version"] == kept_models.VERSION:
             raise InputError(f"it holds a {file.config['kind']}, not a network: read it with trulysparse.load")

@@ -8,21 +8,25 @@
 A program includes device.h: device_read, device_write, COUNT_START, COUNT_STOP, device_stack_used.
 """
 
-from .boards import BOARDS, Board, missing
+from .boards import BOARDS, HOST, Board, missing
 from .forward import Forward, forward, frozen_scores
 from .programs import BuildError, Output, Program, build, object_sizes, run
+from .training import Training, train
 
 __all__ = [
     "BOARDS",
+    "HOST",
     "Board",
     "BuildError",
     "Forward",
     "Output",
     "Program",
+    "Training",
     "build",
     "forward",
     "frozen_scores",
     "missing",
     "object_sizes",
     "run",
+    "train",
 ]

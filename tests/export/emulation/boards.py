@@ -66,12 +66,15 @@ BOARDS = {
         packages=RISCV_PACKAGES,
     ),
 }
+# This machine, without emulation: device.h is host.c there.
+HOST = Board("host", "processor of this machine", "", (), (), (0, 0), (0, 0), "main", ("gcc",))
 
 
 @cache
 def missing(board: Board) -> str | None:
     """What this machine lacks for a board, in a sentence that names Debian's packages; None: nothing."""
-    lacking = [tool for tool in (board.prefix + "gcc", board.emulator[0]) if shutil.which(tool) is None]
+    tools = (board.prefix + "gcc", *board.emulator[:1])
+    lacking = [tool for tool in tools if shutil.which(tool) is None]
     if not lacking:
         command = (board.prefix + "gcc", *board.flags, "-E", "-x", "c", "-")
         found = subprocess.run(command, input="#include <math.h>", capture_output=True, text=True, check=False)
@@ -79,4 +82,4 @@ def missing(board: Board) -> str | None:
     if not lacking:
         return None
     install = " ".join(board.packages)
-    return f"emulating the {board.processor} needs {' and '.join(lacking)}: apt-get install {install}"
+    return f"programs for the {board.processor} need {' and '.join(lacking)}: apt-get install {install}"

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .boards import SHIFT, Board
+from .boards import HOST, SHIFT, Board
 
 HERE = Path(__file__).parent
 STACK_LEAST = 512
@@ -75,21 +75,9 @@ def build(
     """
     paths = _written(sources, folder)
     program = folder / f"{board.name}.elf"
-    limits = {
-        "FLASH_ORIGIN": board.flash[0],
-        "FLASH_LENGTH": board.flash[1],
-        "RAM_ORIGIN": board.ram[0],
-        "RAM_LENGTH": board.ram[1] if ram is None else ram,
-        "STACK_LEAST": STACK_LEAST,
-    }
-    link = [f"-Wl,--defsym={name}={number:#x}" for name, number in limits.items()]
-    _compiler(
-        board,
-        *(optimise.split()),
-        *flags,
-        *("-nostartfiles", "-T", str(HERE / "device.ld"), f"-Wl,-e,{board.entry}", "-Wl,--gc-sections", *link),
-        *("-I", str(folder), str(HERE / "start.c"), *map(str, paths), "-lm", "-o", str(program)),
-    )
+    start, link = (HERE / "host.c", ()) if board is HOST else (HERE / "start.c", _linking(board, ram))
+    files = map(str, (start, *paths))
+    _compiler(board, *optimise.split(), *flags, *link, "-I", str(folder), *files, "-lm", "-o", str(program))
     return Program(program, board, **_sizes(board, program))
 
 
@@ -137,6 +125,8 @@ def run(program: Program, data: bytes = b"", *, seconds: float = 60) -> Output:
             *("-nographic", "-monitor", "none", "-serial", "none", "-icount", f"shift={SHIFT},sleep=off"),
             *("-semihosting-config", "enable=on,target=native", "-kernel", str(program.path.resolve())),
         )
+        if program.board is HOST:
+            command = (str(program.path.resolve()),)
         try:
             ended = subprocess.run(
                 command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False
@@ -161,6 +151,20 @@ def _written(sources: Mapping[str, str | Path], folder: Path) -> list[Path]:
         if path.suffix == ".c":
             paths.append(path)
     return paths
+
+
+def _linking(board: Board, ram: int | None) -> tuple[str, ...]:
+    """Flags of the linker: where memory is, and that nothing unused is kept."""
+    limits = {
+        "FLASH_ORIGIN": board.flash[0],
+        "FLASH_LENGTH": board.flash[1],
+        "RAM_ORIGIN": board.ram[0],
+        "RAM_LENGTH": board.ram[1] if ram is None else ram,
+        "STACK_LEAST": STACK_LEAST,
+    }
+    places = (f"-Wl,--defsym={name}={number:#x}" for name, number in limits.items())
+    script = str(HERE / "device.ld")
+    return ("-nostartfiles", "-T", script, f"-Wl,-e,{board.entry}", "-Wl,--gc-sections", *places)
 
 
 def _compiler(board: Board, *arguments: str) -> None:

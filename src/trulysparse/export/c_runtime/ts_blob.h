@@ -124,12 +124,13 @@ TS_API int ts_blob_open(ts_blob* b, const void* blob, size_t size) {
     if (total > b->size) return TS_CORRUPT;
     const uint32_t chain = b->n_layers - b->skip;
     uint64_t arrays = 0;
+    ts_blob_shape(b, 0, &first);
+    s = before = first;
     for (uint32_t l = 0; l < b->n_layers; ++l) {
         ts_blob_shape(b, l, &s);
         const int problem = ts_shape_problem(&s, l == 0 || l == chain ? NULL : &before);
         if (problem != TS_OK) return problem;
         if (l + 1u >= chain && s.activation != TS_IDENTITY) return TS_CORRUPT;
-        if (l == 0) first = s;
         if (l == chain && (s.n_in != first.n_in || s.n_out != before.n_out || s.has_bias)) return TS_CORRUPT;
         arrays += ts_blob_layer_bytes(&s, b->velocity);
         before = s;

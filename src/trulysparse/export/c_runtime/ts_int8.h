@@ -39,6 +39,8 @@
  * Where floats are computed with more digits than they have (x87), each result goes through memory for the same end. */
 typedef volatile float ts_int8_rounded;
 
+#define TS_INT8_ONE ((int32_t)32768) /* factor of sums from 0 on */
+
 /* Forms of the rows. */
 enum { ts_int8_full, ts_int8_u16, ts_int8_delta8 };
 
@@ -48,32 +50,50 @@ enum { ts_int8_full, ts_int8_u16, ts_int8_delta8 };
  *   from input 0 (connections of weight 0 bridge what is further); of full none, each row has all inputs.
  * length: connections of each row; of full none.
  * bias: in the unit of the sums. For each row 128 * sum |weight| + |bias| < 2^31.
- * Of a hidden layer an output is sum * multiplier * (sum < 0 ? negative : positive) / 2^shift, rounded to the nearest,
+ * Of a hidden layer an output is sum * multiplier * (sum < 0 ? negative : 2^15) / 2^shift, rounded to the nearest,
  *   halves up, and clamped to [-127, 127]; then table[it as uint8_t], where there is a table. 33 <= shift <= 62,
- *   |positive| and |negative| <= 2^15.
+ *   |negative| <= 2^15.
  * Of the output layer a score is sum * scale + offset; offset may be 0 for none. */
 typedef struct {
-    const int8_t *weight;
-    const void *index;
-    const TS_INT8_LENGTH *length;
-    const int32_t *bias;
-    const uint16_t *multiplier;
-    const int8_t *table;
+    const int8_t* weight;
+    const void* index;
+    const TS_INT8_LENGTH* length;
+    const int32_t* bias;
+    const uint16_t* multiplier;
+    const int8_t* table;
     uint32_t n_in;
     uint32_t n_out;
-    int32_t positive;
     int32_t negative;
     uint32_t shift;
 } ts_int8_layer;
 
+/* A layer of its parts, written one by one: constants of an initializer would lie in flash beside the arrays. */
+TS_INT8_INLINE void ts_int8_set(ts_int8_layer* layer, const int8_t* weight, const void* index,
+                                const TS_INT8_LENGTH* length, const int32_t* bias, uint32_t n_in, uint32_t n_out) {
+    layer->weight = weight;
+    layer->index = index;
+    layer->length = length;
+    layer->bias = bias;
+    layer->n_in = n_in;
+    layer->n_out = n_out;
+}
+
+TS_INT8_INLINE void ts_int8_set_hidden(ts_int8_layer* layer, const uint16_t* multiplier, const int8_t* table,
+                                       int32_t negative, uint32_t shift) {
+    layer->multiplier = multiplier;
+    layer->table = table;
+    layer->negative = negative;
+    layer->shift = shift;
+}
+
 /* Where a walk through a layer's rows has come to. */
 typedef struct {
-    const int8_t *weight;
-    const void *index;
-    const TS_INT8_LENGTH *length;
+    const int8_t* weight;
+    const void* index;
+    const TS_INT8_LENGTH* length;
 } ts_int8_place;
 
-TS_INT8_INLINE ts_int8_place ts_int8_first(const ts_int8_layer *layer) {
+TS_INT8_INLINE ts_int8_place ts_int8_first(const ts_int8_layer* layer) {
     ts_int8_place place;
     place.weight = layer->weight;
     place.index = layer->index;
@@ -88,36 +108,37 @@ TS_INT8_INLINE ts_int8_place ts_int8_first(const ts_int8_layer *layer) {
 #endif
 
 /* Runs STEP n > 0 times, eight in a turn; the first turn begins in the middle. */
-#define TS_INT8_REPEAT(n, STEP)            \
-    {                                      \
-        uint32_t turns = ((n) + 7u) >> 3;  \
-        switch ((n) & 7u) {                \
-            do {                           \
-                TS_INT8_NEXT               \
-                case 0: STEP TS_INT8_NEXT  \
-                case 7: STEP TS_INT8_NEXT  \
-                case 6: STEP TS_INT8_NEXT  \
-                case 5: STEP TS_INT8_NEXT  \
-                case 4: STEP TS_INT8_NEXT  \
-                case 3: STEP TS_INT8_NEXT  \
-                case 2: STEP TS_INT8_NEXT  \
-                case 1: STEP               \
-            } while (--turns != 0);        \
-        }                                  \
+#define TS_INT8_REPEAT(n, STEP)           \
+    {                                     \
+        uint32_t turns = ((n) + 7u) >> 3; \
+        switch ((n) & 7u) {               \
+            do {                          \
+                TS_INT8_NEXT              \
+                case 0:                   \
+                STEP TS_INT8_NEXT case 7: \
+                STEP TS_INT8_NEXT case 6: \
+                STEP TS_INT8_NEXT case 5: \
+                STEP TS_INT8_NEXT case 4: \
+                STEP TS_INT8_NEXT case 3: \
+                STEP TS_INT8_NEXT case 2: \
+                STEP TS_INT8_NEXT case 1: \
+                    STEP                  \
+            } while (--turns != 0);       \
+        }                                 \
     }
 
 /* sum + the products of the next row with x. `form` is a constant where this is called, so that one loop is left. */
-TS_INT8_INLINE int32_t ts_int8_row(const ts_int8_layer *layer, int form, ts_int8_place *place, const int8_t *x,
+TS_INT8_INLINE int32_t ts_int8_row(const ts_int8_layer* layer, int form, ts_int8_place* place, const int8_t* x,
                                    int32_t sum) {
-    const int8_t *w = place->weight;
+    const int8_t* w = place->weight;
     const uint32_t n = form == ts_int8_full ? layer->n_in : *place->length++;
     if (n == 0) return sum;
     if (form == ts_int8_delta8) {
-        const uint8_t *d = (const uint8_t *)place->index;
+        const uint8_t* d = (const uint8_t*)place->index;
         TS_INT8_REPEAT(n, x += *d++; sum += *w++ * *x;)
         place->index = d;
     } else if (form == ts_int8_u16) {
-        const uint16_t *i = (const uint16_t *)place->index;
+        const uint16_t* i = (const uint16_t*)place->index;
         TS_INT8_REPEAT(n, sum += *w++ * x[*i++];)
         place->index = i;
     } else {
@@ -128,15 +149,16 @@ TS_INT8_INLINE int32_t ts_int8_row(const ts_int8_layer *layer, int form, ts_int8
 }
 
 /* A hidden layer: y[o] in [-127, 127]. */
-TS_INT8_INLINE void ts_int8_hidden(const ts_int8_layer *layer, int form, const int8_t *x, int8_t *y) {
+TS_INT8_INLINE void ts_int8_hidden(const ts_int8_layer* layer, int form, const int8_t* x, int8_t* y) {
     ts_int8_place place = ts_int8_first(layer);
     /* The lower half of a product cannot change what is left of it after a shift by 33 or more. */
     const uint32_t shift = layer->shift - 32u;
     const int32_t half = (int32_t)1 << (shift - 1u);
+    const int32_t negative = layer->negative;
     uint32_t o;
     for (o = 0; o < layer->n_out; o++) {
         const int32_t sum = ts_int8_row(layer, form, &place, x, layer->bias[o]);
-        const int32_t factor = layer->multiplier[o] * (sum < 0 ? layer->negative : layer->positive);
+        const int32_t factor = layer->multiplier[o] * (sum < 0 ? negative : TS_INT8_ONE);
         const int64_t product = (int64_t)sum * factor;
         const int32_t high = (int32_t)(product < 0 ? ~(~product >> 32) : product >> 32) + half;
         int32_t value = high < 0 ? ~(~high >> shift) : high >> shift; /* C99 has no other shift of negative numbers */
@@ -148,28 +170,28 @@ TS_INT8_INLINE void ts_int8_hidden(const ts_int8_layer *layer, int form, const i
     }
 }
 
-TS_UNUSED TS_FN void ts_int8_hidden_full(const ts_int8_layer *layer, const int8_t *x, int8_t *y) {
+TS_UNUSED TS_FN void ts_int8_hidden_full(const ts_int8_layer* layer, const int8_t* x, int8_t* y) {
     ts_int8_hidden(layer, ts_int8_full, x, y);
 }
 
-TS_UNUSED TS_FN void ts_int8_hidden_u16(const ts_int8_layer *layer, const int8_t *x, int8_t *y) {
+TS_UNUSED TS_FN void ts_int8_hidden_u16(const ts_int8_layer* layer, const int8_t* x, int8_t* y) {
     ts_int8_hidden(layer, ts_int8_u16, x, y);
 }
 
-TS_UNUSED TS_FN void ts_int8_hidden_delta8(const ts_int8_layer *layer, const int8_t *x, int8_t *y) {
+TS_UNUSED TS_FN void ts_int8_hidden_delta8(const ts_int8_layer* layer, const int8_t* x, int8_t* y) {
     ts_int8_hidden(layer, ts_int8_delta8, x, y);
 }
 
 /* A score of the output layer; `offset` may be NULL. */
-TS_INT8_INLINE float ts_int8_score(int32_t sum, const float *scale, const float *offset, uint32_t o) {
+TS_INT8_INLINE float ts_int8_score(int32_t sum, const float* scale, const float* offset, uint32_t o) {
     const float rounded = (float)sum;
     const ts_int8_rounded product = rounded * scale[o];
     return offset != NULL ? product + offset[o] : product;
 }
 
 /* The output layer: z[o] = sum * scale[o] + offset[o], without offset where that is NULL. */
-TS_INT8_INLINE void ts_int8_scores(const ts_int8_layer *layer, int form, const int8_t *x, const float *scale,
-                                   const float *offset, float *z) {
+TS_INT8_INLINE void ts_int8_scores(const ts_int8_layer* layer, int form, const int8_t* x, const float* scale,
+                                   const float* offset, float* z) {
     ts_int8_place place = ts_int8_first(layer);
     uint32_t o;
     for (o = 0; o < layer->n_out; o++)
@@ -177,9 +199,9 @@ TS_INT8_INLINE void ts_int8_scores(const ts_int8_layer *layer, int form, const i
 }
 
 /* The same with the products of the network's inputs `first` and a skip layer, which are in the same unit. */
-TS_INT8_INLINE void ts_int8_scores_skip(const ts_int8_layer *layer, int form, const int8_t *x,
-                                        const ts_int8_layer *skip, int skip_form, const int8_t *first,
-                                        const float *scale, const float *offset, float *z) {
+TS_INT8_INLINE void ts_int8_scores_skip(const ts_int8_layer* layer, int form, const int8_t* x,
+                                        const ts_int8_layer* skip, int skip_form, const int8_t* first,
+                                        const float* scale, const float* offset, float* z) {
     ts_int8_place place = ts_int8_first(layer);
     ts_int8_place beside = ts_int8_first(skip);
     uint32_t o;
@@ -191,8 +213,8 @@ TS_INT8_INLINE void ts_int8_scores_skip(const ts_int8_layer *layer, int form, co
 
 /* A sample in eight bits: q[i] = (x[i] - offset[i]) * factor[i] to 16 binary digits, clamped to [-127, 127] and
  * rounded to the nearest, halves up. shared: whether offset and factor have one element, for all features; else n. */
-TS_UNUSED TS_FN void ts_int8_quantize(const float *x, uint32_t n, const float *offset, const float *factor,
-                                       uint32_t shared, int8_t *q) {
+TS_UNUSED TS_FN void ts_int8_quantize(const float* x, uint32_t n, const float* offset, const float* factor,
+                                      uint32_t shared, int8_t* q) {
     const float most = 127.0f * 65536.0f;
     uint32_t i;
     for (i = 0; i < n; i++) {
@@ -211,11 +233,10 @@ TS_UNUSED TS_FN void ts_int8_quantize(const float *x, uint32_t n, const float *o
     }
 }
 
-/* The index of the largest score, the first of equal ones; of a single score whether it is above 0. */
-TS_UNUSED TS_FN int ts_int8_largest(const float *z, uint32_t n) {
+/* The index of the largest score, the first of equal ones. */
+TS_UNUSED TS_FN int ts_int8_largest(const float* z, uint32_t n) {
     uint32_t best = 0;
     uint32_t i;
-    if (n == 1) return z[0] > 0.0f;
     for (i = 1; i < n; i++)
         if (z[i] > z[best]) best = i;
     return (int)best;
@@ -225,8 +246,8 @@ TS_UNUSED TS_FN int ts_int8_largest(const float *z, uint32_t n) {
 #define TS_INT8_TANH_STEPS 128
 
 /* Actions of a policy: middle + tanh(z) * half, within [low, high]; tanh by straight lines through `table`. */
-TS_UNUSED TS_FN void ts_int8_actions(const float *z, uint32_t n, const uint16_t *table, const float *middle,
-                                      const float *half, const float *low, const float *high, float *action) {
+TS_UNUSED TS_FN void ts_int8_actions(const float* z, uint32_t n, const uint16_t* table, const float* middle,
+                                     const float* half, const float* low, const float* high, float* action) {
     const int32_t most = TS_INT8_TANH_STEPS * 256;
     uint32_t o;
     for (o = 0; o < n; o++) {
@@ -238,8 +259,9 @@ TS_UNUSED TS_FN void ts_int8_actions(const float *z, uint32_t n, const uint16_t 
         at = (int32_t)t;
         value = at < 0 ? -at : at;
         low_weight = value & 255;
-        value = value >= most ? table[TS_INT8_TANH_STEPS]
-                              : (table[value >> 8] * (256 - low_weight) + table[(value >> 8) + 1] * low_weight + 128) >> 8;
+        value = value >= most
+                    ? table[TS_INT8_TANH_STEPS]
+                    : (table[value >> 8] * (256 - low_weight) + table[(value >> 8) + 1] * low_weight + 128) >> 8;
         {
             const ts_int8_rounded product = (float)(at < 0 ? -value : value) * half[o];
             float a = middle[o] + product;

@@ -20,8 +20,12 @@ TS_API void* ts_take(ts_room* room, uint64_t count, uint32_t size) {
 /* Connections of a layer that is drawn: epsilon * (n_in + n_out), rounded, at most all. */
 TS_API uint32_t ts_drawn_count(float epsilon, uint32_t n_in, uint32_t n_out) {
     const uint64_t all = (uint64_t)n_in * n_out;
-    const float wanted = epsilon * (float)(n_in + n_out) + 0.5f;
-    const uint64_t count = wanted < 4294967040.0f ? (uint64_t)(uint32_t)wanted : all;
+    const float wanted = epsilon * (float)(n_in + n_out);
+    uint64_t count = all;
+    if (wanted < 4294967040.0f) {
+        const float half = wanted - (float)(uint32_t)wanted - 0.5f; /* rounded as the library does: halves to even */
+        count = (uint64_t)(uint32_t)wanted + (half > 0.0f || (half == 0.0f && (uint32_t)wanted % 2u));
+    }
     return (uint32_t)(count < all ? count : all);
 }
 
@@ -39,6 +43,7 @@ TS_API int ts_config_problem(const ts_train_config* c) {
 TS_API int ts_drawing_problem(const ts_train_config* c) {
     if (!c->sizes || c->n_sizes < 2u || c->n_sizes > TS_BLOB_LAYERS || !(c->epsilon > 0.0f)) return TS_BAD_ARGUMENT;
     if (c->activation > TS_SILU || c->output > TS_OUTPUT_IDENTITY || !ts_is_finite(c->slope)) return TS_BAD_ARGUMENT;
+    if (c->all_relu > 1u) return TS_BAD_ARGUMENT;
     for (uint32_t l = 0; l < c->n_sizes; ++l) {
         if (c->sizes[l] == 0) return TS_BAD_ARGUMENT;
         if (c->sizes[l] > TS_MAX_WIDTH) return TS_TOO_LARGE;
@@ -57,7 +62,7 @@ TS_API void ts_shape_of(const ts_train_config* c, const ts_blob* b, uint32_t lay
     s->count = ts_drawn_count(c->epsilon, s->n_in, s->n_out);
     s->activation = layer + 2u < c->n_sizes ? c->activation : (uint32_t)TS_IDENTITY;
     s->has_bias = 1;
-    s->slope = c->slope;
+    s->slope = c->all_relu && layer % 2u == 0 ? -c->slope : c->slope;
 }
 
 /* Gives each layer its arrays; their numbers are not set. Returns the bytes that all of them take. memory: a multiple
@@ -68,7 +73,7 @@ TS_API uint64_t ts_place(ts_train* t, void* memory, const ts_train_config* c, co
     const uint32_t n_layers = b ? b->n_layers : c->n_sizes - 1u, skip = b ? b->skip : 0u;
     const uint32_t half = c->velocity == TS_BFLOAT16, moving = c->velocity != TS_NO_VELOCITY;
     ts_layer* layers = (ts_layer*)ts_take(&room, n_layers, sizeof(ts_layer));
-    float* scratch = (float*)ts_take(&room, 2u * c->batch, 4);
+    float* scratch = (float*)ts_take(&room, 4u * (uint64_t)c->batch, 4);
     for (uint32_t l = 0; l < n_layers; ++l) {
         ts_shape s;
         ts_layer y;

@@ -59,6 +59,7 @@ typedef struct {
     float epsilon;
     uint32_t activation, output; /* of its hidden layers; of its output layer */
     float slope;
+    uint32_t all_relu; /* 1: the slope counts negative on the first, third, ... hidden layer, as in AllReLU */
 
     uint32_t seed;           /* of all that is random */
     uint32_t batch;          /* samples of a step at most, at least 1 */
@@ -77,7 +78,7 @@ typedef struct {
     uint32_t skip;               /* 1: the last layer goes from the inputs straight to the output sums */
     uint32_t output;             /* TS_OUTPUT_SOFTMAX, ... */
     ts_layer* layers;
-    float* scratch;              /* 2 x batch */
+    float* scratch;              /* 4 x batch; the passes use the first 2 x batch alone */
     const uint8_t* offset; /* n_in floats in the blob, any alignment: inputs are (x - offset) * factor; or NULL */
     const uint8_t* factor;
     const uint8_t* target_offset; /* of regression, n_out floats: targets are (y - offset) * factor; or NULL */

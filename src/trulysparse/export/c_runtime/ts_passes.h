@@ -7,49 +7,84 @@
 #include "ts_activations.h"
 #include "ts_rows.h"
 
-/* Input i of the network for n samples, scaled; returns whether any is not 0. */
+/* Input i of a sample, scaled. */
+TS_API float ts_input_one(const ts_train* t, const float* x, uint32_t i) {
+    if (!t->offset) return x[i];
+    return (x[i] - ts_read_float(t->offset + 4u * (size_t)i)) * ts_read_float(t->factor + 4u * (size_t)i);
+}
+
+/* The same of n samples; returns whether any is not 0. */
 TS_API int ts_inputs(const ts_train* t, const float* x, uint32_t i, uint32_t n, float* to) {
     const uint32_t n_in = t->layers[0].n_in;
     int any = 0;
     for (uint32_t b = 0; b < n; ++b) {
-        float value = x[(size_t)b * n_in + i];
-        if (t->offset) {
-            value = (value - ts_read_float(t->offset + 4u * (size_t)i)) * ts_read_float(t->factor + 4u * (size_t)i);
-        }
-        to[b] = value;
-        any |= value != 0.0f;
+        to[b] = ts_input_one(t, x + (size_t)b * n_in, i);
+        any |= to[b] != 0.0f;
     }
     return any;
 }
 
-/* The same of the activations of a hidden layer's neuron i. */
+/* The activation at a position, neuron * n + sample, of a hidden layer's values. */
+TS_APART float ts_hidden_one(const ts_layer* below, const ts_dropout* d, uint32_t position) {
+    const float value = ts_activate(below, below->values[position]);
+    const float factor = ts_dropped(d, position);
+    return factor == 0.0f ? 0.0f : value * factor;
+}
+
+/* Those of neuron i in n samples; returns whether any is not 0. */
 TS_API int ts_hidden(const ts_layer* below, const ts_dropout* d, uint32_t i, uint32_t n, float* to) {
-    const float* kept = below->values + (size_t)i * n;
     int any = 0;
     for (uint32_t b = 0; b < n; ++b) {
-        float value = ts_activate(below, kept[b]);
-        if (d->scale != 0.0f) {
-            const float factor = ts_dropped(d, i * n + b);
-            value = factor == 0.0f ? 0.0f : value * factor;
-        }
-        to[b] = value;
-        any |= value != 0.0f;
+        to[b] = ts_hidden_one(below, d, i * n + b);
+        any |= to[b] != 0.0f;
     }
     return any;
 }
 
 /* Adds W x to the layer's values. `below`: the hidden layer that it reads, NULL: the inputs. */
+TS_API void ts_forward_batch(ts_train* t, const ts_layer* y, const ts_layer* below, const ts_dropout* d, const float* x,
+                             uint32_t n, const float* weight) {
+    float* in = t->scratch;
+    for (uint32_t i = 0; i < y->n_in; ++i) {
+        const uint32_t first = y->start[i], count = y->start[i + 1u] - first;
+        if (count == 0 || !(below ? ts_hidden(below, d, i, n, in) : ts_inputs(t, x, i, n, in))) continue;
+        ts_scatter_batch(y->values, y->index + first, weight + first, count, in, n);
+    }
+}
+
+/* The same for one sample. simple: what the layer reads is what the values below hold, but for a left slope. */
+TS_INLINE void ts_forward_rows(const ts_train* t, const ts_layer* y, const ts_layer* below, const ts_dropout* d,
+                               const float* x, const float* weight, int simple) {
+    const uint32_t *end = y->start + 1, *const last = y->start + y->n_in;
+    const uint16_t* index = y->index;
+    float* const values = y->values;
+    const float* kept = below ? below->values : x;
+    const float slope = below && below->activation == TS_LEAKY ? below->slope : 1.0f;
+    uint32_t first = 0, i = 0;
+    while (end <= last) {
+        const uint32_t count = *end - first;
+        float value = simple ? *kept++ : 0.0f;
+        if (simple) value = value > 0.0f ? value : value * slope;
+        else value = below ? ts_hidden_one(below, d, i++) : ts_input_one(t, x, i++);
+        first = *end++;
+        if (value != 0.0f) ts_scatter(values, &index, &weight, count, value);
+        else index += count, weight += count;
+    }
+}
+
+/* Whether neither dropout nor a formula comes between the values of a layer (NULL: the inputs) and the next one. */
+TS_API int ts_is_simple(const ts_train* t, const ts_layer* below, const ts_dropout* d) {
+    if (!below) return !t->offset;
+    return d->scale == 0.0f && below->activation != TS_GELU && below->activation != TS_SILU;
+}
+
 TS_API void ts_forward_layer(ts_train* t, const ts_layer* y, const ts_layer* below, const float* x, uint32_t n,
                              int training, int target) {
     const float* weight = target ? y->target : y->weight;
     const ts_dropout d = ts_dropout_of(t, below ? (uint32_t)(below - t->layers) : 0u, training);
-    float* in = t->scratch;
-    for (uint32_t i = 0; i < y->n_in; ++i) {
-        const uint32_t first = y->start[i], count = y->start[i + 1u] - first;
-        if (count == 0 || !(below ? ts_hidden(below, &d, i, n, in) : ts_inputs(t, x, i, n, in))) continue;
-        if (n == 1u) ts_scatter(y->values, y->index + first, weight + first, count, in[0]);
-        else ts_scatter_batch(y->values, y->index + first, weight + first, count, in, n);
-    }
+    if (n == 1u && ts_is_simple(t, below, &d)) ts_forward_rows(t, y, below, &d, x, weight, 1);
+    else if (n == 1u) ts_forward_rows(t, y, below, &d, x, weight, 0);
+    else ts_forward_batch(t, y, below, &d, x, n, weight);
 }
 
 /* Fills the values of all layers; those of the output layer are the sums before softmax or sigmoid. */
@@ -82,33 +117,87 @@ TS_API ts_rule ts_rule_of(const ts_train* t, float rate, uint32_t layer) {
     return r;
 }
 
-/* A row for one sample by the plain rule; returns the gradient at the input. */
-TS_API float ts_update_one(ts_layer* y, uint32_t first, uint32_t count, float step, const ts_rule* r) {
-    const uint16_t* index = y->index + first;
-    float* weight = y->weight + first;
-    if (r->velocity == TS_NO_VELOCITY) return ts_update_still(y->values, index, weight, count, step);
-    return ts_update(y->values, index, weight, (float*)y->velocity + first, count, step, r->momentum);
-}
-
 /* Updates the weights of a layer from the gradient at its sums, in y->values, and leaves the gradient at the sums of
  * the hidden layer `below` in its values. */
-TS_API void ts_backward_layer(ts_train* t, ts_layer* y, ts_layer* below, const float* x, uint32_t n, float rate) {
-    const ts_rule rule = ts_rule_of(t, rate, (uint32_t)(y - t->layers));
-    const ts_dropout d = ts_dropout_of(t, below ? (uint32_t)(below - t->layers) : 0u, 1);
+TS_API void ts_backward_batch(ts_train* t, ts_layer* y, ts_layer* below, const ts_dropout* d, const float* x,
+                              uint32_t n, float rate, const ts_rule* rule) {
     float *in = t->scratch, *dx = t->scratch + n;
     for (uint32_t i = 0; i < y->n_in; ++i) {
         const uint32_t first = y->start[i], count = y->start[i + 1u] - first;
-        if (!below && count == 0) continue;
-        const int any = below ? ts_hidden(below, &d, i, n, in) : ts_inputs(t, x, i, n, in);
+        const int any = below ? ts_hidden(below, d, i, n, in) : ts_inputs(t, x, i, n, in);
         for (uint32_t b = 0; b < n; ++b) in[b] *= rate, dx[b] = 0.0f;
-        if (!below && !any) ts_update_idle(y, first, count, &rule);
-        else if (n == 1u && rule.plain && rule.velocity != TS_BFLOAT16)
-            dx[0] = ts_update_one(y, first, count, in[0], &rule);
-        else ts_update_batch(y, first, count, in, dx, n, &rule);
+        if (below || any) ts_update_batch(y, first, count, in, dx, n, rule);
+        else ts_update_idle(y, first, count, rule);
         if (!below) continue;
         float* kept = below->values + (size_t)i * n;
-        for (uint32_t b = 0; b < n; ++b) kept[b] = dx[b] * ts_dropped(&d, i * n + b) * ts_derivative(below, kept[b]);
+        for (uint32_t b = 0; b < n; ++b) kept[b] = dx[b] * ts_dropped(d, i * n + b) * ts_derivative(below, kept[b]);
     }
+}
+
+/* The gradient at the sum of a hidden neuron, of that at what the layer above reads. */
+TS_APART float ts_hidden_gradient(const ts_layer* below, const ts_dropout* d, uint32_t position, float dx) {
+    return dx * ts_dropped(d, position) * ts_derivative(below, below->values[position]);
+}
+
+/* Backward for one sample, by a rule with neither decay nor Nesterov's momentum, which is float: the first layer. */
+TS_API void ts_backward_inputs(const ts_train* t, const ts_layer* y, const float* x, float rate) {
+    const uint32_t *end = y->start + 1, *const last = y->start + y->n_in;
+    const uint16_t* index = y->index;
+    float *weight = y->weight, *velocity = (float*)y->velocity;
+    const float momentum = t->config.momentum;
+    for (uint32_t i = 0; end <= last; ++end, ++i) {
+        const uint32_t count = end[0] - end[-1];
+        const float value = ts_input_one(t, x, i);
+        if (value != 0.0f) {
+            ts_update(y->values, &index, &weight, &velocity, count, value * rate, momentum);
+        } else {
+            ts_coast(weight, velocity, count, momentum);
+            index += count, weight += count, velocity += count;
+        }
+    }
+}
+
+/* The same of a layer that reads a hidden one. */
+TS_API void ts_backward_hidden(const ts_train* t, const ts_layer* y, ts_layer* below, const ts_dropout* d, float rate) {
+    const uint32_t *end = y->start + 1, *const last = y->start + y->n_in;
+    const uint16_t* index = y->index;
+    float *weight = y->weight, *velocity = (float*)y->velocity, *kept = below->values;
+    const float *const dy = y->values, momentum = t->config.momentum, slope = below->slope;
+    const int simple = below->activation == TS_LEAKY && d->scale == 0.0f;
+    for (; end <= last; ++end, ++kept) {
+        const uint32_t count = end[0] - end[-1];
+        const float factor = *kept > 0.0f ? 1.0f : slope;
+        float value = *kept * factor;
+        if (!simple) value = ts_hidden_one(below, d, (uint32_t)(kept - below->values));
+        const float dx = ts_update(dy, &index, &weight, &velocity, count, value * rate, momentum);
+        if (simple) *kept = dx * factor;
+        else *kept = ts_hidden_gradient(below, d, (uint32_t)(kept - below->values), dx);
+    }
+}
+
+/* Both, without momentum or with momentum in bfloat16. */
+TS_API void ts_backward_one(const ts_train* t, const ts_layer* y, ts_layer* below, const ts_dropout* d, const float* x,
+                            float rate, const ts_rule* r) {
+    for (uint32_t i = 0; i < y->n_in; ++i) {
+        const uint32_t first = y->start[i], count = y->start[i + 1u] - first;
+        const float value = below ? ts_hidden_one(below, d, i) : ts_input_one(t, x, i), step = value * rate;
+        const uint16_t* index = y->index + first;
+        float *weight = y->weight + first, dx = 0.0f;
+        uint16_t* half = r->velocity == TS_BFLOAT16 ? (uint16_t*)y->velocity + first : NULL;
+        if (!below && value == 0.0f) ts_update_idle(y, first, count, r);
+        else if (r->velocity == TS_NO_VELOCITY) dx = ts_update_still(y->values, index, weight, count, step);
+        else dx = ts_update_half(y->values, index, weight, half, count, step, r->momentum, r->key, first);
+        if (below) below->values[i] = ts_hidden_gradient(below, d, i, dx);
+    }
+}
+
+TS_API void ts_backward_layer(ts_train* t, ts_layer* y, ts_layer* below, const float* x, uint32_t n, float rate) {
+    const ts_rule rule = ts_rule_of(t, rate, (uint32_t)(y - t->layers));
+    const ts_dropout d = ts_dropout_of(t, below ? (uint32_t)(below - t->layers) : 0u, 1);
+    if (n > 1u || !rule.plain) ts_backward_batch(t, y, below, &d, x, n, rate, &rule);
+    else if (rule.velocity != TS_FLOAT32) ts_backward_one(t, y, below, &d, x, rate, &rule);
+    else if (below) ts_backward_hidden(t, y, below, &d, rate);
+    else ts_backward_inputs(t, y, x, rate);
 }
 
 /* Updates a layer's biases from the gradient at its sums. */

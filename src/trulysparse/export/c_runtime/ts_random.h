@@ -5,7 +5,19 @@
 
 #include <stdint.h>
 
+#if defined(__GNUC__) /* no warning of functions that a program does not call */
+#define TS_API static inline __attribute__((unused))
+#else
 #define TS_API static inline
+#endif
+/* What has to be compiled into the loop around it, and what has to stay out of it, for that loop's registers. */
+#if defined(__GNUC__)
+#define TS_INLINE static inline __attribute__((always_inline))
+#define TS_APART static __attribute__((noinline, unused))
+#else
+#define TS_INLINE static inline
+#define TS_APART static inline
+#endif
 
 /* What a stream of random numbers is for; the first part of its key. */
 enum { TS_FOR_DROPOUT = 1, TS_FOR_ROUNDING = 2, TS_FOR_EVOLUTION = 3, TS_FOR_DRAWING = 4, TS_FOR_WEIGHTS = 5 };

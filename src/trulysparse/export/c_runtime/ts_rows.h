@@ -15,33 +15,66 @@ typedef struct {
 } ts_rule;
 
 #if !TS_ARM_ROWS
-/* y[index] += weight * x for one sample. */
-TS_API void ts_scatter(float* y, const uint16_t* index, const float* weight, uint32_t count, float x) {
-    for (uint32_t k = 0; k < count; ++k) y[index[k]] += weight[k] * x;
+/* y[index] += weight * x for one sample; the pointers are moved to the next row. */
+TS_INLINE void ts_scatter(float* y, const uint16_t** index, const float** weight, uint32_t count, float x) {
+    for (uint32_t k = 0; k < count; ++k) y[(*index)[k]] += (*weight)[k] * x;
+    *index += count, *weight += count;
 }
 
-/* One sample, float momentum, no decay: returns sum(weight * dy), with the weights before v = momentum * v - step * dy,
- * weight += v, where `step` is the rate times the input. */
-TS_API float ts_update(const float* dy, const uint16_t* index, float* weight, float* velocity, uint32_t count,
-                       float step, float momentum) {
-    float dx = 0.0f;
+/* One sample, float momentum, no decay: v = momentum * v - step * dy, weight += v, where `step` is the rate times the
+ * input. Returns sum(weight * dy), the input's gradient, with the weights before; the pointers are moved. */
+TS_INLINE float ts_update(const float* dy, const uint16_t** index, float** weight, float** velocity, uint32_t count,
+                          float step, float momentum) {
+    float dx = 0.0f, *at = *weight, *moving = *velocity;
     for (uint32_t k = 0; k < count; ++k) {
-        const float d = dy[index[k]], w = weight[k], v = momentum * velocity[k] - step * d;
+        const float d = dy[(*index)[k]], w = at[k], v = momentum * moving[k] - step * d;
         dx += w * d;
-        velocity[k] = v;
-        weight[k] = w + v;
+        moving[k] = v;
+        at[k] = w + v;
     }
+    *index += count, *weight += count, *velocity += count;
     return dx;
 }
-#endif
 
-/* The same without momentum: weight -= step * dy. */
-TS_API float ts_update_still(const float* dy, const uint16_t* index, float* weight, uint32_t count, float step) {
+/* The same where the input is 0 and its gradient is not wanted; the pointers stay. */
+TS_APART void ts_coast(float* weight, float* velocity, uint32_t count, float momentum) {
+    for (uint32_t k = 0; k < count; ++k) {
+        const float v = momentum * velocity[k];
+        velocity[k] = v;
+        weight[k] += v;
+    }
+}
+/* Without momentum; the pointers stay. */
+TS_APART float ts_update_still(const float* dy, const uint16_t* index, float* weight, uint32_t count, float step) {
     float dx = 0.0f;
     for (uint32_t k = 0; k < count; ++k) {
         const float d = dy[index[k]], w = weight[k];
         dx += w * d;
         weight[k] = w - step * d;
+    }
+    return dx;
+}
+#endif
+
+/* bfloat16, the upper half of a float, and back. Rounded down or up by 16 random bits, so that the mean is the number.
+ */
+TS_API float ts_of_half(uint16_t half) { return ts_of_bits((uint32_t)half << 16); }
+TS_API uint16_t ts_to_half(float value, uint32_t random) {
+    return (uint16_t)((ts_bits(value) + (random & 0xFFFFu)) >> 16);
+}
+
+/* ts_update with momentum in bfloat16. A number of `key` rounds two connections, which are counted from `first`: with
+ * its lower half the one of even number. The pointers stay. */
+TS_APART float ts_update_half(const float* dy, const uint16_t* index, float* weight, uint16_t* velocity, uint32_t count,
+                              float step, float momentum, uint32_t key, uint32_t first) {
+    float dx = 0.0f;
+    uint32_t random = ts_hash(key, first >> 1);
+    for (uint32_t k = 0, number = first; k < count; ++k, ++number) {
+        const float d = dy[index[k]], w = weight[k], v = momentum * ts_of_half(velocity[k]) - step * d;
+        random = number & 1u ? random >> 16 : ts_hash(key, number >> 1);
+        dx += w * d;
+        velocity[k] = ts_to_half(v, random);
+        weight[k] = w + v;
     }
     return dx;
 }
@@ -56,16 +89,8 @@ TS_API void ts_scatter_batch(float* y, const uint16_t* index, const float* weigh
     }
 }
 
-/* bfloat16, the upper half of a float, and back. Rounded down or up at random, so that the mean is the number. */
-TS_API float ts_of_half(uint16_t half) { return ts_of_bits((uint32_t)half << 16); }
-TS_API uint16_t ts_to_half(float value, uint32_t random) {
-    const uint32_t bits = ts_bits(value);
-    if (!ts_is_finite(value)) return (uint16_t)(bits >> 16);
-    return (uint16_t)((bits + (random >> 16)) >> 16);
-}
-
 /* Applies the gradient of connection k of a layer: `step` is the rate times it. */
-TS_API void ts_apply(ts_layer* y, uint32_t k, float step, const ts_rule* r) {
+TS_API void ts_apply(const ts_layer* y, uint32_t k, float step, const ts_rule* r) {
     const float w = y->weight[k];
     step += r->l2 * w;
     float v = -step;
@@ -75,7 +100,7 @@ TS_API void ts_apply(ts_layer* y, uint32_t k, float step, const ts_rule* r) {
     } else if (r->velocity == TS_BFLOAT16) {
         uint16_t* at = (uint16_t*)y->velocity + k;
         v = r->momentum * ts_of_half(*at) - step;
-        *at = ts_to_half(v, ts_hash(r->key, k));
+        *at = ts_to_half(v, ts_hash(r->key, k >> 1) >> (k & 1u ? 16 : 0));
     }
     y->weight[k] = r->keep * w + (r->nesterov ? r->momentum * v - step : v);
 }
@@ -97,7 +122,7 @@ TS_API void ts_update_batch(ts_layer* y, uint32_t first, uint32_t count, const f
 }
 
 /* The row of an input that is 0 in all samples and whose gradient nobody wants. */
-TS_API void ts_update_idle(ts_layer* y, uint32_t first, uint32_t count, const ts_rule* r) {
+TS_API void ts_update_idle(const ts_layer* y, uint32_t first, uint32_t count, const ts_rule* r) {
     if (r->plain && r->velocity == TS_NO_VELOCITY) return;
     for (uint32_t k = first; k < first + count; ++k) ts_apply(y, k, 0.0f, r);
 }
