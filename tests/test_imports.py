@@ -38,6 +38,7 @@ ORDER = (
     "unsupervised",
     "rl",
     "grid",
+    "torch",
     "export",
     "bench",
     "cli",

@@ -53,8 +53,8 @@ void bind_samples(nb::module_& m) {
         .value("BFLOAT16", Held::bfloat16)
         .value("FLOAT64", Held::float64);
     m.def(
-        "borrow_threads",
-        [](uint64_t address) { parallel_region = reinterpret_cast<ParallelRegion>(address); }, nb::arg("address"));
+        "borrow_threads", [](uint64_t address) { parallel_region = reinterpret_cast<ParallelRegion>(address); },
+        nb::arg("address"));
     nb::class_<SampleLayer>(m, "SampleLayer")
         .def(
             "__init__",

@@ -108,8 +108,8 @@ void store_columns(const T* from, int64_t stride, int64_t first, int64_t count, 
     });
 }
 
-#define TS_COLUMNS(S, T)                                                                                         \
-    template void load_columns(const Samples<const S>&, int64_t, int64_t, int64_t, T*, int64_t, int);            \
+#define TS_COLUMNS(S, T)                                                                              \
+    template void load_columns(const Samples<const S>&, int64_t, int64_t, int64_t, T*, int64_t, int); \
     template void store_columns(const T*, int64_t, int64_t, int64_t, int64_t, const Samples<S>&, int);
 TS_COLUMNS(float, float)
 TS_COLUMNS(bf16, float)

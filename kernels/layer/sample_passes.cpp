@@ -112,9 +112,9 @@ void backward_samples(const LayerTopology& topology, const T* weight, const Samp
     }
 }
 
-#define TS_SAMPLES(S, T)                                                                                            \
-    template void forward_samples(const LayerTopology&, const T*, const T*, const Samples<const S>&,                \
-                                  const Samples<S>&, int64_t, int);                                                 \
+#define TS_SAMPLES(S, T)                                                                                             \
+    template void forward_samples(const LayerTopology&, const T*, const T*, const Samples<const S>&,                 \
+                                  const Samples<S>&, int64_t, int);                                                  \
     template void backward_samples(const LayerTopology&, const T*, const Samples<const S>&, const Samples<const S>&, \
                                    const Samples<S>&, T*, T*, int64_t, int);
 TS_SAMPLES(float, float)

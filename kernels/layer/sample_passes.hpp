@@ -23,8 +23,8 @@ template <class S, class T>
 void forward_samples(const LayerTopology& topology, const T* weight, const T* bias, const Samples<const S>& x,
                      const Samples<S>& y, int64_t count, int threads);
 
-// Gradients of the weights (in master order) and biases, and of x; each may be null. Sums over samples are taken tile by
-// tile, so that they are the same for any number of threads.
+// Gradients of the weights (in master order) and biases, and of x; each may be null. Sums over samples are taken tile
+// by tile, so that they are the same for any number of threads.
 template <class S, class T>
 void backward_samples(const LayerTopology& topology, const T* weight, const Samples<const S>& x,
                       const Samples<const S>& dy, const Samples<S>& dx, T* weight_gradient, T* bias_gradient,

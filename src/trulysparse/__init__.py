@@ -153,6 +153,7 @@ __all__ = [
     "rl",
     "save",
     "soft_update_all",
+    "torch",
 ]
 
 
@@ -178,7 +179,7 @@ def __getattr__(name: str) -> Any:
         from trulysparse import unsupervised
 
         return getattr(unsupervised, name)
-    if name in ("export", "grid", "rl"):
+    if name in ("export", "grid", "rl", "torch"):
         return import_module(f"trulysparse.{name}")
     if name in _LAZY:
         return getattr(import_module(f"trulysparse.{_LAZY[name]}"), name)

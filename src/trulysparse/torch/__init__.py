@@ -1,3 +1,12 @@
 """Truly sparse layers in anybody's PyTorch model."""
 
-from trulysparse.torch.linear import SparseLinear as SparseLinear
+from trulysparse.errors import MissingExtraError
+
+try:
+    import torch as _torch  # noqa: F401
+except ImportError:
+    raise MissingExtraError("trulysparse.torch", "torch", "torch") from None
+
+from trulysparse.torch.linear import SparseLinear
+
+__all__ = ["SparseLinear"]

@@ -14,7 +14,7 @@ from trulysparse._core.arrays import empty
 from trulysparse._core.random import stream_key
 from trulysparse.connectivity import Connectivity
 from trulysparse.connectivity.counts import DEFAULT_EPSILON, connection_count, uniform_counts
-from trulysparse.connectivity.matrices import from_matrix
+from trulysparse.connectivity.matrices import from_matrix, largest
 from trulysparse.connectivity.network_patterns import drawn_layers, make_pattern
 from trulysparse.errors import InputError
 from trulysparse.nn.activations import IDENTITY
@@ -89,7 +89,7 @@ class SparseLinear(nn.Module):
         dtype = torch.get_default_dtype() if dtype is None else dtype
         if dtype not in DTYPES:
             raise InputError(f"dtype must be torch.float32 or torch.float64, not {dtype!r}")
-        key = int(torch.randint(2**62, ()).item()) if seed is None else checks.integer("seed", seed, low=0)
+        key = _seed(seed)
         con = _connections(self.in_features, self.out_features, density, epsilon, connectivity, key)
         values = empty(con.n_connections, np.dtype("float32" if dtype == torch.float32 else "float64"))
         INIT.fill(values, con, INIT.scale(con, IDENTITY), stream_key(key, "weights", 0), torch.get_num_threads())
@@ -97,6 +97,72 @@ class SparseLinear(nn.Module):
         self.register_parameter("bias", nn.Parameter(_bias(con, dtype, key)) if bias else None)
         self._topology = Topology(con)
         self._token = self._topology.token()
+
+    @classmethod
+    def from_linear(
+        cls,
+        linear: nn.Linear,
+        density: float,
+        keep: str = "magnitude",
+        *,
+        seed: int | None = None,
+        layout: str = "auto",
+    ) -> Self:
+        """A layer with some of the weights of a dense one.
+
+        Args:
+            linear: the dense layer, with float32 or float64 weights on the CPU; it stays as it is.
+            density: share of its weights to keep, in (0, 1].
+            keep: 'magnitude': the largest; 'random': any, each set equally likely.
+            seed: of the choice at random; None: drawn from torch's generator.
+            layout: see the class.
+
+        Returns:
+            The layer, with arrays of its own, trained or frozen (requires_grad) as the dense one.
+
+        Raises:
+            InputError: where it cannot be made.
+
+        Example:
+            >>> import torch, trulysparse as ts
+            >>> dense = torch.nn.Linear(4, 2)
+            >>> layer = ts.torch.SparseLinear.from_linear(dense, density=1.0)
+            >>> x = torch.ones(3, 4)
+            >>> torch.allclose(layer(x), dense(x), atol=1e-6)
+            True
+        """
+        if not isinstance(linear, nn.Linear):
+            raise InputError(f"linear must be a torch.nn.Linear, not {type(linear).__name__}")
+        weight, bias = linear.weight, linear.bias
+        if weight.dtype not in DTYPES or not weight.is_cpu:
+            raise InputError(
+                f"linear must have float32 or float64 weights on the CPU, not {weight.dtype} on {weight.device}"
+            )
+        checks.choice("keep", keep, ("magnitude", "random"))
+        array = weight.detach().numpy()
+        if keep == "magnitude":
+            con, values = from_matrix(largest(array, density, name="linear.weight"), name="linear.weight")
+        else:
+            key = _seed(seed)
+            con = _connections(linear.in_features, linear.out_features, density, None, "erdos_renyi", key)
+            rows = np.repeat(np.arange(con.n_in), np.diff(con.by_input.ptr))
+            values = array[con.by_input.index, rows]
+        layer = cls(
+            linear.in_features,
+            linear.out_features,
+            bias=bias is not None,
+            connectivity=con,
+            seed=0,
+            dtype=weight.dtype,
+            layout=layout,
+        )
+        with torch.no_grad():
+            layer.weight.copy_(torch.from_numpy(values))
+            layer.weight.requires_grad_(weight.requires_grad)
+            if bias is not None and layer.bias is not None:
+                layer.bias.copy_(bias)
+                layer.bias.requires_grad_(bias.requires_grad)
+        return layer.train(linear.training)
 
     @property
     def connectivity(self) -> Connectivity:
@@ -161,7 +227,9 @@ class SparseLinear(nn.Module):
                 "float32 and use torch.autocast('cpu')"
             )
         device = x.device if self.weight.is_cpu else self.weight.device
-        return InputError(f"a SparseLinear computes on the CPU, but got a tensor on {device}; there are no GPU kernels yet")
+        return InputError(
+            f"a SparseLinear computes on the CPU, but got a tensor on {device}; there are no GPU kernels yet"
+        )
 
     # ---- files and copies ----
 
@@ -226,12 +294,20 @@ class SparseLinear(nn.Module):
         )
 
 
+def _seed(seed: int | None) -> int:
+    return int(torch.randint(2**62, ()).item()) if seed is None else checks.integer("seed", seed, low=0)
+
+
 def _connections(n_in: int, n_out: int, density: Any, epsilon: Any, connectivity: Any, seed: int) -> Connectivity:
     threads = torch.get_num_threads()
     if isinstance(connectivity, Connectivity) or sp.issparse(connectivity):
         if density is not None or epsilon is not None:
             raise InputError("density and epsilon go with a pattern, not with given connections")
-        con = connectivity if isinstance(connectivity, Connectivity) else from_matrix(connectivity, name="connectivity")[0]
+        con = (
+            connectivity
+            if isinstance(connectivity, Connectivity)
+            else from_matrix(connectivity, name="connectivity")[0]
+        )
         return _check_fit(con, n_in, n_out)
     if density is not None and epsilon is not None:
         raise InputError("epsilon cannot be combined with density, which takes its place")

@@ -72,7 +72,9 @@ class Topology:
         """The topology that a token names; RuntimeError where it is gone."""
         topology = _KNOWN.get(int(token.item()))
         if topology is None:
-            raise RuntimeError("the topology of a SparseLinear has changed since its forward pass: evolve after backward")
+            raise RuntimeError(
+                "the topology of a SparseLinear has changed since its forward pass: evolve after backward"
+            )
         return topology
 
 
