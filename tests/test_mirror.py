@@ -90,6 +90,8 @@ def modules() -> dict[str, int]:
 def mirror(module: str) -> str:
     """The test file of a module of its own."""
     path = Path(module)
+    if path.parts[0] == "torch":  # tests is on the path: tests/torch would be the package torch where there is none
+        path = Path("pytorch", *path.parts[1:])
     return path.with_name(f"test_{path.stem.lstrip('_')}.py").as_posix()
 
 

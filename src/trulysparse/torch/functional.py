@@ -12,6 +12,8 @@ from trulysparse.torch.topology import Topology
 _HELD = {torch.float32: Held.FLOAT32, torch.bfloat16: Held.BFLOAT16, torch.float64: Held.FLOAT64}
 _NOWHERE = (0, 1, 1)
 
+Place = tuple[int, int, int]
+
 Gradients = tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]
 
 
@@ -39,12 +41,17 @@ def forward(
             _HELD[x.dtype],
             weight.data_ptr(),
             0 if bias is None else bias.data_ptr(),
-            (x.data_ptr(), *x.stride()),
-            (y.data_ptr(), *y.stride()),
+            _place(x),
+            _place(y),
             count,
             torch.get_num_threads(),
         )
     return y if len(shape) == 2 else y.view(*shape[:-1], n_out)
+
+
+def _place(x: torch.Tensor) -> Place:
+    """Where a matrix of samples lies, as the kernels want it."""
+    return x.data_ptr(), x.stride(0), x.stride(1)
 
 
 def _rows(x: torch.Tensor) -> tuple[torch.Tensor, int]:
@@ -83,9 +90,9 @@ def backward(
         topology.kernels.backward(
             _HELD[x.dtype],
             weight.data_ptr(),
-            (x.data_ptr(), *x.stride()),
-            (dy.data_ptr(), *dy.stride()),
-            _NOWHERE if dx is None else (dx.data_ptr(), *dx.stride()),
+            _place(x),
+            _place(dy),
+            _NOWHERE if dx is None else _place(dx),
             0 if dw is None else dw.data_ptr(),
             0 if db is None else db.data_ptr(),
             count,
@@ -119,7 +126,7 @@ class SparseLinearFunction(torch.autograd.Function):
         return forward(x, weight, bias, topology, features)
 
     @staticmethod
-    def backward(ctx: Any, dy: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, dy: torch.Tensor) -> tuple[Any, ...]:
         """See `backward` of this module."""
         x, weight = ctx.saved_tensors
         needs = ctx.needs_input_grad

@@ -223,8 +223,8 @@ class SparseLinear(nn.Module):
         """What is wrong with a layer or a sample that the kernels cannot take."""
         if self.weight.dtype not in DTYPES:
             return InputError(
-                f"the layer's weight must be float32 or float64, not {self.weight.dtype}; for bfloat16 leave the model in "
-                "float32 and use torch.autocast('cpu')"
+                f"the layer's weight must be float32 or float64, not {self.weight.dtype}; for bfloat16 leave the model "
+                "in float32 and use torch.autocast('cpu')"
             )
         device = x.device if self.weight.is_cpu else self.weight.device
         return InputError(
@@ -254,7 +254,8 @@ class SparseLinear(nn.Module):
         missing_keys += [name for name in names if name not in state_dict and strict]
         if all(name in state_dict for name in names):
             try:
-                self._take_rows(*(state_dict.pop(name) for name in names), state_dict.get(f"{prefix}weight"))
+                indptr, indices = (state_dict.pop(name) for name in names)
+                self._take_rows(indptr, indices, state_dict.get(f"{prefix}weight"))
             except InputError as error:
                 error_msgs.append(f"{prefix.rstrip('.') or 'the layer'}: {error}")
                 return

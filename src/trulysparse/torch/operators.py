@@ -57,11 +57,10 @@ def _backward(
 def _backward_shape(
     x: torch.Tensor, weight: torch.Tensor, dy: torch.Tensor, topology: torch.Tensor, n_out: int, wanted: list[bool]
 ) -> tuple[torch.Tensor, ...]:
-    nothing = weight.new_empty(0)
     return (
-        torch.empty_like(x) if wanted[0] else nothing,
-        torch.empty_like(weight) if wanted[1] else nothing,
-        weight.new_empty(n_out) if wanted[2] else nothing,
+        torch.empty_like(x) if wanted[0] else weight.new_empty(0),
+        weight.new_empty(weight.shape if wanted[1] else 0),
+        weight.new_empty(n_out if wanted[2] else 0),
     )
 
 
