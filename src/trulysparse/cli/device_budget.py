@@ -12,7 +12,8 @@ from rich.text import Text
 
 from trulysparse._core import checks
 from trulysparse.cli._console import handle_user_errors, print_json, print_table
-from trulysparse.cli._exportable import Choice, open_exportable
+from trulysparse.cli._exportable import Choice
+from trulysparse.cli._exporting import open_exportable
 from trulysparse.cli._options import JsonLine
 from trulysparse.cli.export import Agent, Best, LearnerName, Seed
 from trulysparse.errors import InputError

@@ -166,11 +166,11 @@ TS_API void ts_backward_hidden(const ts_train* t, const ts_layer* y, ts_layer* b
     const int simple = below->activation == TS_LEAKY && d->scale == 0.0f;
     for (; end <= last; ++end, ++kept) {
         const uint32_t count = end[0] - end[-1];
-        float value;
-        if (simple) value = *kept > 0.0f ? *kept : *kept * slope;
-        else value = ts_hidden_one(below, d, (uint32_t)(kept - below->values));
+        const float factor = *kept > 0.0f ? 1.0f : slope;
+        float value = *kept * factor;
+        if (!simple) value = ts_hidden_one(below, d, (uint32_t)(kept - below->values));
         const float dx = ts_update(dy, &index, &weight, &velocity, count, value * rate, momentum);
-        if (simple) *kept = *kept > 0.0f ? dx : dx * slope;
+        if (simple) *kept = dx * factor;
         else *kept = ts_hidden_gradient(below, d, (uint32_t)(kept - below->values), dx);
     }
 }

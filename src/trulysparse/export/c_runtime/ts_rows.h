@@ -44,18 +44,7 @@ TS_APART void ts_coast(float* weight, float* velocity, uint32_t count, float mom
         weight[k] += v;
     }
 }
-#endif
-
-/* bfloat16, the upper half of a float, and back. Rounded down or up at random, so that the mean is the number. */
-TS_API float ts_of_half(uint16_t half) { return ts_of_bits((uint32_t)half << 16); }
-TS_API uint16_t ts_to_half(float value, uint32_t random) {
-    const uint32_t bits = ts_bits(value);
-    if (!ts_is_finite(value)) return (uint16_t)(bits >> 16);
-    return (uint16_t)((bits + (random >> 16)) >> 16);
-}
-
-/* ts_update without momentum (velocity NULL), or with momentum in bfloat16, which is rounded by the numbers of `key` at
- * the connection's position from `first`; the pointers stay. */
+/* Without momentum; the pointers stay. */
 TS_APART float ts_update_still(const float* dy, const uint16_t* index, float* weight, uint32_t count, float step) {
     float dx = 0.0f;
     for (uint32_t k = 0; k < count; ++k) {
@@ -65,13 +54,26 @@ TS_APART float ts_update_still(const float* dy, const uint16_t* index, float* we
     }
     return dx;
 }
+#endif
+
+/* bfloat16, the upper half of a float, and back. Rounded down or up by 16 random bits, so that the mean is the number.
+ */
+TS_API float ts_of_half(uint16_t half) { return ts_of_bits((uint32_t)half << 16); }
+TS_API uint16_t ts_to_half(float value, uint32_t random) {
+    return (uint16_t)((ts_bits(value) + (random & 0xFFFFu)) >> 16);
+}
+
+/* ts_update with momentum in bfloat16. A number of `key` rounds two connections, which are counted from `first`: with
+ * its lower half the one of even number. The pointers stay. */
 TS_APART float ts_update_half(const float* dy, const uint16_t* index, float* weight, uint16_t* velocity, uint32_t count,
                               float step, float momentum, uint32_t key, uint32_t first) {
     float dx = 0.0f;
-    for (uint32_t k = 0; k < count; ++k) {
+    uint32_t random = ts_hash(key, first >> 1);
+    for (uint32_t k = 0, number = first; k < count; ++k, ++number) {
         const float d = dy[index[k]], w = weight[k], v = momentum * ts_of_half(velocity[k]) - step * d;
+        random = number & 1u ? random >> 16 : ts_hash(key, number >> 1);
         dx += w * d;
-        velocity[k] = ts_to_half(v, ts_hash(key, first + k));
+        velocity[k] = ts_to_half(v, random);
         weight[k] = w + v;
     }
     return dx;
@@ -98,7 +100,7 @@ TS_API void ts_apply(const ts_layer* y, uint32_t k, float step, const ts_rule* r
     } else if (r->velocity == TS_BFLOAT16) {
         uint16_t* at = (uint16_t*)y->velocity + k;
         v = r->momentum * ts_of_half(*at) - step;
-        *at = ts_to_half(v, ts_hash(r->key, k));
+        *at = ts_to_half(v, ts_hash(r->key, k >> 1) >> (k & 1u ? 16 : 0));
     }
     y->weight[k] = r->keep * w + (r->nesterov ? r->momentum * v - step : v);
 }
