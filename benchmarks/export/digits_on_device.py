@@ -239,7 +239,10 @@ with tempfile.TemporaryDirectory() as name:
     for title, source, velocity, settings in (
         ("sparse 64-100-100-10", "train.c", "float32", CHOSEN),
         ("sparse, momentum in bfloat16", "train.c", "bfloat16", CHOSEN),
-        *((f"dense 64-{w}-{w}-10", "dense.c", "float32", replace(CHOSEN, hidden=w, rate=0.002)) for w in (20, 30, 40)),
+        *(
+            (f"dense 64-{w}-{w}-10", "dense.c", "float32", replace(CHOSEN, hidden=w, rate=0.004, dropout=0.0))
+            for w in (30, 40, 50)
+        ),
     ):
         device = Device(split, source, velocity, Path(name) / f"device{len(rows)}", M4F)
         found = [device.train(replace(settings, seed=seed)) for seed in seeds]
