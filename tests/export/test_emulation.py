@@ -142,7 +142,7 @@ def test_small_network_answers_as_the_frozen_one(board, weights, index, tmp_path
     sections = object_sizes({"net.c": tmp_path / "net.c"}, board, tmp_path)
     assert sections["code"] <= 2_000
     assert sections["bss"] + sections["data"] == size.ram
-    assert 0 <= sections["constants"] - size.flash <= 160, sections  # besides arrays, alignment and layers' tables
+    assert 0 <= sections["constants"] - size.flash <= 40, sections  # on Arm 0; besides it floats that code uses
 
 
 @pytest.mark.slow
@@ -236,10 +236,10 @@ def test_at_most_fifteen_instructions_a_connection_more_in_training(name, activa
 
 
 WHOLE_STEP = {
-    ("digits", "relu"): 20.5,
-    ("digits", "all_relu"): 22.5,
-    ("fashion", "relu"): 16.0,
-    ("fashion", "all_relu"): 18.0,
+    ("digits", "relu"): 16.0,
+    ("digits", "all_relu"): 17.8,
+    ("fashion", "relu"): 13.5,
+    ("fashion", "all_relu"): 15.5,
 }
 
 
