@@ -5,9 +5,10 @@
 scikit-learn's 8x8 digits: 1,397 samples to learn from, 400 held out (stratified, split seed 0). All of the device's RAM
 is 64 KiB: the linker refuses more variables, the stack begins at the end of it and its deepest word is measured. What
 is printed as RAM is the sum of both. Settings were chosen by --choose: on 280 of the samples to learn from, those held
-out unseen, by the same C compiled for this machine. The library gets the same settings, connections and samples, with
-random numbers of its own; so does a dense network trained by plain C on the same board (dense.c), at widths that show
-what dense weights take for the same accuracy.
+out unseen, by the same C compiled for this machine. The trained network leaves the device in pieces, and
+trulysparse.load reads it: its predictions are the device's. The library gets the same settings, connections and
+samples, with random numbers of its own. Beside them a dense network trained by plain C on the same board (dense.c), at
+widths that show what dense weights take for the same accuracy, with the settings that --choose found for it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from _devices import HOST, Board, Program, boards, build, run
+from _devices import BOARDS, HOST, Board, Program, boards, build, run
 from _run import keep
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -30,6 +31,7 @@ from trulysparse.bench.report import table
 HERE = Path(__file__).parent / "digits"
 RUNTIME = Path(ts.__file__).parent / "export" / "c_runtime"
 RAM = 64 << 10
+M4F = BOARDS["M4F"]
 DIVERGED = 2  # main's value in train.c
 VELOCITY = {"float32": 1, "bfloat16": 2}
 Samples = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -90,6 +92,11 @@ def header(split: Samples) -> str:
     return "\n".join(lines)
 
 
+def scaled(X: np.ndarray) -> np.ndarray:
+    """Pixels as the device scales them."""
+    return (X - np.float32(8)) / 8
+
+
 class Device:
     """The program on the board."""
 
@@ -124,6 +131,13 @@ class Device:
         X_train, X_test, _, y_test = self.split
         labels = np.frombuffer(output.data, np.uint8, len(X_test), 4 + epochs.nbytes)
         stack, space = np.frombuffer(output.data[-8:], "<u4").tolist()
+        blob = output.data[4 + epochs.nbytes + labels.nbytes : -8]
+        if blob:  # what the device has learned, in Python
+            (self._folder / "learned.tsb").write_bytes(blob)
+            loaded = ts.load(self._folder / "learned.tsb").predict(scaled(X_test))
+            assert np.array_equal(loaded, labels), (
+                f"{np.sum(loaded != labels)} predictions of the loaded network differ"
+            )
         assert self._board is HOST or program.ram + space == RAM
         return {
             "accuracy": float(np.mean(labels == y_test)),
@@ -153,8 +167,8 @@ def library(split: Samples, settings: Settings) -> float:
         dropout=settings.dropout,
         seed=settings.seed,
     )
-    trainer.fit((X_train - np.float32(8)) / 8, y_train, epochs=settings.epochs)
-    return float(np.mean(net.predict((X_test - np.float32(8)) / 8) == y_test))
+    trainer.fit(scaled(X_train), y_train, epochs=settings.epochs)
+    return float(np.mean(net.predict(scaled(X_test)) == y_test))
 
 
 def choose(split: Samples, source: str, folder: Path) -> None:
@@ -224,48 +238,56 @@ def mean(values: list[float]) -> str:
     return f"{np.mean(values):.2%} +- {np.std(values):.2%}"
 
 
-parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-parser.add_argument("--seeds", type=int, default=5)
-parser.add_argument("--choose", action="store_true", help="look for settings on validation samples, and stop")
-given = parser.parse_args()
-(M4F,) = boards("M4F")
-with tempfile.TemporaryDirectory() as name:
-    if given.choose:
-        for source in TRIED:
-            choose(samples(), source, Path(name) / source)
-        raise SystemExit
-    split, seeds, results = samples(), range(given.seeds), {"settings": vars(CHOSEN)}
-    rows = []
-    for title, source, velocity, settings in (
-        ("sparse 64-100-100-10", "train.c", "float32", CHOSEN),
-        ("sparse, momentum in bfloat16", "train.c", "bfloat16", CHOSEN),
-        *(
-            (f"dense 64-{w}-{w}-10", "dense.c", "float32", replace(CHOSEN, hidden=w, rate=0.004, dropout=0.0))
-            for w in (30, 40, 50)
-        ),
-    ):
-        device = Device(split, source, velocity, Path(name) / f"device{len(rows)}", M4F)
-        found = [device.train(replace(settings, seed=seed)) for seed in seeds]
-        results[title] = found
-        worst = max(found, key=lambda each: each["ram"])
-        rows.append(
-            [
-                title,
-                mean([each["accuracy"] for each in found]),
-                worst["variables"],
-                worst["stack"],
-                worst["ram"],
-                int(np.mean([each["step_instructions"] for each in found])),
-                f"{np.mean([each['instructions'] for each in found]) / 1e9:.2f}",
-            ]
+def main() -> None:
+    """See above."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--choose", action="store_true", help="look for settings on validation samples, and stop")
+    given = parser.parse_args()
+    boards("M4F")
+    with tempfile.TemporaryDirectory() as name:
+        if given.choose:
+            for source in TRIED:
+                choose(samples(), source, Path(name) / source)
+            return
+        split, seeds, results = samples(), range(given.seeds), {"settings": vars(CHOSEN)}
+        rows = []
+        for title, source, velocity, settings in (
+            ("sparse 64-100-100-10", "train.c", "float32", CHOSEN),
+            ("sparse, momentum in bfloat16", "train.c", "bfloat16", CHOSEN),
+            *(
+                (f"dense 64-{w}-{w}-10", "dense.c", "float32", replace(CHOSEN, hidden=w, rate=0.004, dropout=0.0))
+                for w in (30, 40, 50)
+            ),
+        ):
+            device = Device(split, source, velocity, Path(name) / f"device{len(rows)}", M4F)
+            found = [device.train(replace(settings, seed=seed)) for seed in seeds]
+            results[title] = found
+            worst = max(found, key=lambda each: each["ram"])
+            rows.append(
+                [
+                    title,
+                    mean([each["accuracy"] for each in found]),
+                    worst["variables"],
+                    worst["stack"],
+                    worst["ram"],
+                    int(np.mean([each["step_instructions"] for each in found])),
+                    f"{np.mean([each['instructions'] for each in found]) / 1e9:.2f}",
+                ]
+            )
+        results["library"] = [library(split, replace(CHOSEN, seed=seed)) for seed in seeds]
+        rows.append(["library, settings of the first", mean(results["library"]), "", "", "", "", ""])
+        table(
+            f"Digits learned on a Cortex-M4F with {RAM:,} bytes of RAM: 400 held-out samples, {len(seeds)} seeds",
+            ["", "accuracy", "variables", "stack", "RAM", "instructions a sample", "in all, 10^9"],
+            rows,
         )
-    results["library"] = [library(split, replace(CHOSEN, seed=seed)) for seed in seeds]
-    rows.append(["library, settings of the first", mean(results["library"]), "", "", "", "", ""])
-    table(
-        f"Digits learned on a Cortex-M4F with {RAM:,} bytes of RAM: 400 held-out samples, {len(seeds)} seeds",
-        ["", "accuracy", "variables", "stack", "RAM", "instructions a sample", "in all, 10^9"],
-        rows,
-    )
-    results["continued"] = continued(Path(name))
-    table("Trained by Python, continued on the board, loaded by Python", ["", ""], list(results["continued"].items()))
-keep("export_digits_on_device", 1, results)
+        results["continued"] = continued(Path(name))
+        table(
+            "Trained by Python, continued on the board, loaded by Python", ["", ""], list(results["continued"].items())
+        )
+    keep("export_digits_on_device", 1, results)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,10 @@ compilers and emulators of Debian are not installed, and say which packages to i
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -254,3 +258,22 @@ def test_training_is_the_librarys_own(tmp_path):
     (tmp_path / "left.tsb").write_bytes(found.blob)
     loaded = ts.load(tmp_path / "left.tsb")
     np.testing.assert_allclose(frozen_scores(loaded, X), frozen_scores(net, X), rtol=0, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_digits_are_learned_within_64_kib(tmp_path, monkeypatch):
+    """From nothing, with evolution, on samples held out; and what is sent from there predicts the same."""
+    emulated("M4F")
+    folder = Path(__file__).parents[2] / "benchmarks" / "export"
+    if not folder.is_dir():
+        pytest.skip("needs the benchmarks, which source distributions do not have")
+    monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
+    spec = importlib.util.spec_from_file_location("digits_on_device", folder / "digits_on_device.py")
+    script = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "digits_on_device", script)
+    spec.loader.exec_module(script)
+    device = script.Device(script.samples(), "train.c", "float32", tmp_path / "digits", script.M4F)
+    found = device.train(script.CHOSEN)
+    assert found["accuracy"] >= 0.975
+    assert found["replaced"] > 5_000
+    assert found["ram"] <= script.RAM - 4_096
