@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 from _devices import Board, boards, digits_network, fashion_network, frozen_scores, random_samples
 from _run import keep
-from export.emulation import BuildError, forward, object_sizes
 
 import trulysparse as ts
+from export.emulation import BuildError, forward, object_sizes
 from trulysparse.bench.report import table
 
 Row = dict[str, object]
