@@ -146,7 +146,7 @@ def test_small_network_answers_as_the_frozen_one(board, weights, index, tmp_path
     sections = object_sizes({"net.c": tmp_path / "net.c"}, board, tmp_path)
     assert sections["code"] <= 2_000
     assert sections["bss"] + sections["data"] == size.ram
-    assert 0 <= sections["constants"] - size.flash <= 40, sections  # on Arm 0; besides it floats that code uses
+    assert -8 <= sections["constants"] - size.flash <= 40, sections  # floats that code uses lie there too
 
 
 @pytest.mark.slow
