@@ -162,7 +162,8 @@ def network_of(blob: Blob, threads: int) -> SparseMLP:
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise InputError("feature_names must be a list of texts")
         config["feature_names"] = True
-        for part, array in zip(("bytes", "offsets"), pack(tuple(names)), strict=True):
+        packed: tuple[NDArray[Any], ...] = pack(tuple(names))
+        for part, array in zip(("bytes", "offsets"), packed, strict=True):
             arrays.add(f"feature_names.{part}", array, str(array.dtype))
     return build(config, arrays, threads)
 
