@@ -7,6 +7,7 @@ try:
 except ImportError:
     raise MissingExtraError("trulysparse.torch", "torch", "torch") from None
 
+from trulysparse.torch.evolver import Evolver
 from trulysparse.torch.linear import SparseLinear
 
-__all__ = ["SparseLinear"]
+__all__ = ["Evolver", "SparseLinear"]

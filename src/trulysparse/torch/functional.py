@@ -82,7 +82,7 @@ def backward(
     x, count = _rows(x)
     dy, _ = _rows(dy)
     if topology.captured is not None:
-        topology.captured.append((x.detach(), dy.detach()))
+        topology.capture(weight, x, dy)
     dx = torch.empty_like(x) if wanted[0] else None
     dw = weight.new_empty(weight.shape) if wanted[1] else None
     db = weight.new_empty(topology.connectivity.n_out) if wanted[2] else None
