@@ -35,8 +35,7 @@ def train(rank: int, method) -> str:
             (model(x) - x[:, :5].sin()).square().mean().backward()
             optimizer.step()
     except InputError as error:
-        assert "fixed sizes" in str(error), error
-        return "refused"
+        return "refused" if "fixed sizes" in str(error) else str(error)
     assert evolver.count == 200
     assert evolver.replaced > 100
     assert (layers[0].connectivity.by_input.index != before).any()

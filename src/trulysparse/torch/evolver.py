@@ -25,7 +25,7 @@ from trulysparse.torch.agreement import agreeing
 from trulysparse.torch.linear import INIT, SparseLinear
 from trulysparse.torch.passes import Passes, joined
 from trulysparse.torch.selection import check_chain, chosen_layers
-from trulysparse.torch.state import FRESH_STATES, AlongConnections, check_optimizer, store_values
+from trulysparse.torch.state import FRESH_STATES, AlongConnections, check_optimizer, is_inner_step, store_values
 
 
 class Evolver:
@@ -168,7 +168,7 @@ class Evolver:
 
     def _stepped(self, optimizer: optim.Optimizer, *_: Any) -> None:
         found = getattr(optimizer, "found_inf", None)  # a fused step that a GradScaler has skipped from inside
-        if found is not None and bool(found):
+        if (found is not None and bool(found)) or is_inner_step(optimizer):
             return
         self._evolver.step_done()
         if self.count == 1:  # the optimizer's state is there now, and may be one that cannot move

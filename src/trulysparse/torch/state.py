@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ SQUARES = frozenset(
 )
 MOMENTUM = ("momentum_buffer", "exp_avg")
 _WITH_HISTORY = ("LBFGS", "Muon", "SparseAdam", "ZeroRedundancyOptimizer")
+_STEPS_IN = optim.Optimizer.__init__.__code__.co_filename
 _DIRECT = (torch.float32, torch.float64)
 
 
@@ -47,6 +49,31 @@ def check_optimizer(optimizer: object) -> None:
                 f"optimizer {kind.__name__} cannot be used with evolution: what it keeps is not one value for each "
                 "connection, so it cannot move with them; take one such as AdamW or SGD"
             )
+
+
+def is_inner_step(optimizer: optim.Optimizer) -> bool:
+    """Whether the step that is ending is part of another: PyTorch calls the hooks of a subclass whose step() calls
+    super().step() for both.
+
+    Args:
+        optimizer: whose hook this is.
+
+    Returns:
+        True where another step() of the same optimizer is still running.
+
+    Example:
+        >>> import torch
+        >>> from trulysparse.torch.state import is_inner_step
+        >>> is_inner_step(torch.optim.SGD([torch.zeros(1, requires_grad=True)]))
+        False
+    """
+    running, frame = 0, sys._getframe(1)
+    while frame.f_back is not None:
+        frame = frame.f_back
+        code = frame.f_code
+        if code.co_name == "wrapper" and code.co_filename == _STEPS_IN:
+            running += frame.f_locals.get("self") is optimizer
+    return running > 1
 
 
 def moving_state(optimizer: optim.Optimizer, parameter: torch.Tensor) -> dict[str, torch.Tensor]:
