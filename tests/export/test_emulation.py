@@ -3,6 +3,10 @@ compilers and emulators of Debian are not installed, and say which packages to i
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -142,7 +146,7 @@ def test_small_network_answers_as_the_frozen_one(board, weights, index, tmp_path
     sections = object_sizes({"net.c": tmp_path / "net.c"}, board, tmp_path)
     assert sections["code"] <= 2_000
     assert sections["bss"] + sections["data"] == size.ram
-    assert 0 <= sections["constants"] - size.flash <= 160, sections  # besides arrays, alignment and layers' tables
+    assert -8 <= sections["constants"] - size.flash <= 40, sections  # floats that code uses lie there too
 
 
 @pytest.mark.slow
@@ -205,6 +209,8 @@ def test_int8_fits_the_flash_that_was_promised(tmp_path):
 @pytest.mark.parametrize("batch", [1, 4])
 def test_training_leaves_the_same_bytes_as_on_the_host(board, velocity, momentum, batch, tmp_path):
     """Weights, momentum and connections, after steps with dropout and SET."""
+    if lacking := missing(HOST):
+        pytest.skip(lacking)
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
     there.mkdir()
@@ -236,10 +242,10 @@ def test_at_most_fifteen_instructions_a_connection_more_in_training(name, activa
 
 
 WHOLE_STEP = {
-    ("digits", "relu"): 20.5,
-    ("digits", "all_relu"): 22.5,
-    ("fashion", "relu"): 16.0,
-    ("fashion", "all_relu"): 18.0,
+    ("digits", "relu"): 16.0,
+    ("digits", "all_relu"): 17.8,
+    ("fashion", "relu"): 13.5,
+    ("fashion", "all_relu"): 15.5,
 }
 
 
@@ -254,3 +260,22 @@ def test_training_is_the_librarys_own(tmp_path):
     (tmp_path / "left.tsb").write_bytes(found.blob)
     loaded = ts.load(tmp_path / "left.tsb")
     np.testing.assert_allclose(frozen_scores(loaded, X), frozen_scores(net, X), rtol=0, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_digits_are_learned_within_64_kib(tmp_path, monkeypatch):
+    """From nothing, with evolution, on samples held out; and what is sent from there predicts the same."""
+    emulated("M4F")
+    folder = Path(__file__).parents[2] / "benchmarks" / "export"
+    if not folder.is_dir():
+        pytest.skip("needs the benchmarks, which source distributions do not have")
+    monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
+    spec = importlib.util.spec_from_file_location("digits_on_device", folder / "digits_on_device.py")
+    script = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "digits_on_device", script)
+    spec.loader.exec_module(script)
+    device = script.Device(script.samples(), "train.c", "float32", tmp_path / "digits", script.M4F)
+    found = device.train(script.CHOSEN)
+    assert found["accuracy"] >= 0.975
+    assert found["replaced"] > 5_000
+    assert found["ram"] <= script.RAM - 4_096

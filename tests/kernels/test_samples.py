@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import os
 
 import numpy as np
 import pytest
@@ -136,6 +137,8 @@ def test_on_the_threads_of_another_library(rng: np.random.Generator) -> None:
     name = ctypes.util.find_library("gomp")
     if name is None:
         pytest.skip("needs GCC's OpenMP library, libgomp")
+    if "tsan" in os.environ.get("LD_PRELOAD", ""):
+        pytest.skip("ThreadSanitizer does not see how that library's threads wait for each other")
     con = uniform(300, 400, 9000, threads=1)
     layer, weight = prepared(con), rng.standard_normal(con.n_connections).astype(np.float32)
     x, results = rng.standard_normal((1000, 300)).astype(np.float32), []

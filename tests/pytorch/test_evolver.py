@@ -381,23 +381,26 @@ def test_dormant_neurons_start_anew():
 
 
 @pytest.mark.slow
-def test_one_compiled_graph_across_evolutions():
+@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+def test_one_compiled_graph_across_evolutions(backend):
+    """inductor gives the memory of what is kept to others: RigL would choose by their values."""
     from torch._dynamo.testing import CompileCounterWithBackend
 
-    model = network(torch.float32)
+    model = network(torch.float32, (12, 20, 20, 6))
     twin = copy.deepcopy(model)
-    counter = CompileCounterWithBackend("aot_eager")
+    counter = CompileCounterWithBackend(backend)
     compiled = torch.compile(model, backend=counter, fullgraph=True)
     for net, forward in ((model, compiled), (twin, twin)):
         optimizer = torch.optim.AdamW(net.parameters(), lr=0.01)
-        evolver = ts.torch.Evolver(net, optimizer, ts.RigL(every_updates=3, until=30))
+        evolver = ts.torch.Evolver(forward, optimizer, ts.RigL(every_updates=3, until=30), layers=["*"])
         for x, target in batches(13, net):
             optimizer.zero_grad()
             torch.nn.functional.mse_loss(forward(x), target).backward()
             optimizer.step()
         assert evolver.replaced > 0
     assert counter.frame_count == 1
-    assert_same(model, twin)
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(value, twin.state_dict()[name], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow

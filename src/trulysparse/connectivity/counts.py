@@ -227,8 +227,28 @@ def erk_counts(layer_sizes: Sequence[int], density: float) -> list[int]:
         >>> erk_counts((784, 1000, 10), 0.1)  # 10 % of 794,000; the last layer is dense
         [69400, 10000]
     """
+    return erk_counts_of(list(pairwise(layer_sizes)), density)
+
+
+def erk_counts_of(pairs: Sequence[tuple[int, int]], density: float) -> list[int]:
+    """As erk_counts, of layers that need not follow one another.
+
+    Args:
+        pairs: (n_in, n_out) of each layer.
+        density: of all layers together, in (0, 1].
+
+    Returns:
+        Connections of each layer, at least one.
+
+    Raises:
+        InputError: where density is out of range.
+
+    Example:
+        >>> from trulysparse.connectivity.counts import erk_counts_of
+        >>> erk_counts_of([(784, 1000), (1000, 10)], 0.1)
+        [69400, 10000]
+    """
     checks.real("density", density, low=0, high=1, low_open=True)
-    pairs = list(pairwise(layer_sizes))
     wanted = round(density * sum(a * b for a, b in pairs))
     dense: set[int] = set()
     while True:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn, optim
-from torch.nn.parallel import DistributedDataParallel
 
 from trulysparse._core import checks
 from trulysparse._core.arrays import Floats
@@ -22,9 +21,9 @@ from trulysparse.nn.activations import IDENTITY
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.torch.agreement import agreeing
+from trulysparse.torch.evolving_layers import check_chain, chosen_layers, unwrapped
 from trulysparse.torch.linear import INIT, SparseLinear
 from trulysparse.torch.passes import Passes, joined
-from trulysparse.torch.selection import check_chain, chosen_layers
 from trulysparse.torch.state import FRESH_STATES, AlongConnections, check_optimizer, is_inner_step, store_values
 
 
@@ -107,8 +106,8 @@ class Evolver:
         self._tied = chosen_layers(model, optimizer, layers)
         if method.percolate or isinstance(method, ReDo):
             check_chain(model, [tied[0] for tied in self._tied], method, given=layers is not None)
-        if process_group is None and isinstance(model, DistributedDataParallel):
-            process_group = model.process_group
+        if process_group is None:
+            _, process_group = unwrapped(model)
         self._fixed = process_group is not None
         self.model, self.optimizer, self.method = model, optimizer, method
         self.replaced = 0
