@@ -97,10 +97,11 @@ def by_momentum(views: Sequence[LayerView]) -> list[int]:
     """
     means = []
     for view in views:
-        if not view.optimizer_state.weight or view.keep_mask is None:
+        momentum = view.optimizer_state.momentum
+        if momentum is None or view.keep_mask is None:
             return as_lost(views)
         n_surviving = max(1, int(np.count_nonzero(view.keep_mask)))
-        means.append(float(np.abs(view.optimizer_state.weight[0]) @ view.keep_mask.astype(np.float32)) / n_surviving)
+        means.append(float(np.abs(momentum) @ view.keep_mask.astype(np.float32)) / n_surviving)
     return split_in_proportion(views, means)
 
 

@@ -197,6 +197,7 @@ class RecycleStep(EvolutionStep):
         stays = (~(starts | ends)).astype(np.uint8)
         fresh = state.fresh_values(stays, self._threads)
         state.weight[:] = [
-            np.where(stays, slot, slot.dtype.type(start)) for slot, start in zip(state.weight, fresh, strict=True)
+            np.where(stays, slot, values if start is None else slot.dtype.type(start))
+            for slot, start in zip(state.weight, fresh, strict=True)
         ]
         layer.values = values

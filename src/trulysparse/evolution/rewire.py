@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,9 @@ from trulysparse.connectivity.coordinates import KeepMask, NewConnections, nothi
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.optim import OptimizerState
+
+AT_ONCE = 3
+"""Arrays that the kernel moves in one pass over the connections."""
 
 
 @dataclass
@@ -41,21 +45,40 @@ def rewire(layer: IndexedLayer, optimizer_state: OptimizerState, change: Change,
     """Applies the change and empties it, so that its arrays are free before the largest step. Connections that remain
     keep weight and optimizer state; that of new ones is what optimizer_state.fresh says."""
     assert change.keep_mask is not None
+    keep_mask, new_weights = change.keep_mask, change.new_weights
     old = layer.connectivity.by_input
     new = nothing(layer.n_in) if change.new_connections is None else change.new_connections
     layer.connectivity.release_outputs()
-    fill = [0.0, *optimizer_state.fresh_values(change.keep_mask, threads)] if len(new[1]) else []
-    ptr, index, arrays = _kernels.rewire(
-        old.ptr,
-        old.index,
-        change.keep_mask,
-        *new,
-        [layer.values, *optimizer_state.weight],
-        change.new_weights,
-        threads,
-        fill,
-    )
-    layer.values, optimizer_state.weight[:] = arrays[0], arrays[1:]
+    moved: list[Floats] = [layer.values, *optimizer_state.weight]
+    fill: list[float | None] = [None] * len(moved)  # None: the new connection's weight
+    fill[1:] = optimizer_state.fresh_values(keep_mask, threads) if len(new[1]) else [0.0] * (len(moved) - 1)
+    for group in _groups(moved, fill):
+        ptr, index, arrays = _kernels.rewire(
+            old.ptr,
+            old.index,
+            keep_mask,
+            *new,
+            [moved[n] for n in group],
+            new_weights if fill[group[0]] is None else None,
+            threads,
+            [fill[n] or 0.0 for n in group],
+        )
+        for n, array in zip(group, arrays, strict=True):
+            moved[n] = array
+    layer.values, optimizer_state.weight[:] = moved[0], moved[1:]
     change.keep_mask = change.new_connections = change.new_weights = None
-    del new, arrays
+    del new, new_weights, keep_mask, moved, arrays
     layer.connectivity = Connectivity.trusted(layer.n_in, layer.n_out, ptr, index, threads)
+
+
+def _groups(moved: Sequence[Floats], fill: Sequence[float | None]) -> list[list[int]]:
+    """Which arrays one call of the kernel moves: of one type, and only the first with a value for each new
+    connection."""
+    groups: list[list[int]] = []
+    for n, (array, start) in enumerate(zip(moved, fill, strict=True)):
+        fits = [each for each in groups if len(each) < AT_ONCE and moved[each[0]].dtype == array.dtype]
+        if fits and start is not None:
+            fits[0].append(n)
+        else:
+            groups.append([n])
+    return groups

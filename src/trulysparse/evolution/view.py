@@ -162,6 +162,9 @@ class LayerView:
         Raises:
             InputError: where this evolution has no batch.
         """
+        known = self.optimizer_state.known_gradient()
+        if known is not None:
+            return known
         rows = self.layer.connectivity.by_input
         return self.gradient_at((rows.ptr, rows.index))
 

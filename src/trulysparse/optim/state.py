@@ -20,10 +20,10 @@ class OptimizerState:
     """Optimizer state of one layer.
 
     Args:
-        weight: up to two arrays (n_connections,): momentum, or Adam's m and v.
+        weight: arrays (n_connections,), of the library's optimizers up to two: momentum, or Adam's m and v.
         bias: as many arrays (n_out,).
-        fresh: what new connections get in each array of `weight`: 'zero', or the 'median' over the connections that
-            remain; () is zero in all.
+        fresh: what new connections get in each array of `weight`: 'zero'; the 'median' over the connections that
+            remain; a number; or 'weight', the weight that they start with. () is zero in all.
 
     Example:
         >>> import numpy as np
@@ -36,7 +36,16 @@ class OptimizerState:
 
     weight: list[Stored]
     bias: list[Stored]
-    fresh: tuple[str, ...] = ()
+    fresh: tuple[str | float, ...] = ()
+
+    @property
+    def momentum(self) -> Stored | None:
+        """The running mean of gradients along the connections, of an optimizer that has one."""
+        return self.weight[0] if self.weight else None
+
+    def known_gradient(self) -> Floats | None:
+        """The loss gradient along the connections where it is at hand, as in PyTorch; else rules compute it."""
+        return None
 
     def copy(self) -> OptimizerState:
         """The same values in new arrays, in memory."""
@@ -52,7 +61,7 @@ class OptimizerState:
         b0, b1 = (*self.bias, None, None)[:2]
         return w0, w1, b0, b1
 
-    def fresh_values(self, keep_mask: NDArray[np.uint8], threads: int = 1) -> list[float]:
+    def fresh_values(self, keep_mask: NDArray[np.uint8], threads: int = 1) -> list[float | None]:
         """What new connections get, in time linear in connections.
 
         Args:
@@ -60,13 +69,17 @@ class OptimizerState:
             threads: how many; the values are the same for any number.
 
         Returns:
-            One value for each array of `weight`. The median of no connections is 0.
+            One value for each array of `weight`; None: each connection's weight. The median of no connections is 0.
         """
+
+        def start(values: Stored, kind: str | float) -> float | None:
+            if isinstance(kind, str):
+                named = {"zero": 0.0, "weight": None}
+                return _kernels.kept_median(values, keep_mask, threads) if kind == "median" else named[kind]
+            return float(kind)
+
         fresh = self.fresh or ("zero",) * len(self.weight)
-        return [
-            _kernels.kept_median(values, keep_mask, threads) if kind == "median" else 0.0
-            for values, kind in zip(self.weight, fresh, strict=True)
-        ]
+        return [start(values, kind) for values, kind in zip(self.weight, fresh, strict=True)]
 
 
 def fresh_slots(optimizer: Any) -> tuple[str, ...]:

@@ -64,7 +64,13 @@ def _rows(x: torch.Tensor) -> tuple[torch.Tensor, int]:
 
 
 def backward(
-    x: torch.Tensor, weight: torch.Tensor, dy: torch.Tensor, topology: Topology, wanted: tuple[bool, bool, bool]
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    dy: torch.Tensor,
+    topology: Topology,
+    wanted: tuple[bool, bool, bool],
+    *,
+    lent: bool = False,
 ) -> Gradients:
     """Gradients of x, weight and bias.
 
@@ -74,6 +80,7 @@ def backward(
         dy: (..., n_out), the gradient of y, of the type of x.
         topology: the connections.
         wanted: which gradients; the others are None.
+        lent: whether the memory of x and dy gets other values after this call, as in compiled graphs.
 
     Returns:
         Gradients of x, laid out as x, of the weights along the connections, and of the bias.
@@ -82,7 +89,7 @@ def backward(
     x, count = _rows(x)
     dy, _ = _rows(dy)
     if topology.captured is not None:
-        topology.captured.append((x.detach(), dy.detach()))
+        topology.capture(weight, x.clone() if lent else x, dy.clone() if lent else dy)
     dx = torch.empty_like(x) if wanted[0] else None
     dw = weight.new_empty(weight.shape) if wanted[1] else None
     db = weight.new_empty(topology.connectivity.n_out) if wanted[2] else None

@@ -186,7 +186,8 @@ class SparseLinear(nn.Module):
         _check_fit(connectivity, self.in_features, self.out_features)
         if self.weight.shape != (connectivity.n_connections,):
             raise InputError(f"connectivity has {connectivity.n_connections} connections, weight {len(self.weight)}")
-        self._topology = Topology(connectivity)
+        before, self._topology = self._topology, Topology(connectivity)
+        self._topology.captured, self._topology.captured_of = before.captured, before.captured_of
         self._token = self._topology.token()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

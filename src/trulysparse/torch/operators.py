@@ -50,7 +50,7 @@ def _forward_shape(
 def _backward(
     x: torch.Tensor, weight: torch.Tensor, dy: torch.Tensor, topology: torch.Tensor, n_out: int, wanted: list[bool]
 ) -> tuple[torch.Tensor, ...]:
-    given = backward(x, weight, dy, Topology.of(topology), (wanted[0], wanted[1], wanted[2]))
+    given = backward(x, weight, dy, Topology.of(topology), (wanted[0], wanted[1], wanted[2]), lent=True)
     return tuple(weight.new_empty(0) if gradient is None else gradient for gradient in given)
 
 

@@ -29,6 +29,7 @@ class Topology:
         number: its own in this process, by which operators find it.
         captured: None; or a list, to which each backward pass adds (x, dy), samples as rows, for evolution methods that
             need gradients.
+        captured_of: the parameter whose passes these are: copies of a layer share its topology. None: any.
 
     Example:
         >>> from trulysparse.connectivity import uniform
@@ -52,6 +53,7 @@ class Topology:
             long_outputs=columns.long,
         )
         self.captured: list[tuple[torch.Tensor, torch.Tensor]] | None = None
+        self.captured_of: torch.Tensor | None = None
         self.number = next(_NUMBERS)
         _KNOWN[self.number] = self
 
@@ -61,6 +63,18 @@ class Topology:
 
     def __reduce__(self) -> tuple[type[Topology], tuple[Connectivity]]:
         return Topology, (self.connectivity,)
+
+    def capture(self, weight: torch.Tensor, x: torch.Tensor, dy: torch.Tensor) -> None:
+        """Adds a backward pass to `captured`.
+
+        Args:
+            weight: of the pass.
+            x: its input, (samples, n_in).
+            dy: the gradient of its output, (samples, n_out).
+        """
+        own = self.captured_of is None or self.captured_of.data_ptr() == weight.data_ptr()
+        if own and self.captured is not None:
+            self.captured.append((x.detach(), dy.detach()))
 
     def token(self) -> torch.Tensor:
         """(1,) int64 on the CPU: its number, as operators take it. Tensors are the one input of a compiled graph whose

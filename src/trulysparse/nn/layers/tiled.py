@@ -178,7 +178,7 @@ class TiledLayer(Layer):
             new_place=packed,
             moved=list(zip([self.values, *optimizer_state.weight], moved, strict=True)),
             threads=threads,
-            fill=[0.0, *optimizer_state.fresh_values(keep_mask, threads)] if count else [],
+            fill=[0.0, *(start or 0.0 for start in optimizer_state.fresh_values(keep_mask, threads))] if count else [],
         )
         self.values, optimizer_state.weight[:] = moved[0], moved[1:]
         self.connectivity = TiledConnectivity.trusted(con.n_in, con.n_out, con.shift, ptr, packed)
