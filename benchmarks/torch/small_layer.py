@@ -1,6 +1,6 @@
 """Forward and backward of one layer 64 x 64 at density 0.1, batch 32: what a call costs.
 
-    python benchmarks/torch/small_layer.py [--threads 1] [--seconds 5]
+python benchmarks/torch/small_layer.py [--threads 1] [--seconds 5]
 """
 
 from __future__ import annotations
@@ -31,7 +31,11 @@ def main() -> None:
     timings = interleave({name: step_of(name) for name in LAYERS if available(name)}, seconds=given.seconds)
     own = timings[0].median
     rows = [
-        [each.name, *(round(value * 1e6, 1) for value in (each.median, each.low, each.high)), round(each.median / own, 2)]
+        [
+            each.name,
+            *(round(value * 1e6, 1) for value in (each.median, each.low, each.high)),
+            round(each.median / own, 2),
+        ]
         for each in timings
     ]
     title = f"A layer 64 x 64, batch 32, forward and backward, {given.threads} threads"

@@ -66,7 +66,9 @@ def main() -> None:
     title = f"784-1000-1000-1000-10 at density 0.045, batch 128, {given.threads} threads"
     table(title, ["", "ms a step", "quartile", "quartile", "times trulysparse.torch", "peak memory"], rows)
     columns = ["name", "ms", "low", "high", "ratio", "peak"]
-    keep(f"torch_tabular_{given.threads}", given.threads, {"torch": torch.__version__, "columns": columns, "rows": rows})
+    keep(
+        f"torch_tabular_{given.threads}", given.threads, {"torch": torch.__version__, "columns": columns, "rows": rows}
+    )
 
 
 if __name__ == "__main__":

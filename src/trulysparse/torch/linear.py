@@ -46,7 +46,7 @@ class SparseLinear(nn.Module):
         dtype: torch.float32 or torch.float64; None: torch's default.
         layout: how outputs lie in memory: 'samples': as torch.nn.Linear's; 'features': feature by feature, which is
             kept by what works element by element and read by the next sparse layer without transposing; 'auto': the
-            latter where inputs have two dimensions.
+            latter where inputs have two dimensions and there are at least as many outputs as inputs.
 
     Attributes:
         weight: Parameter (n_connections,).
