@@ -186,7 +186,7 @@ TS_API void ts_backward_one(const ts_train* t, const ts_layer* y, ts_layer* belo
         uint16_t* half = r->velocity == TS_BFLOAT16 ? (uint16_t*)y->velocity + first : NULL;
         if (!below && value == 0.0f) ts_update_idle(y, first, count, r);
         else if (r->velocity == TS_NO_VELOCITY) dx = ts_update_still(y->values, index, weight, count, step);
-        else dx = ts_update_half(y->values, index, weight, half, count, step, r->momentum, r->key, first);
+        else dx = ts_update_half(y->values, index, weight, half, count, step, r->momentum, ts_hash(r->key, first));
         if (below) below->values[i] = ts_hidden_gradient(below, d, i, dx);
     }
 }

@@ -31,7 +31,8 @@
     "vldr.32 s14, [%[p]]\n\tvldr.32 s15, [%[q]]\n\t"                                                                \
     "vmla.f32 s14, " w ", %[x]\n\tvmla.f32 s15, " u ", %[x]\n\tvstr.32 s14, [%[p]]\n\tvstr.32 s15, [%[q]]\n\t"
 
-/* The row's pointers are moved to the next row. Eight at a time, then four, two and one by the bits of what is left; `count` is then that minus 8. */
+/* The row's pointers are moved to the next row. Eight at a time, then four, two and one by the bits of what
+ * is left; `count` is then that minus 8. */
 TS_INLINE void ts_scatter(float *y, const uint16_t **index, const float **weight, uint32_t count, float x) {
     uint32_t p, q;
     __asm__ volatile(
