@@ -10,13 +10,14 @@ import trulysparse as ts
 from trulysparse.export import DeviceNetwork
 from trulysparse.export.budget import device_budget
 from trulysparse.export.form_bytes import FORMS, bytes_of
+from trulysparse.export.source import source_of
 from trulysparse.rl.policy import Policy
 
 SIZES = (64, 100, 100, 10)
 
 
 def flash_of(net: ts.SparseMLP, form) -> int:
-    return bytes_of(net, DeviceNetwork.of(net), form).flash
+    return bytes_of(source_of(net), DeviceNetwork.of(net), form).flash
 
 
 def with_biases(net: ts.SparseMLP) -> ts.SparseMLP:
@@ -47,7 +48,7 @@ def test_the_sparser_network_is_the_largest_that_fits(net, number, memory, limit
     found = device_budget(net, **{memory: limit}).forms[number].sparser
     for epsilon, fits in ((found.epsilon, True), (found.epsilon + 0.25, False)):
         other = with_biases(ts.SparseMLP(SIZES, epsilon=epsilon, seed=0, threads=1))
-        taken = bytes_of(other, DeviceNetwork.of(other), FORMS[number])
+        taken = bytes_of(source_of(other), DeviceNetwork.of(other), FORMS[number])
         assert (getattr(taken, memory) <= limit) is fits
         if fits:
             assert (found.connections, found.bytes) == (other.n_connections, taken)
@@ -86,8 +87,9 @@ def test_a_policy_keeps_its_head_and_a_skip_layer_stays():
     net = ts.SparseMLP((8, 60, 60, 2), epsilon=6, output="identity", skip=True, seed=0, threads=1)
     policy = Policy(net, head="tanh", n_actions=2)
     budget = device_budget(policy, flash=3_000)
-    plain = bytes_of(net, DeviceNetwork.of(net), FORMS[0])
+    plain = bytes_of(source_of(net), DeviceNetwork.of(net), FORMS[0])
     assert budget.forms[0].bytes.flash > plain.flash  # bounds of actions
+    assert "policies that choose" in budget.forms[-1].reason
     smaller = [each for each in (budget.forms[0].sparser, budget.forms[0].pruned) if each is not None]
     assert smaller
     for found in smaller:

@@ -114,10 +114,13 @@ def test_probabilities_and_labels(tmp_path: Path, rng: np.random.Generator) -> N
     classes, several = network(seed=1), network(seed=2, output="sigmoid")
     classes.labels = np.array(["a", 'the "b"', "ç */", "%d"])
     ts.export.c(classes, tmp_path / "one.h", name="one", probabilities=True)
-    ts.export.c(several, tmp_path / "two.h", name="two", probabilities=True, index="u16")  # both in one program
+    X = rng.standard_normal((5, 30)).astype(np.float32) * 30
+    ts.export.c(several, tmp_path / "two.h", name="two", probabilities=True, index="u16")  # all in one program
+    ts.export.c(several, tmp_path / "three.h", "int8", name="three", calibrate=X)
     main = """#include <stdio.h>
 #include "one.h"
 #include "two.h"
+#include "three.h"
 int main(void) {
     static const char *const labels[ONE_OUTPUTS] = ONE_LABELS;
     float x[ONE_INPUTS], p[ONE_OUTPUTS];
@@ -127,13 +130,12 @@ int main(void) {
         two_probabilities(x, p);
         fwrite(p, sizeof p, 1, stdout);
     }
-    fprintf(stderr, "%d%d", one_predict(x), two_predict(x) >= 0);
+    fprintf(stderr, "%d%d", one_predict(x), two_predict(x) + three_predict(x) >= 0);
     for (int i = 0; i < ONE_OUTPUTS; i++) fputs(labels[i], stdout);
     return 0;
 }
 """
-    X = rng.standard_normal((5, 30)).astype(np.float32) * 30
-    program = build(tmp_path, {"main.c": main, "one.h": (tmp_path / "one.h").read_text()})
+    program = build(tmp_path, {"main.c": main})
     said = program.run(X)
     p = np.frombuffer(said[: 5 * 2 * 4 * 4], np.float32).reshape(5, 2, 4)
     assert np.abs(p[:, 0] - classes.predict_proba(X)).max() < 1e-5
@@ -141,9 +143,11 @@ int main(void) {
     assert said[5 * 2 * 4 * 4 :].decode() == "".join(classes.labels)
 
 
-def test_large_networks_have_a_data_file(tmp_path: Path, rng: np.random.Generator) -> None:
-    net = network(scaled=0.5, skip=True)
-    size = ts.export.c(net, tmp_path / "net.c", data="file", scaling="kept")
+@pytest.mark.parametrize("weights", ["float32", "int8"])
+def test_large_networks_have_a_data_file(weights: str, tmp_path: Path, rng: np.random.Generator) -> None:
+    net, samples = network(scaled=0.5, skip=True), rng.standard_normal((20, 30))
+    form = {"weights": weights, "calibrate": samples if weights == "int8" else None, "scaling": "kept"}
+    size = ts.export.c(net, tmp_path / "net.c", data="file", **form)
     assert [path.name for path in size.files] == ["net.c", "net.bin", "net.h"]
     lib, data = library(tmp_path, [tmp_path / "net.c"]), np.fromfile(tmp_path / "net.bin", np.uint8)
     assert len(data) == size.flash
@@ -156,7 +160,12 @@ def test_large_networks_have_a_data_file(tmp_path: Path, rng: np.random.Generato
     assert attach() == 0
     X, z = rng.standard_normal(30).astype(np.float32), np.empty(4, np.float32)
     lib.net_scores(X.ctypes.data_as(_POINTER), z.ctypes.data_as(_POINTER))
-    assert close(z, net.decision_function(X[None])[0])
+    ts.export.c(net, tmp_path / "same.c", name="same", **form)
+    inline = np.empty(4, np.float32)
+    library(tmp_path, [tmp_path / "same.c"], name="same").same_scores(
+        *(a.ctypes.data_as(_POINTER) for a in (X, inline))
+    )
+    assert (z == inline).all()
     assert (attach(5), attach(4, 8), attach(4, len(data) + 1)) == (1, 2, 3)
     held[4 + len(data) // 2] ^= 1
     assert attach() == 4
@@ -205,7 +214,8 @@ def test_other_compilers(command: str, tmp_path: Path) -> None:
     if not compiler():
         pytest.skip("needs a C compiler")
     first, *flags = command.split()
-    for name, (model, arguments) in FORMS.items():
+    training = {"training": (network(), {"training": True})}
+    for name, (model, arguments) in (FORMS | training).items():
         ts.export.c(model, path := tmp_path / f"{name}.c", name=name, **arguments)
         standard = [] if "c++" in flags else ["-std=c99", "-pedantic", "-Wdouble-promotion", "-Wconversion"]
         call = [first, *standard, "-Wall", "-Wextra", "-Werror", *flags, "-c", str(path), "-o", str(tmp_path / "o")]

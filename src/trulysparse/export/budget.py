@@ -135,7 +135,7 @@ def device_budget(
     forms = []
     for form in FORMS:
         try:
-            taken = bytes_of(source.net, network, form, batch)
+            taken = bytes_of(source, network, form, batch)
         except InputError as error:
             forms.append(FormBudget(form, None, False, str(error)))
             continue
@@ -211,7 +211,12 @@ class _Search:
         """What another network takes where the head of a policy stays as it is."""
         own = self.network
         network = replace(DeviceNetwork.of(net), head=own.head, n_actions=own.n_actions, low=own.low, high=own.high)
-        return Smaller(net.n_connections, net.density, net.layer_sizes, bytes_of(net, network, self.form, self.batch))
+        return Smaller(
+            net.n_connections,
+            net.density,
+            net.layer_sizes,
+            bytes_of(replace(self.source, net=net), network, self.form, self.batch),
+        )
 
 
 def _largest(make: Callable[[int], Smaller], numbers: Sequence[int], fits: Callable[[Smaller], bool]) -> Smaller | None:

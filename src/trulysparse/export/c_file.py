@@ -42,9 +42,9 @@ def c(
 
     Functions, with `name` in front: `void net_scores(const float *x, float *z)`, the outputs before softmax or sigmoid,
     or of regression in the unit of the targets; `int net_predict(const float *x)`, the number of the largest output, of
-    equal ones the first, and of one output whether it is above 0; of policies of head 'tanh' or 'identity'
-    `void net_act(const float *x, float *action)`. Macros: NET_INPUTS, NET_OUTPUTS and, of classes, NET_LABELS, the
-    texts of an array of strings. Several such files can be in one program.
+    equal ones the first (of one output that is neither a class nor an action, whether it is above 0); of policies of
+    head 'tanh' or 'identity' `void net_act(const float *x, float *action)`. Macros: NET_INPUTS, NET_OUTPUTS and, of
+    classes, NET_LABELS, the texts of an array of strings. Several such files can be in one program.
 
     Scaling of inputs and targets, normalisation of observations and bounds of actions are inside. Tables go through the
     preprocessor before: x has the columns that it gives. Weights of float64 are rounded to float32.
@@ -121,7 +121,7 @@ def _write(emitted: Emitted, weights: str, name: str, path: Path, data: DataFile
     source = CSource(emitted, size, name, weights, data, beside.name)
     contents[path] = (source.header() if is_header else source.c_file()).encode()
     if path.with_suffix(".h") in names and not is_header:
-        contents[path.with_suffix(".h")] = source.prototypes().encode()
+        contents[path.with_suffix(".h")] = source.prototypes(path.name).encode()
     for file, content in contents.items():
         write_whole(file, lambda temporary, content=content: temporary.write_bytes(content))  # type: ignore[misc]
     return size

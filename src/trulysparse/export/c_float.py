@@ -182,7 +182,7 @@ class _Writer:
 def only_choice(network: DeviceNetwork) -> bool:
     """Whether a network of one output has one choice to make, its number 0: a class among one, a policy's only action.
     Others say whether the output is above 0."""
-    return network.output == "softmax" or network.head == "argmax"
+    return network.output == "softmax" or network.head is not None
 
 
 def _float_text(value: float) -> str:

@@ -114,10 +114,9 @@ def _buffers(quantized: QuantizedNetwork) -> dict[str, tuple[str, int]]:
 def _scores_int8(quantized: QuantizedNetwork, rows: Sequence[IndexedRows], name: str) -> tuple[str, str]:
     """The function that runs the layers: its head and body."""
     network = quantized.network
-    lines = [
-        f"    const ts_int8_layer layer{number} = {_initializer(layer, rows[number], f'{name}_', number)};"
-        for number, layer in enumerate(quantized.layers)
-    ]
+    lines = [f"    ts_int8_layer {', '.join(f'layer{number}' for number in range(len(rows)))};"]
+    for number, layer in enumerate(quantized.layers):
+        lines += _set(layer, rows[number], name, number)
     x = "q"
     for number in range(len(quantized.chain) - 1):
         y = f"{name}_{'even' if number % 2 else 'odd'}"
@@ -134,22 +133,18 @@ def _scores_int8(quantized: QuantizedNetwork, rows: Sequence[IndexedRows], name:
     return f"void {name}_scores_int8(const int8_t *q, float *z)", "\n".join(lines) + "\n"
 
 
-def _initializer(layer: QuantizedLayer, rows: IndexedRows, prefix: str, number: int) -> str:
-    """A ts_int8_layer in C."""
+def _set(layer: QuantizedLayer, rows: IndexedRows, name: str, number: int) -> Iterator[str]:
+    """The calls that fill a ts_int8_layer."""
 
-    def of(what: str, there: bool) -> str:
-        return f"{prefix}{what}{number}" if there else "NULL"
+    def of(what: str, there: bool = True) -> str:
+        return f"{name}_{what}{number}" if there else "NULL"
 
-    pointers = [
-        of("weight", True),
-        of("index", rows.index is not None),
-        of("length", rows.index is not None),
-        of("bias", not layer.skip),
-        of("multiplier", layer.multiplier is not None),
-        of("table", layer.table is not None),
-    ]
-    numbers = [f"{layer.n_in}u", f"{layer.n_out}u", str(layer.positive), str(layer.negative), f"{layer.shift}u"]
-    return "{" + ", ".join([*pointers, *numbers]) + "}"
+    indexed = rows.index is not None
+    pointers = [of("weight"), of("index", indexed), of("length", indexed), of("bias", not layer.skip)]
+    yield f"    ts_int8_set(&layer{number}, {', '.join(pointers)}, {layer.n_in}u, {layer.n_out}u);"
+    if layer.multiplier is not None:
+        pointers = [of("multiplier"), of("table", layer.table is not None)]
+        yield f"    ts_int8_set_hidden(&layer{number}, {', '.join(pointers)}, {layer.negative}, {layer.shift}u);"
 
 
 def _ways_in(quantized: QuantizedNetwork, name: str) -> Iterator[tuple[str, str]]:

@@ -61,8 +61,11 @@ class CSource:
         text = re.sub(r"\bTS_(\w+)", rf"{self.name.upper()}_TS_\1", text)
         return self._guarded(self._about(True) + self._includes(), text)
 
-    def prototypes(self) -> str:
+    def prototypes(self, c_name: str) -> str:
         """A header for the C file.
+
+        Args:
+            c_name: of that file.
 
         Returns:
             C99 text.
@@ -70,7 +73,7 @@ class CSource:
         functions = "".join(f"{prototype};\n" for prototype in self._public())
         linkage = ('#ifdef __cplusplus\nextern "C" {\n#endif\n', "#ifdef __cplusplus\n}\n#endif\n")
         return self._guarded(
-            f"/* What {self.name}.c defines, which says what it is. */\n" + self._includes(),
+            f"/* What {comment_text(c_name)} defines; see there. */\n" + self._includes(),
             self._macros() + linkage[0] + functions + linkage[1],
         )
 

@@ -18,7 +18,7 @@ from trulysparse.export.size import LayerSize, Size
 from trulysparse.export.source import Source, source_of
 from trulysparse.io.blob_format import Blob, unpack
 
-_RUNTIME = ("ts_train.h", "ts_evolve.h", "ts_td.h")
+_RUNTIME = ("ts_train.h", "ts_evolve.h", "ts_draw.h", "ts_td.h")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +56,7 @@ def training_file(model: Any, name: str, *, header: bool = False) -> TrainingFil
         (True, 448)
     """
     source = source_of(model)
-    n_outputs = source.net.layer_sizes[-1]
-    if source.head is not None and (source.head != "argmax" or source.n_actions != n_outputs):
-        raise InputError(
-            "training is for networks and for policies that choose the largest of all their outputs, not for one of "
-            f"head={source.head!r} with n_actions={source.n_actions} of {n_outputs} outputs"
-        )
+    check_trainable(source)
     blob = blob_of(model)
     array = array_text(CArray(f"{name}_blob", np.frombuffer(blob, np.uint8), "other"))
     kept = "static inline " if header else ""
@@ -75,6 +70,25 @@ def training_file(model: Any, name: str, *, header: bool = False) -> TrainingFil
         guard = f"{name.upper()}_H"
         text = f"{parts[0]}\n#ifndef {guard}\n#define {guard}\n\n" + "\n".join(parts[1:]) + "\n#endif\n"
     return TrainingFile(text, _size(unpack(blob), len(blob), train_memory(model, velocity=None)))
+
+
+def check_trainable(source: Source) -> None:
+    """InputError where a device has no loss to train a policy with.
+
+    Args:
+        source: the network, and what is done to its outputs.
+
+    Example:
+        >>> import trulysparse as ts
+        >>> from trulysparse.export.source import Source
+        >>> check_trainable(Source(ts.SparseMLP((4, 8, 2)), "argmax", 2))
+    """
+    n_outputs = source.net.layer_sizes[-1]
+    if source.head is not None and (source.head != "argmax" or source.n_actions != n_outputs):
+        raise InputError(
+            "training is for networks and for policies that choose the largest of all their outputs, not for one of "
+            f"head={source.head!r} with n_actions={source.n_actions} of {n_outputs} outputs"
+        )
 
 
 def runtime() -> str:

@@ -57,17 +57,19 @@ class _Magnitudes:
 
     def __init__(self) -> None:
         self.counts = np.zeros((2, _BINS), np.int64)
+        self.largest = 0.0
 
     def add(self, values: Values32) -> None:
         bits = np.ascontiguousarray(values).view(np.uint32)
         place = (bits >> (23 - _DIGITS)).ravel()  # the sign in front
         self.counts += np.bincount(place, minlength=2 * _BINS).reshape(2, _BINS)
+        self.largest = max(self.largest, float(np.abs(values).max(initial=0)))
 
     def seen(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """(values, how often each), but for zeros."""
         bits = (np.arange(_BINS, dtype=np.uint32) << np.uint32(23 - _DIGITS)) | np.uint32(1 << (22 - _DIGITS))
         with np.errstate(invalid="ignore"):
-            middle = bits.view(np.float32).astype(np.float64)
+            middle = np.minimum(bits.view(np.float32).astype(np.float64), self.largest)
         sign, place = np.nonzero(self.counts)
         some = place > 0
         sign, place = sign[some], place[some]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trulysparse.export.blob import blob_of, train_memory
+from trulysparse.export.c_training import check_trainable
 from trulysparse.export.device_network import DeviceNetwork
 from trulysparse.export.size import size_of
-from trulysparse.nn.mlp import SparseMLP
+from trulysparse.export.source import Source
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Form:
 
 
 _CODE = {"float32": 1000, "int8": 1300}
-_TRAINING_CODE = 8000
+_TRAINING_CODE = 18500
 FORMS = (
     *(
         Form(f"{weights}, {index}", _CODE[weights], weights, index)
@@ -73,11 +74,11 @@ FORMS = (
 """Those that there are."""
 
 
-def bytes_of(net: SparseMLP, network: DeviceNetwork, form: Form, batch: int = 1) -> Bytes:
+def bytes_of(source: Source, network: DeviceNetwork, form: Form, batch: int = 1) -> Bytes:
     """What a network takes in a form.
 
     Args:
-        net: the network, of which a training has a blob.
+        source: the network, of which a training has a blob.
         network: the same, as it is on the device.
         form: that it is to have there.
         batch: samples of a training step.
@@ -90,13 +91,16 @@ def bytes_of(net: SparseMLP, network: DeviceNetwork, form: Form, batch: int = 1)
 
     Example:
         >>> import trulysparse as ts
+        >>> from trulysparse.export.source import source_of
         >>> net = ts.SparseMLP((64, 100, 100, 10), epsilon=10, seed=0)
         >>> network = ts.export.DeviceNetwork.of(net)
-        >>> small, large = (bytes_of(net, network, form) for form in (FORMS[5], FORMS[-1]))
+        >>> small, large = (bytes_of(source_of(net), network, form) for form in (FORMS[5], FORMS[-1]))
         >>> small.flash < large.flash, small.ram < 1000, 50_000 < large.ram < 64 * 1024
         (True, True, True)
     """
     if form.training:
-        return Bytes(len(blob_of(net)) + form.code, train_memory(net, velocity=form.velocity, batch=batch))
+        check_trainable(source)
+        flash, ram = len(blob_of(source.net)), train_memory(source.net, velocity=form.velocity, batch=batch)
+        return Bytes(flash + form.code, ram)
     size = size_of(network, form.weights, form.index)
     return Bytes(size.flash + form.code, size.ram)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from trulysparse.errors import InputError
 from trulysparse.export.calibration import STEPS
-from trulysparse.export.quantize import FRACTION, QuantizedLayer, QuantizedNetwork
+from trulysparse.export.quantize import FRACTION, ONE, QuantizedLayer, QuantizedNetwork
 
 TANH_STEPS = 128
 _PARTS = 256  # of a step of a sixteenth
@@ -217,7 +217,7 @@ def _sums(layer: QuantizedLayer, weights: Any, values: Eights) -> NDArray[np.int
 def _outputs(layer: QuantizedLayer, sums: NDArray[np.int32]) -> Eights:
     """A hidden layer's outputs."""
     assert layer.multiplier is not None, "a hidden layer has it"
-    factor = layer.multiplier * np.where(sums < 0, np.int64(layer.negative), np.int64(layer.positive))
+    factor = layer.multiplier * np.where(sums < 0, np.int64(layer.negative), np.int64(ONE))
     values = (sums.astype(np.int64) * factor + (1 << (layer.shift - 1))) >> layer.shift
     values = np.clip(values, -STEPS, STEPS)
     outputs: Eights = values.astype(np.int8) if layer.table is None else layer.table[values + STEPS + 1]

@@ -119,7 +119,7 @@ def activation(nodes: Nodes, name: str, function: KernelActivation, x: str, dtyp
     if kind in (Kind.TANH, Kind.SIGMOID):
         return nodes.add(kind.name.capitalize(), [x])
     if kind == Kind.SILU:
-        return nodes.add("Mul", [x, nodes.add("Sigmoid", [x])])
+        return _silu(nodes, x, dtype)
     if kind == Kind.GELU:
         return _gelu(nodes, x, dtype)
     return x
@@ -179,6 +179,17 @@ def _leaky(nodes: Nodes, name: str, slope: float, x: str, dtype: np.dtype[Any]) 
     zero = nodes.constant("zero", np.zeros((), dtype))
     left = nodes.add("Mul", [nodes.add("Min", [x, zero]), nodes.constant(f"{name}.slope", np.array(slope, dtype))])
     return nodes.add("Add", [nodes.add("Max", [x, zero]), left])
+
+
+def _silu(nodes: Nodes, x: str, dtype: np.dtype[Any]) -> str:
+    """x / (1 + exp(-x))."""
+    if dtype == np.float32:
+        return nodes.add("Mul", [x, nodes.add("Sigmoid", [x])])
+    # onnxruntime up to 1.18 makes one operator of those two, which it has in float32 alone.
+    below = nodes.add(
+        "Add", [nodes.add("Exp", [nodes.add("Neg", [x])]), nodes.constant("one_float", np.ones((), dtype))]
+    )
+    return nodes.add("Div", [x, below])
 
 
 def _gelu(nodes: Nodes, x: str, dtype: np.dtype[Any]) -> str:

@@ -31,7 +31,7 @@ Doubles: TypeAlias = NDArray[np.float64]
 class QuantizedLayer:
     """A layer by output neuron in integers.
 
-    A hidden layer's output is sum * multiplier * (negative if sum < 0 else positive) / 2^shift, rounded to the nearest
+    A hidden layer's output is sum * multiplier * (negative if sum < 0 else 2^15) / 2^shift, rounded to the nearest
     (halves up) and clamped to -127..127; then table[it + 128], where there is a table. A score of the output layer is
     float32(sum) * scale.
 
@@ -41,10 +41,11 @@ class QuantizedLayer:
         ptr: (n_out + 1,) int64; the connections of output o are ptr[o] to ptr[o + 1].
         index: (n_connections,) int32, input neurons, ascending within an output.
         weight: (n_connections,) int8, -127..127.
-        bias: (n_out,) int32, in the unit of the sums; of a skip layer 0.
+        bias: (n_out,) int32; of a skip layer 0.
+        unit: (n_out,) float64, what 1 of a row's sum stands for.
+        step: what 1 of an output stands for; 0 of other than hidden layers.
         multiplier: (n_out,) uint16, of a hidden layer; else None.
-        positive: factor of sums from 0 on.
-        negative: factor of sums below 0, at most 2^15 in magnitude.
+        negative: factor of sums below 0, at most 2^15 in magnitude; that of others is 2^15.
         shift: 33..62; 0 of other than hidden layers.
         table: (256,) int8, or None.
         scale: (n_out,) float32, of the output layer; else None.
@@ -57,8 +58,9 @@ class QuantizedLayer:
     index: NDArray[np.int32]
     weight: NDArray[np.int8]
     bias: NDArray[np.int32]
+    unit: Doubles
+    step: float = 0.0
     multiplier: NDArray[np.uint16] | None = None
-    positive: int = 0
     negative: int = 0
     shift: int = 0
     table: NDArray[np.int8] | None = None
@@ -126,19 +128,18 @@ def quantize(network: DeviceNetwork, ranges: Ranges) -> QuantizedNetwork:
     if len(ranges.outputs) != len(chain) - 1:
         raise InputError(f"ranges must have {len(chain) - 1} outputs, one per hidden layer, not {len(ranges.outputs)}")
     input_step = (ranges.inputs or STEPS) / STEPS
-    step, layers = input_step, []
+    step = input_step
+    layers: list[QuantizedLayer] = []
     for number, (layer, output, sums) in enumerate(zip(chain[:-1], ranges.outputs, ranges.sums, strict=True)):
-        quantized, step = _hidden(number, layer, step, output, sums)
-        layers.append(quantized)
+        layers.append(_hidden(number, layer, step, output, sums))
+        step = layers[-1].step
     layers += _outputs(network, step, input_step)
     offset, factor = _input_scale(network, input_step)
     return QuantizedNetwork(network, tuple(layers), offset, factor)
 
 
-def _hidden(
-    number: int, layer: DeviceLayer, step: float, output: float, sums: float | None
-) -> tuple[QuantizedLayer, float]:
-    """A hidden layer, and the step of its outputs."""
+def _hidden(number: int, layer: DeviceLayer, step: float, output: float, sums: float | None) -> QuantizedLayer:
+    """A hidden layer; `step`: of its inputs."""
     unit = _least_units(number, [(layer, step)])
     table = by_table(layer.activation)
     if table and sums is None:
@@ -166,20 +167,20 @@ def _hidden(
         if not -1 <= slope <= 1:
             raise InputError(f"layers[{number}] has the left slope {slope:g}; in eight bits it must lie in [-1, 1]")
         negative = round(slope * ONE)
-    quantized = QuantizedLayer(
+    return QuantizedLayer(
         layer.n_in,
         layer.n_out,
         layer.ptr,
         layer.index,
         weight,
         bias,
+        unit,
+        after,
         multiplier.astype(np.uint16),
-        ONE,
         negative,
         shift + 15,
         values,
     )
-    return quantized, after
 
 
 def _outputs(network: DeviceNetwork, step: float, input_step: float) -> list[QuantizedLayer]:
@@ -200,12 +201,13 @@ def _outputs(network: DeviceNetwork, step: float, input_step: float) -> list[Qua
         scale = score.astype(np.float32)
     if not np.isfinite(scale).all():
         raise InputError(f"layers[{number}] has scores beyond float32")
+    scale[scale < np.finfo(np.float32).tiny] = 0  # which some processors take as 0, and others do not
     integers = [_integers(each, each_step, unit) for each, each_step in parts]
     _require_no_overflow(
         number, [(each, weight) for (each, _), (weight, _) in zip(parts, integers, strict=True)], integers[0][1]
     )
     made = [
-        QuantizedLayer(each.n_in, each.n_out, each.ptr, each.index, weight, bias, skip=each.skip)
+        QuantizedLayer(each.n_in, each.n_out, each.ptr, each.index, weight, bias, unit, skip=each.skip)
         for (each, _), (weight, bias) in zip(parts, integers, strict=True)
     ]
     made[0] = QuantizedLayer(**{**vars(made[0]), "scale": scale})

@@ -23,7 +23,7 @@
 #endif
 
 #if defined(__GNUC__)
-#define TS_INT8_INLINE static __attribute__((always_inline)) inline
+#define TS_INT8_INLINE static __attribute__((always_inline, unused)) inline
 #else
 #define TS_INT8_INLINE static inline
 #endif
@@ -39,6 +39,8 @@
  * Where floats are computed with more digits than they have (x87), each result goes through memory for the same end. */
 typedef volatile float ts_int8_rounded;
 
+#define TS_INT8_ONE ((int32_t)32768) /* factor of sums from 0 on */
+
 /* Forms of the rows. */
 enum { ts_int8_full, ts_int8_u16, ts_int8_delta8 };
 
@@ -48,9 +50,9 @@ enum { ts_int8_full, ts_int8_u16, ts_int8_delta8 };
  *   from input 0 (connections of weight 0 bridge what is further); of full none, each row has all inputs.
  * length: connections of each row; of full none.
  * bias: in the unit of the sums. For each row 128 * sum |weight| + |bias| < 2^31.
- * Of a hidden layer an output is sum * multiplier * (sum < 0 ? negative : positive) / 2^shift, rounded to the nearest,
+ * Of a hidden layer an output is sum * multiplier * (sum < 0 ? negative : 2^15) / 2^shift, rounded to the nearest,
  *   halves up, and clamped to [-127, 127]; then table[it as uint8_t], where there is a table. 33 <= shift <= 62,
- *   |positive| and |negative| <= 2^15.
+ *   |negative| <= 2^15.
  * Of the output layer a score is sum * scale + offset; offset may be 0 for none. */
 typedef struct {
     const int8_t* weight;
@@ -61,10 +63,28 @@ typedef struct {
     const int8_t* table;
     uint32_t n_in;
     uint32_t n_out;
-    int32_t positive;
     int32_t negative;
     uint32_t shift;
 } ts_int8_layer;
+
+/* A layer of its parts, written one by one: constants of an initializer would lie in flash beside the arrays. */
+TS_INT8_INLINE void ts_int8_set(ts_int8_layer* layer, const int8_t* weight, const void* index,
+                                const TS_INT8_LENGTH* length, const int32_t* bias, uint32_t n_in, uint32_t n_out) {
+    layer->weight = weight;
+    layer->index = index;
+    layer->length = length;
+    layer->bias = bias;
+    layer->n_in = n_in;
+    layer->n_out = n_out;
+}
+
+TS_INT8_INLINE void ts_int8_set_hidden(ts_int8_layer* layer, const uint16_t* multiplier, const int8_t* table,
+                                       int32_t negative, uint32_t shift) {
+    layer->multiplier = multiplier;
+    layer->table = table;
+    layer->negative = negative;
+    layer->shift = shift;
+}
 
 /* Where a walk through a layer's rows has come to. */
 typedef struct {
@@ -134,10 +154,11 @@ TS_INT8_INLINE void ts_int8_hidden(const ts_int8_layer* layer, int form, const i
     /* The lower half of a product cannot change what is left of it after a shift by 33 or more. */
     const uint32_t shift = layer->shift - 32u;
     const int32_t half = (int32_t)1 << (shift - 1u);
+    const int32_t negative = layer->negative;
     uint32_t o;
     for (o = 0; o < layer->n_out; o++) {
         const int32_t sum = ts_int8_row(layer, form, &place, x, layer->bias[o]);
-        const int32_t factor = layer->multiplier[o] * (sum < 0 ? layer->negative : layer->positive);
+        const int32_t factor = layer->multiplier[o] * (sum < 0 ? negative : TS_INT8_ONE);
         const int64_t product = (int64_t)sum * factor;
         const int32_t high = (int32_t)(product < 0 ? ~(~product >> 32) : product >> 32) + half;
         int32_t value = high < 0 ? ~(~high >> shift) : high >> shift; /* C99 has no other shift of negative numbers */

@@ -7,9 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#ifndef TS_API
-#define TS_API static inline
-#endif
+#include "ts_random.h"
 
 TS_API uint32_t ts_bits(float x) {
     uint32_t bits;

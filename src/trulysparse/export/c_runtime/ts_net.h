@@ -1,10 +1,10 @@
 /* Inference with sparse layers in float32. C99, no state, no allocation; the C library's mathematics only where an
- * activation asks for it. Before this file macros say what is compiled: TS_NET_FULL, TS_NET_U16, TS_NET_DELTA8 (layers),
- * TS_NET_SCALE, TS_NET_UNIT, TS_NET_CLEAR, TS_NET_TANH, TS_NET_SIGMOID, TS_NET_GELU, TS_NET_SILU, TS_NET_SOFTMAX,
- * TS_NET_LARGEST, TS_NET_BOUND; TS_LENGTH is the type of a row's length. */
+ * activation asks for it. Before this file macros say what is compiled: TS_NET_FULL, TS_NET_U16, TS_NET_DELTA8
+ * (layers), TS_NET_SCALE, TS_NET_UNIT, TS_NET_CLEAR, TS_NET_TANH, TS_NET_SIGMOID, TS_NET_GELU, TS_NET_SILU,
+ * TS_NET_SOFTMAX, TS_NET_LARGEST, TS_NET_BOUND; TS_LENGTH is the type of a row's length. */
 #include <stdint.h>
 #if defined(TS_NET_TANH) || defined(TS_NET_SIGMOID) || defined(TS_NET_GELU) || defined(TS_NET_SILU) || \
-        defined(TS_NET_SOFTMAX) || defined(TS_NET_BOUND)
+    defined(TS_NET_SOFTMAX) || defined(TS_NET_BOUND)
 #include <math.h>
 #endif
 
@@ -20,17 +20,15 @@
 #endif
 
 /* Adds n terms, eight at a time, to two sums that do not wait for each other. */
-#define TS_SUM(TERM, n, s, t)                                                   \
-    if (n & 1u) { TERM(s); }                                                    \
-    if (n & 2u) { TERM(s); TERM(t); }                                           \
-    if (n & 4u) { TERM(s); TERM(t); TERM(s); TERM(t); }                         \
-    for (n >>= 3; n; --n) {                                                     \
-        TERM(s); TERM(t); TERM(s); TERM(t); TERM(s); TERM(t); TERM(s); TERM(t); \
-    }                                                                           \
+#define TS_SUM(TERM, n, s, t)                                                                     \
+    if (n & 1u) TERM(s);                                                                          \
+    if (n & 2u) TERM(s), TERM(t);                                                                 \
+    if (n & 4u) TERM(s), TERM(t), TERM(s), TERM(t);                                               \
+    for (n >>= 3; n; --n) TERM(s), TERM(t), TERM(s), TERM(t), TERM(s), TERM(t), TERM(s), TERM(t); \
     s += t
 
-/* Layers: y = f(W x + bias) with f(v) = v for v > 0 and slope * v else, row by row. `length` has the connections of each
- * row. bias and y may be one array: then the products are added to what it holds. x and y must not overlap. */
+/* Layers: y = f(W x + bias) with f(v) = v for v > 0 and slope * v else, row by row. `length` has the connections of
+ * each row. bias and y may be one array: then the products are added to what it holds. x and y must not overlap. */
 
 #ifdef TS_NET_FULL
 TS_FN void ts_rows_full(const float* x, uint32_t n_in, uint32_t rows, const float* weight, const float* bias,
@@ -40,7 +38,7 @@ TS_FN void ts_rows_full(const float* x, uint32_t n_in, uint32_t rows, const floa
         const float* from = x;
         uint32_t n = n_in;
         float s = *bias++, t = 0.0f;
-#define TS_TERM(sum) TS_ADD(sum, *weight++, *from++)
+#define TS_TERM(sum) (TS_ADD(sum, *weight++, *from++))
         TS_SUM(TS_TERM, n, s, t);
 #undef TS_TERM
         *y++ = s > 0.0f ? s : s * slope;
@@ -55,7 +53,7 @@ TS_FN void ts_rows_u16(const float* x, uint32_t rows, const TS_LENGTH* length, c
     while (y != end) {
         uint32_t n = *length++;
         float s = *bias++, t = 0.0f;
-#define TS_TERM(sum) TS_ADD(sum, *weight++, x[*index++])
+#define TS_TERM(sum) (TS_ADD(sum, *weight++, x[*index++]))
         TS_SUM(TS_TERM, n, s, t);
 #undef TS_TERM
         *y++ = s > 0.0f ? s : s * slope;
@@ -71,7 +69,7 @@ TS_FN void ts_rows_delta8(const float* x, uint32_t rows, const TS_LENGTH* length
         const float* from = x;
         uint32_t n = *length++;
         float s = *bias++, t = 0.0f;
-#define TS_TERM(sum) from += *step++; TS_ADD(sum, *weight++, *from)
+#define TS_TERM(sum) (from += *step++, TS_ADD(sum, *weight++, *from))
         TS_SUM(TS_TERM, n, s, t);
 #undef TS_TERM
         *y++ = s > 0.0f ? s : s * slope;

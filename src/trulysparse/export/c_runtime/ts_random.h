@@ -5,7 +5,11 @@
 
 #include <stdint.h>
 
+#if defined(__GNUC__) /* no warning of functions that a program does not call */
+#define TS_API static inline __attribute__((unused))
+#else
 #define TS_API static inline
+#endif
 /* What has to be compiled into the loop around it, and what has to stay out of it, for that loop's registers. */
 #if defined(__GNUC__)
 #define TS_INLINE static inline __attribute__((always_inline))

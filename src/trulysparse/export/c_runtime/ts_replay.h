@@ -73,7 +73,7 @@ TS_API ptrdiff_t ts_replay_memory(const ts_replay_config* c) {
     if (!c || c->n_in < 1 || c->n_in > TS_MAX_WIDTH || c->capacity < 2 || c->batch < 1) return TS_BAD_ARGUMENT;
     if (!(c->range >= 0 && c->range < 3.4e38f)) return TS_BAD_ARGUMENT;
     const uint64_t bytes = ts_replay_place(NULL, NULL, c);
-    return bytes > (uint64_t)PTRDIFF_MAX ? TS_TOO_LARGE : (ptrdiff_t)bytes;
+    return bytes > (uint64_t)PTRDIFF_MAX ? (ptrdiff_t)TS_TOO_LARGE : (ptrdiff_t)bytes;
 }
 
 /* Makes an empty buffer in memory (a multiple of 8). Returns TS_OK; or, where `bytes` are too few, the bytes needed; or

@@ -36,6 +36,7 @@ TS_API int ts_td_step(ts_train* t, const ts_td* td, const ts_transitions* s, flo
     if (!t || !td || !s || !s->x || !s->action || !s->reward || !s->next || !s->terminal) return TS_BAD_ARGUMENT;
     if (s->n < 1 || s->n > t->config.batch || !(td->gamma >= 0 && td->gamma <= 1) || !(td->clip >= 0))
         return TS_BAD_ARGUMENT;
+    if (!(rate >= 0) || !ts_is_finite(rate)) return TS_BAD_ARGUMENT;
     if (t->output != TS_OUTPUT_IDENTITY) return TS_UNSUPPORTED;
     const ts_layer* const out = ts_output_layer(t);
     const uint32_t n = s->n, target = t->config.target_network;
@@ -61,7 +62,7 @@ TS_API int ts_td_step(ts_train* t, const ts_td* td, const ts_transitions* s, flo
         for (uint32_t a = 0; a < out->n_out; ++a) out->values[a * n + b] = 0; /* the other actions learn nothing */
         out->values[s->action[b] * n + b] = (beyond ? (error < 0 ? -td->clip : td->clip) : error) / (float)n;
     }
-    if (!(loss - loss == 0)) return TS_DIVERGED;
+    if (!ts_is_finite(loss)) return TS_DIVERGED;
     t->loss = loss / (float)n;
     ts_train_update(t, s->x, n, rate);
     return TS_OK;
