@@ -386,7 +386,13 @@ def test_one_compiled_graph_across_evolutions(backend):
     """inductor gives the memory of what is kept to others: RigL would choose by their values."""
     from torch._dynamo.testing import CompileCounterWithBackend
 
-    model = network(torch.float32, (12, 20, 20, 6))
+    class Residual(torch.nn.Sequential):
+        def forward(self, x):
+            hidden = torch.tanh(self[0](x))
+            return self[2](hidden + self[1](torch.tanh(hidden)))
+
+    sizes = ((12, 20), (20, 20), (20, 6))
+    model = Residual(*(ts.torch.SparseLinear(*each, density=0.3, seed=0) for each in sizes))
     twin = copy.deepcopy(model)
     counter = CompileCounterWithBackend(backend)
     compiled = torch.compile(model, backend=counter, fullgraph=True)
