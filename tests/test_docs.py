@@ -21,6 +21,14 @@ def test_code_of_a_page_runs(page, monkeypatch, tmp_path):
     exec(compile("\n".join(blocks), f"{page}.md", "exec"), {"__name__": "page"})
 
 
+def test_code_of_the_page_about_pytorch_runs(monkeypatch, tmp_path):
+    pytest.importorskip("torch", reason="torch comes with the extra trulysparse[torch]")
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "torch.md").read_text(), flags=re.DOTALL)
+    assert len(blocks) > 4
+    exec(compile("\n".join(blocks), "torch.md", "exec"), {"__name__": "page"})
+
+
 @pytest.mark.slow
 def test_code_of_the_page_about_agents_runs(monkeypatch, tmp_path):
     """With fewer steps, so that agents learn nothing."""

@@ -85,6 +85,8 @@ NEEDS["video"] = ("pygame", "rl")  # for Pendulum's pictures
 
 @pytest.mark.parametrize("name", modules())
 def test_examples_run(name: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    if name.startswith("trulysparse.torch"):
+        pytest.importorskip("torch", reason="torch comes with the extra trulysparse[torch]")
     if (last := name.rsplit(".", 1)[-1]) in NEEDS:
         package, extra = NEEDS[last]
         pytest.importorskip(package, reason=f"{package} comes with the extra trulysparse[{extra}]")
