@@ -88,3 +88,25 @@ def test_what_cannot_agree_is_refused(monkeypatch):
     method = ts.ReDo()
     assert agreeing(method, object()) is method
     assert agreeing(method, None) is method
+
+
+def test_ranks_that_begin_apart_are_told(monkeypatch):
+    from trulysparse.torch.agreement import check_same
+
+    one, other = (ts.SparseMLP((20, 30), epsilon=2, seed=seed).layers[0].connectivity for seed in (0, 1))
+    told: list = []
+
+    def gather(of_ranks, own, group):
+        told.append(own.clone())
+        for place, value in zip(of_ranks, told[-2:], strict=True):
+            place.copy_(value)
+
+    Rank(monkeypatch, 0, [])
+    monkeypatch.setattr(distributed, "all_gather", gather)
+    monkeypatch.setattr(distributed, "get_world_size", lambda group: min(2, len(told) + 1))
+    told.append(torch.tensor([5, 1]))
+    for connectivity, seed, words in ((one, 6, "seed"), (other, 6, "connections of layer 0")):
+        with pytest.raises(InputError, match=words):
+            check_same([connectivity], seed, object())
+    check_same([other], 6, object())
+    check_same([one], 6, None)

@@ -3,17 +3,48 @@
 from __future__ import annotations
 
 import copy
+import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch import distributed
+from torch import distributed, nn
 
+from trulysparse.connectivity import Connectivity
 from trulysparse.connectivity.coordinates import KeepMask, NewConnections
 from trulysparse.errors import InputError
 from trulysparse.evolution.evolution import Evolution
 from trulysparse.evolution.methods.redo import ReDo
 from trulysparse.evolution.view import LayerView
+from trulysparse.torch.evolving_layers import unwrapped
+
+
+def ranks_of(model: nn.Module, given: Any) -> Any:
+    """The process group of the ranks that train a model.
+
+    Args:
+        model: the model.
+        given: a group or None, which are the answer; or 'auto': that of DistributedDataParallel, else all ranks there
+            are.
+
+    Returns:
+        The group; None where this process is alone.
+
+    Example:
+        >>> import torch
+        >>> from trulysparse.torch.agreement import ranks_of
+        >>> ranks_of(torch.nn.Linear(2, 2), "auto") is None
+        True
+    """
+    if not isinstance(given, str):
+        return given
+    if given != "auto":
+        raise InputError(f"process_group must be 'auto', None or a torch.distributed.ProcessGroup, not {given!r:.80}")
+    _, group = unwrapped(model)
+    if group is None and distributed.is_available() and distributed.is_initialized():
+        return distributed.group.WORLD if distributed.get_world_size() > 1 else None
+    return group
 
 
 def agreeing(method: Evolution, group: Any) -> Evolution:
@@ -54,6 +85,36 @@ def agreeing(method: Evolution, group: Any) -> Evolution:
     if getattr(method.grow, "needs_gradient", False):
         agreed.grow = RankZeroGrow(method.grow, group)
     return agreed
+
+
+def check_same(connectivities: Sequence[Connectivity], seed: int, group: Any) -> None:
+    """Checks that all ranks begin with the same connections and seed. They tell each other a number for each layer.
+
+    Args:
+        connectivities: of the layers that evolve.
+        seed: of the evolution.
+        group: of the ranks, or None.
+
+    Raises:
+        InputError: on all ranks, where they differ.
+
+    Example:
+        >>> from trulysparse.connectivity import uniform
+        >>> from trulysparse.torch.agreement import check_same
+        >>> check_same([uniform(20, 10, 40)], 0, None)
+    """
+    if group is None or distributed.get_world_size(group) == 1:
+        return
+    rows = [each.by_input for each in connectivities]
+    own = torch.tensor([seed & (2**62 - 1), *(zlib.crc32(each.index.data, zlib.crc32(each.ptr.data)) for each in rows)])
+    of_ranks = [torch.empty_like(own) for _ in range(distributed.get_world_size(group))]
+    distributed.all_gather(of_ranks, own, group=group)
+    differing = [n for n in range(len(own)) if any(int(each[n]) != int(own[n]) for each in of_ranks)]
+    if differing:
+        what = "seed" if differing[0] == 0 else f"connections of layer {differing[0] - 1} of those that evolve"
+        raise InputError(
+            f"the {what} must be the same on all ranks: make the model with the same seed=, or torch.manual_seed"
+        )
 
 
 class _RankZero:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,8 +19,8 @@ from trulysparse.evolution.methods.redo import ReDo
 from trulysparse.nn.activations import IDENTITY
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.nn.layers.indexed import IndexedLayer
-from trulysparse.torch.agreement import agreeing
-from trulysparse.torch.evolving_layers import check_chain, chosen_layers, unwrapped
+from trulysparse.torch.agreement import agreeing, check_same, ranks_of
+from trulysparse.torch.evolving_layers import check_chain, chosen_layers
 from trulysparse.torch.linear import INIT, SparseLinear
 from trulysparse.torch.passes import Passes, joined
 from trulysparse.torch.state import FRESH_STATES, AlongConnections, check_optimizer, is_inner_step, store_values
@@ -56,7 +55,8 @@ class Evolver:
             steps are divided by it, such as Adam's exp_avg_sq, and zero elsewhere. Where zero makes no start, that is
             the optimizer's own: Rprop's step sizes, Adagrad's sums, ASGD's mean weights.
         init: how weights of new connections are drawn, where the method draws them; None: as those of SparseLinear.
-        process_group: of ranks that train the same model; None: that of a DistributedDataParallel model, else none.
+        process_group: of ranks that train the same model; 'auto': that of a DistributedDataParallel model, else all
+            ranks where torch.distributed has several; None: this process has a model of its own.
 
     Attributes:
         model, optimizer, method, fresh_state: as given.
@@ -98,7 +98,7 @@ class Evolver:
         layers: str | SparseLinear | Sequence[str | SparseLinear] | None = None,
         fresh_state: str = "zero",
         init: WeightInit | None = None,
-        process_group: Any = None,
+        process_group: Any = "auto",
     ) -> None:
         check_method(method)
         check_optimizer(optimizer)
@@ -106,17 +106,14 @@ class Evolver:
         self._tied = chosen_layers(model, optimizer, layers)
         if method.percolate or isinstance(method, ReDo):
             check_chain(model, [tied[0] for tied in self._tied], method, given=layers is not None)
-        if process_group is None:
-            _, process_group = unwrapped(model)
-        self._fixed = process_group is not None
+        self._group = process_group
         self.model, self.optimizer, self.method = model, optimizer, method
         self.replaced = 0
-        self._armed = False
-        states = [self._along(number) for number in range(len(self._tied))]
+        self._armed = self._begun = False
         self._evolver = LayerEvolver(
-            agreeing(method, process_group),
-            [_Shared(tied[0]) for tied in self._tied],
-            states,
+            agreeing(method, self._ranks()),
+            [_Shared(layer) for layer in self.layers],
+            self._states(),
             total_updates=total_updates,
             updates_per_epoch=updates_per_epoch,
             seed=seed,
@@ -170,12 +167,21 @@ class Evolver:
         if (found is not None and bool(found)) or is_inner_step(optimizer):
             return
         self._evolver.step_done()
-        if self.count == 1:  # the optimizer's state is there now, and may be one that cannot move
-            for number in range(len(self._tied)):
-                self._along(number)
+        if not self._begun:
+            self._begin()
         if self.due():
             self._evolve()
         self._arm()
+
+    def _begin(self) -> None:
+        """What can be told at the first step only: whether the optimizer's state can move, and the ranks are one."""
+        self._states()
+        self._evolver.method = agreeing(self.method, self._ranks())
+        check_same([layer.connectivity for layer in self.layers], self._evolver.seed, self._ranks())
+        self._begun = True
+
+    def _ranks(self) -> Any:
+        return ranks_of(self.model, self._group)
 
     def _arm(self) -> None:
         """Has the next step's backward passes kept, where the method is due after it and needs gradients."""
@@ -203,7 +209,7 @@ class Evolver:
         clock, before = self._evolver, self.replaced
         passes = [layer._topology.captured for layer in self.layers]
         self._disarm()
-        clock.optimizer_state = states = [self._along(number) for number in range(len(self._tied))]
+        clock.optimizer_state = states = self._states()
         clock.layers = layers = [_Shared(layer) for layer in self.layers]
         clock.threads = torch.get_num_threads()
         clock.evolving = [number for number, layer in enumerate(self.layers) if layer.weight.requires_grad]
@@ -214,23 +220,21 @@ class Evolver:
                 batch: tuple[Floats | None, Floats | None] = (None, None)
                 if clock.method.needs_gradient:
                     batch = joined(passes[number] or (), layers[number].values.dtype)
-                    if batch[0] is None and not isinstance(self.method, ReDo):
-                        self._store(number, layers[number], states[number])
-                        continue  # the layer took no part in this step
-                self.replaced += step.evolve_layer(number, *batch)
+                took_part = batch[0] is not None or not clock.method.needs_gradient
+                if took_part or isinstance(self.method, ReDo):
+                    self.replaced += step.evolve_layer(number, *batch)
                 self._store(number, layers[number], states[number])
         finally:
             self._release()
         return self.replaced - before
 
-    def _along(self, number: int) -> AlongConnections:
-        layer = self._tied[number][0]
-        return AlongConnections(self.optimizer, layer.weight, layer.bias, self.fresh_state)
+    def _states(self) -> list[AlongConnections]:
+        return [AlongConnections(self.optimizer, each.weight, each.bias, self.fresh_state) for each in self.layers]
 
     def _store(self, number: int, evolved: _Shared, state: AlongConnections) -> None:
         """Brings an evolved layer back to PyTorch."""
         layer, connectivity = self._tied[number][0], evolved.connectivity
-        if self._fixed and connectivity.n_connections != layer.connectivity.n_connections:
+        if self._ranks() is not None and connectivity.n_connections != layer.connectivity.n_connections:
             raise InputError(
                 f"{type(self.method).__name__} changes the number of connections of a layer from "
                 f"{layer.connectivity.n_connections} to {connectivity.n_connections}, for which "
@@ -276,13 +280,12 @@ class Evolver:
         if not isinstance(state, Mapping) or "replaced" not in state:
             raise InputError(f"state must be what state_dict() returned, not {state!r:.80}")
         replaced = checks.integer("replaced", state["replaced"], low=0)
-        given = {name: value for name, value in state.items() if name != "replaced"}
-        self._evolver.load_state_dict(
-            {
-                name: value.detach().numpy().copy() if isinstance(value, torch.Tensor) else copy.deepcopy(value)
-                for name, value in given.items()
-            }
-        )
+        given = {
+            name: value.detach().numpy() if isinstance(value, torch.Tensor) else value
+            for name, value in state.items()
+            if name != "replaced"
+        }
+        self._evolver.load_state_dict(given)  # copies
         self.replaced = replaced
         self._arm()
 
