@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,7 @@ ORDER = (
 Imports = dict[str, set[str]]
 
 
+@cache
 def imports_of(package: Path) -> Imports:
     """The modules of ours that each module imports, wherever in the file, also for types alone."""
     paths = {module_name(package, path): path for path in package.rglob("*.py")}

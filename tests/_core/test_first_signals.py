@@ -41,6 +41,8 @@ def ended(arguments: list[str], number: int, delay: float) -> tuple[int, str]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signal_while_modules_are_imported(tmp_path, number):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        pytest.skip("this process was started to ignore the signal, and what it starts does so too")
     code, error = ended([*TRAIN, "--out", str(tmp_path / "r")], number, 0)
     assert (code, error) == (128 + number, "stopped: training had not begun\n")
     assert list(tmp_path.iterdir()) == []

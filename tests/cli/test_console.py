@@ -34,7 +34,14 @@ def greek(tmp_path, rng):
 
 
 @pytest.mark.parametrize(
-    "shell", ['"$@"', '"$@" >&-', '"$@" >&- 2>&-', '"$@" | head -c 0', '"$@" | head -c 0; "$@" --json | head -c 1']
+    "shell",
+    [
+        pytest.param('"$@"', marks=pytest.mark.slow),
+        pytest.param('"$@" >&-', marks=pytest.mark.slow),
+        '"$@" >&- 2>&-',
+        pytest.param('"$@" | head -c 0', marks=pytest.mark.slow),
+        '"$@" | head -c 0; "$@" --json | head -c 1',
+    ],
 )
 def test_training_whose_table_cannot_be_shown_is_written(greek, tmp_path, shell):
     done = program("train", greek, "--out", tmp_path / "ω", *SMALL, shell=shell)

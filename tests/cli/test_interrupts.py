@@ -27,6 +27,8 @@ from trulysparse.io import checkpoints
     ],
 )
 def test_signal_keeps_the_state_and_says_how_to_go_on(tmp_path, monkeypatch, number, options):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        pytest.skip("this process was started to ignore the signal, and what it starts does so too")
     out = tmp_path / "r"
     handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     error = signalled(monkeypatch, *train(out, *options), at=15, number=number)  # in the second epoch

@@ -254,7 +254,13 @@ def test_resume_without_a_folder_makes_none(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [[], COMPACT, [*COMPACT, "--on-disk"], ["--evolution", "rigl", "--optimizer", "adam"]]
+    "options",
+    [
+        [],
+        pytest.param(COMPACT, marks=pytest.mark.slow),
+        pytest.param([*COMPACT, "--on-disk"], marks=pytest.mark.slow),
+        ["--evolution", "rigl", "--optimizer", "adam"],
+    ],
 )
 def test_killed_training_resumed_has_the_same_bits(tmp_path, options):
     """A real kill, at some step; the model of the resumed run has the bytes of one that nobody disturbed."""

@@ -58,6 +58,7 @@ def test_degrees_are_those_of_independent_choices():
     assert degrees.var() == pytest.approx(4, rel=0.05)
 
 
+@pytest.mark.slow
 def test_five_million_by_five_million_is_not_special():
     con = erdos_renyi(5_000_000, 5_000_000, 1, seed=0)
     assert con.n_connections == 10_000_000

@@ -19,7 +19,14 @@ def distances(con) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("n_in", "fan", "r"), [(40, 2, 0.25), (200, 3, 0.5), (100, 2, 1.0), (61, 5, 0.7), (12, 6, 0.4)]
+    ("n_in", "fan", "r"),
+    [
+        (40, 2, 0.25),
+        pytest.param(200, 3, 0.5, marks=pytest.mark.slow),
+        pytest.param(100, 2, 1.0, marks=pytest.mark.slow),
+        pytest.param(61, 5, 0.7, marks=pytest.mark.slow),
+        (12, 6, 0.4),
+    ],
 )
 def test_distances_are_those_of_drawing_without_replacement(n_in, fan, r):
     """Naively: one partner after the other, with the weights of those that are left."""

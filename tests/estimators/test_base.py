@@ -18,7 +18,7 @@ import trulysparse as ts
 
 
 @pytest.mark.parametrize("members", [2, pytest.param(None, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("kind", [ts.SparseMLPClassifier, ts.SparseMLPRegressor])
+@pytest.mark.parametrize("kind", [ts.SparseMLPClassifier, pytest.param(ts.SparseMLPRegressor, marks=pytest.mark.slow)])
 def test_contract(kind, members):
     """Every check passes; the one skipped is scikit-learn's own (it wants the variable SCIPY_ARRAY_API). members: None
     gives five for so few samples, which takes longer."""

@@ -73,6 +73,7 @@ def test_pipeline():
     assert pipe.fit(X, y)[-1].n_iter_ == 1
 
 
+@pytest.mark.slow
 def test_grid_search_with_two_processes():
     """X is large enough for joblib to hand it on as a read-only memory map."""
     rng = np.random.default_rng(0)

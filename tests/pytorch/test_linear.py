@@ -72,7 +72,7 @@ def test_a_chain_of_sparse_layers_keeps_features_side_by_side():
     first, second = layer(20, 30), layer(30, 10)
     hidden = torch.nn.functional.gelu(first(torch.randn(64, 20)))
     assert hidden.stride() == (1, 64)
-    assert second(hidden).stride() == (1, 64)
+    assert second(hidden).is_contiguous()  # of fewer outputs than inputs
     assert first(torch.randn(4, 16, 20)).is_contiguous()
 
 

@@ -88,6 +88,21 @@ def torch_masked(problem: Problem, threads: int) -> Step:
     return _torch_network(problem, threads, masked=True)
 
 
+def torch_sparse_linear(problem: Problem, threads: int) -> Step:
+    """SparseLinear layers and PyTorch's own optimizer."""
+    torch = _need("torch")
+    from trulysparse.torch import from_mlp
+
+    torch.set_num_threads(threads)
+    layers = [module for module in from_mlp(problem.copy_of_net(threads)) if hasattr(module, "connectivity")]
+    groups = [
+        {"params": [layer.weight for layer in layers], "weight_decay": problem.weight_decay},
+        {"params": [layer.bias for layer in layers]},
+    ]
+    optimizer = torch.optim.SGD(groups, lr=LEARNING_RATE, momentum=MOMENTUM)
+    return _autograd_step(problem, lambda i, a: layers[i](a), optimizer)
+
+
 def torch_csr(problem: Problem, threads: int) -> Step:
     """torch.sparse.mm on CSR weights with autograd, then the update of the stored values."""
     import warnings
@@ -234,6 +249,7 @@ def sparseprop(problem: Problem, threads: int) -> Step:
 PEERS: dict[str, Callable[[Problem, int], Step]] = {
     "trulysparse": ours,
     "scipy+numba": scipy_numba,
+    "trulysparse.torch": torch_sparse_linear,
     "torch csr": torch_csr,
     "torch dense": torch_dense,
     "torch masked": torch_masked,

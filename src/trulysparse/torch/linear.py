@@ -46,7 +46,7 @@ class SparseLinear(nn.Module):
         dtype: torch.float32 or torch.float64; None: torch's default.
         layout: how outputs lie in memory: 'samples': as torch.nn.Linear's; 'features': feature by feature, which is
             kept by what works element by element and read by the next sparse layer without transposing; 'auto': the
-            latter where inputs have two dimensions.
+            latter where inputs have two dimensions and there are at least as many outputs as inputs.
 
     Attributes:
         weight: Parameter (n_connections,).
@@ -213,7 +213,9 @@ class SparseLinear(nn.Module):
             raise InputError(f"x must have shape (..., {self.in_features}), not {tuple(x.shape)}")
         if weight.dtype not in DTYPES or not (x.is_cpu and weight.is_cpu):
             raise self._refusal(x)
-        features = self.layout == "features" or (self.layout == "auto" and x.dim() == 2)
+        features = self.layout == "features"
+        if self.layout == "auto":
+            features = x.dim() == 2 and self.out_features >= self.in_features
         if torch.compiler.is_compiling():
             y = sparse_linear(x, weight, self.bias, self._token, self.out_features, features)
         else:
