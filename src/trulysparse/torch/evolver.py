@@ -19,8 +19,9 @@ from trulysparse.evolution.methods.redo import ReDo
 from trulysparse.nn.initialization import WeightInit
 from trulysparse.torch.agreement import agreeing, check_same, ranks_of
 from trulysparse.torch.evolving_layers import check_chain, chosen_layers, copied_layers
-from trulysparse.torch.linear import INIT, SparseLinear
+from trulysparse.torch.linear import SparseLinear
 from trulysparse.torch.passes import Passes, joined
+from trulysparse.torch.start import INIT
 from trulysparse.torch.state import (
     FRESH_STATES,
     AlongConnections,

@@ -15,7 +15,8 @@ from torch.optim.swa_utils import AveragedModel
 from trulysparse._core import checks
 from trulysparse.errors import InputError
 from trulysparse.evolution.evolution import Evolution
-from trulysparse.torch.linear import DTYPES, SparseLinear
+from trulysparse.torch.linear import SparseLinear
+from trulysparse.torch.start import DTYPES
 
 
 def unwrapped(model: nn.Module) -> tuple[nn.Module, Any]:

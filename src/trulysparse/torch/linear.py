@@ -13,19 +13,13 @@ from trulysparse._core import checks
 from trulysparse._core.arrays import empty
 from trulysparse._core.random import stream_key
 from trulysparse.connectivity import Connectivity
-from trulysparse.connectivity.counts import DEFAULT_EPSILON, connection_count, uniform_counts
 from trulysparse.connectivity.matrices import from_matrix, largest
-from trulysparse.connectivity.network_patterns import drawn_layers, make_pattern
 from trulysparse.errors import InputError
 from trulysparse.nn.activations import IDENTITY
-from trulysparse.nn.initialization import WeightInit
 from trulysparse.torch.functional import SparseLinearFunction
 from trulysparse.torch.operators import sparse_linear
+from trulysparse.torch.start import DTYPES, INIT, bias_of, check_fit, connections_of, seed_of
 from trulysparse.torch.topology import Topology
-
-DTYPES = (torch.float32, torch.float64)
-INIT = WeightInit("uniform", fan="sparse", balance=False)
-"""Uniform within 1 / sqrt(fan-in), torch's rule of a linear layer, where fan-in is that of the very neuron."""
 
 
 class SparseLinear(nn.Module):
@@ -89,12 +83,12 @@ class SparseLinear(nn.Module):
         dtype = torch.get_default_dtype() if dtype is None else dtype
         if dtype not in DTYPES:
             raise InputError(f"dtype must be torch.float32 or torch.float64, not {dtype!r}")
-        key = _seed(seed)
-        con = _connections(self.in_features, self.out_features, density, epsilon, connectivity, key)
+        key = seed_of(seed)
+        con = connections_of(self.in_features, self.out_features, density, epsilon, connectivity, key)
         values = empty(con.n_connections, np.dtype("float32" if dtype == torch.float32 else "float64"))
         INIT.fill(values, con, INIT.scale(con, IDENTITY), stream_key(key, "weights", 0), torch.get_num_threads())
         self.weight = nn.Parameter(torch.from_numpy(values))
-        self.register_parameter("bias", nn.Parameter(_bias(con, dtype, key)) if bias else None)
+        self.register_parameter("bias", nn.Parameter(bias_of(con, dtype, key)) if bias else None)
         self._topology = Topology(con)
         self._token = self._topology.token()
 
@@ -143,8 +137,8 @@ class SparseLinear(nn.Module):
         if keep == "magnitude":
             con, values = from_matrix(largest(array, density, name="linear.weight"), name="linear.weight")
         else:
-            key = _seed(seed)
-            con = _connections(linear.in_features, linear.out_features, density, None, "erdos_renyi", key)
+            key = seed_of(seed)
+            con = connections_of(linear.in_features, linear.out_features, density, None, "erdos_renyi", key)
             rows = np.repeat(np.arange(con.n_in), np.diff(con.by_input.ptr))
             values = array[con.by_input.index, rows]
         layer = cls(
@@ -183,7 +177,7 @@ class SparseLinear(nn.Module):
         Raises:
             InputError: where it has others.
         """
-        _check_fit(connectivity, self.in_features, self.out_features)
+        check_fit(connectivity, self.in_features, self.out_features)
         if self.weight.shape != (connectivity.n_connections,):
             raise InputError(f"connectivity has {connectivity.n_connections} connections, weight {len(self.weight)}")
         before, self._topology = self._topology, Topology(connectivity)
@@ -298,38 +292,6 @@ class SparseLinear(nn.Module):
         )
 
 
-def _seed(seed: int | None) -> int:
-    return int(torch.randint(2**62, ()).item()) if seed is None else checks.integer("seed", seed, low=0)
-
-
-def _connections(n_in: int, n_out: int, density: Any, epsilon: Any, connectivity: Any, seed: int) -> Connectivity:
-    threads = torch.get_num_threads()
-    if isinstance(connectivity, Connectivity) or sp.issparse(connectivity):
-        if density is not None or epsilon is not None:
-            raise InputError("density and epsilon go with a pattern, not with given connections")
-        con = (
-            connectivity
-            if isinstance(connectivity, Connectivity)
-            else from_matrix(connectivity, name="connectivity")[0]
-        )
-        return _check_fit(con, n_in, n_out)
-    if density is not None and epsilon is not None:
-        raise InputError("epsilon cannot be combined with density, which takes its place")
-    if density is not None:
-        (count,) = uniform_counts((n_in, n_out), checks.real("density", density, low=0, high=1, low_open=True))
-    else:
-        epsilon = DEFAULT_EPSILON if epsilon is None else checks.real("epsilon", epsilon, low=0, low_open=True)
-        count = max(1, connection_count(n_in, n_out, epsilon))
-    (con,) = drawn_layers(make_pattern(connectivity), (n_in, n_out), [count], seed, threads)
-    return con
-
-
-def _check_fit(con: Connectivity, n_in: int, n_out: int) -> Connectivity:
-    if (con.n_in, con.n_out) != (n_in, n_out):
-        raise InputError(f"connectivity must be of {n_in} inputs and {n_out} outputs, not {con.n_in} and {con.n_out}")
-    return con
-
-
 def replace_data(parameter: nn.Parameter, values: torch.Tensor) -> None:
     """Gives a parameter, which stays the same object, values of another length.
 
@@ -342,10 +304,3 @@ def replace_data(parameter: nn.Parameter, values: torch.Tensor) -> None:
     parameter.data = torch.empty(0, dtype=torch.float32 if parameter.dtype == torch.float64 else torch.float64)
     parameter.data = values
     parameter.grad = None
-
-
-def _bias(con: Connectivity, dtype: torch.dtype, seed: int) -> torch.Tensor:
-    """Uniform within 1 / sqrt(inputs of the very neuron)."""
-    generator = torch.Generator().manual_seed(stream_key(seed, "bias", 0) & (2**63 - 1))
-    limit = torch.from_numpy(1 / np.sqrt(np.maximum(np.diff(con.indptr), 1))).to(dtype)
-    return (torch.rand(con.n_out, generator=generator, dtype=dtype) * 2 - 1) * limit

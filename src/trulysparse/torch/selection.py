@@ -11,8 +11,9 @@ from torch import nn
 
 from trulysparse._core import checks
 from trulysparse.errors import InputError
-from trulysparse.torch.linear import DTYPES, SparseLinear
+from trulysparse.torch.linear import SparseLinear
 from trulysparse.torch.report import LeftDense
+from trulysparse.torch.start import DTYPES
 
 Globs: TypeAlias = str | Sequence[str] | None
 
