@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 import re
@@ -26,6 +27,8 @@ PACKAGES = (
     "trulysparse.report",
     "trulysparse.training",
 )
+if importlib.util.find_spec("torch") is not None:
+    PACKAGES += ("trulysparse.torch",)
 
 
 def public() -> Iterator[tuple[str, Any]]:
@@ -79,13 +82,15 @@ NEEDS = {"mlflow": ("mlflow", "mlflow"), "tensorboard": ("tensorboardX", "tensor
 NEEDS |= dict.fromkeys(("dqn", "environments", "evaluate", "noisy", "sac"), ("gymnasium", "rl"))
 NEEDS |= dict.fromkeys(("qmix", "team_environment", "team_evaluation", "vdn"), ("mpe2", "multiagent"))
 NEEDS |= {"onnx_estimators": ("skl2onnx", "onnx"), "onnx_file": ("onnx", "onnx"), "torch_form": ("torch", "torch")}
+NEEDS["torch"] = ("torch", "torch")  # the whole package
 NEEDS["pettingzoo"] = ("pettingzoo", "grid")
 NEEDS["video"] = ("pygame", "rl")  # for Pendulum's pictures
 
 
 @pytest.mark.parametrize("name", modules())
 def test_examples_run(name: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    if (last := name.rsplit(".", 1)[-1]) in NEEDS:
+    last = "torch" if name.startswith("trulysparse.torch") else name.rsplit(".", 1)[-1]
+    if last in NEEDS:
         package, extra = NEEDS[last]
         pytest.importorskip(package, reason=f"{package} comes with the extra trulysparse[{extra}]")
     monkeypatch.chdir(tmp_path)
