@@ -82,15 +82,15 @@ NEEDS = {"mlflow": ("mlflow", "mlflow"), "tensorboard": ("tensorboardX", "tensor
 NEEDS |= dict.fromkeys(("dqn", "environments", "evaluate", "noisy", "sac"), ("gymnasium", "rl"))
 NEEDS |= dict.fromkeys(("qmix", "team_environment", "team_evaluation", "vdn"), ("mpe2", "multiagent"))
 NEEDS |= {"onnx_estimators": ("skl2onnx", "onnx"), "onnx_file": ("onnx", "onnx"), "torch_form": ("torch", "torch")}
-NEEDS["torch"] = ("torch", "torch")  # the whole package
 NEEDS["pettingzoo"] = ("pettingzoo", "grid")
 NEEDS["video"] = ("pygame", "rl")  # for Pendulum's pictures
 
 
 @pytest.mark.parametrize("name", modules())
 def test_examples_run(name: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    last = "torch" if name.startswith("trulysparse.torch") else name.rsplit(".", 1)[-1]
-    if last in NEEDS:
+    if name.startswith("trulysparse.torch"):
+        pytest.importorskip("torch", reason="torch comes with the extra trulysparse[torch]")
+    if (last := name.rsplit(".", 1)[-1]) in NEEDS:
         package, extra = NEEDS[last]
         pytest.importorskip(package, reason=f"{package} comes with the extra trulysparse[{extra}]")
     monkeypatch.chdir(tmp_path)

@@ -345,6 +345,42 @@ def test_copies_of_a_model_do_not_disturb():
     assert len(model[0]._topology.captured) == 1
 
 
+@pytest.mark.parametrize("method", [ts.SET(every_updates=2, fresh="init"), ts.GraNet(0.4, every_updates=2, until=16)])
+def test_target_networks_and_averages_keep_the_model_s_connections(method):
+    """The average of weights, kept by hand on dense matrices, in which new connections start at the model's weight."""
+    from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+    model = network()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    target, average = copy.deepcopy(model), AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9))
+    average.update_parameters(model)
+    evolver = ts.torch.Evolver(model, optimizer, method, copies=[target, average])
+    layers = (0, 2)
+    dense = [model[n].to_csr().toarray() for n in layers]
+    for x, goal in batches(13, model):
+        before = topologies(model)
+        train(model, optimizer, [(x, goal)])
+        average.update_parameters(model)
+        with torch.no_grad():
+            for theirs, ours in zip(target.parameters(), model.parameters(), strict=True):
+                theirs.lerp_(ours, 0.1)
+        for number, (old, now) in enumerate(zip(before, topologies(model), strict=True)):
+            weight = model[layers[number]].to_csr().toarray()
+            dense[number] = np.where(now.numpy() & ~old.numpy(), weight, dense[number]) * now.numpy()
+            dense[number] = 0.9 * dense[number] + 0.1 * weight
+    assert evolver.replaced > 0
+    for number, wanted in zip(layers, dense, strict=True):
+        for twin in (target[number], average.module[number]):
+            assert torch.equal(mask_of(twin), mask_of(model[number]))
+            # A few were removed and grown again in one evolution: those start anew.
+            assert (np.abs(twin.to_csr().toarray() - wanted) < 1e-9).mean() > 0.98
+    target(x)
+    with pytest.raises(InputError, match=r"copies\[0\].* connections"):
+        ts.torch.Evolver(model, optimizer, method, copies=network(widths=(12, 20, 6), density=0.3))
+    with pytest.raises(InputError, match=r"copies\[0\] must have a SparseLinear '0' of its own"):
+        ts.torch.Evolver(model, optimizer, method, copies=model)
+
+
 def test_autocast_gives_float32_rules_their_batch():
     model = network(torch.float32)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)

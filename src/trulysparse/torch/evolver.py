@@ -16,14 +16,19 @@ from trulysparse.evolution.clock import check_method
 from trulysparse.evolution.evolution import Evolution
 from trulysparse.evolution.evolver import Evolver as LayerEvolver
 from trulysparse.evolution.methods.redo import ReDo
-from trulysparse.nn.activations import IDENTITY
 from trulysparse.nn.initialization import WeightInit
-from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.torch.agreement import agreeing, check_same, ranks_of
-from trulysparse.torch.evolving_layers import check_chain, chosen_layers
+from trulysparse.torch.evolving_layers import check_chain, chosen_layers, copied_layers
 from trulysparse.torch.linear import INIT, SparseLinear
 from trulysparse.torch.passes import Passes, joined
-from trulysparse.torch.state import FRESH_STATES, AlongConnections, check_optimizer, is_inner_step, store_values
+from trulysparse.torch.state import (
+    FRESH_STATES,
+    AlongConnections,
+    SharedLayer,
+    check_optimizer,
+    is_inner_step,
+    store_values,
+)
 
 
 class Evolver:
@@ -55,6 +60,8 @@ class Evolver:
             steps are divided by it, such as Adam's exp_avg_sq, and zero elsewhere. Where zero makes no start, that is
             the optimizer's own: Rprop's step sizes, Adagrad's sums, ASGD's mean weights.
         init: how weights of new connections are drawn, where the method draws them; None: as those of SparseLinear.
+        copies: modules that are copies of the model, such as target networks or torch.optim.swa_utils.AveragedModel:
+            their connections follow the model's. Their weights stay with theirs; of a new connection it is the model's.
         process_group: of ranks that train the same model; 'auto': that of a DistributedDataParallel model, else all
             ranks where torch.distributed has several; None: this process has a model of its own.
 
@@ -98,6 +105,7 @@ class Evolver:
         layers: str | SparseLinear | Sequence[str | SparseLinear] | None = None,
         fresh_state: str = "zero",
         init: WeightInit | None = None,
+        copies: nn.Module | Sequence[nn.Module] = (),
         process_group: Any = "auto",
     ) -> None:
         check_method(method)
@@ -105,14 +113,15 @@ class Evolver:
         self.fresh_state = checks.choice("fresh_state", fresh_state, FRESH_STATES)
         self._tied = chosen_layers(model, optimizer, layers)
         if method.percolate or isinstance(method, ReDo):
-            check_chain(model, [tied[0] for tied in self._tied], method, given=layers is not None)
+            check_chain(model, self.layers, method, given=layers is not None)
+        self._copies = copied_layers(model, self.layers, copies)
         self._group = process_group
         self.model, self.optimizer, self.method = model, optimizer, method
         self.replaced = 0
         self._armed = self._begun = False
         self._evolver = LayerEvolver(
             agreeing(method, self._ranks()),
-            [_Shared(layer) for layer in self.layers],
+            [SharedLayer(layer) for layer in self.layers],
             self._states(),
             total_updates=total_updates,
             updates_per_epoch=updates_per_epoch,
@@ -210,7 +219,7 @@ class Evolver:
         passes = [layer._topology.captured for layer in self.layers]
         self._disarm()
         clock.optimizer_state = states = self._states()
-        clock.layers = layers = [_Shared(layer) for layer in self.layers]
+        clock.layers = layers = [SharedLayer(layer) for layer in self.layers]
         clock.threads = torch.get_num_threads()
         clock.evolving = [number for number, layer in enumerate(self.layers) if layer.weight.requires_grad]
         try:
@@ -229,9 +238,12 @@ class Evolver:
         return self.replaced - before
 
     def _states(self) -> list[AlongConnections]:
-        return [AlongConnections(self.optimizer, each.weight, each.bias, self.fresh_state) for each in self.layers]
+        return [
+            AlongConnections(self.optimizer, each.weight, each.bias, self.fresh_state, [twin.weight for twin in twins])
+            for each, twins in zip(self.layers, self._copies, strict=True)
+        ]
 
-    def _store(self, number: int, evolved: _Shared, state: AlongConnections) -> None:
+    def _store(self, number: int, evolved: SharedLayer, state: AlongConnections) -> None:
         """Brings an evolved layer back to PyTorch."""
         layer, connectivity = self._tied[number][0], evolved.connectivity
         if self._ranks() is not None and connectivity.n_connections != layer.connectivity.n_connections:
@@ -247,7 +259,7 @@ class Evolver:
             layer.bias.copy_(torch.from_numpy(evolved.bias))
         state.store(bias=recycled)
         if connectivity is not layer.connectivity:
-            for each in self._tied[number]:
+            for each in (*self._tied[number], *self._copies[number]):
                 each.set_topology(connectivity)
 
     def _release(self) -> None:
@@ -288,14 +300,3 @@ class Evolver:
         self._evolver.load_state_dict(given)  # copies
         self.replaced = replaced
         self._arm()
-
-
-class _Shared(IndexedLayer):
-    """A layer in the memory of PyTorch's tensors, which remembers what it was given."""
-
-    def __init__(self, layer: SparseLinear) -> None:
-        values, bias = layer.weight.detach().contiguous().numpy(), np.empty(0, np.float32)
-        if layer.bias is not None:
-            bias = layer.bias.detach().contiguous().numpy()
-        super().__init__(layer.connectivity, values, bias.astype(values.dtype, copy=False), IDENTITY)
-        self.given_values, self.given_bias = self.values, self.bias

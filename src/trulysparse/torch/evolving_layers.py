@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn, optim
 from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel
 
 from trulysparse._core import checks
 from trulysparse.errors import InputError
@@ -127,13 +128,58 @@ def _check(same: Sequence[SparseLinear], name: str) -> None:
             f"the weight of {name!r} must have one value for each of {layer.connectivity.n_connections} connections, "
             f"not shape {tuple(weight.shape)}; sharded models cannot evolve"
         )
-    rows = layer.connectivity.by_input
     for other in same[1:]:
-        theirs = other.connectivity.by_input
-        if (other.in_features, other.out_features) != (layer.in_features, layer.out_features) or not (
-            np.array_equal(rows.ptr, theirs.ptr) and np.array_equal(rows.index, theirs.index)
-        ):
+        if not _same(layer, other):
             raise InputError(f"layers that share the weight of {name!r} must have the same connections")
+
+
+def copied_layers(
+    model: nn.Module, layers: Sequence[SparseLinear], copies: nn.Module | Sequence[nn.Module]
+) -> list[list[SparseLinear]]:
+    """The layers of copies of a model that correspond to some of its own.
+
+    Args:
+        model: the model.
+        layers: some of its layers.
+        copies: modules of the same names, such as a target network, or an AveragedModel of torch.optim.swa_utils.
+
+    Returns:
+        For each layer, those of the copies.
+
+    Raises:
+        InputError: where a copy lacks a layer, or has it with other connections.
+
+    Example:
+        >>> import copy, torch, trulysparse as ts
+        >>> from trulysparse.torch.evolving_layers import copied_layers
+        >>> model = torch.nn.Sequential(ts.torch.SparseLinear(20, 20, density=0.2))
+        >>> target = copy.deepcopy(model)
+        >>> copied_layers(model, [model[0]], target)[0][0] is target[0]
+        True
+    """
+    given = [copies] if isinstance(copies, nn.Module) else checks.listed("copies", copies, "modules")
+    names = {id(module): name for name, module in unwrapped(model)[0].named_modules()}
+    found: list[list[SparseLinear]] = [[] for _ in layers]
+    for number, each in enumerate(given):
+        if not isinstance(each, nn.Module):
+            raise InputError(f"copies[{number}] must be a module, not {type(each).__name__}")
+        inner = each.module if isinstance(each, AveragedModel) else each
+        theirs = dict(unwrapped(inner)[0].named_modules())
+        for own, layer in zip(found, layers, strict=True):
+            name = names[id(layer)]
+            twin = theirs.get(name)
+            if not isinstance(twin, SparseLinear) or twin.weight is layer.weight:
+                raise InputError(f"copies[{number}] must have a SparseLinear {name!r} of its own, as the model has")
+            if not _same(layer, twin):
+                raise InputError(f"copies[{number}] must have the connections of the model, and has others in {name!r}")
+            own.append(twin)
+    return found
+
+
+def _same(layer: SparseLinear, other: SparseLinear) -> bool:
+    rows, theirs = layer.connectivity.by_input, other.connectivity.by_input
+    same_size = (other.in_features, other.out_features) == (layer.in_features, layer.out_features)
+    return same_size and np.array_equal(rows.ptr, theirs.ptr) and np.array_equal(rows.index, theirs.index)
 
 
 def check_chain(model: nn.Module, layers: Sequence[SparseLinear], method: Evolution, given: bool) -> None:

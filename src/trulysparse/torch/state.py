@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,10 @@ from torch import optim
 
 from trulysparse._core.arrays import Floats, Stored
 from trulysparse.errors import InputError
+from trulysparse.nn.activations import IDENTITY
+from trulysparse.nn.layers.indexed import IndexedLayer
 from trulysparse.optim import OptimizerState
-from trulysparse.torch.linear import replace_data
+from trulysparse.torch.linear import SparseLinear, replace_data
 
 FRESH_STATES = ("zero", "typical")
 
@@ -131,6 +133,7 @@ class AlongConnections(OptimizerState):
         bias: of the layer, or None.
         fresh_state: what new connections get: 'zero'; 'typical': the median where steps are divided by it. Either way
             Rprop's step sizes start as it starts them, Adagrad's sums likewise, ASGD's means at the weight.
+        copies: weights of copies of the layer, which move too; theirs of new connections start at the weight.
 
     Raises:
         InputError: where the state cannot move; see `moving_state`.
@@ -147,17 +150,26 @@ class AlongConnections(OptimizerState):
     """
 
     def __init__(
-        self, optimizer: optim.Optimizer, parameter: torch.Tensor, bias: torch.Tensor | None, fresh_state: str
+        self,
+        optimizer: optim.Optimizer,
+        parameter: torch.Tensor,
+        bias: torch.Tensor | None,
+        fresh_state: str,
+        copies: Sequence[torch.nn.Parameter] = (),
     ) -> None:
         self._optimizer, self._parameter, self._bias = optimizer, parameter, bias
         self._tensors = moving_state(optimizer, parameter)
         if parameter.grad is not None and parameter.grad.shape == parameter.shape:
             self._tensors["grad"] = parameter.grad
+        twins = {f"copy {number}": each for number, each in enumerate(copies)}
+        self._tensors |= twins
         self._numbered = any(tensor.dtype not in _DIRECT for tensor in self._tensors.values())
         self._grad_scale = getattr(optimizer, "grad_scale", None)
         direct = [name for name, tensor in self._tensors.items() if tensor.dtype in _DIRECT]
         group = next(g for g in optimizer.param_groups if any(each is parameter for each in g["params"]))
-        fresh: list[str | float] = [_start(optimizer, group, name, fresh_state) for name in direct]
+        fresh: list[str | float] = [
+            "weight" if name in twins else _start(optimizer, group, name, fresh_state) for name in direct
+        ]
         arrays: list[Stored] = [self._tensors[name].detach().contiguous().numpy() for name in direct]
         if self._numbered:  # the place that a connection comes from; types that kernels do not know follow it
             arrays.append(np.arange(parameter.numel(), dtype=np.float64))
@@ -205,6 +217,8 @@ class AlongConnections(OptimizerState):
                 tensor.copy_(values)
             elif name == "grad":
                 self._parameter.grad = values
+            elif isinstance(tensor, torch.nn.Parameter):
+                replace_data(tensor, values)
             else:
                 self._optimizer.state[self._parameter][name] = values
 
@@ -232,3 +246,25 @@ def store_values(parameter: torch.nn.Parameter, values: Floats) -> None:
         parameter.copy_(new)
     else:
         replace_data(parameter, new)
+
+
+class SharedLayer(IndexedLayer):
+    """A layer in the memory of PyTorch's tensors, as the library's rules see it. It remembers what it was given.
+
+    Args:
+        layer: a SparseLinear.
+
+    Example:
+        >>> import trulysparse as ts
+        >>> from trulysparse.torch.state import SharedLayer
+        >>> layer = ts.torch.SparseLinear(20, 10, density=0.2, seed=0)
+        >>> SharedLayer(layer).values.ctypes.data == layer.weight.data_ptr()
+        True
+    """
+
+    def __init__(self, layer: SparseLinear) -> None:
+        values, bias = layer.weight.detach().contiguous().numpy(), np.empty(0, np.float32)
+        if layer.bias is not None:
+            bias = layer.bias.detach().contiguous().numpy()
+        super().__init__(layer.connectivity, values, bias.astype(values.dtype, copy=False), IDENTITY)
+        self.given_values, self.given_bias = self.values, self.bias
