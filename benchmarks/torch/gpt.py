@@ -4,8 +4,8 @@
 
 4 layers, 256 wide, 4 heads, context 128, 16 texts a step; the text is Python's own documentation of its statements
 (pydoc_data.topics), the last tenth of it held out. Projections of attention and of the MLP are at density 0.1, the rest
-is dense; AdamW, rate 1e-3. "masked" is a dense layer times a mask, with the same connections and weights at the start and
-the same schedule of evolution: every 25 steps, 0.3 of the connections at first (RigL's share falls to 0).
+is dense; AdamW, rate 1e-3. "masked" is a dense layer times a mask, with the same connections and weights at the start
+and the same schedule of evolution: every 25 steps, 0.3 of the connections at first (RigL's share falls to 0).
 
 Training by masks chooses SET's new connections by other random numbers; RigL's are those of the dense gradient.
 Contenders are trained one step each in turns, so their times are of the same minutes. Memory is the peak of three steps

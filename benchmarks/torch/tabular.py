@@ -1,10 +1,10 @@
-"""An MLP 784-1000-1000-1000-10 at density 0.045, batch 128, SGD with momentum: through PyTorch, by our own Trainer, dense
-and masked, in turns.
+"""An MLP 784-1000-1000-1000-10 at density 0.045, batch 128, SGD with momentum: through PyTorch, by our own Trainer,
+dense and masked, in turns.
 
     python benchmarks/torch/tabular.py [--threads 2] [--seconds 5]
 
-All start from the same weights; losses of the sparse ones after a few steps are compared before anything is timed. Memory is the
-peak of ten steps in a process of its own, beyond what it takes with everything imported.
+All start from the same weights; losses of the sparse ones after a few steps are compared before anything is timed.
+Memory is the peak of ten steps in a process of its own, beyond what it takes with everything imported.
 """
 
 from __future__ import annotations
