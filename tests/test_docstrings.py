@@ -27,6 +27,8 @@ PACKAGES = (
     "trulysparse.report",
     "trulysparse.training",
 )
+if importlib.util.find_spec("torch") is not None:
+    PACKAGES += ("trulysparse.torch",)
 
 
 def public() -> Iterator[tuple[str, Any]]:
@@ -35,8 +37,6 @@ def public() -> Iterator[tuple[str, Any]]:
     for package in PACKAGES:
         module = importlib.import_module(package)
         for name in module.__all__:
-            if name == "torch" and importlib.util.find_spec("torch") is None:
-                continue
             thing = getattr(module, name)
             if (inspect.isclass(thing) or inspect.isfunction(thing)) and id(thing) not in seen:
                 seen.add(id(thing))

@@ -153,8 +153,7 @@ __all__ = [
     "rl",
     "save",
     "soft_update_all",
-    "torch",
-]
+]  # without torch: `from trulysparse import *` works, and stays quick, where PyTorch is not installed
 
 
 _UNSUPERVISED = ("SparseAutoencoder", "SparseFeatureSelector", "SparseRBM")
