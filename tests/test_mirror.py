@@ -18,6 +18,8 @@ FEW_LINES = 25
 # Modules that are tested through another, and the test file that does so.
 COVERED_BY = {
     "cli/_checkpoints.py": "cli/test_resume.py",
+    "cli/_export_tables.py": "cli/test_export.py",
+    "cli/_exporting.py": "cli/test_exportable.py",
     "cli/_plan_text.py": "cli/test_plan.py",
     "cli/_results.py": "cli/test_train.py",
     "cli/_select_command.py": "cli/test_select.py",

@@ -1,12 +1,12 @@
 """CartPole learned on an emulated Cortex-M4F with 48 KiB of RAM, from nothing and from a policy of trulysparse.rl.
 
-    python benchmarks/export/cartpole_on_device.py [--seeds 3] [--steps 30000] [--board M4F] [--json]
+    python benchmarks/export/cartpole_on_device.py [--seeds 3] [--steps 30000] [--board M4F]
 
 Two tasks. "scratch": a network 4-32-32-2 is drawn on the device and learns Gymnasium's CartPole-v1. "policy": a DQN
-agent of 4,000 steps in Python is exported as a blob; the device's pole is half as long, so it falls faster than any that
-the agent has seen, and it goes on learning there. Both learn by Q-learning from the last 2,000 transitions, with a
-target network and SET. Returns are means over 100 episodes, at most 500 each, of the network alone; they start elsewhere
-than those that it learns from. What counts is the network at the end: none is picked on the way.
+agent of 4,000 steps in Python is exported as a blob; the device's pole is half as long, so it falls faster than any
+that the agent has seen, and it goes on learning there. Both learn by Q-learning from the last 2,000 transitions,
+with a target network and SET. Returns are means over 100 episodes, at most 500 each, of the network alone; they start
+elsewhere than those that it learns from. What counts is the network at the end: none is picked on the way.
 
 Settings were chosen on the host with seeds 100 to 123 (scratch) and 100 to 107 (policy); seeds reported begin with 0.
 --board HOST runs the same C on this machine, without instruction counts.
@@ -15,7 +15,6 @@ Settings were chosen on the host with seeds 100 to 123 (scratch) and 100 to 107 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from dataclasses import astuple, dataclass, replace
@@ -23,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from _devices import BOARDS, HOST, Board, boards, build, run
+from _run import keep
 
 import trulysparse as ts
 from trulysparse.bench.report import table
@@ -112,13 +112,12 @@ def learned(settings: Settings, board: Board, folder: Path, blob: bytes | None =
 
 
 def main() -> None:
-    """Runs both tasks for every seed, and prints a table."""
+    """Runs both tasks for every seed, keeps the results and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=SCRATCH.steps)
     parser.add_argument("--board", choices=[*BOARDS, "HOST"], default="M4F")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     given = parser.parse_args()
     board = HOST if given.board == "HOST" else boards(given.board)[0]
     found: dict[str, list[dict[str, float]]] = {"scratch": [], "policy": []}
@@ -129,9 +128,7 @@ def main() -> None:
                 each = replace(settings, seed=seed, steps=given.steps)
                 found[task].append(learned(each, board, Path(name) / task, blob))
                 print(task, found[task][-1], file=sys.stderr, flush=True)
-    if given.json:
-        print(json.dumps(found))
-        return
+    keep("export_cartpole_on_device", 1, {"steps": given.steps, "board": given.board, **found})
     columns = {
         "seed": "seed",
         "before": "return before",

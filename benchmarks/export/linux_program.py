@@ -102,7 +102,8 @@ class Program:
     """The program, running."""
 
     def __init__(self, net: ts.SparseMLP, form: Form, calibrate: np.ndarray, folder: Path) -> None:
-        ts.export.c(net, folder / "net.c", weights=form.weights, index=form.index, calibrate=calibrate)
+        given = calibrate if form.weights == "int8" else None
+        ts.export.c(net, folder / "net.c", weights=form.weights, index=form.index, calibrate=given)
         inputs, outputs = net.layer_sizes[0], net.layer_sizes[-1]
         sizes = (f"-DSAMPLES={SAMPLES}", f"-DINPUTS={inputs}", f"-DOUTPUTS={outputs}")
         (folder / "main.c").write_text(MAIN)

@@ -39,16 +39,21 @@ NARROW = (64, 44, 32, 10)  # dense; 4,544 weights
 Row = dict[str, object]
 
 
-def ours(net: ts.SparseMLP, weights: str, index: str, folder: Path) -> Row:
+def ours(net: ts.SparseMLP, weights: str, index: str, folder: Path, tool: str = "") -> Row:
     """This library's C."""
     X = random_samples(net, 20)
-    size = ts.export.c(net, folder / "net.c", weights=weights, index=index, calibrate=random_samples(net))
+    size = ts.export.c(net, folder / "net.c", weights=weights, index=index, calibrate=samples_of(weights, net))
     files = {path.name: path for path in folder.iterdir()}
     glue = "#include <stdint.h>\nint net_predict(const float *x);\nint32_t predict_one(const float *x);\n"
     glue += "int32_t predict_one(const float *x) { return net_predict(x); }\n"
     measured = cost({**files, "glue.c": glue}, M4F, folder / "built", X)
-    row = {"tool": f"trulysparse {weights} {index}", "how": "built", "weights": net.n_connections, **measured}
+    row = {"tool": tool or f"trulysparse {weights} {index}", "how": "built", "weights": net.n_connections, **measured}
     return {**row, "said": [size.flash, size.ram]}
+
+
+def samples_of(weights: str, net: ts.SparseMLP) -> np.ndarray | None:
+    """What int8 is calibrated on."""
+    return random_samples(net) if weights == "int8" else None
 
 
 def emlearn(sizes: tuple[int, ...], folder: Path) -> Row:
@@ -142,6 +147,10 @@ with tempfile.TemporaryDirectory() as name:
                 inside = here / f"{label}_{weights}_{index}"
                 inside.mkdir()
                 results[label].append(ours(net, weights, index, inside))
+    inside = here / "dense_int8"
+    inside.mkdir()
+    full = ts.SparseMLP(DIGITS, density=1.0, output_density=1.0, seed=0, threads=1)
+    results["digits"].append(ours(full, "int8", "auto", inside, "trulysparse int8, dense 64-100-100-10"))
     results["digits"] += [emlearn(DIGITS, here / "emlearn"), emlearn(NARROW, here / "narrow")]
     results["digits"].append(onnx2c(DIGITS, here / "onnx2c"))
 for label, sizes in (("digits", DIGITS), ("fashion", FASHION)):

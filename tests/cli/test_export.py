@@ -24,12 +24,16 @@ def test_files_of_sparse_matrices_give_the_network_back(trained, form, name):
 
 def test_an_onnx_file_is_of_the_form_and_name_that_are_asked_for(trained):
     onnx = pytest.importorskip("onnx", reason="onnx comes with the extra trulysparse[onnx]")
-    found = {}
-    for name, options in (("net", []), ("wide", ["--form", "scatter", "--name", "wide"])):
+    found, both = {}, ["--form", "scatter", "--name", "wide", "--outputs", "label,scores"]
+    for name, options in (("net", []), ("wide", both)):
         run("export", trained / "r", "--to", "onnx", "--out", trained / "net.onnx", *options)
         graph = onnx.load(trained / "net.onnx").graph
-        found[name] = graph.name, "ScatterND" in {node.op_type for node in graph.node}
-    assert found == {"net": ("net", False), "wide": ("wide", True)}
+        found[name] = (
+            graph.name,
+            "ScatterND" in {node.op_type for node in graph.node},
+            [each.name for each in graph.output],
+        )
+    assert found == {"net": ("net", False, ["probabilities"]), "wide": ("wide", True, ["label", "scores"])}
 
 
 def test_c_files_compute_what_the_network_does(trained, tmp_path):
@@ -106,6 +110,8 @@ def test_of_a_table_it_is_said_that_inputs_are_encoded(tmp_path, table):
         (["--to", "c", "--out", "n.c", "--training", "--index", "u16"], "--index cannot be combined with --training"),
         (["--to", "c", "--out", "n.c", "--index", "u8"], "index must be one of auto, u16, delta8, not 'u8'"),
         (["--to", "c", "--out", "n.c", "--name", "2nd"], "name must be"),
+        (["--to", "c", "--out", "n.c", "--outputs", "label"], "--outputs is for --to onnx, not for --to c"),
+        (["--to", "onnx", "--out", "n.onnx", "--outputs", "logits"], "outputs"),
         (["--to", "onnx", "--out", "n.c"], "--out must end in .onnx with --to onnx, not 'n.c'"),
         (["--to", "c", "--out", "none/n.c"], "--out: folder 'none' does not exist"),
         (["--to", "c", "--out", "folder.c"], "--out: 'folder.c' is a folder, not a file"),

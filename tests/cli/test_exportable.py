@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import trulysparse as ts
-from trulysparse.cli._exportable import Choice, numbered, open_exportable
+from trulysparse.cli._exportable import Choice, numbered
+from trulysparse.cli._exporting import open_exportable
 from trulysparse.rl.fleet_policy import FleetPolicy
 
 

@@ -21,6 +21,11 @@ static uint32_t take32(void) { uint32_t v; take(&v, 4); return v; }
 static float take_float(void) { float v; take(&v, 4); return v; }
 static void *room(size_t bytes) { void *p = malloc(bytes ? bytes : 1); if (!p) exit(4); return p; }
 static void put(const void *from, size_t bytes) { if (fwrite(from, 1, bytes, stdout) != bytes) exit(5); }
+static int put_piece(void *context, const void *piece, size_t bytes) {
+    uint8_t **to = (uint8_t **)context;
+    memcpy(*to, piece, bytes), *to += bytes;
+    return 0;
+}
 static void put_status(ptrdiff_t status) { const int32_t v = (int32_t)status; put(&v, 4); }
 
 int main(void) {
@@ -74,6 +79,10 @@ int main(void) {
             memset(saved, 9, bytes);
             if (ts_train_save(&t, saved, bytes - 1u) != bytes || saved[0] != 9 || saved[bytes - 1u] != 9) return 9;
             if (ts_train_save(&t, saved, bytes) != bytes) return 10;
+            uint8_t *pieces = (uint8_t *)room(bytes), *at = pieces;
+            if (ts_train_send(&t, put_piece, &at) != TS_OK || at != pieces + bytes) return 12;
+            if (memcmp(pieces, saved, bytes) != 0) return 13;
+            free(pieces);
             const uint32_t count = (uint32_t)bytes;
             put(&count, 4), put(saved, bytes);
             if (command != 4) { free(saved); continue; }

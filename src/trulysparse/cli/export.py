@@ -10,7 +10,8 @@ import typer
 from trulysparse._core import checks
 from trulysparse.cli._console import handle_user_errors, print_json, show, show_notes
 from trulysparse.cli._export_tables import show_size
-from trulysparse.cli._exportable import Choice, Exportable, open_exportable
+from trulysparse.cli._exportable import Choice, Exportable
+from trulysparse.cli._exporting import open_exportable
 from trulysparse.cli._options import JsonLine
 from trulysparse.errors import InputError
 
@@ -22,6 +23,7 @@ _FOR = {
     "index": ("c",),
     "calibrate": ("c",),
     "form": ("onnx",),
+    "outputs": ("onnx",),
     "name": ("c", "onnx"),
 }
 Best = Annotated[
@@ -63,6 +65,12 @@ def export(
         typer.Option(help="With --int8: samples in the place of the training samples, a file as DATA of train."),
     ] = None,
     form: Annotated[str | None, typer.Option(help="ONNX: sparse, dense or scatter weights. Default: sparse.")] = None,
+    outputs: Annotated[
+        str | None,
+        typer.Option(
+            help="ONNX: one or more of label, probabilities, prediction, action, scores, with commas between."
+        ),
+    ] = None,
     seed: Seed = None,
     best: Best = False,
     agent: Agent = None,
@@ -78,6 +86,7 @@ def export(
         "name": name,
         "calibrate": calibrate,
         "form": form,
+        "outputs": None if outputs is None else outputs.split(","),
     }
     _check(to, out, {option for option, value in given.items() if value is not None})
     opened = open_exportable(run, Choice(seed=seed, best=best, agent=agent, learner=learner))
@@ -113,7 +122,7 @@ def _write(opened: Exportable, to: str, out: Path, given: dict[str, Any]) -> Any
     """Writes the file; returns what the function of the package does."""
     from trulysparse import export as forms
 
-    options = {each: given[each] for each in ("index", "name", "form") if given[each] is not None}
+    options = {each: given[each] for each in ("index", "name", "form", "outputs") if given[each] is not None}
     if to == "c":
         weights = "int8" if given["int8"] else "float32"
         samples = opened.calibration(given["calibrate"]) if given["int8"] else None

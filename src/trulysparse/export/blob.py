@@ -103,7 +103,7 @@ def train_memory(
     Example:
         >>> import trulysparse as ts
         >>> ts.export.train_memory(ts.SparseMLP((64, 100, 100, 10), epsilon=10))
-        50164
+        50172
     """
     if velocity is not None:
         checks.choice("velocity", velocity, ("float32", "bfloat16"))
@@ -113,7 +113,7 @@ def train_memory(
     struct = -(-(_LAYER_NUMBERS + _LAYER_POINTERS * pointer_bytes) // pointer_bytes) * pointer_bytes
     weights = 4 + (0 if velocity is None else 4 if velocity == "float32" else 0) + 4 * target_network
     halves = 1 + (velocity == "bfloat16")
-    total = len(network.layers) * struct + 8 * batch
+    total = len(network.layers) * struct + 16 * batch
     n_layers = len(network.layers)
     for number, layer in enumerate(network.layers):
         is_skip = number == n_layers - 1 and (getattr(layer, "skip", False) or getattr(network, "skip", False))

@@ -60,7 +60,7 @@ class Form:
 
 
 _CODE = {"float32": 1000, "int8": 1300}
-_TRAINING_CODE = 15500
+_TRAINING_CODE = 18500
 FORMS = (
     *(
         Form(f"{weights}, {index}", _CODE[weights], weights, index)

@@ -148,6 +148,8 @@ def network_of(blob: Blob, threads: int) -> SparseMLP:
         arrays.add(f"{prefix}.weight", by_output.data, "float32")
         arrays.add(f"{prefix}.bias", np.empty(0) if layer.bias is None else layer.bias, "float32")
     config["scaling"] = "none" if blob.scaling is None else text.get("scaling", "standard")
+    if blob.scaling is not None and config["scaling"] == "none":
+        raise InputError("it has a scaling, but its text says that it has none")
     if blob.target_scaling is not None:
         config["target_scaling"] = text.get("target_scaling", "standard")
     scalings: dict[str, Sequence[NDArray[Any]] | None] = {
@@ -162,7 +164,8 @@ def network_of(blob: Blob, threads: int) -> SparseMLP:
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise InputError("feature_names must be a list of texts")
         config["feature_names"] = True
-        for part, array in zip(("bytes", "offsets"), pack(tuple(names)), strict=True):
+        packed: Sequence[NDArray[Any]] = pack(tuple(names))
+        for part, array in zip(("bytes", "offsets"), packed, strict=True):
             arrays.add(f"feature_names.{part}", array, str(array.dtype))
     return build(config, arrays, threads)
 

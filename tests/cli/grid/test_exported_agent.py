@@ -7,7 +7,8 @@ import pytest
 
 import trulysparse as ts
 from command import run
-from trulysparse.cli._exportable import Choice, open_exportable
+from trulysparse.cli._exportable import Choice
+from trulysparse.cli._exporting import open_exportable
 from trulysparse.cli.grid._exported_agent import policy_of
 from trulysparse.grid.agents import Agents
 from trulysparse.grid.agents.policy import ActionMap

@@ -7,7 +7,8 @@ import pytest
 
 import trulysparse as ts
 from command import run
-from trulysparse.cli._exportable import Choice, open_exportable
+from trulysparse.cli._exportable import Choice
+from trulysparse.cli._exporting import open_exportable
 
 
 @pytest.fixture

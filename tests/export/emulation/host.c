@@ -7,23 +7,23 @@
 
 static FILE *input, *output;
 
-static FILE *opened(const char *name, const char *mode) {
-  FILE *file = fopen(name, mode);
-  if (!file) exit(103);
-  return file;
+static FILE* opened(const char* name, const char* mode) {
+    FILE* file = fopen(name, mode);
+    if (!file) exit(103);
+    return file;
 }
 
-void device_read(void *to, size_t bytes) {
-  if (!input) input = opened("input", "rb");
-  if (fread(to, 1, bytes, input) != bytes) exit(101);
+void device_read(void* to, size_t bytes) {
+    if (!input) input = opened("input", "rb");
+    if (fread(to, 1, bytes, input) != bytes) exit(101);
 }
 
-void device_write(const void *from, size_t bytes) {
-  if (!output) output = opened("output", "wb");
-  if (fwrite(from, 1, bytes, output) != bytes) exit(103);
+void device_write(const void* from, size_t bytes) {
+    if (!output) output = opened("output", "wb");
+    if (fwrite(from, 1, bytes, output) != bytes) exit(103);
 }
 
-void device_print(const char *text) { fputs(text, stderr); }
+void device_print(const char* text) { fputs(text, stderr); }
 void device_print_number(int32_t number) { fprintf(stderr, "%ld", (long)number); }
 void device_exit(int code) { exit(code); }
 void device_count_start(void) {}

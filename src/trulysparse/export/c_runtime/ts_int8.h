@@ -23,7 +23,7 @@
 #endif
 
 #if defined(__GNUC__)
-#define TS_INT8_INLINE static __attribute__((always_inline)) inline
+#define TS_INT8_INLINE static __attribute__((always_inline, unused)) inline
 #else
 #define TS_INT8_INLINE static inline
 #endif

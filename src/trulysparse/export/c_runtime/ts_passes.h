@@ -166,11 +166,11 @@ TS_API void ts_backward_hidden(const ts_train* t, const ts_layer* y, ts_layer* b
     const int simple = below->activation == TS_LEAKY && d->scale == 0.0f;
     for (; end <= last; ++end, ++kept) {
         const uint32_t count = end[0] - end[-1];
-        float value;
-        if (simple) value = *kept > 0.0f ? *kept : *kept * slope;
-        else value = ts_hidden_one(below, d, (uint32_t)(kept - below->values));
+        const float factor = *kept > 0.0f ? 1.0f : slope;
+        float value = *kept * factor;
+        if (!simple) value = ts_hidden_one(below, d, (uint32_t)(kept - below->values));
         const float dx = ts_update(dy, &index, &weight, &velocity, count, value * rate, momentum);
-        if (simple) *kept = *kept > 0.0f ? dx : dx * slope;
+        if (simple) *kept = dx * factor;
         else *kept = ts_hidden_gradient(below, d, (uint32_t)(kept - below->values), dx);
     }
 }
@@ -186,7 +186,7 @@ TS_API void ts_backward_one(const ts_train* t, const ts_layer* y, ts_layer* belo
         uint16_t* half = r->velocity == TS_BFLOAT16 ? (uint16_t*)y->velocity + first : NULL;
         if (!below && value == 0.0f) ts_update_idle(y, first, count, r);
         else if (r->velocity == TS_NO_VELOCITY) dx = ts_update_still(y->values, index, weight, count, step);
-        else dx = ts_update_half(y->values, index, weight, half, count, step, r->momentum, r->key, first);
+        else dx = ts_update_half(y->values, index, weight, half, count, step, r->momentum, ts_hash(r->key, first));
         if (below) below->values[i] = ts_hidden_gradient(below, d, i, dx);
     }
 }

@@ -44,18 +44,7 @@ TS_APART void ts_coast(float* weight, float* velocity, uint32_t count, float mom
         weight[k] += v;
     }
 }
-#endif
-
-/* bfloat16, the upper half of a float, and back. Rounded down or up at random, so that the mean is the number. */
-TS_API float ts_of_half(uint16_t half) { return ts_of_bits((uint32_t)half << 16); }
-TS_API uint16_t ts_to_half(float value, uint32_t random) {
-    const uint32_t bits = ts_bits(value);
-    if (!ts_is_finite(value)) return (uint16_t)(bits >> 16);
-    return (uint16_t)((bits + (random >> 16)) >> 16);
-}
-
-/* ts_update without momentum (velocity NULL), or with momentum in bfloat16, which is rounded by the numbers of `key` at
- * the connection's position from `first`; the pointers stay. */
+/* Without momentum; the pointers stay. */
 TS_APART float ts_update_still(const float* dy, const uint16_t* index, float* weight, uint32_t count, float step) {
     float dx = 0.0f;
     for (uint32_t k = 0; k < count; ++k) {
@@ -65,13 +54,26 @@ TS_APART float ts_update_still(const float* dy, const uint16_t* index, float* we
     }
     return dx;
 }
+#endif
+
+/* bfloat16, the upper half of a float, and back. Rounded down or up by 16 random bits, so that the mean is the number.
+ */
+TS_API float ts_of_half(uint16_t half) { return ts_of_bits((uint32_t)half << 16); }
+TS_API uint16_t ts_to_half(float value, uint32_t random) { return (uint16_t)((ts_bits(value) + (random >> 16)) >> 16); }
+
+/* The number that rounds the next connection of a row: a linear congruential generator, whose upper 16 bits count, from
+ * the hash of the row's first connection. */
+TS_API uint32_t ts_next(uint32_t random) { return random * 1664525u + 1013904223u; }
+
+/* ts_update with momentum in bfloat16; the pointers stay. */
 TS_APART float ts_update_half(const float* dy, const uint16_t* index, float* weight, uint16_t* velocity, uint32_t count,
-                              float step, float momentum, uint32_t key, uint32_t first) {
+                              float step, float momentum, uint32_t random) {
     float dx = 0.0f;
     for (uint32_t k = 0; k < count; ++k) {
         const float d = dy[index[k]], w = weight[k], v = momentum * ts_of_half(velocity[k]) - step * d;
+        random = ts_next(random);
         dx += w * d;
-        velocity[k] = ts_to_half(v, ts_hash(key, first + k));
+        velocity[k] = ts_to_half(v, random);
         weight[k] = w + v;
     }
     return dx;
@@ -87,8 +89,8 @@ TS_API void ts_scatter_batch(float* y, const uint16_t* index, const float* weigh
     }
 }
 
-/* Applies the gradient of connection k of a layer: `step` is the rate times it. */
-TS_API void ts_apply(const ts_layer* y, uint32_t k, float step, const ts_rule* r) {
+/* Applies the gradient of connection k of a layer: `step` is the rate times it; random rounds it. */
+TS_API void ts_apply(const ts_layer* y, uint32_t k, float step, const ts_rule* r, uint32_t random) {
     const float w = y->weight[k];
     step += r->l2 * w;
     float v = -step;
@@ -98,7 +100,7 @@ TS_API void ts_apply(const ts_layer* y, uint32_t k, float step, const ts_rule* r
     } else if (r->velocity == TS_BFLOAT16) {
         uint16_t* at = (uint16_t*)y->velocity + k;
         v = r->momentum * ts_of_half(*at) - step;
-        *at = ts_to_half(v, ts_hash(r->key, k));
+        *at = ts_to_half(v, random);
     }
     y->weight[k] = r->keep * w + (r->nesterov ? r->momentum * v - step : v);
 }
@@ -107,6 +109,7 @@ TS_API void ts_apply(const ts_layer* y, uint32_t k, float step, const ts_rule* r
  * of the mini-batch as a whole. step: the rate times the n values of the input. */
 TS_API void ts_update_batch(ts_layer* y, uint32_t first, uint32_t count, const float* step, float* dx, uint32_t n,
                             const ts_rule* r) {
+    uint32_t random = ts_hash(r->key, first);
     for (uint32_t k = first; k < first + count; ++k) {
         const float* dy = y->values + (size_t)y->index[k] * n;
         const float w = y->weight[k];
@@ -115,14 +118,19 @@ TS_API void ts_update_batch(ts_layer* y, uint32_t first, uint32_t count, const f
             dx[b] += w * dy[b];
             sum += step[b] * dy[b];
         }
-        ts_apply(y, k, sum, r);
+        random = ts_next(random);
+        ts_apply(y, k, sum, r, random);
     }
 }
 
 /* The row of an input that is 0 in all samples and whose gradient nobody wants. */
 TS_API void ts_update_idle(const ts_layer* y, uint32_t first, uint32_t count, const ts_rule* r) {
     if (r->plain && r->velocity == TS_NO_VELOCITY) return;
-    for (uint32_t k = first; k < first + count; ++k) ts_apply(y, k, 0.0f, r);
+    uint32_t random = ts_hash(r->key, first);
+    for (uint32_t k = first; k < first + count; ++k) {
+        random = ts_next(random);
+        ts_apply(y, k, 0.0f, r, random);
+    }
 }
 
 #endif

@@ -70,62 +70,106 @@ TS_API ptrdiff_t ts_train_init(ts_train* t, void* memory, size_t bytes, const ts
     return TS_OK;
 }
 
-/* Writes bytes, or zeros (from NULL), up to the next multiple of 4, and returns where the next ones go. */
-TS_API uint8_t* ts_put(uint8_t* to, const void* from, size_t bytes) {
-    if (from && bytes) memcpy(to, from, bytes);
-    else memset(to, 0, bytes);
-    memset(to + bytes, 0, (0u - bytes) & 3u);
-    return to + bytes + ((0u - bytes) & 3u);
-}
+/* Takes a piece of a blob, on its way to a file, a radio or a flash page; returns 0, or anything else to give up. */
+typedef int (*ts_writer)(void* context, const void* piece, size_t bytes);
 
-TS_API uint8_t* ts_put32(uint8_t* to, uint32_t value) { return ts_put(to, &value, 4); }
+/* Where a blob goes to: memory, a writer, or nowhere, which leaves its checksum. */
+typedef struct {
+    uint8_t* to;
+    ts_writer write;
+    void* context;
+    uint32_t crc;
+    int failed;
+} ts_sink;
+
+TS_API void ts_put(ts_sink* s, const void* from, size_t bytes) {
+    static const uint8_t zeros[4] = {0, 0, 0, 0};
+    const size_t pad = (0u - bytes) & 3u;
+    if (s->to) {
+        if (bytes) memcpy(s->to, from, bytes);
+        memset(s->to + bytes, 0, pad);
+        s->to += bytes + pad;
+    } else if (s->write) {
+        if (bytes && !s->failed) s->failed = s->write(s->context, from, bytes);
+        if (pad && !s->failed) s->failed = s->write(s->context, zeros, pad);
+    } else {
+        s->crc = ts_crc32(ts_crc32(s->crc, (const uint8_t*)from, bytes), zeros, pad);
+    }
+}
 
 TS_API void ts_layer_shape(const ts_layer* y, ts_shape* s) {
     s->n_in = y->n_in, s->n_out = y->n_out, s->count = y->count;
     s->activation = y->activation, s->has_bias = y->bias ? 1u : 0u, s->slope = y->slope;
 }
 
-TS_API uint8_t* ts_save_layer(const ts_train* t, const ts_layer* y, uint8_t* to) {
+TS_API void ts_put_layer(const ts_train* t, const ts_layer* y, ts_sink* s) {
     const size_t weights = 4u * (size_t)y->count, biases = y->bias ? 4u * (size_t)y->n_out : 0u;
-    to = ts_put(to, y->start, 4u * (y->n_in + (size_t)1u));
-    to = ts_put(to, y->weight, weights);
-    to = ts_put(to, y->bias, biases);
-    if (t->config.velocity == TS_FLOAT32) to = ts_put(to, y->velocity, weights);
-    if (t->config.velocity != TS_NO_VELOCITY) to = ts_put(to, y->bias_velocity, biases);
-    if (t->config.velocity == TS_BFLOAT16) to = ts_put(to, y->velocity, weights / 2u);
-    return ts_put(to, y->index, weights / 2u);
+    ts_put(s, y->start, 4u * (y->n_in + (size_t)1u));
+    ts_put(s, y->weight, weights);
+    ts_put(s, y->bias, biases);
+    if (t->config.velocity == TS_FLOAT32) ts_put(s, y->velocity, weights);
+    if (t->config.velocity != TS_NO_VELOCITY) ts_put(s, y->bias_velocity, biases);
+    if (t->config.velocity == TS_BFLOAT16) ts_put(s, y->velocity, weights / 2u);
+    ts_put(s, y->index, weights / 2u);
 }
 
-TS_API size_t ts_train_save(const ts_train* t, void* buffer, size_t bytes) {
-    const uint32_t n_in = t->layers[0].n_in, n_out = ts_output_layer(t)->n_out;
-    uint64_t total = TS_BLOB_HEADER + TS_BLOB_LAYER * (uint64_t)t->n_layers;
+/* All of a blob that a checksum is of. */
+TS_API void ts_put_blob(const ts_train* t, ts_sink* s, uint32_t total, uint32_t checksum) {
+    const size_t n_in = t->layers[0].n_in, n_out = ts_output_layer(t)->n_out;
     uint32_t flags = t->output | (t->skip ? (uint32_t)TS_BLOB_SKIP : 0u) | t->config.velocity << TS_BLOB_VELOCITY_SHIFT;
-    if (t->offset) flags |= TS_BLOB_SCALED, total += 8u * (uint64_t)n_in;
-    if (t->target_offset) flags |= TS_BLOB_TARGETS_SCALED, total += 8u * (uint64_t)n_out;
+    if (t->offset) flags |= TS_BLOB_SCALED;
+    if (t->target_offset) flags |= TS_BLOB_TARGETS_SCALED;
+    const uint32_t head[3] = {TS_BLOB_MAGIC, TS_BLOB_VERSION, total};
+    const uint32_t rest[6] = {t->n_layers, flags, t->step, t->evolutions, t->text_bytes, 0};
+    ts_put(s, head, sizeof(head));
+    if (s->to || s->write) ts_put(s, &checksum, 4);
+    ts_put(s, rest, sizeof(rest));
+    for (uint32_t l = 0; l < t->n_layers; ++l) {
+        const ts_layer* y = t->layers + l;
+        const uint32_t kind = y->activation | (y->bias ? 256u : 0u);
+        const uint32_t shape[5] = {y->n_in, y->n_out, y->count, kind, ts_bits(y->slope)};
+        ts_put(s, shape, sizeof(shape));
+    }
+    if (t->offset) ts_put(s, t->offset, 4u * n_in), ts_put(s, t->factor, 4u * n_in);
+    if (t->target_offset) ts_put(s, t->target_offset, 4u * n_out), ts_put(s, t->target_factor, 4u * n_out);
+    for (uint32_t l = 0; l < t->n_layers; ++l) ts_put_layer(t, t->layers + l, s);
+    ts_put(s, t->text, t->text_bytes);
+}
+
+/* Bytes of the network as a blob; 0 where they are more than a blob can have. */
+TS_API size_t ts_saved_bytes(const ts_train* t) {
+    uint64_t total = TS_BLOB_HEADER + TS_BLOB_LAYER * (uint64_t)t->n_layers;
+    if (t->offset) total += 8u * (uint64_t)t->layers[0].n_in;
+    if (t->target_offset) total += 8u * (uint64_t)ts_output_layer(t)->n_out;
     for (uint32_t l = 0; l < t->n_layers; ++l) {
         ts_shape s;
         ts_layer_shape(t->layers + l, &s);
         total += ts_blob_layer_bytes(&s, t->config.velocity);
     }
     total += (t->text_bytes + (uint64_t)3u) / 4u * 4u;
-    if (total > 0xFFFFFFFFu || total > (uint64_t)SIZE_MAX) return 0;
-    if (!buffer || total > bytes) return (size_t)total;
-    uint8_t* to = (uint8_t*)buffer;
-    const uint32_t header[10] = {TS_BLOB_MAGIC, TS_BLOB_VERSION, (uint32_t)total, 0, t->n_layers, flags,
-                                 t->step,       t->evolutions,   t->text_bytes,   0};
-    to = ts_put(to, header, sizeof(header));
-    for (uint32_t l = 0; l < t->n_layers; ++l) {
-        const ts_layer* y = t->layers + l;
-        to = ts_put32(ts_put32(ts_put32(to, y->n_in), y->n_out), y->count);
-        to = ts_put32(ts_put32(to, y->activation | (y->bias ? 256u : 0u)), ts_bits(y->slope));
-    }
-    if (t->offset) to = ts_put(ts_put(to, t->offset, 4u * (size_t)n_in), t->factor, 4u * (size_t)n_in);
-    if (t->target_offset)
-        to = ts_put(ts_put(to, t->target_offset, 4u * (size_t)n_out), t->target_factor, 4u * (size_t)n_out);
-    for (uint32_t l = 0; l < t->n_layers; ++l) to = ts_save_layer(t, t->layers + l, to);
-    ts_put(to, t->text, t->text_bytes);
-    ts_put32((uint8_t*)buffer + 12, ts_blob_checksum((const uint8_t*)buffer, (size_t)total));
-    return (size_t)total;
+    return total > 0xFFFFFFFFu || total > (uint64_t)SIZE_MAX ? 0 : (size_t)total;
+}
+
+/* Hands the network with its momentum and counters, as a blob, to a writer, piece by piece: there need be no room for
+ * it. TS_OK, TS_TOO_LARGE, or what the writer gave up with. */
+TS_API int ts_train_send(const ts_train* t, ts_writer write, void* context) {
+    ts_sink sum = {NULL, NULL, NULL, 0, 0}, sink = {NULL, write, context, 0, 0};
+    const uint32_t total = (uint32_t)ts_saved_bytes(t);
+    if (!total) return TS_TOO_LARGE;
+    ts_put_blob(t, &sum, total, 0);
+    ts_put_blob(t, &sink, total, sum.crc);
+    return sink.failed;
+}
+
+/* Writes the blob to memory. Returns its bytes where they fit, and also, with nothing written, where they do not:
+ * compare with `bytes`. */
+TS_API size_t ts_train_save(const ts_train* t, void* buffer, size_t bytes) {
+    ts_sink sum = {NULL, NULL, NULL, 0, 0}, sink = {(uint8_t*)buffer, NULL, NULL, 0, 0};
+    const size_t total = ts_saved_bytes(t);
+    if (!buffer || !total || total > bytes) return total;
+    ts_put_blob(t, &sum, (uint32_t)total, 0);
+    ts_put_blob(t, &sink, (uint32_t)total, sum.crc);
+    return total;
 }
 
 #endif

@@ -74,7 +74,8 @@ TS_API void ts_train_scores(ts_train* t, const float* x, float* scores) {
     }
 }
 
-/* The output of the largest score, of equal ones the first; of one output, whether its score is above 0. */
+/* The output of the largest score, of equal ones the first; of one output that is no softmax, whether its score is
+ * above 0. */
 TS_API int ts_train_predict(ts_train* t, const float* x) {
     const ts_layer* y = ts_output_layer(t);
     uint32_t best = 0;
@@ -82,7 +83,7 @@ TS_API int ts_train_predict(ts_train* t, const float* x) {
     for (uint32_t o = 1; o < y->n_out; ++o) {
         if (y->values[o] > y->values[best]) best = o;
     }
-    return y->n_out == 1u ? y->values[0] > 0.0f : (int)best;
+    return y->n_out == 1u && t->output != TS_OUTPUT_SOFTMAX ? y->values[0] > 0.0f : (int)best;
 }
 
 #endif
