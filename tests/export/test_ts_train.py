@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import trulysparse as ts
 from export.train_driver import Outcome, Scenario, compiled, run
 from trulysparse.data.scaling import Scaling
+from trulysparse.errors import InputError
 from trulysparse.export.blob import blob_of, train_memory
 from trulysparse.io.blob_format import unpack
 from trulysparse.io.blobs import network_of
@@ -268,3 +270,97 @@ def test_what_a_device_has_learned_comes_back(device, tmp_path: Path, rng: np.ra
     np.testing.assert_allclose(scores, outcome.scores[0], rtol=1e-5, atol=1e-5)
     assert back.predict(X[20:]).tolist() == net.labels[outcome.predictions[0]].tolist()
     assert np.abs(scores - net.decision_function(X[20:])).max() > 1e-3  # it did learn
+
+
+def mix(x: int) -> int:
+    x ^= x >> 16
+    x = x * 0x7FEB352D & 0xFFFFFFFF
+    x ^= x >> 15
+    x = x * 0x846CA68B & 0xFFFFFFFF
+    return x ^ x >> 16
+
+
+def key_of(seed: int, purpose: int, step: int, layer: int) -> int:
+    """ts_key, written again."""
+    golden, mask = 0x9E3779B9, 0xFFFFFFFF
+    key = mix(seed + golden * purpose & mask)
+    key = mix(key + golden * (step + 1) & mask)
+    return mix(key + golden * (layer + 1) & mask)
+
+
+def hash_of(key: int, position: int) -> int:
+    """ts_hash, written again."""
+    x = position * 0x9E3779B9 + key & 0xFFFFFFFF
+    x ^= x >> 16
+    x = x * 0x7FEB352D & 0xFFFFFFFF
+    x ^= x >> 15 ^ key
+    x = x * 0x846CA68B & 0xFFFFFFFF
+    return x ^ x >> 16
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_dropout_is_a_function_of_seed_step_layer_and_position(device, batch: int, rng: np.random.Generator) -> None:
+    net = network(rng, "identity", layer_sizes=(5, 12, 2), activation="all_relu")
+    X, y = samples(rng, net, 4 * batch)
+    config = {"momentum": 0.0, "velocity": 0, "dropout": 0.4, "seed": 17}
+    outcome = trained(device, net, X, y, batch, **config)
+    (w1, w2), (b1, b2) = (
+        [layer.weight.toarray().astype(float) for layer in net.layers],
+        [layer.bias.astype(float) for layer in net.layers],
+    )
+    there1, there2 = w1 != 0, w2 != 0
+    threshold = int(np.float32(1 - np.float32(0.4)) * 65536 + 0.5)
+    for step in range(4):
+        x, target = X[step * batch : (step + 1) * batch].astype(float), y[step * batch : (step + 1) * batch]
+        key = key_of(17, 1, step, 0)
+        kept = np.array([[hash_of(key, o * batch + b) >> 16 < threshold for o in range(12)] for b in range(batch)])
+        z = x @ w1.T + b1
+        factor = kept / 0.6
+        h = np.where(z > 0, z, -0.6 * z) * factor
+        error = h @ w2.T + b2 - target
+        assert abs(outcome.losses[step] - np.mean(error**2)) < 1e-4
+        dy = 2 * error / error.size
+        dz = dy @ w2 * factor * np.where(z > 0, 1, -0.6)
+        w2, b2 = w2 - RATE * (dy.T @ h) * there2, b2 - RATE * dy.sum(0)
+        w1, b1 = w1 - RATE * (dz.T @ x) * there1, b1 - RATE * dz.sum(0)
+    after = network_of(unpack(outcome.blobs[0]), 1)
+    np.testing.assert_allclose(after.layers[0].weight.toarray(), w1, atol=2e-5)
+    np.testing.assert_allclose(after.layers[1].weight.toarray(), w2, atol=2e-5)
+
+
+def test_momentum_in_bfloat16_is_rounded_by_the_numbers_of_its_row(device, rng: np.random.Generator) -> None:
+    net = network(rng, "identity", layer_sizes=(6, 3))
+    x, y = np.abs(rng.normal(size=(1, 6))).astype(np.float32) + 1, np.ones((1, 3), np.float32)
+    outcome = run(device, Scenario(blob_of(net), velocity=2, seed=3).step(x, y, RATE).save())
+    given, found = unpack(blob_of(net)).layers[0], unpack(outcome.blobs[0]).layers[0]
+    z = given.bias.copy()
+    for i in range(6):  # in float32, in the order of the device
+        row = slice(given.start[i], given.start[i + 1])
+        z[given.index[row]] += given.weight[row] * x[0, i]
+    dy = np.float32(2) * (z - y[0]) * (np.float32(1) / np.float32(3))
+    for i in range(6):
+        random = hash_of(key_of(3, 2, 0, 0), int(given.start[i]))
+        for k in range(given.start[i], given.start[i + 1]):
+            random = random * 1664525 + 1013904223 & 0xFFFFFFFF
+            bits = (-(x[0, i] * np.float32(RATE) * dy[given.index[k]])).view(np.uint32)
+            assert found.velocity[k] == (int(bits) + (random >> 16)) >> 16
+
+
+def test_hostile_blobs_with_a_right_checksum(device, rng: np.random.Generator) -> None:
+    """The device and Python refuse the same ones, and the sanitizer sees no access beside the blob."""
+    refused = 0
+    for case in range(60):
+        net = network(rng, layer_sizes=(4, 5, 3), skip=bool(case % 2))
+        data = bytearray(blob_of(net))
+        for _ in range(2):
+            at = int(rng.integers(16, 100 if case % 3 else len(data) - 400))
+            data[at] = int(rng.choice([0, 1, 128, 255]))
+        data[12:16] = zlib.crc32(bytes(data[16:]), zlib.crc32(bytes(data[:12]))).to_bytes(4, "little")
+        status = run(device, Scenario(bytes(data))).status
+        try:
+            unpack(bytes(data))
+            assert status == 0
+        except InputError:
+            assert status in (-6, -7)
+            refused += 1
+    assert refused > 20
