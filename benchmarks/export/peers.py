@@ -20,6 +20,7 @@ The dense Fashion-MNIST network (2,794,000 weights) exceeds the board's 4 MB of 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import tempfile
 import warnings
 from itertools import pairwise
@@ -61,7 +62,9 @@ def emlearn(sizes: tuple[int, ...], folder: Path) -> Row:
     import emlearn as tool
 
     model, X = dense(sizes)
-    header = tool.convert(model, method="loadable").save(name="peer", inference=["loadable"])
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.chdir(folder):  # it compiles in a folder tmp of the working directory
+        header = tool.convert(model, method="loadable").save(name="peer", inference=["loadable"])
     glue = f"{header}\nint32_t predict_one(const float *x) {{ return peer_predict(x, {sizes[0]}); }}\n"
     flags = ("-w", f"-I{Path(tool.__file__).parent}")
     measured = cost({"peer.c": "#include <math.h>\n" + glue}, M4F, folder, X, flags)

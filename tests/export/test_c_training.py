@@ -22,6 +22,8 @@ static uint64_t memory[2][4000];
 int main(void) {
     float x[FIRST_INPUTS], z[FIRST_OUTPUTS];
     ts_train_config config = first_config();
+    if (ts_train_save(NULL, x, sizeof x) != 0 || ts_train_save(&first_network, x, sizeof x) != 0) return 7;
+    if (ts_train_send(NULL, NULL, NULL) != TS_BAD_ARGUMENT) return 8;
     const ptrdiff_t needed = first_init(memory[0], 8, &config);
     if (needed != ts_train_memory(&config) || needed > (ptrdiff_t)sizeof memory[0]) return 2;
     config.momentum = 0.9f;
@@ -65,6 +67,38 @@ def test_one_file_learns(tmp_path: Path, rng: np.random.Generator) -> None:
     text = (tmp_path / "first.h").read_text()
     assert 'FIRST_LABELS {"a", "b", "c", "d"}' in text
     assert "#include <math.h>" not in text
+
+
+_ONE_OUTPUT = """#include <stdio.h>
+#include "softmax.h"
+#include "sigmoid.h"
+
+static uint64_t memory[2][200];
+
+int main(void) {
+    float x[3];
+    int said[2];
+    if (softmax_init(memory[0], sizeof memory[0], NULL) || sigmoid_init(memory[1], sizeof memory[1], NULL)) return 2;
+    while (fread(x, sizeof x, 1, stdin) == 1) {
+        said[0] = softmax_predict(x), said[1] = sigmoid_predict(x);
+        fwrite(said, sizeof said, 1, stdout);
+    }
+    return 0;
+}
+"""
+
+
+def test_one_output_predicts_what_the_library_does(tmp_path: Path, rng: np.random.Generator) -> None:
+    X = rng.standard_normal((20, 3)).astype(np.float32)
+    expected = []
+    for output in ("softmax", "sigmoid"):
+        net = ts.SparseMLP((3, 1), density=1.0, output=output)
+        ts.export.c(net, tmp_path / f"{output}.h", training=True, name=output)
+        expected.append(net.predict(X).ravel())
+    said = np.frombuffer(build(tmp_path, {"main.c": _ONE_OUTPUT}, ["-O0"]).run(X), np.int32).reshape(-1, 2)
+    assert said.T.tolist() == [each.tolist() for each in expected]
+    assert set(said[:, 0]) == {0}
+    assert set(said[:, 1]) == {0, 1}
 
 
 def test_what_does_not_go_with_training(tmp_path: Path) -> None:

@@ -148,7 +148,8 @@ ptrdiff_t NAME_init(void* memory, size_t bytes, const ts_train_config* config)
 void NAME_scores(const float* x, float* z)
     The outputs before softmax or sigmoid; of regression in the unit of the targets.
 int NAME_predict(const float* x)
-    The number of the largest output, of equal ones the first; of one output whether it is above 0."""
+    The number of the largest output, of equal ones the first; of a single output that is
+    no softmax whether it is above 0."""
 
 _FUNCTIONS = """KEPTts_train_config NAME_config(void) {
     ts_train_config config = ts_train_defaults();

@@ -136,8 +136,9 @@ TS_API void ts_put_blob(const ts_train* t, ts_sink* s, uint32_t total, uint32_t 
     ts_put(s, t->text, t->text_bytes);
 }
 
-/* Bytes of the network as a blob; 0 where they are more than a blob can have. */
+/* Bytes of the network as a blob; 0 where they are more than a blob can have, or where there is no network. */
 TS_API size_t ts_saved_bytes(const ts_train* t) {
+    if (!t || !t->layers) return 0;
     uint64_t total = TS_BLOB_HEADER + TS_BLOB_LAYER * (uint64_t)t->n_layers;
     if (t->offset) total += 8u * (uint64_t)t->layers[0].n_in;
     if (t->target_offset) total += 8u * (uint64_t)ts_output_layer(t)->n_out;
@@ -151,9 +152,10 @@ TS_API size_t ts_saved_bytes(const ts_train* t) {
 }
 
 /* Hands the network with its momentum and counters, as a blob, to a writer, piece by piece: there need be no room for
- * it. TS_OK, TS_TOO_LARGE, or what the writer gave up with. */
+ * it. TS_OK, TS_BAD_ARGUMENT, TS_TOO_LARGE, or what the writer gave up with. */
 TS_API int ts_train_send(const ts_train* t, ts_writer write, void* context) {
     ts_sink sum = {NULL, NULL, NULL, 0, 0}, sink = {NULL, write, context, 0, 0};
+    if (!t || !t->layers || !write) return TS_BAD_ARGUMENT;
     const uint32_t total = (uint32_t)ts_saved_bytes(t);
     if (!total) return TS_TOO_LARGE;
     ts_put_blob(t, &sum, total, 0);
