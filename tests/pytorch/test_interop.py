@@ -78,6 +78,8 @@ def test_what_was_trained_in_torch_is_exported(tmp_path):
         ([nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 2)], "one activation, not ReLU, Tanh"),
         ([nn.Linear(3, 4), nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 2)], "one activation, not Tanh, none"),
         ([nn.Linear(3, 4), nn.ReLU(), nn.Linear(5, 2)], "2 has 5 inputs, the layer before 4 outputs"),
+        ([nn.Linear(3, 4).bfloat16()], "0 must have float32 or float64 weights"),
+        ([nn.Linear(3, 4).to("meta")], "on meta"),
         ([nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2)], "LayerNorm after 0"),
         ([nn.Linear(3, 4), nn.GELU(approximate="tanh"), nn.Linear(4, 2)], "approximate='tanh'"),
         (

@@ -188,9 +188,14 @@ def test_a_transformer_encoder_trains_and_infers():
     assert losses[-1] < losses[0]
     model.eval()
     expected = model(x)
+    padding = torch.zeros(4, 6, dtype=torch.bool)
+    padding[1, 4:] = True
+    masked = model(x, src_key_padding_mask=padding)
     with torch.no_grad():
         torch.testing.assert_close(model(x), expected)
+        torch.testing.assert_close(model(x, src_key_padding_mask=padding)[~padding], masked[~padding])
     assert ts.torch.densify(model) == 4
+    assert [layer.activation_relu_or_gelu for layer in model.layers] == [1, 1]  # fused again
     with torch.no_grad():
         torch.testing.assert_close(model(x), expected, rtol=1e-4, atol=1e-5)
 
@@ -203,6 +208,18 @@ def tied():
 
 def partly_sparse():
     return nn.Sequential(ts.torch.SparseLinear(20, 30, density=0.1), nn.Linear(30, 30), nn.Linear(30, 2))
+
+
+def one_bias():
+    model = mlp(20, 30, 30, 2)
+    model[2].bias = model[0].bias
+    return model
+
+
+def hooked():
+    model = mlp(20, 30, 2)
+    model[0].register_forward_hook(lambda *_: None)
+    return model
 
 
 def parametrised():
@@ -248,7 +265,14 @@ def infinite():
         (lambda: nn.MultiheadAttention(16, 4), {"density": 0.1}, "MultiheadAttention"),
         (lambda: nn.TransformerEncoderLayer(16, 4), {"density": {"*.out_proj": 0.1}}, "reads its weights itself"),
         (lambda: torch.compile(mlp(20, 30, 2)), {"density": 0.1}, "wrapped in OptimizedModule"),
-        (tied, {"density": 0.1}, "1 shares its weight with 0"),
+        (tied, {"density": 0.1}, "1 shares its weight or bias with 0"),
+        (one_bias, {"density": 0.1}, "0 shares its weight or bias with 2"),
+        (hooked, {"density": 0.1}, "0 has hooks"),
+        (
+            lambda: nn.ModuleDict({"rnn": nn.LSTM(3, 4), "up": nn.Linear(4, 4)}),
+            {"density": {"rnn*": 0.1}},
+            "LSTM are fused",
+        ),
         (partly_sparse, {"density": 0.1}, "0 is sparse already"),
         (parametrised, {"density": 0.1}, "0 is no plain torch.nn.Linear"),
         (infinite, {"density": 0.1}, "not finite"),

@@ -18,6 +18,7 @@ from trulysparse.nn.losses import BY_OUTPUT
 from trulysparse.nn.mlp import SparseMLP
 from trulysparse.nn.settings import NetworkSettings
 from trulysparse.torch.linear import SparseLinear
+from trulysparse.torch.start import DTYPES
 
 Linear: TypeAlias = nn.Linear | SparseLinear
 
@@ -61,6 +62,9 @@ def to_mlp(
     for name, module in linears:
         if cons and cons[-1].n_out != module.in_features:
             raise InputError(f"{name} has {module.in_features} inputs, the layer before {cons[-1].n_out} outputs")
+        if module.weight.dtype not in DTYPES or not module.weight.is_cpu:
+            given = f"{module.weight.dtype} on {module.weight.device}"
+            raise InputError(f"{name} must have float32 or float64 weights on the CPU, not {given}")
         weight = module.weight.detach().numpy()
         if isinstance(module, SparseLinear):
             con, along = module.connectivity, weight

@@ -17,6 +17,7 @@ from trulysparse.torch.start import DTYPES
 
 Globs: TypeAlias = str | Sequence[str] | None
 
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 HEADS = ("lm_head", "head", "classifier", "fc_out", "output")
 _WRAPPERS = ("DistributedDataParallel", "DataParallel", "FullyShardedDataParallel", "OptimizedModule", "ScriptModule")
 
@@ -63,7 +64,8 @@ def select(model: nn.Module, include: Globs, exclude: Globs, *, named: bool) -> 
     every = [name for names in linears.values() for name in names]
     inside = _inside_attention(model)
     sparse = [name for name, module in model.named_modules(remove_duplicate=False) if isinstance(module, SparseLinear)]
-    known = [*every, *sparse, *inside]
+    fused = [name for name, module in model.named_modules() if isinstance(module, nn.RNNBase)]
+    known = [*every, *sparse, *inside, *fused]
     _check_globs("density" if named else "include", globs if include is not None else [], known)
     _check_globs("exclude", without, known)
     for name in sparse:
@@ -104,6 +106,8 @@ def _leave_fused(
     for name, module in model.named_modules():
         if isinstance(module, nn.RNNBase):
             kind = type(module).__name__
+            if _first(globs, name) not in (None, "*") and not _first(without, name):
+                raise InputError(f"{name} cannot be sparse: the weights of {kind} are fused; exclude it")
             selection.left.append(LeftDense(name, kind, f"the weights of {kind} are fused"))
 
 
@@ -223,9 +227,10 @@ def _reason(
 
 
 def _shared_with(model: nn.Module, linear: nn.Linear) -> str | None:
-    """The name of another module that has the same weight."""
+    """The name of another module that has the same weight or bias."""
+    mine = [each for each in (linear.weight, linear.bias) if each is not None]
     for name, module in model.named_modules():
-        if module is not linear and any(each is linear.weight for each in module.parameters(recurse=False)):
+        if module is not linear and any(each is own for each in module.parameters(recurse=False) for own in mine):
             return name or "the model"
     return None
 
@@ -243,4 +248,6 @@ def _check_linear(model: nn.Module, linear: nn.Linear, name: str) -> None:
         raise InputError(f"{name} has weights that are not finite")
     shared = _shared_with(model, linear)
     if shared is not None:
-        raise InputError(f"{name} shares its weight with {shared}, which would keep the dense one: exclude it")
+        raise InputError(f"{name} shares its weight or bias with {shared}, which would keep the old one: exclude it")
+    if any(getattr(linear, hooks, None) for hooks in _HOOKS):
+        raise InputError(f"{name} has hooks, which would stay with the dense module: register them after sparsify")

@@ -200,9 +200,20 @@ def _replace(model: nn.Module, old: nn.Module, new: nn.Module) -> None:
     """Puts a module in all places of another one."""
     for parent, name in places(model, old):
         setattr(parent, name, new)
-        # PyTorch's fused inference of a whole encoder layer reads the weights of its linear modules itself.
-        if isinstance(parent, nn.TransformerEncoderLayer) and isinstance(new, SparseLinear):
-            parent.activation_relu_or_gelu = 0
+        if isinstance(parent, nn.TransformerEncoderLayer):
+            _allow_fused(parent)
+    for module in model.modules():  # nested tensors are for encoders of fused layers alone
+        if isinstance(module, nn.TransformerEncoder) and any(
+            isinstance(each, SparseLinear) for each in module.modules()
+        ):
+            module.use_nested_tensor = False
+
+
+def _allow_fused(layer: nn.TransformerEncoderLayer) -> None:
+    """PyTorch's fused inference of an encoder layer reads the weights of its linear modules itself: only dense ones."""
+    dense = not any(isinstance(each, SparseLinear) for each in (layer.linear1, layer.linear2))
+    functions = {nn.functional.relu: 1, nn.functional.gelu: 2}
+    layer.activation_relu_or_gelu = functions.get(layer.activation, 0) if dense else 0
 
 
 def _keep_layouts(model: nn.Module) -> None:
