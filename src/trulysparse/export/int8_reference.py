@@ -124,8 +124,8 @@ class Int8Reference:
         return self.scores_of(self.quantized_inputs(X))
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
-        """The number of the largest score, the first of equal ones; where there is one score that is neither a class nor
-        an action, whether it is above 0.
+        """The number of the largest score, the first of equal ones; where there is one score that is neither a class
+        nor an action, whether it is above 0.
 
         Args:
             X: (n_samples, n_inputs), taken as float32.
