@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,6 +14,8 @@ import scipy.sparse as sp
 from trulysparse import _kernels
 from trulysparse.connectivity import Connectivity
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell, and so in processes started here
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 gc.disable()  # while modules are imported and tests are collected: all of that stays, and looking through it takes long
 
 

@@ -124,8 +124,8 @@ class Int8Reference:
         return self.scores_of(self.quantized_inputs(X))
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
-        """The number of the largest score, the first of equal ones; where there is one score that is no softmax and no
-        choice of actions, whether it is above 0.
+        """The number of the largest score, the first of equal ones; where there is one score that is neither a class
+        nor an action, whether it is above 0.
 
         Args:
             X: (n_samples, n_inputs), taken as float32.
@@ -182,10 +182,10 @@ def chooses_by_sign(quantized: QuantizedNetwork) -> bool:
         quantized: any.
 
     Returns:
-        True of one output that is no softmax and no choice of actions.
+        True of one output that is neither a class nor an action.
     """
     network = quantized.network
-    return network.n_outputs == 1 and network.output != "softmax" and network.head != "argmax"
+    return network.n_outputs == 1 and network.output != "softmax" and network.head is None
 
 
 def action_scale(quantized: QuantizedNetwork) -> tuple[Scores, Scores]:
