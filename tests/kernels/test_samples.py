@@ -90,7 +90,7 @@ def test_what_is_not_asked_for_is_not_written(rng: np.random.Generator) -> None:
     arguments = HELD["float32"], weight.ctypes.data, place(x), place(dy)
     layer.backward(*arguments, place(dx), dw.ctypes.data, db.ctypes.data, 200, 1)
     layer.backward(*arguments, place(None), again.ctypes.data, 0, 200, 1)
-    np.testing.assert_array_equal(again, dw)
+    np.testing.assert_allclose(again, dw, rtol=1e-4, atol=1e-4)  # of another order of sums
     alone = np.zeros_like(dx)
     layer.backward(*arguments, place(alone), 0, 0, 200, 1)
     np.testing.assert_allclose(alone, dx, rtol=1e-5, atol=1e-5)
