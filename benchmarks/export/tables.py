@@ -5,28 +5,21 @@ python benchmarks/export/tables.py
 
 from __future__ import annotations
 
-import json
-import re
 import statistics
+import sys
 from pathlib import Path
 from typing import Any
 
-from trulysparse._core.files import write_whole
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import _page_tables
+from _page_tables import rows, write_tables
 
-ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "edge.md"
 NETWORKS = {"digits": "64-100-100-10, 4,640 connections", "fashion": "784-1000-1000-1000-10, 125,680 connections"}
 
 
 def results(name: str) -> Any:
     """What results/export_NAME.json holds; None where it is not there."""
-    path = ROOT / "benchmarks" / "results" / f"export_{name}.json"
-    return json.loads(path.read_text())["results"] if path.is_file() else None
-
-
-def rows(head: list[str], body: list[list[str]]) -> str:
-    """A table in Markdown."""
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *body])
+    return _page_tables.results(f"export_{name}")
 
 
 def forward() -> str | None:
@@ -103,7 +96,7 @@ def digits() -> str | None:
         listed = [100 * each for each in found["library"]]
         by_seed = ", ".join(f"{each:.2f}" for each in listed)
         body.append(["the library, same settings", f"{statistics.mean(listed):.2f}", by_seed, "", ""])
-    return rows(["", "% of 400 held out", "by seed", "RAM, with stack", "instructions a sample"], body)
+    return rows(["", "% of 400 held out", "by seed", "RAM, with stack", "instructions per sample"], body)
 
 
 def peers() -> str | None:
@@ -141,7 +134,7 @@ def linux() -> str | None:
         ]
         for row in found
     ]
-    return rows(["", "most resident memory, MiB", "us a sample, fastest round", "median"], body)
+    return rows(["", "most resident memory, MiB", "us per sample, fastest round", "median"], body)
 
 
 def onnx() -> str | None:
@@ -162,18 +155,5 @@ def onnx() -> str | None:
     return rows(["", "file", "one sample", "a sample of 128", "memory"], body)
 
 
-def main() -> None:
-    text = PAGE.read_text()
-    for table in (forward, learning, accuracy, digits, peers, linux, onnx):
-        made, name = table(), table.__name__
-        if made is not None:
-            start, end = f"<!-- table {name} -->", f"<!-- end of {name} -->"
-            pattern = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
-            text, n = pattern.subn(lambda _, s=start, m=made, e=end: f"{s}\n\n{m}\n\n{e}", text)
-            if n != 1:
-                raise SystemExit(f"{PAGE} must have the marks of '{name}' once, not {n} times")
-    write_whole(PAGE, lambda temporary: temporary.write_text(text))
-
-
 if __name__ == "__main__":
-    main()
+    write_tables("edge.md", (forward, learning, accuracy, digits, peers, linux, onnx))

@@ -5,27 +5,20 @@ python benchmarks/rl/tables.py
 
 from __future__ import annotations
 
-import json
-import re
+import sys
 from pathlib import Path
 from typing import Any
 
-from trulysparse._core.files import write_whole
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import _page_tables
+from _page_tables import rows, write_tables
 
-ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "rl.md"
 Lines = dict[str, dict[str, Any]]
 
 
 def results(name: str) -> Any:
     """What results/rl_NAME.json holds; None where it is not there."""
-    path = ROOT / "benchmarks" / "results" / f"rl_{name}.json"
-    return json.loads(path.read_text())["results"] if path.is_file() else None
-
-
-def rows(head: list[str], body: list[list[str]]) -> str:
-    """A table in Markdown."""
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *body])
+    return _page_tables.results(f"rl_{name}")
 
 
 def speed() -> str | None:
@@ -123,18 +116,5 @@ def classic() -> str | None:
     return rows([*head, "times faster than SB3"] if beside else head, body)
 
 
-def main() -> None:
-    text = PAGE.read_text()
-    for table in (speed, learning, million, noise, classic):
-        made, name = table(), table.__name__
-        if made is not None:
-            start, end = f"<!-- table {name} -->", f"<!-- end of {name} -->"
-            pattern = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
-            text, n = pattern.subn(lambda _, s=start, m=made, e=end: f"{s}\n\n{m}\n\n{e}", text)
-            if n != 1:
-                raise SystemExit(f"{PAGE} must have the marks of '{name}' once, not {n} times")
-    write_whole(PAGE, lambda temporary: temporary.write_text(text))
-
-
 if __name__ == "__main__":
-    main()
+    write_tables("rl.md", (speed, learning, million, noise, classic))

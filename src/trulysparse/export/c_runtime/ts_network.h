@@ -16,7 +16,7 @@ enum {
     TS_MISALIGNED = -4,   /* memory that does not begin at a multiple of 8 */
     TS_NOT_A_BLOB = -5,   /* bytes that do not begin as a blob does, or of another version */
     TS_CORRUPT = -6,      /* a blob that was cut off or changed (checksum), or contradicts itself */
-    TS_TOO_LARGE = -7,    /* a network beyond 65,536 neurons a layer, or beyond what addresses reach */
+    TS_TOO_LARGE = -7,    /* a network beyond 65,536 neurons per layer, or beyond what addresses reach */
     TS_UNSUPPORTED = -8   /* what this build of the runtime, or this network, does not have */
 };
 
